@@ -1,0 +1,1 @@
+"""The Bluesky firehose pipeline: batches, quality, the Parquet lake and its ClickHouse queries."""

@@ -1,0 +1,27 @@
+"""The errors that this project raises on purpose. Each message says what, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class FirehoseError(Exception):
+    """The base of all of them: the command line shows its message as one line and exits with 1."""
+
+
+class ServiceUnavailable(FirehoseError):
+    """Redis, ClickHouse or another service does not answer. Trying again later may help."""
+
+
+class NotListening(FirehoseError):
+    """Nothing says that the ingester listened during an interval: it must not become an empty batch."""
+
+
+class BeforeFirstStart(FirehoseError):
+    """The interval lies before the ingester was first started: there is nothing to process, nor to miss."""
+
+
+class CorruptBatch(FirehoseError):
+    """A raw batch differs from its manifest, or numbers that must agree do not."""
+
+
+class CorruptLake(FirehoseError):
+    """A file of the lake cannot be read or is not what its name says."""

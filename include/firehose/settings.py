@@ -1,0 +1,77 @@
+"""Settings of the pipeline: the ingester's, and those of lake, ClickHouse, Airflow and embedded services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from ingester.settings import DEFAULT_HOME, IngesterSettings, SettingsError, read_settings, redacted
+
+__all__ = ["DEFAULT_HOME", "Settings", "SettingsError", "load", "redacted"]
+
+
+class Settings(IngesterSettings, frozen=True, kw_only=True):
+    """Every setting of the project. Each field is the variable ``FIREHOSE_<FIELD>``."""
+
+    lake: Annotated[str, Meta(description="Root of the Parquet lake, raw batches, quarantine and ledger")] = (
+        "~/tmp/bluesky_data"
+    )
+    batch_minutes: Annotated[int, Meta(ge=1, le=60, description="Length of a batch in minutes")] = 5
+    start_date: Annotated[
+        str, Meta(description="First interval of the batch DAG, RFC 3339; the demo sets it at first start")
+    ] = ""
+    clickhouse_url: Annotated[str, Meta(description="ClickHouse over HTTP, embedded or a server")] = (
+        "http://localhost:8123"
+    )
+    clickhouse_loader: Annotated[str, Meta(description="User that migrates and loads")] = "loader"
+    clickhouse_loader_password: Annotated[str, Meta(description="Its password; the demo makes one")] = ""
+    clickhouse_analyst: Annotated[str, Meta(description="Read-only user of the analysts")] = "analyst"
+    clickhouse_analyst_password: Annotated[str, Meta(description="Its password; the demo makes one")] = ""
+    clickhouse_lake: Annotated[
+        str, Meta(description="The lake's root as ClickHouse sees it; empty: the same path as FIREHOSE_LAKE")
+    ] = ""
+    query_max_memory_mib: Annotated[
+        int, Meta(ge=64, description="Memory limit of one query on the embedded endpoint")
+    ] = 4096
+    query_max_seconds: Annotated[
+        int, Meta(ge=1, description="Time limit of one query on the embedded endpoint")
+    ] = 60
+    airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
+    docs_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Data Docs")] = 8081
+    simulator_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's simulator")] = 6008
+    max_error_rate: Annotated[
+        float, Meta(ge=0, le=1, description="Share of quarantined events above which a batch alerts")
+    ] = 0.01
+    alert_webhook_url: Annotated[
+        str, Meta(description="Failures are posted here as JSON; empty: no webhook")
+    ] = ""
+    alert_email: Annotated[str, Meta(description="Failures are mailed here; empty: no mail")] = ""
+    smtp_url: Annotated[
+        str, Meta(description="smtp://user:password@host:port, or smtps://…, for FIREHOSE_ALERT_EMAIL")
+    ] = ""
+
+    @property
+    def home_path(self) -> Path:
+        """``home`` with ``~`` expanded."""
+        return Path(self.home).expanduser()
+
+    @property
+    def lake_path(self) -> Path:
+        """``lake`` with ``~`` expanded."""
+        return Path(self.lake).expanduser()
+
+    @property
+    def clickhouse_lake_root(self) -> str:
+        """The lake's root as ClickHouse sees it."""
+        return self.clickhouse_lake or str(self.lake_path)
+
+
+def load(**overrides: object) -> Settings:
+    """The settings of this process. ``overrides`` are options of a command, by field name.
+
+    Raises:
+        SettingsError: a wrong or unknown setting, with the variable's name.
+    """
+    return read_settings(Settings, closed=True, **overrides)

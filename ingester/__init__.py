@@ -1,0 +1,1 @@
+"""The ingester: Jetstream in, Redis Streams out. It knows nothing of Airflow, Parquet or ClickHouse."""
