@@ -72,7 +72,11 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_settings(
-    kind: type[S], environ: Mapping[str, str] | None = None, *, closed: bool = False, **overrides: object
+    kind: type[S],
+    environ: Mapping[str, str] | None = None,
+    *,
+    closed: bool = False,
+    overrides: Mapping[str, object] | None = None,
 ) -> S:
     """Read ``kind`` from the environment, then the env file, then its defaults.
 
@@ -89,7 +93,7 @@ def read_settings(
         for name, value in merged.items()
         if name.startswith(PREFIX) and name != PREFIX + "ENV_FILE"
     }
-    raw.update(overrides)
+    raw.update(overrides or {})
     known = {field.name for field in msgspec.structs.fields(kind)}
     unknown = sorted(set(raw) - known)
     if closed and unknown:

@@ -74,4 +74,4 @@ def load(**overrides: object) -> Settings:
     Raises:
         SettingsError: a wrong or unknown setting, with the variable's name.
     """
-    return read_settings(Settings, closed=True, **overrides)
+    return read_settings(Settings, closed=True, overrides=overrides)
