@@ -1,0 +1,37 @@
+"""Fixtures for every test: a real Redis server with the project's configuration, and free ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from firehose.embedded import redis as embedded
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.RedisServer]:
+    """One server for the whole session. A test that stops or fills Redis starts a server of its own."""
+    with embedded.RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_client: redis.Redis, redis_server: embedded.RedisServer) -> str:
+    """The URL of an empty Redis."""
+    return redis_server.url
+
+
+@pytest.fixture
+def redis_client(redis_server: embedded.RedisServer) -> Iterator[redis.Redis]:
+    """A client (bytes in, bytes out) of an empty Redis."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on loopback that nothing listens on just now."""
+    return embedded.free_port()
