@@ -1,0 +1,153 @@
+"""Prepares an Airflow of our own: SQLite, LocalExecutor, one login, everything in one folder, no root.
+
+Lives here: its configuration, secrets, database and commands. Must not: import Airflow, or run its services.
+"""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import hashlib
+import importlib.metadata
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, TextIO
+
+from firehose.errors import FirehoseError
+
+USER: Final = "admin"
+POOLS: Final = Path(__file__).resolve().parents[2] / "airflow" / "pools.json"
+_PASSWORDS: Final = "simple_auth_manager_passwords.json"
+_AIRFLOW: Final = (sys.executable, "-m", "airflow")
+#: Options that must stay the same from one start to the next.
+_SECRETS: Final = (("core", "fernet_key"), ("api", "secret_key"), ("api_auth", "jwt_secret"))
+
+
+def prepare_airflow_home(
+    home: Path, dags: Path, plugins: Path, env: Mapping[str, str], *, port: int = 8080
+) -> dict[str, str]:
+    """Make ``home`` a ready AIRFLOW_HOME and return the whole environment to run Airflow's commands in.
+
+    Writes ``airflow.cfg`` (mode 0600; secrets are made once and kept), a password for the user ``admin``,
+    migrates the database and imports the pools. Running it again changes only what differs, in no time.
+    ``env`` is the environment to start from; its own ``AIRFLOW_*`` variables are dropped, since they would
+    override the file. The web interface and API listen on loopback at ``port``.
+
+    Raises:
+        FirehoseError: Airflow could not make its database or the pools.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write_config(home, _options(home, dags, plugins, port))
+    _make_password(home)
+    environment = {name: value for name, value in env.items() if not name.startswith("AIRFLOW_")}
+    environment |= {"AIRFLOW_HOME": str(home), "GX_ANALYTICS_ENABLED": "false"}
+    _initialise(home, environment)
+    return environment
+
+
+def commands() -> dict[str, list[str]]:
+    """The services of this Airflow by name, each to be run as a process of its own.
+
+    No triggerer: no task here defers. No log server: the web interface reads the log files itself.
+    """
+    return {
+        "scheduler": [*_AIRFLOW, "scheduler", "--skip-serve-logs"],
+        "dag-processor": [*_AIRFLOW, "dag-processor"],
+        "api-server": [*_AIRFLOW, "api-server"],
+    }
+
+
+def password(home: Path) -> str:
+    """The password of the user ``admin``, once the home is prepared."""
+    return str(json.loads((home / _PASSWORDS).read_text())[USER])
+
+
+def _options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[str, object]]:
+    """What differs from Airflow's defaults, as sections of ``airflow.cfg``."""
+    url = f"http://localhost:{port}"
+    return {
+        "core": {
+            "dags_folder": dags,
+            "plugins_folder": plugins,
+            "executor": "LocalExecutor",
+            # A worker is a forked process; more of them than cores only take memory.
+            "parallelism": 3,
+            "load_examples": False,
+            "dags_are_paused_at_creation": False,
+            # The default asks the name service, which may be slow or missing.
+            "hostname_callable": "socket.gethostname",
+            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_passwords_file": home / _PASSWORDS,
+            "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
+        },
+        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1},
+        "logging": {"base_log_folder": home / "logs"},
+        "dag_processor": {
+            "parsing_processes": 1,
+            "refresh_interval": 10,
+            "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",
+        },
+        # Runs are created at most this much after their interval has closed.
+        "scheduler": {"scheduler_idle_sleep_time": 1},
+    }
+
+
+def _write_config(home: Path, options: dict[str, dict[str, object]]) -> None:
+    path = home / "airflow.cfg"
+    old = configparser.ConfigParser(interpolation=None)
+    old.read(path)
+    for section, option in _SECRETS:
+        kept = old.get(section, option, fallback="")
+        options.setdefault(section, {})[option] = kept or _new_secret()
+    config = configparser.ConfigParser(interpolation=None)
+    for section, values in options.items():
+        # Airflow interpolates, so a percent sign in a path must be doubled.
+        config[section] = {name: str(value).replace("%", "%%") for name, value in values.items()}
+    with _private(path) as stream:
+        config.write(stream)
+
+
+def _new_secret() -> str:
+    """32 random bytes in URL-safe base64: the one form that a Fernet key may have."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _make_password(home: Path) -> None:
+    path = home / _PASSWORDS
+    if not path.exists():
+        with _private(path) as stream:
+            json.dump({USER: secrets.token_urlsafe(12)}, stream)
+
+
+def _private(path: Path) -> TextIO:
+    """Open for writing a file that nobody else may read, not even for a moment."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+
+
+def _initialise(home: Path, environment: dict[str, str]) -> None:
+    """Migrate and import pools, unless the same Airflow has already done so with the same pools."""
+    version = importlib.metadata.version("apache-airflow")
+    state = f"{version} {hashlib.sha256(POOLS.read_bytes()).hexdigest()}\n"
+    marker = home / "initialised"
+    if (home / "airflow.db").exists() and marker.exists() and marker.read_text() == state:
+        return
+    _run(home, ["db", "migrate"], environment)
+    _run(home, ["pools", "import", str(POOLS)], environment)
+    marker.write_text(state)
+
+
+def _run(home: Path, arguments: list[str], environment: dict[str, str]) -> None:
+    log = home / "initialise.log"
+    with log.open("a") as stream:
+        done = subprocess.run(
+            [*_AIRFLOW, *arguments], env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False
+        )
+    if done.returncode:
+        raise FirehoseError(f"airflow {' '.join(arguments)} failed with {done.returncode}; see {log}")
