@@ -1,0 +1,86 @@
+"""The manifest of a raw batch: what was copied out of Redis, and the proof that the copy is whole."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from firehose import files
+from firehose.batch.interval import Batch
+from firehose.errors import CorruptBatch
+
+NAME = "manifest.json"
+AREA = "raw"
+
+
+class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One queue's part of a raw batch."""
+
+    name: str
+    frames: int
+    events: int
+    size: int
+    sha256: str
+    first_id: str
+    last_id: str
+    first_us: int
+    last_us: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known of a raw batch. Written last: a batch without one does not exist yet."""
+
+    batch: str
+    start: datetime
+    end: datetime
+    created_at: datetime
+    cursor: int
+    host: str
+    protocol: str
+    minutes_heard: int
+    queues: dict[str, QueueFile]
+
+    @property
+    def events(self) -> int:
+        """Events of all queues, duplicates and bad ones included."""
+        return sum(queue.events for queue in self.queues.values())
+
+
+def folder_of(lake: Path, batch: Batch) -> Path:
+    """The folder of a raw batch."""
+    return batch.folder(lake, AREA)
+
+
+def read(folder: Path) -> Manifest | None:
+    """The manifest in ``folder``, or None where there is none.
+
+    Raises:
+        CorruptBatch: there is one, and it cannot be read.
+    """
+    try:
+        return msgspec.json.decode((folder / NAME).read_bytes(), type=Manifest)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise CorruptBatch(f"{folder / NAME}: not a manifest ({error}); restore it from a backup") from error
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest durably: from here on Redis is not read again for this batch."""
+    files.write_bytes(folder / NAME, msgspec.json.format(msgspec.json.encode(manifest)))
+
+
+def check(folder: Path, manifest: Manifest) -> None:
+    """Compare each file with what the manifest says of it.
+
+    Raises:
+        CorruptBatch: a file is missing, or differs in size or SHA-256.
+    """
+    for queue in manifest.queues.values():
+        path = folder / queue.name
+        if not path.is_file():
+            raise CorruptBatch(f"{path}: named in the manifest, but missing; restore it from a backup")
+        if path.stat().st_size != queue.size or files.sha256(path) != queue.sha256:
+            raise CorruptBatch(f"{path}: differs from its manifest; restore it from a backup")

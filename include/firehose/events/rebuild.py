@@ -1,0 +1,94 @@
+"""From a row back to its record, and from a record to its CID.
+
+CID: CIDv1, codec dag-cbor, SHA-256 of the record's DAG-CBOR, base32 (atproto.com/specs/data-model). JSON's
+``{"$link": …}`` and ``{"$bytes": …}`` stand for CBOR's links and byte strings.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import libipld
+import msgspec
+
+from firehose import schema
+from firehose.events.clocks import canonical_text
+
+_CID_PREFIX = bytes((0x01, 0x71, 0x12, 0x20))  # version 1, dag-cbor, sha2-256, 32 bytes
+_decode = msgspec.json.decode
+
+
+def record_of(record_type: str, row: dict[str, Any]) -> dict[str, Any]:
+    """The record that a row of ``record_type`` was made from. ``row`` maps column names to values."""
+    extra = _decode(row["extra"]) if row["extra"] is not None else {}
+    if isinstance(extra, list):
+        whole: dict[str, Any] = extra[0]
+        return whole
+    record: dict[str, Any] = {"$type": schema.COLLECTIONS[record_type]}
+    if (claim := _claim(row)) is not None:
+        record["createdAt"] = claim
+    if record_type == schema.POSTS:
+        _add_post(record, row)
+    elif record_type in (schema.FOLLOWS, schema.BLOCKS):
+        _add(record, "subject", row["subject_did"])
+    else:
+        _add(record, "subject", _ref(row["subject_uri"], row["subject_cid"]))
+        _add(record, "via", _ref(row["via_uri"], row["via_cid"]))
+    record.update(extra)
+    return record
+
+
+def record_cid(record: dict[str, Any]) -> str:
+    """The CID of a record in JSON form.
+
+    Raises:
+        ValueError: the record has no DAG-CBOR form (a number or a link out of range, broken base64).
+    """
+    try:
+        encoded = libipld.encode_dag_cbor(_to_ipld(record))
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"no DAG-CBOR form: {error}") from None
+    return str(libipld.encode_multibase("b", _CID_PREFIX + hashlib.sha256(encoded).digest()))
+
+
+def _claim(row: dict[str, Any]) -> str | None:
+    if row["created_at_raw"] is not None:
+        return str(row["created_at_raw"])
+    instant: datetime | None = row["created_at"]
+    return None if instant is None else canonical_text(instant)
+
+
+def _add(record: dict[str, Any], key: str, value: object) -> None:
+    if value is not None:
+        record[key] = value
+
+
+def _ref(uri: str | None, cid: str | None) -> dict[str, str] | None:
+    return None if uri is None or cid is None else {"uri": uri, "cid": cid}
+
+
+def _add_post(record: dict[str, Any], row: dict[str, Any]) -> None:
+    _add(record, "text", row["text"])
+    _add(record, "langs", row["langs"])
+    parent = _ref(row["reply_parent_uri"], row["reply_parent_cid"])
+    root = _ref(row["reply_root_uri"], row["reply_root_cid"])
+    if parent and root:
+        record["reply"] = {"parent": parent, "root": root}
+    for key in ("embed", "facets"):
+        if row[key] is not None:
+            record[key] = _decode(row[key])
+
+
+def _to_ipld(value: Any) -> Any:
+    if isinstance(value, dict):
+        if len(value) == 1:
+            if isinstance(link := value.get("$link"), str):
+                # libipld takes bytes that are a CID for a link, and any others for a byte string.
+                return libipld.decode_multibase(link)[1]
+            if isinstance(data := value.get("$bytes"), str):
+                return base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
+        return {key: _to_ipld(part) for key, part in value.items()}
+    return [_to_ipld(part) for part in value] if isinstance(value, list) else value

@@ -1,0 +1,60 @@
+"""Durable files: written aside, synced, renamed. A reader sees the old file or the new one, never a part.
+
+Every write of the lake goes through here. Must not: know what is in a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: No glob of a query ends in it. ClickHouse's globs match dot-files, so a prefix would not do.
+PART_SUFFIX = ".part"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; on a normal exit that file is synced and takes ``path``'s place.
+
+    On an error the partial file is removed and ``path`` stays as it was. A crash may leave a ``.part`` file,
+    which the next write of the same path replaces.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + PART_SUFFIX)
+    try:
+        yield part
+        sync_file(part)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content``, durably."""
+    with replacing(path) as part:
+        part.write_bytes(content)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until ``path``'s content is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the names in ``path`` are on the disk: a rename is durable only then."""
+    sync_file(path)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file in hex, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,127 @@
+"""The rules that a row must keep, declared once: as a vectorised mask and as a Great Expectations suite.
+
+A rule is about what every query relies on. What a client merely claims (``created_at``) is not ruled on:
+such rows are stored as they came. Must not: import Great Expectations, do I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from firehose import schema
+
+DID: Final = r"^did:[a-z]+:[a-zA-Z0-9._:%-]{1,240}$"
+TID: Final = r"^[2-7a-j][2-7a-z]{12}$"
+RKEY: Final = r"^[a-zA-Z0-9._:~-]{1,512}$"
+NSID: Final = r"^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z][a-zA-Z0-9-]*){2,}$"
+CID: Final = r"^b[a-z2-7]{58}$"
+AT_URI: Final = r"^at://did:[a-z]+:[^/ ]+/[^/ ]+/[^/ ]+$"
+OPERATIONS: Final = ("create", "update", "delete")
+#: Witnessed times are between Bluesky's first day and the year 2100: others would found wild partitions.
+EARLIEST_US: Final = 1_668_470_400_000_000
+LATEST_US: Final = 4_102_444_800_000_000
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition on one column. Null passes, unless ``required``; deletes pass where ``writes_only``."""
+
+    column: str
+    required: bool = False
+    writes_only: bool = False
+    regex: str | None = None
+    among: tuple[str, ...] | None = None
+    between: tuple[int, int] | None = None
+
+    @property
+    def reason(self) -> str:
+        """What is written beside a row in quarantine."""
+        expected = self.regex or self.among or self.between or "a value"
+        return f"{self.column}: expected {expected}"
+
+    def broken_by(self, table: pa.Table) -> pa.Array:
+        """A boolean array: true for the rows of ``table`` that break this rule."""
+        values = table[self.column]
+        broken = pc.is_null(values) if self.required else pa.repeat(False, len(values))
+        if (bad := self._bad_values(values)) is not None:
+            broken = pc.or_(broken, pc.fill_null(bad, False))
+        if self.writes_only:
+            broken = pc.and_(broken, pc.fill_null(pc.not_equal(table["operation"], "delete"), True))
+        return broken
+
+    def _bad_values(self, values: pa.ChunkedArray) -> Any:
+        if self.regex is not None:
+            return pc.invert(pc.match_substring_regex(values, self.regex))
+        if self.among is not None:
+            return pc.invert(pc.is_in(values, value_set=pa.array(self.among)))
+        if self.between is not None:
+            low, high = self.between
+            return pc.or_(pc.less(values, low), pc.greater(values, high))
+        return None
+
+
+_EVENT = (
+    Rule(column="did", required=True, regex=DID),
+    Rule(column="time_us", required=True, between=(EARLIEST_US, LATEST_US)),
+)
+_COMMIT = (
+    *_EVENT,
+    Rule(column="operation", required=True, among=OPERATIONS),
+    Rule(column="rev", required=True, regex=TID),
+    Rule(column="rkey", required=True, regex=RKEY),
+    Rule(column="cid", required=True, writes_only=True, regex=CID),
+)
+_SUBJECT_RECORD = (
+    *_COMMIT,
+    Rule(column="subject_uri", required=True, writes_only=True, regex=AT_URI),
+    Rule(column="subject_cid", required=True, writes_only=True),
+)
+_SUBJECT_ACCOUNT = (*_COMMIT, Rule(column="subject_did", required=True, writes_only=True, regex=DID))
+_SEQUENCED = (*_EVENT, Rule(column="seq", required=True))
+
+RULES: Final[dict[str, tuple[Rule, ...]]] = {
+    schema.POSTS: (*_COMMIT, Rule(column="text", required=True, writes_only=True)),
+    schema.LIKES: _SUBJECT_RECORD,
+    schema.REPOSTS: _SUBJECT_RECORD,
+    schema.FOLLOWS: _SUBJECT_ACCOUNT,
+    schema.BLOCKS: _SUBJECT_ACCOUNT,
+    schema.OTHER: (
+        *_COMMIT,
+        Rule(column="collection", required=True, regex=NSID),
+        Rule(column="extra", required=True, writes_only=True),
+    ),
+    schema.IDENTITIES: _SEQUENCED,
+    schema.ACCOUNTS: (*_SEQUENCED, Rule(column="active", required=True)),
+}
+
+
+def columns_of(record_type: str) -> list[str]:
+    """The columns that the rules of a type look at, in the order of the schema."""
+    ruled = {rule.column for rule in RULES[record_type]}
+    return [name for name in schema.SCHEMAS[record_type].names if name in ruled]
+
+
+def split(record_type: str, table: pa.Table) -> tuple[pa.Array, dict[int, str]]:
+    """Divide the rows of a table.
+
+    Returns the mask of good rows, and for every other row index the reasons, joined by ``; ``.
+    """
+    reasons: dict[int, str] = {}
+    bad = pa.repeat(False, len(table))
+    for rule in RULES[record_type]:
+        broken = rule.broken_by(table)
+        if pc.any(broken).as_py():
+            bad = pc.or_(bad, broken)
+            for index in _where(broken):
+                reasons[index] = f"{reasons[index]}; {rule.reason}" if index in reasons else rule.reason
+    return pc.invert(bad), reasons
+
+
+def _where(mask: Any) -> Sequence[int]:
+    combined = mask.combine_chunks() if isinstance(mask, pa.ChunkedArray) else mask
+    indices: list[int] = pc.indices_nonzero(combined).to_pylist()
+    return indices

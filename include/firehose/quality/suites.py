@@ -1,0 +1,130 @@
+"""The Great Expectations side: suites made from the rules, run on a batch, with their Data Docs.
+
+The one module that imports Great Expectations: that costs seconds, so it is imported by the validate task only
+(the scheduler's plugin keeps it warm for tasks). Must not: decide which rows are good.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import pandas as pd
+import pyarrow as pa
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.row_conditions import Column
+
+from firehose.quality.rules import RULES, Rule, columns_of
+
+log = logging.getLogger(__name__)
+_SITE = "firehose"
+#: Name of the suite over the batch's accounting: one row a type.
+ACCOUNTING = "accounting"
+
+
+class SuiteRunner:
+    """Runs the suites of one batch in a Great Expectations context of its own, held in memory."""
+
+    def __init__(self, batch_id: str, docs: Path, max_error_rate: float, max_events: int) -> None:
+        self._max_error_rate = max_error_rate
+        self._max_events = max_events
+        self._docs = docs
+        self._run_id = gx.RunIdentifier(run_name=batch_id)
+        self._context = gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        self._context.variables.analytics_enabled = False
+        for site in list(self._context.variables.data_docs_sites or {}):
+            self._context.delete_data_docs_site(site)
+        self._context.add_data_docs_site(site_name=_SITE, site_config=_site(docs))
+        self._source = self._context.data_sources.add_pandas("batch")
+        self.results: list[dict[str, Any]] = []
+
+    def check_rows(self, record_type: str, part: int, rows: pa.Table) -> None:
+        """Run the suite of a type on the ruled columns of some of its rows, good and bad."""
+        expectations = [
+            gxe.ExpectTableColumnsToMatchOrderedList(column_list=columns_of(record_type)),
+            *(
+                expectation
+                for rule in RULES[record_type]
+                for expectation in _expectations(rule, 1 - self._max_error_rate)
+            ),
+        ]
+        name = record_type if part == 0 else f"{record_type}-{part}"
+        self._run(name, expectations, rows)
+
+    def check_accounting(self, accounting: pa.Table) -> None:
+        """Run the suite over the accounting: volume and error rate of each type."""
+        self._run(
+            ACCOUNTING,
+            [
+                gxe.ExpectColumnValuesToBeBetween(column="raw", min_value=1, max_value=self._max_events),
+                gxe.ExpectColumnValuesToBeBetween(column="error_rate", max_value=self._max_error_rate),
+            ],
+            accounting,
+        )
+
+    def build_docs(self) -> Path:
+        """Build the Data Docs of all that was run; returns their index page."""
+        self._context.build_data_docs(site_names=[_SITE])
+        return self._docs / "index.html"
+
+    def _run(self, name: str, expectations: list[Expectation], rows: pa.Table) -> None:
+        suite = self._context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+        definition = self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
+        validation = self._context.validation_definitions.add(
+            gx.ValidationDefinition(name=name, data=definition, suite=suite)
+        )
+        result = validation.run(
+            batch_parameters={"dataframe": rows.to_pandas(types_mapper=pd.ArrowDtype)},
+            run_id=self._run_id,
+            result_format="SUMMARY",
+        )
+        self.results.append({"suite": name, **_summary(result)})
+
+
+def _summary(result: Any) -> dict[str, Any]:
+    described = result.to_json_dict()
+    return {
+        "success": described["success"],
+        "statistics": described["statistics"],
+        "expectations": [
+            {
+                "success": one["success"],
+                "type": one["expectation_config"]["type"],
+                "kwargs": one["expectation_config"]["kwargs"],
+                "result": one["result"],
+                "exception": one["exception_info"],
+            }
+            for one in described["results"]
+        ],
+    }
+
+
+def _expectations(rule: Rule, mostly: float) -> list[Expectation]:
+    """A rule in Great Expectations' terms: it holds for all but the tolerated share of rows."""
+    common: dict[str, Any] = {"column": rule.column, "mostly": mostly}
+    if rule.writes_only:
+        common["row_condition"] = Column("operation") != "delete"
+    made: list[Expectation] = []
+    if rule.required:
+        made.append(gxe.ExpectColumnValuesToNotBeNull(**common))
+    if rule.regex is not None:
+        made.append(gxe.ExpectColumnValuesToMatchRegex(regex=rule.regex, **common))
+    if rule.among is not None:
+        made.append(gxe.ExpectColumnValuesToBeInSet(value_set=list(rule.among), **common))
+    if rule.between is not None:
+        low, high = rule.between
+        made.append(gxe.ExpectColumnValuesToBeBetween(min_value=low, max_value=high, **common))
+    return made
+
+
+def _site(docs: Path) -> dict[str, Any]:
+    return {
+        "class_name": "SiteBuilder",
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
+    }
