@@ -1,0 +1,79 @@
+"""### One interval of the firehose, from Redis to the lake
+
+Runs every `FIREHOSE_BATCH_MINUTES` minutes, from `FIREHOSE_START_DATE` on. A missed interval is caught up.
+
+1. **drain** copies what Redis received in the interval to `raw/`, and only then deletes it there.
+   Skips the run if the ingester had not been started yet; fails if it was not listening.
+2. **validate** splits the rows into good ones and `quarantine/`, runs the Great Expectations suites
+   and builds Data Docs. A failed suite alerts; its good rows are published all the same.
+3. **publish** merges the good rows into the hour files and enters the batch in the ledger.
+
+Clearing a run, or a part of it, is always safe: the raw copy is kept, and a rerun writes the same files.
+Trigger a run by hand with a logical date only: it takes the interval that ended at or before that date.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import chain, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+from firehose_wiring import BATCHES, DEFAULT_ARGS, MEMORY_POOL, batch_timetable, current_batch, start_date
+
+
+@dag(
+    dag_id="firehose_batch",
+    doc_md=__doc__,
+    schedule=batch_timetable(),
+    start_date=start_date(),
+    catchup=True,
+    # Several at once, so that runs that wait for a retry do not stop the others. Memory is held by the pool.
+    max_active_runs=8,
+    default_args=DEFAULT_ARGS,
+    tags=["firehose", "batch"],
+)
+def firehose_batch() -> None:
+    """Wire the tasks."""
+
+    @task
+    def drain() -> dict[str, Any]:
+        """Redis to raw files. Streams, so it needs no slot, and Redis is relieved before all else."""
+        import msgspec
+
+        from firehose.batch.drain import drain
+        from firehose.errors import BeforeFirstStart
+        from firehose.settings import load
+
+        try:
+            return dict(msgspec.to_builtins(drain(load(), current_batch())))
+        except BeforeFirstStart as error:
+            raise AirflowSkipException(str(error)) from error
+
+    @task(pool=MEMORY_POOL)
+    def validate() -> dict[str, Any]:
+        """Raw files to good and quarantined rows."""
+        import msgspec
+
+        from firehose.alerts import report_quality
+        from firehose.quality.validate import validate
+        from firehose.settings import load
+
+        settings, batch = load(), current_batch()
+        result = validate(settings, batch)
+        report_quality(settings, batch.id, result)
+        return dict(msgspec.to_builtins(result))
+
+    @task(pool=MEMORY_POOL, outlets=[BATCHES])
+    def publish() -> dict[str, Any]:
+        """Good rows to hour files."""
+        import msgspec
+
+        from firehose.lake.publish import publish
+        from firehose.settings import load
+
+        return dict(msgspec.to_builtins(publish(load(), current_batch())))
+
+    chain(drain(), validate(), publish())
+
+
+firehose_batch()

@@ -1,0 +1,68 @@
+"""The project's Airflow plugin: imports what is heavy once, in the scheduler, before it forks its workers.
+
+Every Airflow process loads this file, so nothing heavy is imported at its top. Must not: pipeline logic.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+import time
+from typing import Final
+
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+log = logging.getLogger(__name__)
+
+#: What the batch tasks import. Great Expectations alone takes some ten seconds.
+WARM: Final = (
+    "great_expectations",
+    "pandas",
+    "pyarrow",
+    "firehose.batch.drain",
+    "firehose.quality.validate",
+    "firehose.lake.publish",
+    "firehose.warehouse.summaries",
+)
+
+
+class WarmImports:
+    """A listener: tasks are forked from the scheduler's executor workers, and find these modules imported."""
+
+    @hookimpl
+    def on_starting(self, component: object) -> None:
+        """Airflow calls this in every component and in every task; only the scheduler has any use for it."""
+        if not _is_scheduler():
+            return
+        started = time.monotonic()
+        for name in WARM:
+            importlib.import_module(name)
+        log.info("imported %d modules for the tasks in %.1f s", len(WARM), time.monotonic() - started)
+        _check_pools()
+
+
+def _is_scheduler() -> bool:
+    # The component is a Job whose type is not set yet, so the command line is what tells them apart.
+    return sys.argv[1:2] == ["scheduler"]
+
+
+def _check_pools() -> None:
+    """A task of a pool that does not exist waits for ever, and Airflow only mutters about it: say it loudly."""
+    from airflow.models.pool import Pool
+    from firehose_wiring import MEMORY_POOL
+
+    if Pool.get_pool(MEMORY_POOL) is None:
+        log.error(
+            "pool %s does not exist, so no batch will be validated; run: "
+            "airflow pools import include/airflow/pools.json",
+            MEMORY_POOL,
+        )
+
+
+class FirehosePlugin(AirflowPlugin):
+    """What Airflow finds in this file."""
+
+    name = "firehose"
+    listeners = [WarmImports()]  # noqa: RUF012 - Airflow declares it a plain class attribute

@@ -1,0 +1,131 @@
+"""What the DAG files share: the asset between them, their defaults, schedule, retries and alerts.
+
+Lives here: glue between Airflow and ``firehose``. Must not: pipeline logic, or a heavy import, since every
+parse of a DAG file runs this.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import Asset, Context, CronDataIntervalTimetable, RetryDecision, RetryPolicy, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+if TYPE_CHECKING:
+    from firehose.batch.interval import Batch
+    from firehose.settings import Settings
+
+#: Published batches: ``firehose_batch`` updates it, ``firehose_summaries`` wakes up on it.
+BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
+#: Tasks that hold a whole batch in memory take a slot; ``include/airflow/pools.json`` says how many there are.
+MEMORY_POOL: Final = "firehose_memory"
+RETRIES: Final = 5
+
+
+class PipelineRetries(RetryPolicy):
+    """Retries what time may heal. What it cannot fails at once, so that it neither waits nor delays others."""
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Airflow asks this in the task's process, once a failure."""
+        from firehose.errors import CorruptBatch, CorruptLake, NotListening
+        from firehose.settings import SettingsError
+
+        if isinstance(exception, CorruptBatch | CorruptLake | SettingsError):
+            return RetryDecision.fail("the same input fails again: somebody has to look")
+        if isinstance(exception, NotListening):
+            # A heartbeat may come late, but not by much. Many such intervals wait in a row after an outage of
+            # the ingester, and each one that retries keeps a live batch waiting. Clearing raises max_tries.
+            first = try_number <= max_tries - RETRIES + 1
+            return RetryDecision.retry(timedelta(seconds=20)) if first else RetryDecision.fail("nothing was heard")
+        return RetryDecision.default()
+
+
+def alert(context: Context) -> None:
+    """Airflow calls this in the failed task's process (or in the DAG processor, where that one is gone)."""
+    from firehose.alerts import task_failed
+
+    task_failed(context)
+
+
+DEFAULT_ARGS: Final[dict[str, Any]] = {
+    "owner": "firehose",
+    "retries": RETRIES,
+    # 10, 20, 40, 80, 160 s: Redis or ClickHouse may be away for five minutes before anybody is called.
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
+    "retry_policy": PipelineRetries(),
+    "on_failure_callback": alert,
+    "execution_timeout": timedelta(minutes=15),
+}
+
+
+def batch_timetable() -> CronDataIntervalTimetable:
+    """Batches of ``FIREHOSE_BATCH_MINUTES`` minutes.
+
+    Raises:
+        SettingsError: a length that does not divide an hour, where a cron expression has intervals of
+            different lengths.
+    """
+    from firehose.settings import SettingsError
+
+    minutes = _settings().batch_minutes
+    if 60 % minutes:
+        raise SettingsError(f"FIREHOSE_BATCH_MINUTES={minutes}: must divide 60, such as 1, 5, 10 or 60")
+    return CronDataIntervalTimetable("0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", timezone="UTC")
+
+
+def start_date() -> datetime:
+    """The first batch's start.
+
+    Raises:
+        SettingsError: ``FIREHOSE_START_DATE`` is not set, or is no instant. Without one, catching up would
+            make a run for each interval since some date of Airflow's.
+    """
+    from firehose.settings import SettingsError
+
+    text = _settings().start_date
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        what = f"{text!r} is no date with a zone" if text else "is not set"
+        raise SettingsError(
+            f"FIREHOSE_START_DATE {what}: set it to when the ingester was first started, "
+            "such as 2026-11-23T20:40:00Z, for the DAG processor, the scheduler and the workers"
+        )
+    return moment.astimezone(UTC)
+
+
+def current_batch() -> Batch:
+    """The batch of the run that this task belongs to.
+
+    Raises:
+        AirflowFailException: a manual run over an interval that is none of the schedule's: its events would
+            be split between two batches.
+    """
+    from firehose.batch.interval import Batch
+
+    run = get_current_context()["dag_run"]
+    start, end = run.data_interval_start, run.data_interval_end
+    length = timedelta(minutes=_settings().batch_minutes)
+    if start is None or end is None:
+        raise AirflowFailException(f"run {run.run_id} has no data interval: trigger it with a logical date")
+    # Other runs' intervals come from the timetable, perhaps from before the length was changed.
+    if run.run_type == "manual" and (end - start != length or start.timestamp() % length.total_seconds()):
+        raise AirflowFailException(
+            f"run {run.run_id} covers {start:%FT%TZ} to {end:%FT%TZ}, which is no batch of {length}: "
+            "trigger it with the logical date only, or with the start and end of one batch"
+        )
+    return Batch.of(start, end)
+
+
+def _settings() -> Settings:
+    # One reader for every setting, so that a DAG and its tasks cannot disagree. It imports nothing heavy.
+    from firehose.settings import load
+
+    return load()
