@@ -36,11 +36,11 @@ class WarmImports:
         """Airflow calls this in every component and in every task; only the scheduler has any use for it."""
         if not _is_scheduler():
             return
+        _check_pools()
         started = time.monotonic()
         for name in WARM:
             importlib.import_module(name)
         log.info("imported %d modules for the tasks in %.1f s", len(WARM), time.monotonic() - started)
-        _check_pools()
 
 
 def _is_scheduler() -> bool:
