@@ -1,0 +1,109 @@
+"""``firehose query``: SQL to ClickHouse as the read-only analyst; a table, or any of ClickHouse's formats.
+
+Lives here: reading the statement, printing the answer. Must not: connecting, SQL of our own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_ROWS: Final = "JSONCompactStringsEachRowWithNamesAndTypes"
+_OWN_FORMAT: Final = re.compile(r"\bFORMAT\s+\w+\s*;*\s*$", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"^(?:Nullable\(|LowCardinality\()*(?:U?Int|Float|BFloat|Decimal)")
+_CELL: Final = 80
+# Control characters, line and paragraph separators, lone surrogates.
+_UNSAFE: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
+_BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# The server holds the answer back until it is complete: an error then is an error, not half a result.
+_SETTINGS: Final = {"wait_end_of_query": "1"}
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="The statement; - reads it from standard input")],
+    output_format: Annotated[
+        str, typer.Option("--format", help="A ClickHouse format, such as CSVWithNames: printed as it comes")
+    ] = "",
+) -> None:
+    """Run SQL on ClickHouse and print the answer."""
+    from firehose import settings
+    from firehose.warehouse.client import clickhouse_errors, connect
+
+    statement = sys.stdin.read() if sql == "-" else sql
+    raw = bool(output_format) or bool(_OWN_FORMAT.search(statement))
+    began = time.monotonic()
+    with clickhouse_errors():
+        client = connect(settings.load(), "analyst")
+        try:
+            if raw:
+                with client.raw_stream(statement, settings=_SETTINGS, fmt=output_format or None) as answer:
+                    _copy(iter(lambda: answer.read(1 << 16), b""))
+            else:
+                body = client.raw_query(statement, settings=_SETTINGS, fmt=_ROWS)
+                _show(body, time.monotonic() - began)
+        finally:
+            client.close()
+
+
+def _copy(chunks: Iterator[bytes]) -> None:
+    """Write to standard output until it is all there, or the reader (``| head``) has had enough."""
+    try:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit: give that flush somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show(body: bytes, seconds: float) -> None:
+    """Print a table to standard output, and the number of rows to standard error."""
+    import msgspec
+    from rich.console import Console
+
+    lines = body.decode(errors="replace").splitlines()
+    rows = [msgspec.json.decode(line, type=list[str | None]) for line in lines]
+    if len(rows) >= 2:
+        # What is not a terminal has no width: wrapping a piped table to 80 columns would only harm it.
+        Console(width=None if sys.stdout.isatty() else 10_000).print(table(rows[0], rows[1], rows[2:]))
+    count = max(len(rows) - 2, 0)
+    print(f"{count} row{'' if count == 1 else 's'} in {seconds:.2f} s", file=sys.stderr)  # noqa: T201 - a command
+
+
+def table(names: list[str | None], types: list[str | None], rows: list[list[str | None]]) -> Table:
+    """A rich table of values in ClickHouse's text form: numbers to the right, long values cut."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name, kind in zip(names, types, strict=True):
+        number = bool(_NUMBER.match(kind or ""))
+        made.add_column(
+            Text(cell(name)),
+            justify="right" if number else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=len(name or "") if number else None,
+        )
+    for row in rows:
+        made.add_row(*(Text(cell(v), style="dim" if v is None else "") for v in row))
+    return made
+
+
+def cell(value: str | None) -> str:
+    """A value on one line of at most 80 characters. Text of strangers loses what could steer a terminal."""
+    if value is None:
+        return "NULL"
+    cut = value if len(value) <= _CELL else value[: _CELL - 1] + "…"
+    return "".join(" " if unicodedata.category(c) in _UNSAFE or c in _BIDI else c for c in cut)

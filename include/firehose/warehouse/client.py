@@ -1,0 +1,85 @@
+"""Connections to ClickHouse over HTTP, and its errors as the project's own.
+
+Lives here: opening a client in one of two roles, translating errors. Must not: any SQL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.settings import Settings, redacted
+
+Role = Literal["loader", "analyst"]
+
+# UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
+_REFUSED: Final = frozenset({192, 193, 194, 516})
+_SERVER_TEXT = re.compile(r"Code:\s*(\d+)\.\s*(?:DB::Exception:\s*)*(.*)", re.DOTALL)
+_VERSION = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)")
+
+
+def connect(settings: Settings, role: Role = "loader") -> Client:
+    """A client of the server at ``settings.clickhouse_url``: ``loader`` may write, ``analyst`` only reads.
+
+    Raises:
+        ServiceUnavailable: nothing answers there.
+        FirehoseError: it refuses the user or the password.
+    """
+    user = settings.clickhouse_loader if role == "loader" else settings.clickhouse_analyst
+    password = settings.clickhouse_loader_password if role == "loader" else settings.clickhouse_analyst_password
+    try:
+        return clickhouse_connect.get_client(
+            dsn=settings.clickhouse_url,
+            username=user,
+            password=password,
+            # A session would serialise the queries of all threads that share the client.
+            autogenerate_session_id=False,
+            client_name="firehose",
+            tz_mode="aware",
+            # Just over the server's own limit, so that it is the server that says what took too long.
+            send_receive_timeout=settings.query_max_seconds + 30 if role == "analyst" else 900,
+        )
+    except ClickHouseError as error:
+        where = redacted(settings.clickhouse_url)
+        code = getattr(error, "code", None)
+        if code in _REFUSED:
+            raise FirehoseError(
+                f"ClickHouse at {where} refuses user {user!r}: check FIREHOSE_CLICKHOUSE_{role.upper()}"
+                f" and FIREHOSE_CLICKHOUSE_{role.upper()}_PASSWORD"
+            ) from error
+        if code is None:
+            raise ServiceUnavailable(
+                f"ClickHouse does not answer at {where}: start it, or set FIREHOSE_CLICKHOUSE_URL"
+            ) from error
+        raise translated(error) from error
+
+
+def translated(error: ClickHouseError) -> FirehoseError:
+    """The one line that a user reads: ``ClickHouse: Code 62: Syntax error …``; no code: it went away."""
+    match = _SERVER_TEXT.search(str(error))
+    if not match:
+        text = " ".join(str(error).split())
+        return ServiceUnavailable(f"ClickHouse: the connection failed: {text}")
+    text = " ".join(_VERSION.sub("", match[2]).split())
+    return FirehoseError(f"ClickHouse: Code {match[1]}: {text}")
+
+
+@contextmanager
+def clickhouse_errors() -> Iterator[None]:
+    """Turn every error of clickhouse-connect inside the block into the project's own.
+
+    Raises:
+        ServiceUnavailable: the connection failed.
+        FirehoseError: the server's answer, in one line.
+    """
+    try:
+        yield
+    except ClickHouseError as error:
+        raise translated(error) from error

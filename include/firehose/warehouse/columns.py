@@ -1,0 +1,158 @@
+"""What the lake's columns are in ClickHouse: their types, their meaning, and the columns that views add.
+
+Lives here: declarations, made from firehose.schema. Must not: I/O, SQL statements.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from firehose import schema
+
+
+class Column(NamedTuple):
+    """A column of a view. ``expression`` is empty where it is read from the file as it is."""
+
+    name: str
+    type: str
+    comment: str
+    expression: str = ""
+
+
+# The identity of an event and its clocks are in every row: Nullable would only cost time and mislead.
+_NEVER_NULL: Final = frozenset({"batch", "time_us", "did", "rev", "operation", "rkey", "collection", "seq"})
+
+_COMMENTS: Final[dict[str, str]] = {
+    "batch": "Start of the interval whose run stored the row",
+    "time_us": "When the Jetstream host saw the event, microseconds since 1970; the clock of the hour files",
+    "did": "The account",
+    "rev": "Revision of the account's repository; operations of one commit share it",
+    "operation": "create, update or delete",
+    "rkey": "Record key",
+    "cid": "Content identifier of the record; NULL for a delete",
+    "tid_us": "The clock inside the record key, in microseconds; NULL where the key is no TID",
+    "created_at": "When the client claims that the record was made; NULL where it gave no instant",
+    "created_at_raw": "That claim as text, where it is not the instant in canonical form",
+    "extra": "JSON of every part of the record that no other column gives back exactly",
+    "text": "The post's text; NULL for a delete",
+    "langs": "Languages that the client declared",
+    "reply_parent_uri": "The post that this one answers",
+    "reply_parent_cid": "Its content identifier",
+    "reply_root_uri": "The post that began the thread",
+    "reply_root_cid": "Its content identifier",
+    "embed": "JSON of the embed, as in the record",
+    "facets": "JSON of the facets, as in the record",
+    "embed_type": "Type of the embed, such as app.bsky.embed.images",
+    "quoted_uri": "The record that the post quotes",
+    "hashtags": "Tags of facets and of the record, lower case, without #",
+    "links": "URLs of facets and of an external embed",
+    "mentions": "DIDs that the post mentions",
+    "subject_uri": "The record that is liked or reposted; NULL for a delete",
+    "subject_cid": "Its content identifier",
+    "via_uri": "The repost through which the account found the record",
+    "via_cid": "Its content identifier",
+    "subject_did": "The account that is followed or blocked; NULL for a delete",
+    "seq": "The relay's sequence number",
+    "handle": "The account's handle; NULL where the event has none",
+    "time": "The relay's time of the event, as sent",
+    "active": "Whether the account is active",
+    "status": "Why it is not: deactivated, deleted, takendown, suspended …",
+    "collection": "NSID of the record's collection",
+}
+
+#: The hive columns of an hour file's path.
+PARTITION: Final = (
+    Column("year", "UInt16", "UTC year of the hour file"),
+    Column("month", "UInt8", "UTC month of the hour file"),
+    Column("day", "UInt8", "UTC day of the month of the hour file"),
+    Column("hour", "UInt8", "UTC hour of the hour file, 0 to 23"),
+)
+# Made of the path alone, so that a condition on them decides which files are opened at all.
+_DATE = Column(
+    "date", "Date", "UTC day; a condition on it opens only that day's files", "makeDate(year, month, day)"
+)
+_HOUR_START = Column(
+    "hour_start",
+    "DateTime('UTC')",
+    "Start of the hour; a condition on it opens only the hour files it needs",
+    "toDateTime(makeDate(year, month, day), 'UTC') + toIntervalHour(hour)",
+)
+_WITNESSED_AT = Column(
+    "witnessed_at",
+    "DateTime64(6, 'UTC')",
+    "time_us as an instant; filter by date or hour_start as well, that is what skips files",
+    "fromUnixTimestamp64Micro(time_us, 'UTC')",
+)
+_TID_AT = Column(
+    "tid_at",
+    "Nullable(DateTime64(6, 'UTC'))",
+    "tid_us as an instant",
+    "fromUnixTimestamp64Micro(tid_us, 'UTC')",
+)
+
+
+def clickhouse_type(name: str, arrow: pa.DataType) -> str:
+    """The ClickHouse type of an Arrow column. Lists become arrays, in which null is the empty array.
+
+    Raises:
+        TypeError: a type that the lake does not use so far.
+    """
+    if pa.types.is_list(arrow):
+        return f"Array({clickhouse_type('', arrow.value_type).removeprefix('Nullable(').removesuffix(')')})"
+    if pa.types.is_string(arrow):
+        plain = "String"
+    elif pa.types.is_int64(arrow):
+        plain = "Int64"
+    elif pa.types.is_boolean(arrow):
+        plain = "Bool"
+    elif isinstance(arrow, pa.TimestampType):
+        plain = f"DateTime64({ {'ms': 3, 'us': 6}[arrow.unit] }, 'UTC')"
+    else:
+        raise TypeError(f"column {name}: no ClickHouse type is declared for Arrow's {arrow}")
+    return plain if name in _NEVER_NULL else f"Nullable({plain})"
+
+
+def file_columns(record_type: str) -> list[Column]:
+    """The columns that are in the files of a record type, in the order of its schema."""
+    return [
+        Column(field.name, clickhouse_type(field.name, field.type), _COMMENTS[field.name])
+        for field in schema.SCHEMAS[record_type]
+    ]
+
+
+def view_columns(record_type: str) -> list[Column]:
+    """The columns of a record type's view: those of the files, of their path, and the derived ones."""
+    columns = [*file_columns(record_type), *PARTITION, _DATE, _HOUR_START, _WITNESSED_AT]
+    if record_type in schema.COMMIT_TYPES:
+        fixed = schema.COLLECTIONS.get(record_type)
+        collection = f"'/{fixed}/'" if fixed else "'/', collection, '/'"
+        columns += [
+            _TID_AT,
+            Column("uri", "String", "at:// address of the record", f"concat('at://', did, {collection}, rkey)"),
+        ]
+    return columns
+
+
+#: Columns of the view of all events; a type that lacks one of them has the default instead.
+EVENTS: Final = (
+    Column("type", "String", "posts, likes, follows, reposts, blocks, identities, accounts or other"),
+    Column("batch", "DateTime64(3, 'UTC')", _COMMENTS["batch"]),
+    Column("time_us", "Int64", _COMMENTS["time_us"]),
+    Column("did", "String", _COMMENTS["did"]),
+    Column("operation", "String", "create, update or delete; empty for identities and accounts", "''"),
+    Column("collection", "String", "NSID of the collection; empty for identities and accounts", "''"),
+    Column("rkey", "String", "Record key; empty for identities and accounts", "''"),
+    Column("rev", "String", "Revision of the repository; empty for identities and accounts", "''"),
+    Column("seq", "Nullable(Int64)", "The relay's sequence number; identities and accounts only", "NULL"),
+    Column("cid", "Nullable(String)", _COMMENTS["cid"], "NULL"),
+    Column("created_at", "Nullable(DateTime64(6, 'UTC'))", _COMMENTS["created_at"], "NULL"),
+    Column("extra", "Nullable(String)", _COMMENTS["extra"], "NULL"),
+    Column("uri", "String", "at:// address of the record; empty for identities and accounts", "''"),
+    *PARTITION,
+    Column("date", "Date", _DATE.comment),
+    Column("hour_start", "DateTime('UTC')", _HOUR_START.comment),
+    Column("witnessed_at", "DateTime64(6, 'UTC')", _WITNESSED_AT.comment),
+    Column("tid_at", "Nullable(DateTime64(6, 'UTC'))", _TID_AT.comment, "NULL"),
+)

@@ -1,0 +1,141 @@
+"""Brings a ClickHouse to the current schema: numbered SQL files once each, then the views over the lake.
+
+Lives here: reading, checking and applying migrations. Must not: the SQL itself (include/clickhouse, views.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from firehose.errors import FirehoseError
+from firehose.settings import Settings
+from firehose.warehouse.client import clickhouse_errors
+from firehose.warehouse.views import DATABASE, View, views
+
+log = logging.getLogger(__name__)
+
+SQL_FOLDER: Final = Path(__file__).resolve().parents[2] / "clickhouse"
+_DATABASES: Final = (DATABASE, "ops")
+_LEDGER: Final = """
+CREATE TABLE IF NOT EXISTS ops.migrations
+(
+    number     UInt32                COMMENT 'Number of the file in include/clickhouse/migrations',
+    name       String                COMMENT 'Its name',
+    sha256     String                COMMENT 'Hash of its content when it was applied',
+    applied_at DateTime64(3, 'UTC')  COMMENT 'When its last statement had run'
+)
+ENGINE = MergeTree ORDER BY number
+COMMENT 'Migrations applied to this ClickHouse'
+"""
+
+
+class Migration(NamedTuple):
+    """One numbered SQL file."""
+
+    number: int
+    name: str
+    sha256: str
+    statements: tuple[str, ...]
+
+
+class Migrated(NamedTuple):
+    """What a run applied, or would apply: names of migrations and of views."""
+
+    migrations: tuple[str, ...]
+    views: tuple[str, ...]
+
+
+def migrate(
+    client: Client, settings: Settings, *, dry_run: bool = False, folder: Path = SQL_FOLDER / "migrations"
+) -> Migrated:
+    """Apply what is missing. Safe to repeat, also after a run that was killed half way.
+
+    Raises:
+        FirehoseError: an applied migration was edited or is gone, or ClickHouse refuses a statement.
+        ServiceUnavailable: ClickHouse went away.
+    """
+    with clickhouse_errors():
+        if not dry_run:
+            for database in _DATABASES:
+                client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+            client.command(_LEDGER)
+        missing = pending(read_migrations(folder), _applied(client))
+        for migration in () if dry_run else missing:
+            _apply(client, migration)
+        outdated = _outdated(client, views(settings.clickhouse_lake_root))
+        for view in () if dry_run else outdated:
+            client.command(view.statement)
+    return Migrated(tuple(m.name for m in missing), tuple(v.name for v in outdated))
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """The migrations of a folder (files ``NNNN_name.sql``) in order.
+
+    Raises:
+        FirehoseError: a file without a number, or numbers that are not 1, 2, 3 ….
+    """
+    found = []
+    for path in sorted(folder.glob("*.sql")):
+        match = re.fullmatch(r"(\d{4})_\w+", path.stem)
+        if not match:
+            raise FirehoseError(f"{path}: a migration is named NNNN_name.sql; rename it")
+        text = path.read_text(encoding="utf-8")
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        found.append(Migration(int(match[1]), path.stem, digest, split_statements(text)))
+    if [m.number for m in found] != list(range(1, len(found) + 1)):
+        raise FirehoseError(f"{folder}: migrations are not numbered 1, 2, 3 … without gap; rename the last one")
+    return found
+
+
+def split_statements(text: str) -> tuple[str, ...]:
+    """The statements of a file. Each ends with a semicolon at the end of a line."""
+    parts = (part.strip() for part in re.split(r";[ \t]*$", text, flags=re.MULTILINE))
+    return tuple(part for part in parts if part)
+
+
+def pending(migrations: list[Migration], applied: dict[int, tuple[str, str]]) -> list[Migration]:
+    """Those not yet in ``applied`` (number to name and sha256).
+
+    Raises:
+        FirehoseError: an applied migration differs from its file, or has none.
+    """
+    by_number = {m.number: m for m in migrations}
+    for number, (name, sha256) in sorted(applied.items()):
+        if number not in by_number:
+            raise FirehoseError(f"ClickHouse has migration {name}, which this version does not: update firehose")
+        if by_number[number].sha256 != sha256:
+            raise FirehoseError(
+                f"migration {name} was edited after it was applied: restore it and add a new migration"
+            )
+    return [m for m in migrations if m.number not in applied]
+
+
+def _applied(client: Client) -> dict[int, tuple[str, str]]:
+    if not client.command("EXISTS TABLE ops.migrations"):
+        return {}
+    rows = client.query("SELECT number, name, sha256 FROM ops.migrations").result_rows
+    return {number: (name, sha256) for number, name, sha256 in rows}
+
+
+def _apply(client: Client, migration: Migration) -> None:
+    log.info("applying migration %s", migration.name)
+    for statement in migration.statements:
+        client.command(statement)
+    client.command(
+        "INSERT INTO ops.migrations SELECT {number:UInt32}, {name:String}, {sha:String}, now64(3)",
+        parameters={"number": migration.number, "name": migration.name, "sha": migration.sha256},
+    )
+
+
+def _outdated(client: Client, wanted: list[View]) -> list[View]:
+    """The views that are not there, or were made of another schema or for another lake."""
+    query = "SELECT name, comment FROM system.tables WHERE database = {database:String}"
+    rows = client.query(query, parameters={"database": DATABASE}).result_rows
+    there = {name: comment for name, comment in rows}  # noqa: C416 - rows are sequences of any length
+    return [view for view in wanted if there.get(view.name) != view.comment]

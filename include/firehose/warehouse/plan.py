@@ -1,0 +1,81 @@
+"""What a refresh has to do: pure functions from the lake's ledger and what is loaded to days and hours.
+
+Lives here: decisions. Must not: I/O, SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
+
+from firehose.lake import layout
+from firehose.lake.ledger import LedgerEntry
+from firehose.schema import LIKES, POSTS, TYPES
+
+
+class Summary(NamedTuple):
+    """A summary table, and the record types that it is made of."""
+
+    table: str
+    types: frozenset[str]
+
+
+SUMMARIES: Final = (
+    Summary("events_by_minute", frozenset(TYPES)),
+    Summary("account_states_by_hour", frozenset(TYPES)),
+    Summary("languages_by_hour", frozenset({POSTS})),
+    Summary("hashtags_by_hour", frozenset({POSTS})),
+    Summary("link_domains_by_hour", frozenset({POSTS})),
+    Summary("links_by_hour", frozenset({POSTS})),
+    Summary("most_liked_posts_by_hour", frozenset({LIKES})),
+)
+
+
+class Loaded(NamedTuple):
+    """A batch as ClickHouse has it: when it was published, and the hours that it had written into then."""
+
+    published_at: datetime
+    hours: tuple[datetime, ...]
+
+
+class Rebuild(NamedTuple):
+    """The hours of one table to build again within one day's partition."""
+
+    day: date
+    table: str
+    hours: tuple[datetime, ...]
+
+
+def pending(ledger: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[LedgerEntry]:
+    """The entries that ClickHouse lacks or has in another edition (also an older one: a restored lake)."""
+    return [e for e in ledger if e.batch not in loaded or loaded[e.batch].published_at != e.published_at]
+
+
+def hours_of(entry: LedgerEntry) -> dict[datetime, frozenset[str]]:
+    """The hours that a batch wrote into, and the types there."""
+    return {_start(name): frozenset(types) for name, types in entry.hours.items()}
+
+
+def _start(hour_name: str) -> datetime:
+    return datetime.fromtimestamp(layout.parse_hour(hour_name) * 3600, UTC)
+
+
+def rebuilds(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[Rebuild]:
+    """What to rebuild for the given entries, by day and table.
+
+    An hour that an earlier edition of a batch wrote into is rebuilt too: its rows may be gone now.
+    """
+    touched: dict[datetime, set[str]] = {}
+    for entry in entries:
+        for hour, types in hours_of(entry).items():
+            touched.setdefault(hour, set()).update(types)
+        for hour in loaded[entry.batch].hours if entry.batch in loaded else ():
+            touched.setdefault(hour, set()).update(TYPES)
+    days = sorted({hour.date() for hour in touched})
+    planned = [
+        Rebuild(day, s.table, tuple(sorted(h for h, t in touched.items() if h.date() == day and s.types & t)))
+        for day in days
+        for s in SUMMARIES
+    ]
+    return [rebuild for rebuild in planned if rebuild.hours]

@@ -1,0 +1,136 @@
+"""Brings the summary tables up to the lake's batch ledger, one day's partition at a time.
+
+Lives here: the rebuild in staging, the swap, the record of what is loaded.
+Must not: deciding what to do (plan.py), summary queries (include/clickhouse/summaries).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+from filelock import FileLock, Timeout
+
+from firehose.errors import ServiceUnavailable
+from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.settings import Settings
+from firehose.warehouse.client import clickhouse_errors, connect
+from firehose.warehouse.migrate import SQL_FOLDER
+from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds
+from firehose.warehouse.views import DATABASE
+
+log = logging.getLogger(__name__)
+
+_LOCK_TIMEOUT_S: Final = 600.0
+_COUNTS: Final = ("received", "good", "quarantined", "duplicates", "stored", "displaced")
+_BATCH_COLUMNS: Final = (
+    *("batch", "id", "start", "end", "published_at", "hours", "loaded_at", "counts.type"),
+    *(f"counts.{name}" for name in _COUNTS),
+)
+
+
+class RefreshResult(NamedTuple):
+    """What a refresh brought in: batches loaded, hours rebuilt (of any table), and how long it took."""
+
+    batches: tuple[str, ...]
+    days: tuple[date, ...]
+    hours: int
+    seconds: float
+
+
+def refresh(settings: Settings) -> RefreshResult:
+    """Load every batch of the ledger that ClickHouse lacks or has in another edition.
+
+    May be repeated and killed at any point: a day's partition is either as before or as the lake has it,
+    and a batch counts as loaded only after all its partitions are swapped. Only one runs at a time.
+
+    Raises:
+        ServiceUnavailable: ClickHouse does not answer, or another refresh has run for ten minutes.
+        CorruptLake: an entry of the ledger cannot be read.
+        FirehoseError: ClickHouse refuses a statement; most often the migrations were not applied.
+    """
+    with _alone(settings.lake_path), clickhouse_errors():
+        client = connect(settings)
+        try:
+            return load(client, read_ledger(settings.lake_path))
+        finally:
+            client.close()
+
+
+def load(client: Client, ledger: list[LedgerEntry]) -> RefreshResult:
+    """As :func:`refresh`, for a client and a ledger at hand, and without excluding others."""
+    began = time.monotonic()
+    loaded = _loaded(client)
+    todo = pending(ledger, loaded)
+    plan = rebuilds(todo, loaded)
+    for rebuild in plan:
+        _rebuild(client, rebuild)
+    _record(client, todo)
+    hours = {hour for rebuild in plan for hour in rebuild.hours}
+    result = RefreshResult(
+        tuple(entry.batch for entry in todo),
+        tuple(sorted({rebuild.day for rebuild in plan})),
+        len(hours),
+        time.monotonic() - began,
+    )
+    log.info("loaded %d batches, rebuilt %d hours in %.1f s", len(todo), len(hours), result.seconds)
+    return result
+
+
+@contextmanager
+def _alone(lake: Path) -> Iterator[None]:
+    lock = lake / ".locks" / "summaries.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
+            yield
+    except Timeout as error:
+        raise ServiceUnavailable(f"another refresh of the summaries holds {lock}: try again later") from error
+
+
+def _loaded(client: Client) -> dict[str, Loaded]:
+    query = "SELECT id, published_at, hours FROM ops.batches FINAL"
+    rows = client.query(query, tz_mode="aware").result_rows
+    return {batch: Loaded(published_at, tuple(hours)) for batch, published_at, hours in rows}
+
+
+def _rebuild(client: Client, rebuild: Rebuild) -> None:
+    """Build the partition anew beside the table, then put it in its place in one step."""
+    table, staging = f"{DATABASE}.{rebuild.table}", f"ops.staging_{rebuild.table}"
+    # Made anew each time: empty after a killed run, and of the table's form after a migration.
+    client.command(f"CREATE OR REPLACE TABLE {staging} AS {table}")
+    of_day = {"day": rebuild.day, "hours": list(rebuild.hours)}
+    clock = "toStartOfHour(minute)" if rebuild.table == "events_by_minute" else "hour"
+    client.command(
+        f"INSERT INTO {staging} SELECT * FROM {table} "
+        f"WHERE day = {{day:Date}} AND {clock} NOT IN {{hours:Array(DateTime('UTC'))}}",
+        parameters=of_day,
+    )
+    # An hour at a time, so that memory depends on an hour's events and not on how much there is to catch up.
+    select = (SQL_FOLDER / "summaries" / f"{rebuild.table}.sql").read_text(encoding="utf-8")
+    for hour in rebuild.hours:
+        client.command(f"INSERT INTO {staging}\n{select}", parameters={"hour": hour})
+    # The engine refuses to replace a partition by an empty one.
+    swap = "REPLACE" if client.command(f"SELECT count() FROM {staging}") else "DROP"
+    source = f"FROM {staging}" if swap == "REPLACE" else ""
+    client.command(f"ALTER TABLE {table} {swap} PARTITION {{day:Date}} {source}", parameters=of_day)
+    client.command(f"DROP TABLE {staging}")
+
+
+def _record(client: Client, entries: list[LedgerEntry]) -> None:
+    if entries:
+        now = datetime.now(UTC)
+        rows = [_batch_row(entry, now) for entry in entries]
+        client.insert("batches", rows, column_names=_BATCH_COLUMNS, database="ops")
+
+
+def _batch_row(entry: LedgerEntry, loaded_at: datetime) -> list[object]:
+    counts = [[getattr(c, name) for c in entry.counts.values()] for name in _COUNTS]
+    interval = (entry.start, entry.batch, entry.start, entry.end, entry.published_at)
+    return [*interval, sorted(hours_of(entry)), loaded_at, list(entry.counts), *counts]
