@@ -21,7 +21,7 @@ def read_chunks(path: Path, events: int) -> Iterator[list[bytes]]:
     try:
         with path.open("rb") as stream:
             reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-            lines = io.BufferedReader(reader, 1 << 20)  # type: ignore[arg-type]  # a raw stream in all but name
+            lines = io.BufferedReader(reader, 1 << 20)
             while chunk := list(islice(lines, events)):
                 if not chunk[-1].endswith(b"\n"):
                     raise CorruptBatch(f"{path}: ends within a line; restore it from a backup")

@@ -45,7 +45,10 @@ def claimed_instants(claims: list[str | None]) -> tuple[pa.Array, pa.Array]:
     if pc.all(canonical).as_py():
         return instants, pa.nulls(len(claims), pa.string())
     odd = pa.array(
-        [None if ok or claim is None else _instant(claim) for claim, ok in zip(claims, canonical.to_pylist())],
+        [
+            None if ok or claim is None else _instant(claim)
+            for claim, ok in zip(claims, canonical.to_pylist(), strict=True)
+        ],
         _INSTANT,
     )
     return pc.coalesce(instants, odd), pc.if_else(canonical, None, texts)

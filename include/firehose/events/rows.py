@@ -21,7 +21,7 @@ from firehose.events.posts import derive
 Row = tuple[Any, ...]
 _encode = msgspec.json.encode
 _decode_record = msgspec.json.Decoder(dict[str, Any]).decode
-_NO_REF = (None, None)
+_NO_REF: tuple[str | None, str | None] = (None, None)
 
 
 def decode_rows(record_type: str, lines: Sequence[bytes]) -> tuple[list[Row], list[bytes], list[Undecodable]]:

@@ -122,7 +122,7 @@ def _expectations(rule: Rule, mostly: float) -> list[Expectation]:
     return made
 
 
-def _site(docs: Path) -> dict[str, Any]:
+def _site(docs: Path) -> Any:
     return {
         "class_name": "SiteBuilder",
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},

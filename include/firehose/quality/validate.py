@@ -20,41 +20,19 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch
 from firehose.events.rows import decode_rows, to_table
 from firehose.quality.quarantine import Quarantine
+from firehose.quality.result import QUALITY, TypeCounts, ValidateResult, staged_path, write_result
 from firehose.quality.rules import columns_of, split
 from firehose.quality.suites import SuiteRunner
 from firehose.settings import Settings
 
 log = logging.getLogger(__name__)
 
-STAGED = "staged"
-QUALITY = "quality"
-RESULT = "result.json"
 #: Events decoded at a time.
 CHUNK_EVENTS = 25_000
 #: Rows that one run of a suite sees at most; a larger batch is checked in parts.
 SUITE_ROWS = 500_000
 # Jetstream's own limit for one client in replay: more than that a second is no real stream.
 _MAX_EVENTS_PER_S = 50_000
-
-
-class TypeCounts(msgspec.Struct, frozen=True):
-    """What became of one type's raw events."""
-
-    raw: int
-    good: int
-    quarantined: int
-
-
-class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a validation hands on; stored beside the batch's suite results."""
-
-    good: int
-    quarantined: int
-    error_rate: float
-    suite_success: bool
-    failed_expectations: list[str]
-    docs: str
-    counts: dict[str, TypeCounts]
 
 
 def validate(settings: Settings, batch: Batch) -> ValidateResult:
@@ -80,21 +58,10 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
         }
     runner.check_accounting(_accounting(counts))
     result = _result(counts, runner)
-    _store(batch.folder(lake, QUALITY), result, runner)
+    suites = batch.folder(lake, QUALITY) / "suites.json"
+    files.write_bytes(suites, msgspec.json.encode(runner.results))
+    write_result(lake, batch, result)
     return result
-
-
-def staged_path(lake: Path, batch: Batch, record_type: str) -> Path:
-    """Where a batch's good rows of a type wait to be published."""
-    return batch.folder(lake, STAGED) / f"{record_type}.parquet"
-
-
-def read_result(lake: Path, batch: Batch) -> ValidateResult | None:
-    """The stored result of a batch's validation, or None."""
-    try:
-        return msgspec.json.decode((batch.folder(lake, QUALITY) / RESULT).read_bytes(), type=ValidateResult)
-    except FileNotFoundError:
-        return None
 
 
 def _validate_type(
@@ -166,8 +133,3 @@ def _result(counts: dict[str, TypeCounts], runner: SuiteRunner) -> ValidateResul
         docs=str(runner.build_docs()),
         counts=counts,
     )
-
-
-def _store(folder: Path, result: ValidateResult, runner: SuiteRunner) -> None:
-    files.write_bytes(folder / "suites.json", msgspec.json.encode(runner.results))
-    files.write_bytes(folder / RESULT, msgspec.json.encode(result))

@@ -1,0 +1,172 @@
+"""Replacing one hour file: what it holds, less this batch's earlier rows, plus this batch's new ones.
+
+One pass over the old file, row group by row group, so memory is bounded by the new rows. Must not: know where
+rows come from, or what a batch is beyond the value of a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from firehose import files, schema
+from firehose.errors import CorruptLake
+
+#: Rows of a row group: large enough to compress and to scan well, small enough to hold several.
+ROW_GROUP_ROWS = 128 * 1024
+# Delta encoding suits clocks and sequence numbers, dictionaries the columns of few values; all other strings
+# are near-random, where a dictionary only costs.
+_DELTA = ("time_us", "tid_us", "seq", "created_at")
+_DICTIONARY = (
+    "batch",
+    "operation",
+    "did",
+    "langs.list.element",
+    "embed_type",
+    "collection",
+    "status",
+    "active",
+    "subject_did",
+    "subject_uri",
+    "subject_cid",
+    "reply_root_uri",
+    "reply_root_cid",
+)
+_SEPARATOR = "\x1f"  # in no DID, TID, NSID or record key
+
+
+class Merged(msgspec.Struct, frozen=True):
+    """Of the new rows: stored, and dropped because the event is there already. ``displaced``: see LedgerCounts."""
+
+    stored: int
+    duplicates: int
+    displaced: int
+
+
+def merge(path: Path, record_type: str, batch: datetime, new: pa.Table, *, first: bool) -> Merged:
+    """Bring ``new`` rows of ``batch`` into an hour file. The file is replaced as a whole, or not at all.
+
+    An event lies in the lake once: of two copies the one of the earlier batch stays, whatever the order in
+    which batches come. ``first``: rows that this batch stored in an earlier run are dropped; else they count
+    as present (a later slice of the same run).
+
+    Raises:
+        CorruptLake: the old file cannot be read.
+    """
+    fresh = _distinct(record_type, new)
+    keys = _keys(record_type, fresh)
+    taken = pa.array([], pa.string())
+    displaced = 0
+    with files.replacing(path) as part, _Writer(part, record_type) as writer:
+        for old in _row_groups(path, record_type):
+            kept, held, lost = _keep(record_type, old, batch, keys, first=first)
+            writer.write(kept)
+            taken = pa.concat_arrays([taken, held])
+            displaced += lost
+        fresh = fresh.filter(pc.invert(pc.is_in(keys, value_set=taken)))
+        writer.write(fresh)
+    return Merged(len(fresh), len(new) - len(fresh), displaced)
+
+
+def duplicated(record_type: str, table: pa.Table) -> int:
+    """How many rows of a table are copies of an event in an earlier row."""
+    return len(table) - len(pc.unique(_keys(record_type, table)))
+
+
+def _keep(
+    record_type: str, old: pa.Table, batch: datetime, keys: pa.Array, *, first: bool
+) -> tuple[pa.Table, pa.Array, int]:
+    """The rows of an old row group that stay, the new keys that they hold already, and the rows displaced."""
+    mine = pa.scalar(batch, old.schema.field("batch").type)
+    if first:
+        old = old.filter(pc.not_equal(old["batch"], mine))
+    old_keys = _keys(record_type, old)
+    again = pc.is_in(old_keys, value_set=keys)
+    later = pc.and_(again, pc.greater(old["batch"], mine).combine_chunks())
+    held = old_keys.filter(pc.and_not(again, later))
+    lost: int = pc.sum(later).as_py() or 0
+    return (old.filter(pc.invert(later)) if lost else old), held, lost
+
+
+def _keys(record_type: str, table: pa.Table) -> pa.Array:
+    """The identity of each row as one string; rules have seen to it that no part is null."""
+    parts = [pc.cast(table[name], pa.string()).combine_chunks() for name in schema.IDENTITY[record_type]]
+    return pc.binary_join_element_wise(*parts, _SEPARATOR)
+
+
+def _distinct(record_type: str, table: pa.Table) -> pa.Table:
+    """The first row of each event, in the order of the table."""
+    keys = _keys(record_type, table)
+    if len(pc.unique(keys)) == len(table):
+        return table
+    indexed = pa.table({"key": keys, "index": pa.array(range(len(table)), pa.int64())})
+    firsts = indexed.group_by("key").aggregate([("index", "min")])["index_min"]
+    return table.take(firsts.take(pc.sort_indices(firsts)))
+
+
+def _row_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
+    """The row groups of a file in today's schema, one at a time; none where there is no file."""
+    if not path.exists():
+        return
+    try:
+        with pq.ParquetFile(path) as source:
+            for index in range(source.num_row_groups):
+                yield _conform(source.read_row_group(index), schema.SCHEMAS[record_type])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise CorruptLake(f"{path}: {error}; restore it from a backup, or clear the runs of its hour") from error
+
+
+def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """A table written by an earlier version: columns that it did not know are null."""
+    if table.schema.equals(wanted):
+        return table
+    known = set(table.schema.names)
+    return pa.Table.from_arrays(
+        [
+            pc.cast(table[field.name], field.type) if field.name in known else pa.nulls(len(table), field.type)
+            for field in wanted
+        ],
+        schema=wanted,
+    )
+
+
+class _Writer:
+    """Writes tables as row groups of a fair size: small ones are gathered first."""
+
+    def __init__(self, path: Path, record_type: str) -> None:
+        self._schema = schema.SCHEMAS[record_type]
+        names = {field.name for field in self._schema}
+        self._file = pq.ParquetWriter(
+            path,
+            self._schema,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=[name for name in _DICTIONARY if name.split(".")[0] in names],
+            column_encoding={name: "DELTA_BINARY_PACKED" for name in _DELTA if name in names},
+            version="2.6",
+        )
+        self._waiting: list[pa.Table] = []
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._flush()
+        self._file.close()
+
+    def write(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        if sum(map(len, self._waiting)) >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if rows := pa.concat_tables(self._waiting) if self._waiting else None:
+            self._file.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+        self._waiting = []

@@ -1,0 +1,174 @@
+"""Proof of the lake: every stored record against its CID, every raw file against its manifest, every count.
+
+Reads only. Memory is bounded by one row group and the keys of one hour file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from firehose import schema
+from firehose.batch import manifest as manifests
+from firehose.batch.raw import read_chunks
+from firehose.errors import CorruptBatch
+from firehose.events.rebuild import record_cid, record_of
+from firehose.lake import layout
+from firehose.lake.hourfile import duplicated
+from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.quality.quarantine import AREA as QUARANTINE
+
+_ROWS = 20_000
+#: Problems beyond this number are counted, not listed.
+LISTED = 100
+
+
+class TypeReport(msgspec.Struct, kw_only=True):
+    """One type's rows: ``verified`` match their CID; ``without_record`` have none (deletes, account events)."""
+
+    rows: int = 0
+    verified: int = 0
+    without_record: int = 0
+    mismatched: int = 0
+    unverifiable: int = 0
+    duplicates: int = 0
+
+
+class VerifyReport(msgspec.Struct, kw_only=True):
+    """What was checked and what is wrong. ``ok`` only where nothing is."""
+
+    ok: bool = True
+    batches: int = 0
+    raw_events: int = 0
+    quarantined: int = 0
+    types: dict[str, TypeReport] = {}
+    problem_count: int = 0
+    problems: list[str] = []
+
+    def add(self, problem: str) -> None:
+        """Note a problem; only the first ones are kept in words."""
+        self.ok = False
+        self.problem_count += 1
+        if len(self.problems) < LISTED:
+            self.problems.append(problem)
+
+
+def verify(lake: Path) -> VerifyReport:
+    """Check the whole lake; problems are in the report, not raised."""
+    report = VerifyReport(types={record_type: TypeReport() for record_type in schema.TYPES})
+    _verify_raw(lake, report)
+    stored: dict[tuple[str, str], int] = {}
+    for record_type in schema.TYPES:
+        for path in layout.hour_files(lake, record_type):
+            _verify_hour(lake, path, record_type, report, stored)
+    _verify_ledger(lake, report, stored)
+    _verify_quarantine(lake, report)
+    return report
+
+
+def _verify_raw(lake: Path, report: VerifyReport) -> None:
+    for path in sorted((lake / manifests.AREA).glob(f"date=*/batch=*/{manifests.NAME}")):
+        report.batches += 1
+        try:
+            manifest = manifests.read(path.parent)
+            if manifest is None:
+                continue
+            manifests.check(path.parent, manifest)
+            for queue in manifest.queues.values():
+                held = sum(len(lines) for lines in read_chunks(path.parent / queue.name, _ROWS))
+                report.raw_events += held
+                if held != queue.events:
+                    raise CorruptBatch(
+                        f"{path.parent / queue.name}: {held} events, its manifest says {queue.events}"
+                    )
+        except CorruptBatch as error:
+            report.add(str(error))
+
+
+def _verify_hour(
+    lake: Path, path: Path, record_type: str, report: VerifyReport, stored: dict[tuple[str, str], int]
+) -> None:
+    """One hour file: its rows belong to its hour, each event is there once, each record gives its CID."""
+    counts = report.types[record_type]
+    name = path.relative_to(lake)
+    try:
+        with pq.ParquetFile(path) as source:
+            keys = source.read(list(schema.IDENTITY[record_type]))
+            if again := duplicated(record_type, keys):
+                counts.duplicates += again
+                report.add(f"{name}: {again} rows are copies of an event that is there already")
+            for table in _tables(source):
+                _verify_rows(name, table, record_type, counts, report, layout.hour_of_file(path))
+                for one in table["batch"].value_counts().to_pylist():
+                    key = (f"{one['values']:%Y%m%dT%H%M%SZ}", record_type)
+                    stored[key] = stored.get(key, 0) + one["counts"]
+    except (pa.ArrowInvalid, OSError) as error:
+        report.add(f"{name}: not readable as Parquet: {error}")
+
+
+def _tables(source: pq.ParquetFile) -> Iterator[pa.Table]:
+    for batch in source.iter_batches(batch_size=_ROWS):
+        yield pa.Table.from_batches([batch])
+
+
+def _verify_rows(
+    name: Path, table: pa.Table, record_type: str, counts: TypeReport, report: VerifyReport, hour: int
+) -> None:
+    counts.rows += len(table)
+    for row in table.to_pylist():
+        if row["time_us"] // layout.HOUR_US != hour:
+            report.add(f"{name}: {_label(record_type, row)} was witnessed at {row['time_us']}, in another hour")
+        if row.get("cid") is None:
+            counts.without_record += 1
+            continue
+        try:
+            cid = record_cid(record_of(record_type, row))
+        except ValueError as error:
+            counts.unverifiable += 1
+            report.add(f"{name}: {_label(record_type, row)} cannot be verified: {error}")
+            continue
+        if cid == row["cid"]:
+            counts.verified += 1
+        else:
+            counts.mismatched += 1
+            report.add(f"{name}: {_label(record_type, row)} says CID {row['cid']}, its record gives {cid}")
+
+
+def _label(record_type: str, row: dict[str, Any]) -> str:
+    return " ".join(str(row[column]) for column in schema.IDENTITY[record_type])
+
+
+def _verify_ledger(lake: Path, report: VerifyReport, stored: dict[tuple[str, str], int]) -> None:
+    """The ledger against the rows of the lake: what each batch stored, less what earlier batches displaced."""
+    entries = read_ledger(lake)
+    for record_type in schema.TYPES:
+        claimed = sum(_claimed(entry, record_type) for entry in entries)
+        held = sum(count for (_, kind), count in stored.items() if kind == record_type)
+        if claimed != held:
+            report.add(f"ledger: {record_type} should have {claimed} rows in the lake, it has {held}")
+    known = {entry.batch for entry in entries}
+    for batch in sorted({batch for batch, _ in stored} - known):
+        report.add(f"ledger: no entry for batch {batch}, which has rows in the lake; clear its run")
+    for entry in entries:
+        for record_type, counts in entry.counts.items():
+            if counts.received != counts.stored + counts.duplicates + counts.quarantined:
+                report.add(f"ledger: batch {entry.batch}, {record_type}: counts do not add up: {counts}")
+
+
+def _claimed(entry: LedgerEntry, record_type: str) -> int:
+    counts = entry.counts.get(record_type)
+    return counts.stored - counts.displaced if counts else 0
+
+
+def _verify_quarantine(lake: Path, report: VerifyReport) -> None:
+    """The quarantine against the ledger."""
+    for path in sorted((lake / QUARANTINE).glob("date=*/batch=*/quarantine.parquet")):
+        report.quarantined += pq.read_metadata(path).num_rows
+    claimed = sum(counts.quarantined for entry in read_ledger(lake) for counts in entry.counts.values())
+    if claimed != report.quarantined:
+        report.add(f"ledger: {claimed} events should be in quarantine, there are {report.quarantined}")
