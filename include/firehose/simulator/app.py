@@ -1,0 +1,116 @@
+"""Puts the simulator together and runs it until a signal.
+
+Lives here: one run from options to exit. Must not: parsing a command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from firehose.errors import FirehoseError
+from firehose.simulator import frames
+from firehose.simulator.feed import Feed
+from firehose.simulator.server import Simulator
+from firehose.simulator.sources import Generated, Replayed, Source
+from firehose.simulator.tape import Tape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A simulator's options. ``rate`` and ``client_rate`` are in events a second, 0 for no limit."""
+
+    host: str
+    port: int
+    rate: float
+    events: int = 0
+    seed: int = 0
+    odd: float = 0.0
+    replay: tuple[Path, ...] = ()
+    loop: bool = False
+    keep_invalid: bool = False
+    dictionary: Path | None = None
+    retention_events: int = 1_000_000
+    retention_bytes: int = 1 << 30
+    record: Path | None = None
+    start_us: int | None = None
+    outbox: int = 10_000
+    client_rate: float = 0.0
+
+    @property
+    def finite(self) -> bool:
+        """Whether the events come to an end: then the first client is waited for, so that it misses none."""
+        return bool(self.events or (self.replay and not self.loop))
+
+
+async def run(config: Config, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT. ``announce`` is called once, with the address to subscribe at.
+
+    Raises:
+        FirehoseError: the address is taken, or a file cannot be read.
+    """
+    clock_us = _clock(config.start_us)
+    compressor = frames.compressor(config.dictionary) if config.dictionary else None
+    tape = Tape(config.retention_events, config.retention_bytes)
+    with ExitStack() as stack:
+        feed = Feed(
+            tape,
+            _source(config),
+            clock_us,
+            rate=config.rate,
+            limit=config.events,
+            waits=config.finite,
+            outbox=config.outbox,
+            record=stack.enter_context(_writable(config.record)) if config.record else None,
+        )
+        simulator = Simulator(tape, feed, clock_us, compressor=compressor, client_rate=config.client_rate)
+        server = await simulator.listen(config.host, config.port)
+        feeding = asyncio.create_task(feed.run())
+        try:
+            host = f"[{config.host}]" if ":" in config.host else config.host
+            announce(f"ws://{host}:{server.sockets[0].getsockname()[1]}/subscribe")
+            await _until_stopped(feeding)
+        finally:
+            feeding.cancel()
+            await simulator.close(server)
+
+
+async def _until_stopped(feeding: asyncio.Task[None]) -> None:
+    """Until a signal, or an error of the feed; a feed that merely ends keeps the server up."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait({feeding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if feeding.done():
+        feeding.result()
+        await stopping
+
+
+def _source(config: Config) -> Source:
+    if not config.replay:
+        return Generated(config.seed, config.odd, config.rate)
+    for path in config.replay:
+        if not path.is_file():
+            raise FirehoseError(f"replay: no file at {path}; name recorded events, one JSON object a line")
+    return Replayed(config.replay, loop=config.loop, keep_invalid=config.keep_invalid)
+
+
+def _writable(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise FirehoseError(f"record {path}: {error.strerror}; name a file that can be written") from error
+
+
+def _clock(start_us: int | None) -> Callable[[], int]:
+    """Microseconds since the epoch: the wall clock, or one that begins at ``start_us`` now."""
+    offset_us = 0 if start_us is None else start_us - time.time_ns() // 1000
+    return lambda: time.time_ns() // 1000 + offset_us

@@ -1,0 +1,96 @@
+"""The options of ``firehose simulate`` and of ``python -m firehose.simulator``.
+
+Lives here: the command line. Must not: anything else; what is heavy is imported when the command runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from firehose.errors import FirehoseError
+
+_GENERATED_RATE = 500.0
+
+
+def simulate(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 6008,
+    rate: Annotated[
+        Optional[float],  # noqa: UP045 - typer reads it at run time
+        typer.Option(min=0, help="Events a second; 0: as fast as clients read. Default: 500, or 0 with --replay."),
+    ] = None,
+    events: Annotated[int, typer.Option(min=0, help="Stop making events after so many; 0: never.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 0,
+    odd: Annotated[float, typer.Option(min=0, max=1, help="Share of made-up events that are invalid.")] = 0.0,
+    replay: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="Send the events of this file (plain, .gz or .zst) instead; repeatable."),
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop/--once", help="Replay again at the end, or stop.")] = False,
+    keep_invalid: Annotated[
+        bool, typer.Option("--keep-invalid", help="Send replayed lines that are no JSON object as they are.")
+    ] = False,
+    dictionary: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="zstd dictionary file for clients that ask for compression."),
+    ] = None,
+    retention: Annotated[int, typer.Option(min=1, help="Events kept for cursors.")] = 1_000_000,
+    retention_mib: Annotated[int, typer.Option(min=1, help="MiB of events kept for cursors.")] = 1024,
+    record: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write every event that is put on the stream to this file."),
+    ] = None,
+    start: Annotated[
+        str, typer.Option(help="When simulated time begins (RFC 3339 or microseconds); default: now.")
+    ] = "",
+    outbox: Annotated[
+        int, typer.Option(min=0, help="Drop a live client that is further behind than this; 0: never.")
+    ] = 10_000,
+    client_rate: Annotated[
+        float, typer.Option(min=0, help="Most events a second for one address, tenfold in replay; 0: any.")
+    ] = 0.0,
+) -> None:
+    """Serve a Jetstream v1 stream of made-up or recorded events."""
+    import asyncio
+    import logging
+
+    from firehose.simulator import app
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    if replay and start:
+        raise FirehoseError("--start has no meaning with --replay, whose events have their own time")
+    config = app.Config(
+        host=host,
+        port=port,
+        rate=(0.0 if replay else _GENERATED_RATE) if rate is None else rate,
+        events=events,
+        seed=seed,
+        odd=odd,
+        replay=tuple(replay or ()),
+        loop=loop,
+        keep_invalid=keep_invalid,
+        dictionary=dictionary,
+        retention_events=retention,
+        retention_bytes=retention_mib << 20,
+        record=record,
+        start_us=_time_us(start) if start else None,
+        outbox=outbox,
+        client_rate=client_rate,
+    )
+    asyncio.run(app.run(config, lambda url: typer.echo(f"listening on {url}")))
+
+
+def _time_us(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise FirehoseError(f"--start {text}: no RFC 3339 time; write it like 2026-05-25T14:00:00Z") from None
+    return int(parsed.astimezone(UTC).timestamp()) * 1_000_000 + parsed.microsecond

@@ -1,0 +1,76 @@
+"""What the server itself needs to know of an event: whose it is, when, and in which collection.
+
+Lives here: reading that from a line, however odd the rest. Must not: records, changes to a line.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+
+class Commit(msgspec.Struct):
+    """The part of a commit that filters look at."""
+
+    collection: str = ""
+
+
+class Envelope(msgspec.Struct):
+    """An event's outside. Of a v2 frame only ``type`` and ``payload`` are set."""
+
+    did: str = ""
+    time_us: int = 0
+    commit: Commit | None = None
+    type: str = msgspec.field(default="", name="$type")
+    payload: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def collection(self) -> str:
+        """The collection; empty for what is no commit."""
+        return self.commit.collection if self.commit is not None else ""
+
+
+class NotAnObject(ValueError):
+    """The line is no JSON object."""
+
+
+_decoder = msgspec.json.Decoder(Envelope)
+
+
+def read(line: bytes) -> Envelope:
+    """The envelope of ``line``; a field of a wrong type counts as missing.
+
+    Raises:
+        NotAnObject: no JSON object.
+    """
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return _lenient(line)
+
+
+def _lenient(line: bytes) -> Envelope:
+    """For what msgspec refuses and Python's parser accepts: lone surrogates, NaN, odd types."""
+    try:
+        value = json.loads(line)
+    except RecursionError:
+        value = {}  # nested so deeply that nobody can say more than that it began as an object
+        if not line.lstrip().startswith(b"{"):
+            raise NotAnObject(str(line[:60])) from None
+    except ValueError:
+        raise NotAnObject(str(line[:60])) from None
+    if not isinstance(value, dict):
+        raise NotAnObject(str(line[:60]))
+    commit = value.get("commit")
+    collection = commit.get("collection") if isinstance(commit, dict) else None
+    return Envelope(
+        did=_typed(value.get("did"), str, ""),
+        time_us=_typed(value.get("time_us"), int, 0),
+        commit=Commit(_typed(collection, str, "")) if commit is not None else None,
+    )
+
+
+def _typed(value: Any, kind: type, default: Any) -> Any:
+    return value if type(value) is kind else default

@@ -1,0 +1,117 @@
+"""One client's connection: sends it the tape, and obeys its messages.
+
+Lives here: the tasks and writes of a connection. Must not: choosing events, the handshake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+import zstandard
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.protocol import State
+
+from firehose.simulator import options
+from firehose.simulator.feed import Feed
+from firehose.simulator.limits import Bucket
+from firehose.simulator.subscriber import Subscriber
+from firehose.simulator.tape import Overtaken, Tape
+
+log = logging.getLogger(__name__)
+CLOSE_S: Final = 1.0
+_LIMIT_POLL_S: Final = 0.01
+_MAX_REASON: Final = 123  # bytes that a close frame can hold beside its code
+
+
+class Session:
+    """A subscription over ``connection``."""
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        wanted: options.Request,
+        tape: Tape,
+        feed: Feed,
+        bucket: Bucket,
+        compressor: zstandard.ZstdCompressor | None,
+    ) -> None:
+        self._connection, self._tape, self._feed, self._bucket = connection, tape, feed, bucket
+        self._filter, self._cursor_us, self._compressor = wanted.filter, wanted.cursor, compressor
+        self._subscriber: Subscriber | None = None
+        self._hello = asyncio.Event()
+        if not wanted.require_hello:
+            self._hello.set()
+
+    async def run(self) -> None:
+        """Serve until the client leaves, is dropped, or asks for something invalid."""
+        refusal = None
+        async with asyncio.TaskGroup() as tasks:
+            sender = tasks.create_task(self._send())
+            try:
+                await self._obey()
+            except options.InvalidOptions as error:
+                refusal = str(error)
+            except ConnectionClosed as error:
+                log.debug("client gone: %s", error)
+            finally:
+                sender.cancel()
+        if refusal is not None:
+            await close(self._connection, CloseCode.NORMAL_CLOSURE, refusal)
+
+    async def _obey(self) -> None:
+        async for message in self._connection:
+            if isinstance(message, bytes):
+                continue  # v1 ignores them
+            update = options.parse_update(message)
+            if update is None:
+                continue
+            self._filter = update
+            if self._subscriber is not None:
+                self._subscriber.filter = update
+            self._hello.set()
+
+    async def _send(self) -> None:
+        await self._hello.wait()
+        subscriber = Subscriber(self._tape, self._filter, self._cursor_us, self._compressor)
+        self._subscriber = subscriber
+        self._feed.join(subscriber, self._connection.transport.abort)
+        try:
+            while True:
+                await self._feed.more(subscriber)
+                await self._send_batch(subscriber)
+        except Overtaken:
+            # v1 would read on from its disk. Leaving events out silently would be worse than a lost connection.
+            log.warning("dropping a client that the retention has overtaken")
+            self._connection.transport.abort()
+        finally:
+            self._feed.leave(subscriber)
+
+    async def _send_batch(self, subscriber: Subscriber) -> None:
+        live = subscriber.live
+        allowed = self._bucket.available(asyncio.get_running_loop().time(), live=live)
+        if not allowed:
+            await asyncio.sleep(_LIMIT_POLL_S)
+            return
+        batch = subscriber.next_batch(allowed)
+        self._bucket.spend(len(batch), live=live)
+        self._feed.progress()
+        if batch and self._connection.state is State.OPEN:
+            # One write for many frames: a send() for each event would cost more than all the rest. Only this
+            # task writes data frames, and a write is never part of a frame, so pings fit in between.
+            self._connection.transport.write(b"".join(batch))
+            await self._connection.drain()
+        await asyncio.sleep(0)
+
+
+async def close(connection: ServerConnection, code: CloseCode, reason: str = "") -> None:
+    """Close with ``code`` and ``reason`` (cut to what fits), or cut off a client that does not read."""
+    fitting = reason.encode()[:_MAX_REASON].decode(errors="ignore")
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await connection.close(code, fitting)
+    except TimeoutError:
+        connection.transport.abort()
