@@ -53,21 +53,15 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
     frame_events: Annotated[int, Meta(ge=1, le=5000, description="Most events in one frame")] = 500
     flush_events: Annotated[int, Meta(ge=1, description="Events that trigger a write to Redis")] = 4000
-    flush_bytes: Annotated[int, Meta(ge=1024, description="Bytes that trigger a write to Redis")] = (
-        8 * 1024 * 1024
-    )
+    flush_bytes: Annotated[int, Meta(ge=1024, description="Bytes that trigger a write to Redis")] = 8 * 1024 * 1024
     flush_ms: Annotated[int, Meta(ge=10, le=10_000, description="Longest wait before a write to Redis")] = 400
-    data_timeout_s: Annotated[
-        float, Meta(gt=0, description="Reconnect when no data has come for so long")
-    ] = 30.0
+    data_timeout_s: Annotated[float, Meta(gt=0, description="Reconnect when no data has come for so long")] = 30.0
     backoff_max_s: Annotated[float, Meta(gt=0, description="Longest pause between two attempts")] = 30.0
     ingester_name: Annotated[
         str,
         Meta(description="An ingester of the same name takes over at once; another one waits for the lease"),
     ] = "ingester"
-    lease_s: Annotated[float, Meta(gt=0, description="How long a silent writer keeps the right to write")] = (
-        15.0
-    )
+    lease_s: Annotated[float, Meta(gt=0, description="How long a silent writer keeps the right to write")] = 15.0
     log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level")] = "INFO"
 
 

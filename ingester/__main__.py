@@ -1,0 +1,64 @@
+"""``python -m ingester``: reads the settings, runs the service, and turns its end into an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from ingester import cursor, errors
+from ingester.backoff import delays
+from ingester.health import Notifier
+from ingester.logs import line, setup
+from ingester.service import Service
+from ingester.settings import IngesterSettings, SettingsError, read_settings
+from ingester.sink import Sink
+from ingester.writer import Writer
+
+log = logging.getLogger("ingester")
+
+
+def main() -> int:
+    """Run until a signal or an error ends it. Returns the exit code (see ``errors``)."""
+    argparse.ArgumentParser(
+        prog="python -m ingester",
+        description="Reads Jetstream into Redis. Its settings are FIREHOSE_* variables; see docs/settings.md.",
+    ).parse_args()
+    try:
+        settings = read_settings(IngesterSettings)
+        setup(settings.log_level)
+        asyncio.run(_serve(settings))
+    except SettingsError as error:
+        print(f"ingester: {error}", file=sys.stderr)  # noqa: T201 - the log may not be set up yet
+        return errors.SETTINGS
+    except errors.IngesterError as error:
+        log.error(line("fatal", reason=error))
+        return error.exit_code
+    return errors.OK
+
+
+async def _serve(settings: IngesterSettings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    notifier = Notifier(os.environ)
+    sink = Sink(settings.redis_url, settings.ingester_name, cursor.host(settings))
+    pauses = min(5.0, settings.backoff_max_s)
+    writer = Writer(sink, settings, lambda: delays(0.05, pauses), notifier.progress)
+    service = Service(settings, writer, notifier)
+    running = asyncio.create_task(service.run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if running.done():
+        running.result()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await service.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

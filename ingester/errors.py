@@ -1,0 +1,67 @@
+"""The errors of the ingester. What ends it carries an exit code; what passes is handled where it is caught."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+#: Exit codes. The unit file does not restart on SETTINGS, FENCED and REFUSED: nothing would be better then.
+OK: Final = 0
+UNWRITTEN: Final = 1
+SETTINGS: Final = 2
+FENCED: Final = 3
+REFUSED: Final = 4
+SUPERSEDED: Final = 75
+
+
+class IngesterError(Exception):
+    """The process must end: the message is its last line, ``exit_code`` what it ends with."""
+
+    exit_code: ClassVar[int] = UNWRITTEN
+
+
+class Fenced(IngesterError):
+    """A newer process of the same name writes now: to start this one again would throw that one out."""
+
+    exit_code: ClassVar[int] = FENCED
+
+
+class Superseded(IngesterError):
+    """An ingester of another name writes now: started again, this one waits behind it as a standby."""
+
+    exit_code: ClassVar[int] = SUPERSEDED
+
+
+class SourceRefused(IngesterError):
+    """Jetstream refuses the request itself, so that asking again cannot help."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class SinkRefused(IngesterError):
+    """Redis refuses in a way that waiting cannot mend: a wrong login, a key of another type."""
+
+    exit_code: ClassVar[int] = REFUSED
+
+
+class Unwritten(IngesterError):
+    """Events were still in memory when the process had to end. They come again from the stored cursor."""
+
+
+class SinkUnavailable(Exception):
+    """Redis is away, loading, read-only or full: the same write may succeed later."""
+
+
+class StateLost(Exception):
+    """Redis no longer holds this writer's state: it was emptied, or restored from an older copy."""
+
+
+class CursorMoved(Exception):
+    """The stored cursor is another one than this writer's: what it holds in memory does not follow on it."""
+
+    def __init__(self, cursor: int) -> None:
+        super().__init__(f"the cursor in Redis is now {cursor}")
+        self.cursor = cursor
+
+
+class SourceSilent(Exception):
+    """The connection is open but no data has come for too long."""

@@ -1,0 +1,205 @@
+"""The ingester's life: claim, connect, pump, reconnect, and stop in order.
+
+Lives here: the wiring of session, writer and health. Must not: formats, commands, protocol details.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection
+
+from ingester import cursor, session
+from ingester.backoff import delays
+from ingester.dictionary import UNREADABLE, decompressor
+from ingester.errors import CursorMoved, SinkUnavailable, SourceRefused, SourceSilent, Unwritten
+from ingester.health import Notifier
+from ingester.logs import line
+from ingester.settings import IngesterSettings, redacted
+from ingester.sink import PROTOCOL, Claim
+from ingester.writer import Writer
+
+log = logging.getLogger(__name__)
+
+#: How long (seconds) a stop may take to bring the last events to Redis.
+STOP_S: Final = 5.0
+#: A standby asks for the lease this often (seconds).
+STANDBY_S: Final = 1.0
+#: Seconds between two lines on how it goes.
+REPORT_S: Final = 60.0
+
+
+class Service:
+    """One ingester process. :meth:`run` until cancelled, then :meth:`stop`."""
+
+    def __init__(
+        self,
+        settings: IngesterSettings,
+        writer: Writer,
+        notifier: Notifier,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._notifier = notifier
+        self._clock = clock
+        self._host = cursor.host(settings)
+        self._claimed = False
+        self._other_host = False
+        self._skip_large = False
+        self._seen, self._heard = 0, clock()
+        self._reported = clock()
+        self._decompress = (
+            decompressor(settings.zstd_dictionary, settings.max_message_bytes)
+            if settings.zstd_dictionary
+            else None
+        )
+
+    async def run(self) -> None:
+        """Claim, then stream for ever.
+
+        Raises:
+            IngesterError: nothing more can be done; its message says why.
+        """
+        claim = await self._claim()
+        if claim.cursor and claim.protocol not in ("", PROTOCOL):
+            raise SourceRefused(
+                f"the cursor in Redis is one of protocol {claim.protocol}, this ingester speaks {PROTOCOL}"
+            )
+        self._other_host = claim.host not in ("", self._host)
+        self._writer.restart(claim.cursor or self._settings.start_cursor)
+        self._claimed = True
+        await self._stream()
+
+    async def stop(self) -> None:
+        """Bring what is in memory to Redis and give the right to write back.
+
+        Raises:
+            Unwritten: Redis did not take it in time.
+            IngesterError: as :meth:`run`.
+        """
+        self._notifier.stopping()
+        if not self._claimed:
+            return
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._writer.release()
+        except (TimeoutError, CursorMoved) as error:
+            self._writer.abandon()
+            if self._writer.pending:
+                why = str(error) or f"Redis did not take them within {STOP_S:g} s"
+                raise Unwritten(
+                    f"{self._writer.pending} events were not written: {why}; "
+                    f"they come again from the cursor {self._writer.cursor}"
+                ) from None
+        log.info(line("stopped", written=self._writer.written, cursor=self._writer.cursor))
+
+    async def _claim(self) -> Claim:
+        pauses = delays(0.1, min(5.0, self._settings.backoff_max_s))
+        waiting_for = ""
+        while True:
+            self._notifier.progress()
+            try:
+                answer = await self._writer.claim()
+            except SinkUnavailable as error:
+                delay = next(pauses)
+                log.warning(line("sink_unavailable", error=error, retry_s=round(delay, 2)))
+                await asyncio.sleep(delay)
+                continue
+            if isinstance(answer, Claim):
+                log.info(line("claimed", cursor=answer.cursor, host=answer.host or "-"))
+                return answer
+            if answer.writer != waiting_for:
+                waiting_for = answer.writer
+                log.info(line("standby", writer=answer.writer, lease_left_ms=answer.left_ms))
+                self._notifier.status(f"standby behind {answer.writer}")
+            await asyncio.sleep(min(STANDBY_S, answer.left_ms / 1000 + 0.01))
+
+    async def _stream(self) -> None:
+        pauses = self._pauses()
+        while True:
+            before = self._writer.received
+            try:
+                await self._session()
+            except session.FAILURES as error:
+                reason = session.retry_reason(error, self._settings.jetstream_url)
+                self._skip_large = self._skip_large or session.too_large(error)
+                await self._settle()
+            except CursorMoved as moved:
+                reason = str(moved)
+                self._writer.restart(moved.cursor)
+            if self._writer.received > before:
+                pauses = self._pauses()
+            delay = next(pauses)
+            log.warning(line("disconnected", reason=reason, retry_s=round(delay, 2)))
+            self._notifier.status(f"reconnecting: {reason}")
+            self._notifier.progress()
+            await asyncio.sleep(delay)
+
+    def _pauses(self) -> Iterator[float]:
+        return delays(0.25, self._settings.backoff_max_s)
+
+    async def _settle(self) -> None:
+        """Write what is in memory before the cursor is used again: so both always stand at the same event."""
+        try:
+            await self._writer.drain()
+        except CursorMoved as moved:
+            self._writer.restart(moved.cursor)
+
+    async def _session(self) -> None:
+        url = cursor.subscribe_url(
+            self._settings, self._writer.cursor, other_host=self._other_host, skip_large=self._skip_large
+        )
+        connection = await session.open_session(url, self._settings)
+        log.info(line("connected", url=redacted(url)))
+        try:
+            self._writer.connected = True
+            self._heard = self._clock()
+            self._notifier.ready(f"connected to {self._host}")
+            await self._pump(connection)
+        finally:
+            self._writer.connected = False
+            await connection.close()
+
+    async def _pump(self, connection: ClientConnection) -> None:
+        reader = asyncio.create_task(self._read(connection))
+        try:
+            while not reader.done():
+                await asyncio.wait([reader], timeout=self._settings.flush_ms / 1000)
+                self._writer.tick()
+                self._watch()
+            reader.result()
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    async def _read(self, connection: ClientConnection) -> None:
+        """The hot loop. It goes on as long as messages wait: the queue's limit makes it yield."""
+        receive, writer, decompress = connection.recv, self._writer, self._decompress
+        while True:
+            message = await receive(decode=False)
+            try:
+                writer.buffer.add(decompress(message) if decompress else message)
+            except UNREADABLE as error:
+                writer.buffer.reject(message, error)
+            if writer.full:
+                await writer.make_room()
+
+    def _watch(self) -> None:
+        """The data watchdog. A stream that waits for Redis is not a silent one."""
+        now = self._clock()
+        if self._writer.received != self._seen or not self._writer.idle:
+            self._seen, self._heard = self._writer.received, now
+            # The first event here: from now on the cursor is this host's own.
+            self._other_host = self._other_host and not self._writer.written
+        elif now - self._heard > self._settings.data_timeout_s:
+            raise SourceSilent(f"no data for {self._settings.data_timeout_s:g} s")
+        if now - self._reported >= REPORT_S:
+            self._reported = now
+            log.info(
+                line("progress", received=self._seen, written=self._writer.written, cursor=self._writer.cursor)
+            )

@@ -1,0 +1,146 @@
+"""Redis, as the ingester sees it: claim the right to write, then write flushes, each once and whole.
+
+Lives here: the only code of the ingester that talks to Redis, blocking. Must not: retries, buffers, tasks.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthorizationError
+from redis.retry import Retry
+
+from ingester import wire
+from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Superseded
+from ingester.frames import Frame
+from ingester.scripts import CLAIM, WRITE
+from ingester.settings import SettingsError
+
+PROTOCOL: Final = "v1"
+TIMEOUT_S: Final = 5.0
+_KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES)]
+_STREAM_INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
+# Errors that pass. Inside a script Redis 6 wraps them in "ERR Error running script", so the text decides.
+_PASSING: Final = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "BUSY ", "NOREPLICAS ", "MASTERDOWN ", "TRYAGAIN ")
+
+
+class Claim(NamedTuple):
+    """The right to write, and where the writer before stopped; ``cursor`` 0: there was none."""
+
+    cursor: int
+    host: str
+    protocol: str
+
+
+class Held(NamedTuple):
+    """An ingester of another name, ``writer``, holds the lease for ``left_ms`` more."""
+
+    writer: str
+    left_ms: int
+
+
+class Flush(NamedTuple):
+    """What one write brings to Redis. ``lease_ms`` 0 gives the right to write back."""
+
+    frames: Sequence[Frame]
+    cursor: int
+    connected: bool
+    lease_ms: int
+
+
+class Sink:
+    """The connection to Redis of one ingester process. Not safe for concurrent calls."""
+
+    def __init__(self, url: str, name: str, host: str) -> None:
+        try:
+            # No retries of its own: after an error only a retry under the same flush number is safe.
+            self._redis = redis.Redis.from_url(
+                url,
+                socket_timeout=TIMEOUT_S,
+                socket_connect_timeout=TIMEOUT_S,
+                retry=Retry(NoBackoff(), 0),
+                client_name="bluesky-firehose-ingester",
+            )
+        except ValueError as error:
+            raise SettingsError(f"FIREHOSE_REDIS_URL: {error}") from None
+        self._claim = self._redis.register_script(CLAIM)
+        self._write = self._redis.register_script(WRITE)
+        self._name = name
+        self._host = host
+        self._writer = ""
+        self._flush = 0
+        self._cursor = ""
+
+    def claim(self, lease_ms: int) -> Claim | Held:
+        """Take the right to write for ``lease_ms``, at once from an ingester of the same name.
+
+        Raises:
+            SinkUnavailable: Redis is away or full; try again.
+            SinkRefused: Redis never will.
+        """
+        # A new identity each time: a write of the old one that is still on its way is refused.
+        writer = f"{self._name}/{uuid.uuid4().hex}"
+        answer = self._call(self._claim, [self._name, writer, lease_ms])
+        if answer[0] == "wait":
+            return Held(answer[1], int(answer[2]))
+        self._writer, self._flush, self._cursor = writer, 0, answer[1]
+        return Claim(int(answer[1] or 0), answer[2], answer[3])
+
+    def write(self, flush: Flush) -> None:
+        """Write a flush. After :class:`SinkUnavailable` the same flush may be given again, and none other.
+
+        Raises:
+            SinkUnavailable: Redis is away or full, or its reply was lost; try again.
+            Fenced, Superseded: another ingester writes now.
+            StateLost: what this writer wrote is no longer there; claim again.
+            SinkRefused: Redis never will take it.
+        """
+        number, cursor = self._flush + 1, str(flush.cursor or "")
+        args: list[str | int | bytes] = [self._writer, number, self._flush, self._cursor, cursor]
+        args += [self._host, PROTOCOL, flush.lease_ms, int(flush.connected)]
+        for frame in flush.frames:
+            args += [_STREAM_INDEX[frame.queue], wire.EVENTS_PREFIX + frame.queue]
+            args += [frame.events, frame.first_us, frame.last_us, frame.payload]
+        status, *details = self._call(self._write, args)
+        if status == "stale":
+            raise self._displaced(details[0])
+        if status == "lost":
+            raise StateLost
+        self._flush, self._cursor = number, cursor or self._cursor
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._redis.close()
+
+    def _displaced(self, writer: str) -> Fenced | Superseded:
+        if writer.rpartition("/")[0] == self._name:
+            return Fenced(
+                f"another process of the ingester {self._name} has taken over ({writer}); this one ends. "
+                "If both are wanted, give them different FIREHOSE_INGESTER_NAMEs"
+            )
+        return Superseded(f"the ingester {writer} has taken over; this one ends and can be its standby")
+
+    def _call(self, script: redis.commands.core.Script, args: list[str | int | bytes]) -> list[str]:
+        try:
+            answer = [word.decode() for word in script(keys=_KEYS, args=args)]
+        except redis.RedisError as error:
+            raise _translated(error) from None
+        if answer[0] == "type":
+            raise SinkRefused(f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: move it away")
+        return answer
+
+
+def _translated(error: redis.RedisError) -> SinkUnavailable | SinkRefused:
+    """The one place that decides what passes and what does not."""
+    text = " ".join(str(error).split())
+    if isinstance(error, redis.AuthenticationError | AuthorizationError) or "NOPERM" in text:
+        return SinkRefused(f"Redis refuses the login: {text}; check FIREHOSE_REDIS_URL")
+    code = f"{getattr(error, 'status_code', None) or ''} {text}"
+    passing = isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.BusyLoadingError)
+    if passing or any(word in code for word in _PASSING):
+        return SinkUnavailable(f"Redis cannot write now: {text}")
+    return SinkRefused(f"Redis refuses the write: {text}")

@@ -1,0 +1,202 @@
+"""Buffers events and writes them in the background: one flush under way, one being filled, never more.
+
+Lives here: backpressure and the retries of a write. Must not: the websocket, Redis commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar, TypeVarTuple
+
+from ingester.errors import CursorMoved, SinkUnavailable, StateLost, Superseded
+from ingester.frames import Buffer
+from ingester.logs import line
+from ingester.settings import IngesterSettings
+from ingester.sink import Claim, Flush, Held, Sink
+
+log = logging.getLogger(__name__)
+
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
+
+#: An empty flush is written after so many seconds without another, so that a quiet minute is known to be one.
+HEARTBEAT_S: Final = 3.0
+
+
+class Writer:
+    """Takes messages in and brings them to ``sink``, in order.
+
+    ``delays`` makes the pauses between attempts; ``progress`` is called after each attempt, good or bad.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        settings: IngesterSettings,
+        delays: Callable[[], Iterator[float]],
+        progress: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.buffer = Buffer()
+        self.cursor = 0  # of the last event in Redis
+        self.written = 0
+        self.connected = False
+        self._sink = sink
+        self._settings = settings
+        self._delays = delays
+        self._progress = progress
+        self._clock = clock
+        self._lease_ms = int(settings.lease_s * 1000)
+        # One thread: zstd and the socket release the GIL, and the sink wants one caller at a time.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
+        self._writing: asyncio.Task[None] | None = None
+        self._under_way = 0
+        self._last_write = clock()
+
+    @property
+    def full(self) -> bool:
+        """Whether the buffer must be written before anything else is received."""
+        return self.buffer.count >= self._settings.flush_events or self.buffer.size >= self._settings.flush_bytes
+
+    @property
+    def idle(self) -> bool:
+        """Whether no flush is under way."""
+        return self._writing is None
+
+    @property
+    def received(self) -> int:
+        """All events taken in so far, written or not."""
+        return self.written + self._under_way + self.buffer.count
+
+    @property
+    def pending(self) -> int:
+        """Events that are not known to be in Redis."""
+        return self._under_way + self.buffer.count
+
+    async def claim(self) -> Claim | Held:
+        """Take the right to write, if nobody else holds it.
+
+        Raises:
+            SinkUnavailable: Redis is away or full; try again.
+            SinkRefused: Redis never will.
+        """
+        return await self._in_thread(self._sink.claim, self._lease_ms)
+
+    def restart(self, cursor: int) -> None:
+        """Forget what is in memory; the events after ``cursor`` are to come (again)."""
+        self.cursor = cursor
+        self.buffer = Buffer(cursor)
+        self._under_way = 0
+
+    async def make_room(self) -> None:
+        """Return as soon as the buffer may take more: the backpressure.
+
+        Raises:
+            What a write raises (see :meth:`check`).
+        """
+        while self.full:
+            if self.idle:
+                self.start()
+            else:
+                await self._settled()
+
+    def tick(self) -> None:
+        """Write what there is, or a heartbeat when it is time. To be called each ``flush_ms``.
+
+        Raises:
+            What a write raises (see :meth:`check`).
+        """
+        self.check()
+        if self.idle and (self.buffer.count or self._clock() - self._last_write >= HEARTBEAT_S):
+            self.start()
+
+    def check(self) -> None:
+        """Raise what the write under way has failed with, if it has.
+
+        Raises:
+            Fenced, Superseded: another ingester writes now.
+            CursorMoved: restart at its cursor.
+            SinkRefused: Redis never will take it.
+        """
+        if self._writing is not None and self._writing.done():
+            task, self._writing = self._writing, None
+            task.result()
+
+    def start(self) -> None:
+        """Begin to write the buffer; an empty one is a heartbeat."""
+        full, self.buffer = self.buffer, Buffer(self.buffer.last_us)
+        self._under_way = full.count
+        self._writing = asyncio.create_task(self._write(full, self._lease_ms))
+
+    async def drain(self) -> None:
+        """Write all there is, and return when Redis holds it.
+
+        Raises:
+            What a write raises (see :meth:`check`).
+        """
+        await self._settled()
+        while self.buffer.count:
+            self.start()
+            await self._settled()
+
+    async def release(self) -> None:
+        """Write all there is and give the right to write back.
+
+        Raises:
+            What a write raises (see :meth:`check`).
+        """
+        await self.drain()
+        await self._write(self.buffer, lease_ms=0)
+
+    def abandon(self) -> None:
+        """Give up the write under way: the process ends."""
+        if self._writing is not None:
+            self._writing.cancel()
+
+    async def _settled(self) -> None:
+        if self._writing is not None:
+            await asyncio.wait([self._writing])  # which leaves the write alone if the waiter is cancelled
+        self.check()
+
+    async def _write(self, buffer: Buffer, lease_ms: int) -> None:
+        frames = await self._in_thread(buffer.pack, self._settings.frame_events)
+        flush = Flush(frames, buffer.last_us, self.connected, lease_ms)
+        for delay in self._delays():
+            try:
+                await self._in_thread(self._sink.write, flush)
+                break
+            except SinkUnavailable as error:
+                log.warning(line("sink_unavailable", error=error, pending=self.pending, retry_s=round(delay, 2)))
+                await self._pause(delay)
+            except StateLost:
+                await self._reclaim()
+        self.cursor = buffer.last_us
+        self.written += buffer.count
+        self._under_way = 0
+        self._last_write = self._clock()
+        self._progress()
+
+    async def _reclaim(self) -> None:
+        """Redis lost this writer's state: go on from memory if it lost the cursor too, else from its cursor."""
+        for delay in self._delays():
+            try:
+                answer = await self._in_thread(self._sink.claim, self._lease_ms)
+                break
+            except SinkUnavailable:
+                await self._pause(delay)
+        if isinstance(answer, Held):
+            raise Superseded(f"Redis was emptied and {answer.writer} took over; this one ends")
+        log.error(line("state_lost", memory_cursor=self.cursor, redis_cursor=answer.cursor))
+        if answer.cursor not in (0, self.cursor):
+            raise CursorMoved(answer.cursor)
+
+    async def _pause(self, delay: float) -> None:
+        self._progress()
+        await asyncio.sleep(delay)
+
+    async def _in_thread(self, function: Callable[[*Args], Result], *args: *Args) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
