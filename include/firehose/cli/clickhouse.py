@@ -9,6 +9,6 @@ from __future__ import annotations
 def clickhouse_serve() -> None:
     """Serve the embedded ClickHouse at FIREHOSE_CLICKHOUSE_URL, with its data in <home>/clickhouse."""
     from firehose import settings
-    from firehose.endpoint import server
+    from firehose.endpoint.server import serve
 
-    server.serve(settings.load())
+    serve(settings.load())

@@ -72,9 +72,7 @@ class EndpointProcess:
             if self._process.poll() is not None:
                 raise ServiceUnavailable(f"the ClickHouse endpoint ended at once: {self._last_line()}")
             if time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    f"the ClickHouse endpoint at {self.url} does not answer; see {self.log}"
-                )
+                raise ServiceUnavailable(f"the ClickHouse endpoint at {self.url} does not answer; see {self.log}")
             time.sleep(_POLL_S)
 
     def _last_line(self) -> str:

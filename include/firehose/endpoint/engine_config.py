@@ -1,0 +1,107 @@
+"""The engine's configuration files: its users' rights and limits, which the engine itself enforces.
+
+Lives here: config.xml and users.xml as text, and the statements that turn a new connection into a user's.
+Must not: passwords (they never reach the engine), I/O.
+
+chDB opens every connection as the user ``default``, and refuses CREATE USER. But it reads roles, profiles and
+constraints from users.xml. So ``default`` holds two roles; each connection gives up all but one of them, loads
+that role's constraints, and goes read-only for the analyst, which the engine lets no statement undo.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+from xml.sax.saxutils import escape
+
+#: Settings that read or write files, reach the network, or escape the limits: fixed for the analyst.
+_FIXED: Final = (
+    "dialect",
+    "format_avro_schema_registry_url",
+    "format_schema",
+    "format_schema_message_name",
+    "format_schema_source",
+    "format_template_resultset",
+    "format_template_row",
+    "format_template_row_format",
+    "format_template_resultset_format",
+    "input_format_record_errors_file_path",
+    "log_comment",
+    "max_untracked_memory",
+    "memory_tracker_fault_probability",
+    "timeout_overflow_mode",
+)
+_ANALYST_GRANTS: Final = "SELECT, SHOW, dictGet, CREATE TEMPORARY TABLE"
+_MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one query may use."""
+
+    memory_mib: int
+    seconds: int
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """The same as settings of ClickHouse."""
+        return {"max_memory_usage": self.memory_mib * _MIB, "max_execution_time": self.seconds}
+
+
+def config_xml(users_path: str) -> str:
+    """The engine's main configuration."""
+    return (
+        "<clickhouse>\n"
+        f"  <user_directories><users_xml><path>{escape(users_path)}</path></users_xml></user_directories>\n"
+        "</clickhouse>\n"
+    )
+
+
+def users_xml(limits: Limits) -> str:
+    """Roles, profiles and constraints. Neither user can switch to ``default``: that would unset readonly."""
+    maxima = {**limits.settings, "max_threads": 4 * (os.cpu_count() or 1)}
+    constraints = "".join(
+        f"<{name}><min>1</min><max>{value}</max></{name}>" for name, value in maxima.items()
+    ) + "".join(f"<{name}><const/></{name}>" for name in _FIXED)
+    return f"""<clickhouse>
+  <profiles>
+    <default><readonly>0</readonly><allow_python_table_function>0</allow_python_table_function></default>
+    <loader><readonly>0</readonly></loader>
+    <analyst><readonly>2</readonly><constraints>{constraints}</constraints></analyst>
+  </profiles>
+  <roles>
+    <loader><grants><query>GRANT ALL ON *.*</query></grants></loader>
+    <analyst><grants><query>GRANT {_ANALYST_GRANTS} ON *.*</query></grants></analyst>
+  </roles>
+  <users>
+    <default>
+      <password></password>
+      <networks><ip>::/0</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants><query>GRANT loader</query><query>GRANT analyst</query></grants>
+    </default>
+  </users>
+  <quotas><default/></quotas>
+</clickhouse>
+"""
+
+
+def opening_statements(role: str, tag: str, limits: Limits) -> list[str]:
+    """What makes a new connection one of ``role``; ``tag`` finds its queries in system.processes."""
+    common = {
+        "log_comment": f"'{tag}'",
+        # As on a server: chDB's own defaults are those of a command-line tool.
+        "implicit_select": "0",
+        "allow_introspection_functions": "0",
+        "storage_file_read_method": "'pread'",
+        **{name: str(value) for name, value in limits.settings.items()},
+    }
+    statements = [
+        f"SET ROLE {role}",
+        "SET " + ", ".join(f"{name} = {value}" for name, value in common.items()),
+        # A profile set by SET brings its constraints only; its values, readonly too, need a SET of their own.
+        f"SET profile = '{role}'",
+    ]
+    return [*statements, "SET readonly = 2"] if role == "analyst" else statements

@@ -1,0 +1,138 @@
+"""Running one statement for one user: what is allowed, and its result as a stream of bytes.
+
+Lives here: refusing what a user may not even try, and choosing how the engine runs a statement. Must not: HTTP.
+
+What the engine enforces (grants, readonly, constraints) is in engine_config. The refusals here come first and
+use the engine's own parser: they close what those rights leave open, such as SET ROLE and INTO OUTFILE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any, Final
+
+from firehose.endpoint import errors, formats, users
+from firehose.endpoint.engine import Connection
+from firehose.endpoint.request import Query, set_statement
+from firehose.endpoint.statement import Insert, Shape
+from firehose.endpoint.users import User
+
+_PIECE: Final = 1024 * 1024
+#: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
+_OWN_SESSION: Final = frozenset({"Set", "UseQuery"})
+
+
+@dataclass
+class Result:
+    """A statement that has begun to give its result."""
+
+    output_format: str
+    pieces: Iterator[bytes]
+    summary: dict[str, int] = field(default_factory=dict)
+
+
+def run(connection: Connection, user: User, query: Query, statement: str) -> Result:
+    """Run ``statement`` up to its first bytes. Blocks.
+
+    Raises:
+        QueryError: it is refused, or fails before its first bytes. A failure after that comes from the pieces.
+    """
+    kind, count = connection.classify(statement)
+    if count == 0 and kind == "UNKNOWN" and not statement.strip():
+        raise errors.refused(errors.EMPTY_QUERY, "Empty query")
+    if count > 1:
+        raise errors.refused(errors.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
+    shape = connection.shape(statement, query.parameters)
+    _check(user, query, kind, shape)
+    output_format = shape.output_format or query.output_format
+    make_joiner = formats.joiner(output_format) if shape.selects else None
+    if make_joiner is None:
+        return _whole(connection, query, statement, output_format)
+    return _streamed(connection, query, statement, output_format, make_joiner())
+
+
+def insert(connection: Connection, user: User, query: Query, target: Insert, data: IO[bytes]) -> Result:
+    """Run an INSERT with ``data``, read piece by piece. Blocks.
+
+    Raises:
+        QueryError: it is refused, or the data does not fit.
+    """
+    if user.role == users.ANALYST or query.read_only:
+        raise _readonly(user, query)
+    if query.parameters:
+        connection.execute(set_statement({f"param_{k}": v for k, v in query.parameters.items()}))
+    running = connection.begin_insert(target.head, target.input_format)
+    try:
+        while piece := data.read(_PIECE):
+            connection.append(running, piece)
+        done = connection.end_insert(running)
+    except errors.QueryError:
+        connection.cancel_insert(running)
+        raise
+    return Result(query.output_format, iter(()), _summary(done))
+
+
+def _check(user: User, query: Query, kind: str, shape: Shape) -> None:
+    if shape.selects and kind != "READ_ONLY":
+        raise errors.refused(errors.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
+    reads = kind == "READ_ONLY" or shape.root in _OWN_SESSION
+    if not reads and (user.role == users.ANALYST or query.read_only):
+        raise _readonly(user, query)
+
+
+def _readonly(user: User, query: Query) -> errors.QueryError:
+    why = (
+        " For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
+        if query.read_only and user.role != users.ANALYST
+        else ""
+    )
+    return errors.refused(errors.READONLY, f"{user.name}: Cannot execute query in readonly mode.{why}")
+
+
+def _whole(connection: Connection, query: Query, statement: str, output_format: str) -> Result:
+    result = connection.execute(statement, query.output_format, query.parameters)
+    return Result(output_format, _cut(result.get_memview()), _summary(result))
+
+
+def _cut(buffer: Any) -> Iterator[bytes]:
+    """The engine's buffer piece by piece: a copy of all of it would double the memory."""
+    view = buffer.view()
+    for start in range(0, len(view), _PIECE):
+        yield bytes(view[start : start + _PIECE])
+
+
+def _streamed(
+    connection: Connection, query: Query, statement: str, output_format: str, joiner: formats.Joiner
+) -> Result:
+    stream = connection.stream(statement, query.output_format, query.parameters)
+    blocks = connection.blocks(stream)
+    first = next(blocks, None)
+    if first is None:
+        return Result(output_format, iter(()))
+
+    def pieces() -> Iterator[bytes]:
+        complete = False
+        try:
+            yield joiner.add(first.bytes())
+            for block in blocks:
+                yield joiner.add(block.bytes())
+            complete = True
+            yield joiner.end()
+        finally:
+            if not complete:
+                connection.abandon(stream)
+
+    return Result(output_format, pieces(), _summary(first))
+
+
+def _summary(result: Any) -> dict[str, int]:
+    return {
+        "read_rows": result.storage_rows_read(),
+        "read_bytes": result.storage_bytes_read(),
+        "written_rows": result.rows_written(),
+        "written_bytes": result.bytes_written(),
+        "result_rows": result.rows_read(),
+        "result_bytes": result.bytes_read(),
+        "elapsed_ns": int(result.elapsed() * 1e9),
+    }

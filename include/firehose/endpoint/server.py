@@ -1,0 +1,178 @@
+"""Serving until stopped: the address, the data folder's lock, signals.
+
+Lives here: the life of the process. Must not: requests, SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from firehose.endpoint.app import MAX_QUERIES, Endpoint, application
+from firehose.endpoint.engine import Engine
+from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.response import Server
+from firehose.endpoint.sessions import Sessions
+from firehose.endpoint.users import Users
+from firehose.errors import ServiceUnavailable
+from firehose.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+_DEFAULT_PORT: Final = 8123
+_BACKLOG: Final = 256
+#: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
+_GRACE_S: Final = 2
+_CLOSE_S: Final = 1.0
+_CANCEL_WORKERS: Final = 8
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then leave the process with exit code 0.
+
+    Raises:
+        SettingsError: an address that is not on loopback, or a missing password.
+        ServiceUnavailable: the port is taken, or another process has the data folder.
+    """
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    users = Users(settings)
+    listener = bind(settings.clickhouse_url)
+    folder = settings.home_path / "clickhouse"
+    lock = own(folder)
+    engine = Engine(folder, Limits(settings.query_max_memory_mib, settings.query_max_seconds))
+    spool = folder / "spool"
+    spool.mkdir(exist_ok=True)
+    endpoint = Endpoint(
+        engine=engine,
+        users=users,
+        sessions=Sessions(engine),
+        server=Server(engine.version, engine.timezone, engine.display_name),
+        spool=spool,
+        workers=ThreadPoolExecutor(MAX_QUERIES + _CANCEL_WORKERS, thread_name_prefix="query"),
+    )
+    _serve(endpoint, listener)
+    _leave(engine, lock)
+
+
+def bind(url: str) -> socket.socket:
+    """A listening socket at ``url``.
+
+    Raises:
+        SettingsError: no http URL, or not on loopback.
+        ServiceUnavailable: the port is taken.
+    """
+    parts = urlsplit(url)
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+    if parts.scheme != "http" or not _is_loopback(host):
+        raise SettingsError(
+            "FIREHOSE_CLICKHOUSE_URL: the embedded endpoint speaks plain http and listens on this machine only; "
+            "use a URL such as http://127.0.0.1:8123, or a ClickHouse server for other machines"
+        )
+    port = _DEFAULT_PORT if parts.port is None else parts.port
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        reason = "is already in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+        raise ServiceUnavailable(
+            f"port {port} on {host} {reason}; stop what listens there or change FIREHOSE_CLICKHOUSE_URL"
+        ) from None
+    return listener
+
+
+def own(folder: Path) -> IO[bytes]:
+    """Take the data folder for this process, until the returned file is closed or the process ends.
+
+    Raises:
+        ServiceUnavailable: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise ServiceUnavailable(
+            f"the ClickHouse data in {folder} is in use by another process; stop that one or change FIREHOSE_HOME"
+        ) from None
+    return lock
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Server(uvicorn.Server):
+    """uvicorn with a start that says so, and a stop that cancels queries first and exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, endpoint: Endpoint, address: str) -> None:
+        super().__init__(config)
+        self._endpoint = endpoint
+        self._address = address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(f"listening on {self._address}", flush=True)  # noqa: T201 - what a process runner waits for
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._endpoint.stopping = True
+        await asyncio.get_running_loop().run_in_executor(None, self._endpoint.engine.cancel)
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """uvicorn would raise the signal again after its stop, and so end with the signal's exit code."""
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, self.handle_exit)
+        yield
+
+
+def _serve(endpoint: Endpoint, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    config = uvicorn.Config(
+        application(endpoint),
+        access_log=False,  # it would write URLs, and with them passwords
+        log_config=None,
+        log_level="warning",
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=30,
+    )
+    _Server(config, endpoint, address).run([listener])
+
+
+def _leave(engine: Engine, lock: IO[bytes]) -> None:
+    """Close the engine, but wait neither for it nor for worker threads that are stuck in it: what a query was
+    writing is on disk or not in the table, and the next start finds whole parts only."""
+    closing = threading.Thread(target=engine.close, daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
+    lock.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)
