@@ -34,18 +34,21 @@ class WarmImports:
     @hookimpl
     def on_starting(self, component: object) -> None:
         """Airflow calls this in every component and in every task; only the scheduler has any use for it."""
-        if not _is_scheduler():
+        if not _is_scheduler(component):
             return
         _check_pools()
+        # It reports on hundreds of its own decorators at "info" while it is imported.
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
         started = time.monotonic()
         for name in WARM:
             importlib.import_module(name)
         log.info("imported %d modules for the tasks in %.1f s", len(WARM), time.monotonic() - started)
 
 
-def _is_scheduler() -> bool:
-    # The component is a Job whose type is not set yet, so the command line is what tells them apart.
-    return sys.argv[1:2] == ["scheduler"]
+def _is_scheduler(component: object) -> bool:
+    # Every service passes a Job whose type is not set yet: the command line tells them apart. A task has the
+    # scheduler's command line, being its fork, but passes something else.
+    return type(component).__name__ == "Job" and sys.argv[1:2] == ["scheduler"]
 
 
 def _check_pools() -> None:
@@ -56,7 +59,7 @@ def _check_pools() -> None:
     if Pool.get_pool(MEMORY_POOL) is None:
         log.error(
             "pool %s does not exist, so no batch will be validated; run: "
-            "airflow pools import include/airflow/pools.json",
+            "airflow pools import include/orchestration/pools.json",
             MEMORY_POOL,
         )
 

@@ -21,11 +21,12 @@ from typing import Final, TextIO
 from firehose.errors import FirehoseError
 
 USER: Final = "admin"
-POOLS: Final = Path(__file__).resolve().parents[2] / "airflow" / "pools.json"
+POOLS: Final = Path(__file__).resolve().parents[2] / "orchestration" / "pools.json"
 _PASSWORDS: Final = "simple_auth_manager_passwords.json"
 _AIRFLOW: Final = (sys.executable, "-m", "airflow")
-#: Options that must stay the same from one start to the next.
-_SECRETS: Final = (("core", "fernet_key"), ("api", "secret_key"), ("api_auth", "jwt_secret"))
+#: Options that must stay the same from one start to the next, and their bytes: 32 is what a Fernet key has,
+#: 64 what HMAC with SHA-512 wants.
+_SECRETS: Final = (("core", "fernet_key", 32), ("api", "secret_key", 32), ("api_auth", "jwt_secret", 64))
 
 
 def prepare_airflow_home(
@@ -93,8 +94,8 @@ def _options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict
             "refresh_interval": 10,
             "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",
         },
-        # Runs are created at most this much after their interval has closed.
-        "scheduler": {"scheduler_idle_sleep_time": 1},
+        # A supervisor that misses its task's exit notices it at the next heartbeat: 1 s instead of 5.
+        "workers": {"min_heartbeat_interval": 1, "max_failed_heartbeats": 15},
     }
 
 
@@ -102,9 +103,9 @@ def _write_config(home: Path, options: dict[str, dict[str, object]]) -> None:
     path = home / "airflow.cfg"
     old = configparser.ConfigParser(interpolation=None)
     old.read(path)
-    for section, option in _SECRETS:
+    for section, option, size in _SECRETS:
         kept = old.get(section, option, fallback="")
-        options.setdefault(section, {})[option] = kept or _new_secret()
+        options.setdefault(section, {})[option] = kept or _new_secret(size)
     config = configparser.ConfigParser(interpolation=None)
     for section, values in options.items():
         # Airflow interpolates, so a percent sign in a path must be doubled.
@@ -113,9 +114,9 @@ def _write_config(home: Path, options: dict[str, dict[str, object]]) -> None:
         config.write(stream)
 
 
-def _new_secret() -> str:
-    """32 random bytes in URL-safe base64: the one form that a Fernet key may have."""
-    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+def _new_secret(size: int) -> str:
+    """Random bytes in URL-safe base64: the one form that a Fernet key may have."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(size)).decode()
 
 
 def _make_password(home: Path) -> None:

@@ -1,0 +1,82 @@
+"""One Airflow home for all tests of DAGs: preparing it and each start of Airflow costs seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from firehose.embedded.airflow import prepare_airflow_home
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a prepared Airflow. No ``FIREHOSE_`` variable of the caller's gets in."""
+    home = tmp_path_factory.mktemp("airflow")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("FIREHOSE_")}
+    clean |= {"FIREHOSE_HOME": str(home / "firehose"), "FIREHOSE_LAKE": str(home / "lake")}
+    clean |= {"FIREHOSE_START_DATE": "2026-01-01T00:00:00Z"}
+    return prepare_airflow_home(home / "airflow", ROOT / "dags", ROOT / "plugins", clean)
+
+
+@pytest.fixture(scope="session")
+def python(airflow_home: dict[str, str]) -> Run:
+    """Run Python with arguments and further variables in that environment; the output is captured."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *arguments]
+        environment = airflow_home | variables
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def described(python: Run) -> dict[str, Any]:
+    """What ``describe.py`` finds in the DAG files."""
+    done = python("include/orchestration/describe.py", "--json")
+    assert done.returncode == 0, done.stderr
+    # Airflow logs to standard output too.
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+class Webhook(HTTPServer):
+    """An alert sink that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.bodies: list[dict[str, Any]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/alerts"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Webhook
+
+    def do_POST(self) -> None:
+        self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    """A running sink."""
+    server = Webhook()
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
