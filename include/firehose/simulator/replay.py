@@ -1,25 +1,23 @@
 """Recorded events from files, in file order, in v1 form.
 
-Lives here: reading plain, .gz and .zst files, v2 frames turned into v1 events, rounds of a loop. Must not:
-pacing, connections.
+Lives here: lines checked, v2 frames turned into v1 events, rounds of a loop. Must not: pacing, connections.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import logging
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final
 
 import msgspec
 import zstandard
 
 from firehose.errors import FirehoseError
 from firehose.simulator import envelope
+from firehose.simulator.recordings import open_recording
 from firehose.simulator.tape import Event
 
 log = logging.getLogger(__name__)
@@ -70,20 +68,10 @@ def events(paths: Sequence[Path], *, loop: bool = False, keep_invalid: bool = Fa
 def _round(paths: Sequence[Path], keep_invalid: bool) -> Iterator[Event]:
     for path in paths:
         try:
-            with _open(path) as file:
+            with open_recording(path) as file:
                 yield from _lines(path, file, keep_invalid)
         except (OSError, EOFError, zstandard.ZstdError) as error:
             raise FirehoseError(f"replay: {path}: {error}; name a readable file") from error
-
-
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    if path.suffix == ".zst":
-        # Several frames in one file are as valid as one: batches are written so.
-        reader = zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True)
-        return cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, reader), 1 << 20))
-    return path.open("rb")
 
 
 def _lines(path: Path, file: IO[bytes], keep_invalid: bool) -> Iterator[Event]:
