@@ -34,9 +34,11 @@ def replacing(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content``, durably."""
+def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace ``path`` by ``content``, durably. A secret's ``mode`` is 0o600, from its first byte on."""
     with replacing(path) as part:
+        part.unlink(missing_ok=True)
+        part.touch(mode)
         part.write_bytes(content)
 
 

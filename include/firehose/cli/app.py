@@ -6,6 +6,15 @@ import sys
 
 import typer
 
+from firehose.cli.clickhouse import clickhouse_serve
+from firehose.cli.demo import demo
+from firehose.cli.migrate import migrate
+from firehose.cli.once import once
+from firehose.cli.query import query
+from firehose.cli.settings import settings
+from firehose.cli.simulate import simulate
+from firehose.cli.summaries import summaries
+from firehose.cli.verify import verify
 from firehose.errors import FirehoseError
 from firehose.settings import SettingsError
 
@@ -15,6 +24,16 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(demo)
+app.command()(once)
+app.command()(query)
+app.command()(verify)
+app.command()(simulate)
+app.command("clickhouse")(clickhouse_serve)
+app.command()(migrate)
+app.command()(summaries)
+app.command()(settings)
 
 
 def main() -> None:

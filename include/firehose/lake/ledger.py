@@ -18,10 +18,11 @@ AREA = "ledger"
 
 
 class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """One type's events in one batch: received = good + quarantined, good = stored + duplicates.
+    """One type's events in one batch: received = good + quarantined + duplicates, and good = stored.
 
-    ``displaced`` counts rows of *later* batches that this batch replaced with its own copy of the same event,
-    as happens when batches are published out of order: they were counted as stored there.
+    ``good`` is reckoned from the validation, ``stored`` is counted in the hour files. ``displaced`` counts
+    rows of *later* batches that this batch replaced with its own copy of the same event, as happens when
+    batches are published out of order: they were counted as stored there.
     """
 
     received: int

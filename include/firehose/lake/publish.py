@@ -153,7 +153,7 @@ def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Mer
         )
     return LedgerCounts(
         received=raw.raw,
-        good=raw.good,
+        good=raw.good - duplicates,
         quarantined=raw.quarantined,
         duplicates=duplicates,
         stored=stored,

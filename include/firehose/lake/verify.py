@@ -40,7 +40,10 @@ class TypeReport(msgspec.Struct, kw_only=True):
 
 
 class VerifyReport(msgspec.Struct, kw_only=True):
-    """What was checked and what is wrong. ``ok`` only where nothing is."""
+    """What was checked and what is wrong. ``ok`` only where nothing is.
+
+    ``unverifiable`` lists records that no CID can be computed for, with the reason: odd, but no damage.
+    """
 
     ok: bool = True
     batches: int = 0
@@ -49,6 +52,7 @@ class VerifyReport(msgspec.Struct, kw_only=True):
     types: dict[str, TypeReport] = {}
     problem_count: int = 0
     problems: list[str] = []
+    unverifiable: list[str] = []
 
     def add(self, problem: str) -> None:
         """Note a problem; only the first ones are kept in words."""
@@ -130,7 +134,8 @@ def _verify_rows(
             cid = record_cid(record_of(record_type, row))
         except ValueError as error:
             counts.unverifiable += 1
-            report.add(f"{name}: {_label(record_type, row)} cannot be verified: {error}")
+            if len(report.unverifiable) < LISTED:
+                report.unverifiable.append(f"{name}: {_label(record_type, row)}: {error}")
             continue
         if cid == row["cid"]:
             counts.verified += 1
@@ -156,7 +161,8 @@ def _verify_ledger(lake: Path, report: VerifyReport, stored: dict[tuple[str, str
         report.add(f"ledger: no entry for batch {batch}, which has rows in the lake; clear its run")
     for entry in entries:
         for record_type, counts in entry.counts.items():
-            if counts.received != counts.stored + counts.duplicates + counts.quarantined:
+            accounted = counts.good + counts.duplicates + counts.quarantined
+            if counts.received != accounted or counts.good != counts.stored:
                 report.add(f"ledger: batch {entry.batch}, {record_type}: counts do not add up: {counts}")
 
 

@@ -53,3 +53,8 @@ def read_result(lake: Path, batch: Batch) -> ValidateResult | None:
 def write_result(lake: Path, batch: Batch, result: ValidateResult) -> None:
     """Store the result durably, as the last act of a validation."""
     files.write_bytes(batch.folder(lake, QUALITY) / _RESULT, msgspec.json.encode(result))
+
+
+def docs_folder(lake: Path) -> Path:
+    """The Data Docs site of all batches."""
+    return lake / QUALITY / "docs"

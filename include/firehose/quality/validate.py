@@ -20,7 +20,14 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch
 from firehose.events.rows import decode_rows, to_table
 from firehose.quality.quarantine import Quarantine
-from firehose.quality.result import QUALITY, TypeCounts, ValidateResult, staged_path, write_result
+from firehose.quality.result import (
+    QUALITY,
+    TypeCounts,
+    ValidateResult,
+    docs_folder,
+    staged_path,
+    write_result,
+)
 from firehose.quality.rules import columns_of, split
 from firehose.quality.suites import SuiteRunner
 from firehose.settings import Settings
@@ -48,7 +55,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
         raise CorruptBatch(f"{folder}: no manifest; run the drain of batch {batch.id} first")
     runner = SuiteRunner(
         batch.id,
-        lake / QUALITY / "docs",
+        docs_folder(lake),
         settings.max_error_rate,
         int((batch.end - batch.start).total_seconds()) * _MAX_EVENTS_PER_S,
     )

@@ -1,0 +1,46 @@
+# The two commands are `make demo` and `make test`; both do all of their set-up. Nothing is downloaded but from
+# the Python registry (and Debian's, where root lacks python3-venv).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+
+.PHONY: help env demo test check bench lock docs clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+env: $(STAMP)  ## Make .venv from the locks
+
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml scripts/make-env
+	@PYTHON=$(PYTHON) scripts/make-env $(VENV)
+	@touch $@
+
+demo: env  ## Run the whole pipeline on this machine until Ctrl-C
+	@$(VENV)/bin/firehose demo $(DEMO)
+
+test: env  ## Run every test
+	@$(VENV)/bin/pytest
+
+check: env  ## Lint, types, import rules
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+bench: env  ## Measure ingest and batch throughput
+	@$(VENV)/bin/firehose bench ingest
+	@$(VENV)/bin/firehose bench batch
+
+lock: env  ## Compile the locks anew from the .in files
+	@for name in requirements requirements-dev ingester/requirements; do \
+	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes \
+	    $$name.in -o $$name.txt || exit 1; done
+
+docs: env  ## Write the generated pages anew
+	@$(VENV)/bin/firehose settings > docs/settings.md
+
+clean:  ## Remove the environment and what tools left behind; no data
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache include/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

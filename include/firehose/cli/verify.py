@@ -1,0 +1,56 @@
+"""``firehose verify``: runs :mod:`firehose.lake.verify`, prints what it found, exits with 1 on any mismatch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from firehose.lake.verify import VerifyReport
+
+
+def verify(
+    home: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads it at run time
+        typer.Option(help="Folder of a `firehose once`; default: the lake of the settings."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check every stored record against its CID, every raw file against its manifest, and every count."""
+    import msgspec
+
+    from firehose.errors import FirehoseError
+    from firehose.lake.verify import verify as run
+    from firehose.settings import load
+
+    lake = home / "lake" if home else load().lake_path
+    if not lake.is_dir():
+        raise FirehoseError(f"{lake}: no lake there; name the folder with --home or FIREHOSE_LAKE")
+    report = run(lake)
+    if as_json:
+        typer.echo(msgspec.json.encode(report))
+    else:
+        _print(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _print(report: VerifyReport) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("rows", "verified", "without_record", "mismatched", "unverifiable", "duplicates")
+    table = Table("type", *(column.replace("_", " ") for column in columns))
+    for name, counts in report.types.items():
+        table.add_row(name, *(str(getattr(counts, column)) for column in columns))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{report.batches} raw batches of {report.raw_events} events; {report.quarantined} events in quarantine"
+    )
+    for problem in report.problems + report.unverifiable:
+        typer.echo(problem, err=True)
+    if report.problem_count > len(report.problems):
+        typer.echo(f"and {report.problem_count - len(report.problems)} more problems", err=True)
+    console.print("all is well" if report.ok else f"{report.problem_count} problems")

@@ -1,0 +1,1 @@
+"""The demo: the whole pipeline on embedded services, one command, one machine, no root."""

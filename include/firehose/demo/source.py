@@ -1,0 +1,32 @@
+"""Which source the demo listens to: live Jetstream, or the simulator where Jetstream cannot be reached."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+_TIMEOUT_S = 5.0
+
+
+def jetstream_answers(url: str) -> str:
+    """Open a websocket to ``url`` as the ingester will. Returns why that failed, empty if it worked."""
+    try:
+        asyncio.run(_open(url))
+    except TimeoutError:
+        return f"no answer within {_TIMEOUT_S:g} s"
+    except (OSError, WebSocketException) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def host(url: str) -> str:
+    """The host of a URL, as a user would name it."""
+    return urlsplit(url).netloc
+
+
+async def _open(url: str) -> None:
+    async with asyncio.timeout(_TIMEOUT_S), connect(url, compression=None):
+        return

@@ -1,0 +1,181 @@
+"""A finite source through the whole pipeline in one go, without Airflow, in a folder of its own.
+
+The same services and step functions as in operation, started and stopped here. Must not: hold logic of a step.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import redis
+
+from firehose import files
+from firehose.batch.drain import drain, redis_ms
+from firehose.batch.interval import Batch
+from firehose.embedded.redis import RedisServer, free_port
+from firehose.endpoint import process as endpoint
+from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
+from firehose.lake.publish import publish
+from firehose.quality.validate import validate
+from firehose.settings import Settings
+from firehose.simulator import process as simulator
+from firehose.simulator import replay as recordings
+from firehose.warehouse.client import connect
+from firehose.warehouse.migrate import migrate
+from firehose.warehouse.summaries import refresh
+from ingester import wire
+from ingester.settings import ENV_FILE_NAME, PREFIX
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+# A source is finite, so an ingester that makes no progress for so long has a problem.
+_STALL_S = 60.0
+
+
+class TypeAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """One type's events: received = good + quarantined + duplicate; ``stored`` are in the lake."""
+
+    received: int
+    good: int
+    quarantined: int
+    duplicate: int
+    stored: int
+
+
+class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The accounting of one run, by type, and the seconds of each step."""
+
+    home: str
+    batch: str
+    received: int
+    types: dict[str, TypeAccount]
+    seconds: dict[str, float]
+
+
+def once(replay: Sequence[Path], home: Path) -> OnceReport:
+    """Take every event of ``replay`` (files of one JSON event a line) into ``home``.
+
+    A second run in the same folder adds what is new; events that are there already count as duplicates.
+
+    Raises:
+        FirehoseError: a file that cannot be read, a service that does not start, a source that stalls.
+    """
+    expected = sum(1 for _ in recordings.events(replay))
+    if not expected:
+        raise FirehoseError(f"{', '.join(map(str, replay))}: no events; name files of one JSON event a line")
+    home = home.expanduser().absolute()
+    seconds: dict[str, float] = {}
+    with ExitStack() as services:
+        shutil.rmtree(home / "redis", ignore_errors=True)  # a buffer only: the source is still there
+        server = services.enter_context(RedisServer(home))
+        source = services.enter_context(simulator.start([*(f"--replay={path}" for path in replay), "--once"]))
+        settings = _settings(home, server.url, source.url)
+        with redis.Redis.from_url(server.url) as client:
+            start = redis_ms(client) // 1000
+            _timed(seconds, "ingest", lambda: _ingest(settings, client, expected))
+            end = redis_ms(client) // 1000 + 1
+        batch = Batch.of(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
+        _timed(seconds, "drain", lambda: drain(settings, batch))
+        _timed(seconds, "validate", lambda: validate(settings, batch))
+        _timed(seconds, "publish", lambda: publish(settings, batch))
+        services.enter_context(endpoint.start(settings))
+        _timed(seconds, "summaries", lambda: _load(settings))
+    entry = read_entry(entry_path(settings.lake_path, batch))
+    if entry is None:
+        raise FirehoseError(f"batch {batch.id}: published, but not in the ledger of {settings.lake_path}")
+    types = {record_type: _account(counts) for record_type, counts in entry.counts.items()}
+    received = sum(account.received for account in types.values())
+    return OnceReport(home=str(home), batch=batch.id, received=received, types=types, seconds=seconds)
+
+
+def _load(settings: Settings) -> None:
+    with closing(connect(settings)) as client:
+        migrate(client, settings)
+    refresh(settings)
+
+
+def _account(counts: LedgerCounts) -> TypeAccount:
+    return TypeAccount(
+        received=counts.received,
+        good=counts.good,
+        quarantined=counts.quarantined,
+        duplicate=counts.duplicates,
+        stored=counts.stored,
+    )
+
+
+def home_settings(home: Path) -> Settings:
+    """The settings of a folder that :func:`once` has filled; nothing of the environment counts."""
+    return Settings(home=str(home), lake=str(home / "lake"))
+
+
+def _settings(home: Path, redis_url: str, jetstream_url: str) -> Settings:
+    settings = msgspec.structs.replace(
+        home_settings(home),
+        redis_url=redis_url,
+        jetstream_url=jetstream_url,
+        start_cursor=1,
+        rewind_ms=0,
+        clickhouse_url=f"http://127.0.0.1:{free_port()}",
+        clickhouse_loader_password=secrets.token_urlsafe(16),
+        clickhouse_analyst_password=secrets.token_urlsafe(16),
+    )
+    kept = ("home", "lake", "clickhouse_url", "clickhouse_loader_password", "clickhouse_analyst_password")
+    lines = "".join(f"{PREFIX}{name.upper()}={getattr(settings, name)}\n" for name in kept)
+    files.write_bytes(home / ENV_FILE_NAME, lines.encode(), mode=0o600)
+    return settings
+
+
+def _ingest(settings: Settings, client: redis.Redis, expected: int) -> None:
+    with ingester_process(settings) as process:
+        seen, since = -1, time.monotonic()
+        while (now_seen := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < expected:
+            if process.poll() is not None:
+                raise ServiceUnavailable(
+                    f"the ingester stopped with exit code {process.returncode}; see its log above"
+                )
+            if now_seen != seen:
+                seen, since = now_seen, time.monotonic()
+            elif time.monotonic() - since > _STALL_S:
+                raise ServiceUnavailable(f"the ingester has {seen} of {expected} events and makes no progress")
+            time.sleep(0.02)
+
+
+@contextmanager
+def ingester_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """An ingester as a child process; stopped by SIGTERM, so that it flushes."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+    names = ("redis_url", "jetstream_url", "start_cursor", "rewind_ms", "home")
+    environ |= {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in names}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ingester"], env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr
+    )
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        if process.wait(timeout=30) != 0:
+            raise ServiceUnavailable(f"the ingester did not stop cleanly: exit code {process.returncode}")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _timed(seconds: dict[str, float], step: str, call: Callable[[], T]) -> T:
+    started = time.perf_counter()
+    result = call()
+    seconds[step] = round(time.perf_counter() - started, 3)
+    return result
