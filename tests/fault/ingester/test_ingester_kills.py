@@ -1,0 +1,57 @@
+"""SIGKILL at any moment: no event is lost, and the cursor never runs ahead of the events in Redis."""
+
+from __future__ import annotations
+
+import random
+import time
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import redis
+
+from tests.fault.ingester.harness import IngesterProcess, Source, cursor, event, stored, time_us, until
+
+KILLS = 24
+EVENTS = 24_000
+
+
+def test_no_event_is_lost_over_many_kills(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+    sent = [event(number) for number in range(EVENTS)]
+    dice = random.Random(7)
+    moved = 0
+    with Source(sent, pace_s=0.012) as source:
+        ingester = IngesterProcess(tmp_path, redis_url, source.url)
+        for _ in range(KILLS):
+            before = cursor(redis_client)
+            ingester.start()
+            # From before the first write to the middle of the stream.
+            if dice.random() < 0.75:
+                until(partial(has_moved, redis_client, before))
+                time.sleep(dice.uniform(0, 0.12))
+            else:
+                time.sleep(dice.uniform(0, 0.5))
+            ingester.kill()
+            moved += cursor(redis_client) > before
+            assert_cursor_is_covered(redis_client)
+        assert cursor(redis_client) < time_us(EVENTS - 1), "the stream must outlast the kills to test them"
+        with ingester.start():
+            until(lambda: cursor(redis_client) == time_us(EVENTS - 1), 40)
+            assert ingester.stop() == 0
+    assert moved >= 15
+    lines = stored(redis_client)
+    assert set(lines) == set(sent)
+    assert int(redis_client.hget("firehose:metadata", "events") or 0) == len(lines) > EVENTS
+
+
+def has_moved(client: redis.Redis, before: int) -> bool:
+    """Whether anything was written since the cursor was ``before``."""
+    return cursor(client) > before
+
+
+def assert_cursor_is_covered(client: redis.Redis) -> None:
+    """Every event up to the stored cursor is in Redis."""
+    times = {msgspec.json.decode(line)["time_us"] for line in stored(client)}
+    at = cursor(client)
+    if at:
+        assert set(range(time_us(0), at + 1, 1000)) <= times
