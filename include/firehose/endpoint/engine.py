@@ -20,6 +20,7 @@ from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
 _PRIVATE: Final = 0o600
+_CLOSED_FUNCTION: Final = "file"
 
 
 class Engine:
@@ -161,6 +162,10 @@ def _engine_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if f"Python UDF '{_CLOSED_FUNCTION}'" in str(error):
+            raise errors.refused(
+                errors.FUNCTION_NOT_ALLOWED, f"Function {_CLOSED_FUNCTION} is not allowed on this endpoint"
+            ) from None
         raise errors.from_engine(error) from None
     except UnicodeEncodeError:
         raise errors.refused(errors.SYNTAX_ERROR, "The query is not valid UTF-8.") from None
@@ -186,7 +191,7 @@ def _close_file_function(chdb: Any) -> None:
     The table function of the same name is another one, and does ask.
     """
 
-    def refuse(_path: str) -> str:
-        raise PermissionError("the function file() is switched off on this endpoint")
+    def refuse(path: str) -> str:
+        raise PermissionError(path)
 
-    chdb.create_function("file", refuse, ["String"], "String", on_null="pass")
+    chdb.create_function(_CLOSED_FUNCTION, refuse, ["String"], "String", on_null="pass")

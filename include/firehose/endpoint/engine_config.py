@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 
 #: Settings that read or write files, reach the network, or escape the limits: fixed for the analyst.
 _FIXED: Final = (
+    "allow_experimental_eval_table_function",
     "dialect",
     "format_avro_schema_registry_url",
     "format_schema",

@@ -39,8 +39,8 @@ def run(connection: Connection, user: User, query: Query, statement: str) -> Res
         QueryError: it is refused, or fails before its first bytes. A failure after that comes from the pieces.
     """
     kind, count = connection.classify(statement)
-    if count == 0 and kind == "UNKNOWN" and not statement.strip():
-        raise errors.refused(errors.EMPTY_QUERY, "Empty query")
+    if count == 0 and not statement.strip():
+        raise errors.refused(errors.SYNTAX_ERROR, "Syntax error: empty query")
     if count > 1:
         raise errors.refused(errors.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
     shape = connection.shape(statement, query.parameters)

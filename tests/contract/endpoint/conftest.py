@@ -1,0 +1,113 @@
+"""A running endpoint with a small database, and ways to talk to it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import clickhouse_connect
+import httpx
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from firehose import settings as project_settings
+from firehose.endpoint import process
+from firehose.endpoint.process import EndpointProcess
+from firehose.settings import Settings
+
+LOADER = ("loader", "loader-Password-1")
+ANALYST = ("analyst", "analyst-Password-2")
+MEMORY_MIB = 256
+SECONDS = 3
+
+MakeSettings = Callable[..., Settings]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _settings(home: Path, **overrides: object) -> Settings:
+    return project_settings.load(
+        **{
+            "home": str(home),
+            "clickhouse_url": f"http://127.0.0.1:{_free_port()}",
+            "clickhouse_loader_password": LOADER[1],
+            "clickhouse_analyst_password": ANALYST[1],
+            "query_max_memory_mib": MEMORY_MIB,
+            "query_max_seconds": SECONDS,
+            **overrides,
+        }
+    )
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> MakeSettings:
+    """Settings of an endpoint of this test alone, with its data in ``tmp_path``."""
+    return lambda **overrides: _settings(tmp_path, **overrides)
+
+
+@pytest.fixture(scope="session")
+def lake_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Parquet file as the lake holds them, below hive folders; the path that views read, with its glob."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    hour = tmp_path_factory.mktemp("lake") / "year=2026" / "month=11" / "day=23" / "hour=00"
+    hour.mkdir(parents=True)
+    pq.write_table(pa.table({"did": ["did:plc:a", "did:plc:b"], "time_us": [1, 2]}), hour / "likes.parquet")
+    return hour.parents[3] / "year=*" / "month=*" / "day=*" / "hour=*" / "likes.parquet"
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory, lake_file: Path) -> Iterator[EndpointProcess]:
+    """One endpoint for the tests that leave its tables ``fh.events`` and ``fh.likes`` as they are."""
+    with process.start(_settings(tmp_path_factory.mktemp("endpoint"))) as running:
+        with httpx.Client(base_url=running.url, auth=LOADER) as http:
+            for statement in _schema(lake_file):
+                response = http.post("/", content=statement)
+                assert response.status_code == 200, response.text
+        yield running
+
+
+def _schema(lake_file: Path) -> list[str]:
+    structure = "did String, time_us Int64, year UInt16, month UInt8, day UInt8, hour UInt8"
+    return [
+        "CREATE DATABASE fh",
+        "CREATE TABLE fh.events (id UInt64, name String) ENGINE = MergeTree ORDER BY id",
+        "INSERT INTO fh.events SELECT number, toString(number) FROM numbers(1000)",
+        "CREATE VIEW fh.likes DEFINER = CURRENT_USER SQL SECURITY DEFINER AS "
+        f"SELECT * FROM file('{lake_file}', 'Parquet', '{structure}')",
+        "CREATE VIEW fh.invoked SQL SECURITY INVOKER AS "
+        f"SELECT * FROM file('{lake_file}', 'Parquet', '{structure}')",
+    ]
+
+
+@pytest.fixture
+def loader(endpoint: EndpointProcess) -> Iterator[httpx.Client]:
+    """The loader by plain HTTP."""
+    with httpx.Client(base_url=endpoint.url, auth=LOADER, timeout=30) as http:
+        yield http
+
+
+@pytest.fixture
+def analyst(endpoint: EndpointProcess) -> Iterator[httpx.Client]:
+    """The analyst by plain HTTP."""
+    with httpx.Client(base_url=endpoint.url, auth=ANALYST, timeout=30) as http:
+        yield http
+
+
+def connect(url: str, user: tuple[str, str], **options: object) -> Client:
+    """A clickhouse-connect client of the endpoint at ``url``."""
+    return clickhouse_connect.get_client(dsn=url, username=user[0], password=user[1], **options)
+
+
+@pytest.fixture
+def client(endpoint: EndpointProcess) -> Iterator[Client]:
+    """The loader by clickhouse-connect."""
+    made = connect(endpoint.url, LOADER)
+    yield made
+    made.close()
