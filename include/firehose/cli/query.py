@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ROWS: Final = "JSONCompactStringsEachRowWithNamesAndTypes"
 _OWN_FORMAT: Final = re.compile(r"\bFORMAT\s+\w+\s*;*\s*$", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"^(?:Nullable\(|LowCardinality\()*(?:U?Int|Float|BFloat|Decimal)")
+_NULL: Final = "ᴺᵁᴸᴸ"  # as the format writes it
 _CELL: Final = 80
 # Control characters, line and paragraph separators, lone surrogates.
 _UNSAFE: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
@@ -71,8 +72,9 @@ def _show(body: bytes, seconds: float) -> None:
     import msgspec
     from rich.console import Console
 
-    lines = body.decode(errors="replace").splitlines()
-    rows = [msgspec.json.decode(line, type=list[str | None]) for line in lines]
+    # Not splitlines: the text of posts may hold other line separators than JSON's escaped newline.
+    lines = body.decode(errors="replace").rstrip("\n").split("\n")
+    rows = [msgspec.json.decode(line, type=list[str]) for line in lines if line]
     if len(rows) >= 2:
         # What is not a terminal has no width: wrapping a piped table to 80 columns would only harm it.
         Console(width=None if sys.stdout.isatty() else 10_000).print(table(rows[0], rows[1], rows[2:]))
@@ -80,7 +82,7 @@ def _show(body: bytes, seconds: float) -> None:
     print(f"{count} row{'' if count == 1 else 's'} in {seconds:.2f} s", file=sys.stderr)  # noqa: T201 - a command
 
 
-def table(names: list[str | None], types: list[str | None], rows: list[list[str | None]]) -> Table:
+def table(names: list[str], types: list[str], rows: list[list[str]]) -> Table:
     """A rich table of values in ClickHouse's text form: numbers to the right, long values cut."""
     from rich import box
     from rich.table import Table
@@ -88,22 +90,13 @@ def table(names: list[str | None], types: list[str | None], rows: list[list[str 
 
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name, kind in zip(names, types, strict=True):
-        number = bool(_NUMBER.match(kind or ""))
-        made.add_column(
-            Text(cell(name)),
-            justify="right" if number else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=len(name or "") if number else None,
-        )
+        made.add_column(Text(cell(name)), justify="right" if _NUMBER.match(kind) else "left", no_wrap=True)
     for row in rows:
-        made.add_row(*(Text(cell(v), style="dim" if v is None else "") for v in row))
+        made.add_row(*(Text(cell(value), style="dim" if value == _NULL else "") for value in row))
     return made
 
 
-def cell(value: str | None) -> str:
+def cell(value: str) -> str:
     """A value on one line of at most 80 characters. Text of strangers loses what could steer a terminal."""
-    if value is None:
-        return "NULL"
     cut = value if len(value) <= _CELL else value[: _CELL - 1] + "…"
     return "".join(" " if unicodedata.category(c) in _UNSAFE or c in _BIDI else c for c in cut)

@@ -1,0 +1,169 @@
+"""Small real lakes: hour files written with pyarrow from the project's own schema, and their ledger.
+
+Each row needs only what a test is about; everything else has a plain default.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from clickhouse_connect.driver.client import Client
+
+from firehose.batch.interval import Batch
+from firehose.lake import ledger
+from firehose.schema import COMMIT_TYPES, SCHEMAS
+
+Row = dict[str, Any]
+
+DAY = datetime(2026, 11, 23, tzinfo=UTC)
+TABLES = (
+    "events_by_minute",
+    "account_states_by_hour",
+    "languages_by_hour",
+    "hashtags_by_hour",
+    "link_domains_by_hour",
+    "links_by_hour",
+    "most_liked_posts_by_hour",
+)
+
+
+def drop_databases(client: Client) -> None:
+    """Back to a ClickHouse that was never migrated."""
+    for database in ("firehose", "ops"):
+        client.command(f"DROP DATABASE IF EXISTS {database}")
+
+
+def at(hour: int, minute: int = 0, second: float = 0.0) -> datetime:
+    """An instant of the day that the lakes are about; hours from 24 on are the next day's."""
+    return DAY + timedelta(hours=hour, minutes=minute, seconds=second)
+
+
+def row(record_type: str, witnessed: datetime, account: str = "ann", **columns: Any) -> Row:
+    """One row. A column that is not named is null, except what every event has."""
+    made: Row = {
+        "batch": witnessed.replace(second=0, microsecond=0),
+        "time_us": int(witnessed.timestamp()) * 1_000_000 + witnessed.microsecond,
+        "did": f"did:plc:{account}",
+    }
+    if record_type in COMMIT_TYPES:
+        made |= {"rev": "3kaaa", "operation": "create", "rkey": f"k{made['time_us']}", "cid": "bafy"}
+    else:
+        made |= {"seq": made["time_us"] % 1_000_000_007}
+    if record_type == "other":
+        made["collection"] = "app.bsky.actor.profile"
+    return made | columns
+
+
+class LakeBuilder:
+    """Writes hour files and ledger entries below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, hour: datetime) -> Path:
+        """The folder of an hour."""
+        return self.root / f"{hour:year=%Y/month=%m/day=%d/hour=%H}"
+
+    def write(self, record_type: str, rows: list[Row], *, user: str = "") -> list[Path]:
+        """Replace the hour files of these rows; with ``user`` in the layout by user. Returns the files."""
+        by_hour: dict[datetime, list[Row]] = {}
+        for each in rows:
+            witnessed = datetime.fromtimestamp(each["time_us"] // 1_000_000, UTC)
+            by_hour.setdefault(witnessed.replace(minute=0, second=0), []).append(each)
+        paths = []
+        for hour, of_hour in by_hour.items():
+            folder = self.folder(hour) / (f"{record_type}/user_did={user}" if user else "")
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{record_type}.parquet"
+            pq.write_table(pa.Table.from_pylist(of_hour, schema=SCHEMAS[record_type]), path)
+            paths.append(path)
+        return paths
+
+    def publish(self, start: datetime, hours: dict[datetime, list[str]], edition: int = 0) -> ledger.LedgerEntry:
+        """Write the ledger entry of the batch that starts at ``start``; a higher ``edition`` is a rerun."""
+        batch = Batch(start, start + timedelta(minutes=5))
+        types = sorted({name for names in hours.values() for name in names})
+        counts = ledger.LedgerCounts(received=10, good=8, quarantined=2, duplicates=1, stored=7)
+        entry = ledger.LedgerEntry(
+            batch=batch.id,
+            start=batch.start,
+            end=batch.end,
+            published_at=batch.end + timedelta(seconds=20 + edition, microseconds=123_456),
+            counts=dict.fromkeys(types, counts),
+            hours={f"{hour:%Y-%m-%dT%H}": names for hour, names in hours.items()},
+        )
+        ledger.write_entry(ledger.entry_path(self.root, batch), entry)
+        return entry
+
+
+def small(lake: LakeBuilder) -> None:
+    """Two hours of every type, with nulls, lists, deletes and ties, and two published batches."""
+    coffee = "at://did:plc:ann/app.bsky.feed.post/k1"
+    posts = [
+        row(
+            "posts",
+            at(20, 1),
+            "ann",
+            rkey="k1",
+            text="Coffee, anyone?",
+            langs=["en"],
+            hashtags=["coffee", "coffee"],
+        ),
+        row(
+            "posts",
+            at(20, 2),
+            "bob",
+            text="né à l'aube\n",
+            langs=["fr", "en"],
+            hashtags=["coffee"],
+            links=["https://www.Example.com/a", "https://example.com/b"],
+        ),
+        row(
+            "posts",
+            at(20, 2, 30),
+            "cyd",
+            text="",
+            langs=None,
+            hashtags=[],
+            reply_root_uri=coffee,
+            reply_parent_uri=coffee,
+        ),
+        row("posts", at(20, 40), "cyd", rkey="k1", operation="delete", cid=None),
+        row(
+            "posts",
+            at(21, 0),
+            "ann",
+            rkey="k2",
+            text="more coffee",
+            langs=[],
+            hashtags=["coffee", "tea"],
+            links=["https://www.Example.com/a"],
+            created_at=at(20, 59, 58),
+        ),
+        row(
+            "posts", at(21, 5), "bob", rkey="k3", text="tea", langs=["en"], hashtags=["tea"], reply_root_uri=coffee
+        ),
+    ]
+    posts.append(row("posts", at(21, 9), "bob", rkey="k3", operation="delete", cid=None))
+    likes = [row("likes", at(20, 3, n), f"fan{n}", subject_uri=coffee if n else "at://b") for n in range(4)]
+    likes += [row("likes", at(21, 3), "ann", operation="delete", cid=None)]
+    likes += [
+        row("likes", at(21, 4), "ann", subject_uri="at://a"),
+        row("likes", at(21, 4, 1), "bob", subject_uri="at://b"),
+    ]
+    follows = [row("follows", at(21, n), f"fan{n}", rkey=f"f{n}", subject_did="did:plc:ann") for n in range(3)]
+    follows.append(row("follows", at(21, 30), "fan0", rkey="f0", operation="delete", cid=None))
+    lake.write("posts", posts)
+    lake.write("likes", likes)
+    lake.write("follows", follows)
+    lake.write("reposts", [row("reposts", at(21, 1), subject_uri=coffee, via_uri="at://x")])
+    lake.write("blocks", [row("blocks", at(21, 2), subject_did="did:plc:bob")])
+    lake.write("identities", [row("identities", at(21, 3), handle="ann.test", time="t")])
+    lake.write("accounts", [row("accounts", at(21, 3), active=False, status="deactivated", time="t")])
+    lake.write("other", [row("other", at(21, 3), rkey="self", extra="{}")])
+    lake.publish(at(20, 55), {at(20): ["posts", "likes"]})
+    lake.publish(at(21, 55), {at(21): list(SCHEMAS)})

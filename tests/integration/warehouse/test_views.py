@@ -1,0 +1,144 @@
+"""The views over real Parquet files: values, layouts, and that a condition on time opens only its files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from firehose import schema
+from firehose.files import PART_SUFFIX
+from firehose.schema import SCHEMAS
+from tests.integration.warehouse.lakes import LakeBuilder, at, row
+
+FILES_OPENED = "SELECT value FROM system.events WHERE event = 'EngineFileLikeReadFiles'"
+
+
+def files_opened(client: Client, query: str) -> int:
+    """How many files of the lake a query opens. Only one query may run meanwhile."""
+    before = client.query(FILES_OPENED).result_rows
+    client.query(query)
+    after = client.query(FILES_OPENED).result_rows
+    # The counter has no row until the first file is opened.
+    return sum(n for (n,) in after) - sum(n for (n,) in before)
+
+
+@pytest.mark.parametrize("name", [*schema.TYPES, "events"])
+def test_an_empty_lake_has_no_rows_and_no_error(client: Client, name: str) -> None:
+    assert client.query(f"SELECT * FROM firehose.{name}").result_rows == []
+
+
+def test_columns_come_back_as_they_were_written(client: Client, lake: LakeBuilder) -> None:
+    post = row(
+        "posts",
+        at(0, 7, 1.000001),
+        "ann",
+        rkey="3k",
+        text="naïve 🦋\n'x'",
+        langs=["en", "pt-BR"],
+        tid_us=1_700_000_000_000_001,
+        created_at=at(0, 6),
+        extra='{"a":1}',
+    )
+    lake.write("posts", [post, row("posts", at(0, 8), operation="delete", cid=None)])
+    first, second = client.query("SELECT * FROM firehose.posts ORDER BY time_us").named_results()
+    assert {k: first[k] for k in post} == post
+    assert first["uri"] == "at://did:plc:ann/app.bsky.feed.post/3k"
+    assert first["witnessed_at"] == at(0, 7, 1.000001)
+    assert first["tid_at"] == datetime(2023, 11, 14, 22, 13, 20, 1, tzinfo=UTC)
+    assert [first[k] for k in ("year", "month", "day", "hour")] == [2026, 11, 23, 0]
+    assert (first["date"], first["hour_start"]) == (at(0).date(), at(0))
+    assert [second[k] for k in ("cid", "text", "created_at", "langs", "tid_at")] == [None, None, None, [], None]
+
+
+def test_claimed_years_from_1_to_9999_survive(client: Client, lake: LakeBuilder) -> None:
+    years = [1, 1677, 1899, 1970, 2026, 2262, 2299, 2300, 2826, 9999]
+    claims = [datetime(year, 6, 1, 2, 3, 4, 5, tzinfo=UTC) for year in years]
+    lake.write("likes", [row("likes", at(1, 0, n), created_at=claim) for n, claim in enumerate(claims)])
+    rows = client.query("SELECT toString(created_at) FROM firehose.likes ORDER BY time_us").result_columns[0]
+    assert list(rows) == [f"{year:04d}-06-01 02:03:04.000005" for year in years]
+
+
+def test_all_events_are_in_the_view_of_events(client: Client, small_lake: LakeBuilder) -> None:
+    counted = client.query("SELECT type, count() FROM firehose.events GROUP BY type").result_rows
+    assert {kind: n for kind, n in counted} == {  # noqa: C416 - rows are sequences of any length
+        name: client.command(f"SELECT count() FROM firehose.{name}") for name in schema.TYPES
+    }
+    profile = client.command("SELECT uri FROM firehose.events WHERE type = 'other'")
+    assert profile == "at://did:plc:ann/app.bsky.actor.profile/self"
+    account = client.query("SELECT operation, collection, rkey, cid FROM firehose.events WHERE type = 'accounts'")
+    assert account.result_rows == [("", "", "", None)]
+
+
+def test_an_hour_laid_out_by_user_is_read_as_well(client: Client, lake: LakeBuilder) -> None:
+    lake.write("posts", [row("posts", at(3))])
+    lake.write("posts", [row("posts", at(4), "big")], user="did:plc:big")
+    lake.write("posts", [row("posts", at(4), "a"), row("posts", at(4), "b")], user="other")
+    rows = client.query(
+        "SELECT hour, count(), uniq(did) FROM firehose.posts GROUP BY hour ORDER BY hour"
+    ).result_rows
+    assert rows == [(3, 1, 1), (4, 3, 3)]
+
+
+def test_files_under_other_names_are_not_read(client: Client, lake: LakeBuilder) -> None:
+    (path,) = lake.write("posts", [row("posts", at(3))])
+    for name in (path.name + PART_SUFFIX, path.name + ".tmp-1", ".posts.parquet.x", "posts.parquet.gz"):
+        path.with_name(name).write_bytes(b"torn")
+    assert client.command("SELECT count() FROM firehose.posts") == 1
+
+
+def test_a_file_without_a_later_column_is_still_read(client: Client, lake: LakeBuilder) -> None:
+    folder = lake.folder(at(5))
+    folder.mkdir(parents=True)
+    older = SCHEMAS["posts"].remove(SCHEMAS["posts"].get_field_index("mentions"))
+    old = {k: v for k, v in row("posts", at(5), text="old").items() if k != "mentions"}
+    pq.write_table(pa.Table.from_pylist([old], schema=older), folder / "posts.parquet")
+    lake.write("posts", [row("posts", at(6), text="new", mentions=["did:plc:x"])])
+    rows = client.query("SELECT text, mentions FROM firehose.posts ORDER BY time_us").result_rows
+    assert rows == [("old", []), ("new", ["did:plc:x"])]
+
+
+FILES_BY_CONDITION = {
+    "1": 6,
+    "hour_start = '2026-11-23 20:00:00'": 1,
+    "hour_start >= '2026-11-23 19:00:00' AND hour_start < '2026-11-23 21:00:00'": 2,
+    "year = 2026 AND month = 11 AND day = 23 AND hour = 20": 1,
+    "date = '2026-11-23' AND hour = 0": 1,
+    "date = '2026-11-23'": 4,
+    "date > '2026-11-24'": 0,
+    "date = (SELECT toDate('2026-11-24'))": 2,
+    "(date, hour) IN (('2026-11-23', 20), ('2026-11-24', 0))": 2,
+    "date = '2026-11-23' AND witnessed_at >= '2026-11-23 20:00:00'": 4,
+}
+
+
+@pytest.mark.parametrize("view", ["posts", "events"])
+def test_a_condition_on_time_opens_only_its_files(client: Client, lake: LakeBuilder, view: str) -> None:
+    lake.write("posts", [row("posts", at(hour), text="x") for hour in (0, 19, 20, 21, 24, 30)])
+    query = f"SELECT max(did), max(witnessed_at) FROM firehose.{view} WHERE "
+    opened = {condition: files_opened(client, query + condition) for condition in FILES_BY_CONDITION}
+    assert opened == FILES_BY_CONDITION
+
+
+def test_rows_are_found_by_every_kind_of_condition(client: Client, lake: LakeBuilder) -> None:
+    lake.write("posts", [row("posts", at(hour, 30)) for hour in (0, 19, 20)])
+    for condition in (
+        "hour = 20 AND date = '2026-11-23'",
+        "hour_start = toDateTime('2026-11-23 20:00:00', 'UTC')",
+        "witnessed_at >= '2026-11-23 20:00:00' AND witnessed_at < '2026-11-23 21:00:00'",
+        "time_us = 1795465800000000",
+    ):
+        assert client.command(f"SELECT count() FROM firehose.posts WHERE {condition}") == 1, condition
+
+
+def test_a_replaced_file_is_seen_at_once(client: Client, lake: LakeBuilder, tmp_path: Path) -> None:
+    lake.write("posts", [row("posts", at(3))])
+    assert client.command("SELECT count() FROM firehose.posts") == 1
+    other = LakeBuilder(tmp_path / "aside")
+    (new,) = other.write("posts", [row("posts", at(3, n)) for n in range(3)])
+    new.replace(lake.folder(at(3)) / "posts.parquet")
+    assert client.command("SELECT count() FROM firehose.posts") == 3
