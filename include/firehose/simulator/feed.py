@@ -91,13 +91,16 @@ class Feed:
     async def _due(self, n: int, begun: float) -> int:
         """How many of ``n`` events are to be sent now; waits until there is one."""
         if not self._rate:
-            while not self.subscribers or max(s.behind for s in self.subscribers) > _LEAD:
+            while not self.subscribers or any(map(self._is_waited_for, self.subscribers)):
                 await self._changed()
-            return n
+            return min(n, self._tape.step)
         now = asyncio.get_running_loop().time
         while (due := int((now() - begun) * self._rate) + 1 - self._count) <= 0:
             await asyncio.sleep(max(_TICK_S, begun + self._count / self._rate - now()))
         return min(n, due)
+
+    def _is_waited_for(self, subscriber: Subscriber) -> bool:
+        return subscriber.behind > _LEAD or self._tape.nearly_overtakes(subscriber.position)
 
     def _publish(self, events: list[Event]) -> None:
         if self._record is not None:

@@ -5,13 +5,16 @@ Lives here: starting, waiting until it listens, stopping. Must not: the server i
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
+import selectors
 import subprocess
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from firehose.errors import FirehoseError
 
@@ -25,6 +28,23 @@ class SimulatorProcess:
     def __init__(self, process: subprocess.Popen[str], url: str) -> None:
         self.process = process
         self.url = url
+
+    def health(self) -> dict[str, Any]:
+        """What ``/health`` says: ``events`` on the tape so far, ``done``, ``clients`` and how far behind they are.
+
+        Raises:
+            FirehoseError: it does not answer.
+        """
+        address = self.url.removeprefix("ws://").removesuffix("/subscribe")
+        connection = http.client.HTTPConnection(address, timeout=10)
+        try:
+            connection.request("GET", "/health")
+            state: dict[str, Any] = json.load(connection.getresponse())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise FirehoseError(f"simulator: no answer from {address}/health ({error}); is it running?") from error
+        finally:
+            connection.close()
+        return state
 
     def stop(self, timeout_s: float = 10.0) -> int:
         """SIGTERM, wait, and as a last resort SIGKILL. Returns the exit code; a second call is harmless."""
@@ -73,8 +93,6 @@ def start(args: list[str], *, log: Path | None = None, timeout_s: float = 30.0) 
 
 def _await_ready(process: subprocess.Popen[str], deadline: float) -> SimulatorProcess:
     # A read with a deadline: a simulator that hangs at start must not hang its caller.
-    import selectors
-
     assert process.stdout is not None  # noqa: S101 - for mypy: it was started with a pipe
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)

@@ -47,6 +47,11 @@ class Tape:
         return self.start + len(self._frames)
 
     @property
+    def step(self) -> int:
+        """How many events can be appended at once without overtaking a reader that is not nearly overtaken."""
+        return max(1, self._max_events // 2)
+
+    @property
     def newest_us(self) -> int:
         """The greatest time on the tape; 0 while it is empty."""
         return self._newest_us[-1] if self._newest_us else 0
@@ -85,6 +90,13 @@ class Tape:
         before = self._bytes[first - 1] if first else self.dropped_bytes
         last = bisect_right(self._bytes, before + max_bytes, first, min(first + max_events, len(self._bytes)))
         return self._frames[first : max(last, first + 1)]
+
+    def nearly_overtakes(self, position: int) -> bool:
+        """Whether a reader at ``position`` has not read half of what is retained: time to let it catch up."""
+        first = position - self.start
+        before = self._bytes[first - 1] if first > 0 else self.dropped_bytes
+        unread_bytes = (self._bytes[-1] if self._bytes else before) - before
+        return self.end - position > self._max_events // 2 or unread_bytes > self._max_bytes // 2
 
     def _trim(self, total: int) -> None:
         excess = len(self._frames) - self._max_events
