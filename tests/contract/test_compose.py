@@ -1,0 +1,211 @@
+"""docker-compose.yaml without a container engine: its schema, and every name in it against what it means."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # no stubs in the lock
+import pytest
+import redis
+import yaml
+
+from firehose.embedded.redis import executable
+from firehose.settings import Settings
+from firehose.warehouse.views import DATABASE
+from ingester.settings import IngesterSettings, read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docker-compose.yaml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+AIRFLOW = [name for name in SERVICES if name.startswith("airflow-")]
+LOCK = (ROOT / "requirements.txt").read_text()
+VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::([?-])([^}]*))?\}")
+
+
+def environment(service: str) -> dict[str, str]:
+    """A service's variables, with ``word`` in place of every required one."""
+    filled: dict[str, str] = {}
+    for name, value in SERVICES[service].get("environment", {}).items():
+        filled[name] = VARIABLE.sub(lambda m: str(m[3]) if m[2] == "-" else "word", value)
+    return filled
+
+
+def test_follows_the_compose_specification() -> None:
+    found = importlib.util.find_spec("check_jsonschema")
+    if found is None or found.origin is None:
+        pytest.skip("check-jsonschema, which carries the schema, is not installed")
+    path = Path(found.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
+    jsonschema.validate(COMPOSE, json.loads(path.read_text()))
+
+
+def test_secrets_are_required_and_have_no_default() -> None:
+    example = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    used = {name: operator for name, operator, _ in VARIABLE.findall(TEXT)}
+    assert used.keys() == example.keys()
+    for name, operator in used.items():
+        assert operator, f"{name}: neither required nor with a default"
+        if re.search("PASSWORD|SECRET|KEY|START_DATE", name):
+            assert operator == "?", name
+            assert example[name] == "", name
+    for name in re.findall(r"^\s*(\w*(?:PASSWORD|SECRET|KEY|AUTH))\b:", TEXT, re.MULTILINE):
+        assert re.search(rf"{name}: .*\$\{{\w+:\?", TEXT), f"{name} is not taken from .env"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_project_settings_exist_and_are_valid(service: str) -> None:
+    kind = IngesterSettings if service == "ingester" else Settings
+    ours = {name: value for name, value in environment(service).items() if name.startswith("FIREHOSE_")}
+    read_settings(kind, ours, closed=True)
+    assert bool(ours) == (service == "ingester" or service in AIRFLOW)
+
+
+def test_airflow_options_exist() -> None:
+    found = importlib.util.find_spec("airflow")
+    assert found is not None
+    assert found.submodule_search_locations
+    folder = Path(found.submodule_search_locations[0])
+    options = yaml.safe_load((folder / "config_templates" / "config.yml").read_text())
+    for service in AIRFLOW:
+        names = [name for name in environment(service) if name.startswith("AIRFLOW__")]
+        assert names
+        for name in names:
+            _, section, option = name.lower().split("__", 2)
+            assert option in options[section]["options"], name
+
+
+def test_airflow_commands_exist() -> None:
+    commands = [str(SERVICES[name]["command"]) for name in AIRFLOW if name != "airflow-init"]
+    check = SERVICES["airflow-dag-processor"]["healthcheck"]["test"][1]
+    script = (ROOT / "docker/airflow-init.sh").read_text()
+    commands += [
+        line.removeprefix("airflow ") for line in [check, *script.splitlines()] if line.startswith("airflow ")
+    ]
+    assert len(commands) == 6
+    code = """
+import shlex, sys
+from airflow.cli.cli_parser import get_parser
+for command in sys.argv[1:]:
+    get_parser().parse_args(shlex.split(command))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *commands], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_dependencies_can_be_met(service: str) -> None:
+    for other, how in SERVICES[service].get("depends_on", {}).items():
+        needed = SERVICES[other]
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in needed, other
+        else:
+            assert how["condition"] == "service_completed_successfully"
+            assert needed["restart"].startswith("on-failure"), f"{other} would be restarted for ever"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_is_watched_limited_and_pinned(service: str) -> None:
+    entry = SERVICES[service]
+    assert set(entry["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
+    assert "restart" in entry
+    assert ("healthcheck" in entry) == (service != "airflow-init")
+    assert re.search(r":\d+\.\d+", entry["image"]), "a tag that moves"
+    for port in entry.get("ports", []):
+        assert port.startswith("127.0.0.1:"), port
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_addresses_name_services_and_their_ports(service: str) -> None:
+    listening = {"redis": "6379", "postgres": "5432", "clickhouse": "8123", "airflow-api-server": "8080"}
+    for name, value in environment(service).items():
+        for host, port in re.findall(r"//(?:[^@/\s]*@)?([\w.-]+):(\d+)", value):
+            assert listening.get(host) == port or name == "AIRFLOW__API__BASE_URL", f"{name}={value}"
+    for port in SERVICES[service].get("ports", []):
+        assert port.rsplit(":", 1)[1] == listening[service]
+
+
+def test_volumes_and_mounted_files_exist() -> None:
+    mounted = {entry.split(":")[0] for service in SERVICES.values() for entry in service.get("volumes", [])}
+    files = {source for source in mounted if source.startswith(".")}
+    assert mounted - files == set(COMPOSE["volumes"])
+    for source in files:
+        assert (ROOT / source).is_file(), source
+
+
+def test_both_sides_see_the_lake_at_the_path_that_settings_say() -> None:
+    (lake,) = {environment(name)["FIREHOSE_LAKE"] for name in AIRFLOW}
+    assert all(f"lake:{lake}" in SERVICES[name]["volumes"] for name in AIRFLOW)
+    seen = environment("airflow-scheduler")["FIREHOSE_CLICKHOUSE_LAKE"]
+    assert f"lake:{seen}:ro" in SERVICES["clickhouse"]["volumes"]
+    config = ET.parse(ROOT / "docker/clickhouse/config.xml")  # noqa: S314 - our own file
+    allowed = config.getroot().findtext("user_files_path")
+    assert allowed
+    assert Path(seen).is_relative_to(allowed)
+
+
+def test_clickhouse_has_the_users_that_the_pipeline_logs_in_as() -> None:
+    root = ET.parse(ROOT / "docker/clickhouse/users.xml").getroot()  # noqa: S314 - our own file
+    users = root.find("users")
+    assert users is not None
+    default, *ours = list(users)
+    assert default.tag == "default"
+    assert default.get("remove")
+    settings = Settings()
+    assert [user.tag for user in ours] == [settings.clickhouse_loader, settings.clickhouse_analyst]
+    for user in ours:
+        password = user.find("password")
+        assert password is not None
+        assert password.get("from_env") in environment("clickhouse")
+    grants = [grant.text for grant in ours[1].findall("grants/query")]
+    assert f"GRANT SELECT, SHOW ON {DATABASE}.*" in grants
+    assert root.findtext("profiles/analyst/readonly") == "2"
+
+
+def test_redis_starts_with_its_password_limit_and_durability(tmp_path: Path, free_port: int) -> None:
+    _, _, script = SERVICES["redis"]["command"]
+    script = (
+        script.replace("$$", "$")
+        .replace("/etc/redis/redis.conf", str(ROOT / "include/redis/redis.conf"))
+        .replace("/data", str(tmp_path))
+        .replace("/tmp/redis.conf", f"{tmp_path}/redis.conf")
+        .replace("exec redis-server", f"exec {executable()}")
+    )
+    variables = {"REDISCLI_AUTH": "word", "REDIS_MAXMEMORY": environment("redis")["REDIS_MAXMEMORY"]}
+    server = subprocess.Popen(
+        ["sh", "-c", f"{script.strip()} --port {free_port}"],
+        env=os.environ | variables,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        with redis.Redis(port=free_port, password="word") as client:
+            deadline = time.monotonic() + 20
+            while not _answers(client):
+                assert server.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            settings: dict[str, str] = client.config_get()
+            wanted = {"maxmemory": str(4 << 30), "maxmemory-policy": "noeviction", "appendfsync": "always"}
+            assert settings | wanted | {"appendonly": "yes", "dir": str(tmp_path)} == settings
+        with redis.Redis(port=free_port) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False

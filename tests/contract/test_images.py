@@ -1,0 +1,86 @@
+"""The Dockerfiles against the tree and the lock, and the ingester's health check against a real Redis."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+
+from ingester import wire
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
+LOCK = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_what_is_copied_exists_and_is_in_the_context(path: Path) -> None:
+    ignored = path.with_name(path.name + ".dockerignore").read_text().split()
+    assert ignored[0] == "*"
+    copied = 0
+    for line in re.findall(r"^COPY (.*)$", path.read_text(), re.MULTILINE):
+        *sources, target = [word for word in line.split() if not word.startswith("--")]
+        assert target.startswith("/")
+        for source in sources:
+            copied += 1
+            assert (ROOT / source).exists(), source
+            assert f"!{Path(source).parts[0]}" in ignored, source
+    assert copied
+
+
+def test_compose_builds_these_files() -> None:
+    text = (ROOT / "docker-compose.yaml").read_text()
+    assert set(re.findall(r"dockerfile: (\S+)", text)) == {str(path.relative_to(ROOT)) for path in DOCKERFILES}
+
+
+def test_airflow_image_is_the_locked_version() -> None:
+    text = (ROOT / "docker/airflow.Dockerfile").read_text()
+    assert f"FROM apache/airflow:{LOCK['apache-airflow']}-python3.11\n" in text
+    # Where Airflow looks by default, and where the modules import one another.
+    for folder in ("dags", "plugins", "include", "ingester"):
+        assert re.search(rf"^COPY .* {folder} /opt/airflow/{folder}$", text, re.MULTILINE)
+    assert "PYTHONPATH=/opt/airflow:/opt/airflow/include" in text
+
+
+def test_postgres_packages_are_pinned_beside_the_lock() -> None:
+    wanted = set(
+        re.findall(r"^[a-z0-9-]+==\S+", (ROOT / "docker/airflow-requirements.in").read_text(), re.MULTILINE)
+    )
+    pinned = (ROOT / "docker/airflow-requirements.txt").read_text()
+    assert set(re.findall(r"^[a-z0-9-]+==\S+(?= \\)", pinned, re.MULTILINE)) == wanted
+    assert not {entry.split("==")[0] for entry in wanted} & LOCK.keys(), "the lock has it: name it once"
+
+
+def test_files_named_inside_the_image_exist() -> None:
+    script = (ROOT / "docker/airflow-init.sh").read_text()
+    named = re.findall(r"/opt/airflow/(\S+)", script)
+    assert named
+    compose = (ROOT / "docker-compose.yaml").read_text()
+    named += re.findall(r"/opt/airflow/(docker/[\w.-]+)", compose)
+    for name in named:
+        assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize(("age_s", "healthy"), [(None, False), (1, True), (100, True), (130, False)])
+def test_ingester_is_healthy_while_it_writes(
+    redis_client: redis.Redis, redis_url: str, age_s: int | None, healthy: bool
+) -> None:
+    if age_s is not None:
+        seconds, _ = redis_client.time()
+        redis_client.hset(wire.METADATA_KEY, wire.META_LAST_FLUSH_MS, str((seconds - age_s) * 1000))
+    done = subprocess.run(
+        [sys.executable, "docker/ingester_health.py"],
+        cwd=ROOT,
+        env=os.environ | {"FIREHOSE_REDIS_URL": redis_url, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode == 0) is healthy, done.stderr
+    assert healthy or "nothing written to Redis for" in done.stderr
