@@ -26,7 +26,7 @@ from ingester.writer import Writer
 log = logging.getLogger(__name__)
 
 #: How long (seconds) a stop may take to bring the last events to Redis.
-STOP_S: Final = 5.0
+STOP_S: Final = 3.0
 #: A standby asks for the lease this often (seconds).
 STANDBY_S: Final = 1.0
 #: Seconds between two lines on how it goes.
@@ -127,7 +127,9 @@ class Service:
                 await self._session()
             except session.FAILURES as error:
                 reason = session.retry_reason(error, self._settings.jetstream_url)
-                self._skip_large = self._skip_large or session.too_large(error)
+                if session.too_large(error):
+                    self._skip_large = True
+                    log.error(line("message_too_large", hint="raise FIREHOSE_MAX_MESSAGE_BYTES, it is left out"))
                 await self._settle()
             except CursorMoved as moved:
                 reason = str(moved)

@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
 
-#: An empty flush is written after so many seconds without another, so that a quiet minute is known to be one.
-HEARTBEAT_S: Final = 3.0
+#: An empty flush is written after so many seconds without another, so that a quiet minute is known to be one;
+#: and thrice a lease, so that it does not run out.
+HEARTBEAT_S: Final = 2.0
 
 
 class Writer:
@@ -51,6 +52,7 @@ class Writer:
         self._progress = progress
         self._clock = clock
         self._lease_ms = int(settings.lease_s * 1000)
+        self._heartbeat_s = min(HEARTBEAT_S, settings.lease_s / 3)
         # One thread: zstd and the socket release the GIL, and the sink wants one caller at a time.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
         self._writing: asyncio.Task[None] | None = None
@@ -111,7 +113,7 @@ class Writer:
             What a write raises (see :meth:`check`).
         """
         self.check()
-        if self.idle and (self.buffer.count or self._clock() - self._last_write >= HEARTBEAT_S):
+        if self.idle and (self.buffer.count or self._clock() - self._last_write >= self._heartbeat_s):
             self.start()
 
     def check(self) -> None:

@@ -52,8 +52,9 @@ def time_us(number: int) -> int:
 
 
 class Source:
-    """A websocket server with Jetstream's cursor. ``messages`` may grow; ``connections`` holds each query.
+    """A websocket server with Jetstream's cursor.
 
+    ``messages`` may grow; ``connections`` holds the query of each, ``sent`` counts what went out over all.
     ``pace_s`` is the pause after every 100 messages. ``behave`` replaces what it does with a connection, and
     ``answer`` may refuse a handshake.
     """
@@ -69,6 +70,7 @@ class Source:
         self.messages = messages
         self.connections: list[Query] = []
         self.pace_s = pace_s
+        self.sent = 0
         self._behave = behave or self.send_from_cursor
         self._closing = threading.Event()
         self._server: Server = serve(
@@ -96,6 +98,7 @@ class Source:
             part = self.messages[sent : sent + 100]
             for message in part:
                 connection.send(message, text=not message.startswith(b"\x28\xb5\x2f\xfd"))
+                self.sent += 1
             sent += len(part)
             self._closing.wait(self.pace_s if part else 0.02)
 

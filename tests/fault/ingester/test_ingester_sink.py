@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -230,4 +230,5 @@ def pump(source: socket.socket, target: socket.socket, lose: threading.Event | N
     except OSError:
         pass  # the other pump has closed both
     for end in (source, target):
-        end.close()
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
