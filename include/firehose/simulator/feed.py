@@ -16,7 +16,7 @@ from firehose.simulator.tape import Event, Tape
 
 log = logging.getLogger(__name__)
 _BATCH: Final = 256
-_TICK_S: Final = 0.005
+_TICK_S: Final = 0.02
 # As fast as it can means: as fast as the slowest client reads, this many events ahead of it.
 _LEAD: Final = 8192
 

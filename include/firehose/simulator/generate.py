@@ -10,9 +10,8 @@ from itertools import accumulate
 from random import Random
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from firehose.simulator import identifiers, odd, posts, records, text, words
+from firehose.simulator.lines import commit_line, other_line
 from firehose.simulator.population import Population, Post
 
 POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
@@ -116,7 +115,7 @@ class Generator:
                 operation, rkey = "update" if rng.random() < 0.5 else "create", fixed
         if kind in DELETES:
             people.add_made(kind, account, rkey)
-        return _line(did, time_us, rev, operation, kind, rkey, record, links=kind == PROFILE)
+        return commit_line(did, time_us, rev, operation, kind, rkey, record, links=kind == PROFILE)
 
     def _post(
         self,
@@ -134,13 +133,13 @@ class Generator:
         self._people.add_post(Post(uri, cid, *root))
         self._people.add_made(POST, account, rkey)
         operation = "update" if self._rng.random() < 0.002 else "create"
-        return _line(did, time_us, rev, operation, POST, rkey, record, cid=cid)
+        return commit_line(did, time_us, rev, operation, POST, rkey, record, cid=cid)
 
     def _delete(self, kind: str, account: int, time_us: int) -> bytes:
         """Mostly of a record that an earlier event created; else of one from before the simulation."""
         made = self._people.take_made(kind) if self._rng.random() < 0.7 else None
         account, rkey = made or (account, self._people.unknown_rkey(time_us - 86_400_000_000))
-        return _line(self._people.did(account), time_us, _rev(account, time_us), "delete", kind, rkey, None)
+        return commit_line(self._people.did(account), time_us, _rev(account, time_us), "delete", kind, rkey, None)
 
     def _identity(self, account: int, time_us: int) -> bytes:
         did = self._people.did(account)
@@ -148,7 +147,7 @@ class Generator:
         if self._rng.random() < 0.7:
             identity["handle"] = text.handle(self._rng)
         identity |= {"seq": self._next_seq(), "time": identifiers.iso(time_us - 300_000)}
-        return msgspec.json.encode({"did": did, "time_us": time_us, "kind": "identity", "identity": identity})
+        return other_line("identity", did, time_us, identity)
 
     def _account(self, account: int, time_us: int) -> bytes:
         did = self._people.did(account)
@@ -156,7 +155,7 @@ class Generator:
         status = {"active": active, "did": did, "seq": self._next_seq(), "time": identifiers.iso(time_us)}
         if not active:
             status["status"] = words.STATUSES[int(len(words.STATUSES) * self._rng.random() ** 2)]
-        return msgspec.json.encode({"did": did, "time_us": time_us, "kind": "account", "account": status})
+        return other_line("account", did, time_us, status)
 
     def _odd(self, time_us: int) -> bytes:
         account, post = self._people.account(), self._people.recent_post(time_us)
@@ -209,35 +208,3 @@ def _lag_us(account: int) -> int:
 
 def _rev(account: int, time_us: int) -> str:
     return identifiers.tid(time_us - _lag_us(account), account * 31 & 1023)
-
-
-def _line(
-    did: str,
-    time_us: int,
-    rev: str,
-    operation: str,
-    collection: str,
-    rkey: str,
-    record: dict[str, Any] | None,
-    *,
-    cid: str | None = None,
-    links: bool = False,
-) -> bytes:
-    """A commit event as Jetstream writes it; ``record`` is None for a delete."""
-    head = (
-        f'{{"did":"{did}","time_us":{time_us},"kind":"commit","commit":{{"rev":"{rev}",'
-        f'"operation":"{operation}","collection":"{collection}","rkey":"{rkey}"'
-    )
-    if record is None:
-        return head.encode() + b"}}"
-    cid = cid or identifiers.record_cid(record, links=links)
-    return b'%b,"record":%b,"cid":"%b"}}' % (head.encode(), _go_json(record), cid.encode())
-
-
-def _go_json(record: dict[str, Any]) -> bytes:
-    """JSON as Go writes it: the characters that matter to HTML are escaped."""
-    encoded = msgspec.json.encode(record)
-    for character, escape in ((b"&", rb"\u0026"), (b"<", rb"\u003c"), (b">", rb"\u003e")):
-        if character in encoded:
-            encoded = encoded.replace(character, escape)
-    return encoded
