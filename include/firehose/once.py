@@ -6,15 +6,11 @@ The same services and step functions as in operation, started and stopped here. 
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +21,7 @@ import redis
 from firehose import files
 from firehose.batch.drain import drain, redis_ms
 from firehose.batch.interval import Batch
+from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.endpoint import process as endpoint
 from firehose.errors import FirehoseError, ServiceUnavailable
@@ -153,25 +150,6 @@ def _ingest(settings: Settings, client: redis.Redis, expected: int) -> None:
             elif time.monotonic() - since > _STALL_S:
                 raise ServiceUnavailable(f"the ingester has {seen} of {expected} events and makes no progress")
             time.sleep(0.02)
-
-
-@contextmanager
-def ingester_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """An ingester as a child process; stopped by SIGTERM, so that it flushes."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-    names = ("redis_url", "jetstream_url", "start_cursor", "rewind_ms", "home")
-    environ |= {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in names}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ingester"], env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr
-    )
-    try:
-        yield process
-        process.send_signal(signal.SIGTERM)
-        if process.wait(timeout=30) != 0:
-            raise ServiceUnavailable(f"the ingester did not stop cleanly: exit code {process.returncode}")
-    finally:
-        process.kill()
-        process.wait()
 
 
 def _timed(seconds: dict[str, float], step: str, call: Callable[[], T]) -> T:

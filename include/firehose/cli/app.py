@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from firehose.cli import bench
 from firehose.cli.clickhouse import clickhouse_serve
 from firehose.cli.demo import demo
 from firehose.cli.migrate import migrate
@@ -34,6 +35,7 @@ app.command("clickhouse")(clickhouse_serve)
 app.command()(migrate)
 app.command()(summaries)
 app.command()(settings)
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:

@@ -1,0 +1,66 @@
+"""What a benchmark reports, and how peaks of memory are observed."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+
+import msgspec
+import psutil
+
+_SAMPLE_S = 0.1
+
+
+class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One benchmark's figures. Rates are events a second, medians where there were several runs."""
+
+    name: str
+    events: int
+    events_per_s: float
+    baseline: str
+    baseline_events_per_s: float
+    ratio: float
+    peak_rss_mib: float
+    seconds: dict[str, float] = {}
+    notes: dict[str, float] = {}
+
+
+class PeakRss:
+    """Samples the largest resident size of any one process below some roots, while in its context."""
+
+    def __init__(self, *roots: int) -> None:
+        self._roots = roots
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.mib = 0.0
+
+    def __enter__(self) -> PeakRss:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_SAMPLE_S):
+            for root in self._roots:
+                self.mib = max(self.mib, _largest_mib(root))
+
+
+def _largest_mib(root: int) -> float:
+    try:
+        parent = psutil.Process(root)
+        processes = [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0
+    return max((_rss_mib(process) for process in processes), default=0.0)
+
+
+def _rss_mib(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_info().rss) / 2**20
+    except psutil.NoSuchProcess:  # it has just ended
+        return 0.0

@@ -1,0 +1,51 @@
+"""``firehose bench``: runs a benchmark and prints its figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from firehose.bench.report import BenchReport
+
+app = typer.Typer(
+    help="Measure the pipeline on this machine, beside a baseline in the same run.", no_args_is_help=True
+)
+
+Events = Annotated[int, typer.Option(min=1000, help="How many events to measure with.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def ingest(events: Events = 400_000, as_json: Json = False) -> None:
+    """Jetstream into Redis (fsync always), beside a bare websocket receive loop."""
+    from firehose.bench.ingest import bench_ingest
+
+    _print(bench_ingest(events), as_json)
+
+
+@app.command()
+def batch(events: Events = 500_000, as_json: Json = False) -> None:
+    """One run of the batch DAG in a real Airflow, beside a study script's conversion."""
+    from firehose.bench.batch import bench_batch
+
+    _print(bench_batch(events), as_json)
+
+
+def _print(report: BenchReport, as_json: bool) -> None:
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    if as_json:
+        typer.echo(msgspec.json.encode(report))
+        return
+    table = Table("figure", "value", title=f"bench {report.name}")
+    for key, value in msgspec.structs.asdict(report).items():
+        rows = value.items() if isinstance(value, dict) else [("", value)]
+        for part, figure in rows:
+            table.add_row(
+                f"{key} {part}".strip(), f"{figure:,}" if isinstance(figure, int | float) else str(figure)
+            )
+    Console().print(table)
