@@ -1,7 +1,8 @@
 -- Posts deleted on the day they were written
 -- And how many minutes they lived.
 WITH (SELECT max(day) FROM firehose.events_by_minute) AS latest
-SELECT uri, dateDiff('minute', min(witnessed_at), max(witnessed_at)) AS minutes, anyIf(text, operation = 'create') AS text
+SELECT uri, dateDiff('minute', min(witnessed_at), max(witnessed_at)) AS minutes,
+    anyIf(text, operation = 'create') AS what
 FROM firehose.posts
 WHERE date = latest
 GROUP BY uri

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 _ROWS: Final = "JSONCompactStringsEachRowWithNamesAndTypes"
 _OWN_FORMAT: Final = re.compile(r"\bFORMAT\s+\w+\s*;*\s*$", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"^(?:Nullable\(|LowCardinality\()*(?:U?Int|Float|BFloat|Decimal)")
+_NUMBER: Final = re.compile(r"^(?:Nullable\(|LowCardinality\()*(?:U?Int\d|B?Float|Decimal)")
 _NULL: Final = "ᴺᵁᴸᴸ"  # as the format writes it
 _CELL: Final = 80
+_READABLE: Final = 12  # characters that a column needs to tell anything
+_UNBOUNDED: Final = 100_000
 # Control characters, line and paragraph separators, lone surrogates.
 _UNSAFE: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -77,7 +79,11 @@ def _show(body: bytes, seconds: float) -> None:
     rows = [msgspec.json.decode(line, type=list[str]) for line in lines if line]
     if len(rows) >= 2:
         # What is not a terminal has no width: wrapping a piped table to 80 columns would only harm it.
-        Console(width=None if sys.stdout.isatty() else 10_000).print(table(rows[0], rows[1], rows[2:]))
+        console = Console(width=None if sys.stdout.isatty() else _UNBOUNDED)
+        made = table(rows[0], rows[1], rows[2:])
+        natural = console.measure(made, options=console.options.update(width=_UNBOUNDED)).maximum
+        too_narrow = natural > console.width and console.width // len(rows[0]) < _READABLE
+        console.print(records(rows[0], rows[2:]) if too_narrow else made)
     count = max(len(rows) - 2, 0)
     print(f"{count} row{'' if count == 1 else 's'} in {seconds:.2f} s", file=sys.stderr)  # noqa: T201 - a command
 
@@ -93,6 +99,19 @@ def table(names: list[str], types: list[str], rows: list[list[str]]) -> Table:
         made.add_column(Text(cell(name)), justify="right" if _NUMBER.match(kind) else "left", no_wrap=True)
     for row in rows:
         made.add_row(*(Text(cell(value), style="dim" if value == _NULL else "") for value in row))
+    return made
+
+
+def records(names: list[str], rows: list[list[str]]) -> Table:
+    """The same for a terminal that is too narrow for all columns: one line a value, a rule between rows."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, show_header=False, pad_edge=False)
+    for row in rows:
+        for name, value in zip(names, row, strict=True):
+            made.add_row(Text(cell(name), style="bold"), Text(cell(value)))
+        made.add_row("─" * max(map(len, names)), "")
     return made
 
 

@@ -22,7 +22,8 @@ Role = Literal["loader", "analyst"]
 # UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
 _REFUSED: Final = frozenset({192, 193, 194, 516})
 _SERVER_TEXT = re.compile(r"Code:\s*(\d+)\.\s*(?:DB::Exception:\s*)*(.*)", re.DOTALL)
-_VERSION = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)")
+# What server and client add behind the message.
+_TRAILER = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)|\s*\(for url [^()]*\)$")
 
 
 def connect(settings: Settings, role: Role = "loader") -> Client:
@@ -67,7 +68,7 @@ def translated(error: ClickHouseError) -> FirehoseError:
     if not match:
         text = " ".join(str(error).split())
         return ServiceUnavailable(f"ClickHouse: the connection failed: {text}")
-    text = " ".join(_VERSION.sub("", match[2]).split())
+    text = " ".join(_TRAILER.sub("", match[2]).split())
     return FirehoseError(f"ClickHouse: Code {match[1]}: {text}")
 
 

@@ -24,7 +24,7 @@ def files_opened(client: Client, query: str) -> int:
     client.query(query)
     after = client.query(FILES_OPENED).result_rows
     # The counter has no row until the first file is opened.
-    return sum(n for (n,) in after) - sum(n for (n,) in before)
+    return int(sum(n for (n,) in after) - sum(n for (n,) in before))
 
 
 @pytest.mark.parametrize("name", [*schema.TYPES, "events"])

@@ -1,0 +1,67 @@
+"""The SQL of the views, as far as it can be judged without an engine."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from firehose import schema
+from firehose.errors import FirehoseError
+from firehose.warehouse.columns import clickhouse_type, file_columns
+from firehose.warehouse.views import LAYOUTS, quoted, source, views
+
+
+@pytest.mark.parametrize("record_type", schema.TYPES)
+def test_every_column_of_the_schema_is_in_the_structure(record_type: str) -> None:
+    columns = file_columns(record_type)
+    assert [c.name for c in columns] == schema.SCHEMAS[record_type].names
+    structure = source(record_type, "/lake", LAYOUTS[0])
+    assert all(f"{c.name} " in structure for c in columns)
+
+
+@pytest.mark.parametrize(
+    ("name", "arrow", "expected"),
+    [
+        ("did", pa.string(), "String"),
+        ("text", pa.string(), "Nullable(String)"),
+        ("langs", pa.list_(pa.string()), "Array(String)"),
+        ("time_us", pa.int64(), "Int64"),
+        ("tid_us", pa.int64(), "Nullable(Int64)"),
+        ("active", pa.bool_(), "Nullable(Bool)"),
+        ("batch", pa.timestamp("ms", tz="UTC"), "DateTime64(3, 'UTC')"),
+        ("created_at", pa.timestamp("us", tz="UTC"), "Nullable(DateTime64(6, 'UTC'))"),
+    ],
+)
+def test_types(name: str, arrow: pa.DataType, expected: str) -> None:
+    assert clickhouse_type(name, arrow) == expected
+
+
+def test_an_unknown_type_is_an_error_and_no_guess() -> None:
+    with pytest.raises(TypeError, match="column x: no ClickHouse type"):
+        clickhouse_type("x", pa.float32())
+
+
+def test_the_lake_decides_the_table_function() -> None:
+    local = source("posts", "/data/lake/", "{hours}/{type}.parquet")
+    assert local.startswith(
+        "file('/data/lake/year=*/month=*/day=*/hour=*/posts.parquet', 'Parquet', 'batch DateTime64(3"
+    )
+    remote = source("posts", "s3://bucket/lake", "{hours}/{type}.parquet")
+    assert remote.startswith("s3('s3://bucket/lake/year=*/month=*/day=*/hour=*/posts.parquet', 'Parquet', 'batch ")
+
+
+@pytest.mark.parametrize("root", ["/data/*", "/data/{a,b}", "/data/?"])
+def test_a_root_with_wildcards_is_refused(root: str) -> None:
+    with pytest.raises(FirehoseError, match="wildcard"):
+        views(root)
+
+
+def test_quoting() -> None:
+    assert quoted(r"it's a \ path") == r"'it\'s a \\ path'"
+
+
+def test_the_mark_of_a_view_changes_with_its_definition_only() -> None:
+    here, again, there = (views(root) for root in ("/a", "/a", "/b"))
+    assert [v.name for v in here] == [*schema.TYPES, "events"]
+    assert here == again
+    assert all(a.comment != b.comment for a, b in zip(here, there, strict=True))
