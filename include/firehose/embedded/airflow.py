@@ -88,11 +88,9 @@ def _options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict
         },
         "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
         "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1},
-        "logging": {"base_log_folder": home / "logs"},
         "dag_processor": {
             "parsing_processes": 1,
             "refresh_interval": 10,
-            "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",
         },
         # A supervisor that misses its task's exit notices it at the next heartbeat: 1 s instead of 5.
         "workers": {"min_heartbeat_interval": 1, "max_failed_heartbeats": 15},
