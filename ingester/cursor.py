@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ingester.settings import IngesterSettings, SettingsError
 
@@ -20,9 +20,7 @@ def subscribe_url(settings: IngesterSettings, cursor: int, *, other_host: bool, 
     Raises:
         SettingsError: ``jetstream_url`` is no websocket URL.
     """
-    parts = urlsplit(settings.jetstream_url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise SettingsError("FIREHOSE_JETSTREAM_URL: must be ws://… or wss://…, ending in /subscribe")
+    parts = _parts(settings)
     query = parse_qsl(parts.query, keep_blank_values=True)
     wanted = settings.wanted_collections.split(",")
     query += [("wantedCollections", name.strip()) for name in wanted if name.strip()]
@@ -38,5 +36,16 @@ def subscribe_url(settings: IngesterSettings, cursor: int, *, other_host: bool, 
 
 
 def host(settings: IngesterSettings) -> str:
-    """The host (and port) that stamps the events, without a login."""
-    return urlsplit(settings.jetstream_url).netloc.rpartition("@")[2]
+    """The host (and port) that stamps the events, without a login.
+
+    Raises:
+        SettingsError: ``jetstream_url`` is no websocket URL.
+    """
+    return _parts(settings).netloc.rpartition("@")[2]
+
+
+def _parts(settings: IngesterSettings) -> SplitResult:
+    parts = urlsplit(settings.jetstream_url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise SettingsError("FIREHOSE_JETSTREAM_URL: must be ws://… or wss://…, ending in /subscribe")
+    return parts

@@ -54,6 +54,11 @@ def classify(message: bytes, last_us: int) -> tuple[str, int, bytes]:
     return _kind_queue(envelope.kind, wire.OTHER), envelope.time_us, message
 
 
+def time_us_of(line: bytes) -> int:
+    """The cursor of a line that :func:`classify` has made."""
+    return _decode(line).time_us
+
+
 def dead_letter(message: bytes, error: Exception, last_us: int) -> tuple[str, int, bytes]:
     """As :func:`classify`, for a message that could not be read because of ``error``."""
     time_us = last_us

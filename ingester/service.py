@@ -182,19 +182,21 @@ class Service:
     async def _read(self, connection: ClientConnection) -> None:
         """The hot loop. It goes on as long as messages wait: the queue's limit makes it yield."""
         receive, writer, decompress = connection.recv, self._writer, self._decompress
+        most_events, most_bytes = self._settings.flush_events, self._settings.flush_bytes
         while True:
             message = await receive(decode=False)
+            buffer = writer.buffer
             try:
-                writer.buffer.add(decompress(message) if decompress else message)
+                buffer.add(decompress(message) if decompress else message)
             except UNREADABLE as error:
-                writer.buffer.reject(message, error)
-            if writer.full:
+                buffer.reject(message, error)
+            if buffer.count >= most_events or buffer.size >= most_bytes:
                 await writer.make_room()
 
     def _watch(self) -> None:
-        """The data watchdog. A stream that waits for Redis is not a silent one."""
+        """The data watchdog. A stream that is not read, because Redis takes nothing, is not a silent one."""
         now = self._clock()
-        if self._writer.received != self._seen or not self._writer.idle:
+        if self._writer.received != self._seen or self._writer.full:
             self._seen, self._heard = self._writer.received, now
             # The first event here: from now on the cursor is this host's own.
             self._other_host = self._other_host and not self._writer.written

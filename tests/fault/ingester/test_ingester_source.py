@@ -93,6 +93,7 @@ def test_a_message_beyond_the_limit_does_not_stop_the_stream(
 
 
 def test_silence_brings_a_new_connection(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+    # Heartbeats go on in between: they must not pass for data.
     def behave(connection: ServerConnection, query: Query) -> None:
         if len(source.connections) == 1:
             connection.send(event(0).decode())
@@ -102,10 +103,10 @@ def test_silence_brings_a_new_connection(redis_url: str, redis_client: redis.Red
 
     with (
         Source([event(0), event(8)], behave=behave) as source,
-        IngesterProcess(tmp_path, redis_url, source.url, data_timeout_s=0.5) as ingester,
+        IngesterProcess(tmp_path, redis_url, source.url, data_timeout_s=0.8, lease_s=0.6) as ingester,
     ):
         until(lambda: cursor(redis_client) == time_us(8))
-        assert ingester.said("no data for 0.5 s")
+        assert ingester.said("no data for 0.8 s")
     assert source.connections[1]["cursor"] == [str(time_us(0) - 20_000)]
 
 

@@ -1,0 +1,156 @@
+"""The small pure parts: delays, URLs, log lines, decompression, judging failures, the notifier's pace."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+import zstandard
+from websockets.datastructures import Headers
+from websockets.exceptions import (
+    ConnectionClosedError,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+)
+from websockets.frames import Close
+from websockets.http11 import Response
+
+from ingester import cursor, session
+from ingester.backoff import delays
+from ingester.dictionary import TooLarge, decompressor
+from ingester.errors import SourceRefused, SourceSilent
+from ingester.health import INTERVAL_S, Notifier
+from ingester.logs import line
+from ingester.settings import IngesterSettings, SettingsError
+
+DEFAULTS = IngesterSettings(jetstream_url="wss://jet.example/subscribe")
+
+
+def url(at: int = 0, *, other_host: bool = False, skip_large: bool = False, **changes: object) -> str:
+    """The subscription's URL with settings that differ by ``changes``."""
+    settings = msgspec.structs.replace(DEFAULTS, **changes)
+    return cursor.subscribe_url(settings, at, other_host=other_host, skip_large=skip_large)
+
+
+def test_delays_double_up_to_the_maximum() -> None:
+    assert list(itertools.islice(delays(1, 5, lambda: 1.0), 5)) == [1, 2, 4, 5, 5]
+    assert list(itertools.islice(delays(1, 5, lambda: 0.0), 5)) == [0.5, 1, 2, 2.5, 2.5]
+    assert next(delays(1, 0.1, lambda: 1.0)) == 0.1
+
+
+def test_urls() -> None:
+    assert url() == "wss://jet.example/subscribe"
+    assert url(10_000_000, rewind_ms=2000) == "wss://jet.example/subscribe?cursor=8000000"
+    assert url(1000, rewind_ms=2000).endswith("?cursor=1")
+    assert url(100_000_000, other_host=True).endswith("?cursor=40000000")
+    assert url(wanted_collections=" a.b , c.* ,").endswith("?wantedCollections=a.b&wantedCollections=c.%2A")
+    assert url(zstd_dictionary="/d").endswith("?compress=true")
+    assert url(skip_large=True, max_message_bytes=5000).endswith("?maxMessageSizeBytes=5000")
+    assert url(5_000_000, jetstream_url="ws://h:1/s?x=1").startswith("ws://h:1/s?x=1&cursor=")
+
+
+@pytest.mark.parametrize("wrong", ["http://h/s", "", "ws://", "jetstream"])
+def test_wrong_urls_name_the_setting(wrong: str) -> None:
+    with pytest.raises(SettingsError, match="FIREHOSE_JETSTREAM_URL"):
+        url(jetstream_url=wrong)
+
+
+def test_host_has_no_login() -> None:
+    assert cursor.host(msgspec.structs.replace(DEFAULTS, jetstream_url="wss://u:p@h:9/s")) == "h:9"
+
+
+def test_log_lines_are_one_line_each() -> None:
+    assert (
+        line("x", a=1, b="two words", c='say "hi"\n', d="") == r'event=x a=1 b="two words" c="say \"hi\"\n" d=""'
+    )
+
+
+def refusal(status: int) -> InvalidStatus:
+    """The exception for a handshake answered with ``status``."""
+    return InvalidStatus(Response(status, "Reason", Headers(), b"why\n"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError("refused"),
+        TimeoutError("late"),
+        ConnectionClosedError(None, None),
+        ConnectionClosedError(Close(1001, "going"), None),
+        InvalidMessage("no HTTP"),
+        SourceSilent("quiet"),
+        *map(refusal, (200, 408, 425, 429, 500, 502, 503, 504)),
+    ],
+    ids=repr,
+)
+def test_passing_failures(error: Exception) -> None:
+    reason = session.retry_reason(error, "ws://h/s")
+    assert reason and "\n" not in reason
+    assert isinstance(error, session.FAILURES)
+
+
+@pytest.mark.parametrize("error", [*map(refusal, (400, 401, 403, 404)), InvalidURI("x", "bad")], ids=repr)
+def test_lasting_failures(error: Exception) -> None:
+    with pytest.raises(SourceRefused) as caught:
+        session.retry_reason(error, "ws://user:secret@h/s")
+    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    assert isinstance(error, session.FAILURES)
+
+
+def test_only_our_own_close_over_size_counts_as_too_large() -> None:
+    assert session.too_large(ConnectionClosedError(None, Close(1009, "")))
+    assert not session.too_large(ConnectionClosedError(Close(1009, ""), None))
+    assert not session.too_large(TimeoutError())
+
+
+@pytest.mark.parametrize("sized", [True, False], ids=["sized", "unsized"])
+def test_decompression_is_bounded(sized: bool, tmp_path: Path) -> None:
+    samples: list[bytes | bytearray | memoryview] = [b'{"kind":"commit","n":%d}' % n * 20 for n in range(200)]
+    trained = zstandard.train_dictionary(2000, samples)
+    (tmp_path / "d").write_bytes(trained.as_bytes())
+    decompress = decompressor(str(tmp_path / "d"), 1 << 20)
+    compress = zstandard.ZstdCompressor(dict_data=trained, write_content_size=sized).compress
+    for message in (b"", b"{}", samples[0], b"x" * (1 << 20)):
+        assert decompress(compress(message)) == message
+    with pytest.raises(TooLarge):
+        decompress(compress(b"x" * ((1 << 20) + 1)))
+    assert decompress(b'{"plain":1}') == b'{"plain":1}'
+    if sized:  # without a size a cut frame is only shorter, and then no JSON
+        with pytest.raises(zstandard.ZstdError):
+            decompress(compress(samples[0])[:-3])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no dictionary"])
+def test_wrong_dictionaries_name_the_setting(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "d").write_bytes(content)
+    with pytest.raises(SettingsError, match="FIREHOSE_ZSTD_DICTIONARY"):
+        decompressor(str(tmp_path / "d"), 1 << 20)
+
+
+def test_the_watchdog_is_fed_at_most_once_an_interval(tmp_path: Path) -> None:
+    now = 100.0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "s"))
+        systemd.setblocking(False)
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "s")}, lambda: now)
+        notifier.ready("up")
+        assert systemd.recv(100) == b"READY=1\nSTATUS=up"
+        for _ in range(5):
+            notifier.progress()
+        assert systemd.recv(100) == b"WATCHDOG=1"
+        with pytest.raises(BlockingIOError):
+            systemd.recv(100)
+        now += INTERVAL_S
+        notifier.progress()
+        assert systemd.recv(100) == b"WATCHDOG=1"
+    notifier.progress()
+
+
+def test_a_dead_notify_socket_is_no_error(tmp_path: Path) -> None:
+    Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).ready("up")
+    Notifier({}).ready("up")
