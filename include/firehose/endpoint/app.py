@@ -93,7 +93,10 @@ class Handled(Response):
         except errors.QueryError as error:
             await answer.fail(error)
         except ClientDisconnect:
-            log.info("query %s: the client went away", answer.query_id)
+            answer.outcome = "the client went away"
+        except asyncio.CancelledError:
+            # uvicorn's word that the time to stop is over; raised again, it would only be logged as a crash.
+            answer.outcome = "given up at the stop"
         log.info(
             "query %s of %s: %s in %.0f ms",
             answer.query_id, who, answer.outcome, (time.monotonic() - started) * 1000,
@@ -204,6 +207,13 @@ def _start(connection: Connection, user: User, asked: request.Query, received: b
     if received.insert is not None and received.data is not None:
         return query.insert(connection, user, asked, received.insert, received.data)
     return query.run(connection, user, asked, received.statement)
+
+
+def _next(result: query.Result) -> bytes | None:
+    try:
+        return next(result.pieces)
+    except StopIteration:
+        return None
 
 
 async def _disconnected(incoming: Request) -> None:

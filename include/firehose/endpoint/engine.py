@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -79,28 +80,34 @@ class Engine:
 
 
 class Connection:
-    """One connection: one statement at a time. Its calls block, so they belong in a worker thread."""
+    """One connection: one statement at a time. Its calls block, so they belong in a worker thread.
+
+    Raises (every method but close):
+        QueryError: what the engine reports, or that the connection has been closed.
+    """
 
     def __init__(self, native: Any, tag: str) -> None:
         self._native = native
         self.tag = tag
+        self._lock = threading.Lock()
+        self._closed = False
 
     def execute(
         self, statement: str, output_format: str = "TabSeparated", parameters: Mapping[str, str] | None = None
     ) -> Any:
         """Run to the end. Returns chDB's result: ``get_memview()``, ``rows_written()`` and so on."""
-        with _engine_errors():
+        with self._call():
             return self._native.query(statement, output_format, params=dict(parameters or {}))
 
     def stream(self, statement: str, output_format: str, parameters: Mapping[str, str]) -> Any:
         """Begin a SELECT whose blocks :meth:`fetch` brings."""
-        with _engine_errors():
+        with self._call():
             return self._native.send_query(statement, output_format, params=dict(parameters))
 
     def blocks(self, stream: Any) -> Iterator[Any]:
         """The formatted blocks of a stream. One without rows (only a header) is the last."""
         while True:
-            with _engine_errors():
+            with self._call():
                 block = self._native.streaming_fetch_result(stream)
             if block is None or not block.size():
                 return
@@ -110,33 +117,33 @@ class Connection:
 
     def abandon(self, stream: Any) -> None:
         """Cancel a stream that has not been read to its end."""
-        with _engine_errors():
+        with self._call():
             self._native.streaming_cancel_query(stream)
 
     def begin_insert(self, head: str, input_format: str) -> Any:
         """Begin an INSERT whose data :meth:`append` brings."""
-        with _engine_errors():
+        with self._call():
             return self._native.send_insert(head, input_format)
 
     def append(self, insert: Any, data: bytes) -> None:
         """The next piece of the data, cut anywhere."""
-        with _engine_errors():
+        with self._call():
             self._native.insert_append(insert, data)
 
     def end_insert(self, insert: Any) -> Any:
         """The data is complete."""
-        with _engine_errors():
+        with self._call():
             return self._native.insert_done(insert)
 
     def cancel_insert(self, insert: Any) -> None:
         """Give up an INSERT that failed; what it had already written stays, as in ClickHouse."""
-        with _engine_errors():
+        with self._call():
             self._native.insert_cancel(insert)
 
     def classify(self, statement: str) -> tuple[str, int]:
         """The engine's own judgement: READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN, and how many
         statements there are."""
-        with _engine_errors():
+        with self._call():
             report = self._native.classify_query(statement, "")
         return report["query_class"].name, int(report["statement_count"])
 
@@ -153,8 +160,19 @@ class Connection:
         return shape(ast.bytes().decode(errors="replace"))
 
     def close(self) -> None:
-        """End the connection with its temporary tables."""
-        self._native.close()
+        """End the connection with its temporary tables, after the call that may be running."""
+        with self._lock:
+            self._closed = True
+            self._native.close()
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        """chDB crashes the process when a closed connection is used: a late call must fail instead."""
+        with self._lock:
+            if self._closed:
+                raise errors.refused(errors.QUERY_WAS_CANCELLED, "The connection has been closed.")
+            with _engine_errors():
+                yield
 
 
 @contextmanager

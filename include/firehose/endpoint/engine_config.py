@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
-#: Settings that read or write files, reach the network, or escape the limits: fixed for the analyst.
+#: Settings that read or write files, reach the network, escape the limits, or hold SQL that the endpoint's look
+#: at the syntax tree would not see: fixed for the analyst.
 _FIXED: Final = (
+    "additional_result_filter",
+    "additional_table_filters",
+    "parallel_replicas_custom_key",
     "allow_experimental_eval_table_function",
     "dialect",
     "format_avro_schema_registry_url",
@@ -33,6 +37,12 @@ _FIXED: Final = (
     "memory_tracker_fault_probability",
     "timeout_overflow_mode",
 )
+#: A quarter of the server's defaults: this process shares a machine with the whole pipeline.
+_INSERT_BLOCKS: Final = {
+    "max_insert_block_size": 262_144,
+    "min_insert_block_size_rows": 262_144,
+    "min_insert_block_size_bytes": 64 * 1024 * 1024,
+}
 _ANALYST_GRANTS: Final = "SELECT, SHOW, dictGet, CREATE TEMPORARY TABLE"
 _MIB: Final = 1024 * 1024
 
@@ -97,6 +107,7 @@ def opening_statements(role: str, tag: str, limits: Limits) -> list[str]:
         "implicit_select": "0",
         "allow_introspection_functions": "0",
         "storage_file_read_method": "'pread'",
+        **{name: str(value) for name, value in _INSERT_BLOCKS.items()},
         **{name: str(value) for name, value in limits.settings.items()},
     }
     statements = [

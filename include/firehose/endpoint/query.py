@@ -8,19 +8,29 @@ use the engine's own parser: they close what those rights leave open, such as SE
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Protocol
 
 from firehose.endpoint import errors, formats, users
 from firehose.endpoint.engine import Connection
 from firehose.endpoint.request import Query, set_statement
-from firehose.endpoint.statement import Insert, Shape
+from firehose.endpoint.statement import Insert, Shape, has_where
 from firehose.endpoint.users import User
 
 _PIECE: Final = 1024 * 1024
 #: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
 _OWN_SESSION: Final = frozenset({"Set", "UseQuery"})
+#: Table functions that act before the engine checks the right to use them; found by calling all of them.
+_EAGER: Final = frozenset({"sqlite"})
+
+
+class Pieces(Protocol):
+    """A result's bytes. To be closed before its connection is: the engine crashes on the reverse order."""
+
+    def __next__(self) -> bytes: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass
@@ -28,7 +38,7 @@ class Result:
     """A statement that has begun to give its result."""
 
     output_format: str
-    pieces: Iterator[bytes]
+    pieces: Pieces
     summary: dict[str, int] = field(default_factory=dict)
 
 
@@ -45,6 +55,8 @@ def run(connection: Connection, user: User, query: Query, statement: str) -> Res
         raise errors.refused(errors.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
     shape = connection.shape(statement, query.parameters)
     _check(user, query, kind, shape)
+    if user.role == users.ANALYST:
+        _check_side_effects(user, shape, statement)
     output_format = shape.output_format or query.output_format
     make_joiner = formats.joiner(output_format) if shape.selects else None
     if make_joiner is None:
@@ -70,7 +82,7 @@ def insert(connection: Connection, user: User, query: Query, target: Insert, dat
     except errors.QueryError:
         connection.cancel_insert(running)
         raise
-    return Result(query.output_format, iter(()), _summary(done))
+    return Result(query.output_format, _cut(memoryview(b"")), _summary(done))
 
 
 def _check(user: User, query: Query, kind: str, shape: Shape) -> None:
@@ -79,6 +91,16 @@ def _check(user: User, query: Query, kind: str, shape: Shape) -> None:
     reads = kind == "READ_ONLY" or shape.root in _OWN_SESSION
     if not reads and (user.role == users.ANALYST or query.read_only):
         raise _readonly(user, query)
+
+
+def _check_side_effects(user: User, shape: Shape, statement: str) -> None:
+    """sqlite() creates the file that it is given before it asks whether it may. An empty file would already
+    break the lake's views. The syntax tree shows every function, except within SHOW … WHERE.
+    """
+    if _EAGER & shape.functions or (shape.root.startswith("Show") and has_where(statement)):
+        raise errors.refused(
+            errors.ACCESS_DENIED, f"{user.name}: Not enough privileges for sqlite(), or for SHOW … WHERE"
+        )
 
 
 def _readonly(user: User, query: Query) -> errors.QueryError:
@@ -92,12 +114,11 @@ def _readonly(user: User, query: Query) -> errors.QueryError:
 
 def _whole(connection: Connection, query: Query, statement: str, output_format: str) -> Result:
     result = connection.execute(statement, query.output_format, query.parameters)
-    return Result(output_format, _cut(result.get_memview()), _summary(result))
+    return Result(output_format, _cut(result.get_memview().view()), _summary(result))
 
 
-def _cut(buffer: Any) -> Iterator[bytes]:
+def _cut(view: memoryview) -> Generator[bytes, None, None]:
     """The engine's buffer piece by piece: a copy of all of it would double the memory."""
-    view = buffer.view()
     for start in range(0, len(view), _PIECE):
         yield bytes(view[start : start + _PIECE])
 
@@ -105,25 +126,44 @@ def _cut(buffer: Any) -> Iterator[bytes]:
 def _streamed(
     connection: Connection, query: Query, statement: str, output_format: str, joiner: formats.Joiner
 ) -> Result:
-    stream = connection.stream(statement, query.output_format, query.parameters)
-    blocks = connection.blocks(stream)
-    first = next(blocks, None)
-    if first is None:
-        return Result(output_format, iter(()))
+    stream = _Stream(connection, connection.stream(statement, query.output_format, query.parameters), joiner)
+    try:
+        summary = stream.begin()
+    except errors.QueryError:
+        stream.close()
+        raise
+    return Result(output_format, stream, summary)
 
-    def pieces() -> Iterator[bytes]:
-        complete = False
-        try:
-            yield joiner.add(first.bytes())
-            for block in blocks:
-                yield joiner.add(block.bytes())
-            complete = True
-            yield joiner.end()
-        finally:
-            if not complete:
-                connection.abandon(stream)
 
-    return Result(output_format, pieces(), _summary(first))
+class _Stream:
+    """The pieces of a streaming query. Not a generator: one that never started would not clean up."""
+
+    def __init__(self, connection: Connection, stream: Any, joiner: formats.Joiner) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._blocks = connection.blocks(stream)
+        self._joiner = joiner
+        self._first: Any | None = None
+        self._finished = False
+
+    def begin(self) -> dict[str, int]:
+        """Wait for the first block, so that most errors come before anything is sent."""
+        self._first = next(self._blocks, None)
+        return _summary(self._first) if self._first is not None else {}
+
+    def __next__(self) -> bytes:
+        if self._finished:
+            raise StopIteration
+        block, self._first = self._first or next(self._blocks, None), None
+        if block is None:
+            self._finished = True
+            return self._joiner.end()
+        return self._joiner.add(block.bytes())
+
+    def close(self) -> None:
+        if not self._finished:
+            self._finished = True
+            self._connection.abandon(self._stream)
 
 
 def _summary(result: Any) -> dict[str, int]:

@@ -24,6 +24,7 @@ _TOKEN: Final = re.compile(
 _READS: Final = frozenset({"SELECT", "WITH", "FROM", "WATCH", "EXPLAIN"})
 _AST_LINE: Final = re.compile(r"^( *)(\w+)(.*)$")
 _IDENTIFIER: Final = re.compile(r"^ Identifier (\w+)$")
+_FUNCTION: Final = re.compile(r"^ *Function (\w+)", re.MULTILINE)
 #: Roots of the syntax tree whose results chDB can stream.
 _STREAMED: Final = frozenset({"SelectWithUnionQuery", "SelectIntersectExceptQuery", "SelectQuery"})
 
@@ -43,6 +44,7 @@ class Shape:
 
     root: str
     output_format: str | None  # as the statement itself names it
+    functions: frozenset[str]  # ordinary and table functions, in lower case
 
     @property
     def selects(self) -> bool:
@@ -90,4 +92,10 @@ def shape(ast: str) -> Shape:
     children = [line for line in lines[1:] if line.startswith(" ") and not line.startswith("  ")]
     named = _IDENTIFIER.match(children[-1]) if children else None
     is_query = root is not None and root[2] in (*_STREAMED, "Explain", "DescribeQuery")
-    return Shape(root[2] if root else "", named[1] if named and is_query else None)
+    functions = frozenset(name.lower() for name in _FUNCTION.findall(ast))
+    return Shape(root[2] if root else "", named[1] if named and is_query else None, functions)
+
+
+def has_where(text: str) -> bool:
+    """Whether the keyword WHERE stands in ``text``. Unlike a name, a keyword can be neither quoted nor escaped."""
+    return any((token["word"] or "").upper() == "WHERE" for token in _TOKEN.finditer(text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import clickhouse_connect
 import httpx
@@ -19,7 +20,7 @@ from firehose.settings import Settings
 LOADER = ("loader", "loader-Password-1")
 ANALYST = ("analyst", "analyst-Password-2")
 MEMORY_MIB = 256
-SECONDS = 3
+SECONDS = 2
 
 MakeSettings = Callable[..., Settings]
 
@@ -100,7 +101,7 @@ def analyst(endpoint: EndpointProcess) -> Iterator[httpx.Client]:
         yield http
 
 
-def connect(url: str, user: tuple[str, str], **options: object) -> Client:
+def connect(url: str, user: tuple[str, str], **options: Any) -> Client:
     """A clickhouse-connect client of the endpoint at ``url``."""
     return clickhouse_connect.get_client(dsn=url, username=user[0], password=user[1], **options)
 

@@ -92,7 +92,10 @@ def test_errors_carry_code_and_text(client: Client) -> None:
 
 def test_an_error_in_the_middle_of_a_stream_is_raised(client: Client) -> None:
     query = "SELECT throwIf(number = 190000, 'too late') FROM numbers(200000) SETTINGS max_block_size = 1000"
-    with pytest.raises((StreamFailureError, DatabaseError), match="too late"), client.query_rows_stream(query) as rows:
+    with (
+        pytest.raises((StreamFailureError, DatabaseError), match="too late"),
+        client.query_rows_stream(query) as rows,
+    ):
         for _ in rows:
             pass
 
@@ -110,6 +113,8 @@ def test_the_analyst_reads_views_over_the_lake(endpoint: EndpointProcess) -> Non
     ]
     assert analyst.query_df("SELECT count() AS n FROM fh.likes")["n"].tolist() == [2]
     with pytest.raises(DatabaseError, match="READONLY"):
-        analyst.insert("fh.events", [[1, "x"]], column_names=["id", "name"], column_type_names=["UInt64", "String"])
+        analyst.insert(
+            "fh.events", [[1, "x"]], column_names=["id", "name"], column_type_names=["UInt64", "String"]
+        )
     with pytest.raises(DatabaseError, match="READONLY"):
         analyst.command("DROP TABLE fh.events")

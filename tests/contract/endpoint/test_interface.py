@@ -33,7 +33,9 @@ def test_a_query_comes_by_url_by_body_or_by_both(loader: httpx.Client) -> None:
     assert loader.get("/", params={"query": "SELECT 1 + 1"}).text == "2\n"
     assert loader.post("/", params={"query": "SELECT 1 + 1"}).text == "2\n"
     assert loader.post("/", content="SELECT 1 + 1").text == "2\n"
-    assert loader.post("/", params={"query": "SELECT 1 + 1 AS x"}, content="FORMAT CSVWithNames").text == '"x"\n2\n'
+    assert (
+        loader.post("/", params={"query": "SELECT 1 + 1 AS x"}, content="FORMAT CSVWithNames").text == '"x"\n2\n'
+    )
 
 
 def test_a_form_may_hold_query_and_parameters(loader: httpx.Client) -> None:
@@ -79,7 +81,7 @@ def test_the_format_is_the_querys_or_the_default(
 )
 def test_many_blocks_make_one_document(loader: httpx.Client, output: str) -> None:
     """Against the same query in one block, whose document the engine makes itself."""
-    query = f"SELECT number AS `a \n \"b`, toString(number) AS s FROM numbers({ROWS})"
+    query = f'SELECT number AS `a \n "b`, toString(number) AS s FROM numbers({ROWS})'
     common = {"output_format_write_statistics": "0", "default_format": output, "max_threads": "1"}
     many = loader.post("/", params=common, content=query)
     one = loader.post("/", params={**common, "max_block_size": str(2 * ROWS)}, content=query)
@@ -201,7 +203,11 @@ def test_response_compression(loader: httpx.Client, method: str) -> None:
         plain = loader.post("/", content=query, headers={"Accept-Encoding": method})
         assert "content-encoding" not in plain.headers
         request = loader.build_request(
-            "POST", "/", params={"enable_http_compression": "1"}, content=query, headers={"Accept-Encoding": method}
+            "POST",
+            "/",
+            params={"enable_http_compression": "1"},
+            content=query,
+            headers={"Accept-Encoding": method},
         )
         response = loader.send(request, stream=True)
         packed = b"".join(response.iter_raw())

@@ -1,0 +1,116 @@
+"""One query cannot take the endpoint: limits of memory and time, parallel queries, clients that go away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from firehose.endpoint.process import EndpointProcess
+
+from .conftest import ANALYST, LOADER, SECONDS
+
+ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))"
+GREEDY = "SELECT length(groupArray(number)) FROM numbers(1000000000)"
+WAIT_S = 5.0
+
+
+@pytest.mark.parametrize("user", [LOADER, ANALYST])
+def test_memory_is_limited(endpoint: EndpointProcess, user: tuple[str, str]) -> None:
+    response = httpx.post(endpoint.url, content=GREEDY, auth=user, timeout=30)
+    assert (response.status_code, response.headers["x-clickhouse-exception-code"]) == (500, "241")
+
+
+@pytest.mark.parametrize("user", [LOADER, ANALYST])
+def test_time_is_limited(endpoint: EndpointProcess, user: tuple[str, str]) -> None:
+    started = time.monotonic()
+    response = httpx.post(endpoint.url, content=ENDLESS, auth=user, timeout=30)
+    assert (response.status_code, response.headers["x-clickhouse-exception-code"]) == (408, "159")
+    assert time.monotonic() - started < SECONDS + 2
+
+
+def test_limits_hold_in_subqueries_and_unions(analyst: httpx.Client) -> None:
+    loosened = "SETTINGS max_memory_usage = 0, max_execution_time = 0, max_untracked_memory = 1000000000000"
+    response = analyst.post("/", content=f"SELECT * FROM ({GREEDY} {loosened})")
+    assert response.headers["x-clickhouse-exception-code"] == "241"
+
+
+def test_the_loader_may_ask_for_more_time(loader: httpx.Client) -> None:
+    query = f"SELECT sleepEachRow(1) FROM numbers({SECONDS + 1}) FORMAT Null"
+    limited = loader.post("/", content=query, params={"max_block_size": "1"})
+    assert limited.headers["x-clickhouse-exception-code"] == "159"
+    longer = loader.post("/", content=query, params={"max_block_size": "1", "max_execution_time": "30"})
+    assert longer.status_code == 200, longer.text
+
+
+def test_parallel_queries_overlap(analyst: httpx.Client) -> None:
+    parallel = 10
+
+    def ask(_number: int) -> str:
+        return analyst.post("/", content="SELECT sleep(1)").text
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(parallel) as pool:
+        assert list(pool.map(ask, range(parallel))) == ["0\n"] * parallel
+    assert time.monotonic() - started < parallel / 2
+
+
+def test_a_slow_query_blocks_no_ping(endpoint: EndpointProcess, analyst: httpx.Client) -> None:
+    slow = threading.Thread(target=lambda: analyst.post("/", content=ENDLESS))
+    slow.start()
+    _wait_until_running(endpoint, "sipHash64", running=True)
+    slowest = 0.0
+    for _ in range(20):
+        started = time.monotonic()
+        assert httpx.get(endpoint.url + "/ping").text == "Ok.\n"
+        slowest = max(slowest, time.monotonic() - started)
+    assert slow.is_alive()
+    slow.join()
+    assert slowest < 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count() AS gone FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))",
+        "SELECT number AS gone FROM numbers(1000000000000)",
+        "SELECT number AS gone FROM numbers(1000000000000) FORMAT JSON",
+    ],
+)
+def test_a_client_that_goes_away_ends_its_query(endpoint: EndpointProcess, query: str) -> None:
+    """The time limit is out of the way: only the cancellation can end it within the wait."""
+    patience = httpx.Timeout(30, read=1)
+    parameters = {"max_execution_time": "100", "max_memory_usage": "0"}
+    with httpx.Client(base_url=endpoint.url, auth=LOADER, timeout=patience) as http:
+        try:
+            with http.stream("POST", "/", params=parameters, content=query) as response:
+                next(response.iter_raw())
+        except httpx.ReadTimeout:
+            pass
+    _wait_until_running(endpoint, "gone FROM", running=False)
+
+
+def _wait_until_running(endpoint: EndpointProcess, mark: str, *, running: bool) -> None:
+    query = f"SELECT count() > 0 FROM system.processes WHERE position(query, '{mark[:-1]}' || '{mark[-1]}') > 0"
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        answer = httpx.post(endpoint.url, content=query, auth=LOADER, timeout=30).text
+        if answer == f"{int(running)}\n":
+            return
+        time.sleep(0.05)
+    pytest.fail(f"after {WAIT_S:.0f} s the query is still {'absent' if running else 'running'}")
+
+
+def test_a_large_result_is_streamed(endpoint: EndpointProcess, loader: httpx.Client) -> None:
+    """Its first bytes are here long before its last; held whole, 8 GB would break the memory limit."""
+    started = time.monotonic()
+    parameters = {"max_execution_time": "100"}
+    with loader.stream(
+        "POST", "/", params=parameters, content="SELECT number FROM numbers(1000000000)"
+    ) as response:
+        first = next(response.iter_raw())
+    assert first.startswith(b"0\n1\n")
+    assert time.monotonic() - started < WAIT_S
