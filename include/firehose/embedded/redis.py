@@ -31,9 +31,7 @@ class RedisServer:
     it may be started again after either, on the same port and data.
     """
 
-    def __init__(
-        self, home: Path, port: int = 0, *, unix_socket: Path | None = None, maxmemory: str = ""
-    ) -> None:
+    def __init__(self, home: Path, port: int = 0, *, unix_socket: Path | None = None, maxmemory: str = "") -> None:
         self.folder = home / "redis"
         self.port = 0 if unix_socket else port or free_port()
         self.unix_socket = unix_socket
