@@ -15,20 +15,20 @@ from firehose.schema import LIKES, POSTS, TYPES
 
 
 class Summary(NamedTuple):
-    """A summary table, and the record types that it is made of."""
+    """A summary table with its database, and the record types that it is made of."""
 
     table: str
     types: frozenset[str]
 
 
 SUMMARIES: Final = (
-    Summary("events_by_minute", frozenset(TYPES)),
-    Summary("account_states_by_hour", frozenset(TYPES)),
-    Summary("languages_by_hour", frozenset({POSTS})),
-    Summary("hashtags_by_hour", frozenset({POSTS})),
-    Summary("link_domains_by_hour", frozenset({POSTS})),
-    Summary("links_by_hour", frozenset({POSTS})),
-    Summary("most_liked_posts_by_hour", frozenset({LIKES})),
+    Summary("firehose.events_by_minute", frozenset(TYPES)),
+    Summary("ops.account_states_by_hour", frozenset(TYPES)),
+    Summary("firehose.languages_by_hour", frozenset({POSTS})),
+    Summary("firehose.hashtags_by_hour", frozenset({POSTS})),
+    Summary("firehose.link_domains_by_hour", frozenset({POSTS})),
+    Summary("firehose.links_by_hour", frozenset({POSTS})),
+    Summary("firehose.most_liked_posts_by_hour", frozenset({LIKES})),
 )
 
 

@@ -23,7 +23,6 @@ from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.migrate import SQL_FOLDER
 from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds
-from firehose.warehouse.views import DATABASE
 
 log = logging.getLogger(__name__)
 
@@ -102,18 +101,20 @@ def _loaded(client: Client) -> dict[str, Loaded]:
 
 def _rebuild(client: Client, rebuild: Rebuild) -> None:
     """Build the partition anew beside the table, then put it in its place in one step."""
-    table, staging = f"{DATABASE}.{rebuild.table}", f"ops.staging_{rebuild.table}"
+    table = rebuild.table
+    name = table.split(".")[1]
+    staging = f"ops.staging_{name}"
     # Made anew each time: empty after a killed run, and of the table's form after a migration.
     client.command(f"CREATE OR REPLACE TABLE {staging} AS {table}")
     of_day = {"day": rebuild.day, "hours": list(rebuild.hours)}
-    clock = "toStartOfHour(minute)" if rebuild.table == "events_by_minute" else "hour"
+    clock = "toStartOfHour(minute)" if name == "events_by_minute" else "hour"
     client.command(
         f"INSERT INTO {staging} SELECT * FROM {table} "
         f"WHERE day = {{day:Date}} AND {clock} NOT IN {{hours:Array(DateTime('UTC'))}}",
         parameters=of_day,
     )
     # An hour at a time, so that memory depends on an hour's events and not on how much there is to catch up.
-    select = (SQL_FOLDER / "summaries" / f"{rebuild.table}.sql").read_text(encoding="utf-8")
+    select = (SQL_FOLDER / "summaries" / f"{name}.sql").read_text(encoding="utf-8")
     for hour in rebuild.hours:
         client.command(f"INSERT INTO {staging}\n{select}", parameters={"hour": hour})
     # The engine refuses to replace a partition by an empty one.

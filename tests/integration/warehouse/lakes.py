@@ -21,13 +21,13 @@ Row = dict[str, Any]
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 TABLES = (
-    "events_by_minute",
-    "account_states_by_hour",
-    "languages_by_hour",
-    "hashtags_by_hour",
-    "link_domains_by_hour",
-    "links_by_hour",
-    "most_liked_posts_by_hour",
+    "firehose.events_by_minute",
+    "ops.account_states_by_hour",
+    "firehose.languages_by_hour",
+    "firehose.hashtags_by_hour",
+    "firehose.link_domains_by_hour",
+    "firehose.links_by_hour",
+    "firehose.most_liked_posts_by_hour",
 )
 
 

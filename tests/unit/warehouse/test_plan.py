@@ -47,12 +47,12 @@ def test_a_batch_is_pending_until_this_very_edition_is_loaded() -> None:
 def test_a_touched_type_rebuilds_the_tables_made_of_it(record_type: str) -> None:
     tables = {r.table for r in rebuilds([entry(h20=[record_type])], {})}
     assert tables == {s.table for s in SUMMARIES if record_type in s.types}
-    assert {"events_by_minute", "account_states_by_hour"} <= tables
+    assert {"firehose.events_by_minute", "ops.account_states_by_hour"} <= tables
 
 
 def test_hours_of_many_batches_are_rebuilt_once_a_day_and_table() -> None:
     entries = [entry("b1", h20=["likes"]), entry("b2", h20=["likes"], h23=["likes"], h24=["likes"])]
-    plan = [r for r in rebuilds(entries, {}) if r.table == "most_liked_posts_by_hour"]
+    plan = [r for r in rebuilds(entries, {}) if r.table == "firehose.most_liked_posts_by_hour"]
     assert [(r.day, r.hours) for r in plan] == [
         (date(2026, 11, 23), (hour(20), hour(23))),
         (date(2026, 11, 24), (hour(24),)),
@@ -64,8 +64,8 @@ def test_hours_that_an_earlier_edition_wrote_into_are_rebuilt_in_every_table() -
     plan = rebuilds([again], loaded(entry(), hours=(hour(19),)))
     by_table = {r.table: r.hours for r in plan}
     assert set(by_table) == {s.table for s in SUMMARIES}
-    assert by_table["most_liked_posts_by_hour"] == (hour(19), hour(20))
-    assert by_table["languages_by_hour"] == (hour(19),)
+    assert by_table["firehose.most_liked_posts_by_hour"] == (hour(19), hour(20))
+    assert by_table["firehose.languages_by_hour"] == (hour(19),)
 
 
 def test_nothing_to_do_is_no_plan() -> None:
