@@ -7,13 +7,12 @@ import time
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import redis
 
 from tests.fault.ingester.harness import IngesterProcess, Source, cursor, event, stored, time_us, until
 
-KILLS = 24
-EVENTS = 24_000
+KILLS = 21
+EVENTS = 50_000
 
 
 def test_no_event_is_lost_over_many_kills(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
@@ -33,12 +32,13 @@ def test_no_event_is_lost_over_many_kills(redis_url: str, redis_client: redis.Re
                 time.sleep(dice.uniform(0, 0.5))
             ingester.kill()
             moved += cursor(redis_client) > before
-            assert_cursor_is_covered(redis_client)
+            assert_cursor_is_covered(redis_client, sent)
         assert cursor(redis_client) < time_us(EVENTS - 1), "the stream must outlast the kills to test them"
+        source.pace_s = 0
         with ingester.start():
             until(lambda: cursor(redis_client) == time_us(EVENTS - 1), 40)
             assert ingester.stop() == 0
-    assert moved >= 15
+    assert moved >= 12, "most kills must hit a process that has written"
     lines = stored(redis_client)
     assert set(lines) == set(sent)
     assert int(redis_client.hget("firehose:metadata", "events") or 0) == len(lines) > EVENTS
@@ -49,9 +49,7 @@ def has_moved(client: redis.Redis, before: int) -> bool:
     return cursor(client) > before
 
 
-def assert_cursor_is_covered(client: redis.Redis) -> None:
+def assert_cursor_is_covered(client: redis.Redis, sent: list[bytes]) -> None:
     """Every event up to the stored cursor is in Redis."""
-    times = {msgspec.json.decode(line)["time_us"] for line in stored(client)}
-    at = cursor(client)
-    if at:
-        assert set(range(time_us(0), at + 1, 1000)) <= times
+    if at := cursor(client):
+        assert set(sent[: (at - time_us(0)) // 1000 + 1]) <= set(stored(client))
