@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: Published batches: ``firehose_batch`` updates it, ``firehose_summaries`` wakes up on it.
 BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
-#: Tasks that hold a whole batch in memory take a slot; ``include/orchestration/pools.json`` says how many there are.
+#: Tasks that hold a whole batch in memory take a slot of ``include/orchestration/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
 RETRIES: Final = 5
 
