@@ -83,7 +83,7 @@ def test_airflow_options_exist() -> None:
             assert option in options[section]["options"], name
 
 
-def test_airflow_commands_exist() -> None:
+def test_airflow_commands_exist(tmp_path: Path) -> None:
     commands = [str(SERVICES[name]["command"]) for name in AIRFLOW if name != "airflow-init"]
     check = SERVICES["airflow-dag-processor"]["healthcheck"]["test"][1]
     script = (ROOT / "docker/airflow-init.sh").read_text()
@@ -98,7 +98,12 @@ for command in sys.argv[1:]:
     get_parser().parse_args(shlex.split(command))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, *commands], capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", code, *commands],
+        env=os.environ | {"AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
