@@ -40,6 +40,7 @@ lock: env  ## Compile the locks anew from the .in files
 
 docs: env  ## Write the generated pages anew
 	@$(VENV)/bin/firehose settings > docs/settings.md
+	@$(VENV)/bin/python -m firehose.warehouse.reference docs
 
 clean:  ## Remove the environment and what tools left behind; no data
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache include/*.egg-info

@@ -163,7 +163,11 @@ def _post(event: Event, line: bytes) -> Row:
     parent, root = _NO_REF, _NO_REF
     if isinstance(reply, dict):
         parent, root = _strong_ref(reply.get("parent")), _strong_ref(reply.get("root"))
-        if len(reply) == 2 and _is_plain_ref(reply["parent"], parent) and _is_plain_ref(reply["root"], root):
+        if (
+            len(reply) == 2
+            and _is_plain_ref(reply.get("parent"), parent)
+            and _is_plain_ref(reply.get("root"), root)
+        ):
             modelled.add("reply")
     texts: list[str | None] = []
     for key in ("embed", "facets"):

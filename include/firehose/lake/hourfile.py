@@ -20,9 +20,12 @@ from firehose.errors import CorruptLake
 
 #: Rows of a row group: large enough to compress and to scan well, small enough to hold several.
 ROW_GROUP_ROWS = 128 * 1024
-# Delta encoding suits clocks and sequence numbers, dictionaries the columns of few values; all other strings
+# Delta encoding suits clocks, sequence numbers and TIDs, dictionaries the columns of few values; all other strings
 # are near-random, where a dictionary only costs.
-_DELTA = ("time_us", "tid_us", "seq", "created_at")
+_ENCODINGS = {
+    **dict.fromkeys(("time_us", "tid_us", "seq", "created_at"), "DELTA_BINARY_PACKED"),
+    **dict.fromkeys(("rev", "rkey"), "DELTA_BYTE_ARRAY"),
+}
 _DICTIONARY = (
     "batch",
     "operation",
@@ -38,6 +41,21 @@ _DICTIONARY = (
     "reply_root_uri",
     "reply_root_cid",
 )
+# Rows of a row group are sorted by what many of them share, so that equal values meet: a fifth of a like file's
+# size. The time within the hour follows, so that equal rows always lie in the same order.
+_SORT: dict[str, list[tuple[str, str]]] = {
+    record_type: [(column, "ascending"), ("time_us", "ascending")]
+    for record_type, column in (
+        (schema.POSTS, "reply_root_uri"),
+        (schema.LIKES, "subject_uri"),
+        (schema.REPOSTS, "subject_uri"),
+        (schema.FOLLOWS, "did"),
+        (schema.BLOCKS, "did"),
+        (schema.IDENTITIES, "did"),
+        (schema.ACCOUNTS, "did"),
+        (schema.OTHER, "collection"),
+    )
+}
 _SEPARATOR = "\x1f"  # in no DID, TID, NSID or record key
 
 
@@ -140,15 +158,15 @@ class _Writer:
     """Writes tables as row groups of a fair size: small ones are gathered first."""
 
     def __init__(self, path: Path, record_type: str) -> None:
-        self._schema = schema.SCHEMAS[record_type]
-        names = {field.name for field in self._schema}
+        self._record_type = record_type
+        names = set(schema.SCHEMAS[record_type].names)
         self._file = pq.ParquetWriter(
             path,
-            self._schema,
+            schema.SCHEMAS[record_type],
             compression="zstd",
             compression_level=3,
             use_dictionary=[name for name in _DICTIONARY if name.split(".")[0] in names],
-            column_encoding={name: "DELTA_BINARY_PACKED" for name in _DELTA if name in names},
+            column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in names},
             version="2.6",
         )
         self._waiting: list[pa.Table] = []
@@ -167,6 +185,9 @@ class _Writer:
             self._flush()
 
     def _flush(self) -> None:
-        if rows := pa.concat_tables(self._waiting) if self._waiting else None:
-            self._file.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+        if any(map(len, self._waiting)):
+            rows = pa.concat_tables(self._waiting)
+            for start in range(0, len(rows), ROW_GROUP_ROWS):
+                group = rows.slice(start, ROW_GROUP_ROWS).sort_by(_SORT[self._record_type])
+                self._file.write_table(group, row_group_size=ROW_GROUP_ROWS)
         self._waiting = []

@@ -18,7 +18,7 @@ from firehose import schema
 DID: Final = r"^did:[a-z]+:[a-zA-Z0-9._:%-]{1,240}$"
 TID: Final = r"^[2-7a-j][2-7a-z]{12}$"
 RKEY: Final = r"^[a-zA-Z0-9._:~-]{1,512}$"
-NSID: Final = r"^[a-zA-Z][a-zA-Z0-9-]*(\.[a-zA-Z][a-zA-Z0-9-]*){2,}$"
+NSID: Final = r"^[a-zA-Z][a-zA-Z0-9-]*(?:\.[a-zA-Z][a-zA-Z0-9-]*){2,}$"
 CID: Final = r"^b[a-z2-7]{58}$"
 AT_URI: Final = r"^at://did:[a-z]+:[^/ ]+/[^/ ]+/[^/ ]+$"
 OPERATIONS: Final = ("create", "update", "delete")

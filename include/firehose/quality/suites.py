@@ -81,7 +81,7 @@ class SuiteRunner:
         result = validation.run(
             batch_parameters={"dataframe": rows.to_pandas(types_mapper=pd.ArrowDtype)},
             run_id=self._run_id,
-            result_format="SUMMARY",
+            result_format="BASIC",
         )
         self.results.append({"suite": name, **_summary(result)})
 
