@@ -34,13 +34,18 @@ bench: env  ## Measure ingest and batch throughput
 	@$(VENV)/bin/firehose bench batch
 
 lock: env  ## Compile the locks anew from the .in files
-	@for name in requirements requirements-dev ingester/requirements; do \
+	@for name in requirements requirements-dev requirements-uv; do \
 	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	    $$name.in -o $$name.txt || exit 1; done
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes -c requirements.txt \
+	  ingester/requirements.in -o ingester/requirements.txt
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-deps \
+	  docker/airflow-requirements.in -o docker/airflow-requirements.txt
 
 docs: env  ## Write the generated pages anew
 	@$(VENV)/bin/firehose settings > docs/settings.md
 	@$(VENV)/bin/python -m firehose.warehouse.reference docs
+	@$(VENV)/bin/python include/orchestration/describe.py > docs/dags.md
 
 clean:  ## Remove the environment and what tools left behind; no data
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache include/*.egg-info

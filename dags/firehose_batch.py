@@ -3,7 +3,8 @@
 Runs every `FIREHOSE_BATCH_MINUTES` minutes, from `FIREHOSE_START_DATE` on. A missed interval is caught up.
 
 1. **drain** copies what Redis received in the interval to `raw/`, and only then deletes it there.
-   Skips the run if the ingester had not been started yet; fails if it was not listening.
+   Skips the run if the ingester had not been started yet, or was away and has come back since (the gap is
+   recorded in the lake's `coverage/`); fails if nothing was heard then nor since.
 2. **validate** splits the rows into good ones and `quarantine/`, runs the Great Expectations suites
    and builds Data Docs. A failed suite alerts; its good rows are published all the same.
 3. **publish** merges the good rows into the hour files and enters the batch in the ledger.
@@ -41,12 +42,12 @@ def firehose_batch() -> None:
         import msgspec
 
         from firehose.batch.drain import drain
-        from firehose.errors import BeforeFirstStart
+        from firehose.errors import BeforeFirstStart, MissedInterval
         from firehose.settings import load
 
         try:
             return dict(msgspec.to_builtins(drain(load(), current_batch())))
-        except BeforeFirstStart as error:
+        except (BeforeFirstStart, MissedInterval) as error:
             raise AirflowSkipException(str(error)) from error
 
     @task(pool=MEMORY_POOL)

@@ -19,6 +19,10 @@ class BeforeFirstStart(FirehoseError):
     """The interval lies before the ingester was first started: there is nothing to process, nor to miss."""
 
 
+class MissedInterval(FirehoseError):
+    """Nothing listened during an interval, and the ingester has been back since: a recorded gap in coverage."""
+
+
 class CorruptBatch(FirehoseError):
     """A raw batch differs from its manifest, or numbers that must agree do not."""
 

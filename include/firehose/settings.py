@@ -44,9 +44,7 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     max_error_rate: Annotated[
         float, Meta(ge=0, le=1, description="Share of quarantined events above which a batch alerts")
     ] = 0.01
-    alert_webhook_url: Annotated[
-        str, Meta(description="Failures are posted here as JSON; empty: no webhook")
-    ] = ""
+    alert_webhook_url: Annotated[str, Meta(description="Failures are posted here as JSON; empty: no webhook")] = ""
     alert_email: Annotated[str, Meta(description="Failures are mailed here; empty: no mail")] = ""
     smtp_url: Annotated[
         str, Meta(description="smtp://user:password@host:port, or smtps://…, for FIREHOSE_ALERT_EMAIL")
@@ -54,13 +52,13 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
 
     @property
     def home_path(self) -> Path:
-        """``home`` with ``~`` expanded."""
-        return Path(self.home).expanduser()
+        """``home`` as an absolute path."""
+        return Path(self.home).expanduser().absolute()
 
     @property
     def lake_path(self) -> Path:
-        """``lake`` with ``~`` expanded."""
-        return Path(self.lake).expanduser()
+        """``lake`` as an absolute path."""
+        return Path(self.lake).expanduser().absolute()
 
     @property
     def clickhouse_lake_root(self) -> str:

@@ -17,10 +17,11 @@ import msgspec
 import redis
 
 from firehose import files
+from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.manifest import Manifest, QueueFile
-from firehose.errors import BeforeFirstStart, NotListening, ServiceUnavailable
+from firehose.errors import BeforeFirstStart, MissedInterval, NotListening, ServiceUnavailable
 from firehose.settings import Settings, redacted
 from ingester import wire
 
@@ -44,7 +45,8 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
 
     Raises:
         BeforeFirstStart: the interval ended before the ingester first started.
-        NotListening: no entries, and no sign that the ingester listened.
+        MissedInterval: nothing listened, and the ingester is back: the gap is recorded, there is no batch.
+        NotListening: no entries, and no sign that the ingester listened, nor that it has come back.
         ServiceUnavailable: Redis does not answer.
         CorruptBatch: an earlier copy of this interval is damaged.
     """
@@ -54,7 +56,7 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
     try:
         if manifest is None:
             _wait_until_past(client, batch.end_ms, sleep)
-            manifest = _copy(client, batch, folder)
+            manifest = _copy(client, batch, settings.lake_path, folder)
         else:
             manifests.check(folder, manifest)
         _delete(client, manifest)
@@ -79,13 +81,13 @@ def _wait_until_past(client: redis.Redis, end_ms: int, sleep: Callable[[float], 
         sleep(min(left / 1000 + 0.001, 1.0))
 
 
-def _copy(client: redis.Redis, batch: Batch, folder: Path) -> Manifest:
+def _copy(client: redis.Redis, batch: Batch, lake: Path, folder: Path) -> Manifest:
     metadata = cast(dict[bytes, bytes], client.hgetall(wire.METADATA_KEY))
     heard = client.zcount(wire.HEARTBEATS_KEY, batch.start_ms, batch.end_ms - 1)
     folder.mkdir(parents=True, exist_ok=True)
     queues = {queue: made for queue in wire.QUEUES if (made := _copy_queue(client, batch, folder, queue))}
     if not queues and not heard:
-        _refuse_silence(metadata, batch)
+        _refuse_silence(client, metadata, batch, lake)
     manifest = Manifest(
         batch=batch.id,
         start=batch.start,
@@ -102,10 +104,16 @@ def _copy(client: redis.Redis, batch: Batch, folder: Path) -> Manifest:
     return manifest
 
 
-def _refuse_silence(metadata: dict[bytes, bytes], batch: Batch) -> None:
+def _refuse_silence(client: redis.Redis, metadata: dict[bytes, bytes], batch: Batch, lake: Path) -> None:
     first_start = int(metadata.get(wire.META_FIRST_START_MS.encode(), b"0"))
     if first_start and batch.end_ms <= first_start:
         raise BeforeFirstStart(f"batch {batch.id} ended before the ingester was first started")
+    if client.zcount(wire.HEARTBEATS_KEY, batch.end_ms, "+inf"):
+        coverage.record_gap(lake, batch, "not listening")
+        raise MissedInterval(
+            f"batch {batch.id}: nothing listened in this interval, and the ingester has been back since; what its "
+            f"cursor still reached is in later batches, and the gap is in {coverage.gap_path(lake, batch)}"
+        )
     raise NotListening(
         f"batch {batch.id}: Redis holds no events and no heartbeat of this interval; see whether the ingester "
         "runs (systemctl status bluesky-firehose-ingester), then clear the task"

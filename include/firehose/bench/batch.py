@@ -38,7 +38,8 @@ _RUNS = """\
 SELECT state, start_date, end_date FROM dag_run
 WHERE dag_id = 'firehose_batch' AND data_interval_start LIKE ?"""
 _TASKS = """\
-SELECT task_id, task_instance.start_date, task_instance.end_date FROM task_instance JOIN dag_run USING (dag_id, run_id)
+SELECT task_id, task_instance.start_date, task_instance.end_date FROM task_instance
+JOIN dag_run USING (dag_id, run_id)
 WHERE dag_id = 'firehose_batch' AND data_interval_start LIKE ?"""
 
 

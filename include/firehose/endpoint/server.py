@@ -59,6 +59,8 @@ def serve(settings: Settings) -> None:
     engine = Engine(folder, Limits(settings.query_max_memory_mib, settings.query_max_seconds))
     spool = folder / "spool"
     spool.mkdir(exist_ok=True)
+    # Some table functions create the file that they are to read before they ask whether they may.
+    os.chdir(spool)
     endpoint = Endpoint(
         engine=engine,
         users=users,

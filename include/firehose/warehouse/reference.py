@@ -1,20 +1,24 @@
 """The pages docs/schema.md and docs/cookbook.md, made from the database and the query files.
 
-Lives here: rendering. A test holds the pages current; ``python -m firehose.warehouse.reference docs`` writes them
-from the ClickHouse of the settings, once it is migrated.
+Lives here: rendering. A test holds the pages current; ``make docs`` writes them.
 """
 
 from __future__ import annotations
 
+import secrets
 import sys
+import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from firehose import settings
+from firehose.embedded.redis import free_port
+from firehose.endpoint import process as endpoint
+from firehose.settings import Settings
 from firehose.warehouse.client import connect
-from firehose.warehouse.migrate import SQL_FOLDER
+from firehose.warehouse.migrate import SQL_FOLDER, migrate
 
 _SCHEMA_HEAD: Final = """# Schema
 
@@ -89,9 +93,18 @@ def _columns(client: Client, database: str, table: str) -> str:
 
 
 def main(folder: Path) -> None:
-    """Write both pages into ``folder``."""
-    client = connect(settings.load())
-    (folder / "schema.md").write_text(schema_page(client), encoding="utf-8")
+    """Write both pages into ``folder``, from an embedded ClickHouse made for it."""
+    with tempfile.TemporaryDirectory() as home:
+        made = Settings(
+            home=home,
+            lake=f"{home}/lake",
+            clickhouse_url=f"http://127.0.0.1:{free_port()}",
+            clickhouse_loader_password=secrets.token_urlsafe(),
+            clickhouse_analyst_password=secrets.token_urlsafe(),
+        )
+        with endpoint.start(made), closing(connect(made)) as client:
+            migrate(client, made)
+            (folder / "schema.md").write_text(schema_page(client), encoding="utf-8")
     (folder / "cookbook.md").write_text(cookbook_page(), encoding="utf-8")
 
 

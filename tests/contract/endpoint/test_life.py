@@ -116,9 +116,8 @@ def test_a_running_query_does_not_hold_up_the_stop(make_settings: MakeSettings, 
         thread = threading.Thread(target=slow)
         thread.start()
         _wait_for(lambda: ask(running.url, "SELECT count() FROM system.processes") == "2\n")
-        started = time.monotonic()
-        assert running.stop() == 0
-        assert time.monotonic() - started < STOP_S
+        # The query has a minute or more to go: the stop does not wait for it.
+        assert running.stop(timeout_s=30) == 0
         thread.join()
         assert outcome
         assert "Traceback" not in running.log.read_text()

@@ -11,10 +11,11 @@ import pytest
 import redis
 
 from firehose.batch import manifest as manifests
+from firehose.batch.coverage import read_gaps
 from firehose.batch.drain import drain, redis_ms
 from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
-from firehose.errors import BeforeFirstStart, CorruptBatch, NotListening, ServiceUnavailable
+from firehose.errors import BeforeFirstStart, CorruptBatch, MissedInterval, NotListening, ServiceUnavailable
 from firehose.settings import Settings
 from firehose.simulator import generate
 from ingester import wire
@@ -98,6 +99,19 @@ def test_a_quiet_interval_that_was_listened_to_is_an_empty_batch(
     start = batches[0].start_ms
     redis_client.zadd(wire.HEARTBEATS_KEY, {str(start): start})
     assert drain(settings, batches[0]).events == 0
+
+
+def test_an_outage_that_is_over_is_a_recorded_gap(
+    settings: Settings, batches: list[Batch], redis_client: redis.Redis
+) -> None:
+    heard = batches[2].start_ms
+    redis_client.zadd(wire.HEARTBEATS_KEY, {str(heard): heard})
+    for _ in range(2):  # clearing the run does not record it twice
+        with pytest.raises(MissedInterval, match="the gap is recorded"):
+            drain(settings, batches[1])
+    assert [(gap.batch, gap.reason) for gap in read_gaps(settings.lake_path)] == [(batches[1].id, "not listening")]
+    with pytest.raises(NotListening):
+        drain(settings, batches[3])  # it has not come back since
 
 
 def test_what_ended_before_the_first_start_is_skipped(
