@@ -64,14 +64,15 @@ class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def once(replay: Sequence[Path], home: Path) -> OnceReport:
-    """Take every event of ``replay`` (files of one JSON event a line) into ``home``.
+    """Take every line of ``replay`` (files of one JSON event a line) into ``home``; what is no event goes to
+    quarantine.
 
     A second run in the same folder adds what is new; events that are there already count as duplicates.
 
     Raises:
         FirehoseError: a file that cannot be read, a service that does not start, a source that stalls.
     """
-    expected = sum(1 for _ in recordings.events(replay))
+    expected = sum(1 for _ in recordings.events(replay, keep_invalid=True))
     if not expected:
         raise FirehoseError(f"{', '.join(map(str, replay))}: no events; name files of one JSON event a line")
     home = home.expanduser().absolute()
@@ -79,7 +80,9 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
     with ExitStack() as services:
         shutil.rmtree(home / "redis", ignore_errors=True)  # a buffer only: the source is still there
         server = services.enter_context(RedisServer(home))
-        source = services.enter_context(simulator.start([*(f"--replay={path}" for path in replay), "--once"]))
+        source = services.enter_context(
+            simulator.start([*(f"--replay={path}" for path in replay), "--once", "--keep-invalid"])
+        )
         settings = _settings(home, server.url, source.url)
         with redis.Redis.from_url(server.url) as client:
             start = redis_ms(client) // 1000

@@ -1,0 +1,128 @@
+"""`firehose once` and `firehose verify` as a user runs them, on recorded and on made-up events."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from firehose.endpoint import process as endpoint
+from firehose.settings import Settings
+from firehose.simulator import generate
+from firehose.warehouse.client import connect
+from ingester.settings import read_settings
+
+ROOT = Path(__file__).parents[3]
+RECORDED = ROOT.parent / "shared" / "events"
+
+
+def firehose(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command with a home of its own, so that nothing of the machine's settings counts."""
+    return subprocess.run(
+        [Path(sys.executable).parent / "firehose", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home), "FIREHOSE_HOME": str(home)},
+    )
+
+
+def once(home: Path, *tapes: Path) -> dict[str, Any]:
+    done = firehose("once", *(f"--replay={tape}" for tape in tapes), "--home", home, "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def total(report: dict[str, Any], figure: str) -> int:
+    return sum(counts[figure] for counts in report["types"].values())
+
+
+@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded events are not part of the project")
+def test_recorded_events_are_stored_once_and_match_their_cids(tmp_path: Path) -> None:
+    tapes = sorted(RECORDED.glob("*.jsonl"))
+    lines = [line for tape in tapes for line in tape.read_bytes().splitlines() if line.strip()]
+    report = once(tmp_path, *tapes)
+    assert report["received"] == len(lines)
+    assert total(report, "good") + total(report, "quarantined") + total(report, "duplicate") == len(lines)
+    verified = firehose("verify", "--home", tmp_path, "--json", home=tmp_path)
+    assert verified.returncode == 0, verified.stderr
+    found = json.loads(verified.stdout)
+    assert found["ok"]
+    for counts in found["types"].values():
+        assert counts["mismatched"] == counts["unverifiable"] == counts["duplicates"] == 0
+    written = Counter(_operation(json.loads(line)) for line in set(lines))
+    proven = sum(counts["verified"] for counts in found["types"].values())
+    repeated = total(report, "duplicate")
+    assert proven >= written["create"] + written["update"] - repeated
+    assert proven > 900
+
+
+def _operation(event: dict[str, Any]) -> str:
+    commit = event.get("commit") or event.get("payload") or {}
+    return str(commit.get("operation", "none"))
+
+
+def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) -> None:
+    tape = tmp_path / "tape.jsonl"
+    lines = list(generate.events(3000, seed=11, odd=0.01))
+    tape.write_bytes(b"\n".join(lines) + b"\n")
+    home = tmp_path / "home"
+    first = once(home, tape)
+    assert (first["received"], total(first, "duplicate")) == (3000, 0)
+    assert total(first, "stored") == total(first, "good") == 3000 - total(first, "quarantined")
+    assert 0 < total(first, "quarantined") < 100
+    second = once(home, tape)
+    assert (total(second, "stored"), total(second, "duplicate")) == (0, total(first, "good"))
+    assert firehose("verify", "--home", home, home=home).returncode == 0
+    settings = read_settings(Settings, {"FIREHOSE_HOME": str(home)}, closed=True)
+    with endpoint.start(settings):
+        answer = connect(settings, "analyst").query("SELECT sum(events) FROM firehose.events_by_minute")
+        assert answer.result_rows[0][0] == total(first, "stored")
+        asked = firehose("query", "SELECT count() FROM firehose.likes", "--format", "CSV", home=home)
+        assert asked.stdout.strip() == str(first["types"]["likes"]["stored"]), asked.stderr
+
+
+def test_verify_exits_with_1_where_a_file_was_changed(tmp_path: Path) -> None:
+    tape = tmp_path / "tape.jsonl"
+    tape.write_bytes(b"\n".join(generate.events(300, seed=12)) + b"\n")
+    home = tmp_path / "home"
+    once(home, tape)
+    path = next(iter((home / "lake").glob("year=*/**/likes.parquet")))
+    pq.write_table(pq.read_table(path, partitioning=None).slice(1), path)
+    done = firehose("verify", "--home", home, home=home)
+    assert done.returncode == 1
+    assert "should have" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("once", "--replay", "/nowhere/a.jsonl"), "/nowhere/a.jsonl"),
+        (("once", "--replay", "/dev/null"), "no events"),
+        (("verify", "--home", "/nowhere"), "no lake there"),
+        (("query", "SELECT 1"), "ClickHouse"),
+    ],
+)
+def test_errors_are_one_line(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = firehose(*arguments, home=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_wrong_setting_names_itself(tmp_path: Path) -> None:
+    (tmp_path / "firehose.env").write_text("FIREHOSE_BATCH_MINUTES=five\n")
+    done = firehose("verify", home=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "FIREHOSE_BATCH_MINUTES='five'" in done.stderr
+    (tmp_path / "firehose.env").write_text("FIREHOSE_BATCH_MINUTE=5\n")
+    assert "FIREHOSE_BATCH_MINUTE is no setting" in firehose("verify", home=tmp_path).stderr
