@@ -24,7 +24,7 @@ from firehose import files
 from firehose.embedded import airflow
 from firehose.embedded.redis import RedisServer
 from firehose.errors import FirehoseError, ServiceUnavailable
-from firehose.quality.result import docs_folder
+from firehose.quality.result import QUALITY
 from firehose.settings import Settings
 
 _STOP_TIMEOUT_S = 90.0
@@ -44,7 +44,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     """The services in the order in which they start."""
     redis_port = urlsplit(settings.redis_url).port or 6379
     python = [sys.executable, "-m"]
-    docs = docs_folder(settings.lake_path)
+    docs = settings.lake_path / QUALITY
     docs.mkdir(parents=True, exist_ok=True)
     redis = RedisServer(settings.home_path, redis_port)
     redis.folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pyarrow as pa
@@ -143,6 +145,24 @@ def test_bad_events_are_kept_with_their_reason_and_bytes(
         assert word in reasons
     assert sum(map(len, lake_rows(settings).values())) == 300
     assert verify(settings.lake_path).ok
+
+
+def test_the_front_page_lists_every_batch_with_its_data_docs(
+    settings: Settings, batches: list[Batch], fill: Fill
+) -> None:
+    fill([*EVENTS[:50], b"no event"], batches[0])
+    fill(EVENTS[50:100], batches[1])
+    for batch in batches[:2]:
+        drain(settings, batch)
+        validate(settings, batch)
+    folder = settings.lake_path / "quality"
+    page = (folder / "index.html").read_text()
+    assert page.index(batches[1].id) < page.index(batches[0].id)
+    assert "accounting: expect_column_values_to_be_between error_rate" in page
+    links = re.findall(r'href="([^"]+)"', page)
+    assert any("/validations/likes/" in link for link in links)
+    for link in links:
+        assert "Expectation" in (folder / unquote(link)).read_text()
 
 
 def test_a_rerun_without_bad_events_empties_the_quarantine(

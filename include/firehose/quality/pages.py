@@ -1,0 +1,65 @@
+"""The quality pages' front: one static page that lists the latest batches and links to their Data Docs.
+
+Great Expectations' own index shows one batch and needs scripts from the network; this one needs nothing.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from firehose import files
+from firehose.quality.result import QUALITY, ValidateResult, docs_folder, result_paths
+
+#: Batches on the page, latest first.
+SHOWN = 200
+
+_HEAD = """\
+<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Data quality by batch</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1c2430}
+table{border-collapse:collapse;width:100%}
+th,td{padding:.35rem .7rem;text-align:left;border-bottom:1px solid #dde3ea}
+td.n{text-align:right;font-variant-numeric:tabular-nums}.ok{color:#176b3a}.bad{color:#a32020;font-weight:600}
+a{color:#0b57a4;margin-right:.6rem}</style></head><body><h1>Data quality by batch</h1>
+<p>The suites that failed and the pages of Great Expectations (Data Docs) for each batch, latest first.</p>
+<table><thead><tr><th>batch</th><th>suites</th><th>good</th><th>quarantined</th><th>error rate</th>
+<th>Data Docs</th></tr></thead><tbody>
+"""
+_FOOT = "</tbody></table></body></html>\n"
+
+
+def write_front_page(lake: Path) -> Path:
+    """Write the page anew from the stored results; returns its path."""
+    page = lake / QUALITY / "index.html"
+    latest = sorted(result_paths(lake), reverse=True)[:SHOWN]
+    files.write_bytes(page, (_HEAD + "".join(_row(lake, path) for path in latest) + _FOOT).encode())
+    return page
+
+
+def _row(lake: Path, path: Path) -> str:
+    batch = path.parent.name.removeprefix("batch=")
+    result = msgspec.json.decode(path.read_bytes(), type=ValidateResult)
+    failed = "; ".join(result.failed_expectations)
+    state = (
+        '<span class="ok">passed</span>' if result.suite_success else f'<span class="bad">{escape(failed)}</span>'
+    )
+    return (
+        f'<tr><td>{escape(batch)}</td><td>{state}</td><td class="n">{result.good:,}</td>'
+        f'<td class="n">{result.quarantined:,}</td><td class="n">{result.error_rate:.2%}</td>'
+        f"<td>{_links(lake, batch)}</td></tr>\n"
+    )
+
+
+def _links(lake: Path, batch: str) -> str:
+    """A link to each suite's page of a batch; a rerun has several, the last one counts."""
+    found: dict[str, Path] = {}
+    for page in sorted((docs_folder(lake) / "validations").glob(f"*/{batch}/*/*.html")):
+        found[page.parents[2].name] = page
+    root = lake / QUALITY
+    return "".join(
+        f'<a href="{quote(str(page.relative_to(root)))}">{escape(suite)}</a>' for suite, page in found.items()
+    )
