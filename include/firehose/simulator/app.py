@@ -20,6 +20,9 @@ from firehose.simulator.feed import Feed
 from firehose.simulator.server import Simulator
 from firehose.simulator.sources import Generated, Replayed, Source
 from firehose.simulator.tape import Tape
+from firehose.simulator.v2.host import HostOptions
+from firehose.simulator.v2.sources import Numbered, Synced
+from firehose.simulator.v2.xrpc import Dictionary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,15 @@ class Config:
     start_us: int | None = None
     outbox: int = 10_000
     client_rate: float = 0.0
+    v2_host: bool = False
+    v2_dictionary: Path | None = None
+    first_seq: int = 1
+    lookback: int = 0
+    sync: float = 0.0
+    segment_events: int = 16_384
+    block_events: int = 1024
+    plan_entries: int = 100_000
+    warm_up_s: float = 0.0
 
     @property
     def finite(self) -> bool:
@@ -57,6 +69,7 @@ async def run(config: Config, announce: Callable[[str], None]) -> None:
     """
     clock_us = _clock(config.start_us)
     compressor = frames.compressor(config.dictionary) if config.dictionary else None
+    v2 = _host_options(config)
     tape = Tape(config.retention_events, config.retention_bytes)
     with ExitStack() as stack:
         feed = Feed(
@@ -69,7 +82,15 @@ async def run(config: Config, announce: Callable[[str], None]) -> None:
             outbox=config.outbox,
             record=stack.enter_context(_writable(config.record)) if config.record else None,
         )
-        simulator = Simulator(tape, feed, clock_us, compressor=compressor, client_rate=config.client_rate)
+        simulator = Simulator(
+            tape,
+            feed,
+            clock_us,
+            compressor=compressor,
+            client_rate=config.client_rate,
+            v2=v2,
+            warm_up_s=config.warm_up_s,
+        )
         server = await simulator.listen(config.host, config.port)
         feeding = asyncio.create_task(feed.run())
         try:
@@ -95,12 +116,39 @@ async def _until_stopped(feeding: asyncio.Task[None]) -> None:
 
 
 def _source(config: Config) -> Source:
+    source = _own_source(config)
+    if config.sync:
+        source = Synced(source, config.sync, config.seed)
+    return Numbered(source, config.first_seq) if config.v2_host else source
+
+
+def _own_source(config: Config) -> Source:
     if not config.replay:
         return Generated(config.seed, config.odd, config.rate)
     for path in config.replay:
         if not path.is_file():
             raise FirehoseError(f"replay: no file at {path}; name recorded events, one JSON object a line")
     return Replayed(config.replay, loop=config.loop, keep_invalid=config.keep_invalid)
+
+
+def _host_options(config: Config) -> HostOptions:
+    return HostOptions(
+        v1_cursors=config.v2_host,
+        first_seq=config.first_seq,
+        lookback=config.lookback,
+        ahead=config.finite,
+        dictionary=_dictionary(config.v2_dictionary) if config.v2_dictionary else None,
+        segment_events=config.segment_events,
+        block_events=config.block_events,
+        plan_entries=config.plan_entries,
+    )
+
+
+def _dictionary(path: Path) -> Dictionary:
+    dictionary = Dictionary(frames.dictionary(path), frames.compressor(path))
+    if not dictionary.id:
+        raise FirehoseError(f"dictionary {path}: it has no id; name a trained zstd dictionary")
+    return dictionary
 
 
 def _writable(path: Path) -> BinaryIO:

@@ -54,8 +54,24 @@ def simulate(
     client_rate: Annotated[
         float, typer.Option(min=0, help="Most events a second for one address, tenfold in replay; 0: any.")
     ] = 0.0,
+    v2_host: Annotated[
+        bool, typer.Option("--v2-host", help="Let /subscribe be that of a v2 host: each event names its cursor.")
+    ] = False,
+    v2_dictionary: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="zstd dictionary file that v2 serves and compresses with."),
+    ] = None,
+    first_seq: Annotated[int, typer.Option(min=1, help="v2's sequence number of the first event.")] = 1,
+    lookback: Annotated[
+        int, typer.Option(min=0, help="How many events a cursor reaches back; 0: all retained ones.")
+    ] = 0,
+    sync: Annotated[float, typer.Option(min=0, max=1, help="Share of sync events, which only v2 sends.")] = 0.0,
+    segment_events: Annotated[int, typer.Option(min=1, help="Events in a segment of v2's archive.")] = 16_384,
+    block_events: Annotated[int, typer.Option(min=1, help="Events in a block of a segment.")] = 1024,
+    plan_entries: Annotated[int, typer.Option(min=1, help="Entries on a page of planSnapshot.")] = 100_000,
+    warm_up: Annotated[float, typer.Option(min=0, help="Seconds to answer 503 at first.")] = 0.0,
 ) -> None:
-    """Serve a Jetstream v1 stream of made-up or recorded events."""
+    """Serve a Jetstream v1 and v2 stream of made-up or recorded events."""
     import asyncio
     import logging
 
@@ -82,6 +98,15 @@ def simulate(
         start_us=_time_us(start) if start else None,
         outbox=outbox,
         client_rate=client_rate,
+        v2_host=v2_host,
+        v2_dictionary=v2_dictionary,
+        first_seq=first_seq,
+        lookback=lookback,
+        sync=sync,
+        segment_events=segment_events,
+        block_events=block_events,
+        plan_entries=plan_entries,
+        warm_up_s=warm_up,
     )
     asyncio.run(app.run(config, lambda url: typer.echo(f"listening on {url}")))
 

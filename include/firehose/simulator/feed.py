@@ -116,7 +116,7 @@ class Feed:
         if not (self._outbox and self._rate):
             return
         for subscriber, drop in list(self.subscribers.items()):
-            if subscriber.live and subscriber.behind > self._outbox:
+            if subscriber.live and subscriber.behind > self._outbox * subscriber.patience:
                 log.warning("dropping a client that is %d events behind", subscriber.behind)
                 self.leave(subscriber)
                 drop()

@@ -41,15 +41,24 @@ def _header(opcode: int, length: int) -> bytes:
     return bytes((opcode, 127)) + length.to_bytes(8, "big")
 
 
-def compressor(dictionary: Path) -> zstandard.ZstdCompressor:
-    """What compresses each message on its own with the file ``dictionary``.
+def dictionary(path: Path) -> bytes:
+    """A zstd dictionary's bytes.
 
     Raises:
         FirehoseError: the file cannot be read.
     """
     try:
-        data = zstandard.ZstdCompressionDict(dictionary.read_bytes())
+        return path.read_bytes()
     except OSError as error:
-        raise FirehoseError(f"dictionary {dictionary}: {error.strerror}; name a readable file") from error
+        raise FirehoseError(f"dictionary {path}: {error.strerror}; name a readable file") from error
+
+
+def compressor(path: Path) -> zstandard.ZstdCompressor:
+    """What compresses each message on its own with the dictionary in the file ``path``.
+
+    Raises:
+        FirehoseError: the file cannot be read.
+    """
+    data = zstandard.ZstdCompressionDict(dictionary(path))
     data.precompute_compress(level=_LEVEL)
     return zstandard.ZstdCompressor(level=_LEVEL, dict_data=data)

@@ -5,6 +5,7 @@ Lives here: pure functions from numbers and bytes to identifiers. Must not: rand
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -46,7 +47,7 @@ def record_cid(record: dict[str, Any], *, links: bool = False) -> str:
 
     ``links`` says that ``{"$link": …}`` occurs in it: looking for them costs more than the CID itself.
     """
-    form = _cbor_form(record) if links else record
+    form = cbor_form(record) if links else record
     return _cid(_RECORD, hashlib.sha256(libipld.encode_dag_cbor(form)).digest())
 
 
@@ -65,12 +66,16 @@ def _cid(prefix: bytes, digest: bytes) -> str:
     return cid
 
 
-def _cbor_form(value: Any) -> Any:
+def cbor_form(value: Any) -> Any:
+    """``value`` in JSON form with its links and byte strings as DAG-CBOR has them."""
     if isinstance(value, dict):
         if value.keys() == {"$link"}:
             return bytes(libipld.decode_multibase(value["$link"])[1])
-        return {key: _cbor_form(item) for key, item in value.items()}
-    return [_cbor_form(item) for item in value] if isinstance(value, list) else value
+        if value.keys() == {"$bytes"}:
+            text = value["$bytes"]
+            return base64.b64decode(text + "=" * (-len(text) % 4))
+        return {key: cbor_form(item) for key, item in value.items()}
+    return [cbor_form(item) for item in value] if isinstance(value, list) else value
 
 
 _seconds: dict[int, str] = {}

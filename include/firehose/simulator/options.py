@@ -24,7 +24,10 @@ _INT64: Final = 1 << 63
 
 
 class InvalidOptions(ValueError):
-    """The subscriber asked for something that v1 refuses. The message is what it is told."""
+    """The subscriber asked for something that v1 refuses. The message is what it is told; ``malformed``
+    says that it was not even understood."""
+
+    malformed = False
 
 
 class Filter(NamedTuple):
@@ -44,7 +47,11 @@ class Filter(NamedTuple):
         """Collections restrict commits only (others have none); DIDs restrict every kind."""
         if self.dids and did not in self.dids:
             return False
-        if not (self.collections or self.prefixes) or not collection:
+        return not collection or self.wants_collection(collection)
+
+    def wants_collection(self, collection: str) -> bool:
+        """Whether commits to this collection pass."""
+        if not (self.collections or self.prefixes):
             return True
         return collection in self.collections or collection.startswith(self.prefixes)
 
@@ -105,7 +112,9 @@ def parse_update(message: str) -> Filter | None:
             return None
         payload = msgspec.json.decode(decoded.payload, type=_Payload | None) or _Payload()
     except msgspec.DecodeError as error:
-        raise InvalidOptions(f"failed to unmarshal subscriber options update: {error}") from None
+        refusal = InvalidOptions(f"failed to unmarshal subscriber options update: {error}")
+        refusal.malformed = True
+        raise refusal from None
     return make_filter(payload.wantedCollections or [], payload.wantedDids or [], payload.maxMessageSizeBytes or 0)
 
 

@@ -29,6 +29,16 @@ class SimulatorProcess:
         self.process = process
         self.url = url
 
+    @property
+    def events_url(self) -> str:
+        """Where v2's ``subscribeEvents`` is."""
+        return self.url.removesuffix("/subscribe") + "/xrpc/network.bsky.jetstream.subscribeEvents"
+
+    @property
+    def http_url(self) -> str:
+        """Where v2's calls are: ``/xrpc/…`` follows."""
+        return "http://" + self.url.removeprefix("ws://").removesuffix("/subscribe")
+
     def health(self) -> dict[str, Any]:
         """What ``/health`` says: ``events`` on the tape so far, ``done``, ``clients`` and how far behind they are.
 

@@ -5,6 +5,9 @@ Lives here: choosing and encoding frames. Must not: sockets, tasks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import zstandard
 
 from firehose.simulator import envelope, frames
@@ -17,7 +20,14 @@ BATCH_BYTES = 256 * 1024
 
 
 class Subscriber:
-    """A client that reads the tape. ``position`` is the next event that it has not been offered."""
+    """A client that reads the tape. ``position`` is the next event that it has not been offered.
+
+    It begins at ``cursor_us`` (microseconds), at ``position``, or without either at the live tail; never
+    before the position ``floor``.
+    """
+
+    #: How many times the feed's limit it may be behind before it is too slow.
+    patience = 1
 
     def __init__(
         self,
@@ -25,14 +35,21 @@ class Subscriber:
         wanted: Filter,
         cursor_us: int | None,
         compressor: zstandard.ZstdCompressor | None = None,
+        *,
+        position: int | None = None,
+        floor: int = 0,
     ) -> None:
+        self._resume: Callable[[], int] | None = None
+        if cursor_us is not None:
+            self._resume = partial(tape.position, cursor_us)
+        elif position is not None:
+            self._resume = lambda: min(tape.end, position)
         self.filter = wanted
-        self.position = tape.end if cursor_us is None else tape.position(cursor_us)
+        self.position = tape.end if self._resume is None else max(floor, self._resume())
         self.sent = 0
         #: Whether it has ever caught up with the tape: only then can it be too slow.
-        self.live = cursor_us is None
+        self.live = self._resume is None
         self._tape = tape
-        self._cursor_us = cursor_us
         self._compressor = compressor
 
     def next_batch(self, limit: int = BATCH_EVENTS) -> list[bytes]:
@@ -44,10 +61,11 @@ class Subscriber:
             Overtaken: the tape dropped events that this client has not had.
         """
         self._skip_to_cursor()
-        offered = self._tape.read(self.position, min(limit, BATCH_EVENTS), BATCH_BYTES)
+        first = self.position
+        offered = self._tape.read(first, min(limit, BATCH_EVENTS), BATCH_BYTES)
         self.position += len(offered)
         self.live = self.live or not self.behind
-        batch = self._encoded(self._wanted(offered))
+        batch = self._frames(first, offered)
         self.sent += len(batch)
         return batch
 
@@ -58,10 +76,17 @@ class Subscriber:
 
     def _skip_to_cursor(self) -> None:
         """A cursor ahead of the tape (a replay that has not come so far) stays in force until it is reached."""
-        if self._cursor_us is not None:
-            self.position = max(self.position, self._tape.position(self._cursor_us))
+        if self._resume is not None:
+            self.position = max(self.position, self._resume())
             if self.behind:
-                self._cursor_us = None
+                self._resume = None
+
+    def _frames(self, position: int, offered: list[bytes]) -> list[bytes]:
+        """What of the events ``offered``, which begin at ``position``, goes on the wire."""
+        if self._tape.only_v2:
+            hidden = self._tape.only_v2
+            offered = [frame for i, frame in enumerate(offered, position) if i not in hidden]
+        return self._encoded(self._wanted(offered))
 
     def _wanted(self, offered: list[bytes]) -> list[bytes]:
         if not self.filter.by_content:

@@ -13,10 +13,12 @@ from firehose.simulator import frames
 
 
 class Event(NamedTuple):
-    """One event on its way: when it was witnessed (microseconds; 0: unknown) and its JSON."""
+    """One event on its way: when it was witnessed (microseconds; 0: unknown), its JSON, and whether v1 has
+    no such event."""
 
     time_us: int
     line: bytes
+    only_v2: bool = False
 
 
 class Overtaken(Exception):
@@ -33,6 +35,8 @@ class Tape:
     def __init__(self, max_events: int, max_bytes: int) -> None:
         self.start = 0
         self.dropped_bytes = 0
+        #: The positions of events that v1 does not send.
+        self.only_v2: set[int] = set()
         self._max_events = max_events
         self._max_bytes = max_bytes
         self._frames: list[bytes] = []
@@ -64,8 +68,10 @@ class Tape:
     def append(self, events: Sequence[Event]) -> None:
         """Put ``events`` at the end, then drop what exceeds the bounds."""
         newest, total = self.newest_us, self._bytes[-1] if self._bytes else self.dropped_bytes
-        for time_us, line in events:
+        for time_us, line, only_v2 in events:
             frame = frames.text_frame(line)
+            if only_v2:
+                self.only_v2.add(self.end)
             newest = max(newest, time_us)
             total += len(frame)
             self._frames.append(frame)
@@ -77,6 +83,20 @@ class Tape:
         """Where a reader with this cursor resumes: the first event not certainly seen, at the earliest the
         oldest retained one; ``end`` if every event so far is older."""
         return self.start + bisect_left(self._newest_us, cursor_us)
+
+    def time_us(self, position: int) -> int:
+        """The greatest time up to and with the retained event at ``position``."""
+        return self._newest_us[position - self.start]
+
+    def between(self, first: int, last: int) -> list[bytes]:
+        """The frames of the positions ``first`` to ``last`` (exclusive).
+
+        Raises:
+            Overtaken: they are no longer all retained.
+        """
+        if first < self.start:
+            raise Overtaken
+        return self._frames[first - self.start : last - self.start]
 
     def read(self, position: int, max_events: int, max_bytes: int) -> list[bytes]:
         """The frames from ``position`` on, within both limits, but at least one if there is any.
@@ -108,3 +128,5 @@ class Tape:
         self.dropped_bytes = self._bytes[count - 1]
         self.start += count
         del self._frames[:count], self._newest_us[:count], self._bytes[:count]
+        if self.only_v2:
+            self.only_v2 = {position for position in self.only_v2 if position >= self.start}
