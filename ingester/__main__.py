@@ -10,9 +10,10 @@ import os
 import signal
 import sys
 
-from ingester import cursor, errors
+from ingester import errors
 from ingester.backoff import delays
 from ingester.health import Notifier
+from ingester.hosts import hosts
 from ingester.logs import line, setup
 from ingester.service import Service
 from ingester.settings import IngesterSettings, SettingsError, read_settings
@@ -57,7 +58,7 @@ async def _serve(settings: IngesterSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     notifier = Notifier(os.environ)
-    sink = Sink(settings.redis_url, settings.ingester_name, cursor.host(settings))
+    sink = Sink(settings.redis_url, settings.ingester_name, hosts(settings)[0].name)
     pauses = min(5.0, settings.backoff_max_s)
     writer = Writer(sink, settings, lambda: delays(0.05, pauses), notifier.progress)
     service = Service(settings, writer, notifier)

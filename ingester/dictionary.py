@@ -1,20 +1,33 @@
 """Undoes Jetstream's compression: each binary message is one zstd frame made with a dictionary.
 
-Lives here: reading the dictionary file and bounded decompression. Must not: sockets, queues.
+Lives here: reading a dictionary, from a file or a v2 host, and bounded decompression. Must not: queues, retries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from typing import Final
+from socket import SHUT_RDWR
+from threading import Timer
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 import zstandard
 
+from ingester.errors import DictionaryUnavailable
 from ingester.settings import SettingsError
 
 _MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _CHUNK: Final = 1 << 17
+#: The HTTP call that serves a v2 host's dictionary.
+METHOD: Final = "network.bsky.jetstream.getZstdDictionary"
+#: The setting that asks for compression without naming a file.
+FETCH: Final = "fetch"
+#: How long fetching may take (seconds), and how large a dictionary may be: v2's has 65,536 bytes.
+FETCH_S: Final = 10.0
+MOST_BYTES: Final = 1 << 20
 
 
 class TooLarge(ValueError):
@@ -25,22 +38,67 @@ class TooLarge(ValueError):
 UNREADABLE: Final = (TooLarge, zstandard.ZstdError)
 
 
-def decompressor(file: str, max_bytes: int) -> Callable[[bytes], bytes]:
-    """A function that decompresses one message to at most ``max_bytes``, and leaves plain JSON as it is.
+class Dictionary(NamedTuple):
+    """A dictionary's id, as a v2 host is asked for it, and the function that undoes it.
 
+    ``decompress`` turns one message into at most so many bytes as were allowed, and leaves plain JSON as it is.
     It raises the errors in ``UNREADABLE`` for what is no frame of this dictionary, or too large.
+    """
+
+    id: int
+    decompress: Callable[[bytes], bytes]
+
+
+def from_file(file: str, max_bytes: int) -> Dictionary:
+    """The dictionary in ``file``, for messages of at most ``max_bytes``.
 
     Raises:
         SettingsError: ``file`` cannot be read or is no dictionary.
     """
     try:
-        dictionary = zstandard.ZstdCompressionDict(
-            Path(file).expanduser().read_bytes(), dict_type=zstandard.DICT_TYPE_FULLDICT
-        )
-        context = zstandard.ZstdDecompressor(dict_data=dictionary, max_window_size=1 << 27)
-        context.decompress(zstandard.ZstdCompressor(dict_data=dictionary).compress(b"{}"))
+        return _dictionary(Path(file).expanduser().read_bytes(), max_bytes)
     except (OSError, zstandard.ZstdError) as error:
         raise SettingsError(f"FIREHOSE_ZSTD_DICTIONARY: no zstd dictionary at {file} ({error})") from None
+
+
+def fetch(url: str, max_bytes: int) -> Dictionary:
+    """The dictionary that the v2 host of the websocket ``url`` serves now. Blocks for at most :data:`FETCH_S`.
+
+    Raises:
+        DictionaryUnavailable: the host does not answer in time, or with no dictionary of a usual size.
+    """
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "wss" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=FETCH_S / 2)
+    # A server that sends a byte now and then would outlast every timeout of the socket.
+    watchdog = Timer(FETCH_S, _cut, [connection])
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        connection.request("GET", parts.path.rstrip("/").rpartition("/")[0] + "/" + METHOD)
+        response = connection.getresponse()
+        content = response.read(MOST_BYTES + 1)
+        if response.status != 200 or len(content) > MOST_BYTES:
+            raise DictionaryUnavailable(f"HTTP {response.status}, {len(content)} bytes")
+        return _dictionary(content, max_bytes)
+    except (OSError, HTTPException, zstandard.ZstdError) as error:
+        raise DictionaryUnavailable(f"{type(error).__name__}: {error}") from None
+    finally:
+        watchdog.cancel()
+        connection.close()
+
+
+def _cut(connection: HTTPConnection) -> None:
+    # Without a socket it is still connecting, which its own timeout ends.
+    if connection.sock is not None:
+        with suppress(OSError):  # closed in the meantime
+            connection.sock.shutdown(SHUT_RDWR)
+
+
+def _dictionary(content: bytes, max_bytes: int) -> Dictionary:
+    dictionary = zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_FULLDICT)
+    context = zstandard.ZstdDecompressor(dict_data=dictionary, max_window_size=1 << 27)
+    context.decompress(zstandard.ZstdCompressor(dict_data=dictionary).compress(b"{}"))
 
     def decompress(message: bytes) -> bytes:
         if not message.startswith(_MAGIC):
@@ -50,7 +108,7 @@ def decompressor(file: str, max_bytes: int) -> Callable[[bytes], bytes]:
             raise TooLarge(f"{size} bytes when decompressed, {max_bytes} are allowed")
         return context.decompress(message) if size >= 0 else _in_chunks(context, message, max_bytes)
 
-    return decompress
+    return Dictionary(dictionary.dict_id(), decompress)
 
 
 def _in_chunks(context: zstandard.ZstdDecompressor, message: bytes, max_bytes: int) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from ingester.cursor import Position
+
 #: Exit codes. The unit file does not restart on SETTINGS, FENCED and REFUSED: nothing would be better then.
 OK: Final = 0
 UNWRITTEN: Final = 1
@@ -58,10 +60,30 @@ class StateLost(Exception):
 class CursorMoved(Exception):
     """The stored cursor is another one than this writer's: what it holds in memory does not follow on it."""
 
-    def __init__(self, cursor: int) -> None:
-        super().__init__(f"the cursor in Redis is now {cursor}")
-        self.cursor = cursor
+    def __init__(self, position: Position) -> None:
+        super().__init__(f"the cursor in Redis is now {position.cursor}")
+        self.position = position
 
 
 class SourceSilent(Exception):
     """The connection is open but no data has come for too long."""
+
+
+class StreamError(Exception):
+    """The server ends the stream with an error frame, whose name and message these are."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+
+
+class SourceNotice(Exception):
+    """The server says something about the stream that is no event and ends nothing."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
+
+
+class DictionaryUnavailable(Exception):
+    """A v2 host does not serve its zstd dictionary; the stream can do without."""

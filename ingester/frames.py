@@ -1,19 +1,22 @@
 """Collects the events of one flush by queue, and packs them into frames.
 
-Lives here: the buffer and the frame, pure. Must not: I/O, clocks, tasks.
+Lives here: the buffers of both protocols and the frame, pure. Must not: I/O, clocks, tasks.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import zstandard
 
-from ingester import wire
+from ingester import events_v2, wire
+from ingester.cursor import Position
 from ingester.envelope import classify, dead_letter, time_us_of
+from ingester.hosts import V1, V2, Host
 
 #: On recorded events the levels 2 to 5 cost 1.3 to 5 times the time, and none of them made smaller frames.
 LEVEL: Final = 1
+LIVE_TAIL: Final = Position()
 
 
 class Frame(NamedTuple):
@@ -27,16 +30,32 @@ class Frame(NamedTuple):
 
 
 class Buffer:
-    """The events received since the last flush. ``last_us`` is the cursor of the last one, or of those before."""
+    """The events received since the last flush, as v1 sends them. ``last_us`` is the time of the last one.
 
-    __slots__ = ("_append", "_lines", "count", "last_us", "size")
+    ``start`` is the position before them, ``host`` what stamps them.
+    """
 
-    def __init__(self, last_us: int = 0) -> None:
+    __slots__ = ("_append", "_host", "_lines", "_start", "count", "last_us", "size")
+
+    def __init__(self, start: Position = LIVE_TAIL, host: str = "") -> None:
         self._lines: dict[str, list[bytes]] = {queue: [] for queue in wire.QUEUES}
         self._append = {queue: lines.append for queue, lines in self._lines.items()}
         self.count = 0
         self.size = 0
-        self.last_us = last_us
+        self.last_us = start.time_us
+        self._start = start
+        self._host = host
+
+    @property
+    def position(self) -> Position:
+        """That of the last event; the one before while nothing but dead letters without a time have come."""
+        if self.last_us == self._start.time_us:
+            return self._start
+        return Position(self.last_us, self.last_us, self._host, V1)
+
+    def fresh(self) -> Self:
+        """An empty buffer for what follows."""
+        return type(self)(self.position, self._host)
 
     def add(self, message: bytes) -> None:
         """Put one message into its queue, whatever it holds."""
@@ -64,6 +83,49 @@ class Buffer:
             Frame(queue, len(lines), time_us_of(lines[0]), time_us_of(lines[-1]), payload)
             for (queue, lines), payload in zip(parts, payloads, strict=True)
         ]
+
+
+class BufferV2(Buffer):
+    """The same for a v2 stream: its events are turned into v1's form, its cursor is a sequence number."""
+
+    __slots__ = ("_seq",)
+
+    def __init__(self, start: Position = LIVE_TAIL, host: str = "") -> None:
+        super().__init__(start, host)
+        self._seq = start.cursor if (start.host, start.protocol) == (host, V2) else 0
+
+    @property
+    def position(self) -> Position:
+        """As in v1; the start while no sequence number of this host has come."""
+        return Position(self._seq, self.last_us, self._host, V2) if self._seq else self._start
+
+    def add(self, message: bytes) -> None:
+        """Put the event of one frame into its queue, whatever it holds.
+
+        Raises:
+            SourceNotice: the frame is no event, and only to be logged.
+            StreamError: the server ends the stream.
+        """
+        try:
+            event = events_v2.read(message)
+        except events_v2.UNREADABLE as error:
+            return self.reject(message, error)
+        return self._keep(event)
+
+    def reject(self, message: bytes, error: Exception) -> None:
+        """As in v1."""
+        self._keep(events_v2.dead_letter(message, error, self.last_us, self._seq))
+
+    def _keep(self, event: events_v2.Event) -> None:
+        queue, self.last_us, self._seq, line = event
+        self._append[queue](line)
+        self.count += 1
+        self.size += len(line)
+
+
+def buffer_for(host: Host, start: Position) -> Buffer:
+    """An empty buffer for a connection to ``host``."""
+    return (BufferV2 if host.protocol == V2 else Buffer)(start, host.name)
 
 
 def _compressed(blocks: list[bytes]) -> list[bytes]:

@@ -11,8 +11,8 @@ from typing import Final
 
 from ingester import wire
 
-#: ARGV: name, new writer, lease in ms. Replies {"claimed", cursor, host, protocol}, or
-#: {"wait", writer, ms left} while another name holds the lease, or {"type", key, its type, wanted type}.
+#: ARGV: name, new writer, lease in ms. Replies {"claimed", cursor, host, protocol, time_us},
+#: or {"wait", writer, ms left} while another name holds the lease, or {"type", key, its type, wanted type}.
 CLAIM: Final = f"""
 for i, key in ipairs(KEYS) do
   local wanted = i == 1 and 'hash' or i == 2 and 'zset' or 'stream'
@@ -22,7 +22,7 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local meta = redis.call('HMGET', KEYS[1], '{wire.META_WRITER}', '{wire.META_LEASE_MS}',
-  '{wire.META_CURSOR}', '{wire.META_HOST}', '{wire.META_PROTOCOL}')
+  '{wire.META_CURSOR}', '{wire.META_HOST}', '{wire.META_PROTOCOL}', '{wire.META_TIME_US}')
 if meta[1] and string.match(meta[1], '^(.*)/') ~= ARGV[1] then
   local left = (tonumber(meta[2] or '') or 0) - now
   if left > 0 then return {{'wait', meta[1], string.format('%.0f', left)}} end
@@ -30,15 +30,16 @@ end
 redis.call('HSETNX', KEYS[1], '{wire.META_FIRST_START_MS}', string.format('%.0f', now))
 redis.call('HSET', KEYS[1], '{wire.META_WRITER}', ARGV[2], '{wire.META_FLUSH}', '0',
   '{wire.META_LEASE_MS}', string.format('%.0f', now + ARGV[3]))
-return {{'claimed', meta[3] or '', meta[4] or '', meta[5] or ''}}
+return {{'claimed', meta[3] or '', meta[4] or '', meta[5] or '', meta[6] or ''}}
 """
 
 #: How long heartbeats are kept, in ms.
 HEARTBEATS_KEPT_MS: Final = 30 * 86_400_000
 
 #: ARGV: writer, flush, flush before, cursor before, cursor, host, protocol, lease in ms, '1' if connected,
-#: then for each frame: index in KEYS, counter's field, n, first, last, payload. Replies {"written"},
-#: {"applied"} (this flush is already there), {"lost"}, {"stale", writer} or {"type", key, its type, wanted}.
+#: time_us of the last event, then for each frame: index in KEYS, counter's field, n, first, last, payload.
+#: Replies {"written"}, {"applied"} (this flush is already there), {"lost"}, {"stale", writer} or
+#: {"type", key, its type, wanted}.
 WRITE: Final = f"""
 local total = '{wire.META_EVENTS}'
 local meta = redis.call('HMGET', KEYS[1], '{wire.META_WRITER}', '{wire.META_FLUSH}',
@@ -47,7 +48,7 @@ if not meta[1] then return {{'lost'}} end
 if meta[1] ~= ARGV[1] then return {{'stale', meta[1]}} end
 if meta[2] == ARGV[2] then return {{'applied'}} end
 if meta[2] ~= ARGV[3] or (meta[3] or '') ~= ARGV[4] then return {{'lost'}} end
-for i = 10, #ARGV, 6 do
+for i = 11, #ARGV, 6 do
   local key = KEYS[tonumber(ARGV[i])]
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= 'stream' then return {{'type', key, found, 'stream'}} end
@@ -55,7 +56,7 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local counts = {{[total] = tonumber(meta[4] or '') or 0}}
-for i = 10, #ARGV, 6 do
+for i = 11, #ARGV, 6 do
   local field, n = ARGV[i + 1], tonumber(ARGV[i + 2])
   counts[field] = (counts[field] or tonumber(redis.call('HGET', KEYS[1], field) or '') or 0) + n
   counts[total] = counts[total] + n
@@ -77,8 +78,9 @@ for field, count in pairs(counts) do
   fields[#fields + 1] = string.format('%.0f', count)
 end
 if ARGV[5] ~= '' then
-  local lag = time[1] * 1000000 + time[2] - ARGV[5]
-  for _, word in ipairs({{'{wire.META_LAG_US}', string.format('%.0f', lag), '{wire.META_CURSOR}', ARGV[5]}}) do
+  local lag = time[1] * 1000000 + time[2] - ARGV[10]
+  for _, word in ipairs({{'{wire.META_LAG_US}', string.format('%.0f', lag), '{wire.META_CURSOR}', ARGV[5],
+    '{wire.META_TIME_US}', ARGV[10]}}) do
     fields[#fields + 1] = word
   end
 end

@@ -1,6 +1,6 @@
 """The ingester's life: claim, connect, pump, reconnect, and stop in order.
 
-Lives here: the wiring of session, writer and health. Must not: formats, commands, protocol details.
+Lives here: the wiring of source, writer and health. Must not: formats, commands, protocol details.
 """
 
 from __future__ import annotations
@@ -13,14 +13,24 @@ from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 
-from ingester import cursor, session
+from ingester import session
 from ingester.backoff import delays
-from ingester.dictionary import UNREADABLE, decompressor
-from ingester.errors import CursorMoved, SinkUnavailable, SourceRefused, SourceSilent, Unwritten
+from ingester.cursor import Position
+from ingester.dictionary import UNREADABLE
+from ingester.errors import (
+    CursorMoved,
+    SinkUnavailable,
+    SourceNotice,
+    SourceRefused,
+    SourceSilent,
+    Unwritten,
+)
 from ingester.health import Notifier
+from ingester.hosts import V1, V2
 from ingester.logs import line
-from ingester.settings import IngesterSettings, redacted
-from ingester.sink import PROTOCOL, Claim
+from ingester.settings import IngesterSettings
+from ingester.sink import Claim
+from ingester.source import Source
 from ingester.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -47,17 +57,10 @@ class Service:
         self._writer = writer
         self._notifier = notifier
         self._clock = clock
-        self._host = cursor.host(settings)
+        self._source = Source(settings, clock)
         self._claimed = False
-        self._other_host = False
-        self._skip_large = False
         self._seen, self._heard = 0, clock()
         self._reported = clock()
-        self._decompress = (
-            decompressor(settings.zstd_dictionary, settings.max_message_bytes)
-            if settings.zstd_dictionary
-            else None
-        )
 
     async def run(self) -> None:
         """Claim, then stream for ever.
@@ -66,12 +69,12 @@ class Service:
             IngesterError: nothing more can be done; its message says why.
         """
         claim = await self._claim()
-        if claim.cursor and claim.protocol not in ("", PROTOCOL):
+        if claim.cursor and claim.protocol not in ("", V1, V2):
             raise SourceRefused(
-                f"the cursor in Redis is one of protocol {claim.protocol}, this ingester speaks {PROTOCOL}"
+                f"the cursor in Redis is one of protocol {claim.protocol}, this ingester speaks {V1} and {V2}"
             )
-        self._other_host = claim.host not in ("", self._host)
-        self._writer.restart(claim.cursor or self._settings.start_cursor)
+        start = self._settings.start_cursor
+        self._writer.restart(claim.position if claim.cursor else Position(start, start))
         self._claimed = True
         await self._stream()
 
@@ -94,9 +97,9 @@ class Service:
                 why = str(error) or f"Redis did not take them within {STOP_S:g} s"
                 raise Unwritten(
                     f"{self._writer.pending} events were not written: {why}; "
-                    f"they come again from the cursor {self._writer.cursor}"
+                    f"they come again from the cursor {self._writer.position.cursor}"
                 ) from None
-        log.info(line("stopped", written=self._writer.written, cursor=self._writer.cursor))
+        log.info(line("stopped", written=self._writer.written, cursor=self._writer.position.cursor))
 
     async def _claim(self) -> Claim:
         pauses = delays(0.1, min(5.0, self._settings.backoff_max_s))
@@ -126,14 +129,11 @@ class Service:
             try:
                 await self._session()
             except session.FAILURES as error:
-                reason = session.retry_reason(error, self._settings.jetstream_url)
-                if session.too_large(error):
-                    self._skip_large = True
-                    log.error(line("message_too_large", hint="raise FIREHOSE_MAX_MESSAGE_BYTES, it is left out"))
+                reason = self._source.failed(error, useful=self._writer.received > before)
                 await self._settle()
             except CursorMoved as moved:
                 reason = str(moved)
-                self._writer.restart(moved.cursor)
+                self._writer.restart(moved.position)
             if self._writer.received > before:
                 pauses = self._pauses()
             delay = next(pauses)
@@ -150,18 +150,15 @@ class Service:
         try:
             await self._writer.drain()
         except CursorMoved as moved:
-            self._writer.restart(moved.cursor)
+            self._writer.restart(moved.position)
 
     async def _session(self) -> None:
-        url = cursor.subscribe_url(
-            self._settings, self._writer.cursor, other_host=self._other_host, skip_large=self._skip_large
-        )
-        connection = await session.open_session(url, self._settings)
-        log.info(line("connected", url=redacted(url)))
+        connection = await self._source.open(self._writer.position)
         try:
+            self._writer.listen(self._source.host)
             self._writer.connected = True
             self._heard = self._clock()
-            self._notifier.ready(f"connected to {self._host}")
+            self._notifier.ready(f"connected to {self._source.host.name}")
             await self._pump(connection)
         finally:
             self._writer.connected = False
@@ -180,8 +177,11 @@ class Service:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _read(self, connection: ClientConnection) -> None:
-        """The hot loop. It goes on as long as messages wait: the queue's limit makes it yield."""
-        receive, writer, decompress = connection.recv, self._writer, self._decompress
+        """The first event, then the hot loop. It goes on as long as messages wait: their limit makes it yield."""
+        receive, writer, decompress = connection.recv, self._writer, self._source.decompress
+        while not writer.buffer.count:
+            self._take(await receive(decode=False))
+        self._source.arrived(writer.buffer.position)
         most_events, most_bytes = self._settings.flush_events, self._settings.flush_bytes
         while True:
             message = await receive(decode=False)
@@ -190,20 +190,29 @@ class Service:
                 buffer.add(decompress(message) if decompress else message)
             except UNREADABLE as error:
                 buffer.reject(message, error)
+            except SourceNotice as notice:
+                self._source.noticed(notice)
             if buffer.count >= most_events or buffer.size >= most_bytes:
                 await writer.make_room()
+
+    def _take(self, message: bytes) -> None:
+        """What the hot loop does with a message, which spares itself the call."""
+        decompress, buffer = self._source.decompress, self._writer.buffer
+        try:
+            buffer.add(decompress(message) if decompress else message)
+        except UNREADABLE as error:
+            buffer.reject(message, error)
+        except SourceNotice as notice:
+            self._source.noticed(notice)
 
     def _watch(self) -> None:
         """The data watchdog. A stream that is not read, because Redis takes nothing, is not a silent one."""
         now = self._clock()
         if self._writer.received != self._seen or self._writer.full:
             self._seen, self._heard = self._writer.received, now
-            # The first event here: from now on the cursor is this host's own.
-            self._other_host = self._other_host and not self._writer.written
         elif now - self._heard > self._settings.data_timeout_s:
             raise SourceSilent(f"no data for {self._settings.data_timeout_s:g} s")
         if now - self._reported >= REPORT_S:
             self._reported = now
-            log.info(
-                line("progress", received=self._seen, written=self._writer.written, cursor=self._writer.cursor)
-            )
+            at = self._writer.position.cursor
+            log.info(line("progress", received=self._seen, written=self._writer.written, cursor=at))

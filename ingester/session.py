@@ -1,4 +1,4 @@
-"""One websocket connection to Jetstream: opening it, and judging why it failed.
+"""One websocket connection to Jetstream, v1 or v2: opening it, and judging why it failed.
 
 Lives here: everything that knows the websockets library. Must not: Redis, buffers, retries.
 """
@@ -16,17 +16,23 @@ from websockets.exceptions import (
     InvalidURI,
 )
 from websockets.frames import CloseCode
+from websockets.typing import Subprotocol
 
-from ingester.errors import SourceRefused, SourceSilent
+from ingester.errors import SourceSilent, StreamError
+from ingester.failover import Cause
+from ingester.hosts import V2
 from ingester.settings import IngesterSettings, redacted
 
 #: Messages that may wait to be read: one read of the socket brings some hundred, and each stop and go of the
 #: transport costs two system calls.
 QUEUE: Final = (1024, 256)
 USER_AGENT: Final = "bluesky-firehose-ingester/0.1"
+#: The framing of v2, as its lexicon names it. A server that speaks of it to a client that has not is refused.
+_SUBPROTOCOL: Final = Subprotocol("xrpc.v1.json")
 #: Client errors (HTTP 4xx) that pass.
 _PASSING: Final = (408, 425, 429)
-
+#: v2's refusals (HTTP 400) that ask for another cursor or dictionary, by the name in their body.
+_NAMED: Final = {"CursorTooOld": Cause.CURSOR_TOO_OLD, "UnknownZstdDictionary": Cause.UNKNOWN_DICTIONARY}
 
 #: What :func:`open_session` and reading raise when the connection, and not this program, is at fault.
 FAILURES: Final = (
@@ -37,10 +43,11 @@ FAILURES: Final = (
     InvalidURI,
     InvalidProxy,
     SourceSilent,
+    StreamError,
 )
 
 
-async def open_session(url: str, settings: IngesterSettings) -> ClientConnection:
+async def open_session(url: str, protocol: str, settings: IngesterSettings) -> ClientConnection:
     """Connect to ``url``. It offers no permessage-deflate: v2 hosts refuse it.
 
     Pings are left to the server, since a paused stream cannot hear the answer; the data timeout watches.
@@ -48,6 +55,7 @@ async def open_session(url: str, settings: IngesterSettings) -> ClientConnection
     return await connect(
         url,
         compression=None,
+        subprotocols=[_SUBPROTOCOL] if protocol == V2 else None,
         max_size=settings.max_message_bytes,
         max_queue=QUEUE,
         ping_interval=None,
@@ -57,30 +65,31 @@ async def open_session(url: str, settings: IngesterSettings) -> ClientConnection
     )
 
 
-def too_large(error: Exception) -> bool:
-    """Whether this side closed the connection over a message beyond ``max_message_bytes``."""
-    return (
-        isinstance(error, ConnectionClosed)
-        and error.sent is not None
-        and error.sent.code == CloseCode.MESSAGE_TOO_BIG
-    )
-
-
-def retry_reason(error: Exception, url: str) -> str:
-    """Why a connection failed, where trying again may help: the one place that decides this.
-
-    Raises:
-        SourceRefused: the request itself is refused, or the URL is none; it will not get better.
-    """
+def judge(error: Exception, url: str) -> tuple[Cause, str]:
+    """Why a connection failed, for the program and for a reader: the one place that decides this."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, InvalidStatus):
-        status, body = error.response.status_code, (error.response.body or b"").decode(errors="replace")
-        said = " ".join(f"HTTP {status} {body[:200]}".split())
-        if 400 <= status < 500 and status not in _PASSING:
-            raise SourceRefused(
-                f"{redacted(url)} refuses the subscription: {said}; check FIREHOSE_JETSTREAM_URL, "
-                "FIREHOSE_WANTED_COLLECTIONS and FIREHOSE_START_CURSOR"
-            ) from None
-        return said
+        return _judge_status(error, url)
     if isinstance(error, InvalidURI | InvalidProxy):
-        raise SourceRefused(f"cannot connect to {redacted(url)}: {error}") from None
-    return " ".join(f"{type(error).__name__}: {error}".split())
+        return Cause.REFUSED, f"cannot connect to {redacted(url)}: {error}"
+    if isinstance(error, SourceSilent):
+        return Cause.SILENT, said
+    if isinstance(error, ConnectionClosed) and error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+        return Cause.TOO_LARGE, said
+    if isinstance(error, ConnectionClosed | StreamError):
+        return Cause.DROPPED, said
+    return Cause.UNREACHABLE, said
+
+
+def _judge_status(error: InvalidStatus, url: str) -> tuple[Cause, str]:
+    status, body = error.response.status_code, (error.response.body or b"").decode(errors="replace")
+    said = " ".join(f"HTTP {status} {body[:200]}".split())
+    if not 400 <= status < 500 or status in _PASSING:
+        return Cause.UNREACHABLE, said
+    for name, cause in _NAMED.items():
+        if status == 400 and name in body[:500]:
+            return cause, said
+    return Cause.REFUSED, (
+        f"{redacted(url)} refuses the subscription: {said}; check FIREHOSE_JETSTREAM_URL, "
+        "FIREHOSE_WANTED_COLLECTIONS and FIREHOSE_START_CURSOR"
+    )

@@ -33,9 +33,13 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
         DEFAULT_HOME
     )
     redis_url: Annotated[str, Meta(description="Redis that buffers the events")] = "redis://localhost:6379/0"
-    jetstream_url: Annotated[str, Meta(description="Jetstream v1 endpoint, ending in /subscribe")] = (
-        "wss://jetstream2.us-east.bsky.network/subscribe"
-    )
+    jetstream_url: Annotated[
+        str,
+        Meta(
+            description="Jetstream hosts in order of preference, comma-separated; "
+            "…/subscribe is v1, …/xrpc/network.bsky.jetstream.subscribeEvents v2"
+        ),
+    ] = "wss://jetstream2.us-east.bsky.network/subscribe"
     wanted_collections: Annotated[
         str, Meta(description="Collections to ask for, comma-separated; empty: everything")
     ] = ""
@@ -46,7 +50,11 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, description="How far to step back from the stored cursor on each connection")
     ] = 2000
     zstd_dictionary: Annotated[
-        str, Meta(description="Jetstream's zstd dictionary file; empty: an uncompressed stream")
+        str,
+        Meta(
+            description="Compress the stream: v1's zstd dictionary file, or `fetch` for v2 hosts only; "
+            "v2 hosts serve theirs either way; empty: no compression"
+        ),
     ] = ""
     max_message_bytes: Annotated[int, Meta(ge=1024, description="Largest websocket message accepted")] = (
         32 * 1024 * 1024

@@ -15,12 +15,13 @@ from redis.exceptions import AuthorizationError
 from redis.retry import Retry
 
 from ingester import wire
+from ingester.cursor import Position
 from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Superseded
 from ingester.frames import Frame
+from ingester.hosts import V1, V2
 from ingester.scripts import CLAIM, WRITE
 from ingester.settings import SettingsError
 
-PROTOCOL: Final = "v1"
 TIMEOUT_S: Final = 5.0
 _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES)]
 _STREAM_INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
@@ -34,6 +35,13 @@ class Claim(NamedTuple):
     cursor: int
     host: str
     protocol: str
+    time_us: int = 0  # on v1 the cursor is the time
+
+    @property
+    def position(self) -> Position:
+        """The position that Redis holds."""
+        time_us = self.cursor if self.protocol in ("", V1) else self.time_us
+        return Position(self.cursor, time_us, self.host, self.protocol)
 
 
 class Held(NamedTuple):
@@ -44,12 +52,19 @@ class Held(NamedTuple):
 
 
 class Flush(NamedTuple):
-    """What one write brings to Redis. ``lease_ms`` 0 gives the right to write back."""
+    """What one write brings to Redis. ``lease_ms`` 0 gives the right to write back.
+
+    ``host`` and ``protocol`` are where the cursor comes from, by default v1 of the host that the sink was made
+    for; ``time_us`` 0: the cursor is the last event's time.
+    """
 
     frames: Sequence[Frame]
     cursor: int
     connected: bool
     lease_ms: int
+    time_us: int = 0
+    host: str = ""
+    protocol: str = V1
 
 
 class Sink:
@@ -88,7 +103,7 @@ class Sink:
         if answer[0] == "wait":
             return Held(answer[1], int(answer[2]))
         self._writer, self._flush, self._cursor = writer, 0, answer[1]
-        return Claim(int(answer[1] or 0), answer[2], answer[3])
+        return Claim(int(answer[1] or 0), answer[2], answer[3], int(answer[4] or 0) if answer[3] == V2 else 0)
 
     def write(self, flush: Flush) -> None:
         """Write a flush. After :class:`SinkUnavailable` the same flush may be given again, and none other.
@@ -101,7 +116,8 @@ class Sink:
         """
         number, cursor = self._flush + 1, str(flush.cursor or "")
         args: list[str | int | bytes] = [self._writer, number, self._flush, self._cursor, cursor]
-        args += [self._host, PROTOCOL, flush.lease_ms, int(flush.connected)]
+        args += [flush.host or self._host, flush.protocol or V1, flush.lease_ms, int(flush.connected)]
+        args.append(flush.time_us or flush.cursor)
         for frame in flush.frames:
             args += [_STREAM_INDEX[frame.queue], wire.EVENTS_PREFIX + frame.queue]
             args += [frame.events, frame.first_us, frame.last_us, frame.payload]

@@ -36,9 +36,10 @@ METADATA_KEY: Final = "firehose:metadata"
 #: connected to the source. Time without a member was not listened to.
 HEARTBEATS_KEY: Final = "firehose:heartbeats"
 
-META_CURSOR: Final = "cursor"  # time_us of the last event in Redis
-META_HOST: Final = "host"
-META_PROTOCOL: Final = "protocol"
+META_CURSOR: Final = "cursor"  # of the last event in Redis: its time_us on v1, its sequence number on v2
+META_HOST: Final = "host"  # where the cursor comes from: it means nothing to another host or protocol
+META_PROTOCOL: Final = "protocol"  # "v1" or "v2"
+META_TIME_US: Final = "time_us"  # of the last event in Redis, under either protocol
 META_WRITER: Final = "writer"  # "<name>/<uuid>" of the ingester process that may write
 META_FLUSH: Final = "flush"  # number of the writer's last flush; together with META_WRITER the fence
 META_LEASE_MS: Final = "lease_ms"  # until when (Redis clock) the writer is taken to be alive

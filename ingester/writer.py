@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar, TypeVarTuple
 
+from ingester.cursor import Position
 from ingester.errors import CursorMoved, SinkUnavailable, StateLost, Superseded
-from ingester.frames import Buffer
+from ingester.frames import Buffer, buffer_for
+from ingester.hosts import Host
 from ingester.logs import line
 from ingester.settings import IngesterSettings
 from ingester.sink import Claim, Flush, Held, Sink
@@ -43,7 +45,7 @@ class Writer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.buffer = Buffer()
-        self.cursor = 0  # of the last event in Redis
+        self.position = Position()  # of the last event in Redis
         self.written = 0
         self.connected = False
         self._sink = sink
@@ -88,11 +90,15 @@ class Writer:
         """
         return await self._in_thread(self._sink.claim, self._lease_ms)
 
-    def restart(self, cursor: int) -> None:
-        """Forget what is in memory; the events after ``cursor`` are to come (again)."""
-        self.cursor = cursor
-        self.buffer = Buffer(cursor)
+    def restart(self, position: Position) -> None:
+        """Forget what is in memory; the events after ``position`` are to come (again)."""
+        self.position = position
+        self.buffer = Buffer(position)
         self._under_way = 0
+
+    def listen(self, host: Host) -> None:
+        """From now on messages come from ``host``; nothing may be waiting to be written (see :meth:`drain`)."""
+        self.buffer = buffer_for(host, self.position)
 
     async def make_room(self) -> None:
         """Return as soon as the buffer may take more: the backpressure.
@@ -130,7 +136,7 @@ class Writer:
 
     def start(self) -> None:
         """Begin to write the buffer; an empty one is a heartbeat."""
-        full, self.buffer = self.buffer, Buffer(self.buffer.last_us)
+        full, self.buffer = self.buffer, self.buffer.fresh()
         self._under_way = full.count
         self._writing = asyncio.create_task(self._write(full, self._lease_ms))
 
@@ -166,7 +172,8 @@ class Writer:
 
     async def _write(self, buffer: Buffer, lease_ms: int) -> None:
         frames = await self._in_thread(buffer.pack, self._settings.frame_events)
-        flush = Flush(frames, buffer.last_us, self.connected, lease_ms)
+        position = buffer.position
+        flush = Flush(frames, position.cursor, self.connected, lease_ms, *position[1:])
         for delay in self._delays():
             try:
                 await self._in_thread(self._sink.write, flush)
@@ -176,7 +183,7 @@ class Writer:
                 await self._pause(delay)
             except StateLost:
                 await self._reclaim()
-        self.cursor = buffer.last_us
+        self.position = position
         self.written += buffer.count
         self._under_way = 0
         self._last_write = self._clock()
@@ -192,9 +199,9 @@ class Writer:
                 await self._pause(delay)
         if isinstance(answer, Held):
             raise Superseded(f"Redis was emptied and {answer.writer} took over; this one ends")
-        log.error(line("state_lost", memory_cursor=self.cursor, redis_cursor=answer.cursor))
-        if answer.cursor not in (0, self.cursor):
-            raise CursorMoved(answer.cursor)
+        log.error(line("state_lost", memory_cursor=self.position.cursor, redis_cursor=answer.cursor))
+        if answer.cursor not in (0, self.position.cursor):
+            raise CursorMoved(answer.position)
 
     async def _pause(self, delay: float) -> None:
         self._progress()

@@ -21,19 +21,23 @@ from websockets.http11 import Response
 
 from ingester import cursor, session
 from ingester.backoff import delays
-from ingester.dictionary import TooLarge, decompressor
-from ingester.errors import SourceRefused, SourceSilent
+from ingester.dictionary import TooLarge, from_file
+from ingester.errors import SourceSilent, StreamError
+from ingester.failover import Cause
 from ingester.health import INTERVAL_S, Notifier
+from ingester.hosts import hosts
 from ingester.logs import line
 from ingester.settings import IngesterSettings, SettingsError
 
 DEFAULTS = IngesterSettings(jetstream_url="wss://jet.example/subscribe")
+V2_URL = "wss://jet.example/xrpc/network.bsky.jetstream.subscribeEvents"
 
 
-def url(at: int = 0, *, other_host: bool = False, skip_large: bool = False, **changes: object) -> str:
+def url(at: int = 0, *, skip_large: bool = False, dictionary: int = 0, **changes: object) -> str:
     """The subscription's URL with settings that differ by ``changes``."""
     settings = msgspec.structs.replace(DEFAULTS, **changes)
-    return cursor.subscribe_url(settings, at, other_host=other_host, skip_large=skip_large)
+    (host,) = hosts(settings)
+    return cursor.subscribe_url(settings, host, at, skip_large=skip_large, dictionary=dictionary)
 
 
 def test_delays_double_up_to_the_maximum() -> None:
@@ -44,23 +48,37 @@ def test_delays_double_up_to_the_maximum() -> None:
 
 def test_urls() -> None:
     assert url() == "wss://jet.example/subscribe"
-    assert url(10_000_000, rewind_ms=2000) == "wss://jet.example/subscribe?cursor=8000000"
-    assert url(1000, rewind_ms=2000).endswith("?cursor=1")
-    assert url(100_000_000, other_host=True).endswith("?cursor=40000000")
+    assert url(8_000_000) == "wss://jet.example/subscribe?cursor=8000000"
     assert url(wanted_collections=" a.b , c.* ,").endswith("?wantedCollections=a.b&wantedCollections=c.%2A")
-    assert url(zstd_dictionary="/d").endswith("?compress=true")
+    assert url(dictionary=7).endswith("?compress=true")
     assert url(skip_large=True, max_message_bytes=5000).endswith("?maxMessageSizeBytes=5000")
     assert url(5_000_000, jetstream_url="ws://h:1/s?x=1").startswith("ws://h:1/s?x=1&cursor=")
 
 
+def test_v2_urls() -> None:
+    assert url(jetstream_url=V2_URL) == V2_URL
+    assert url(jetstream_url=V2_URL, wanted_collections="a.b,c.*").endswith("?collections=a.b&collections=c.%2A")
+    assert url(12, jetstream_url=V2_URL, dictionary=20260811, skip_large=True, max_message_bytes=5000) == (
+        f"{V2_URL}?zstdDictionary=20260811&maxMessageSizeBytes=5000&cursor=12"
+    )
+
+
 @pytest.mark.parametrize("wrong", ["http://h/s", "", "ws://", "jetstream"])
 def test_wrong_urls_name_the_setting(wrong: str) -> None:
-    with pytest.raises(SettingsError, match="FIREHOSE_JETSTREAM_URL"):
-        url(jetstream_url=wrong)
+    for given in (wrong, f"wss://h/subscribe,{wrong}"):
+        with pytest.raises(SettingsError, match="FIREHOSE_JETSTREAM_URL"):
+            hosts(msgspec.structs.replace(DEFAULTS, jetstream_url=given))
 
 
-def test_host_has_no_login() -> None:
-    assert cursor.host(msgspec.structs.replace(DEFAULTS, jetstream_url="wss://u:p@h:9/s")) == "h:9"
+def test_hosts_keep_their_order_and_have_no_login() -> None:
+    given = f"wss://u:p@h:9/s, {V2_URL}?kinds=commit,wss://jet.example/subscribe"
+    assert [
+        (host.name, host.protocol) for host in hosts(msgspec.structs.replace(DEFAULTS, jetstream_url=given))
+    ] == [
+        ("h:9", "v1"),
+        ("jet.example", "v2"),
+        ("jet.example", "v1"),
+    ]
 
 
 def test_log_lines_are_one_line_each() -> None:
@@ -88,23 +106,42 @@ def refusal(status: int) -> InvalidStatus:
     ids=repr,
 )
 def test_passing_failures(error: Exception) -> None:
-    reason = session.retry_reason(error, "ws://h/s")
+    cause, reason = session.judge(error, "ws://h/s")
+    assert cause is not Cause.REFUSED
     assert reason and "\n" not in reason
     assert isinstance(error, session.FAILURES)
 
 
 @pytest.mark.parametrize("error", [*map(refusal, (400, 401, 403, 404)), InvalidURI("x", "bad")], ids=repr)
 def test_lasting_failures(error: Exception) -> None:
-    with pytest.raises(SourceRefused) as caught:
-        session.retry_reason(error, "ws://user:secret@h/s")
-    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+    cause, reason = session.judge(error, "ws://user:secret@h/s")
+    assert cause is Cause.REFUSED
+    assert "secret" not in reason and "\n" not in reason
     assert isinstance(error, session.FAILURES)
 
 
 def test_only_our_own_close_over_size_counts_as_too_large() -> None:
-    assert session.too_large(ConnectionClosedError(None, Close(1009, "")))
-    assert not session.too_large(ConnectionClosedError(Close(1009, ""), None))
-    assert not session.too_large(TimeoutError())
+    assert session.judge(ConnectionClosedError(None, Close(1009, "")), "")[0] is Cause.TOO_LARGE
+    assert session.judge(ConnectionClosedError(Close(1009, ""), None), "")[0] is Cause.DROPPED
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (SourceSilent("quiet"), Cause.SILENT),
+        (StreamError("ConsumerTooSlow", "sorry"), Cause.DROPPED),
+        (ConnectionClosedError(Close(1001, "going"), None), Cause.DROPPED),
+        (ConnectionRefusedError("refused"), Cause.UNREACHABLE),
+        (InvalidStatus(Response(503, "", Headers(), b"starting")), Cause.UNREACHABLE),
+        (InvalidStatus(Response(400, "", Headers(), b'{"error":"CursorTooOld"}')), Cause.CURSOR_TOO_OLD),
+        (
+            InvalidStatus(Response(400, "", Headers(), b'{"error":"UnknownZstdDictionary"}')),
+            Cause.UNKNOWN_DICTIONARY,
+        ),
+    ],
+)
+def test_causes(error: Exception, cause: Cause) -> None:
+    assert session.judge(error, "ws://h/s")[0] is cause
 
 
 @pytest.mark.parametrize("sized", [True, False], ids=["sized", "unsized"])
@@ -112,7 +149,7 @@ def test_decompression_is_bounded(sized: bool, tmp_path: Path) -> None:
     samples: list[bytes | bytearray | memoryview] = [b'{"kind":"commit","n":%d}' % n * 20 for n in range(200)]
     trained = zstandard.train_dictionary(2000, samples)
     (tmp_path / "d").write_bytes(trained.as_bytes())
-    decompress = decompressor(str(tmp_path / "d"), 1 << 20)
+    decompress = from_file(str(tmp_path / "d"), 1 << 20).decompress
     compress = zstandard.ZstdCompressor(dict_data=trained, write_content_size=sized).compress
     for message in (b"", b"{}", samples[0], b"x" * (1 << 20)):
         assert decompress(compress(message)) == message
@@ -129,7 +166,7 @@ def test_wrong_dictionaries_name_the_setting(content: bytes | None, tmp_path: Pa
     if content is not None:
         (tmp_path / "d").write_bytes(content)
     with pytest.raises(SettingsError, match="FIREHOSE_ZSTD_DICTIONARY"):
-        decompressor(str(tmp_path / "d"), 1 << 20)
+        from_file(str(tmp_path / "d"), 1 << 20)
 
 
 def test_the_watchdog_is_fed_at_most_once_an_interval(tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""Turns a frame of Jetstream v2 into the event that v1 sends for it, the record's bytes untouched.
+
+Lives here: pure functions on one frame. Must not: I/O, clocks, buffers.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+from msgspec import Meta, Raw
+
+from ingester import wire
+from ingester.cursor import V2_TIME_CURSOR
+from ingester.errors import SourceNotice, StreamError
+
+#: A sequence number found in a broken frame counts only so near to the one before: one far ahead would skip
+#: events, should the process end right then.
+PLAUSIBLE_SEQ: Final = 1_000_000
+_SEQ: Final = re.compile(rb'"seq"\s*:\s*(\d{1,15})\b')
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+#: Names that v1 gives to parts of an event: a v2 field of the same name would be mistaken for them.
+_TAKEN: Final = frozenset({"time_us", "kind", "commit"})
+
+
+class NotAnEvent(ValueError):
+    """A frame that is JSON but no event."""
+
+
+#: What :func:`read` raises for a frame that is to be kept as a dead letter.
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, NotAnEvent)
+
+
+class Event(NamedTuple):
+    """``line`` is the event in v1's form; ``seq`` the cursor after it."""
+
+    queue: str
+    time_us: int
+    seq: int
+    line: bytes
+
+
+class _Frame(msgspec.Struct, gc=False):
+    type: str = msgspec.field(name="$type")
+    payload: dict[str, Raw] = msgspec.field(default_factory=dict)
+    error: str = ""
+    message: str = ""
+
+
+class _Info(msgspec.Struct):
+    name: str = ""
+    message: str = ""
+
+
+_frame: Final = msgspec.json.Decoder(_Frame).decode
+_text: Final = msgspec.json.Decoder(str).decode
+_seq: Final = msgspec.json.Decoder(Annotated[int, Meta(ge=0, lt=V2_TIME_CURSOR)]).decode
+_instant: Final = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)]).decode
+_encode: Final = msgspec.json.Encoder().encode
+_collection_queue: Final = wire.COLLECTION_QUEUES.get
+_kind_queue: Final = wire.KIND_QUEUES.get
+
+
+def read(message: bytes) -> Event:
+    """The event of a frame; kinds that v1 does not know, as ``sync``, keep their name and all their fields.
+
+    Raises:
+        SourceNotice: the server says something about the stream; no event.
+        StreamError: the server ends the stream.
+        UNREADABLE: it is none of these.
+    """
+    frame = _frame(message)
+    if frame.type == "error":
+        raise StreamError(frame.error[:100], frame.message[:200])
+    if frame.type != "message":
+        raise NotAnEvent(f"a frame of type {frame.type[:64]!r}")
+    payload = frame.payload
+    try:
+        kind = _text(payload.pop("$type")).rpartition("#")[2]
+        if kind == "info":
+            raise _notice(payload)
+        seq, did = _seq(payload.pop("seq")), payload.pop("did")
+        time_us = (_instant(payload.pop("time")) - _EPOCH) // _MICROSECOND
+    except KeyError as missing:
+        raise NotAnEvent(f"a payload without {missing}") from None
+    if time_us < 0:
+        raise NotAnEvent("a time before 1970")
+    head = {"did": did, "time_us": time_us, "kind": kind}
+    if kind == "commit":
+        collection = payload.get("collection")
+        queue = _collection_queue(_text(collection), wire.OTHER) if collection is not None else wire.OTHER
+        return Event(queue, time_us, seq, _encode({**head, "commit": payload}))
+    if not _TAKEN.isdisjoint(payload):
+        raise NotAnEvent(f"a payload with {', '.join(sorted(_TAKEN & payload.keys()))}")
+    return Event(_kind_queue(kind, wire.OTHER), time_us, seq, _encode({**head, **payload}))
+
+
+def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -> Event:
+    """The event that stands for a frame which could not be read because of ``error``.
+
+    ``last_us`` and ``last_seq`` are those of the event before. The sequence number moves on to the one that the
+    bytes seem to name: the least of several, since records and upstream events may hold others.
+    """
+    named = map(int, _SEQ.findall(message)) if last_seq else ()
+    seq = min((n for n in named if last_seq < n <= last_seq + PLAUSIBLE_SEQ), default=last_seq)
+    line = wire.dead_letter(message, f"{type(error).__name__}: {error}", last_us)
+    return Event(wire.OTHER, last_us, seq, line)
+
+
+def _notice(payload: dict[str, Raw]) -> SourceNotice:
+    info = msgspec.json.decode(_encode(payload), type=_Info)
+    return SourceNotice(info.name[:100], info.message[:200])

@@ -1,0 +1,143 @@
+"""Jetstream as the service sees it: connect to the host whose turn it is, at the right place, and judge failures.
+
+Lives here: the wiring of hosts, cursors, failover and dictionaries. Must not: Redis, buffers, the hot loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection
+
+from ingester import dictionary, failover, session
+from ingester.cursor import Position, resume_at, subscribe_url
+from ingester.dictionary import Dictionary
+from ingester.errors import DictionaryUnavailable, SourceNotice, SourceRefused
+from ingester.failover import Cause, Failure
+from ingester.hosts import V1, Host, hosts
+from ingester.logs import line
+from ingester.settings import IngesterSettings, redacted
+
+log = logging.getLogger(__name__)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Source:
+    """The hosts of the settings, of which one is listened to. ``decompress`` undoes what it sends, if anything."""
+
+    def __init__(
+        self,
+        settings: IngesterSettings,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.decompress: Callable[[bytes], bytes] | None = None
+        self._settings = settings
+        self._clock = clock
+        self._now = now
+        self._hosts = hosts(settings)
+        self._state = failover.fresh(len(self._hosts))
+        self._skip_large = False
+        self._by_time = False
+        self._resumed = Position()
+        self._opened: float | None = None
+        self._fetched: dict[str, Dictionary] = {}
+        named = settings.zstd_dictionary
+        most = settings.max_message_bytes
+        self._file = dictionary.from_file(named, most) if named and named != dictionary.FETCH else None
+
+    @property
+    def host(self) -> Host:
+        """The host whose turn it is."""
+        return self._hosts[self._state.current]
+
+    async def open(self, position: Position) -> ClientConnection:
+        """Connect to :attr:`host`, for what follows ``position``.
+
+        Raises:
+            One of session.FAILURES: give it to :meth:`failed`.
+        """
+        self._opened, self._resumed = None, position
+        host, now_us = self.host, int(self._now() * 1_000_000)
+        used = await self._dictionary(host)
+        cursor = resume_at(position, host, self._settings.rewind_ms, now_us, by_time=self._by_time)
+        url = subscribe_url(
+            self._settings, host, cursor, skip_large=self._skip_large, dictionary=used.id if used else 0
+        )
+        connection = await session.open_session(url, host.protocol, self._settings)
+        log.info(line("connected", url=redacted(url)))
+        self.decompress = used.decompress if used else None
+        self._opened = self._clock()
+        return connection
+
+    def failed(self, error: Exception, *, useful: bool) -> str:
+        """Draw the conclusions from one of session.FAILURES; returns the reason for the log.
+
+        ``useful``: the connection has brought events.
+
+        Raises:
+            SourceRefused: no host takes the request.
+        """
+        now, host = self._clock(), self.host
+        cause, reason = session.judge(error, host.url)
+        cause = self._remedied(cause, reason)
+        lived_s = 0.0 if self._opened is None else now - self._opened
+        self._state = failover.after(self._state, Failure(cause, lived_s, useful), now)
+        if self._state.hopeless:
+            raise SourceRefused(reason)
+        if self.host is not host:
+            self._by_time = False
+            log.warning(line("host_switched", host=self.host.name, protocol=self.host.protocol, left=host.name))
+        return reason
+
+    def arrived(self, first: Position) -> None:
+        """The first event of a connection is in: say so if it comes later than it should."""
+        before, self._by_time = self._resumed, False
+        same = (before.host, before.protocol) == (first.host, first.protocol)
+        late = first.cursor > before.cursor if same else first.time_us > before.time_us
+        if before.host and late:
+            missing = {"missing_from": _instant(before.time_us), "missing_to": _instant(first.time_us)}
+            log.error(line("gap", host=self.host.name, **missing))
+
+    def noticed(self, notice: SourceNotice) -> None:
+        """Log what the server says about the stream."""
+        level = logging.WARNING if notice.name == "OutdatedCursor" else logging.INFO
+        log.log(level, line("notice", host=self.host.name, name=notice.name, message=notice.message))
+
+    def _remedied(self, cause: Cause, reason: str) -> Cause:
+        """Change the next request as ``cause`` asks for; a change that did not help is a refusal."""
+        if cause is Cause.TOO_LARGE:
+            self._skip_large = True
+            log.error(line("message_too_large", hint="raise FIREHOSE_MAX_MESSAGE_BYTES, it is left out"))
+        elif cause is Cause.UNKNOWN_DICTIONARY:
+            return cause if self._fetched.pop(self.host.name, None) else Cause.REFUSED
+        elif cause is Cause.CURSOR_TOO_OLD:
+            if self._by_time:
+                return Cause.REFUSED
+            self._by_time = True
+            since = _instant(self._resumed.time_us)
+            hint = "resuming by time; what the host no longer has is missing, see event=gap for until when"
+            log.error(line("cursor_too_old", host=self.host.name, reason=reason, missing_from=since, hint=hint))
+        return cause
+
+    async def _dictionary(self, host: Host) -> Dictionary | None:
+        if host.protocol == V1 or not self._settings.zstd_dictionary:
+            return self._file if host.protocol == V1 else None
+        if host.name not in self._fetched:
+            try:
+                self._fetched[host.name] = await asyncio.to_thread(
+                    dictionary.fetch, host.url, self._settings.max_message_bytes
+                )
+            except DictionaryUnavailable as error:
+                log.warning(line("dictionary_unavailable", host=host.name, reason=error, hint="not compressed"))
+        return self._fetched.get(host.name)
+
+
+def _instant(time_us: int) -> str:
+    return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds")
