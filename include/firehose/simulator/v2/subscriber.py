@@ -103,4 +103,6 @@ class EventSubscriber(Subscriber):
         except message.Unreadable:
             wanted = self._wanted_v2
             return b"" if wanted.kinds or wanted.names.dids else line
-        return event.frame(seq) if self._wanted_v2.wants(event) else b""
+        if self._wanted_v2.by_content and not self._wanted_v2.wants(event):
+            return b""
+        return event.frame(seq)
