@@ -21,23 +21,27 @@ from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.endpoint import process as endpoint
 from firehose.lake.ledger import entry_path, read_entry
+from firehose.lake.verify import verify
 from firehose.settings import Settings
 from firehose.simulator import process as simulator
 from firehose.warehouse.client import connect
 from ingester import wire
 
 EVENTS = 2000
+GENERATED = ([f"--events={EVENTS}", "--rate=0", "--odd=0.02", "--seed=7"], EVENTS)
+# Recorded traffic is not part of the project: it lies beside it on the developers' machines.
+TAPES = sorted((Path(__file__).parents[3] / "shared" / "events").glob("*.jsonl"))
+LINES = {line for tape in TAPES for line in tape.read_bytes().splitlines() if line.strip()}
+RECORDED = ([*(f"--replay={tape}" for tape in TAPES), "--once"], sum(1 for tape in TAPES for _ in tape.open("rb")))
 MINUTE_MS = 60_000
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Iterator[Settings]:
+def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A pipeline whose services run, and which has taken in all events of a finite source."""
-    with (
-        RedisServer(tmp_path) as server,
-        simulator.start([f"--events={EVENTS}", "--rate=0", "--odd=0.02", "--seed=7"]) as source,
-    ):
+    arguments, events = getattr(request, "param", GENERATED)
+    with RedisServer(tmp_path) as server, simulator.start(arguments) as source:
         ready = Settings(
             home=str(tmp_path),
             lake=str(tmp_path / "lake"),
@@ -53,7 +57,7 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
         )
         with redis.Redis.from_url(server.url) as client, ingester_process(ready):
             deadline = time.monotonic() + 60
-            while int(cast(bytes, client.hget(wire.METADATA_KEY, wire.META_EVENTS)) or 0) < EVENTS:
+            while int(cast(bytes, client.hget(wire.METADATA_KEY, wire.META_EVENTS)) or 0) < events:
                 assert time.monotonic() < deadline, "the ingester makes no progress"
                 time.sleep(0.05)
         with endpoint.start(ready):
@@ -96,6 +100,26 @@ def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
     run_dag(python, settings, "firehose_batch", batch.end)
     run_dag(python, settings, "firehose_summaries", batch.end)
     assert everything(settings) == first
+
+
+@pytest.mark.skipif(not TAPES, reason="the recorded events are not here")
+@pytest.mark.parametrize("settings", [RECORDED], indirect=True)
+def test_recorded_events_pass_the_dags_and_match_their_cids(python: Run, settings: Settings, batch: Batch) -> None:
+    run_dag(python, settings, "firehose_batch", batch.end)
+    run_dag(python, settings, "firehose_summaries", batch.end)
+    entry = read_entry(entry_path(settings.lake_path, batch))
+    assert entry is not None
+    counts = entry.counts.values()
+    assert sum(count.received for count in counts) == RECORDED[1]
+    assert sum(count.stored + count.quarantined for count in counts) <= len(LINES)
+    assert sum(count.quarantined for count in counts) == 0
+    report = verify(settings.lake_path)
+    assert report.ok, report.problems
+    assert sum(counts.verified for counts in report.types.values()) > 900
+    assert sum(counts.mismatched + counts.unverifiable for counts in report.types.values()) == 0
+    with closing(connect(settings, "analyst")) as client:
+        loaded = client.command("SELECT sum(events) FROM firehose.events_by_minute")
+    assert loaded == sum(count.stored for count in counts)
 
 
 def run_dag(python: Run, settings: Settings, dag_id: str, logical_date: datetime) -> None:

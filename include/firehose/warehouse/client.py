@@ -19,6 +19,8 @@ from firehose.settings import Settings, redacted
 
 Role = Literal["loader", "analyst"]
 
+#: Seconds that one statement of a load may take.
+_LOAD_SECONDS: Final = 900
 # UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
 _REFUSED: Final = frozenset({192, 193, 194, 516})
 _SERVER_TEXT = re.compile(r"Code:\s*(\d+)\.\s*(?:DB::Exception:\s*)*(.*)", re.DOTALL)
@@ -44,8 +46,10 @@ def connect(settings: Settings, role: Role = "loader") -> Client:
             autogenerate_session_id=False,
             client_name="firehose",
             tz_mode="aware",
+            # A rebuild of a large day outlasts what an analyst may ask for.
+            settings={"max_execution_time": _LOAD_SECONDS} if role == "loader" else {},
             # Just over the server's own limit, so that it is the server that says what took too long.
-            send_receive_timeout=settings.query_max_seconds + 30 if role == "analyst" else 900,
+            send_receive_timeout=settings.query_max_seconds + 30 if role == "analyst" else _LOAD_SECONDS + 30,
         )
     except ClickHouseError as error:
         where = redacted(settings.clickhouse_url)
