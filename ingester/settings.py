@@ -15,9 +15,13 @@ import msgspec
 from dotenv import dotenv_values
 from msgspec import Meta
 
+from ingester import crash
+
 PREFIX = "FIREHOSE_"
 DEFAULT_HOME = "~/tmp/bluesky_firehose"
 ENV_FILE_NAME = "firehose.env"
+# Variables of the prefix that are no settings: where to read them, and what only tests set.
+_NO_SETTINGS = (PREFIX + "ENV_FILE", crash.AT, crash.PROOF)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -93,7 +97,7 @@ def read_settings(
     raw: dict[str, object] = {
         name[len(PREFIX) :].lower(): value
         for name, value in merged.items()
-        if name.startswith(PREFIX) and name != PREFIX + "ENV_FILE"
+        if name.startswith(PREFIX) and name not in _NO_SETTINGS
     }
     raw.update(overrides or {})
     known = {field.name for field in msgspec.structs.fields(kind)}

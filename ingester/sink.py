@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthorizationError
 from redis.retry import Retry
 
-from ingester import wire
+from ingester import crash, wire
 from ingester.cursor import Position
 from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Superseded
 from ingester.frames import Frame
@@ -67,13 +67,21 @@ class Flush(NamedTuple):
     protocol: str = V1
 
 
+class _Client(redis.Redis):
+    """A client whose process may die between a command and its reply; only scripts are sent with it."""
+
+    def parse_response(self, *args: Any, **options: Any) -> Any:
+        crash.reached(crash.Point.COMMAND_SENT)
+        return super().parse_response(*args, **options)  # type: ignore[no-untyped-call]  # redis gives no type
+
+
 class Sink:
     """The connection to Redis of one ingester process. Not safe for concurrent calls."""
 
     def __init__(self, url: str, name: str, host: str) -> None:
         try:
             # No retries of its own: after an error only a retry under the same flush number is safe.
-            self._redis = redis.Redis.from_url(
+            self._redis = _Client.from_url(
                 url,
                 socket_timeout=TIMEOUT_S,
                 socket_connect_timeout=TIMEOUT_S,
@@ -102,6 +110,7 @@ class Sink:
         answer = self._call(self._claim, [self._name, writer, lease_ms])
         if answer[0] == "wait":
             return Held(answer[1], int(answer[2]))
+        crash.reached(crash.Point.CLAIMED)
         self._writer, self._flush, self._cursor = writer, 0, answer[1]
         return Claim(int(answer[1] or 0), answer[2], answer[3], int(answer[4] or 0) if answer[3] == V2 else 0)
 
@@ -122,6 +131,7 @@ class Sink:
             args += [_STREAM_INDEX[frame.queue], wire.EVENTS_PREFIX + frame.queue]
             args += [frame.events, frame.first_us, frame.last_us, frame.payload]
         status, *details = self._call(self._write, args)
+        crash.reached(crash.Point.FLUSH_WRITTEN)
         if status == "stale":
             raise self._displaced(details[0])
         if status == "lost":

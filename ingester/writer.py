@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar, TypeVarTuple
 
+from ingester import crash
 from ingester.cursor import Position
 from ingester.errors import CursorMoved, SinkUnavailable, StateLost, Superseded
 from ingester.frames import Buffer, buffer_for
@@ -159,6 +160,7 @@ class Writer:
         """
         await self.drain()
         await self._write(self.buffer, lease_ms=0)
+        crash.reached(crash.Point.RELEASED)
 
     def abandon(self) -> None:
         """Give up the write under way: the process ends."""
@@ -174,6 +176,7 @@ class Writer:
         frames = await self._in_thread(buffer.pack, self._settings.frame_events)
         position = buffer.position
         flush = Flush(frames, position.cursor, self.connected, lease_ms, *position[1:])
+        crash.reached(crash.Point.FLUSH_PACKED)
         for delay in self._delays():
             try:
                 await self._in_thread(self._sink.write, flush)
@@ -187,6 +190,7 @@ class Writer:
         self.written += buffer.count
         self._under_way = 0
         self._last_write = self._clock()
+        crash.reached(crash.Point.FLUSH_SETTLED)
         self._progress()
 
     async def _reclaim(self) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from firehose import crash
+
 #: No glob of a query ends in it. ClickHouse's globs match dot-files, so a prefix would not do.
 PART_SUFFIX = ".part"
 
@@ -27,7 +29,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield part
         sync_file(part)
+        crash.file_synced(path)
         part.replace(path)
+        crash.file_renamed(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -16,7 +16,7 @@ from typing import Any, cast
 import msgspec
 import redis
 
-from firehose import files
+from firehose import crash, files
 from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
@@ -143,6 +143,7 @@ def _copy_queue(client: redis.Redis, batch: Batch, folder: Path, queue: str) -> 
                     size + len(payload),
                 )
             first, last = first or chunk[0], chunk[-1]
+            crash.reached(crash.Point.RAW_COPYING)
     if first is None or last is None:
         path.unlink()
         return None
@@ -161,10 +162,13 @@ def _copy_queue(client: redis.Redis, batch: Batch, folder: Path, queue: str) -> 
 
 def _delete(client: redis.Redis, manifest: Manifest) -> None:
     """Delete what the manifest describes. Ids only rise, so nothing new can appear between first and last."""
+    crash.reached(crash.Point.DELETE_BEGINS)
     for queue, copied in manifest.queues.items():
         key = wire.stream_key(queue)
         while ids := _ids(client, key, copied):
             client.xdel(key, *ids)
+            crash.reached(crash.Point.DELETED_SOME)
+    crash.reached(crash.Point.DELETED_ALL)
 
 
 def _ids(client: redis.Redis, key: str, copied: QueueFile) -> list[Any]:

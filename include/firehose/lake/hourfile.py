@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from firehose import files, schema
+from firehose import crash, files, schema
 from firehose.errors import CorruptLake
 
 #: Rows of a row group: large enough to compress and to scan well, small enough to hold several.
@@ -87,6 +87,7 @@ def merge(path: Path, record_type: str, batch: datetime, new: pa.Table, *, first
             writer.write(kept)
             taken = pa.concat_arrays([taken, held])
             displaced += lost
+        crash.reached(crash.Point.HOUR_COPIED)
         fresh = fresh.filter(pc.invert(pc.is_in(keys, value_set=taken)))
         writer.write(fresh)
     return Merged(len(fresh), len(new) - len(fresh), displaced)

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from firehose import crash
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
 from firehose.lake import layout
@@ -59,9 +60,11 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         for hour in merged:
             touched.setdefault(hour, set()).add(record_type)
         counts[record_type] = _conserved(batch, record_type, raw, list(merged.values()))
+    crash.reached(crash.Point.HOURS_DONE)
     write_entry(ledger, _entry(batch, counts, touched))
     for record_type in validated.counts:
         staged_path(lake, batch, record_type).unlink()
+        crash.reached(crash.Point.STAGED_REMOVED)
     return PublishResult(
         stored=sum(count.stored for count in counts.values()),
         duplicates=sum(count.duplicates for count in counts.values()),

@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firehose import files, schema
+from firehose import crash, files, schema
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.manifest import Manifest, QueueFile
@@ -65,6 +65,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
         }
     runner.check_accounting(_accounting(counts))
     result = _result(counts, runner)
+    crash.reached(crash.Point.DOCS_BUILT)
     suites = batch.folder(lake, QUALITY) / "suites.json"
     files.write_bytes(suites, msgspec.json.encode(runner.results))
     write_result(lake, batch, result)

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from clickhouse_connect.driver.client import Client
 from filelock import FileLock, Timeout
 
+from firehose import crash
 from firehose.errors import ServiceUnavailable
 from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.settings import Settings
@@ -70,7 +71,9 @@ def load(client: Client, ledger: list[LedgerEntry]) -> RefreshResult:
     plan = rebuilds(todo, loaded)
     for rebuild in plan:
         _rebuild(client, rebuild)
+    crash.reached(crash.Point.REBUILT)
     _record(client, todo)
+    crash.reached(crash.Point.BATCHES_RECORDED)
     hours = {hour for rebuild in plan for hour in rebuild.hours}
     result = RefreshResult(
         tuple(entry.batch for entry in todo),
@@ -106,6 +109,7 @@ def _rebuild(client: Client, rebuild: Rebuild) -> None:
     staging = f"ops.staging_{name}"
     # Made anew each time: empty after a killed run, and of the table's form after a migration.
     client.command(f"CREATE OR REPLACE TABLE {staging} AS {table}")
+    crash.reached(crash.Point.STAGING_CREATED)
     of_day = {"day": rebuild.day, "hours": list(rebuild.hours)}
     clock = "toStartOfHour(minute)" if name == "events_by_minute" else "hour"
     client.command(
@@ -117,10 +121,12 @@ def _rebuild(client: Client, rebuild: Rebuild) -> None:
     select = (SQL_FOLDER / "summaries" / f"{name}.sql").read_text(encoding="utf-8")
     for hour in rebuild.hours:
         client.command(f"INSERT INTO {staging}\n{select}", parameters={"hour": hour})
+    crash.reached(crash.Point.STAGING_FILLED)
     # The engine refuses to replace a partition by an empty one.
     swap = "REPLACE" if client.command(f"SELECT count() FROM {staging}") else "DROP"
     source = f"FROM {staging}" if swap == "REPLACE" else ""
     client.command(f"ALTER TABLE {table} {swap} PARTITION {{day:Date}} {source}", parameters=of_day)
+    crash.reached(crash.Point.PARTITION_SWAPPED)
     client.command(f"DROP TABLE {staging}")
 
 

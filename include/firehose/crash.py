@@ -1,0 +1,45 @@
+"""The crash points of durable files, by the area of the lake in which a file lies. For tests only.
+
+Must not: know anything of a file but its path; hold points of its own (ingester/crash.py has the one list).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from ingester import crash
+from ingester.crash import Point, reached
+
+__all__ = ["Point", "file_renamed", "file_synced", "reached"]
+
+# What a path contains, first match wins, and the points at which its file is synced and renamed.
+_FILES: Final = (
+    ("/manifest.json", Point.MANIFEST_SYNCED, Point.MANIFEST_RENAMED),
+    ("/raw/date=", Point.RAW_SYNCED, Point.RAW_RENAMED),
+    ("/staged/date=", Point.STAGED_SYNCED, Point.STAGED_RENAMED),
+    ("/quarantine/date=", Point.QUARANTINE_SYNCED, Point.QUARANTINE_RENAMED),
+    ("/suites.json", Point.SUITES_SYNCED, Point.SUITES_RENAMED),
+    ("/result.json", Point.RESULT_SYNCED, Point.RESULT_RENAMED),
+    ("/ledger/date=", Point.LEDGER_SYNCED, Point.LEDGER_RENAMED),
+    ("/hour=", Point.HOUR_SYNCED, Point.HOUR_RENAMED),
+)
+
+
+def file_synced(path: Path) -> None:
+    """The content for ``path`` is on the disk, under its partial name."""
+    if crash.armed():
+        _reached(path, 0)
+
+
+def file_renamed(path: Path) -> None:
+    """``path`` has its new content; the folder is not synced yet."""
+    if crash.armed():
+        _reached(path, 1)
+
+
+def _reached(path: Path, stage: int) -> None:
+    for part, *points in _FILES:
+        if part in str(path):
+            reached(points[stage])
+            return

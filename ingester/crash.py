@@ -1,0 +1,123 @@
+"""Crash points, for tests only: at a named durable boundary the process kills itself, as a power cut would.
+
+Lives here: the one list of boundaries, from the socket to the summary tables, and the kill. Told by
+``FIREHOSE_CRASH_AT=<point>[:<nth>]``, with ``FIREHOSE_CRASH_PROOF`` naming the file written just before the kill;
+without them a crash point is one comparison. Must not: know what any step does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+AT: Final = "FIREHOSE_CRASH_AT"
+PROOF: Final = "FIREHOSE_CRASH_PROOF"
+
+
+class Point(StrEnum):
+    """Every boundary at which something has become durable, or is about to, in the order of an event's way."""
+
+    # Ingester: from memory into Redis.
+    CLAIMED = "ingester.claimed"  # Redis has the new writer, this process does not know it yet
+    FLUSH_PACKED = "ingester.flush_packed"  # frames made, nothing sent
+    COMMAND_SENT = "ingester.command_sent"  # a script is with Redis, its reply not read; counts claims as well
+    FLUSH_WRITTEN = "ingester.flush_written"  # the reply is there: frames and cursor are in Redis
+    FLUSH_SETTLED = "ingester.flush_settled"  # and memory has moved on
+    RELEASED = "ingester.released"  # the right to write is given back, the process still runs
+
+    # Drain: from Redis into raw files.
+    RAW_COPYING = "drain.raw_copying"  # some frames are in the partial file
+    RAW_SYNCED = "drain.raw_synced"
+    RAW_RENAMED = "drain.raw_renamed"
+    MANIFEST_SYNCED = "drain.manifest_synced"
+    MANIFEST_RENAMED = "drain.manifest_renamed"
+    DELETE_BEGINS = "drain.delete_begins"  # the manifest is durable, Redis still holds everything
+    DELETED_SOME = "drain.deleted_some"  # some entries of a queue are gone from Redis
+    DELETED_ALL = "drain.deleted_all"
+
+    # Validate: from raw files into staged rows and the quarantine.
+    STAGED_SYNCED = "validate.staged_synced"
+    STAGED_RENAMED = "validate.staged_renamed"
+    QUARANTINE_SYNCED = "validate.quarantine_synced"
+    QUARANTINE_RENAMED = "validate.quarantine_renamed"
+    DOCS_BUILT = "validate.docs_built"
+    SUITES_SYNCED = "validate.suites_synced"
+    SUITES_RENAMED = "validate.suites_renamed"
+    RESULT_SYNCED = "validate.result_synced"
+    RESULT_RENAMED = "validate.result_renamed"
+
+    # Publish: from staged rows into hour files and the ledger.
+    HOUR_COPIED = "publish.hour_copied"  # the old rows are in the partial file, the new ones are not
+    HOUR_SYNCED = "publish.hour_synced"
+    HOUR_RENAMED = "publish.hour_renamed"
+    HOURS_DONE = "publish.hours_done"  # every hour file is in place, the ledger does not say so
+    LEDGER_SYNCED = "publish.ledger_synced"
+    LEDGER_RENAMED = "publish.ledger_renamed"
+    STAGED_REMOVED = "publish.staged_removed"  # some staged files are gone
+
+    # Summaries: from the lake into ClickHouse.
+    STAGING_CREATED = "summaries.staging_created"
+    STAGING_FILLED = "summaries.staging_filled"
+    PARTITION_SWAPPED = "summaries.partition_swapped"
+    REBUILT = "summaries.rebuilt"  # every partition is swapped, no batch is recorded as loaded
+    BATCHES_RECORDED = "summaries.batches_recorded"
+
+
+class _Armed:
+    """The point at which this process is to die, how often it must still be reached, and the proof's path."""
+
+    def __init__(self, point: Point, nth: int, proof: Path) -> None:
+        self.point = point
+        self._left = nth
+        self._proof = proof
+
+    def count_down(self) -> None:
+        self._left -= 1
+        if self._left:
+            return
+        with self._proof.open("w") as stream:
+            stream.write(f"{self.point} {os.getpid()}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+_armed: _Armed | None = None
+
+
+def reached(point: Point) -> None:
+    """Die here, if this process was told to."""
+    if _armed is not None and _armed.point is point:
+        _armed.count_down()
+
+
+def armed() -> bool:
+    """Whether this process was told to die anywhere: what only a crash point needs is to be skipped if not."""
+    return _armed is not None
+
+
+def arm(environ: Mapping[str, str]) -> None:
+    """Read where to die. Done for every process when it imports this module; a forked one may call it again.
+
+    Raises:
+        ValueError: an unknown point, a count below 1, or no file for the proof.
+    """
+    global _armed
+    told = environ.get(AT, "")
+    if not told:
+        _armed = None
+        return
+    name, _, count = told.partition(":")
+    nth = int(count or 1) if (count or "1").isdecimal() else 0
+    if name not in Point.__members__.values() or nth < 1 or not environ.get(PROOF):
+        raise ValueError(
+            f"{AT}={told}: for tests only; it takes <point>[:<nth>] of {', '.join(Point)}, and {PROOF} a file"
+        )
+    _armed = _Armed(Point(name), nth, Path(environ[PROOF]))
+
+
+arm(os.environ)

@@ -1,0 +1,67 @@
+"""The one world of the crash tests, with the stream already taken through the pipeline once, without a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import redis
+
+from firehose.batch.interval import Batch
+from firehose.embedded.redis import RedisServer, free_port
+from firehose.endpoint import process as endpoint
+from firehose.settings import Settings
+from firehose.simulator import process as simulator
+from firehose.warehouse.client import connect
+from firehose.warehouse.migrate import migrate
+from tests.fault.crash.world import STAGES, World
+from tests.fault.ingester.harness import until
+
+EVENTS = 3000
+# Two hours meet in the middle of the stream.
+STREAM = [f"--events={EVENTS}", "--rate=2000", "--odd=0.02", "--seed=33", "--start=2026-05-25T14:59:59.2Z"]
+
+
+@pytest.fixture(scope="package")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world at the stage ``published``; see :func:`_reference` for its stages."""
+    home = tmp_path_factory.mktemp("crash")
+    record = home / "sent.jsonl"
+    with (
+        RedisServer(home) as server,
+        redis.Redis.from_url(server.url) as client,
+        simulator.start([*STREAM, f"--record={record}"], log=home / "simulator.log") as source,
+    ):
+        settings = Settings(
+            home=str(home),
+            lake=str(home / "lake"),
+            redis_url=server.url,
+            clickhouse_url=f"http://127.0.0.1:{free_port()}",
+            clickhouse_loader_password="loads",
+            clickhouse_analyst_password="reads",
+        )
+        with endpoint.start(settings), closing(connect(settings)) as clickhouse:
+            migrate(clickhouse, settings)
+            world = World(settings, client, source, clickhouse)
+            with closing(world):
+                _reference(world)
+                yield world
+
+
+def _reference(world: World) -> None:
+    """Two batches, the second one beginning with what the resumed stream repeats; each stage saved."""
+    start = world.second()
+    with world.ingester() as process:
+        until(lambda: world.source.health()["events"] > EVENTS / 2)
+        assert process.stop() == 0
+    middle = world.second(1)
+    until(lambda: world.second() == middle)
+    until(lambda: world.source.health()["done"])
+    world.sent = (world.home / "sent.jsonl").read_bytes().splitlines()
+    world.ingest()
+    _, two = world.batches = [Batch.of(start, middle), Batch.of(middle, world.second(1))]
+    world.run(("drain", two), ("validate", two))
+    for stage in STAGES:
+        world.save(stage)
+        world.run(world.steps_from(stage)[0])

@@ -1,0 +1,62 @@
+"""A warm process that forks one child for each run of steps, as Airflow's scheduler forks its tasks.
+
+Great Expectations costs seconds to import: here it is imported once. Reads one request a line, JSON, from standard
+input, and answers with the child's exit status. Must not: compute anything itself, since a fork keeps no threads.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import msgspec
+
+from firehose.batch.drain import drain
+from firehose.batch.interval import Batch
+from firehose.lake.publish import publish
+from firehose.quality.validate import validate
+from firehose.settings import Settings
+from firehose.warehouse.summaries import refresh
+from ingester import crash
+
+STEPS: dict[str, Callable[[Settings, Batch], object]] = {
+    "drain": drain,
+    "validate": validate,
+    "publish": publish,
+    "refresh": lambda settings, _: refresh(settings),
+}
+
+
+class Request(msgspec.Struct):
+    """Run ``steps`` (name and batch) in order in a child whose environment holds ``environ`` as well."""
+
+    settings: Settings
+    steps: list[tuple[str, Batch]]
+    environ: dict[str, str] = {}
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    for line in sys.stdin.buffer:
+        request = msgspec.json.decode(line, type=Request)
+        child = os.fork()
+        if not child:
+            os._exit(_run(request))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _run(request: Request) -> int:
+    try:
+        crash.arm(request.environ)
+        for name, batch in request.steps:
+            STEPS[name](request.settings, batch)
+    except BaseException:  # noqa: BLE001 - whatever it was, the parent's copy of this stack must not go on
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

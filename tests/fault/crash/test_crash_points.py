@@ -1,0 +1,141 @@
+"""Death at every durable boundary: the next run makes it good, and every event is accounted for."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from firehose import schema
+from firehose.batch.interval import Batch
+from firehose.lake.verify import verify
+from ingester.crash import Point
+from tests.fault.crash.world import STEPS, Contents, World, by_kind, kind_of
+
+
+class Case(NamedTuple):
+    """Where a process dies: the stage that it starts from, its step, and which passage of the point is fatal."""
+
+    stage: str
+    step: str
+    nth: int = 1
+
+
+CASES = {
+    Point.CLAIMED: Case("", "ingest"),
+    Point.FLUSH_PACKED: Case("", "ingest", 3),
+    Point.COMMAND_SENT: Case("", "ingest", 6),
+    Point.FLUSH_WRITTEN: Case("", "ingest", 3),
+    Point.FLUSH_SETTLED: Case("", "ingest", 3),
+    Point.RELEASED: Case("", "ingest"),
+    Point.RAW_COPYING: Case("ingested", "drain", 2),
+    Point.RAW_SYNCED: Case("ingested", "drain", 2),
+    Point.RAW_RENAMED: Case("ingested", "drain", 2),
+    Point.MANIFEST_SYNCED: Case("ingested", "drain"),
+    Point.MANIFEST_RENAMED: Case("ingested", "drain"),
+    Point.DELETE_BEGINS: Case("ingested", "drain"),
+    Point.DELETED_SOME: Case("ingested", "drain", 2),
+    Point.DELETED_ALL: Case("ingested", "drain"),
+    Point.STAGED_SYNCED: Case("drained", "validate", 2),
+    Point.STAGED_RENAMED: Case("drained", "validate", 2),
+    Point.QUARANTINE_SYNCED: Case("drained", "validate"),
+    Point.QUARANTINE_RENAMED: Case("drained", "validate"),
+    Point.DOCS_BUILT: Case("drained", "validate"),
+    Point.SUITES_SYNCED: Case("drained", "validate"),
+    Point.SUITES_RENAMED: Case("drained", "validate"),
+    Point.RESULT_SYNCED: Case("drained", "validate"),
+    Point.RESULT_RENAMED: Case("drained", "validate"),
+    Point.HOUR_COPIED: Case("published", "publish", 2),
+    Point.HOUR_SYNCED: Case("published", "publish", 2),
+    Point.HOUR_RENAMED: Case("published", "publish", 2),
+    Point.HOURS_DONE: Case("published", "publish"),
+    Point.LEDGER_SYNCED: Case("published", "publish"),
+    Point.LEDGER_RENAMED: Case("published", "publish"),
+    Point.STAGED_REMOVED: Case("published", "publish", 2),
+    Point.STAGING_CREATED: Case("published twice", "refresh", 3),
+    Point.STAGING_FILLED: Case("published twice", "refresh", 3),
+    Point.PARTITION_SWAPPED: Case("published twice", "refresh", 3),
+    Point.REBUILT: Case("published twice", "refresh"),
+    Point.BATCHES_RECORDED: Case("published twice", "refresh"),
+}
+INGESTER = [point for point, case in CASES.items() if case.step == "ingest"]
+PIPELINE = [point for point, case in CASES.items() if case.step != "ingest"]
+
+
+@pytest.fixture(scope="module")
+def reference(world: World) -> Iterator[tuple[Contents, object, object]]:
+    """What the run without a crash left: contents, ledger, and the batches that ClickHouse has."""
+    assert_every_event_is_accounted_for(world)
+    assert len(world.delivered()) > len(world.sent), "the second batch must repeat events of the first one"
+    yield world.contents(), world.ledger(), world.loaded()
+
+
+def test_every_boundary_is_crossed_by_a_death() -> None:
+    assert set(CASES) == set(Point)
+
+
+@pytest.mark.parametrize("point", INGESTER)
+def test_a_dead_ingester_loses_and_doubles_nothing(
+    world: World, reference: tuple[Contents, object, object], point: Point
+) -> None:
+    world.go_back("")
+    start = world.second()
+    died = world.ingest_and_die(f"{point}:{CASES[point].nth}", stopping=point is Point.RELEASED)
+    assert_died_at(point, died.code, died.proof)
+    assert world.uncovered() == set()
+    assert world.complete() == (point is Point.RELEASED), "the crash must come while there is something to lose"
+    world.ingest()
+    batch = Batch.of(start, world.second(1))
+    world.run(*((step, batch) for step in STEPS))
+    # Another run has other batches, and repeats other events; what it leaves is the same.
+    contents, _, _ = reference
+    assert world.contents() == contents
+    assert_every_event_is_accounted_for(world)
+
+
+@pytest.mark.parametrize("point", PIPELINE)
+def test_a_dead_step_is_as_if_it_had_not_died(
+    world: World, reference: tuple[Contents, object, object], point: Point
+) -> None:
+    case = CASES[point]
+    world.go_back(case.stage)
+    one, two = world.batches
+    # Publishing dies in the second batch, whose hours hold rows of the first one already.
+    fatal = two if case.step == "publish" else one
+    died = world.die(f"{point}:{case.nth}", (case.step, fatal))
+    assert_died_at(point, died.code, died.proof)
+    world.run(*world.steps_from(case.stage))
+    contents, ledger, loaded = reference
+    assert world.contents() == contents
+    assert world.ledger() == ledger
+    assert world.loaded() == loaded
+    assert_every_event_is_accounted_for(world)
+
+
+def assert_died_at(point: Point, code: int, proof: str) -> None:
+    assert (proof.split(" ")[0], code) == (point, -signal.SIGKILL)
+
+
+def assert_every_event_is_accounted_for(world: World) -> None:
+    """The conservation oracle: sent = lake rows + quarantined + duplicates dropped."""
+    delivered, quarantined = world.delivered(), world.quarantined()
+    assert set(delivered) == set(world.sent)
+    rows = [(name, row.get("operation") or "") for name in schema.TYPES for row in world.rows(name)]
+    # Of each type and operation: what was sent, each event once.
+    bad = {row["raw"] for row in quarantined}
+    assert by_kind(world.sent) == Counter(rows) + by_kind(list(bad))
+    # Of each type: what was delivered, repetitions and all.
+    dropped: Counter[str] = Counter()
+    for counts in world.ledger().values():
+        dropped.update({name: count.duplicates for name, count in counts.items()})
+    kept = Counter(name for name, _ in rows) + Counter(row["type"] for row in quarantined)
+    assert Counter(kind_of(message)[0] for message in delivered) == kept + dropped
+    assert sum(dropped.values()) + len(quarantined) - len(bad) == len(delivered) - len(world.sent)
+    report = verify(world.lake)
+    assert report.ok, report.problems
+    assert not list(world.lake.glob("**/*.part")), "a rerun takes the place of what a crash left"
+    assert not list(world.lake.glob("staged/**/*.parquet"))
+    assert not any(world.client.xlen(key) for key in world.client.keys("firehose:*:queue"))

@@ -1,0 +1,238 @@
+"""One recorded stream of events, a home with Redis, lake and ClickHouse, and that home at each stage.
+
+Lives here: what the crash tests run and look at. Must not: say what is right (the tests do).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+import msgspec
+import pyarrow.parquet as pq
+import redis
+from clickhouse_connect.driver.client import Client
+
+from firehose import schema
+from firehose.batch.drain import redis_ms
+from firehose.batch.interval import Batch
+from firehose.batch.raw import read_chunks
+from firehose.lake import layout
+from firehose.lake.ledger import LedgerCounts, read_ledger
+from firehose.settings import Settings
+from firehose.simulator.process import SimulatorProcess
+from firehose.warehouse.plan import SUMMARIES
+from ingester import crash, wire
+from tests.fault.ingester.harness import IngesterProcess, cursor, stored, until
+
+Step = tuple[str, Batch]
+
+STEPS: Final = ("drain", "validate", "publish", "refresh")
+#: What the first batch is, the second one being validated; then what that one is.
+STAGES: Final = ("ingested", "drained", "validated", "published", "published twice")
+Row = dict[str, Any]
+
+
+class Died(NamedTuple):
+    """How an armed process ended, and what its proof says: the point, or nothing."""
+
+    code: int
+    proof: str
+
+
+class Contents(NamedTuple):
+    """What must be the same with and without a crash: rows as sorted text without their batch, and summaries.
+
+    Bad events that came again are in quarantine again, so they form a set.
+    """
+
+    rows: dict[str, list[str]]
+    quarantined: set[tuple[str, bytes, str]]
+    summaries: dict[str, bytes]
+
+
+class World:
+    """The home that all tests use in turn. ``sent`` are the stream's messages, each once, in order."""
+
+    def __init__(
+        self, settings: Settings, client: redis.Redis, source: SimulatorProcess, clickhouse: Client
+    ) -> None:
+        self.settings, self.client, self.source, self.clickhouse = settings, client, source, clickhouse
+        self.home, self.lake = settings.home_path, settings.lake_path
+        self.sent: list[bytes] = []
+        self.batches: list[Batch] = []
+        self._redis: dict[str, dict[bytes, bytes]] = {"": {}}
+        self._driver = subprocess.Popen(
+            [sys.executable, "-m", "tests.fault.crash.driver"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[3],
+        )
+
+    def close(self) -> None:
+        """End the driver."""
+        self._driver.communicate()
+
+    # Steps, in forked processes, and the ingester.
+
+    def run(self, *steps: Step) -> None:
+        """Run steps to their end."""
+        assert self._ask(steps, {}) == 0, "a step failed; its traceback is above"
+
+    def die(self, at: str, *steps: Step) -> Died:
+        """Run steps in a process that is told to die."""
+        proof = self.home / "proof"
+        proof.unlink(missing_ok=True)
+        code = self._ask(steps, {crash.AT: at, crash.PROOF: str(proof)})
+        return Died(code, proof.read_text() if proof.exists() else "")
+
+    def _ask(self, steps: Sequence[Step], environ: Mapping[str, str]) -> int:
+        assert self._driver.stdin is not None
+        assert self._driver.stdout is not None
+        # Not the driver's own type: importing it would import Great Expectations here as well.
+        request = {"settings": self.settings, "steps": steps, "environ": environ}
+        self._driver.stdin.write(msgspec.json.encode(request) + b"\n")
+        self._driver.stdin.flush()
+        return int(self._driver.stdout.readline())
+
+    @contextmanager
+    def ingester(self, **environ: str) -> Iterator[IngesterProcess]:
+        """An ingester that begins at the oldest event, or goes on from its cursor, rewound by 100 ms."""
+        process = IngesterProcess(
+            self.home, self.settings.redis_url, self.source.url, start_cursor=1, rewind_ms=100
+        )
+        with process.start(**environ):
+            yield process
+
+    def ingest(self) -> None:
+        """Take in all that is missing, and stop in order."""
+        with self.ingester() as process:
+            until(lambda: process.said("event=connected") and self.complete())
+            assert process.stop() == 0
+
+    def ingest_and_die(self, at: str, *, stopping: bool = False) -> Died:
+        """As :meth:`ingest`, in a process that is told to die; with ``stopping`` it must live until the end."""
+        proof = self.home / "proof"
+        proof.unlink(missing_ok=True)
+        with self.ingester(**{crash.AT: at, crash.PROOF: str(proof)}) as process:
+            if stopping:
+                until(self.complete)
+                assert process.process is not None
+                process.process.send_signal(signal.SIGTERM)
+            code = process.ended()
+        return Died(code, proof.read_text() if proof.exists() else "")
+
+    def complete(self) -> bool:
+        """Whether Redis holds every message of the stream."""
+        return self.source.health()["done"] and set(self.sent) <= set(map(original, stored(self.client)))
+
+    def uncovered(self) -> set[bytes]:
+        """Messages up to the cursor that Redis does not hold: there must never be one."""
+        at = cursor(self.client)
+        upto = max((i for i, line in enumerate(self.sent) if b'"time_us":%d' % at in line), default=-1) + 1
+        return set(self.sent[:upto]) - set(map(original, stored(self.client)))
+
+    def second(self, ahead: int = 0) -> datetime:
+        """The second of Redis' clock, or one of those that follow."""
+        return datetime.fromtimestamp(redis_ms(self.client) // 1000 + ahead, UTC)
+
+    # Stages.
+
+    def save(self, stage: str) -> None:
+        """Keep Redis and the lake as they are."""
+        keys = cast(list[bytes], self.client.keys())
+        self._redis[stage] = {key: cast(bytes, self.client.dump(key)) for key in keys}
+        if self.lake.exists():
+            shutil.copytree(self.lake, self.home / "stages" / stage)
+
+    def go_back(self, stage: str) -> None:
+        """Make Redis and the lake what they were, and forget what ClickHouse has loaded."""
+        self.client.flushall()
+        for key, value in self._redis[stage].items():
+            self.client.restore(key, 0, value)
+        shutil.rmtree(self.lake, ignore_errors=True)
+        if stage and (kept := self.home / "stages" / stage).exists():
+            shutil.copytree(kept, self.lake)
+        for summary in (*(summary.table for summary in SUMMARIES), "ops.batches"):
+            self.clickhouse.command(f"TRUNCATE TABLE {summary}")
+
+    def steps_from(self, stage: str) -> list[Step]:
+        """Every step that leads from a stage to the end."""
+        one, two = self.batches
+        todo = [("drain", one), ("validate", one), ("publish", one), ("publish", two), ("refresh", two)]
+        return todo[STAGES.index(stage) :]
+
+    # What is there.
+
+    def contents(self) -> Contents:
+        """Lake, quarantine and summaries."""
+        readable = [summary.table for summary in SUMMARIES if not summary.table.startswith("ops.")]
+        readable += ["firehose.active_accounts_by_hour", "firehose.active_accounts_by_day"]
+        return Contents(
+            {name: sorted(str(row | {"batch": None}) for row in self.rows(name)) for name in schema.TYPES},
+            {(row["type"], row["raw"], row["reason"]) for row in self.quarantined()},
+            {
+                table: self.clickhouse.raw_query(f"SELECT * FROM {table} ORDER BY ALL", fmt="RowBinary")
+                for table in readable
+            },
+        )
+
+    def rows(self, record_type: str) -> list[Row]:
+        """Every row of a type."""
+        paths = layout.hour_files(self.lake, record_type)
+        return [row for path in paths for row in pq.read_table(path, partitioning=None).to_pylist()]
+
+    def quarantined(self) -> list[Row]:
+        """Every row of the quarantine."""
+        paths = self.lake.glob("quarantine/**/*.parquet")
+        return [row for path in paths for row in pq.read_table(path, partitioning=None).to_pylist()]
+
+    def delivered(self) -> list[bytes]:
+        """Every message in the raw files, as often as it came."""
+        paths = self.lake.glob("raw/**/*.zst")
+        return [original(line) for path in paths for lines in read_chunks(path, 1 << 20) for line in lines]
+
+    def ledger(self) -> dict[str, dict[str, LedgerCounts]]:
+        """The counts of each batch and type."""
+        return {entry.batch: entry.counts for entry in read_ledger(self.lake)}
+
+    def loaded(self) -> list[Sequence[Any]]:
+        """What ClickHouse says of the batches, but for the times at which they were published and loaded."""
+        query = "SELECT * EXCEPT (published_at, loaded_at) FROM ops.batches FINAL ORDER BY ALL"
+        return list(self.clickhouse.query(query).result_rows)
+
+
+def original(line: bytes) -> bytes:
+    """The message as it came over the wire."""
+    if wire.DEAD_LETTER_KIND.encode() not in line:
+        return line
+    return msgspec.convert(msgspec.json.decode(line)["bytes"], bytes)
+
+
+_FIELD = {name: re.compile(rb'"%s":"([^"]*)"' % name.encode()) for name in ("collection", "operation", "kind")}
+
+
+def kind_of(message: bytes) -> tuple[str, str]:
+    """Type and operation of a message, read without a decoder: the ingester's must not judge itself."""
+    try:
+        event = msgspec.json.decode(message, type=dict[str, msgspec.Raw], strict=True)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return schema.OTHER, ""
+    found = {name: match[1].decode() if (match := at.search(message)) else "" for name, at in _FIELD.items()}
+    if found["kind"] != "commit" or not bytes(event["time_us"]).isdigit():
+        return wire.KIND_QUEUES.get(found["kind"], schema.OTHER), ""
+    return wire.COLLECTION_QUEUES.get(found["collection"], schema.OTHER), found["operation"]
+
+
+def by_kind(messages: Sequence[bytes]) -> Counter[tuple[str, str]]:
+    """How many messages of each type and operation."""
+    return Counter(map(kind_of, messages))
