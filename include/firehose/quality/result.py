@@ -55,6 +55,11 @@ def write_result(lake: Path, batch: Batch, result: ValidateResult) -> None:
     files.write_bytes(batch.folder(lake, QUALITY) / _RESULT, msgspec.json.encode(result))
 
 
+def result_paths(lake: Path) -> list[Path]:
+    """The stored results of all batches, in no order."""
+    return list((lake / QUALITY).glob(f"date=*/batch=*/{_RESULT}"))
+
+
 def docs_folder(lake: Path) -> Path:
     """The Data Docs site of all batches."""
     return lake / QUALITY / "docs"

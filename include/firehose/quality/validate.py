@@ -19,6 +19,7 @@ from firehose.batch.manifest import Manifest, QueueFile
 from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch
 from firehose.events.rows import decode_rows, to_table
+from firehose.quality.pages import write_front_page
 from firehose.quality.quarantine import Quarantine
 from firehose.quality.result import (
     QUALITY,
@@ -29,7 +30,7 @@ from firehose.quality.result import (
     write_result,
 )
 from firehose.quality.rules import columns_of, split
-from firehose.quality.suites import SuiteRunner
+from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     suites = batch.folder(lake, QUALITY) / "suites.json"
     files.write_bytes(suites, msgspec.json.encode(runner.results))
     write_result(lake, batch, result)
+    write_front_page(lake)
     return result
 
 
@@ -112,13 +114,20 @@ def _conserved(batch: Batch, described: QueueFile, counts: TypeCounts) -> TypeCo
 
 
 def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
+    """One row a type and one, ``all``, of the whole batch: a few bad events of a rare type are no bad batch."""
+    whole = TypeCounts(
+        sum(count.raw for count in counts.values()),
+        sum(count.good for count in counts.values()),
+        sum(count.quarantined for count in counts.values()),
+    )
+    rows = {**counts, WHOLE_BATCH: whole}
     return pa.table(
         {
-            "type": list(counts),
-            "raw": [count.raw for count in counts.values()],
-            "good": [count.good for count in counts.values()],
-            "quarantined": [count.quarantined for count in counts.values()],
-            "error_rate": [count.quarantined / max(count.raw, 1) for count in counts.values()],
+            "type": list(rows),
+            "raw": [count.raw for count in rows.values()],
+            "good": [count.good for count in rows.values()],
+            "quarantined": [count.quarantined for count in rows.values()],
+            "error_rate": [count.quarantined / max(count.raw, 1) for count in rows.values()],
         }
     )
 
