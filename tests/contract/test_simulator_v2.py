@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -315,6 +316,20 @@ def test_start_and_end(tmp_path: Path) -> None:
     assert [payload["seq"] for payload in payloads] == list(range(7000, 7500))
     assert any(payload["$type"].endswith("#sync") for payload in payloads)
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1001
+
+
+def test_a_client_that_vanishes_leaves_no_trace(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process.start(["--rate", "0"], log=log) as simulator:
+        for url in (simulator.events_url, simulator.url):
+            with connect(url) as client:
+                receive(client, 10)
+                wait_until(lambda: simulator.health()["clients"][0]["behind"] > 8192)
+                # A reset, while the server waits to write.
+                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.socket.close()
+            wait_until(lambda: not simulator.health()["clients"])
+    assert "Traceback" not in log.read_text()
 
 
 def test_a_dictionary_without_id_is_refused(tmp_path: Path) -> None:

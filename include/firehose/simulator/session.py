@@ -35,7 +35,7 @@ class Sender:
         self._connection, self._feed, self._bucket = connection, feed, bucket
 
     async def send(self, subscriber: Subscriber, drop: Callable[[], None]) -> None:
-        """Send until cancelled; ``drop`` is called when the client is too slow.
+        """Send until cancelled or the client is gone; ``drop`` is called when it is too slow.
 
         Raises:
             Overtaken: the tape dropped events that this client has not had.
@@ -45,6 +45,8 @@ class Sender:
             while True:
                 await self._feed.more(subscriber)
                 await self._send_batch(subscriber)
+        except (ConnectionClosed, OSError) as error:
+            log.debug("client gone: %s", error)
         finally:
             self._feed.leave(subscriber)
 
