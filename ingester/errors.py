@@ -65,6 +65,14 @@ class CursorMoved(Exception):
         self.position = position
 
 
+class Renumbered(CursorMoved):
+    """A v2 host counts anew, so that its sequence numbers say nothing about the cursor's place."""
+
+    def __init__(self, position: Position, first: int) -> None:
+        Exception.__init__(self, f"asked for what follows {position.cursor}, the host began with {first}")
+        self.position = position
+
+
 class SourceSilent(Exception):
     """The connection is open but no data has come for too long."""
 

@@ -15,6 +15,7 @@ from msgspec import Meta, Raw
 from ingester import wire
 from ingester.cursor import V2_TIME_CURSOR
 from ingester.errors import SourceNotice, StreamError
+from ingester.hosts import V2_METHOD
 
 #: A sequence number found in a broken frame counts only so near to the one before: one far ahead would skip
 #: events, should the process end right then.
@@ -43,6 +44,42 @@ class Event(NamedTuple):
     line: bytes
 
 
+#: An absent field.
+_NONE: Final = Raw()
+
+
+class _Commit(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_field="$type", tag=f"{V2_METHOD}#commit"):
+    seq: Annotated[int, Meta(ge=0, lt=V2_TIME_CURSOR)]
+    did: Raw
+    time: Annotated[datetime, Meta(tz=True)]
+    rev: Raw = _NONE
+    operation: Raw = _NONE
+    collection: str = ""
+    rkey: Raw = _NONE
+    record: Raw = _NONE
+    cid: Raw = _NONE
+
+
+class _CommitFrame(msgspec.Struct, gc=False, tag_field="$type", tag="message"):
+    payload: _Commit
+
+
+class _V1Commit(msgspec.Struct, gc=False, omit_defaults=True):
+    rev: Raw = _NONE
+    operation: Raw = _NONE
+    collection: str = ""
+    rkey: Raw = _NONE
+    record: Raw = _NONE
+    cid: Raw = _NONE
+
+
+class _V1Event(msgspec.Struct, gc=False):
+    did: Raw
+    time_us: int
+    kind: str
+    commit: _V1Commit
+
+
 class _Frame(msgspec.Struct, gc=False):
     type: str = msgspec.field(name="$type")
     payload: dict[str, Raw] = msgspec.field(default_factory=dict)
@@ -55,6 +92,7 @@ class _Info(msgspec.Struct):
     message: str = ""
 
 
+_commit: Final = msgspec.json.Decoder(_CommitFrame).decode
 _frame: Final = msgspec.json.Decoder(_Frame).decode
 _text: Final = msgspec.json.Decoder(str).decode
 _seq: Final = msgspec.json.Decoder(Annotated[int, Meta(ge=0, lt=V2_TIME_CURSOR)]).decode
@@ -72,6 +110,18 @@ def read(message: bytes) -> Event:
         StreamError: the server ends the stream.
         UNREADABLE: it is none of these.
     """
+    try:
+        commit = _commit(message).payload
+    except msgspec.ValidationError:
+        return _read_any(message)
+    time_us = _us(commit.time)
+    fields = _V1Commit(commit.rev, commit.operation, commit.collection, commit.rkey, commit.record, commit.cid)
+    line = _encode(_V1Event(commit.did, time_us, "commit", fields))
+    return Event(_collection_queue(commit.collection, wire.OTHER), time_us, commit.seq, line)
+
+
+def _read_any(message: bytes) -> Event:
+    """The same at a third of the speed, for whatever is not a commit of known fields only."""
     frame = _frame(message)
     if frame.type == "error":
         raise StreamError(frame.error[:100], frame.message[:200])
@@ -83,11 +133,9 @@ def read(message: bytes) -> Event:
         if kind == "info":
             raise _notice(payload)
         seq, did = _seq(payload.pop("seq")), payload.pop("did")
-        time_us = (_instant(payload.pop("time")) - _EPOCH) // _MICROSECOND
+        time_us = _us(_instant(payload.pop("time")))
     except KeyError as missing:
         raise NotAnEvent(f"a payload without {missing}") from None
-    if time_us < 0:
-        raise NotAnEvent("a time before 1970")
     head = {"did": did, "time_us": time_us, "kind": kind}
     if kind == "commit":
         collection = payload.get("collection")
@@ -108,6 +156,13 @@ def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -
     seq = min((n for n in named if last_seq < n <= last_seq + PLAUSIBLE_SEQ), default=last_seq)
     line = wire.dead_letter(message, f"{type(error).__name__}: {error}", last_us)
     return Event(wire.OTHER, last_us, seq, line)
+
+
+def _us(instant: datetime) -> int:
+    time_us = (instant - _EPOCH) // _MICROSECOND
+    if time_us < 0:
+        raise NotAnEvent("a time before 1970")
+    return time_us
 
 
 def _notice(payload: dict[str, Raw]) -> SourceNotice:

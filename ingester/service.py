@@ -167,11 +167,12 @@ class Service:
     async def _pump(self, connection: ClientConnection) -> None:
         reader = asyncio.create_task(self._read(connection))
         try:
-            while not reader.done():
+            while True:
                 await asyncio.wait([reader], timeout=self._settings.flush_ms / 1000)
+                if reader.done():  # before anything is written: it may say that what came must not be
+                    reader.result()
                 self._writer.tick()
                 self._watch()
-            reader.result()
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)

@@ -15,11 +15,11 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection
 
 from ingester import dictionary, failover, session
-from ingester.cursor import Position, resume_at, subscribe_url
+from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR, Position, resume_at, subscribe_url
 from ingester.dictionary import Dictionary
-from ingester.errors import DictionaryUnavailable, SourceNotice, SourceRefused
+from ingester.errors import DictionaryUnavailable, Renumbered, SourceNotice, SourceRefused
 from ingester.failover import Cause, Failure
-from ingester.hosts import V1, Host, hosts
+from ingester.hosts import V1, V2, Host, hosts
 from ingester.logs import line
 from ingester.settings import IngesterSettings, redacted
 
@@ -46,6 +46,7 @@ class Source:
         self._skip_large = False
         self._by_time = False
         self._resumed = Position()
+        self._asked_seq = 0
         self._opened: float | None = None
         self._fetched: dict[str, Dictionary] = {}
         named = settings.zstd_dictionary
@@ -67,6 +68,7 @@ class Source:
         host, now_us = self.host, int(self._now() * 1_000_000)
         used = await self._dictionary(host)
         cursor = resume_at(position, host, self._settings.rewind_ms, now_us, by_time=self._by_time)
+        self._asked_seq = cursor if host.protocol == V2 and cursor < V2_TIME_CURSOR else 0
         url = subscribe_url(
             self._settings, host, cursor, skip_large=self._skip_large, dictionary=used.id if used else 0
         )
@@ -97,10 +99,21 @@ class Source:
         return reason
 
     def arrived(self, first: Position) -> None:
-        """The first event of a connection is in: say so if it comes later than it should."""
-        before, self._by_time = self._resumed, False
-        same = (before.host, before.protocol) == (first.host, first.protocol)
-        late = first.cursor > before.cursor if same else first.time_us > before.time_us
+        """The first event of a connection is in: say so if it comes later than it should.
+
+        Raises:
+            Renumbered: it is not what was asked for; reconnect at the old position, by time.
+        """
+        before, asked = self._resumed, self._asked_seq
+        # A sequence number that the host has not reached is answered with the live tail, without a word; one
+        # that it has given to another event, with that event.
+        ahead_us = first.time_us - before.time_us
+        self._by_time = (
+            bool(asked) and first != before and (first.cursor < asked or ahead_us > OTHER_HOST_REWIND_US)
+        )
+        if self._by_time:
+            raise Renumbered(before, first.cursor)
+        late = first.cursor > before.cursor if asked else first.time_us > before.time_us
         if before.host and late:
             missing = {"missing_from": _instant(before.time_us), "missing_to": _instant(first.time_us)}
             log.error(line("gap", host=self.host.name, **missing))
@@ -122,7 +135,7 @@ class Source:
                 return Cause.REFUSED
             self._by_time = True
             since = _instant(self._resumed.time_us)
-            hint = "resuming by time; what the host no longer has is missing, see event=gap for until when"
+            hint = "resuming by time; what the host no longer has is missing; a line on the gap follows"
             log.error(line("cursor_too_old", host=self.host.name, reason=reason, missing_from=since, hint=hint))
         return cause
 
