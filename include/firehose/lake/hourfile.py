@@ -6,6 +6,7 @@ rows come from, or what a batch is beyond the value of a column.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +57,8 @@ _SORT: dict[str, list[tuple[str, str]]] = {
         (schema.OTHER, "collection"),
     )
 }
+# In the file itself, so that it changes together with the rows: batch id to the rows that it has lost.
+_DISPLACED = b"firehose:displaced"
 _SEPARATOR = "\x1f"  # in no DID, TID, NSID or record key
 
 
@@ -80,17 +83,40 @@ def merge(path: Path, record_type: str, batch: datetime, new: pa.Table, *, first
     fresh = _distinct(record_type, new)
     keys = _keys(record_type, fresh)
     taken = pa.array([], pa.string())
-    displaced = 0
+    gone = Counter(displaced(path))
+    if first:
+        gone.pop(_id(batch), None)
+    before = gone.total()
     with files.replacing(path) as part, _Writer(part, record_type) as writer:
         for old in _row_groups(path, record_type):
             kept, held, lost = _keep(record_type, old, batch, keys, first=first)
             writer.write(kept)
             taken = pa.concat_arrays([taken, held])
-            displaced += lost
+            gone.update(lost)
         crash.reached(crash.Point.HOUR_COPIED)
         fresh = fresh.filter(pc.invert(pc.is_in(keys, value_set=taken)))
         writer.write(fresh)
-    return Merged(len(fresh), len(new) - len(fresh), displaced)
+        writer.note(gone)
+    return Merged(len(fresh), len(new) - len(fresh), gone.total() - before)
+
+
+def displaced(path: Path) -> dict[str, int]:
+    """Rows that an hour file has lost to copies of earlier batches, by the id of the batch that had stored them.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    if not path.exists():
+        return {}
+    try:
+        noted = (pq.read_metadata(path).metadata or {}).get(_DISPLACED, b"{}")
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _corrupt(path, error) from error
+    return msgspec.json.decode(noted, type=dict[str, int])
+
+
+def _id(batch: datetime) -> str:
+    return f"{batch:%Y%m%dT%H%M%SZ}"
 
 
 def duplicated(record_type: str, table: pa.Table) -> int:
@@ -100,8 +126,8 @@ def duplicated(record_type: str, table: pa.Table) -> int:
 
 def _keep(
     record_type: str, old: pa.Table, batch: datetime, keys: pa.Array, *, first: bool
-) -> tuple[pa.Table, pa.Array, int]:
-    """The rows of an old row group that stay, the new keys that they hold already, and the rows displaced."""
+) -> tuple[pa.Table, pa.Array, Counter[str]]:
+    """The rows of an old row group that stay, the new keys that they hold already, and rows displaced by batch."""
     mine = pa.scalar(batch, old.schema.field("batch").type)
     if first:
         old = old.filter(pc.not_equal(old["batch"], mine))
@@ -109,7 +135,8 @@ def _keep(
     again = pc.is_in(old_keys, value_set=keys)
     later = pc.and_(again, pc.greater(old["batch"], mine).combine_chunks())
     held = old_keys.filter(pc.and_not(again, later))
-    lost: int = pc.sum(later).as_py() or 0
+    losers = old["batch"].filter(later).value_counts().to_pylist()
+    lost = Counter({_id(one["values"]): one["counts"] for one in losers})
     return (old.filter(pc.invert(later)) if lost else old), held, lost
 
 
@@ -138,7 +165,11 @@ def _row_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
             for index in range(source.num_row_groups):
                 yield _conform(source.read_row_group(index), schema.SCHEMAS[record_type])
     except (pa.ArrowInvalid, OSError) as error:
-        raise CorruptLake(f"{path}: {error}; restore it from a backup, or clear the runs of its hour") from error
+        raise _corrupt(path, error) from error
+
+
+def _corrupt(path: Path, error: Exception) -> CorruptLake:
+    return CorruptLake(f"{path}: {error}; restore it from a backup, or clear the runs of its hour")
 
 
 def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
@@ -184,6 +215,9 @@ class _Writer:
         self._waiting.append(table)
         if sum(map(len, self._waiting)) >= ROW_GROUP_ROWS:
             self._flush()
+
+    def note(self, gone: Counter[str]) -> None:
+        self._file.add_key_value_metadata({_DISPLACED: msgspec.json.encode(gone)})
 
     def _flush(self) -> None:
         if any(map(len, self._waiting)):

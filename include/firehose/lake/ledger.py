@@ -21,8 +21,9 @@ class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One type's events in one batch: received = good + quarantined + duplicates, and good = stored.
 
     ``good`` is reckoned from the validation, ``stored`` is counted in the hour files. ``displaced`` counts
-    rows of *later* batches that this batch replaced with its own copy of the same event, as happens when
-    batches are published out of order: they were counted as stored there.
+    rows of *later* batches that this run replaced with its own copy of the same event, as happens when
+    batches are published out of order: they were counted as stored there. A rerun has none to replace, so
+    the hour files keep what each batch has lost (:func:`firehose.lake.hourfile.displaced`).
     """
 
     received: int

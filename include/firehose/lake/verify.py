@@ -19,8 +19,8 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch
 from firehose.events.rebuild import record_cid, record_of
 from firehose.lake import layout
-from firehose.lake.hourfile import duplicated
-from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.lake.hourfile import displaced, duplicated
+from firehose.lake.ledger import read_ledger
 from firehose.quality.quarantine import AREA as QUARANTINE
 
 _ROWS = 20_000
@@ -111,6 +111,8 @@ def _verify_hour(
                 for one in table["batch"].value_counts().to_pylist():
                     key = (f"{one['values']:%Y%m%dT%H%M%SZ}", record_type)
                     stored[key] = stored.get(key, 0) + one["counts"]
+        for batch, rows in displaced(path).items():
+            stored[batch, record_type] = stored.get((batch, record_type), 0) + rows
     except (pa.ArrowInvalid, OSError) as error:
         report.add(f"{name}: not readable as Parquet: {error}")
 
@@ -149,10 +151,10 @@ def _label(record_type: str, row: dict[str, Any]) -> str:
 
 
 def _verify_ledger(lake: Path, report: VerifyReport, stored: dict[tuple[str, str], int]) -> None:
-    """The ledger against the rows of the lake: what each batch stored, less what earlier batches displaced."""
+    """The ledger against the rows of the lake: those that are there, and those that earlier batches displaced."""
     entries = read_ledger(lake)
     for record_type in schema.TYPES:
-        claimed = sum(_claimed(entry, record_type) for entry in entries)
+        claimed = sum(entry.counts[record_type].stored for entry in entries if record_type in entry.counts)
         held = sum(count for (_, kind), count in stored.items() if kind == record_type)
         if claimed != held:
             report.add(f"ledger: {record_type} should have {claimed} rows in the lake, it has {held}")
@@ -164,11 +166,6 @@ def _verify_ledger(lake: Path, report: VerifyReport, stored: dict[tuple[str, str
             accounted = counts.good + counts.duplicates + counts.quarantined
             if counts.received != accounted or counts.good != counts.stored:
                 report.add(f"ledger: batch {entry.batch}, {record_type}: counts do not add up: {counts}")
-
-
-def _claimed(entry: LedgerEntry, record_type: str) -> int:
-    counts = entry.counts.get(record_type)
-    return counts.stored - counts.displaced if counts else 0
 
 
 def _verify_quarantine(lake: Path, report: VerifyReport) -> None:
