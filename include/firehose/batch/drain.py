@@ -20,6 +20,7 @@ from firehose import crash, files
 from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
+from firehose.batch.lock import alone
 from firehose.batch.manifest import Manifest, QueueFile
 from firehose.errors import BeforeFirstStart, MissedInterval, NotListening, ServiceUnavailable
 from firehose.settings import Settings, redacted
@@ -40,6 +41,7 @@ class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
     events: int
 
 
+@alone
 def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = time.sleep) -> DrainResult:
     """Copy the interval out of Redis, describe it, delete it from Redis. Safe to repeat at any point.
 
@@ -60,7 +62,7 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
         else:
             manifests.check(folder, manifest)
         _delete(client, manifest)
-    except redis.ConnectionError as error:
+    except (redis.ConnectionError, redis.TimeoutError) as error:
         raise ServiceUnavailable(
             f"Redis at {redacted(settings.redis_url)} does not answer ({error}); start it, then retry"
         ) from error

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from firehose import crash
 from firehose.batch.interval import Batch
+from firehose.batch.lock import alone, locks_folder
 from firehose.errors import CorruptBatch
 from firehose.lake import layout
 from firehose.lake.hourfile import Merged, merge
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 
 #: Rows of one slice: what is held in memory at a time, and committed to an hour file at a time.
 SLICE_ROWS = 1_000_000
-_LOCKS = ".locks"
 
 
 class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +42,7 @@ class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
     ledger: str
 
 
+@alone
 def publish(settings: Settings, batch: Batch) -> PublishResult:
     """Publish a validated batch.
 
@@ -96,8 +97,7 @@ def _publish_type(lake: Path, batch: Batch, record_type: str, before: set[int]) 
 
 
 def _publish_hour(lake: Path, batch: Batch, record_type: str, hour: int, staged: pq.ParquetFile) -> Merged:
-    lock = lake / _LOCKS / f"{record_type}-{layout.hour_name(hour)}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock = locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock"
     path = layout.hour_file(lake, record_type, hour)
     total = Merged(0, 0, 0)
     with FileLock(lock):

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from firehose import crash, files, schema
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
+from firehose.batch.lock import alone
 from firehose.batch.manifest import Manifest, QueueFile
 from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch
@@ -43,6 +44,7 @@ SUITE_ROWS = 500_000
 _MAX_EVENTS_PER_S = 50_000
 
 
+@alone
 def validate(settings: Settings, batch: Batch) -> ValidateResult:
     """Validate a drained batch. Safe to repeat: everything it writes is replaced.
 

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 from filelock import FileLock, Timeout
 
 from firehose import crash
+from firehose.batch.lock import locks_folder
 from firehose.errors import ServiceUnavailable
 from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.settings import Settings
@@ -87,8 +88,7 @@ def load(client: Client, ledger: list[LedgerEntry]) -> RefreshResult:
 
 @contextmanager
 def _alone(lake: Path) -> Iterator[None]:
-    lock = lake / ".locks" / "summaries.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock = locks_folder(lake) / "summaries.lock"
     try:
         with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
             yield

@@ -206,6 +206,14 @@ def test_two_writers_of_one_hour_exclude_each_other(settings: Settings, batches:
     assert verify(settings.lake_path).ok
 
 
+def test_runs_of_one_batch_that_meet_do_no_harm(settings: Settings, batches: list[Batch], fill: Fill) -> None:
+    fill(EVENTS, batches[0])
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: run(settings, batches[0]), range(3)))
+    assert sum(map(len, lake_rows(settings).values())) == len(EVENTS)
+    assert verify(settings.lake_path).ok
+
+
 def test_a_publish_killed_anywhere_is_made_good_by_the_next(
     settings: Settings, batches: list[Batch], fill: Fill
 ) -> None:

@@ -1,0 +1,38 @@
+"""One step of a batch at a time: a cleared run, a manual run and a scheduled one may meet over an interval."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from filelock import FileLock
+
+from firehose.batch.interval import Batch
+from firehose.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def locks_folder(lake: Path) -> Path:
+    """Where the lake's lock files lie; it exists afterwards."""
+    folder = lake / ".locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def alone(step: Callable[Concatenate[Settings, Batch, P], R]) -> Callable[Concatenate[Settings, Batch, P], R]:
+    """Let ``step`` run only while no other step of its batch does, in this process or another one.
+
+    A step may call another one of the same batch: the lock is held once a thread.
+    """
+
+    @functools.wraps(step)
+    def run(settings: Settings, batch: Batch, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        path = locks_folder(settings.lake_path) / f"batch-{batch.id}.lock"
+        with FileLock(path, is_singleton=True):
+            return step(settings, batch, *args, **kwargs)
+
+    return run
