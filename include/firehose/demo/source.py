@@ -12,9 +12,9 @@ _TIMEOUT_S = 5.0
 
 
 def jetstream_answers(url: str) -> str:
-    """Open a websocket to ``url`` as the ingester will. Returns why that failed, empty if it worked."""
+    """Open a websocket to the first host of ``url``, as the ingester will. Returns why that failed, or nothing."""
     try:
-        asyncio.run(_open(url))
+        asyncio.run(_open(_first(url)))
     except TimeoutError:
         return f"no answer within {_TIMEOUT_S:g} s"
     except (OSError, WebSocketException) as error:
@@ -23,8 +23,12 @@ def jetstream_answers(url: str) -> str:
 
 
 def host(url: str) -> str:
-    """The host of a URL, as a user would name it."""
-    return urlsplit(url).netloc
+    """The first host of a list of URLs, as a user would name it."""
+    return urlsplit(_first(url)).netloc
+
+
+def _first(urls: str) -> str:
+    return urls.split(",")[0].strip()
 
 
 async def _open(url: str) -> None:
