@@ -98,6 +98,7 @@ def _copy(client: redis.Redis, batch: Batch, lake: Path, folder: Path) -> Manife
         cursor=int(metadata.get(wire.META_CURSOR.encode(), b"0")),
         host=metadata.get(wire.META_HOST.encode(), b"").decode(),
         protocol=metadata.get(wire.META_PROTOCOL.encode(), b"").decode(),
+        time_us=int(metadata.get(wire.META_TIME_US.encode(), b"0")),
         minutes_heard=heard,
         queues=queues,
     )

@@ -30,7 +30,11 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known of a raw batch. Written last: a batch without one does not exist yet."""
+    """Everything known of a raw batch. Written last: a batch without one does not exist yet.
+
+    ``cursor`` is of ``host`` and ``protocol`` alone; ``time_us`` is when its event was witnessed, by which
+    any other host may be asked to go on.
+    """
 
     batch: str
     start: datetime
@@ -39,6 +43,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     cursor: int
     host: str
     protocol: str
+    time_us: int
     minutes_heard: int
     queues: dict[str, QueueFile]
 
