@@ -17,7 +17,9 @@ _TID_CHARACTERS = frozenset(_ALPHABET)
 # The first character holds the sign bit (always 0) and four bits more.
 _TID_FIRST = frozenset("234567abcdefghij")
 
-_CANONICAL = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+# Arrow knows a year 0000, Python does not.
+_YEAR = r"(?:[1-9]\d{3}|\d[1-9]\d\d|\d\d[1-9]\d|\d{3}[1-9])"
+_CANONICAL = rf"^{_YEAR}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z$"
 _INSTANT = pa.timestamp("us", tz="UTC")
 
 

@@ -6,11 +6,19 @@ Lives here: the wire types and the reasons why a line is no event. Must not: loo
 from __future__ import annotations
 
 import base64
-from typing import Any
+import re
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from ingester.wire import DEAD_LETTER_KIND
+
+#: Deeper events are refused. What a parser stands depends on how deep its caller already is, and a rerun from
+#: elsewhere must give the same rows.
+MAX_DEPTH: Final = 320
+#: What the column holds: JSON has larger numbers, and one of them would fail a whole chunk of rows.
+_Time = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 
 
 class Undecodable(ValueError):
@@ -38,7 +46,7 @@ class Event(msgspec.Struct, gc=False):
     """One event; exactly the part that ``kind`` names is there."""
 
     did: str
-    time_us: int
+    time_us: _Time
     kind: str
     commit: Commit | None = None
     identity: dict[str, Any] | None = None
@@ -46,13 +54,15 @@ class Event(msgspec.Struct, gc=False):
 
 
 class _DeadLetter(msgspec.Struct):
+    kind: Literal["#undecodable"]  # as wire.DEAD_LETTER_KIND
     error: str
     bytes: str
-    time_us: int = 0
+    time_us: _Time = 0
 
 
 _decode = msgspec.json.Decoder(Event).decode
 _decode_dead_letter = msgspec.json.Decoder(_DeadLetter).decode
+_TOO_DEEP = f"nested over {MAX_DEPTH} deep"
 _MARK = f'"kind":"{DEAD_LETTER_KIND}"'.encode()
 
 
@@ -65,9 +75,13 @@ def decode_event(line: bytes) -> Event:
     try:
         event = _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if _MARK in line:
-            raise _revive(line) from None
-        raise Undecodable(f"envelope: {error}", line) from None
+        if _MARK in line and (letter := _revive(line)):
+            raise letter from None
+        reason = _TOO_DEEP if isinstance(error, RecursionError) else error
+        raise Undecodable(f"envelope: {reason}", line) from None
+    # The length and the count spare most lines the walk.
+    if len(line) > 2 * MAX_DEPTH and line.count(b"[") + line.count(b"{") > MAX_DEPTH and _depth(line) > MAX_DEPTH:
+        raise Undecodable(f"envelope: {_TOO_DEEP}", line, event.time_us)
     if (event.kind == "commit" and event.commit) or (event.kind in PARTS and getattr(event, event.kind)):
         return event
     raise Undecodable(f"envelope: kind {event.kind[:64]!r} without its part", line, event.time_us)
@@ -77,10 +91,23 @@ def decode_event(line: bytes) -> Event:
 PARTS = ("identity", "account")
 
 
-def _revive(line: bytes) -> Undecodable:
-    """What the ingester could not read, as it came over the wire."""
+def _revive(line: bytes) -> Undecodable | None:
+    """What the ingester could not read, as it came over the wire; None where the line is no dead letter."""
     try:
         letter = _decode_dead_letter(line)
-        return Undecodable(f"message: {letter.error}", base64.b64decode(letter.bytes), letter.time_us)
-    except (msgspec.MsgspecError, ValueError) as error:
-        return Undecodable(f"dead letter: {error}", line)
+        raw = base64.b64decode(letter.bytes, validate=True)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return Undecodable(f"message: {letter.error}", raw, letter.time_us)
+
+
+def _depth(line: bytes) -> int:
+    """How deep the objects and arrays of a line are nested. Only for what a parser has taken."""
+    depth = deepest = 0
+    for byte in _STRING.sub(b"", line):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest

@@ -19,6 +19,8 @@ from firehose.events.clocks import canonical_text
 
 _CID_PREFIX = bytes((0x01, 0x71, 0x12, 0x20))  # version 1, dag-cbor, sha2-256, 32 bytes
 _decode = msgspec.json.decode
+# CIDs have 59 characters. Long base58 takes time with the square of its length: hours for a large message.
+_MAX_LINK = 1024
 
 
 def record_of(record_type: str, row: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +88,8 @@ def _to_ipld(value: Any) -> Any:
     if isinstance(value, dict):
         if len(value) == 1:
             if isinstance(link := value.get("$link"), str):
+                if len(link) > _MAX_LINK:
+                    raise ValueError(f"a link of {len(link)} characters")
                 # libipld takes bytes that are a CID for a link, and any others for a byte string.
                 return libipld.decode_multibase(link)[1]
             if isinstance(data := value.get("$bytes"), str):
