@@ -106,17 +106,23 @@ def _dictionary(content: bytes, max_bytes: int) -> Dictionary:
         size = zstandard.frame_content_size(message)
         if size > max_bytes:
             raise TooLarge(f"{size} bytes when decompressed, {max_bytes} are allowed")
-        return context.decompress(message) if size >= 0 else _in_chunks(context, message, max_bytes)
+        if size > 0:
+            # By default it passes over what follows the frame, and an event there would be lost.
+            return context.decompress(message, allow_extra_data=False)
+        return _unsized(context, message, max_bytes)
 
     return Dictionary(dictionary.dict_id(), decompress)
 
 
-def _in_chunks(context: zstandard.ZstdDecompressor, message: bytes, max_bytes: int) -> bytes:
-    """For a frame that does not say its size: never more than a chunk beyond the limit is made."""
-    parts, size = [], 0
+def _unsized(context: zstandard.ZstdDecompressor, message: bytes, max_bytes: int) -> bytes:
+    """For a frame that does not say its size: measured chunk by chunk first, then made."""
+    size = 0
     for part in context.read_to_iter(message, write_size=_CHUNK):
-        parts.append(part)
         size += len(part)
         if size > max_bytes:
             raise TooLarge(f"over {max_bytes} bytes when decompressed")
-    return b"".join(parts)
+    frame = context.decompressobj()
+    plain = frame.decompress(message)
+    if not frame.eof or frame.unused_data:
+        raise zstandard.ZstdError("not exactly one whole frame")
+    return plain

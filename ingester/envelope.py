@@ -19,6 +19,10 @@ PLAUSIBLE_US: Final = 3_600_000_000
 _TIME_US: Final = re.compile(rb'"time_us"\s*:\s*(\d{1,18})\b')
 
 
+class Forged(ValueError):
+    """A message in the form of a dead letter, which only this program makes."""
+
+
 class Commit(msgspec.Struct, gc=False):
     """The part of a commit that decides its queue."""
 
@@ -51,7 +55,25 @@ def classify(message: bytes, last_us: int) -> tuple[str, int, bytes]:
     commit = envelope.commit
     if commit is not None and envelope.kind == "commit":
         return _collection_queue(commit.collection, wire.OTHER), envelope.time_us, message
+    if envelope.kind == wire.DEAD_LETTER_KIND:
+        return dead_letter(message, Forged(f"kind {wire.DEAD_LETTER_KIND} from the source"), last_us)
     return _kind_queue(envelope.kind, wire.OTHER), envelope.time_us, message
+
+
+def follow(last: int, named: int, leap: int, limit: int) -> tuple[int, int]:
+    """The cursor after an event that names ``named``, and the leap that waits to be confirmed (0: none).
+
+    A cursor further than ``limit`` from ``last`` counts once the next event agrees with it, which ``leap`` is for:
+    one event with a wrong time would make the next connection start at the live tail, or days ago. On a quiet
+    stream, where every event is a leap forward, the cursor is one event behind.
+    """
+    if not named:
+        return last, leap
+    if abs(named - last) < limit:
+        return named, 0
+    if leap and abs(named - leap) < limit:
+        return named, 0
+    return (leap if last < leap < named else last), named
 
 
 def time_us_of(line: bytes) -> int:

@@ -11,12 +11,14 @@ import zstandard
 
 from ingester import events_v2, wire
 from ingester.cursor import Position
-from ingester.envelope import classify, dead_letter, time_us_of
+from ingester.envelope import PLAUSIBLE_US, classify, dead_letter, follow, time_us_of
 from ingester.hosts import V1, V2, Host
 
 #: On recorded events the levels 2 to 5 cost 1.3 to 5 times the time, and none of them made smaller frames.
 LEVEL: Final = 1
 LIVE_TAIL: Final = Position()
+#: As PLAUSIBLE_US, for v2's sequence numbers: more than an hour of the network.
+PLAUSIBLE_SEQ: Final = 10_000_000
 
 
 class Frame(NamedTuple):
@@ -35,7 +37,7 @@ class Buffer:
     ``start`` is the position before them, ``host`` what stamps them.
     """
 
-    __slots__ = ("_append", "_host", "_lines", "_start", "count", "last_us", "size")
+    __slots__ = ("_append", "_first", "_host", "_leap", "_lines", "_start", "count", "last_us", "size")
 
     def __init__(self, start: Position = LIVE_TAIL, host: str = "") -> None:
         self._lines: dict[str, list[bytes]] = {queue: [] for queue in wire.QUEUES}
@@ -45,6 +47,9 @@ class Buffer:
         self.last_us = start.time_us
         self._start = start
         self._host = host
+        # The first event of a connection may lie anywhere: where the host could resume.
+        self._first = True
+        self._leap = 0
 
     @property
     def position(self) -> Position:
@@ -55,14 +60,26 @@ class Buffer:
 
     def fresh(self) -> Self:
         """An empty buffer for what follows."""
-        return type(self)(self.position, self._host)
+        next_one = type(self)(self.position, self._host)
+        next_one._first = self._first and not self.count
+        next_one._leap = self._leap
+        return next_one
 
     def add(self, message: bytes) -> None:
         """Put one message into its queue, whatever it holds."""
-        queue, self.last_us, line = classify(message, self.last_us)
+        queue, time_us, line = classify(message, self.last_us)
+        if self._leap or abs(time_us - self.last_us) >= PLAUSIBLE_US:
+            time_us = self._followed(time_us)
+        self.last_us = time_us
         self._append[queue](line)
         self.count += 1
         self.size += len(line)
+
+    def _followed(self, time_us: int) -> int:
+        if self._first and not self.count:
+            return time_us or self.last_us
+        last_us, self._leap = follow(self.last_us, time_us, self._leap, PLAUSIBLE_US)
+        return last_us
 
     def reject(self, message: bytes, error: Exception) -> None:
         """Keep a message that could not even be decompressed as a dead letter."""
@@ -88,11 +105,18 @@ class Buffer:
 class BufferV2(Buffer):
     """The same for a v2 stream: its events are turned into v1's form, its cursor is a sequence number."""
 
-    __slots__ = ("_seq",)
+    __slots__ = ("_leap_seq", "_seq")
 
     def __init__(self, start: Position = LIVE_TAIL, host: str = "") -> None:
         super().__init__(start, host)
         self._seq = start.cursor if (start.host, start.protocol) == (host, V2) else 0
+        self._leap_seq = 0
+
+    def fresh(self) -> Self:
+        """As in v1."""
+        next_one = super().fresh()
+        next_one._leap_seq = self._leap_seq
+        return next_one
 
     @property
     def position(self) -> Position:
@@ -117,7 +141,12 @@ class BufferV2(Buffer):
         self._keep(events_v2.dead_letter(message, error, self.last_us, self._seq))
 
     def _keep(self, event: events_v2.Event) -> None:
-        queue, self.last_us, self._seq, line = event
+        queue, time_us, seq, line = event
+        self.last_us = self._followed(time_us)
+        if self._first and not self.count:
+            self._seq = seq
+        else:
+            self._seq, self._leap_seq = follow(self._seq, seq, self._leap_seq, PLAUSIBLE_SEQ)
         self._append[queue](line)
         self.count += 1
         self.size += len(line)

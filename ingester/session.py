@@ -26,6 +26,8 @@ from ingester.settings import IngesterSettings, redacted
 #: Messages that may wait to be read: one read of the socket brings some hundred, and each stop and go of the
 #: transport costs two system calls.
 QUEUE: Final = (1024, 256)
+#: The same in bytes: a thousand of the largest messages would be 32 GiB.
+QUEUE_BYTES: Final = 64 * 1024 * 1024
 USER_AGENT: Final = "bluesky-firehose-ingester/0.1"
 #: The framing of v2, as its lexicon names it. A server that speaks of it to a client that has not is refused.
 _SUBPROTOCOL: Final = Subprotocol("xrpc.v1.json")
@@ -47,6 +49,25 @@ FAILURES: Final = (
 )
 
 
+class _Connection(ClientConnection):
+    """A connection that stops reading at :data:`QUEUE_BYTES` too, which the library counts in messages only.
+
+    The library goes on as soon as a message is taken; the next read finds the queue still full, or not.
+    """
+
+    _unread = 0
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._unread += len(data)
+        if self._unread > QUEUE_BYTES:
+            messages = self.recv_messages
+            self._unread = sum(len(frame.data) for frame in messages.frames.queue)
+            if self._unread > QUEUE_BYTES and not messages.paused:
+                messages.paused = True
+                self.transport.pause_reading()
+
+
 async def open_session(url: str, protocol: str, settings: IngesterSettings) -> ClientConnection:
     """Connect to ``url``. It offers no permessage-deflate: v2 hosts refuse it.
 
@@ -60,6 +81,7 @@ async def open_session(url: str, protocol: str, settings: IngesterSettings) -> C
         max_queue=QUEUE,
         ping_interval=None,
         close_timeout=1,
+        create_connection=_Connection,
         open_timeout=10,
         user_agent_header=USER_AGENT,
     )
