@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
-from firehose import schema
 from firehose.batch.interval import Batch
-from firehose.lake.verify import verify
 from ingester.crash import Point
-from tests.fault.crash.world import STEPS, Contents, World, by_kind, kind_of
+from tests.fault.crash.oracle import assert_every_event_is_accounted_for
+from tests.fault.crash.world import STAGES, STEPS, Contents, World
 
 
 class Case(NamedTuple):
@@ -63,6 +61,13 @@ CASES = {
 }
 INGESTER = [point for point, case in CASES.items() if case.step == "ingest"]
 PIPELINE = [point for point, case in CASES.items() if case.step != "ingest"]
+# Great Expectations takes its time: of the deaths in drain and validate only some are followed to the end. The
+# others leave the same files, so what follows is the same.
+SAME_IN_THE_END = {point for point in PIPELINE if CASES[point].step in ("drain", "validate")} - {
+    Point.DELETED_SOME,
+    Point.QUARANTINE_RENAMED,
+    Point.RESULT_SYNCED,
+}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +112,13 @@ def test_a_dead_step_is_as_if_it_had_not_died(
     fatal = two if case.step == "publish" else one
     died = world.die(f"{point}:{case.nth}", (case.step, fatal))
     assert_died_at(point, died.code, died.proof)
-    world.run(*world.steps_from(case.stage))
+    again, *further = world.steps_from(case.stage)
+    world.run(again)
+    if case.step != "refresh":
+        assert world.files() == world.files(STAGES[STAGES.index(case.stage) + 1]), "the same lake, byte by byte"
+    if point in SAME_IN_THE_END:
+        return
+    world.run(*further)
     contents, ledger, loaded = reference
     assert world.contents() == contents
     assert world.ledger() == ledger
@@ -117,25 +128,3 @@ def test_a_dead_step_is_as_if_it_had_not_died(
 
 def assert_died_at(point: Point, code: int, proof: str) -> None:
     assert (proof.split(" ")[0], code) == (point, -signal.SIGKILL)
-
-
-def assert_every_event_is_accounted_for(world: World) -> None:
-    """The conservation oracle: sent = lake rows + quarantined + duplicates dropped."""
-    delivered, quarantined = world.delivered(), world.quarantined()
-    assert set(delivered) == set(world.sent)
-    rows = [(name, row.get("operation") or "") for name in schema.TYPES for row in world.rows(name)]
-    # Of each type and operation: what was sent, each event once.
-    bad = {row["raw"] for row in quarantined}
-    assert by_kind(world.sent) == Counter(rows) + by_kind(list(bad))
-    # Of each type: what was delivered, repetitions and all.
-    dropped: Counter[str] = Counter()
-    for counts in world.ledger().values():
-        dropped.update({name: count.duplicates for name, count in counts.items()})
-    kept = Counter(name for name, _ in rows) + Counter(row["type"] for row in quarantined)
-    assert Counter(kind_of(message)[0] for message in delivered) == kept + dropped
-    assert sum(dropped.values()) + len(quarantined) - len(bad) == len(delivered) - len(world.sent)
-    report = verify(world.lake)
-    assert report.ok, report.problems
-    assert not list(world.lake.glob("**/*.part")), "a rerun takes the place of what a crash left"
-    assert not list(world.lake.glob("staged/**/*.parquet"))
-    assert not any(world.client.xlen(key) for key in world.client.keys("firehose:*:queue"))
