@@ -20,8 +20,8 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml scripts/make-env
 demo: env  ## Run the whole pipeline on this machine until Ctrl-C
 	@$(VENV)/bin/firehose demo $(DEMO)
 
-test: env  ## Run every test
-	@$(VENV)/bin/pytest
+test: env  ## Run every test, two files at a time
+	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 
 check: env  ## Lint, types, import rules
 	@$(VENV)/bin/ruff check .

@@ -62,14 +62,11 @@ def test_a_slow_query_blocks_no_ping(endpoint: EndpointProcess, analyst: httpx.C
     slow = threading.Thread(target=lambda: analyst.post("/", content=ENDLESS))
     slow.start()
     _wait_until_running(endpoint, "sipHash64", running=True)
-    slowest = 0.0
-    for _ in range(20):
-        started = time.monotonic()
+    answered = 0
+    while slow.is_alive():
         assert httpx.get(endpoint.url + "/ping").text == "Ok.\n"
-        slowest = max(slowest, time.monotonic() - started)
-    assert slow.is_alive()
-    slow.join()
-    assert slowest < 1
+        answered += slow.is_alive()
+    assert answered >= 3  # a ping that waited for the query would be answered after it
 
 
 @pytest.mark.parametrize(
