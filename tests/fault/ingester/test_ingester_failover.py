@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import redis
 from websockets.http11 import Request, Response
+from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection
 
 from firehose.simulator import process as simulator
@@ -134,6 +135,8 @@ def test_from_v2_to_v1_and_no_event_is_lost(redis_url: str, redis_client: redis.
     with (
         simulator.start(paced, log=tmp_path / "v2.log") as v2,
         simulator.start([*source, "--rate", "2500"], log=tmp_path / "v1.log") as v1,
+        # A finite tape begins with its first client: both are to begin at the same time.
+        connect(v1.url, close_timeout=0.1),
         IngesterProcess(tmp_path, redis_url, f"{v2.events_url},{v1.url}", start_cursor=1) as ingester,
     ):
         until(lambda: int(metadata(redis_client).get("events", 0)) > 1000)
@@ -141,6 +144,7 @@ def test_from_v2_to_v1_and_no_event_is_lost(redis_url: str, redis_client: redis.
         last = msgspec.json.decode(record.read_bytes().splitlines()[-1])["time_us"]
         until(lambda: metadata(redis_client)["protocol"] == "v1" and cursor(redis_client) > last, 40)
         assert ingester.stop() == 0
+        assert not ingester.said("event=gap")
     sent = {identity(line) for line in record.read_bytes().splitlines()}
     assert len(sent) > 1000 and sent <= {identity(line) for line in stored(redis_client)}
     assert not [line for line in stored(redis_client) if wire.DEAD_LETTER_KIND.encode() in line]
