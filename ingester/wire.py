@@ -6,6 +6,7 @@ Lives here: names and byte formats, and pure functions on them. Must not: connec
 from __future__ import annotations
 
 import base64
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -35,6 +36,8 @@ METADATA_KEY: Final = "firehose:metadata"
 #: Redis sorted set: one member (and score) a minute, in ms since the epoch, in which the ingester was
 #: connected to the source. Time without a member was not listened to.
 HEARTBEATS_KEY: Final = "firehose:heartbeats"
+#: Redis stream: one entry for each thing that the ingester learnt of a gap, written together with the cursor.
+COVERAGE_KEY: Final = "firehose:coverage"
 
 META_CURSOR: Final = "cursor"  # of the last event in Redis: its time_us on v1, its sequence number on v2
 META_HOST: Final = "host"  # where the cursor comes from: it means nothing to another host or protocol
@@ -55,8 +58,41 @@ FIELD_FIRST_US: Final = b"first"
 FIELD_LAST_US: Final = b"last"
 FIELD_PAYLOAD: Final = b"payload"
 
+#: Field of an entry of the coverage stream: a :class:`Gap` in JSON.
+FIELD_GAP: Final = b"gap"
+
 #: ``kind`` of the line that stands for a message which was no event (see :func:`dead_letter`).
 DEAD_LETTER_KIND: Final = "#undecodable"
+
+
+class Reason(StrEnum):
+    """Why a span of time may not be covered."""
+
+    LATE = "late"  # the first event of a connection is later than the cursor allows
+    REFUSED = "refused"  # the host no longer has what was asked for: refused, or clamped to its oldest
+    STALL = "stall"  # connected, and nothing came
+    BLIND = "blind"  # one queue's share fell against its own history
+    UNREAD = "unread"  # a message that could never be read was stepped past
+    OUTAGE = "outage"  # the ingester was away
+    REDIS_LOST = "redis_lost"  # Redis lost its cursor: resumed from the lake's last manifest
+    NOT_LISTENING = "not_listening"  # an interval of the batch pipeline without a heartbeat
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A span of witnessed time (µs, ``to_us`` exclusive) that one host did not give, and whether it is made good.
+
+    Of several records with one ``id`` the one with the highest ``noted_us`` counts: so a gap is extended, and healed.
+    """
+
+    id: str
+    reason: Reason
+    from_us: int
+    to_us: int
+    noted_us: int  # clock of whoever wrote the record
+    host: str = ""
+    protocol: str = ""
+    queue: str = ""  # empty: all
+    healed: str = ""  # by what: "replay", "other host", "archive"; empty: not healed
 
 
 def stream_key(queue: str) -> str:
