@@ -33,6 +33,8 @@ class Point(StrEnum):
     RAW_COPYING = "drain.raw_copying"  # some frames are in the partial file
     RAW_SYNCED = "drain.raw_synced"
     RAW_RENAMED = "drain.raw_renamed"
+    COVERAGE_SYNCED = "drain.coverage_synced"  # what was learnt of gaps; Redis still holds it
+    COVERAGE_RENAMED = "drain.coverage_renamed"
     MANIFEST_SYNCED = "drain.manifest_synced"
     MANIFEST_RENAMED = "drain.manifest_renamed"
     DELETE_BEGINS = "drain.delete_begins"  # the manifest is durable, Redis still holds everything
@@ -63,6 +65,7 @@ class Point(StrEnum):
     STAGING_CREATED = "summaries.staging_created"
     STAGING_FILLED = "summaries.staging_filled"
     PARTITION_SWAPPED = "summaries.partition_swapped"
+    GAPS_SWAPPED = "summaries.gaps_swapped"
     REBUILT = "summaries.rebuilt"  # every partition is swapped, no batch is recorded as loaded
     BATCHES_RECORDED = "summaries.batches_recorded"
 

@@ -2,7 +2,8 @@
 
 Both look before they write, and begin to write with a command that Redis refuses when it is full: after
 the first write nothing in a script can fail, so a flush is there whole, with its cursor, or not at all.
-They need no syntax newer than Redis 6.2. KEYS are metadata, heartbeats and the streams in wire.QUEUES' order.
+They need no syntax newer than Redis 6.2. KEYS are metadata, heartbeats, the streams in wire.QUEUES' order, and the
+stream of gaps.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Final
 
 from ingester import wire
 
-#: ARGV: name, new writer, lease in ms. Replies {"claimed", cursor, host, protocol, time_us},
+#: ARGV: name, new writer, lease in ms. Replies {"claimed", cursor, host, protocol, time_us, ms since the
+#: last flush or '', open gaps},
 #: or {"wait", writer, ms left} while another name holds the lease, or {"type", key, its type, wanted type}.
 CLAIM: Final = f"""
 for i, key in ipairs(KEYS) do
@@ -22,7 +24,8 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local meta = redis.call('HMGET', KEYS[1], '{wire.META_WRITER}', '{wire.META_LEASE_MS}',
-  '{wire.META_CURSOR}', '{wire.META_HOST}', '{wire.META_PROTOCOL}', '{wire.META_TIME_US}')
+  '{wire.META_CURSOR}', '{wire.META_HOST}', '{wire.META_PROTOCOL}', '{wire.META_TIME_US}',
+  '{wire.META_LAST_FLUSH_MS}', '{wire.META_GAPS}')
 if meta[1] and string.match(meta[1], '^(.*)/') ~= ARGV[1] then
   local left = (tonumber(meta[2] or '') or 0) - now
   if left > 0 then return {{'wait', meta[1], string.format('%.0f', left)}} end
@@ -30,14 +33,17 @@ end
 redis.call('HSETNX', KEYS[1], '{wire.META_FIRST_START_MS}', string.format('%.0f', now))
 redis.call('HSET', KEYS[1], '{wire.META_WRITER}', ARGV[2], '{wire.META_FLUSH}', '0',
   '{wire.META_LEASE_MS}', string.format('%.0f', now + ARGV[3]))
-return {{'claimed', meta[3] or '', meta[4] or '', meta[5] or '', meta[6] or ''}}
+local away = tonumber(meta[7] or '')
+return {{'claimed', meta[3] or '', meta[4] or '', meta[5] or '', meta[6] or '',
+  away and string.format('%.0f', now - away) or '', meta[8] or ''}}
 """
 
 #: How long heartbeats are kept, in ms.
 HEARTBEATS_KEPT_MS: Final = 30 * 86_400_000
 
 #: ARGV: writer, flush, flush before, cursor before, cursor, host, protocol, lease in ms, '1' if connected,
-#: time_us of the last event, then for each frame: index in KEYS, counter's field, n, first, last, payload.
+#: time_us of the last event, open gaps, number of gap records, these records, then for each frame: index in KEYS,
+#: counter's field, n, first, last, payload.
 #: Replies {"written"}, {"applied"} (this flush is already there), {"lost"}, {"stale", writer} or
 #: {"type", key, its type, wanted}.
 WRITE: Final = f"""
@@ -48,21 +54,33 @@ if not meta[1] then return {{'lost'}} end
 if meta[1] ~= ARGV[1] then return {{'stale', meta[1]}} end
 if meta[2] == ARGV[2] then return {{'applied'}} end
 if meta[2] ~= ARGV[3] or (meta[3] or '') ~= ARGV[4] then return {{'lost'}} end
-for i = 11, #ARGV, 6 do
-  local key = KEYS[tonumber(ARGV[i])]
+local first_gap = 13
+local first_frame = first_gap + tonumber(ARGV[12])
+local function mistyped(key)
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= 'stream' then return {{'type', key, found, 'stream'}} end
+end
+if first_frame > first_gap then
+  local wrong = mistyped(KEYS[#KEYS])
+  if wrong then return wrong end
+end
+for i = first_frame, #ARGV, 6 do
+  local wrong = mistyped(KEYS[tonumber(ARGV[i])])
+  if wrong then return wrong end
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local counts = {{[total] = tonumber(meta[4] or '') or 0}}
-for i = 11, #ARGV, 6 do
+for i = first_frame, #ARGV, 6 do
   local field, n = ARGV[i + 1], tonumber(ARGV[i + 2])
   counts[field] = (counts[field] or tonumber(redis.call('HGET', KEYS[1], field) or '') or 0) + n
   counts[total] = counts[total] + n
   redis.call('XADD', KEYS[tonumber(ARGV[i])], '*', '{wire.FIELD_COUNT.decode()}', ARGV[i + 2],
     '{wire.FIELD_FIRST_US.decode()}', ARGV[i + 3], '{wire.FIELD_LAST_US.decode()}', ARGV[i + 4],
     '{wire.FIELD_PAYLOAD.decode()}', ARGV[i + 5])
+end
+for i = first_gap, first_frame - 1 do
+  redis.call('XADD', KEYS[#KEYS], '*', '{wire.FIELD_GAP.decode()}', ARGV[i])
 end
 if ARGV[9] == '1' then
   local minute = string.format('%.0f', now - now % 60000)
@@ -72,7 +90,7 @@ if ARGV[9] == '1' then
 end
 local fields = {{'{wire.META_FLUSH}', ARGV[2], '{wire.META_HOST}', ARGV[6], '{wire.META_PROTOCOL}', ARGV[7],
   '{wire.META_LEASE_MS}', string.format('%.0f', now + ARGV[8]),
-  '{wire.META_LAST_FLUSH_MS}', string.format('%.0f', now)}}
+  '{wire.META_LAST_FLUSH_MS}', string.format('%.0f', now), '{wire.META_GAPS}', ARGV[11]}}
 for field, count in pairs(counts) do
   fields[#fields + 1] = field
   fields[#fields + 1] = string.format('%.0f', count)

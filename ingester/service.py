@@ -57,7 +57,7 @@ class Service:
         self._writer = writer
         self._notifier = notifier
         self._clock = clock
-        self._source = Source(settings, clock)
+        self._source = Source(settings, writer.gaps, clock)
         self._claimed = False
         self._seen, self._heard = 0, clock()
         self._reported = clock()
@@ -73,6 +73,9 @@ class Service:
             raise SourceRefused(
                 f"the cursor in Redis is one of protocol {claim.protocol}, this ingester speaks {V1} and {V2}"
             )
+        self._writer.gaps.adopt(claim.gaps)
+        if claim.cursor:
+            self._source.away(claim.away_s)
         start = self._settings.start_cursor
         self._writer.restart(claim.position if claim.cursor else Position(start, start))
         self._claimed = True
@@ -129,7 +132,8 @@ class Service:
             try:
                 await self._session()
             except session.FAILURES as error:
-                reason = self._source.failed(error, useful=self._writer.received > before)
+                last = self._writer.buffer.position
+                reason = self._source.failed(error, last, useful=self._writer.received > before)
                 await self._settle()
             except CursorMoved as moved:
                 reason = str(moved)

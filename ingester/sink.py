@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthorizationError
@@ -21,10 +22,13 @@ from ingester.frames import Frame
 from ingester.hosts import V1, V2
 from ingester.scripts import CLAIM, WRITE
 from ingester.settings import SettingsError
+from ingester.wire import Gap
 
 TIMEOUT_S: Final = 5.0
-_KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES)]
+_KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]
 _STREAM_INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
+_json: Final = msgspec.json.Encoder().encode
+_gaps: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
 # Errors that pass. Inside a script Redis 6 wraps them in "ERR Error running script", so the text decides.
 _PASSING: Final = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "BUSY ", "NOREPLICAS ", "MASTERDOWN ", "TRYAGAIN ")
 
@@ -36,6 +40,8 @@ class Claim(NamedTuple):
     host: str
     protocol: str
     time_us: int = 0  # on v1 the cursor is the time
+    away_s: float = 0.0  # since the last flush, by Redis' clock; 0 also if there was none
+    gaps: tuple[Gap, ...] = ()  # that the writer before has left open
 
     @property
     def position(self) -> Position:
@@ -55,7 +61,8 @@ class Flush(NamedTuple):
     """What one write brings to Redis. ``lease_ms`` 0 gives the right to write back.
 
     ``host`` and ``protocol`` are where the cursor comes from, by default v1 of the host that the sink was made
-    for; ``time_us`` 0: the cursor is the last event's time.
+    for; ``time_us`` 0: the cursor is the last event's time. ``gaps`` are added to the stream of gaps,
+    ``open_gaps`` kept for whoever writes next.
     """
 
     frames: Sequence[Frame]
@@ -65,6 +72,8 @@ class Flush(NamedTuple):
     time_us: int = 0
     host: str = ""
     protocol: str = V1
+    gaps: Sequence[Gap] = ()
+    open_gaps: Sequence[Gap] = ()
 
 
 class _Client(redis.Redis):
@@ -112,7 +121,7 @@ class Sink:
             return Held(answer[1], int(answer[2]))
         crash.reached(crash.Point.CLAIMED)
         self._writer, self._flush, self._cursor = writer, 0, answer[1]
-        return Claim(int(answer[1] or 0), answer[2], answer[3], int(answer[4] or 0) if answer[3] == V2 else 0)
+        return _claim(*answer[1:])
 
     def write(self, flush: Flush) -> None:
         """Write a flush. After :class:`SinkUnavailable` the same flush may be given again, and none other.
@@ -126,7 +135,8 @@ class Sink:
         number, cursor = self._flush + 1, str(flush.cursor or "")
         args: list[str | int | bytes] = [self._writer, number, self._flush, self._cursor, cursor]
         args += [flush.host or self._host, flush.protocol or V1, flush.lease_ms, int(flush.connected)]
-        args.append(flush.time_us or flush.cursor)
+        args += [flush.time_us or flush.cursor, _json(flush.open_gaps) if flush.open_gaps else ""]
+        args += [len(flush.gaps), *map(_json, flush.gaps)]
         for frame in flush.frames:
             args += [_STREAM_INDEX[frame.queue], wire.EVENTS_PREFIX + frame.queue]
             args += [frame.events, frame.first_us, frame.last_us, frame.payload]
@@ -158,6 +168,17 @@ class Sink:
         if answer[0] == "type":
             raise SinkRefused(f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: move it away")
         return answer
+
+
+def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str) -> Claim:
+    return Claim(
+        int(cursor or 0),
+        host,
+        protocol,
+        int(time_us or 0) if protocol == V2 else 0,
+        max(0, int(away_ms or 0)) / 1000,
+        _gaps(gaps) if gaps else (),
+    )
 
 
 def _translated(error: redis.RedisError) -> SinkUnavailable | SinkRefused:

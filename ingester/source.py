@@ -9,8 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 
@@ -19,13 +17,13 @@ from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR, Position, resu
 from ingester.dictionary import Dictionary
 from ingester.errors import DictionaryUnavailable, Renumbered, SourceNotice, SourceRefused
 from ingester.failover import Cause, Failure
+from ingester.gaps import Gaps, instant
 from ingester.hosts import V1, V2, Host, hosts
 from ingester.logs import line
 from ingester.settings import IngesterSettings, redacted
+from ingester.wire import Reason
 
 log = logging.getLogger(__name__)
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Source:
@@ -34,17 +32,21 @@ class Source:
     def __init__(
         self,
         settings: IngesterSettings,
+        gaps: Gaps,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.decompress: Callable[[bytes], bytes] | None = None
         self._settings = settings
+        self._gaps = gaps
         self._clock = clock
         self._now = now
         self._hosts = hosts(settings)
         self._state = failover.fresh(len(self._hosts))
         self._skip_large = False
         self._by_time = False
+        self._refused = False
+        self._away_since: float | None = None
         self._resumed = Position()
         self._asked_seq = 0
         self._opened: float | None = None
@@ -58,6 +60,10 @@ class Source:
         """The host whose turn it is."""
         return self._hosts[self._state.current]
 
+    def away(self, seconds: float) -> None:
+        """For so long nothing has been heard already: another process was the last that listened."""
+        self._away_since = self._clock() - seconds
+
     async def open(self, position: Position) -> ClientConnection:
         """Connect to :attr:`host`, for what follows ``position``.
 
@@ -65,9 +71,9 @@ class Source:
             One of session.FAILURES: give it to :meth:`failed`.
         """
         self._opened, self._resumed = None, position
-        host, now_us = self.host, int(self._now() * 1_000_000)
+        host = self.host
         used = await self._dictionary(host)
-        cursor = resume_at(position, host, self._settings.rewind_ms, now_us, by_time=self._by_time)
+        cursor = resume_at(position, host, self._settings.rewind_ms, self._now_us(), by_time=self._by_time)
         self._asked_seq = cursor if host.protocol == V2 and cursor < V2_TIME_CURSOR else 0
         url = subscribe_url(
             self._settings, host, cursor, skip_large=self._skip_large, dictionary=used.id if used else 0
@@ -78,16 +84,20 @@ class Source:
         self._opened = self._clock()
         return connection
 
-    def failed(self, error: Exception, *, useful: bool) -> str:
+    def failed(self, error: Exception, last: Position, *, useful: bool) -> str:
         """Draw the conclusions from one of session.FAILURES; returns the reason for the log.
 
-        ``useful``: the connection has brought events.
+        ``last``: that of the last event so far; ``useful``: the connection has brought events.
 
         Raises:
             SourceRefused: no host takes the request.
         """
         now, host = self._clock(), self.host
         cause, reason = session.judge(error, host.url)
+        if self._away_since is None:
+            self._away_since = now
+        if cause is Cause.SILENT:
+            self._gaps.begin(Reason.STALL, last, self._now_us())
         cause = self._remedied(cause, reason)
         lived_s = 0.0 if self._opened is None else now - self._opened
         self._state = failover.after(self._state, Failure(cause, lived_s, useful), now)
@@ -114,13 +124,16 @@ class Source:
         if self._by_time:
             raise Renumbered(before, first.cursor)
         late = first.cursor > before.cursor if asked else first.time_us > before.time_us
-        if before.host and late:
-            missing = {"missing_from": _instant(before.time_us), "missing_to": _instant(first.time_us)}
-            log.error(line("gap", host=self.host.name, **missing))
+        away_s = 0.0 if self._away_since is None else self._clock() - self._away_since
+        why = Reason.REFUSED if self._refused else Reason.LATE
+        self._gaps.resumed(before, first if late else None, self.host, self._now_us(), away_s, why)
+        self._away_since, self._refused = None, False
 
     def noticed(self, notice: SourceNotice) -> None:
         """Log what the server says about the stream."""
-        level = logging.WARNING if notice.name == "OutdatedCursor" else logging.INFO
+        clamped = notice.name == "OutdatedCursor"
+        self._refused |= clamped
+        level = logging.WARNING if clamped else logging.INFO
         log.log(level, line("notice", host=self.host.name, name=notice.name, message=notice.message))
 
     def _remedied(self, cause: Cause, reason: str) -> Cause:
@@ -133,8 +146,8 @@ class Source:
         elif cause is Cause.CURSOR_TOO_OLD:
             if self._by_time:
                 return Cause.REFUSED
-            self._by_time = True
-            since = _instant(self._resumed.time_us)
+            self._by_time = self._refused = True
+            since = instant(self._resumed.time_us)
             hint = "resuming by time; what the host no longer has is missing; a line on the gap follows"
             log.error(line("cursor_too_old", host=self.host.name, reason=reason, missing_from=since, hint=hint))
         return cause
@@ -151,6 +164,5 @@ class Source:
                 log.warning(line("dictionary_unavailable", host=host.name, reason=error, hint="not compressed"))
         return self._fetched.get(host.name)
 
-
-def _instant(time_us: int) -> str:
-    return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds")
+    def _now_us(self) -> int:
+        return int(self._now() * 1_000_000)

@@ -16,6 +16,7 @@ from ingester import crash
 from ingester.cursor import Position
 from ingester.errors import CursorMoved, SinkUnavailable, StateLost, Superseded
 from ingester.frames import Buffer, buffer_for
+from ingester.gaps import Gaps
 from ingester.hosts import Host
 from ingester.logs import line
 from ingester.settings import IngesterSettings
@@ -49,6 +50,7 @@ class Writer:
         self.position = Position()  # of the last event in Redis
         self.written = 0
         self.connected = False
+        self.gaps = Gaps()
         self._sink = sink
         self._settings = settings
         self._delays = delays
@@ -120,7 +122,8 @@ class Writer:
             What a write raises (see :meth:`check`).
         """
         self.check()
-        if self.idle and (self.buffer.count or self._clock() - self._last_write >= self._heartbeat_s):
+        waits = self.buffer.count or self.gaps.pending
+        if self.idle and (waits or self._clock() - self._last_write >= self._heartbeat_s):
             self.start()
 
     def check(self) -> None:
@@ -139,7 +142,8 @@ class Writer:
         """Begin to write the buffer; an empty one is a heartbeat."""
         full, self.buffer = self.buffer, self.buffer.fresh()
         self._under_way = full.count
-        self._writing = asyncio.create_task(self._write(full, self._lease_ms))
+        # Made here, not in the task: what is noted from now on belongs to the events of the next flush.
+        self._writing = asyncio.create_task(self._write(full, self._flush(full, self._lease_ms)))
 
     async def drain(self) -> None:
         """Write all there is, and return when Redis holds it.
@@ -148,7 +152,7 @@ class Writer:
             What a write raises (see :meth:`check`).
         """
         await self._settled()
-        while self.buffer.count:
+        while self.buffer.count or self.gaps.pending:
             self.start()
             await self._settled()
 
@@ -159,7 +163,7 @@ class Writer:
             What a write raises (see :meth:`check`).
         """
         await self.drain()
-        await self._write(self.buffer, lease_ms=0)
+        await self._write(self.buffer, self._flush(self.buffer, lease_ms=0))
         crash.reached(crash.Point.RELEASED)
 
     def abandon(self) -> None:
@@ -172,10 +176,12 @@ class Writer:
             await asyncio.wait([self._writing])  # which leaves the write alone if the waiter is cancelled
         self.check()
 
-    async def _write(self, buffer: Buffer, lease_ms: int) -> None:
-        frames = await self._in_thread(buffer.pack, self._settings.frame_events)
-        position = buffer.position
-        flush = Flush(frames, position.cursor, self.connected, lease_ms, *position[1:])
+    def _flush(self, buffer: Buffer, lease_ms: int) -> Flush:
+        at, gaps = buffer.position, self.gaps
+        return Flush((), at.cursor, self.connected, lease_ms, *at[1:], tuple(gaps.pending), gaps.open)
+
+    async def _write(self, buffer: Buffer, flush: Flush) -> None:
+        flush = flush._replace(frames=await self._in_thread(buffer.pack, self._settings.frame_events))
         crash.reached(crash.Point.FLUSH_PACKED)
         for delay in self._delays():
             try:
@@ -186,7 +192,8 @@ class Writer:
                 await self._pause(delay)
             except StateLost:
                 await self._reclaim()
-        self.position = position
+        self.position = buffer.position
+        self.gaps.written(flush.gaps)
         self.written += buffer.count
         self._under_way = 0
         self._last_write = self._clock()

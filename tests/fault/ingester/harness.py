@@ -125,7 +125,13 @@ class IngesterProcess:
 
     def __init__(self, folder: Path, redis_url: str, source_url: str, **settings: object) -> None:
         self.log = folder / f"ingester-{time.monotonic_ns()}.log"
-        given = {"home": folder, "redis_url": redis_url, "jetstream_url": source_url, "rewind_ms": 20}
+        given = {
+            "home": folder,
+            "lake": folder / "lake",
+            "redis_url": redis_url,
+            "jetstream_url": source_url,
+            "rewind_ms": 20,
+        }
         given |= {"backoff_max_s": 0.5, "flush_ms": 30, "flush_events": 300, "frame_events": 50, **settings}
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("FIREHOSE_")}
         self.environment |= {f"FIREHOSE_{name.upper()}": str(value) for name, value in given.items()}
@@ -197,6 +203,26 @@ def stored(client: redis.Redis, queue: str | None = None) -> list[bytes]:
         assert len(part) == int(fields[wire.FIELD_COUNT])
         lines += part
     return lines
+
+
+def gaps(client: redis.Redis) -> list[wire.Gap]:
+    """Every record of a gap, in the order in which they were written."""
+    answer: Any = client.xrange(wire.COVERAGE_KEY)
+    return [msgspec.json.decode(fields[wire.FIELD_GAP], type=wire.Gap) for _, fields in answer]
+
+
+def known(client: redis.Redis) -> list[wire.Gap]:
+    """Each gap as its last record says, in the order of time."""
+    last = {gap.id: gap for gap in sorted(gaps(client), key=lambda gap: gap.noted_us)}
+    return sorted(last.values(), key=lambda gap: (gap.from_us, gap.to_us))
+
+
+def missing(client: redis.Redis) -> set[int]:
+    """The numbers of the harness' events that lie in gaps which are not healed, both ends left out."""
+    spans = [(gap.from_us, gap.to_us) for gap in known(client) if not gap.healed]
+    return {
+        n for start, end in spans for n in range((start - time_us(0)) // 1000 + 1, -(-(end - time_us(0)) // 1000))
+    }
 
 
 def metadata(client: redis.Redis) -> dict[str, str]:

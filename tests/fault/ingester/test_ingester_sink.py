@@ -19,7 +19,7 @@ from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Sup
 from ingester.frames import Buffer
 from ingester.scripts import HEARTBEATS_KEPT_MS
 from ingester.sink import Claim, Flush, Held, Sink
-from tests.fault.ingester.harness import cursor, entries, event, metadata, stored, time_us
+from tests.fault.ingester.harness import cursor, entries, event, gaps, metadata, stored, time_us
 
 MINUTE_MS = 60_000
 
@@ -58,6 +58,38 @@ def test_writes_frames_and_state_together(redis_url: str, redis_client: redis.Re
     assert (metadata(redis_client)["events:posts"], metadata(redis_client)["events"]) == ("4", "7")
 
 
+GAP = wire.Gap(id="late:h:1", reason=wire.Reason.LATE, from_us=1, to_us=2, noted_us=3, host="h")
+
+
+def test_gaps_come_with_their_flush_once(
+    redis_url: str, redis_client: redis.Redis, redis_server: RedisServer
+) -> None:
+    with reply_loser(redis_server.port) as (url, lose):
+        sink = claimed(url)
+        sink.write(flush(0)._replace(open_gaps=(GAP,)))
+        again = Sink(redis_url, "a", "host").claim(60_000)
+        assert isinstance(again, Claim) and again.gaps == (GAP,), "the next writer knows what is open"
+        sink.claim(60_000)
+        lose.set()
+        with pytest.raises(SinkUnavailable):
+            sink.write(flush(1)._replace(gaps=(GAP, GAP)))
+        sink.write(flush(1)._replace(gaps=(GAP, GAP)))
+        assert not lose.is_set()
+    assert gaps(redis_client) == [GAP, GAP], "both, and neither twice"
+    assert metadata(redis_client)[wire.META_GAPS] == ""
+
+
+def test_a_gap_without_events_is_written_too(redis_url: str, redis_client: redis.Redis) -> None:
+    sink = claimed(redis_url)
+    sink.write(flush()._replace(gaps=(GAP,)))
+    assert gaps(redis_client) == [GAP] and cursor(redis_client) == 0
+    redis_client.delete(wire.COVERAGE_KEY)
+    redis_client.set(wire.COVERAGE_KEY, "legacy")
+    with pytest.raises(SinkRefused, match="firehose:coverage holds a string"):
+        sink.write(flush(0)._replace(gaps=(GAP,)))
+    assert stored(redis_client) == []
+
+
 def test_first_start_is_recorded_once(redis_url: str, redis_client: redis.Redis) -> None:
     claimed(redis_url)
     first = metadata(redis_client)["first_start_ms"]
@@ -70,7 +102,9 @@ def test_same_name_takes_over_at_once(redis_url: str, redis_client: redis.Redis)
     old = claimed(redis_url)
     old.write(flush(0))
     new = Sink(redis_url, "a", "host")
-    assert new.claim(60_000) == Claim(time_us(0), "host", "v1")
+    claim = new.claim(60_000)
+    assert isinstance(claim, Claim) and claim._replace(away_s=0) == Claim(time_us(0), "host", "v1")
+    assert 0 <= claim.away_s < 60
     with pytest.raises(Fenced, match="another process"):
         old.write(flush(1))
     new.write(flush(2))

@@ -1,0 +1,130 @@
+"""What is known of gaps: the records to be written, and those gaps that may still be made good.
+
+Lives here: decisions without I/O or clocks, and the log line of each. Must not: Redis, connections.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from ingester.cursor import Position
+from ingester.hosts import Host
+from ingester.logs import line
+from ingester.wire import Gap, Reason
+
+log = logging.getLogger(__name__)
+
+#: A stream that was away for no longer (seconds) was only interrupted: over two heartbeats.
+OUTAGE_S: Final = 5.0
+#: What makes a gap good: the same stream from where it was left, or the stream of another host.
+REPLAY: Final = "replay"
+OTHER_HOST: Final = "other host"
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Gaps that end with the first event of the next connection, in one way or the other.
+_UNTIL_RESUMED: Final = (Reason.STALL, Reason.OUTAGE, Reason.REDIS_LOST)
+
+
+class Gaps:
+    """The gaps of one ingester.
+
+    ``pending`` is to be written with the next flush, ``open`` to be kept beside the cursor: another process goes
+    on from there.
+    """
+
+    def __init__(self) -> None:
+        self.pending: list[Gap] = []
+        self._open: dict[str, Gap] = {}
+
+    @property
+    def open(self) -> tuple[Gap, ...]:
+        """The gaps that may still grow or be made good."""
+        return tuple(self._open.values())
+
+    def adopt(self, gaps: Iterable[Gap]) -> None:
+        """Take over what the process before has left open."""
+        self._open = {gap.id: gap for gap in gaps}
+
+    def written(self, gaps: Sequence[Gap]) -> None:
+        """The first of the pending records are in Redis."""
+        del self.pending[: len(gaps)]
+
+    def begin(self, reason: Reason, before: Position, now_us: int, queue: str = "") -> None:
+        """Nothing, or nothing of one queue, has come since ``before``; nobody knows yet what that means."""
+        if before.host and before.time_us:
+            gap = _gap(reason, before, before.host, before.protocol, now_us, queue)
+            self._open[gap.id] = self._note(gap, now_us)
+
+    def close(self, gap: Gap, now_us: int) -> None:
+        """Nothing more will be known of an open gap than ``gap`` says."""
+        self._note(gap, now_us)
+        self._open.pop(gap.id, None)
+
+    def resumed(
+        self, before: Position, late: Position | None, host: Host, now_us: int, away_s: float, why: Reason
+    ) -> None:
+        """The first event of a connection, which was to go on after ``before``, is in.
+
+        ``late``: where it lies, if that is after what was asked for; ``why`` is then what is wrong. ``away_s``:
+        for how long nothing was heard. The spans do not overlap: what lies before the first event is one unhealed
+        record, the rest of an outage or a stall is a record of its own, made good by the replay.
+        """
+        if not before.host or not before.time_us:
+            return
+        doubts = [gap for gap in self.open if gap.reason in _UNTIL_RESUMED]
+        if not doubts and away_s > OUTAGE_S:
+            doubts = [_gap(Reason.OUTAGE, before, before.host, before.protocol, now_us)]
+        for gap in doubts:
+            self.close(_concluded(gap, late.time_us if late else 0, now_us), now_us)
+        if late:
+            self._note(_gap(why, before, host.name, host.protocol, late.time_us), now_us)
+
+    def _note(self, gap: Gap, now_us: int) -> Gap:
+        before = max((known.noted_us for known in (*self.open, *self.pending) if known.id == gap.id), default=0)
+        # A clock that was set back must not make the newer record the older one.
+        gap = msgspec.structs.replace(gap, noted_us=max(now_us, before + 1))
+        self.pending.append(gap)
+        event, level = _said(gap)
+        fields = {"reason": gap.reason, "host": gap.host} | ({"queue": gap.queue} if gap.queue else {})
+        span = {"missing_from": instant(gap.from_us), "missing_to": instant(gap.to_us)}
+        log.log(level, line(event, **fields, **span, **({"by": gap.healed} if gap.healed else {})))
+        return gap
+
+
+def instant(time_us: int) -> str:
+    """A time (µs) for a reader, in UTC."""
+    return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds")
+
+
+def _gap(reason: Reason, before: Position, host: str, protocol: str, to_us: int, queue: str = "") -> Gap:
+    # From the last event that there is to the first one after: both are known, and what lies between is not.
+    identity = ":".join([reason, host, str(before.time_us), *([queue] if queue else [])])
+    return Gap(
+        id=identity,
+        reason=reason,
+        from_us=before.time_us,
+        to_us=max(to_us, before.time_us + 1),
+        noted_us=0,
+        host=host,
+        protocol=protocol,
+        queue=queue,
+    )
+
+
+def _concluded(gap: Gap, missing_to_us: int, now_us: int) -> Gap:
+    """``gap`` after a replay that began at ``missing_to_us``; 0: where it was left."""
+    since, to_us = max(gap.from_us, missing_to_us), max(gap.to_us, now_us)
+    if since >= to_us:
+        return msgspec.structs.replace(gap, to_us=to_us)
+    return msgspec.structs.replace(gap, from_us=since, to_us=to_us, healed=REPLAY)
+
+
+def _said(gap: Gap) -> tuple[str, int]:
+    if gap.healed:
+        return "healed", logging.WARNING
+    return ("interrupted", logging.WARNING) if gap.reason in _UNTIL_RESUMED else ("gap", logging.ERROR)

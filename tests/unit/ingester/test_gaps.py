@@ -1,0 +1,102 @@
+"""Which records a gap leaves, and that the unhealed ones are exactly what is missing."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingester.cursor import Position
+from ingester.gaps import OUTAGE_S, Gaps
+from ingester.hosts import Host
+from ingester.wire import Gap, Reason
+
+HOST = Host("ws://b/subscribe", "b", "v1")
+BEFORE = Position(1000, 1000, "a", "v1")
+
+
+def last(gaps: Gaps) -> dict[str, Gap]:
+    """Each gap as its last record says."""
+    return {gap.id: gap for gap in sorted(gaps.pending, key=lambda gap: gap.noted_us)}
+
+
+def unhealed(gaps: Gaps) -> set[int]:
+    """Every time that is said to be missing."""
+    return {at for gap in last(gaps).values() if not gap.healed for at in range(gap.from_us, gap.to_us)}
+
+
+def at(time_us: int) -> Position:
+    """A first event."""
+    return Position(time_us, time_us, "b", "v1")
+
+
+def test_a_quick_reconnect_that_lost_nothing_leaves_no_record() -> None:
+    gaps = Gaps()
+    gaps.resumed(BEFORE, None, HOST, 2000, OUTAGE_S, Reason.LATE)
+    gaps.resumed(Position(), None, HOST, 2000, 1000.0, Reason.LATE)
+    gaps.resumed(Position(7, 7), at(9), HOST, 2000, 1000.0, Reason.LATE)
+    assert gaps.pending == [] == list(gaps.open)
+
+
+def test_a_late_first_event_is_a_gap_of_its_host() -> None:
+    gaps = Gaps()
+    gaps.resumed(BEFORE, at(1500), HOST, 2000, 0.0, Reason.REFUSED)
+    assert gaps.pending == [
+        Gap(
+            id="refused:b:1000",
+            reason=Reason.REFUSED,
+            from_us=1000,
+            to_us=1500,
+            noted_us=2000,
+            host="b",
+            protocol="v1",
+        )
+    ]
+
+
+def test_an_outage_is_healed_by_the_replay() -> None:
+    gaps = Gaps()
+    gaps.resumed(BEFORE, None, HOST, 2000, OUTAGE_S + 1, Reason.LATE)
+    (gap,) = gaps.pending
+    assert (gap.id, gap.from_us, gap.to_us, gap.healed) == ("outage:a:1000", 1000, 2000, "replay")
+
+
+def test_a_stall_is_recorded_at_once_and_healed_under_the_same_id() -> None:
+    gaps = Gaps()
+    gaps.begin(Reason.STALL, BEFORE, 2000)
+    (open_gap,) = gaps.open
+    assert (open_gap.from_us, open_gap.to_us, open_gap.healed) == (1000, 2000, "")
+    gaps.resumed(BEFORE, None, HOST, 1500, 0.0, Reason.LATE)  # the clock was set back
+    first, second = gaps.pending
+    assert first.id == second.id and second.noted_us > first.noted_us
+    assert (second.to_us, second.healed, gaps.open) == (2000, "replay", ())
+
+
+def test_what_a_process_left_open_is_closed_by_the_next() -> None:
+    dead, gaps = Gaps(), Gaps()
+    dead.begin(Reason.STALL, BEFORE, 2000)
+    gaps.adopt(dead.open)
+    gaps.resumed(BEFORE, None, HOST, 9000, 60.0, Reason.LATE)
+    assert [(gap.id, gap.to_us, gap.healed) for gap in gaps.pending] == [("stall:a:1000", 9000, "replay")]
+
+
+def test_records_leave_once_they_are_written() -> None:
+    gaps = Gaps()
+    gaps.begin(Reason.STALL, BEFORE, 2000)
+    under_way = tuple(gaps.pending)
+    gaps.resumed(BEFORE, None, HOST, 3000, 0.0, Reason.LATE)
+    gaps.written(under_way)
+    assert [gap.healed for gap in gaps.pending] == ["replay"]
+
+
+@given(st.booleans(), st.sampled_from([0.0, 60.0]), st.none() | st.integers(1001, 3500), st.integers(2000, 3000))
+def test_the_unhealed_records_are_exactly_what_is_missing(
+    stalled: bool, away_s: float, first: int | None, now_us: int
+) -> None:
+    gaps = Gaps()
+    if stalled:
+        gaps.begin(Reason.STALL, BEFORE, 2000)
+    gaps.resumed(BEFORE, at(first) if first else None, HOST, now_us, away_s, Reason.LATE)
+    late = set(range(1000, first)) if first else set()
+    still_open = set(range(1000, now_us)) if stalled and first and first >= now_us else set()
+    assert unhealed(gaps) == late | still_open
+    assert still_open <= late and not gaps.open
