@@ -17,6 +17,7 @@ __all__ = ["Point", "file_renamed", "file_synced", "reached"]
 _FILES: Final = (
     ("/manifest.json", Point.MANIFEST_SYNCED, Point.MANIFEST_RENAMED),
     ("/raw/date=", Point.RAW_SYNCED, Point.RAW_RENAMED),
+    ("/coverage/date=", Point.COVERAGE_SYNCED, Point.COVERAGE_RENAMED),
     ("/staged/date=", Point.STAGED_SYNCED, Point.STAGED_RENAMED),
     ("/quarantine/date=", Point.QUARANTINE_SYNCED, Point.QUARANTINE_RENAMED),
     ("/suites.json", Point.SUITES_SYNCED, Point.SUITES_RENAMED),

@@ -1,46 +1,117 @@
-"""The coverage ledger: time that was not listened to, one JSON file an interval. A gap is never silent.
+"""The coverage ledger: what was learnt of gaps, one JSON file of records a batch. A gap is never silent.
 
-``coverage/date=YYYY-MM-DD/batch=<id>.json``. Must not: decide what a gap is.
+``coverage/date=YYYY-MM-DD/batch=<id>.json``, a list of :class:`ingester.wire.Gap`; there is none where nothing was
+learnt. Must not: say which records count (gaps.py does).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import logging
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final, cast
 
 import msgspec
+import redis
 
-from firehose import files
+from firehose import crash, files
+from firehose.batch.gaps import open_gaps, resolve
 from firehose.batch.interval import Batch
+from firehose.errors import CorruptLake
+from ingester import wire
+from ingester.wire import Gap, Reason
 
-AREA = "coverage"
+log = logging.getLogger(__name__)
 
-
-class Gap(msgspec.Struct, frozen=True, kw_only=True):
-    """One interval without coverage."""
-
-    batch: str
-    start: datetime
-    end: datetime
-    reason: str
-    recorded_at: datetime
+AREA: Final = "coverage"
+_READ_ENTRIES: Final = 500
+_Entry = tuple[bytes, dict[bytes, bytes]]
 
 
-def gap_path(lake: Path, batch: Batch) -> Path:
-    """Where the gap of an interval is recorded."""
+def records_path(lake: Path, batch: Batch) -> Path:
+    """Where a batch's records lie."""
     return lake / AREA / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
 
 
-def record_gap(lake: Path, batch: Batch, reason: str) -> None:
-    """Record, durably, that an interval was not covered. Recording it again changes nothing."""
-    path = gap_path(lake, batch)
-    if path.exists():
-        return
-    gap = Gap(batch=batch.id, start=batch.start, end=batch.end, reason=reason, recorded_at=datetime.now(UTC))
-    files.write_bytes(path, msgspec.json.format(msgspec.json.encode(gap)))
+def read_records(path: Path) -> list[Gap]:
+    """The records in a file; none where there is no file.
+
+    Raises:
+        CorruptLake: the file is no list of records.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Gap])
+    except FileNotFoundError:
+        return []
+    except msgspec.MsgspecError as error:
+        raise CorruptLake(f"{path}: no list of gaps ({error}); restore it from a backup") from error
 
 
 def read_gaps(lake: Path) -> list[Gap]:
-    """Every recorded gap, in the order of time."""
+    """Every gap that the lake knows of, as its latest record has it, in the order of time.
+
+    Raises:
+        CorruptLake: a file of the coverage ledger cannot be read.
+    """
     paths = sorted((lake / AREA).glob("date=*/batch=*.json"))
-    return [msgspec.json.decode(path.read_bytes(), type=Gap) for path in paths]
+    return resolve(record for path in paths for record in read_records(path))
+
+
+def gaps_of(lake: Path, batch: Batch) -> list[Gap]:
+    """The open gaps of which this batch has a record. What any batch learnt since counts."""
+    ids = {record.id for record in read_records(records_path(lake, batch))}
+    return [gap for gap in open_gaps(read_gaps(lake)) if gap.id in ids] if ids else []
+
+
+def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:
+    """Copy every record from before the batch's end out of Redis, durably, and return all that the file has now.
+
+    Records of earlier intervals come along, whoever was to come for them: a record names its own time, and one
+    that is in two files counts once. What an earlier attempt had copied stays: Redis may have lost it since.
+    """
+    return _add(lake, batch, [gap for _, gap in _waiting(client, batch)])
+
+
+def forget(client: redis.Redis, lake: Path, batch: Batch) -> None:
+    """Delete from Redis the records that the batch's file holds, and no others."""
+    if kept := set(read_records(records_path(lake, batch))):
+        ids = [entry_id for entry_id, gap in _waiting(client, batch) if gap in kept]
+        for offset in range(0, len(ids), _READ_ENTRIES):
+            client.xdel(wire.COVERAGE_KEY, *ids[offset : offset + _READ_ENTRIES])
+            crash.reached(crash.Point.DELETED_SOME)
+
+
+def record_silence(lake: Path, batch: Batch) -> None:
+    """Record, durably, that nothing listened in a batch's interval. Recording it again changes nothing."""
+    gap_id = f"{Reason.NOT_LISTENING}/{batch.id}"
+    if all(record.id != gap_id for record in read_records(records_path(lake, batch))):
+        gap = Gap(
+            id=gap_id,
+            reason=Reason.NOT_LISTENING,
+            from_us=batch.start_ms * 1000,
+            to_us=batch.end_ms * 1000,
+            noted_us=time.time_ns() // 1000,
+        )
+        _add(lake, batch, [gap])
+
+
+def _waiting(client: redis.Redis, batch: Batch) -> Iterator[tuple[bytes, Gap]]:
+    low, high = "-", str(batch.end_ms - 1)
+    while chunk := cast(list[_Entry], client.xrange(wire.COVERAGE_KEY, low, high, count=_READ_ENTRIES)):
+        for entry_id, fields in chunk:
+            try:
+                yield entry_id, msgspec.json.decode(fields.get(wire.FIELD_GAP, b""), type=Gap)
+            except msgspec.MsgspecError as error:
+                # It stays where it is: a batch must not fail for it, and it must not be lost.
+                log.error("%s: entry %s is no gap (%s): left there", wire.COVERAGE_KEY, entry_id.decode(), error)
+        low = "(" + chunk[-1][0].decode()
+
+
+def _add(lake: Path, batch: Batch, records: Iterable[Gap]) -> list[Gap]:
+    path = records_path(lake, batch)
+    known = read_records(path)
+    if new := set(records) - set(known):
+        known = sorted({*known, *new}, key=lambda gap: (gap.noted_us, gap.id, msgspec.json.encode(gap)))
+        files.write_bytes(path, msgspec.json.format(msgspec.json.encode(known)))
+    return known

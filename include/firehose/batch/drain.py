@@ -1,6 +1,6 @@
 """The drain: one interval of the Redis streams becomes raw files, and only then leaves Redis.
 
-Frames are copied as they are. Must not: decode events, decide what is good.
+Frames are copied as they are, and what was learnt of gaps with them. Must not: decode events, decide what is good.
 """
 
 from __future__ import annotations
@@ -8,17 +8,21 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import redis
 
 from firehose import crash, files
-from firehose.batch import coverage
+from firehose.batch import buffer, coverage, stragglers
 from firehose.batch import manifest as manifests
+from firehose.batch.buffer import Entry, redis_ms
+from firehose.batch.gaps import Span
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
 from firehose.batch.manifest import Manifest, QueueFile
@@ -26,12 +30,9 @@ from firehose.errors import BeforeFirstStart, MissedInterval, NotListening, Serv
 from firehose.settings import Settings, redacted
 from ingester import wire
 
+__all__ = ["DrainResult", "drain", "redis_ms"]
+
 log = logging.getLogger(__name__)
-
-# One read holds at most so many frames: some 8 MiB at the usual size of a frame.
-_READ_FRAMES = 100
-
-Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +57,17 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
     manifest = manifests.read(folder)
     client = redis.Redis.from_url(settings.redis_url)
     try:
-        if manifest is None:
-            _wait_until_past(client, batch.end_ms, sleep)
-            manifest = _copy(client, batch, settings.lake_path, folder)
-        else:
-            manifests.check(folder, manifest)
-        _delete(client, manifest)
+        # What is held keeps other drains from what this one takes along, until it is deleted from Redis.
+        with ExitStack() as held:
+            if manifest is None:
+                _wait_until_past(client, batch.end_ms, sleep)
+                manifest = _copy(client, settings, batch, held)
+            else:
+                manifests.check(folder, manifest)
+            crash.reached(crash.Point.DELETE_BEGINS)
+            buffer.remove_copied(client, folder, manifest)
+            coverage.forget(client, settings.lake_path, batch)
+            crash.reached(crash.Point.DELETED_ALL)
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise ServiceUnavailable(
             f"Redis at {redacted(settings.redis_url)} does not answer ({error}); start it, then retry"
@@ -71,25 +77,24 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
     return DrainResult(manifest=str(folder / manifests.NAME), events=manifest.events)
 
 
-def redis_ms(client: redis.Redis) -> int:
-    """Redis's own clock in milliseconds: the clock of entry ids."""
-    seconds, microseconds = client.time()
-    return seconds * 1000 + microseconds // 1000
-
-
 def _wait_until_past(client: redis.Redis, end_ms: int, sleep: Callable[[float], None]) -> None:
     # Redis stamps entries, so the interval is closed when Redis's clock says so, not ours.
     while (left := end_ms - redis_ms(client)) > 0:
         sleep(min(left / 1000 + 0.001, 1.0))
 
 
-def _copy(client: redis.Redis, batch: Batch, lake: Path, folder: Path) -> Manifest:
+def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack) -> Manifest:
+    lake = settings.lake_path
+    folder = manifests.folder_of(lake, batch)
     metadata = cast(dict[bytes, bytes], client.hgetall(wire.METADATA_KEY))
+    first_start_ms = int(metadata.get(wire.META_FIRST_START_MS.encode(), b"0"))
     heard = client.zcount(wire.HEARTBEATS_KEY, batch.start_ms, batch.end_ms - 1)
+    if not heard and not _any_frame(client, batch):
+        _refuse_silence(client, first_start_ms, batch, lake)
+    spans = [*stragglers.spans(client, settings, batch, first_start_ms, held), (batch.start_ms, batch.end_ms)]
     folder.mkdir(parents=True, exist_ok=True)
-    queues = {queue: made for queue in wire.QUEUES if (made := _copy_queue(client, batch, folder, queue))}
-    if not queues and not heard:
-        _refuse_silence(client, metadata, batch, lake)
+    queues = {queue: made for queue in wire.QUEUES if (made := _copy_queue(client, spans, folder, queue))}
+    learnt = coverage.take(client, lake, batch)
     manifest = Manifest(
         batch=batch.id,
         start=batch.start,
@@ -101,21 +106,28 @@ def _copy(client: redis.Redis, batch: Batch, lake: Path, folder: Path) -> Manife
         time_us=int(metadata.get(wire.META_TIME_US.encode(), b"0")),
         minutes_heard=heard,
         queues=queues,
+        coverage_sha256=manifests.coverage_sha256(folder),
     )
     manifests.write(folder, manifest)
-    log.info("batch %s: copied %d events from Redis", batch.id, manifest.events)
+    log.info("batch %s: copied %d events and %d records of gaps", batch.id, manifest.events, len(learnt))
     return manifest
 
 
-def _refuse_silence(client: redis.Redis, metadata: dict[bytes, bytes], batch: Batch, lake: Path) -> None:
-    first_start = int(metadata.get(wire.META_FIRST_START_MS.encode(), b"0"))
-    if first_start and batch.end_ms <= first_start:
+def _any_frame(client: redis.Redis, batch: Batch) -> bool:
+    return any(buffer.next_ms(client, queue, batch.start_ms, batch.end_ms) for queue in wire.QUEUES)
+
+
+def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake: Path) -> None:
+    # A Redis that was lost begins anew, and with it the first start: the lake knows better.
+    if batch.end_ms <= first_start_ms and not _ran_before(lake, batch):
         raise BeforeFirstStart(f"batch {batch.id} ended before the ingester was first started")
     if client.zcount(wire.HEARTBEATS_KEY, batch.end_ms, "+inf"):
-        coverage.record_gap(lake, batch, "not listening")
+        coverage.record_silence(lake, batch)
+        coverage.take(client, lake, batch)
+        coverage.forget(client, lake, batch)
         raise MissedInterval(
             f"batch {batch.id}: nothing listened in this interval, and the ingester has been back since; what its "
-            f"cursor still reached is in later batches, and the gap is in {coverage.gap_path(lake, batch)}"
+            f"cursor still reached is in later batches, and the gap is in {coverage.records_path(lake, batch)}"
         )
     raise NotListening(
         f"batch {batch.id}: Redis holds no events and no heartbeat of this interval; see whether the ingester "
@@ -123,31 +135,32 @@ def _refuse_silence(client: redis.Redis, metadata: dict[bytes, bytes], batch: Ba
     )
 
 
-def _entries(client: redis.Redis, key: str, low: str, high: str) -> Iterator[list[Entry]]:
-    while chunk := cast(list[Entry], client.xrange(key, low, high, count=_READ_FRAMES)):
-        yield chunk
-        low = "(" + chunk[-1][0].decode()
+def _ran_before(lake: Path, batch: Batch) -> bool:
+    """Whether the lake knows of an earlier interval, as a batch or as a gap."""
+    batches = (path.parent.name for path in (lake / manifests.AREA).glob(f"date=*/batch=*/{manifests.NAME}"))
+    gaps = (path.stem for path in (lake / coverage.AREA).glob("date=*/batch=*.json"))
+    return any(name < f"batch={batch.id}" for name in chain(batches, gaps))
 
 
-def _copy_queue(client: redis.Redis, batch: Batch, folder: Path, queue: str) -> QueueFile | None:
+def _copy_queue(client: redis.Redis, spans: list[Span], folder: Path, queue: str) -> QueueFile | None:
     path = folder / f"{queue}.jsonl.zst"
     digest, frames, events, size = hashlib.sha256(), 0, 0, 0
-    first: Entry | None = None
-    last: Entry | None = None
+    ends: list[tuple[Entry, Entry]] = []  # first and last of each span that has any
     with files.replacing(path) as part, part.open("wb") as out:
-        for chunk in _entries(client, wire.stream_key(queue), str(batch.start_ms), str(batch.end_ms - 1)):
-            for entry in chunk:
-                payload = entry[1][wire.FIELD_PAYLOAD]
-                out.write(payload)
-                digest.update(payload)
-                frames, events, size = (
-                    frames + 1,
-                    events + int(entry[1][wire.FIELD_COUNT]),
-                    size + len(payload),
-                )
-            first, last = first or chunk[0], chunk[-1]
-            crash.reached(crash.Point.RAW_COPYING)
-    if first is None or last is None:
+        for start_ms, end_ms in spans:
+            first: Entry | None = None
+            for chunk in buffer.entries(client, queue, str(start_ms), str(end_ms - 1)):
+                for _, fields in chunk:
+                    payload = fields[wire.FIELD_PAYLOAD]
+                    out.write(payload)
+                    digest.update(payload)
+                    events, size = events + int(fields[wire.FIELD_COUNT]), size + len(payload)
+                frames += len(chunk)
+                first, last = first or chunk[0], chunk[-1]
+                crash.reached(crash.Point.RAW_COPYING)
+            if first:
+                ends.append((first, last))
+    if not ends:
         path.unlink()
         return None
     return QueueFile(
@@ -156,24 +169,7 @@ def _copy_queue(client: redis.Redis, batch: Batch, folder: Path, queue: str) -> 
         events=events,
         size=size,
         sha256=digest.hexdigest(),
-        first_id=first[0].decode(),
-        last_id=last[0].decode(),
-        first_us=int(first[1][wire.FIELD_FIRST_US]),
-        last_us=int(last[1][wire.FIELD_LAST_US]),
+        ranges=[(first[0].decode(), last[0].decode()) for first, last in ends],
+        first_us=int(ends[0][0][1][wire.FIELD_FIRST_US]),
+        last_us=int(ends[-1][1][1][wire.FIELD_LAST_US]),
     )
-
-
-def _delete(client: redis.Redis, manifest: Manifest) -> None:
-    """Delete what the manifest describes. Ids only rise, so nothing new can appear between first and last."""
-    crash.reached(crash.Point.DELETE_BEGINS)
-    for queue, copied in manifest.queues.items():
-        key = wire.stream_key(queue)
-        while ids := _ids(client, key, copied):
-            client.xdel(key, *ids)
-            crash.reached(crash.Point.DELETED_SOME)
-    crash.reached(crash.Point.DELETED_ALL)
-
-
-def _ids(client: redis.Redis, key: str, copied: QueueFile) -> list[Any]:
-    found = cast(list[Entry], client.xrange(key, copied.first_id, copied.last_id, count=_READ_FRAMES))
-    return [entry[0] for entry in found]

@@ -23,6 +23,11 @@ def locks_folder(lake: Path) -> Path:
     return folder
 
 
+def lock_path(lake: Path, batch_id: str) -> Path:
+    """The file by which the steps of a batch exclude each other."""
+    return locks_folder(lake) / f"batch-{batch_id}.lock"
+
+
 def alone(step: Callable[Concatenate[Settings, Batch, P], R]) -> Callable[Concatenate[Settings, Batch, P], R]:
     """Let ``step`` run only while no other step of its batch does, in this process or another one.
 
@@ -31,8 +36,7 @@ def alone(step: Callable[Concatenate[Settings, Batch, P], R]) -> Callable[Concat
 
     @functools.wraps(step)
     def run(settings: Settings, batch: Batch, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        path = locks_folder(settings.lake_path) / f"batch-{batch.id}.lock"
-        with FileLock(path, is_singleton=True):
+        with FileLock(lock_path(settings.lake_path, batch.id), is_singleton=True):
             return step(settings, batch, *args, **kwargs)
 
     return run

@@ -16,15 +16,17 @@ AREA = "raw"
 
 
 class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One queue's part of a raw batch."""
+    """One queue's part of a raw batch. ``ranges`` are the first and last entry ids of its frames, in order:
+
+    those of the interval, and before them those of older frames that nobody else came for.
+    """
 
     name: str
     frames: int
     events: int
     size: int
     sha256: str
-    first_id: str
-    last_id: str
+    ranges: list[tuple[str, str]]
     first_us: int
     last_us: int
 
@@ -33,7 +35,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known of a raw batch. Written last: a batch without one does not exist yet.
 
     ``cursor`` is of ``host`` and ``protocol`` alone; ``time_us`` is when its event was witnessed, by which
-    any other host may be asked to go on.
+    any other host may be asked to go on. ``coverage_sha256`` is of the batch's file in the coverage ledger,
+    empty if it had none.
     """
 
     batch: str
@@ -46,6 +49,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     time_us: int
     minutes_heard: int
     queues: dict[str, QueueFile]
+    coverage_sha256: str = ""
 
     @property
     def events(self) -> int:
@@ -77,12 +81,24 @@ def write(folder: Path, manifest: Manifest) -> None:
     files.write_bytes(folder / NAME, msgspec.json.format(msgspec.json.encode(manifest)))
 
 
+def coverage_sha256(folder: Path) -> str:
+    """The SHA-256 of a raw batch's file in the coverage ledger, empty if it has none."""
+    path = _coverage_path(folder)
+    return files.sha256(path) if path.is_file() else ""
+
+
+def _coverage_path(folder: Path) -> Path:
+    return folder.parents[2] / "coverage" / folder.parent.name / f"{folder.name}.json"
+
+
 def check(folder: Path, manifest: Manifest) -> None:
     """Compare each file with what the manifest says of it.
 
     Raises:
         CorruptBatch: a file is missing, or differs in size or SHA-256.
     """
+    if coverage_sha256(folder) != manifest.coverage_sha256:
+        raise CorruptBatch(f"{_coverage_path(folder)}: differs from {folder / NAME}; restore it from a backup")
     for queue in manifest.queues.values():
         path = folder / queue.name
         if not path.is_file():

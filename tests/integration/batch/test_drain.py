@@ -109,7 +109,12 @@ def test_an_outage_that_is_over_is_a_recorded_gap(
     for _ in range(2):  # clearing the run does not record it twice
         with pytest.raises(MissedInterval, match="the gap is in"):
             drain(settings, batches[1])
-    assert [(gap.batch, gap.reason) for gap in read_gaps(settings.lake_path)] == [(batches[1].id, "not listening")]
+    (gap,) = read_gaps(settings.lake_path)
+    assert (gap.reason, gap.from_us, gap.to_us) == (
+        wire.Reason.NOT_LISTENING,
+        batches[1].start_ms * 1000,
+        batches[1].end_ms * 1000,
+    )
     with pytest.raises(NotListening):
         drain(settings, batches[3])  # it has not come back since
 
@@ -122,6 +127,23 @@ def test_what_ended_before_the_first_start_is_skipped(
         drain(settings, batches[0])
     with pytest.raises(NotListening):
         drain(settings, batches[1])
+
+
+def test_a_lost_redis_does_not_hide_that_the_pipeline_ran_before(
+    settings: Settings, batches: list[Batch], fill: Fill, redis_client: redis.Redis
+) -> None:
+    fill(EVENTS, batches[0])
+    drain(settings, batches[0])
+    redis_client.flushall()
+    redis_client.hset(wire.METADATA_KEY, wire.META_FIRST_START_MS, batches[3].start_ms)
+    with pytest.raises(NotListening):
+        drain(settings, batches[1])
+    redis_client.zadd(wire.HEARTBEATS_KEY, {"x": batches[3].start_ms})
+    for batch in batches[1:3]:
+        with pytest.raises(MissedInterval):
+            drain(settings, batch)
+    gaps = read_gaps(settings.lake_path)
+    assert [gap.from_us // 1000 for gap in gaps] == [batch.start_ms for batch in batches[1:3]]
 
 
 def test_the_interval_is_over_when_redis_says_so(

@@ -1,0 +1,70 @@
+"""What the records of the coverage ledger say together: which gaps there are, which are open, how much is missing.
+
+Pure functions on :class:`ingester.wire.Gap`. Must not: I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ingester.wire import Gap, Reason
+
+#: A half-open span of integers.
+Span = tuple[int, int]
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The union of spans as disjoint ones, in order. Those that touch become one; empty ones vanish."""
+    union: list[Span] = []
+    for low, high in sorted(span for span in spans if span[0] < span[1]):
+        if union and low <= union[-1][1]:
+            union[-1] = (union[-1][0], max(union[-1][1], high))
+        else:
+            union.append((low, high))
+    return union
+
+
+def resolve(records: Iterable[Gap]) -> list[Gap]:
+    """One gap for each id: its latest record. In the order of ``from_us``.
+
+    An interval that nobody listened to is healed by what healed a gap (of all queues) that spans it: the batch
+    pipeline learns of it without knowing why, and the ingester knows later what its cursor still reached.
+    """
+    latest: dict[str, Gap] = {}
+    for record in records:
+        known = latest.get(record.id)
+        if known is None or _age(record) > _age(known):
+            latest[record.id] = record
+    healers = [gap for gap in latest.values() if gap.healed and not gap.queue]
+    healed = merged((gap.from_us, gap.to_us) for gap in healers)
+    return sorted(
+        (_healed(gap, healers, healed) for gap in latest.values()),
+        key=lambda gap: (gap.from_us, gap.to_us, gap.id),
+    )
+
+
+def _age(record: Gap) -> tuple[int, bool, int]:
+    # Noted in the same microsecond: what heals or grows a gap was written after it.
+    return record.noted_us, bool(record.healed), record.to_us
+
+
+def _healed(gap: Gap, healers: list[Gap], healed: list[Span]) -> Gap:
+    if gap.reason is not Reason.NOT_LISTENING or gap.healed:
+        return gap
+    if not any(low <= gap.from_us and gap.to_us <= high for low, high in healed):
+        return gap
+    by = {other.healed for other in healers if other.from_us < gap.to_us and gap.from_us < other.to_us}
+    return msgspec.structs.replace(gap, healed=", ".join(sorted(by)))
+
+
+def open_gaps(gaps: Iterable[Gap]) -> list[Gap]:
+    """Those that nothing has made good."""
+    return [gap for gap in gaps if not gap.healed]
+
+
+def missing_us(gaps: Iterable[Gap], queue: str = "") -> int:
+    """Microseconds in which something is missing, overlaps once: of any queue, or of the one named."""
+    wanted = (gap for gap in open_gaps(gaps) if not queue or gap.queue in ("", queue))
+    return sum(high - low for low, high in merged((gap.from_us, gap.to_us) for gap in wanted))
