@@ -33,7 +33,10 @@ def test_a_late_first_event_is_recorded_with_it(redis_url: str, redis_client: re
         first = len(source.connections) == 1
         for message in SENT[:50] if first else SENT[120:]:
             connection.send(message, text=True)
-        return connection.socket.close() if first else connection.recv()
+        if first:
+            connection.socket.close()
+        else:
+            connection.recv()
 
     with Source([], behave=behave) as source, IngesterProcess(tmp_path, redis_url, source.url) as ingester:
         until(lambda: cursor(redis_client) == time_us(199))
@@ -50,10 +53,11 @@ def test_a_stall_is_recorded_and_healed(redis_url: str, redis_client: redis.Redi
     def behave(connection: ServerConnection, query: Query) -> None:
         if len(source.connections) > 1:
             until(lambda: gaps(redis_client))
-            return source.send_from_cursor(connection, query)
+            source.send_from_cursor(connection, query)
+            return
         for message in SENT[:50]:
             connection.send(message, text=True)
-        return connection.recv()
+        connection.recv()
 
     with (
         Source(list(SENT), behave=behave) as source,
@@ -128,8 +132,9 @@ def test_a_gap_that_a_dead_process_left_open_is_healed_by_the_next(
             for message in SENT[:50]:
                 connection.send(message, text=True)
         if source.messages:
-            return source.send_from_cursor(connection, query)
-        return connection.recv()
+            source.send_from_cursor(connection, query)
+            return
+        connection.recv()
 
     with Source([], behave=behave) as source:
         ingester = IngesterProcess(tmp_path, redis_url, source.url, data_timeout_s=0.8)
