@@ -24,9 +24,8 @@ class Derived(NamedTuple):
 _NOTHING = Derived(None, None, None, None, None)
 
 
-def derive(record: dict[str, Any]) -> Derived:
-    """The derived columns of one decoded post record."""
-    embed, facets, tags = record.get("embed"), record.get("facets"), record.get("tags")
+def derive(embed: object, facets: object, tags: object) -> Derived:
+    """The derived columns of a post whose decoded record has these parts; None for what it has not."""
     if embed is None and facets is None and tags is None:
         return _NOTHING
     found: dict[str, list[str]] = {"tag": [], "uri": [], "did": []}

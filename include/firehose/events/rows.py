@@ -14,8 +14,10 @@ import msgspec
 import pyarrow as pa
 
 from firehose import schema
+from firehose.events import plain
 from firehose.events.clocks import claimed_instants, tid_us
 from firehose.events.envelope import Commit, Event, Undecodable, decode_event
+from firehose.events.plain import PlainEvent
 from firehose.events.posts import derive
 
 Row = tuple[Any, ...]
@@ -24,16 +26,19 @@ _decode_record = msgspec.json.Decoder(dict[str, Any]).decode
 _NO_REF: tuple[str | None, str | None] = (None, None)
 
 
-def decode_rows(record_type: str, lines: Sequence[bytes]) -> tuple[list[Row], list[bytes], list[Undecodable]]:
+def decode_rows(
+    record_type: str, lines: Sequence[bytes]
+) -> tuple[list[Row | PlainEvent], list[bytes], list[Undecodable]]:
     """Decode a chunk of one queue's lines.
 
-    Returns the rows, the line of each row (same length), and the lines that are no event of this type.
+    Returns the rows, the line of each row (same length; the plain events come first), and the lines that are no
+    event of this type.
     """
     make = _MAKERS[record_type]
-    rows: list[Row] = []
-    kept: list[bytes] = []
+    events, kept, left = plain.divide(record_type, lines)
+    rows: list[Row | PlainEvent] = [*events]
     failed: list[Undecodable] = []
-    for line in lines:
+    for line in left:
         try:
             rows.append(make(decode_event(line), line))
             kept.append(line)
@@ -42,24 +47,33 @@ def decode_rows(record_type: str, lines: Sequence[bytes]) -> tuple[list[Row], li
     return rows, kept, failed
 
 
-def to_table(record_type: str, rows: Sequence[Row], batch: datetime) -> pa.Table:
+def to_table(record_type: str, rows: Sequence[Row | PlainEvent], batch: datetime) -> pa.Table:
     """Rows as a table of ``SCHEMAS[record_type]``; ``batch`` fills the first column."""
+    events = [row for row in rows if isinstance(row, PlainEvent)]
+    others = [row for row in rows if not isinstance(row, PlainEvent)]
+    parts = [_table(record_type, plain.columns(record_type, events), len(events), batch)] if events else []
+    if others or not events:
+        names = [name for name in schema.SCHEMAS[record_type].names if name not in _RECKONED]
+        columns = dict(zip(names, map(list, zip(*others, strict=True)), strict=True)) if others else {}
+        parts.append(_table(record_type, columns, len(others), batch))
+    return pa.concat_tables(parts)
+
+
+#: Columns that are not decoded, but made of others.
+_RECKONED = ("batch", "tid_us", "created_at_raw")
+
+
+def _table(record_type: str, columns: plain.Columns, count: int, batch: datetime) -> pa.Table:
     wanted = schema.SCHEMAS[record_type]
-    names = [name for name in wanted.names if name not in ("batch", "created_at_raw")]
-    columns: dict[str, Any] = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
-    if rows and "created_at" in columns:
-        columns["created_at"], columns["created_at_raw"] = claimed_instants(list(columns["created_at"]))
-    arrays = [
-        pa.repeat(pa.scalar(batch, field.type), len(rows))
-        if field.name == "batch"
-        else _array(columns.get(field.name, ()), field.type)
-        for field in wanted
-    ]
+    made: dict[str, pa.Array] = {"batch": pa.repeat(pa.scalar(batch, wanted.field("batch").type), count)}
+    if "created_at" in columns:
+        made["created_at"], made["created_at_raw"] = claimed_instants(columns.pop("created_at"))
+    for name, values in columns.items():
+        made[name] = pa.array(values, wanted.field(name).type)
+    if "tid_us" in wanted.names and "rkey" in made:
+        made["tid_us"] = tid_us(made["rkey"])
+    arrays = [made[field.name] if field.name in made else pa.nulls(count, field.type) for field in wanted]
     return pa.Table.from_arrays(arrays, schema=wanted)
-
-
-def _array(values: Any, kind: pa.DataType) -> pa.Array:
-    return values if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
 def _commit(event: Event, line: bytes) -> tuple[Commit, dict[str, Any]]:
@@ -85,7 +99,6 @@ def _head(event: Event, commit: Commit, record: dict[str, Any], extra: bytes | N
         commit.operation,
         commit.rkey,
         commit.cid,
-        tid_us(commit.rkey),
         claim if isinstance(claim, str) else None,
         None if extra is None else extra.decode(),
     )
@@ -177,7 +190,7 @@ def _post(event: Event, line: bytes) -> Row:
             modelled.add(key)
             texts.append(_encode(value).decode())
     head = _head(event, commit, record, _leftover(record, commit, modelled))
-    return (*head, text, langs, *parent, *root, *texts, *derive(record))
+    return (*head, text, langs, *parent, *root, *texts, *derive(*map(record.get, ("embed", "facets", "tags"))))
 
 
 def _any_record(event: Event, line: bytes) -> Row:

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 
 from firehose.events.clocks import canonical_text, claimed_instants, tid_us
 
+# 2222222222222 is 0; each character is five bits, the last ten bits are the clock id.
+CLOCKS = {
+    "2222222222222": 0,
+    "2222222222322": 1,  # one in the bit above the clock id
+    "3jzfcijpj2z2a": 1688137381887007,  # the example of atproto.com/specs/tid, 2023-06-30
+    "jzzzzzzzzzzzz": 2**54 - 1,
+}
+NO_TIDS = ["self", "", "zzzzzzzzzzzzz", "3jzfcijpj2z21", "3jzfcijpj2z2aa", "3JZFCIJPJ2Z2A", "ééééééa", None]
+
 
 def test_a_tid_gives_its_microseconds() -> None:
-    # 2222222222222 is 0; each character is five bits, the last ten bits are the clock id.
-    assert tid_us("2222222222222") == 0
-    assert tid_us("2222222222322") == 1  # one in the bit above the clock id
-    assert tid_us("3jzfcijpj2z2a") == 1688137381887007  # the example of atproto.com/specs/tid, 2023-06-30
+    assert tid_us(pa.array(CLOCKS)).to_pylist() == list(CLOCKS.values())
 
 
-@pytest.mark.parametrize("key", ["self", "", "zzzzzzzzzzzzz", "3jzfcijpj2z21", "3jzfcijpj2z2aa", "3JZFCIJPJ2Z2A"])
-def test_a_key_that_is_no_tid_has_no_clock(key: str) -> None:
-    assert tid_us(key) is None
+def test_a_key_that_is_no_tid_has_no_clock() -> None:
+    assert tid_us(pa.array(NO_TIDS, pa.string())).to_pylist() == [None] * len(NO_TIDS)
+    assert tid_us(pa.array([], pa.string())).to_pylist() == []
+    assert tid_us(pa.array(["zzzzzzzzzzzzz"])).to_pylist() == [None]  # nothing of another length beside it
+
+
+def test_each_key_has_its_own_clock() -> None:
+    mixed = pa.array([None, *CLOCKS, "self", *CLOCKS])
+    expected = [None, *CLOCKS.values(), None, *CLOCKS.values()]
+    assert tid_us(mixed).to_pylist() == expected
+    # Parts of arrays lie at an offset in memory.
+    assert tid_us(mixed[2:]).to_pylist() == expected[2:]
+    assert tid_us(pa.array(CLOCKS)[1:3]).to_pylist() == list(CLOCKS.values())[1:3]
 
 
 def test_a_canonical_claim_needs_no_text() -> None:

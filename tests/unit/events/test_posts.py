@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from firehose.events.posts import derive
+from firehose.events.posts import Derived, derive
+
+
+def derived(record: dict[str, Any]) -> Derived:
+    return derive(*map(record.get, ("embed", "facets", "tags")))
 
 
 def feature(kind: str, **values: str) -> dict[str, Any]:
@@ -23,7 +27,7 @@ def test_facets_give_tags_links_and_mentions_once_each() -> None:
         ],
         "tags": ["#Blue"],
     }
-    found = derive(record)
+    found = derived(record)
     assert found.hashtags == ["sky", "blue"]
     assert found.links == ["https://example.org/a"]
     assert found.mentions == ["did:plc:b"]
@@ -45,7 +49,7 @@ def test_facets_give_tags_links_and_mentions_once_each() -> None:
     ],
 )
 def test_embeds_give_quotes_and_links(embed: dict[str, Any], expected: tuple[object, object]) -> None:
-    found = derive({"embed": embed})
+    found = derived({"embed": embed})
     assert (found.quoted_uri, found.links) == expected
     assert found.embed_type == embed["$type"]
 
@@ -61,5 +65,5 @@ def test_embeds_give_quotes_and_links(embed: dict[str, Any], expected: tuple[obj
     ],
 )
 def test_other_shapes_give_nothing(record: dict[str, Any]) -> None:
-    found = derive(record)
+    found = derived(record)
     assert (found.quoted_uri, found.hashtags, found.links, found.mentions) == (None, None, None, None)
