@@ -29,3 +29,11 @@ class CorruptBatch(FirehoseError):
 
 class CorruptLake(FirehoseError):
     """A file of the lake cannot be read or is not what its name says."""
+
+
+class CorruptArchive(FirehoseError):
+    """What an archive sent is damaged, or is not what the archive said that it would send."""
+
+
+class BufferFull(FirehoseError):
+    """Redis has no room for more. What is there stays; trying again after the next batches may help."""

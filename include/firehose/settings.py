@@ -18,6 +18,9 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     lake: Annotated[str, Meta(description="Root of the Parquet lake, raw batches, quarantine and ledger")] = (
         "~/tmp/bluesky_data"
     )
+    archive_url: Annotated[
+        str, Meta(description="v2 host whose archive heals gaps; empty: the first one of FIREHOSE_JETSTREAM_URL")
+    ] = ""
     batch_minutes: Annotated[int, Meta(ge=1, le=60, description="Length of a batch in minutes")] = 5
     start_date: Annotated[
         str, Meta(description="First interval of the batch DAG, RFC 3339; the demo sets it at first start")

@@ -10,6 +10,7 @@ import typer
 from firehose.cli import bench
 from firehose.cli.clickhouse import clickhouse_serve
 from firehose.cli.demo import demo
+from firehose.cli.heal import heal
 from firehose.cli.migrate import migrate
 from firehose.cli.once import once
 from firehose.cli.query import query
@@ -31,6 +32,7 @@ app.command()(demo)
 app.command()(once)
 app.command()(query)
 app.command()(verify)
+app.command()(heal)
 app.command()(simulate)
 app.command("clickhouse")(clickhouse_serve)
 app.command()(migrate)

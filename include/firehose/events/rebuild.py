@@ -18,6 +18,7 @@ from firehose import schema
 from firehose.events.clocks import canonical_text
 
 _CID_PREFIX = bytes((0x01, 0x71, 0x12, 0x20))  # version 1, dag-cbor, sha2-256, 32 bytes
+_CBOR_LINK = b"\xd8\x2a"  # tag 42
 _decode = msgspec.json.decode
 # CIDs have 59 characters. Long base58 takes time with the square of its length: hours for a large message.
 _MAX_LINK = 1024
@@ -53,7 +54,22 @@ def record_cid(record: dict[str, Any]) -> str:
         encoded = libipld.encode_dag_cbor(_to_ipld(record))
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"no DAG-CBOR form: {error}") from None
+    return cid_of(encoded)
+
+
+def cid_of(encoded: bytes) -> str:
+    """The CID of a record's DAG-CBOR."""
     return str(libipld.encode_multibase("b", _CID_PREFIX + hashlib.sha256(encoded).digest()))
+
+
+def ipld_to_json(value: bytes) -> dict[str, str]:
+    """A link or a byte string, which libipld both decodes to bytes, in JSON form.
+
+    A link is what libipld would encode as one again.
+    """
+    if libipld.encode_dag_cbor(value).startswith(_CBOR_LINK):
+        return {"$link": str(libipld.encode_cid(value))}
+    return {"$bytes": base64.b64encode(value).decode().rstrip("=")}
 
 
 def _claim(row: dict[str, Any]) -> str | None:

@@ -14,9 +14,10 @@ import libipld
 import pytest
 import zstandard
 
+from firehose.archive import xxh3
 from firehose.simulator import generate, identifiers
 from firehose.simulator.tape import Event, Tape
-from firehose.simulator.v2 import segment, xxh3
+from firehose.simulator.v2 import segment
 from firehose.simulator.v2.archive import Archive, Plan
 from firehose.simulator.v2.options import Filter, Refused, make_filter
 from firehose.simulator.v2.post import PostReader

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import zstandard
 
-from firehose.simulator.v2 import xxh3
+from firehose.archive import xxh3
 
 #: The ``kind`` of a row by a commit's operation, or by the event's kind.
 KINDS: Final = {"create": 1, "update": 2, "delete": 3, "identity": 4, "account": 5, "sync": 6}

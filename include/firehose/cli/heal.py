@@ -1,0 +1,52 @@
+"""``firehose heal``: parses options, runs :mod:`firehose.archive.heal`, prints a line for each gap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from firehose.archive.heal import HealReport
+
+
+def heal(
+    gap: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads it at run time
+        typer.Option(help="Heal this gap only; repeatable. Default: every open gap."),
+    ] = None,
+    archive: Annotated[
+        str,
+        typer.Option(help="v2 host whose archive to use. Default: FIREHOSE_ARCHIVE_URL, then the first v2 host."),
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be downloaded; change nothing.")
+    ] = False,
+) -> None:
+    """Fetch the events of gaps in coverage from a Jetstream v2 archive into Redis."""
+    from firehose.archive.heal import archive_host
+    from firehose.archive.heal import heal as run
+    from firehose.settings import load
+
+    settings = load()
+    host = archive_host(settings, archive)
+    reports = 0
+    for report in run(settings, host, gap or (), dry_run=dry_run):
+        typer.echo(_line(report))
+        reports += 1
+    if not reports:
+        typer.echo("no gap is open", err=True)
+
+
+def _line(report: HealReport) -> str:
+    begin, end = _instant(report.from_us), _instant(report.to_us)
+    counts = ", ".join(f"{count} {queue}" for queue, count in sorted(report.events.items())) or "no events"
+    what = f"{report.gap} ({begin} to {end}{f', {report.queue}' if report.queue else ''})"
+    done = f"{counts} from {report.segments} segments"
+    return f"{what}: {done}; " + (f"still open: {report.missing}" if report.missing else "healed")
+
+
+def _instant(time_us: int) -> str:
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(time_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"

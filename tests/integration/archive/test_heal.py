@@ -1,0 +1,219 @@
+"""`firehose heal` from an archive into Redis: every event of the gap once, whatever the archive or Redis does."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import msgspec
+import pytest
+import redis
+
+from firehose.archive.buffer import PROGRESS_KEY
+from firehose.settings import Settings
+from firehose.simulator import process
+from ingester import wire
+from tests.integration.archive.world import (
+    NOTED_US,
+    SEALED,
+    TIMES,
+    Proxy,
+    command,
+    firehose,
+    gap,
+    note,
+    noted,
+    queued,
+    sent,
+)
+
+
+def test_the_events_of_a_gap_come_as_the_stream_had_them(settings: Settings, redis_client: redis.Redis) -> None:
+    note(redis_client, gap())
+    planned = firehose(settings, "heal", "--dry-run")
+    assert (planned.returncode, "32 segments; still open: only planned" in planned.stdout) == (0, True), planned
+    assert queued(redis_client) == {}
+
+    done = firehose(settings, "heal")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("; healed")
+    assert queued(redis_client) == sent()
+    first, last = noted(redis_client)
+    assert last == msgspec.structs.replace(first, noted_us=last.noted_us, healed="archive")
+    assert last.noted_us > NOTED_US
+    assert not redis_client.exists(PROGRESS_KEY)
+
+    again = firehose(settings, "heal")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "no gap is open\n")
+    assert queued(redis_client) == sent()
+
+
+def test_a_killed_heal_goes_on_where_it_was(settings: Settings, redis_client: redis.Redis) -> None:
+    note(redis_client, gap())
+    line, environment = command(settings, "heal")
+    running = subprocess.Popen(line, env=environment)
+    wait_until(lambda: redis_client.exists(PROGRESS_KEY))
+    running.send_signal(signal.SIGKILL)
+    assert running.wait(10) == -signal.SIGKILL
+    part = queued(redis_client)
+    assert 0 < count(part) < count(sent()), "it was killed before or after its work, not amid it"
+    assert [one.healed for one in noted(redis_client)] == [""]
+
+    assert firehose(settings, "heal").returncode == 0
+    assert queued(redis_client) == sent()
+    assert [one.healed for one in noted(redis_client)] == ["", "archive"]
+
+
+def test_a_heal_that_redis_forgets_begins_anew(settings: Settings, redis_client: redis.Redis) -> None:
+    def wipe(path: str, body: bytes) -> bytes:
+        if "seg_0000000014" in path and redis_client.exists(PROGRESS_KEY):
+            redis_client.flushall()
+            note(redis_client, gap())
+        return body
+
+    note(redis_client, gap())
+    with Proxy(settings.archive_url.replace("ws", "http", 1).partition("/xrpc")[0], wipe) as proxy:
+        lost = firehose(settings, "heal", "--archive", proxy.url)
+    assert lost.returncode == 1
+    assert "lost what this heal wrote" in lost.stderr
+    assert [one.healed for one in noted(redis_client)] == [""]
+    assert firehose(settings, "heal").returncode == 0
+    assert queued(redis_client) == sent()
+
+
+@pytest.mark.parametrize(
+    ("queue", "call"),
+    [(wire.LIKES, "getSegment"), (wire.BLOCKS, "getBlock"), (wire.IDENTITIES, "getBlock"), (wire.OTHER, "")],
+)
+def test_a_queues_gap_heals_that_queue_only(
+    settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess, queue: str, call: str
+) -> None:
+    note(redis_client, gap(queue=queue, reason=wire.Reason.BLIND))
+    with Proxy(archive.http_url, lambda _, body: body) as proxy:
+        done = firehose(settings, "heal", "--archive", proxy.url)
+    assert done.returncode == 0, done.stderr
+    assert queued(redis_client) == {queue: sent()[queue]}
+    assert any(call in path for path in proxy.paths)
+
+
+def test_only_collections_that_are_listened_to_are_healed(settings: Settings, redis_client: redis.Redis) -> None:
+    note(redis_client, gap())
+    wanted = msgspec.structs.replace(settings, wanted_collections="app.bsky.graph.*, app.bsky.feed.repost")
+    assert firehose(wanted, "heal").returncode == 0
+    kept = (wire.FOLLOWS, wire.BLOCKS, wire.REPOSTS, wire.IDENTITIES, wire.ACCOUNTS)
+    found, expected = queued(redis_client), sent()
+    assert {queue: found.get(queue) for queue in kept} == {queue: expected.get(queue) for queue in kept}
+    others = [event for queue, events in found.items() if queue not in kept for event in events]
+    assert all(event["commit"]["collection"].startswith("app.bsky.graph.") for event in others)
+
+
+def test_what_is_not_sealed_yet_stays_open(settings: Settings, redis_client: redis.Redis) -> None:
+    note(redis_client, gap(SEALED - 100, SEALED + 20))
+    done = firehose(settings, "heal")
+    assert done.returncode == 0
+    assert f"still open: the archive is sealed only up to {TIMES[SEALED - 1]}" in done.stdout
+    assert queued(redis_client) == sent(SEALED - 100, SEALED)
+    assert [one.healed for one in noted(redis_client)] == [""]
+    assert "no events from 0 segments; still open" in firehose(settings, "heal").stdout
+    assert queued(redis_client) == sent(SEALED - 100, SEALED)
+
+
+def test_a_gap_from_before_the_archive_stays_open(settings: Settings, redis_client: redis.Redis) -> None:
+    before = msgspec.structs.replace(gap(0, 100), from_us=TIMES[0] - 1)
+    note(redis_client, before)
+    assert f"still open: the archive reaches back no further than {TIMES[0]}" in firehose(settings, "heal").stdout
+    assert queued(redis_client) == sent(0, 100)
+
+
+def test_one_gap_may_be_chosen(settings: Settings, redis_client: redis.Redis) -> None:
+    for first in (100, 300, 500):
+        note(redis_client, gap(first, first + 10))
+    assert firehose(settings, "heal", "--gap", "late/300").returncode == 0
+    assert queued(redis_client) == sent(300, 310)
+    unknown = firehose(settings, "heal", "--gap", "late/300")
+    assert unknown.returncode == 1
+    assert one_line(unknown.stderr).startswith("firehose: no open gap has the id 'late/300'")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("getSegment", "checksum"),
+        ("getBlock", "seg_"),
+        ("listSegments", "lexicon"),
+        ("planSnapshot", "lexicon"),
+    ],
+)
+def test_a_damaged_answer_is_refused_in_one_line(
+    settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess, call: str, said: str
+) -> None:
+    spoiled: list[str] = []
+    damaging = True
+
+    def damage(path: str, body: bytes) -> bytes:
+        if call not in path or not damaging:
+            return body
+        spoiled.append(path)
+        # The third download, so that the events before it are in Redis; in the midst of what a checksum covers.
+        at = len(body) - 100 if call.startswith("get") else 0
+        return body[:at] + bytes([body[at] ^ 0x80]) + body[at + 1 :] if not at or len(spoiled) == 3 else body
+
+    # A gap of few events is planned block by block, one of all kinds by whole segments.
+    queue = wire.BLOCKS if call == "getBlock" else ""
+    note(redis_client, gap(queue=queue))
+    with Proxy(archive.http_url, damage) as proxy:
+        refused = firehose(settings, "heal", "--archive", proxy.url)
+        assert spoiled
+        assert refused.returncode == 1
+        assert said in one_line(refused.stderr)
+        assert [one.healed for one in noted(redis_client)] == [""]
+        assert (count(queued(redis_client)) > 0) == call.startswith("get")
+        damaging = False
+        assert firehose(settings, "heal", "--archive", proxy.url).returncode == 0
+    assert queued(redis_client) == ({queue: sent()[queue]} if queue else sent())
+
+
+def test_a_full_redis_is_left_to_the_live_stream(settings: Settings, redis_client: redis.Redis) -> None:
+    note(redis_client, gap())
+    used = int(redis_client.info("memory")["used_memory"])
+    redis_client.config_set("maxmemory", used + used // 8)
+    try:
+        full = firehose(settings, "heal")
+        assert full.returncode == 1
+        assert "too full to heal now" in one_line(full.stderr)
+        redis_client.config_set("maxmemory", used // 2)
+        assert "too full to heal now" in one_line(firehose(settings, "heal").stderr)
+    finally:
+        redis_client.config_set("maxmemory", 0)
+    assert [one.healed for one in noted(redis_client)] == [""]
+    assert firehose(settings, "heal").returncode == 0
+    assert queued(redis_client) == sent()
+
+
+def test_without_an_archive_it_says_so(settings: Settings, redis_client: redis.Redis, free_port: int) -> None:
+    note(redis_client, gap())
+    none = msgspec.structs.replace(settings, archive_url="", jetstream_url="wss://one.example/subscribe")
+    assert "FIREHOSE_ARCHIVE_URL" in one_line(firehose(none, "heal").stderr)
+    away = firehose(settings, "heal", "--archive", f"http://127.0.0.1:{free_port}")
+    assert "does not answer" in one_line(away.stderr)
+    wrong = firehose(settings, "heal", "--archive", "no url")
+    assert "is no Jetstream host" in one_line(wrong.stderr)
+    assert [away.returncode, wrong.returncode] == [1, 1]
+
+
+def count(queues: dict[str, list[dict[str, object]]]) -> int:
+    return sum(map(len, queues.values()))
+
+
+def one_line(text: str) -> str:
+    [line] = text.splitlines()
+    return line
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in 20 s"
+        time.sleep(0.001)
