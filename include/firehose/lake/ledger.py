@@ -61,13 +61,23 @@ def read_entry(path: Path) -> LedgerEntry | None:
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError as error:
-        raise CorruptLake(f"{path}: no ledger entry ({error}); clear the batch's run to write it again") from error
+        raise CorruptLake(
+            f"{path}: no ledger entry ({error}); restore it from a backup, or remove it and clear the batch's run"
+        ) from error
+
+
+def entry_paths(lake: Path) -> list[Path]:
+    """Where the entries are, in the order of their intervals."""
+    return sorted((lake / AREA).glob("date=*/batch=*.json"))
 
 
 def read_ledger(lake: Path) -> list[LedgerEntry]:
-    """All entries, in the order of their intervals."""
-    paths = sorted((lake / AREA).glob("date=*/batch=*.json"))
-    return [entry for path in paths if (entry := read_entry(path))]
+    """All entries, in the order of their intervals.
+
+    Raises:
+        CorruptLake: a file is no ledger entry.
+    """
+    return [entry for path in entry_paths(lake) if (entry := read_entry(path))]
 
 
 def write_entry(path: Path, entry: LedgerEntry) -> None:

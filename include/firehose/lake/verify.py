@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from firehose import schema
 from firehose.batch import manifest as manifests
 from firehose.batch.raw import read_chunks
-from firehose.errors import CorruptBatch
+from firehose.errors import CorruptBatch, CorruptLake
 from firehose.events.rebuild import record_cid, record_of
 from firehose.lake import layout
 from firehose.lake.hourfile import displaced, duplicated
-from firehose.lake.ledger import read_ledger
+from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry
 from firehose.quality.quarantine import AREA as QUARANTINE
 
 _ROWS = 20_000
@@ -70,8 +70,9 @@ def verify(lake: Path) -> VerifyReport:
     for record_type in schema.TYPES:
         for path in layout.hour_files(lake, record_type):
             _verify_hour(lake, path, record_type, report, stored)
-    _verify_ledger(lake, report, stored)
-    _verify_quarantine(lake, report)
+    entries = _ledger(lake, report)
+    _verify_ledger(entries, report, stored)
+    _verify_quarantine(lake, entries, report)
     return report
 
 
@@ -150,9 +151,18 @@ def _label(record_type: str, row: dict[str, Any]) -> str:
     return " ".join(str(row[column]) for column in schema.IDENTITY[record_type])
 
 
-def _verify_ledger(lake: Path, report: VerifyReport, stored: dict[tuple[str, str], int]) -> None:
+def _ledger(lake: Path, report: VerifyReport) -> list[LedgerEntry]:
+    entries = []
+    for path in entry_paths(lake):
+        try:
+            entries.append(read_entry(path))
+        except CorruptLake as error:
+            report.add(str(error))
+    return [entry for entry in entries if entry]
+
+
+def _verify_ledger(entries: list[LedgerEntry], report: VerifyReport, stored: dict[tuple[str, str], int]) -> None:
     """The ledger against the rows of the lake: those that are there, and those that earlier batches displaced."""
-    entries = read_ledger(lake)
     for record_type in schema.TYPES:
         claimed = sum(entry.counts[record_type].stored for entry in entries if record_type in entry.counts)
         held = sum(count for (_, kind), count in stored.items() if kind == record_type)
@@ -168,10 +178,13 @@ def _verify_ledger(lake: Path, report: VerifyReport, stored: dict[tuple[str, str
                 report.add(f"ledger: batch {entry.batch}, {record_type}: counts do not add up: {counts}")
 
 
-def _verify_quarantine(lake: Path, report: VerifyReport) -> None:
+def _verify_quarantine(lake: Path, entries: list[LedgerEntry], report: VerifyReport) -> None:
     """The quarantine against the ledger."""
     for path in sorted((lake / QUARANTINE).glob("date=*/batch=*/quarantine.parquet")):
-        report.quarantined += pq.read_metadata(path).num_rows
-    claimed = sum(counts.quarantined for entry in read_ledger(lake) for counts in entry.counts.values())
+        try:
+            report.quarantined += pq.read_metadata(path).num_rows
+        except (pa.ArrowInvalid, OSError) as error:
+            report.add(f"{path.relative_to(lake)}: not readable as Parquet: {error}")
+    claimed = sum(counts.quarantined for entry in entries for counts in entry.counts.values())
     if claimed != report.quarantined:
         report.add(f"ledger: {claimed} events should be in quarantine, there are {report.quarantined}")
