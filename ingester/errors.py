@@ -65,6 +65,14 @@ class CursorMoved(Exception):
         self.position = position
 
 
+class Emptied(CursorMoved):
+    """Redis has lost the cursor and all events; ``position`` is where this process began."""
+
+    def __init__(self, position: Position) -> None:
+        Exception.__init__(self, "Redis was emptied")
+        self.position = position
+
+
 class Renumbered(CursorMoved):
     """A v2 host counts anew, so that its sequence numbers say nothing about the cursor's place."""
 

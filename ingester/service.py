@@ -9,16 +9,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 
-from ingester import session
+from ingester import manifests, session
 from ingester.backoff import delays
 from ingester.cursor import Position
 from ingester.dictionary import UNREADABLE
 from ingester.errors import (
     CursorMoved,
+    Emptied,
     SinkUnavailable,
     SourceNotice,
     SourceRefused,
@@ -31,6 +33,7 @@ from ingester.logs import line
 from ingester.settings import IngesterSettings
 from ingester.sink import Claim
 from ingester.source import Source
+from ingester.wire import Reason
 from ingester.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -76,8 +79,10 @@ class Service:
         self._writer.gaps.adopt(claim.gaps)
         if claim.cursor:
             self._source.away(claim.away_s)
-        start = self._settings.start_cursor
-        self._writer.restart(claim.position if claim.cursor else Position(start, start))
+            self._writer.restart(claim.position)
+        else:
+            start = self._settings.start_cursor
+            self._writer.restart(await self._drained(Position(start, start)))
         self._claimed = True
         await self._stream()
 
@@ -117,13 +122,29 @@ class Service:
                 await asyncio.sleep(delay)
                 continue
             if isinstance(answer, Claim):
-                log.info(line("claimed", cursor=answer.cursor, host=answer.host or "-"))
+                lake = self._settings.lake or "-"
+                log.info(line("claimed", cursor=answer.cursor, host=answer.host or "-", lake=lake))
                 return answer
             if answer.writer != waiting_for:
                 waiting_for = answer.writer
                 log.info(line("standby", writer=answer.writer, lease_left_ms=answer.left_ms))
                 self._notifier.status(f"standby behind {answer.writer}")
             await asyncio.sleep(min(STANDBY_S, answer.left_ms / 1000 + 0.01))
+
+    async def _drained(self, otherwise: Position) -> Position:
+        """Where to go on now that Redis has no cursor: at the end of what the lake has."""
+        now = datetime.now(UTC)
+        position = Position()
+        if self._settings.lake:
+            position = await asyncio.to_thread(manifests.last_drained, self._settings.lake_path, now)
+        if not position.time_us:
+            position = otherwise
+        self._writer.gaps.begin(Reason.REDIS_LOST, position, int(now.timestamp() * 1_000_000))
+        return position
+
+    async def _follow(self, moved: CursorMoved) -> None:
+        position = moved.position
+        self._writer.restart(await self._drained(position) if isinstance(moved, Emptied) else position)
 
     async def _stream(self) -> None:
         pauses = self._pauses()
@@ -137,7 +158,7 @@ class Service:
                 await self._settle()
             except CursorMoved as moved:
                 reason = str(moved)
-                self._writer.restart(moved.position)
+                await self._follow(moved)
             if self._writer.received > before:
                 pauses = self._pauses()
             delay = next(pauses)
@@ -154,7 +175,7 @@ class Service:
         try:
             await self._writer.drain()
         except CursorMoved as moved:
-            self._writer.restart(moved.position)
+            await self._follow(moved)
 
     async def _session(self) -> None:
         connection = await self._source.open(self._writer.position)

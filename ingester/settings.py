@@ -48,8 +48,15 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Collections to ask for, comma-separated; empty: everything")
     ] = ""
     start_cursor: Annotated[
-        int, Meta(ge=0, description="Cursor (µs) to start at while Redis holds none; 0: the live tail")
+        int, Meta(ge=0, description="Cursor (µs) to start at while Redis and lake hold none; 0: the live tail")
     ] = 0
+    lake: Annotated[
+        str,
+        Meta(
+            description="Root of the Parquet lake, raw batches, quarantine and ledger; "
+            "the ingester reads its manifests when Redis has lost its cursor"
+        ),
+    ] = "~/tmp/bluesky_data"
     rewind_ms: Annotated[
         int, Meta(ge=0, description="How far to step back from the stored cursor on each connection")
     ] = 2000
@@ -75,6 +82,11 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "ingester"
     lease_s: Annotated[float, Meta(gt=0, description="How long a silent writer keeps the right to write")] = 15.0
     log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level")] = "INFO"
+
+    @property
+    def lake_path(self) -> Path:
+        """``lake`` as an absolute path."""
+        return Path(self.lake).expanduser().absolute()
 
 
 def read_settings(

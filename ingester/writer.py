@@ -14,7 +14,7 @@ from typing import Final, TypeVar, TypeVarTuple
 
 from ingester import crash
 from ingester.cursor import Position
-from ingester.errors import CursorMoved, SinkUnavailable, StateLost, Superseded
+from ingester.errors import CursorMoved, Emptied, SinkUnavailable, StateLost, Superseded
 from ingester.frames import Buffer, buffer_for
 from ingester.gaps import Gaps
 from ingester.hosts import Host
@@ -51,6 +51,7 @@ class Writer:
         self.written = 0
         self.connected = False
         self.gaps = Gaps()
+        self._began = Position()  # the first one that is known
         self._sink = sink
         self._settings = settings
         self._delays = delays
@@ -95,7 +96,7 @@ class Writer:
 
     def restart(self, position: Position) -> None:
         """Forget what is in memory; the events after ``position`` are to come (again)."""
-        self.position = position
+        self._stand(position)
         self.buffer = Buffer(position)
         self._under_way = 0
 
@@ -192,7 +193,7 @@ class Writer:
                 await self._pause(delay)
             except StateLost:
                 await self._reclaim()
-        self.position = buffer.position
+        self._stand(buffer.position)
         self.gaps.written(flush.gaps)
         self.written += buffer.count
         self._under_way = 0
@@ -200,8 +201,13 @@ class Writer:
         crash.reached(crash.Point.FLUSH_SETTLED)
         self._progress()
 
+    def _stand(self, position: Position) -> None:
+        self.position = position
+        if not self._began.time_us:
+            self._began = position._replace(cursor=0, protocol="") if position.host else position
+
     async def _reclaim(self) -> None:
-        """Redis lost this writer's state: go on from memory if it lost the cursor too, else from its cursor."""
+        """Redis lost this writer's state: go on from its cursor, or where it is known that nothing is missing."""
         for delay in self._delays():
             try:
                 answer = await self._in_thread(self._sink.claim, self._lease_ms)
@@ -211,8 +217,9 @@ class Writer:
         if isinstance(answer, Held):
             raise Superseded(f"Redis was emptied and {answer.writer} took over; this one ends")
         log.error(line("state_lost", memory_cursor=self.position.cursor, redis_cursor=answer.cursor))
-        if answer.cursor not in (0, self.position.cursor):
-            raise CursorMoved(answer.position)
+        if answer.cursor == self.position.cursor:
+            return
+        raise CursorMoved(answer.position) if answer.cursor else Emptied(self._began)
 
     async def _pause(self, delay: float) -> None:
         self._progress()

@@ -15,9 +15,6 @@ __all__ = ["DEFAULT_HOME", "Settings", "SettingsError", "load", "redacted"]
 class Settings(IngesterSettings, frozen=True, kw_only=True):
     """Every setting of the project. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
-    lake: Annotated[str, Meta(description="Root of the Parquet lake, raw batches, quarantine and ledger")] = (
-        "~/tmp/bluesky_data"
-    )
     archive_url: Annotated[
         str, Meta(description="v2 host whose archive heals gaps; empty: the first one of FIREHOSE_JETSTREAM_URL")
     ] = ""
@@ -47,6 +44,10 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     max_error_rate: Annotated[
         float, Meta(ge=0, le=1, description="Share of quarantined events above which a batch alerts")
     ] = 0.01
+    max_quarantine_rate: Annotated[
+        float,
+        Meta(gt=0, le=1, description="Share of quarantined events, of a type or in all, above which a batch stops"),
+    ] = 0.5
     alert_webhook_url: Annotated[str, Meta(description="Failures are posted here as JSON; empty: no webhook")] = ""
     alert_email: Annotated[str, Meta(description="Failures are mailed here; empty: no mail")] = ""
     smtp_url: Annotated[
@@ -57,11 +58,6 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     def home_path(self) -> Path:
         """``home`` as an absolute path."""
         return Path(self.home).expanduser().absolute()
-
-    @property
-    def lake_path(self) -> Path:
-        """``lake`` as an absolute path."""
-        return Path(self.lake).expanduser().absolute()
 
     @property
     def clickhouse_lake_root(self) -> str:

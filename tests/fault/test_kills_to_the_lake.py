@@ -69,6 +69,7 @@ def _ingester(settings: Settings, url: str) -> subprocess.Popen[bytes]:
     environ = {
         "PATH": "/usr/bin:/bin",
         "FIREHOSE_HOME": settings.home,
+        "FIREHOSE_LAKE": settings.lake,
         "FIREHOSE_REDIS_URL": settings.redis_url,
         "FIREHOSE_JETSTREAM_URL": url,
         "FIREHOSE_START_CURSOR": "1",

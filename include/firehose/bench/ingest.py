@@ -79,7 +79,12 @@ def _ingest(home: Path, tape: Path, events: int) -> tuple[float, float]:
     """Events a second into Redis, from the first flush to the last, and the ingester's peak in MiB."""
     with RedisServer(home) as server, _source(tape, events) as source:
         settings = Settings(
-            home=str(home), redis_url=server.url, jetstream_url=source.url, start_cursor=1, rewind_ms=0
+            home=str(home),
+            lake=str(home / "lake"),
+            redis_url=server.url,
+            jetstream_url=source.url,
+            start_cursor=1,
+            rewind_ms=0,
         )
         with redis.Redis.from_url(server.url) as client, ingester_process(settings) as process:
             first = wait_for_events(client, 1, process)

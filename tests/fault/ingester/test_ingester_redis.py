@@ -88,20 +88,6 @@ def times(client: redis.Redis) -> list[bytes]:
     return [entry[wire.FIELD_LAST_US] for queue in wire.QUEUES for entry in entries(client, queue)]
 
 
-def test_emptied_redis_goes_on_from_memory(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
-    with (
-        Source([event(number) for number in range(100)]) as source,
-        IngesterProcess(tmp_path, redis_url, source.url) as ingester,
-    ):
-        until(lambda: cursor(redis_client) == time_us(99))
-        redis_client.flushall()
-        source.messages.append(event(100))
-        until(lambda: cursor(redis_client) == time_us(100))
-        assert ingester.said("event=state_lost")
-        assert stored(redis_client) == [event(100)]
-        assert len(source.connections) == 1
-
-
 def test_restored_redis_is_followed_to_its_cursor(
     redis_url: str, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
