@@ -9,6 +9,7 @@ import typer
 
 from firehose.cli import bench
 from firehose.cli.clickhouse import clickhouse_serve
+from firehose.cli.coverage import coverage
 from firehose.cli.demo import demo
 from firehose.cli.heal import heal
 from firehose.cli.migrate import migrate
@@ -32,6 +33,7 @@ app.command()(demo)
 app.command()(once)
 app.command()(query)
 app.command()(verify)
+app.command()(coverage)
 app.command()(heal)
 app.command()(simulate)
 app.command("clickhouse")(clickhouse_serve)

@@ -18,11 +18,14 @@ from clickhouse_connect.driver.client import Client
 from filelock import FileLock, Timeout
 
 from firehose import crash
+from firehose.batch.coverage import read_gaps
+from firehose.batch.gaps import open_gaps
 from firehose.batch.lock import locks_folder
 from firehose.errors import ServiceUnavailable
 from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
+from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.migrate import SQL_FOLDER
 from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds
 
@@ -37,12 +40,16 @@ _BATCH_COLUMNS: Final = (
 
 
 class RefreshResult(NamedTuple):
-    """What a refresh brought in: batches loaded, hours rebuilt (of any table), and how long it took."""
+    """What a refresh brought in: batches loaded, hours rebuilt (of any table), and how long it took.
+
+    ``open_gaps`` counts the gaps in coverage that nothing has made good.
+    """
 
     batches: tuple[str, ...]
     days: tuple[date, ...]
     hours: int
     seconds: float
+    open_gaps: int = 0
 
 
 def refresh(settings: Settings) -> RefreshResult:
@@ -53,13 +60,16 @@ def refresh(settings: Settings) -> RefreshResult:
 
     Raises:
         ServiceUnavailable: ClickHouse does not answer, or another refresh has run for ten minutes.
-        CorruptLake: an entry of the ledger cannot be read.
+        CorruptLake: an entry of the ledger, or of the coverage ledger, cannot be read.
         FirehoseError: ClickHouse refuses a statement; most often the migrations were not applied.
     """
     with _alone(settings.lake_path), clickhouse_errors():
         client = connect(settings)
         try:
-            return load(client, read_ledger(settings.lake_path))
+            gaps = read_gaps(settings.lake_path)
+            load_gaps(client, gaps)
+            result = load(client, read_ledger(settings.lake_path))
+            return result._replace(open_gaps=len(open_gaps(gaps)))
         finally:
             client.close()
 

@@ -1,0 +1,65 @@
+"""``firehose coverage``: prints the gaps that the lake knows of, and how much time is missing. Thin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ingester.wire import Gap
+
+
+def coverage(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a gap and line.")] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="Only gaps that nothing has made good.")] = False,
+) -> None:
+    """List the gaps in coverage, newest last, and how much time is missing."""
+    import msgspec
+
+    from firehose.batch.coverage import read_gaps
+    from firehose.batch.gaps import missing_us, open_gaps
+    from firehose.errors import FirehoseError
+    from firehose.settings import load
+
+    lake = load().lake_path
+    if not lake.is_dir():
+        raise FirehoseError(f"{lake}: no lake there; name the folder with FIREHOSE_LAKE")
+    gaps = read_gaps(lake)
+    still_open = open_gaps(gaps)
+    shown = still_open if only_open else gaps
+    if as_json:
+        for gap in shown:
+            typer.echo(msgspec.json.encode(msgspec.structs.asdict(gap)))
+    elif shown:
+        _print(shown)
+    seconds = missing_us(gaps) / 1e6
+    typer.echo(
+        f"{len(gaps)} gaps, {len(still_open)} open; {seconds:,.3f} s of witnessed time are missing", err=True
+    )
+
+
+def _print(gaps: list[Gap]) -> None:
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("from", "to", "type", "reason", "host", "healed by", "id", box=None)
+    for gap in gaps:
+        where = f"{gap.host} {gap.protocol}".strip()
+        span = (_instant(gap.from_us), _instant(gap.to_us))
+        table.add_row(*span, gap.queue or "all", gap.reason, where, gap.healed or "open", gap.id)
+    # A pipe has no width: wrapping to 80 columns would only harm what reads it.
+    Console(width=None if sys.stdout.isatty() else 1000, markup=False).print(table)
+
+
+def _instant(moment_us: int) -> str:
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_us)).isoformat(
+            timespec="milliseconds"
+        )
+    except OverflowError:
+        return f"{moment_us} µs"
