@@ -4,7 +4,8 @@ Runs every `FIREHOSE_BATCH_MINUTES` minutes, from `FIREHOSE_START_DATE` on. A mi
 
 1. **drain** copies what Redis received in the interval to `raw/`, and only then deletes it there.
    Skips the run if the ingester had not been started yet, or was away and has come back since (the gap is
-   recorded in the lake's `coverage/`); fails if nothing was heard then nor since.
+   recorded in the lake's `coverage/`); fails if nothing was heard then nor since. Alerts on every gap in coverage
+   that the interval brought and that nothing has made good.
 2. **validate** splits the rows into good ones and `quarantine/`, runs the Great Expectations suites
    and builds Data Docs. A failed suite alerts; its good rows are published all the same.
 3. **publish** merges the good rows into the hour files and enters the batch in the ledger.
@@ -41,14 +42,21 @@ def firehose_batch() -> None:
         """Redis to raw files. Streams, so it needs no slot, and Redis is relieved before all else."""
         import msgspec
 
+        from firehose.alerts import report_gaps
+        from firehose.batch.coverage import gaps_of
         from firehose.batch.drain import drain
         from firehose.errors import BeforeFirstStart, MissedInterval
         from firehose.settings import load
 
+        settings, batch = load(), current_batch()
         try:
-            return dict(msgspec.to_builtins(drain(load(), current_batch())))
+            result = drain(settings, batch)
         except (BeforeFirstStart, MissedInterval) as error:
+            report_gaps(settings, batch.id, gaps_of(settings.lake_path, batch))
             raise AirflowSkipException(str(error)) from error
+        gaps = gaps_of(settings.lake_path, batch)
+        report_gaps(settings, batch.id, gaps)
+        return {**msgspec.to_builtins(result), "open_gaps": len(gaps)}
 
     @task(pool=MEMORY_POOL)
     def validate() -> dict[str, Any]:

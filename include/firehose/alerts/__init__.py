@@ -7,15 +7,31 @@ comes in as a mapping.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
 
 from firehose.alerts.sinks import notify
 from firehose.settings import Settings, SettingsError, load, redacted
+from ingester.wire import Gap, Reason
 
-__all__ = ["notify", "report_quality", "task_failed"]
+__all__ = ["notify", "report_gaps", "report_quality", "task_failed"]
 
 log = logging.getLogger(__name__)
+
+#: What each reason means to somebody who was just woken up.
+_MEANING: Final[dict[Reason, str]] = {
+    Reason.LATE: "the host began later than it was asked to",
+    Reason.REFUSED: "the host no longer has what was asked for",
+    Reason.STALL: "connected, but nothing came",
+    Reason.BLIND: "the host sends far less of this type than usual",
+    Reason.UNREAD: "a message that cannot be read was stepped past",
+    Reason.OUTAGE: "the ingester was away",
+    Reason.REDIS_LOST: "Redis lost what it held",
+    Reason.NOT_LISTENING: "nothing listened",
+}
+#: So many gaps are listed one by one.
+_LISTED: Final = 20
 
 
 class Quality(Protocol):
@@ -77,6 +93,43 @@ def report_quality(settings: Settings, batch_id: str, result: Quality) -> bool:
         },
     )
     return True
+
+
+def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap]) -> bool:
+    """Alert if a batch brought gaps that nothing has made good. One message for all; each is logged as well."""
+    if not gaps:
+        return False
+    lines = [_line(gap) for gap in gaps]
+    for line in lines:
+        log.warning("batch %s: gap in coverage: %s", batch_id, line)
+    details = {"batch": batch_id} | {f"gap {n}": line for n, line in enumerate(lines[:_LISTED], 1)}
+    if len(lines) > _LISTED:
+        details["and"] = f"{len(lines) - _LISTED} more"
+    notify(
+        settings,
+        f"gap in coverage, batch {batch_id}"
+        if len(lines) == 1
+        else f"{len(lines)} gaps in coverage, batch {batch_id}",
+        "Events of this time may be missing. Some gaps are made good by themselves when the source replays: "
+        "`firehose coverage --open` says which are open now. For the others see 'A gap in coverage' in "
+        "docs/operations.md.",
+        details,
+    )
+    return True
+
+
+def _line(gap: Gap) -> str:
+    span = f"{_moment(gap.from_us)} to {_moment(gap.to_us)}"
+    where = f"{gap.host} ({gap.protocol})" if gap.host else "no host"
+    return f"{span}, {gap.queue or 'all types'}, {where}: {gap.reason}, {_MEANING[gap.reason]}"
+
+
+def _moment(moment_us: int) -> str:
+    # Times of a source: what no calendar has is shown as it came.
+    try:
+        return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_us):%Y-%m-%dT%H:%M:%S.%fZ}"
+    except OverflowError:
+        return f"{moment_us} µs"
 
 
 def _instant(run: object, name: str) -> str:

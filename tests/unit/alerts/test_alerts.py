@@ -12,6 +12,7 @@ import pytest
 
 from firehose import alerts
 from firehose.settings import Settings
+from ingester.wire import Gap, Reason
 
 Sent = list[tuple[str, str, Mapping[str, str]]]
 
@@ -91,3 +92,42 @@ def test_bad_data_alerts_and_good_data_does_not(sent: Sent, result: Result, aler
         _, text, details = sent[0]
         assert details["data docs"] == "/docs/index.html"
         assert all(expectation in text for expectation in result.failed_expectations)
+
+
+def gap(number: int, reason: Reason = Reason.LATE, **more: Any) -> Gap:
+    """A gap of one minute."""
+    start = 1_795_465_800_000_000 + number * 60_000_000
+    return Gap(id=f"g{number}", reason=reason, from_us=start, to_us=start + 60_000_000, noted_us=1, **more)
+
+
+def test_no_gap_is_no_alert(sent: Sent) -> None:
+    assert not alerts.report_gaps(Settings(), "b", [])
+    assert sent == []
+
+
+def test_every_gap_is_listed_in_one_alert_and_in_the_log(sent: Sent, caplog: pytest.LogCaptureFixture) -> None:
+    gaps = [gap(0, queue="likes", host="wss://one", protocol="v2"), gap(1, Reason.NOT_LISTENING)]
+    assert alerts.report_gaps(Settings(), "20261123T205000Z", gaps)
+    ((title, text, details),) = sent
+    assert title == "2 gaps in coverage, batch 20261123T205000Z"
+    assert "docs/operations.md" in text
+    assert details["gap 1"] == (
+        "2026-11-23T20:30:00.000000Z to 2026-11-23T20:31:00.000000Z, likes, wss://one (v2): "
+        "late, the host began later than it was asked to"
+    )
+    assert details["gap 2"].endswith("all types, no host: not_listening, nothing listened")
+    assert all(details[f"gap {n}"] in caplog.text for n in (1, 2))
+
+
+def test_a_flood_of_gaps_is_one_short_alert_and_a_long_log(sent: Sent, caplog: pytest.LogCaptureFixture) -> None:
+    alerts.report_gaps(Settings(), "b", [gap(n) for n in range(50)])
+    ((_, _, details),) = sent
+    assert details["and"] == "30 more"
+    assert len(details) == 22
+    assert len(caplog.records) == 50
+
+
+def test_every_reason_has_a_meaning_and_any_time_can_be_shown(sent: Sent) -> None:
+    odd = Gap(id="x", reason=Reason.REFUSED, from_us=-(10**20), to_us=10**20, noted_us=1)
+    for number, reason in enumerate(Reason):
+        assert alerts.report_gaps(Settings(), "b", [gap(number, reason), odd])
