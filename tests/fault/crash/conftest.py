@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
+import msgspec
 import pytest
 import redis
 
@@ -15,6 +17,8 @@ from firehose.settings import Settings
 from firehose.simulator import process as simulator
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
+from ingester import wire
+from ingester.wire import Gap, Reason
 from tests.fault.crash.world import STAGES, World
 from tests.fault.ingester.harness import until
 
@@ -62,6 +66,18 @@ def _reference(world: World) -> None:
     world.ingest()
     _, two = world.batches = [Batch.of(start, middle), Batch.of(middle, world.second(1))]
     world.run(("drain", two), ("validate", two))
+    _note_gaps(world)
     for stage in STAGES:
         world.save(stage)
         world.run(world.steps_from(stage)[0])
+
+
+def _note_gaps(world: World) -> None:
+    """Records of the coverage stream for the first batch to take: of a gap, of its end, and of another one."""
+    world.client.delete(wire.COVERAGE_KEY)
+    late = Gap(id="late", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="wss://one", protocol="v1")
+    blind = Gap(id="blind", reason=Reason.BLIND, from_us=2, to_us=9, noted_us=4, queue=wire.LIKES)
+    healed = msgspec.structs.replace(late, noted_us=5, healed="replay")
+    for number, gap in enumerate((late, blind, healed), 1):
+        fields: Any = {wire.FIELD_GAP: msgspec.json.encode(gap)}
+        world.client.xadd(wire.COVERAGE_KEY, fields, id=f"{world.batches[0].start_ms}-{number}")

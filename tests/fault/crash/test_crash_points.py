@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from firehose.batch.interval import Batch
+from ingester import wire
 from ingester.crash import Point
 from tests.fault.crash.oracle import assert_every_event_is_accounted_for
 from tests.fault.crash.world import STAGES, STEPS, Contents, World
@@ -32,13 +33,21 @@ CASES = {
     Point.RAW_COPYING: Case("ingested", "drain", 2),
     Point.RAW_SYNCED: Case("ingested", "drain", 2),
     Point.RAW_RENAMED: Case("ingested", "drain", 2),
+    Point.COVERAGE_SYNCED: Case("ingested", "drain"),
+    Point.COVERAGE_RENAMED: Case("ingested", "drain"),
     Point.MANIFEST_SYNCED: Case("ingested", "drain"),
     Point.MANIFEST_RENAMED: Case("ingested", "drain"),
     Point.DELETE_BEGINS: Case("ingested", "drain"),
     Point.DELETED_SOME: Case("ingested", "drain", 2),
     Point.DELETED_ALL: Case("ingested", "drain"),
+    Point.BEGUN_SYNCED: Case("drained", "validate"),
+    Point.BEGUN_RENAMED: Case("drained", "validate"),
     Point.STAGED_SYNCED: Case("drained", "validate", 2),
     Point.STAGED_RENAMED: Case("drained", "validate", 2),
+    Point.BAD_SYNCED: Case("drained", "validate"),
+    Point.BAD_RENAMED: Case("drained", "validate"),
+    Point.SLICE_SYNCED: Case("drained", "validate", 2),
+    Point.SLICE_RENAMED: Case("drained", "validate", 2),
     Point.QUARANTINE_SYNCED: Case("drained", "validate"),
     Point.QUARANTINE_RENAMED: Case("drained", "validate"),
     Point.DOCS_BUILT: Case("drained", "validate"),
@@ -56,6 +65,7 @@ CASES = {
     Point.STAGING_CREATED: Case("published twice", "refresh", 3),
     Point.STAGING_FILLED: Case("published twice", "refresh", 3),
     Point.PARTITION_SWAPPED: Case("published twice", "refresh", 3),
+    Point.GAPS_SWAPPED: Case("published twice", "refresh"),
     Point.REBUILT: Case("published twice", "refresh"),
     Point.BATCHES_RECORDED: Case("published twice", "refresh"),
 }
@@ -114,6 +124,8 @@ def test_a_dead_step_is_as_if_it_had_not_died(
     assert_died_at(point, died.code, died.proof)
     again, *further = world.steps_from(case.stage)
     world.run(again)
+    if case.step == "drain":
+        assert not world.client.xlen(wire.COVERAGE_KEY)
     if case.step != "refresh":
         assert world.files() == world.files(STAGES[STAGES.index(case.stage) + 1]), "the same lake, byte by byte"
     if point in SAME_IN_THE_END:
@@ -123,6 +135,7 @@ def test_a_dead_step_is_as_if_it_had_not_died(
     assert world.contents() == contents
     assert world.ledger() == ledger
     assert world.loaded() == loaded
+    assert world.gaps() == world.recorded_gaps()
     assert_every_event_is_accounted_for(world)
 
 

@@ -21,6 +21,7 @@ import redis
 from clickhouse_connect.driver.client import Client
 
 from firehose import schema
+from firehose.batch.coverage import read_gaps
 from firehose.batch.drain import redis_ms
 from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
@@ -163,7 +164,7 @@ class World:
         shutil.rmtree(self.lake, ignore_errors=True)
         if stage and (kept := self.home / "stages" / stage).exists():
             shutil.copytree(kept, self.lake)
-        for summary in (*(summary.table for summary in SUMMARIES), "ops.batches"):
+        for summary in (*(summary.table for summary in SUMMARIES), "ops.batches", "ops.gaps"):
             self.clickhouse.command(f"TRUNCATE TABLE {summary}")
 
     def steps_from(self, stage: str) -> list[Step]:
@@ -216,6 +217,15 @@ class World:
         """What ClickHouse says of the batches, but for the times at which they were published and loaded."""
         query = "SELECT * EXCEPT (published_at, loaded_at) FROM ops.batches FINAL ORDER BY ALL"
         return list(self.clickhouse.query(query).result_rows)
+
+    def gaps(self) -> list[tuple[str, str]]:
+        """The gaps that ClickHouse has: id, and by what each was healed."""
+        query = "SELECT id, healed FROM ops.gaps ORDER BY id"
+        return [(name, healed) for name, healed in self.clickhouse.query(query).result_rows]
+
+    def recorded_gaps(self) -> list[tuple[str, str]]:
+        """The same, as the lake has them."""
+        return sorted((gap.id, gap.healed) for gap in read_gaps(self.lake))
 
 
 def _content(path: Path) -> object:
