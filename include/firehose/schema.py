@@ -20,6 +20,10 @@ COMMIT_TYPES: Final = (POSTS, LIKES, FOLLOWS, REPOSTS, BLOCKS, OTHER)
 #: The collection of each type that has exactly one; ``other`` keeps it in a column.
 COLLECTIONS: Final = {queue: collection for collection, queue in wire.COLLECTION_QUEUES.items()}
 
+#: ``operation`` of the rows of ``other`` that are no operations: a repository has to be fetched anew (v2's #sync).
+#: They have no collection, and the relay's sequence number in the place of the record key.
+SYNC: Final = "sync"
+
 _Columns = list[tuple[str, pa.DataType]]
 _INSTANT = pa.timestamp("us", tz="UTC")
 _STRINGS = pa.list_(pa.string())
@@ -79,7 +83,7 @@ _COLUMNS: dict[str, _Columns] = {
         ("time", pa.string()),
         ("extra", pa.string()),
     ],
-    # Every other collection; extra holds the whole record.
+    # Every other collection, where extra holds the whole record; and the sync events.
     OTHER: [("collection", pa.string()), *_COMMIT],
 }
 

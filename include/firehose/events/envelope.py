@@ -1,5 +1,7 @@
 """The envelope of a Jetstream v1 event (jetstream.md, "Events"), decoded strictly; the record stays raw.
 
+v2's ``sync`` events, which v1 has not, come in the same form.
+
 Lives here: the wire types and the reasons why a line is no event. Must not: look into records.
 """
 
@@ -51,6 +53,7 @@ class Event(msgspec.Struct, gc=False):
     commit: Commit | None = None
     identity: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
+    sync: dict[str, Any] | None = None
 
 
 class _DeadLetter(msgspec.Struct):
@@ -88,7 +91,7 @@ def decode_event(line: bytes) -> Event:
 
 
 #: Kinds other than ``commit``.
-PARTS = ("identity", "account")
+PARTS = ("identity", "account", "sync")
 
 
 def _revive(line: bytes) -> Undecodable | None:

@@ -84,6 +84,7 @@ class PlainEvent(msgspec.Struct, gc=False):
     commit: Any
     identity: None = None
     account: None = None
+    sync: None = None
 
 
 class _LikeEvent(PlainEvent, gc=False):

@@ -1,4 +1,4 @@
-"""From a row back to its record, and from a record to its CID.
+"""From a row back to its record (or its sync event), and from a record to its CID.
 
 CID: CIDv1, codec dag-cbor, SHA-256 of the record's DAG-CBOR, base32 (atproto.com/specs/data-model). JSON's
 ``{"$link": …}`` and ``{"$bytes": …}`` stand for CBOR's links and byte strings.
@@ -42,6 +42,15 @@ def record_of(record_type: str, row: dict[str, Any]) -> dict[str, Any]:
         _add(record, "via", _ref(row["via_uri"], row["via_cid"]))
     record.update(extra)
     return record
+
+
+def sync_of(row: dict[str, Any]) -> dict[str, Any]:
+    """The ``sync`` part of the event that a row of ``other`` with that operation was made from.
+
+    The order of its keys is not kept, nor whether it named the account a second time: it does.
+    """
+    extra = _decode(row["extra"]) if row["extra"] is not None else {}
+    return {"did": row["did"], "rev": row["rev"], "seq": int(row["rkey"]), **extra}
 
 
 def record_cid(record: dict[str, Any]) -> str:

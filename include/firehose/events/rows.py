@@ -193,8 +193,14 @@ def _post(event: Event, line: bytes) -> Row:
     return (*head, text, langs, *parent, *root, *texts, *derive(*map(record.get, ("embed", "facets", "tags"))))
 
 
+def _other(event: Event, line: bytes) -> Row:
+    return _any_record(event, line) if event.sync is None or event.kind != "sync" else _sync(event, event.sync)
+
+
 def _any_record(event: Event, line: bytes) -> Row:
     commit, record = _commit(event, line)
+    if commit.operation == schema.SYNC:
+        raise Undecodable(f"envelope: a commit whose operation is {schema.SYNC!r}", line, event.time_us)
     extra = _encode([record]) if commit.record and commit.operation != "delete" else None
     head = _head(event, commit, record, extra)
     return (*head[:2], commit.collection, *head[2:])
@@ -212,6 +218,16 @@ def _account(event: Event, line: bytes) -> Row:
     status, time = part.pop("status", None), part.pop("time", None)
     active = active if isinstance(active, bool) else None
     return (*_account_head(event, part), _int(seq), active, _text(status), _text(time), _rest(part))
+
+
+def _sync(event: Event, part: dict[str, Any]) -> Row:
+    """Its identity is the relay's sequence number, as an identity event's: a revision may be announced again."""
+    rev, seq = _text(part.get("rev")), _int(part.get("seq"))
+    head = _account_head(event, part)
+    for name, taken in (("rev", rev), ("seq", seq)):
+        if taken is not None:
+            del part[name]
+    return (*head, "", rev, schema.SYNC, None if seq is None else str(seq), None, None, _rest(part))
 
 
 def _part(event: Event, part: dict[str, Any] | None, line: bytes) -> dict[str, Any]:
@@ -244,7 +260,7 @@ _MAKERS: dict[str, Callable[[Event, bytes], Row]] = {
     schema.REPOSTS: _subject_record,
     schema.FOLLOWS: _subject_account,
     schema.BLOCKS: _subject_account,
-    schema.OTHER: _any_record,
+    schema.OTHER: _other,
     schema.IDENTITIES: _identity,
     schema.ACCOUNTS: _account,
 }

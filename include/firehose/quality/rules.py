@@ -28,11 +28,11 @@ LATEST_US: Final = 4_102_444_800_000_000
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One condition on one column. Null passes, unless ``required``; deletes pass where ``writes_only``."""
+    """One condition on one column. Null passes, unless ``required``; rows of an ``exempt`` operation always do."""
 
     column: str
     required: bool = False
-    writes_only: bool = False
+    exempt: tuple[str, ...] = ()
     regex: str | None = None
     among: tuple[str, ...] | None = None
     between: tuple[int, int] | None = None
@@ -49,8 +49,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         broken = pc.is_null(values) if self.required else pa.repeat(False, len(values))
         if (bad := self._bad_values(values)) is not None:
             broken = pc.or_(broken, pc.fill_null(bad, False))
-        if self.writes_only:
-            broken = pc.and_(broken, pc.fill_null(pc.not_equal(table["operation"], "delete"), True))
+        if self.exempt:
+            broken = pc.and_not(broken, pc.is_in(table["operation"], value_set=pa.array(self.exempt)))
         return broken
 
     def _bad_values(self, values: pa.ChunkedArray) -> Any:
@@ -64,35 +64,38 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
 
+# Operations that write no record.
+_NO_WRITE = ("delete", schema.SYNC)
 _EVENT = (
     Rule(column="did", required=True, regex=DID),
     Rule(column="time_us", required=True, between=(EARLIEST_US, LATEST_US)),
 )
-_COMMIT = (
+_ROW = (
     *_EVENT,
-    Rule(column="operation", required=True, among=OPERATIONS),
     Rule(column="rev", required=True, regex=TID),
     Rule(column="rkey", required=True, regex=RKEY),
-    Rule(column="cid", required=True, writes_only=True, regex=CID),
+    Rule(column="cid", required=True, exempt=_NO_WRITE, regex=CID),
 )
+_COMMIT = (*_ROW, Rule(column="operation", required=True, among=OPERATIONS))
 _SUBJECT_RECORD = (
     *_COMMIT,
-    Rule(column="subject_uri", required=True, writes_only=True, regex=AT_URI),
-    Rule(column="subject_cid", required=True, writes_only=True),
+    Rule(column="subject_uri", required=True, exempt=_NO_WRITE, regex=AT_URI),
+    Rule(column="subject_cid", required=True, exempt=_NO_WRITE),
 )
-_SUBJECT_ACCOUNT = (*_COMMIT, Rule(column="subject_did", required=True, writes_only=True, regex=DID))
+_SUBJECT_ACCOUNT = (*_COMMIT, Rule(column="subject_did", required=True, exempt=_NO_WRITE, regex=DID))
 _SEQUENCED = (*_EVENT, Rule(column="seq", required=True))
 
 RULES: Final[dict[str, tuple[Rule, ...]]] = {
-    schema.POSTS: (*_COMMIT, Rule(column="text", required=True, writes_only=True)),
+    schema.POSTS: (*_COMMIT, Rule(column="text", required=True, exempt=_NO_WRITE)),
     schema.LIKES: _SUBJECT_RECORD,
     schema.REPOSTS: _SUBJECT_RECORD,
     schema.FOLLOWS: _SUBJECT_ACCOUNT,
     schema.BLOCKS: _SUBJECT_ACCOUNT,
     schema.OTHER: (
-        *_COMMIT,
-        Rule(column="collection", required=True, regex=NSID),
-        Rule(column="extra", required=True, writes_only=True),
+        *_ROW,
+        Rule(column="operation", required=True, among=(*OPERATIONS, schema.SYNC)),
+        Rule(column="collection", required=True, exempt=(schema.SYNC,), regex=NSID),
+        Rule(column="extra", required=True, exempt=_NO_WRITE),
     ),
     schema.IDENTITIES: _SEQUENCED,
     schema.ACCOUNTS: (*_SEQUENCED, Rule(column="active", required=True)),

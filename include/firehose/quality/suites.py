@@ -118,8 +118,8 @@ def _summary(result: Any) -> dict[str, Any]:
 def _expectations(rule: Rule, mostly: float) -> list[Expectation]:
     """A rule in Great Expectations' terms: it holds for all but the tolerated share of rows."""
     common: dict[str, Any] = {"column": rule.column, "mostly": mostly}
-    if rule.writes_only:
-        common["row_condition"] = Column("operation") != "delete"
+    if rule.exempt:
+        common["row_condition"] = Column("operation").is_not_in(list(rule.exempt))
     made: list[Expectation] = []
     if rule.required:
         made.append(gxe.ExpectColumnValuesToNotBeNull(**common))

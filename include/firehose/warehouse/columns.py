@@ -59,7 +59,11 @@ _COMMENTS: Final[dict[str, str]] = {
     "time": "The relay's time of the event, as sent",
     "active": "Whether the account is active",
     "status": "Why it is not: deactivated, deleted, takendown, suspended …",
-    "collection": "NSID of the record's collection",
+    "collection": "NSID of the record's collection; empty for a sync event",
+}
+_OTHER_COMMENTS: Final = {
+    "operation": "create, update or delete; or sync: the repository is to be fetched anew",
+    "rkey": "Record key; of a sync event the relay's sequence number",
 }
 
 #: The hive columns of an hour file's path.
@@ -116,8 +120,9 @@ def clickhouse_type(name: str, arrow: pa.DataType) -> str:
 
 def file_columns(record_type: str) -> list[Column]:
     """The columns that are in the files of a record type, in the order of its schema."""
+    comments = _COMMENTS | (_OTHER_COMMENTS if record_type == schema.OTHER else {})
     return [
-        Column(field.name, clickhouse_type(field.name, field.type), _COMMENTS[field.name])
+        Column(field.name, clickhouse_type(field.name, field.type), comments[field.name])
         for field in schema.SCHEMAS[record_type]
     ]
 
@@ -128,10 +133,11 @@ def view_columns(record_type: str) -> list[Column]:
     if record_type in schema.COMMIT_TYPES:
         fixed = schema.COLLECTIONS.get(record_type)
         collection = f"'/{fixed}/'" if fixed else "'/', collection, '/'"
-        columns += [
-            _TID_AT,
-            Column("uri", "String", "at:// address of the record", f"concat('at://', did, {collection}, rkey)"),
-        ]
+        uri = f"concat('at://', did, {collection}, rkey)"
+        comment = "at:// address of the record"
+        if not fixed:
+            uri, comment = f"if(collection = '', '', {uri})", f"{comment}; empty for a sync event"
+        columns += [_TID_AT, Column("uri", "String", comment, uri)]
     return columns
 
 
@@ -141,15 +147,15 @@ EVENTS: Final = (
     Column("batch", "DateTime64(3, 'UTC')", _COMMENTS["batch"]),
     Column("time_us", "Int64", _COMMENTS["time_us"]),
     Column("did", "String", _COMMENTS["did"]),
-    Column("operation", "String", "create, update or delete; empty for identities and accounts", "''"),
-    Column("collection", "String", "NSID of the collection; empty for identities and accounts", "''"),
-    Column("rkey", "String", "Record key; empty for identities and accounts", "''"),
+    Column("operation", "String", "create, update, delete or sync; empty for identities and accounts", "''"),
+    Column("collection", "String", "NSID of the collection; empty for identities, accounts and sync events", "''"),
+    Column("rkey", "String", "Record key, of a sync event its number; empty for identities and accounts", "''"),
     Column("rev", "String", "Revision of the repository; empty for identities and accounts", "''"),
     Column("seq", "Nullable(Int64)", "The relay's sequence number; identities and accounts only", "NULL"),
     Column("cid", "Nullable(String)", _COMMENTS["cid"], "NULL"),
     Column("created_at", "Nullable(DateTime64(6, 'UTC'))", _COMMENTS["created_at"], "NULL"),
     Column("extra", "Nullable(String)", _COMMENTS["extra"], "NULL"),
-    Column("uri", "String", "at:// address of the record; empty for identities and accounts", "''"),
+    Column("uri", "String", "at:// address of the record; empty for identities, accounts and sync events", "''"),
     *PARTITION,
     Column("date", "Date", _DATE.comment),
     Column("hour_start", "DateTime('UTC')", _HOUR_START.comment),
