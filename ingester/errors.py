@@ -81,6 +81,14 @@ class Renumbered(CursorMoved):
         self.position = position
 
 
+class Overshot(CursorMoved):
+    """Asked for what lies behind a message that cannot be read, an event came: perhaps not the first one."""
+
+    def __init__(self, position: Position, cursor: int) -> None:
+        Exception.__init__(self, f"an event after {position.cursor} can be read when asked for from {cursor} on")
+        self.position = position
+
+
 class SourceSilent(Exception):
     """The connection is open but no data has come for too long."""
 
@@ -99,6 +107,10 @@ class SourceNotice(Exception):
         super().__init__(f"{name}: {message}")
         self.name = name
         self.message = message
+
+
+class LeftOut(Exception):
+    """A message that was too large is behind the stream; the connection that leaves such ones out is to end."""
 
 
 class DictionaryUnavailable(Exception):

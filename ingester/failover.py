@@ -23,9 +23,12 @@ class Cause(Enum):
     CURSOR_TOO_OLD = auto()
     UNKNOWN_DICTIONARY = auto()
     TOO_LARGE = auto()
+    LEFT_OUT = auto()  # what was too large is behind the stream: ended by this side
 
 
 _FATAL_FOR_HOST: Final = (Cause.UNREACHABLE, Cause.SILENT, Cause.REFUSED)
+#: They say nothing of the host: another one would send the same message.
+_BLAMELESS: Final = (Cause.TOO_LARGE, Cause.LEFT_OUT)
 
 
 class Failure(NamedTuple):
@@ -64,6 +67,8 @@ def after(state: State, failure: Failure, now_s: float) -> State:
     refused = frozenset[int]() if failure.useful else state.refused
     if failure.cause is Cause.REFUSED:
         refused |= {state.current}
+    if failure.cause in _BLAMELESS:
+        return state._replace(refused=refused)
     drops = 1 if failure.lived_s >= STEADY_S else state.drops + 1
     if failure.cause not in _FATAL_FOR_HOST and drops < MOST_DROPS:
         return state._replace(drops=drops, refused=refused)

@@ -58,7 +58,7 @@ class Gaps:
         """Nothing, or nothing of one queue, has come since ``before``; nobody knows yet what that means."""
         if before.host and before.time_us:
             gap = _gap(reason, before, before.host, before.protocol, now_us, queue)
-            self._open[gap.id] = self._note(gap, now_us)
+            self._open[gap.id] = self._note(gap, now_us, begun=True)
 
     def close(self, gap: Gap, now_us: int) -> None:
         """Nothing more will be known of an open gap than ``gap`` says."""
@@ -81,15 +81,23 @@ class Gaps:
             doubts = [_gap(Reason.OUTAGE, before, before.host, before.protocol, now_us)]
         for gap in doubts:
             self.close(_concluded(gap, late.time_us if late else 0, now_us), now_us)
+        for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us < before.time_us]:
+            # The process that met it died after it had gone past.
+            self.close(msgspec.structs.replace(gap, to_us=before.time_us), now_us)
         if late:
-            self._note(_gap(why, before, host.name, host.protocol, late.time_us), now_us)
+            self.close(_gap(why, before, host.name, host.protocol, late.time_us), now_us)
 
-    def _note(self, gap: Gap, now_us: int) -> Gap:
+    def unread(self, before: Position, after: Position, now_us: int) -> None:
+        """The stream has gone past a message that was too large, somewhere between two events."""
+        for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us == before.time_us]:
+            self.close(msgspec.structs.replace(gap, to_us=after.time_us), now_us)
+
+    def _note(self, gap: Gap, now_us: int, *, begun: bool = False) -> Gap:
         before = max((known.noted_us for known in (*self.open, *self.pending) if known.id == gap.id), default=0)
         # A clock that was set back must not make the newer record the older one.
         gap = msgspec.structs.replace(gap, noted_us=max(now_us, before + 1))
         self.pending.append(gap)
-        event, level = _said(gap)
+        event, level = _said(gap, begun)
         fields = {"reason": gap.reason, "host": gap.host} | ({"queue": gap.queue} if gap.queue else {})
         span = {"missing_from": instant(gap.from_us), "missing_to": instant(gap.to_us)}
         log.log(level, line(event, **fields, **span, **({"by": gap.healed} if gap.healed else {})))
@@ -124,7 +132,7 @@ def _concluded(gap: Gap, missing_to_us: int, now_us: int) -> Gap:
     return msgspec.structs.replace(gap, from_us=since, to_us=to_us, healed=REPLAY)
 
 
-def _said(gap: Gap) -> tuple[str, int]:
-    if gap.healed:
-        return "healed", logging.WARNING
-    return ("interrupted", logging.WARNING) if gap.reason in _UNTIL_RESUMED else ("gap", logging.ERROR)
+def _said(gap: Gap, begun: bool) -> tuple[str, int]:
+    if begun or gap.healed:
+        return "interrupted" if begun else "healed", logging.WARNING
+    return "gap", logging.ERROR

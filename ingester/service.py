@@ -21,6 +21,7 @@ from ingester.dictionary import UNREADABLE
 from ingester.errors import (
     CursorMoved,
     Emptied,
+    LeftOut,
     SinkUnavailable,
     SourceNotice,
     SourceRefused,
@@ -159,7 +160,7 @@ class Service:
             except CursorMoved as moved:
                 reason = str(moved)
                 await self._follow(moved)
-            if self._writer.received > before:
+            if self._writer.received > before or self._source.stepping:
                 pauses = self._pauses()
             delay = next(pauses)
             log.warning(line("disconnected", reason=reason, retry_s=round(delay, 2)))
@@ -238,6 +239,8 @@ class Service:
             self._seen, self._heard = self._writer.received, now
         elif now - self._heard > self._settings.data_timeout_s:
             raise SourceSilent(f"no data for {self._settings.data_timeout_s:g} s")
+        if self._source.behind(self._writer.position):
+            raise LeftOut("the message that was too large is behind the stream")
         if now - self._reported >= REPORT_S:
             self._reported = now
             at = self._writer.position.cursor

@@ -18,7 +18,7 @@ from websockets.exceptions import (
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
-from ingester.errors import SourceSilent, StreamError
+from ingester.errors import LeftOut, SourceSilent, StreamError
 from ingester.failover import Cause
 from ingester.hosts import V2
 from ingester.settings import IngesterSettings, redacted
@@ -44,6 +44,7 @@ FAILURES: Final = (
     InvalidHandshake,
     InvalidURI,
     InvalidProxy,
+    LeftOut,
     SourceSilent,
     StreamError,
 )
@@ -96,6 +97,8 @@ def judge(error: Exception, url: str) -> tuple[Cause, str]:
         return Cause.REFUSED, f"cannot connect to {redacted(url)}: {error}"
     if isinstance(error, SourceSilent):
         return Cause.SILENT, said
+    if isinstance(error, LeftOut):
+        return Cause.LEFT_OUT, said
     if isinstance(error, ConnectionClosed) and error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
         return Cause.TOO_LARGE, said
     if isinstance(error, ConnectionClosed | StreamError):

@@ -15,12 +15,13 @@ from websockets.asyncio.client import ClientConnection
 from ingester import dictionary, failover, session
 from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR, Position, resume_at, subscribe_url
 from ingester.dictionary import Dictionary
-from ingester.errors import DictionaryUnavailable, Renumbered, SourceNotice, SourceRefused
+from ingester.errors import DictionaryUnavailable, Overshot, Renumbered, SourceNotice, SourceRefused
 from ingester.failover import Cause, Failure
 from ingester.gaps import Gaps, instant
 from ingester.hosts import V1, V2, Host, hosts
 from ingester.logs import line
 from ingester.settings import IngesterSettings, redacted
+from ingester.unread import Stuck
 from ingester.wire import Reason
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,10 @@ class Source:
         self._now = now
         self._hosts = hosts(settings)
         self._state = failover.fresh(len(self._hosts))
-        self._skip_large = False
+        self._stuck: Stuck | None = None
+        # Behind the last message that could not be read: not to be asked for again by a rewind.
+        self._floor = Position()
+        self._back_to_floor = False
         self._by_time = False
         self._refused = False
         self._away_since: float | None = None
@@ -73,16 +77,20 @@ class Source:
         self._opened, self._resumed = None, position
         host = self.host
         used = await self._dictionary(host)
-        cursor = resume_at(position, host, self._settings.rewind_ms, self._now_us(), by_time=self._by_time)
+        cursor = self._cursor(position)
         self._asked_seq = cursor if host.protocol == V2 and cursor < V2_TIME_CURSOR else 0
-        url = subscribe_url(
-            self._settings, host, cursor, skip_large=self._skip_large, dictionary=used.id if used else 0
-        )
+        left_out, packed = self._stuck is not None, used.id if used else 0
+        url = subscribe_url(self._settings, host, cursor, skip_large=left_out, dictionary=packed)
         connection = await session.open_session(url, host.protocol, self._settings)
         log.info(line("connected", url=redacted(url)))
         self.decompress = used.decompress if used else None
         self._opened = self._clock()
         return connection
+
+    @property
+    def stepping(self) -> bool:
+        """Whether a message is being passed by: a search that is not to be slowed down."""
+        return self._stuck is not None and self._stuck.stepping
 
     def failed(self, error: Exception, last: Position, *, useful: bool) -> str:
         """Draw the conclusions from one of session.FAILURES; returns the reason for the log.
@@ -98,6 +106,9 @@ class Source:
             self._away_since = now
         if cause is Cause.SILENT:
             self._gaps.begin(Reason.STALL, last, self._now_us())
+        self.behind(last)
+        if cause is Cause.TOO_LARGE:
+            self._too_large(last)
         cause = self._remedied(cause, reason)
         lived_s = 0.0 if self._opened is None else now - self._opened
         self._state = failover.after(self._state, Failure(cause, lived_s, useful), now)
@@ -113,21 +124,37 @@ class Source:
 
         Raises:
             Renumbered: it is not what was asked for; reconnect at the old position, by time.
+            Overshot: there may be one before it that can be read; reconnect at the old position.
         """
         before, asked = self._resumed, self._asked_seq
         # A sequence number that the host has not reached is answered with the live tail, without a word; one
         # that it has given to another event, with that event.
         ahead_us = first.time_us - before.time_us
         self._by_time = (
-            bool(asked) and first != before and (first.cursor < asked or ahead_us > OTHER_HOST_REWIND_US)
+            bool(asked)
+            and first != before
+            and (first.cursor < asked or (ahead_us > OTHER_HOST_REWIND_US and not self.stepping))
         )
         if self._by_time:
             raise Renumbered(before, first.cursor)
         late = first.cursor > before.cursor if asked else first.time_us > before.time_us
         away_s = 0.0 if self._away_since is None else self._clock() - self._away_since
-        why = Reason.REFUSED if self._refused else Reason.LATE
+        why = self._passed_by() or (Reason.REFUSED if self._refused else Reason.LATE)
         self._gaps.resumed(before, first if late else None, self.host, self._now_us(), away_s, why)
-        self._away_since, self._refused = None, False
+        self._away_since, self._refused, self._back_to_floor = None, False, False
+
+    def behind(self, written: Position) -> bool:
+        """Whether the stream, which leaves large messages out, has gone past the one that was too large.
+
+        It was somewhere before ``written``, the last event in Redis. Without large messages the stream is not to
+        go on: those that follow would be missing without a word.
+        """
+        stuck = self._stuck
+        if stuck is None or not written.of(self.host) or written.time_us <= stuck.before.time_us:
+            return False
+        self._gaps.unread(stuck.before, written, self._now_us())
+        self._stuck, self._floor, self._back_to_floor = None, written, True
+        return True
 
     def noticed(self, notice: SourceNotice) -> None:
         """Log what the server says about the stream."""
@@ -138,12 +165,9 @@ class Source:
 
     def _remedied(self, cause: Cause, reason: str) -> Cause:
         """Change the next request as ``cause`` asks for; a change that did not help is a refusal."""
-        if cause is Cause.TOO_LARGE:
-            self._skip_large = True
-            log.error(line("message_too_large", hint="raise FIREHOSE_MAX_MESSAGE_BYTES, it is left out"))
-        elif cause is Cause.UNKNOWN_DICTIONARY:
+        if cause is Cause.UNKNOWN_DICTIONARY:
             return cause if self._fetched.pop(self.host.name, None) else Cause.REFUSED
-        elif cause is Cause.CURSOR_TOO_OLD:
+        if cause is Cause.CURSOR_TOO_OLD:
             if self._by_time:
                 return Cause.REFUSED
             self._by_time = self._refused = True
@@ -151,6 +175,42 @@ class Source:
             hint = "resuming by time; what the host no longer has is missing; a line on the gap follows"
             log.error(line("cursor_too_old", host=self.host.name, reason=reason, missing_from=since, hint=hint))
         return cause
+
+    def _cursor(self, position: Position) -> int:
+        stuck, host = self._stuck, self.host
+        if stuck is not None and (stuck.host, stuck.before) != (host, position):
+            stuck = self._stuck = None
+        if stuck is not None and stuck.stepping:
+            return stuck.cursor
+        rewind_ms, now_us = self._settings.rewind_ms, self._now_us()
+        cursor = resume_at(position, host, rewind_ms, now_us, by_time=self._by_time)
+        if self._floor.of(host) and position.of(host) and not self._by_time:
+            cursor = max(cursor, min(self._floor.cursor, position.cursor))
+            # What came since then may lack large messages, as long as they were left out.
+            return min(cursor, self._floor.cursor) if self._back_to_floor else cursor
+        return cursor
+
+    def _too_large(self, last: Position) -> None:
+        stuck = self._stuck
+        if stuck is not None and (stuck.host, stuck.before) == (self.host, last):
+            self._stuck = stuck.again()
+        else:
+            self._stuck = Stuck(last, self.host)
+            self._gaps.begin(Reason.UNREAD, last, self._now_us())
+            hint = "raise FIREHOSE_MAX_MESSAGE_BYTES; it is passed by, a line on the gap follows"
+            log.error(line("message_too_large", host=self.host.name, after=instant(last.time_us), hint=hint))
+
+    def _passed_by(self) -> Reason | None:
+        """The reason of what is missing, if the first event was asked for behind a message that is too large."""
+        stuck = self._stuck
+        if stuck is None or not stuck.stepping:
+            return None
+        asked, found = stuck.cursor, stuck.found()
+        if not found.exact:
+            self._stuck = found
+            raise Overshot(stuck.before, asked)
+        self._stuck, self._floor = None, Position(asked, 0, stuck.host.name, stuck.host.protocol)
+        return Reason.UNREAD
 
     async def _dictionary(self, host: Host) -> Dictionary | None:
         if host.protocol == V1 or not self._settings.zstd_dictionary:

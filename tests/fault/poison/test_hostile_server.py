@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,10 +22,14 @@ from tests.fault.ingester.harness import (
     Source,
     cursor,
     event,
+    known,
+    metadata,
     stored,
     time_us,
     until,
 )
+from tests.fault.ingester.test_ingester_v2 import SourceV2
+from tests.fault.ingester.test_ingester_v2 import frame as v2_frame
 
 MIB = 1024 * 1024
 BEFORE, AFTER = event(0), event(8)
@@ -186,3 +191,107 @@ def peak_mib(ingester: IngesterProcess) -> float:
     assert ingester.process is not None
     status = Path(f"/proc/{ingester.process.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def v1_stream(sent: list[bytes]) -> Source:
+    """A v1 server that takes no notice of maxMessageSizeBytes."""
+    return Source(sent)
+
+
+def v2_stream(sent: list[bytes]) -> Source:
+    """The same for v2."""
+    return SourceV2(
+        [v2_frame(number) if len(message) < 5000 else b"x" * len(message) for number, message in enumerate(sent)]
+    )
+
+
+@pytest.mark.parametrize("stream", [v1_stream, v2_stream])
+def test_a_giant_that_is_sent_again_and_again_is_passed_by(
+    stream: Callable[[list[bytes]], Source], redis_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    sent = [event(number, 20_000 if number == 50 else 10) for number in range(100)]
+    with stream(sent) as source:
+        ingester = IngesterProcess(tmp_path, redis_url, source.url, max_message_bytes=10_000, backoff_max_s=0.02)
+        with ingester.start():
+            until(lambda: time_of(redis_client) == time_us(99))
+            asked = [query.get("maxMessageSizeBytes") for query in source.connections]
+            assert asked[:4] == [None, ["10000"], ["10000"], ["10000"]]
+            connections = len(source.connections)
+            assert connections < 40
+            assert ingester.stop() == 0
+        assert ingester.log.read_text().count("event=message_too_large") == 1
+        with ingester.start():
+            # Rewound by 20 events: the giant is far behind.
+            source.messages.append(event(100) if stream is v1_stream else v2_frame(100))
+            until(lambda: time_of(redis_client) == time_us(100))
+        assert len(source.connections) == connections + 1
+    stored_numbers = {(msgspec.json.decode(line)["time_us"] - time_us(0)) // 1000 for line in stored(redis_client)}
+    assert stored_numbers == set(range(101)) - {50}
+    (gap,) = known(redis_client)
+    assert (gap.reason, gap.healed) == (wire.Reason.UNREAD, "")
+    assert (gap.from_us, gap.to_us) == (time_us(49), time_us(51)), "exactly what was stepped past"
+
+
+def test_a_giant_within_the_rewind_is_not_met_again(
+    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    def behave(connection: ServerConnection, query: Query) -> None:
+        cursor_us = int(query.get("cursor", ["0"])[0])
+        if cursor_us > time_us(50) and not closed:
+            closed.append(True)
+            for message in sent[51:60]:
+                connection.send(message, text=True)
+            until(lambda: time_of(redis_client) == time_us(59))
+            connection.socket.close()
+        else:
+            source.send_from_cursor(connection, query)
+
+    closed: list[bool] = []
+    sent = [event(number, 20_000 if number == 50 else 10) for number in range(100)]
+    with (
+        Source(sent, behave=behave) as source,
+        IngesterProcess(
+            tmp_path, redis_url, source.url, max_message_bytes=10_000, backoff_max_s=0.02, rewind_ms=2000
+        ) as ingester,
+    ):
+        until(lambda: time_of(redis_client) == time_us(99))
+        assert ingester.log.read_text().count("event=message_too_large") == 1
+        assert ingester.stop() == 0
+    assert closed
+
+
+def test_a_giant_that_the_server_leaves_out_is_a_gap_and_the_next_one_another(
+    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    def behave(connection: ServerConnection, query: Query) -> None:
+        limit = int(query.get("maxMessageSizeBytes", ["1000000"])[0])
+        first = max(0, -(-(int(query.get("cursor", ["0"])[0]) - time_us(0)) // 1000))
+        for number in range(first, 100):
+            if len(sent[number]) <= limit:
+                connection.send(sent[number], text=True)
+            if number in (49, 51, 73, 75):
+                until(partial(reached, redis_client, number))
+        connection.recv()
+
+    sent = [event(number, 20_000 if number in (50, 74) else 10) for number in range(100)]
+    with (
+        Source([], behave=behave) as source,
+        IngesterProcess(tmp_path, redis_url, source.url, max_message_bytes=10_000, backoff_max_s=0.02) as ingester,
+    ):
+        until(lambda: time_of(redis_client) == time_us(99))
+        until(lambda: len(known(redis_client)) == 2)
+        assert ingester.stop() == 0
+    assert [gap.reason for gap in known(redis_client)] == [wire.Reason.UNREAD] * 2
+    for gap, number in zip(known(redis_client), (50, 74), strict=True):
+        assert gap.from_us == time_us(number - 1) and time_us(number) < gap.to_us <= time_us(99)
+    assert set(stored(redis_client)) == set(sent) - {sent[50], sent[74]}
+
+
+def reached(client: redis.Redis, number: int) -> bool:
+    """Whether the ``number``-th event, or a later one, is the last in Redis."""
+    return time_of(client) >= time_us(number)
+
+
+def time_of(client: redis.Redis) -> int:
+    """The time of the last event in Redis."""
+    return int(metadata(client).get(wire.META_TIME_US, 0))

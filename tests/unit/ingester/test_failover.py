@@ -14,6 +14,7 @@ from ingester.hosts import Host
 NOW = 1_800_000_000_000_000
 V1 = Host("ws://a/subscribe", "a", "v1")
 V2 = Host("ws://b/xrpc/network.bsky.jetstream.subscribeEvents", "b", "v2")
+BLAMELESS = (Cause.TOO_LARGE, Cause.LEFT_OUT)
 FATAL = (Cause.UNREACHABLE, Cause.SILENT, Cause.REFUSED)
 
 
@@ -31,11 +32,16 @@ def test_a_failed_host_gives_way_at_once(cause: Cause) -> None:
     assert run(3, (0, cause), (1, cause), (2, cause), (3, cause)) == [1, 2, 0, 1]
 
 
-@pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in FATAL])
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in FATAL + BLAMELESS])
 def test_a_lost_connection_is_made_again_until_there_are_too_many(cause: Cause) -> None:
     drops = [(float(n), cause) for n in range(MOST_DROPS + 1)]
     assert run(2, *drops) == [0] * (MOST_DROPS - 1) + [1, 1]
     assert run(2, *drops * 5, lived_s=STEADY_S) == [0] * 5 * len(drops)
+
+
+@pytest.mark.parametrize("cause", BLAMELESS)
+def test_a_message_that_is_too_large_is_no_fault_of_the_host(cause: Cause) -> None:
+    assert run(2, *[(float(n), cause) for n in range(50)]) == [0] * 50
 
 
 def test_the_preferred_host_is_tried_again_only_after_a_rest_and_a_failure() -> None:
