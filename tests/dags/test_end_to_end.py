@@ -26,6 +26,7 @@ from firehose.settings import Settings
 from firehose.simulator import process as simulator
 from firehose.warehouse.client import connect
 from ingester import wire
+from ingester.wire import Gap, Reason
 
 EVENTS = 2000
 GENERATED = ([f"--events={EVENTS}", "--rate=0", "--odd=0.02", "--seed=7"], EVENTS)
@@ -83,8 +84,13 @@ def batch(settings: Settings) -> Batch:
 def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
     python: Run, settings: Settings, batch: Batch
 ) -> None:
-    run_dag(python, settings, "firehose_batch", batch.end)
+    note_gap(settings, batch)
+    log = run_dag(python, settings, "firehose_batch", batch.end)
+    assert "alert reaches nobody" in log, "neither mail nor webhook is set"
+    assert re.search(r"gap in coverage: .*wss://one \(v1\): late", log)
     run_dag(python, settings, "firehose_summaries", batch.end)
+    with closing(connect(settings, "analyst")) as client:
+        assert client.command("SELECT count() FROM ops.gaps WHERE healed = ''") == 1
     entry = read_entry(entry_path(settings.lake_path, batch))
     assert entry is not None
     counts = entry.counts.values()
@@ -122,8 +128,17 @@ def test_recorded_events_pass_the_dags_and_match_their_cids(python: Run, setting
     assert loaded == sum(count.stored for count in counts)
 
 
-def run_dag(python: Run, settings: Settings, dag_id: str, logical_date: datetime) -> None:
-    """`airflow dags test`, which must end in success with no task skipped."""
+def note_gap(settings: Settings, batch: Batch) -> None:
+    """A record of the coverage stream in the batch's interval."""
+    gap = Gap(id="g", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="wss://one", protocol="v1")
+    fields: Any = {wire.FIELD_GAP: msgspec.json.encode(gap)}
+    with redis.Redis.from_url(settings.redis_url) as client:
+        client.delete(wire.COVERAGE_KEY)
+        client.xadd(wire.COVERAGE_KEY, fields, id=f"{batch.start_ms}-1")
+
+
+def run_dag(python: Run, settings: Settings, dag_id: str, logical_date: datetime) -> str:
+    """`airflow dags test`, which must end in success with no task skipped. Returns its log."""
     variables = {
         f"FIREHOSE_{name.upper()}": str(value) for name, value in msgspec.structs.asdict(settings).items()
     }
@@ -131,6 +146,7 @@ def run_dag(python: Run, settings: Settings, dag_id: str, logical_date: datetime
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert re.search(r"DagRun Finished.*state=success", done.stdout), done.stdout[-3000:]
     assert "new_state=skipped" not in done.stdout
+    return done.stdout + done.stderr
 
 
 def everything(settings: Settings) -> dict[str, tuple[int, bytes]]:
