@@ -10,6 +10,7 @@ import typer
 from firehose.cli import bench
 from firehose.cli.clickhouse import clickhouse_serve
 from firehose.cli.coverage import coverage
+from firehose.cli.crosscheck import crosscheck
 from firehose.cli.demo import demo
 from firehose.cli.heal import heal
 from firehose.cli.migrate import migrate
@@ -35,6 +36,7 @@ app.command()(query)
 app.command()(verify)
 app.command()(coverage)
 app.command()(heal)
+app.command()(crosscheck)
 app.command()(simulate)
 app.command("clickhouse")(clickhouse_serve)
 app.command()(migrate)

@@ -1,0 +1,117 @@
+"""Listening to a host for the time of a window, at the speed of its replay.
+
+Lives here: the connection, resumed by time when it breaks. Must not: compare.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.sync.client import ClientConnection, connect
+
+from firehose.crosscheck.compare import Tally, Window
+from firehose.crosscheck.events import ONLY_V2, Ended, Unreadable, read_v1, read_v2
+from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.jetstream import Host
+
+log = logging.getLogger(__name__)
+_MAX_MESSAGE: Final = 32 << 20
+#: How long a host may say nothing.
+SILENCE_S: Final = 20.0
+#: Attempts in a row that bring nothing new.
+_ATTEMPTS: Final = 3
+_REWIND_US: Final = 2_000_000
+#: Times need not rise: so many events in a row must be from after the window.
+_AFTER: Final = 50
+
+
+class Listener:
+    """Fills the tally of one host. ``stop`` ends it early; ``also_v2`` counts what only v2 hosts send."""
+
+    def __init__(
+        self,
+        host: Host,
+        window: Window,
+        stop: Event,
+        *,
+        also_v2: bool,
+        sleep: Callable[[float], None] = time.sleep,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self.tally = Tally(window)
+        self._host, self._window, self._stop, self._sleep = host, window, stop, sleep
+        self._also_v2, self._silence_s = also_v2, silence_s
+        self._read = read_v2 if host.v2 else read_v1
+        self._latest_us = 0
+        self._after = 0
+
+    def run(self) -> Tally:
+        """Listen to the window's end.
+
+        Raises:
+            ServiceUnavailable: the host cannot be reached, or falls silent.
+            FirehoseError: it no longer has the hour.
+        """
+        failures = 0
+        while self._after < _AFTER and not self._stop.is_set():
+            before = self._latest_us
+            try:
+                with self._connected() as connection:
+                    self._listen(connection)
+            except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake, InvalidURI, Ended) as error:
+                failures = failures + 1 if self._latest_us == before else 1
+                why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+                log.info("%s: %s", self._host.name, why)
+                if failures == _ATTEMPTS:
+                    raise ServiceUnavailable(self._unreachable(why)) from None
+                self._sleep(0.5 * failures)
+        return self.tally
+
+    def _connected(self) -> ClientConnection:
+        cursor = max(self._window.first_us, self._latest_us - _REWIND_US)
+        parts = urlsplit(self._host.url)
+        query = [
+            (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "cursor"
+        ]
+        url = urlunsplit(parts._replace(query=urlencode([*query, ("cursor", str(cursor))])))
+        return connect(url, max_size=_MAX_MESSAGE, compression=None, open_timeout=10, close_timeout=0.5)
+
+    def _listen(self, connection: ClientConnection) -> None:
+        while self._after < _AFTER and not self._stop.is_set():
+            message = connection.recv(timeout=self._silence_s, decode=False)
+            try:
+                seen = self._read(message)
+            except Unreadable:
+                self.tally.unreadable += 1
+                continue
+            if seen is None:
+                continue
+            if not self._latest_us:
+                self._check_begin(seen.time_us)
+            self._after = self._after + 1 if seen.time_us >= self._window.last_us else 0
+            self._latest_us = max(self._latest_us, min(seen.time_us, self._window.last_us))
+            if seen.operation != ONLY_V2 or self._also_v2:
+                self.tally.add((seen.type, seen.operation), seen.identity, seen.time_us)
+
+    def _check_begin(self, first_us: int) -> None:
+        if first_us > self._window.from_us:
+            raise FirehoseError(
+                f"{self._host.name} no longer has the hour: its first event is of {_text(first_us)}; "
+                "hosts keep about a day"
+            )
+
+    def _unreachable(self, why: str) -> str:
+        if not self._latest_us:
+            return f"{self._host.name} gives no events ({why}); check the URL, or try again"
+        return f"{self._host.name} comes no further than {_text(self._latest_us)} ({why}); try again"
+
+
+def _text(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,76 @@
+"""The comparison as a whole: both hosts at once, then the differences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import Final
+
+import msgspec
+
+from firehose.crosscheck.compare import ALL, Difference, Window, compare
+from firehose.crosscheck.listen import Listener
+from firehose.errors import FirehoseError
+from firehose.jetstream import Host
+
+#: How far the clocks of two hosts may be apart.
+MARGIN_US: Final = 60_000_000
+
+
+class CrosscheckReport(msgspec.Struct, frozen=True):
+    """What two hosts say of an hour. ``unreadable``: messages of each that are no events."""
+
+    hour: datetime
+    a: str
+    b: str
+    differences: list[Difference]
+    unreadable: tuple[int, int]
+
+    def beyond(self, tolerance: float) -> list[Difference]:
+        """The types of which more than this share is on one host only."""
+        return [one for one in self.differences if one.operation == ALL and one.share > tolerance]
+
+
+def window_of(hour: str, now: Callable[[], float] = time.time) -> tuple[datetime, Window]:
+    """The hour that ``2026-11-23T20`` (UTC) names.
+
+    Raises:
+        FirehoseError: it names none, or one that is not over, with the margin.
+    """
+    try:
+        start = datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=UTC)
+    except ValueError:
+        raise FirehoseError(f"--hour {hour!r}: expected an hour in UTC, such as 2026-11-23T20") from None
+    end = start + timedelta(hours=1)
+    window = Window(int(start.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000, MARGIN_US)
+    if window.last_us > now() * 1e6:
+        raise FirehoseError(f"--hour {hour}: not over yet; hosts can be compared from a minute after its end")
+    return start, window
+
+
+def crosscheck(a: Host, b: Host, hour: str) -> CrosscheckReport:
+    """Listen to both hosts for an hour of the past, and compare what they sent.
+
+    Raises:
+        FirehoseError: the hour is not over, or a host no longer has it.
+        ServiceUnavailable: a host cannot be reached, or falls silent.
+    """
+    start, window = window_of(hour)
+    stop = Event()
+    listeners = [Listener(host, window, stop, also_v2=a.v2 and b.v2) for host in (a, b)]
+    with ThreadPoolExecutor(2) as threads:
+        running = [threads.submit(listener.run) for listener in listeners]
+        try:
+            done, _ = wait(running, return_when=FIRST_EXCEPTION)
+            failed = next((one for one in done if one.exception()), None)
+        finally:
+            stop.set()
+        if failed is not None:
+            failed.result()
+        tallies = [one.result() for one in running]
+    return CrosscheckReport(
+        start, a.name, b.name, compare(*tallies), (tallies[0].unreadable, tallies[1].unreadable)
+    )
