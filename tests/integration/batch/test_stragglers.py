@@ -177,3 +177,16 @@ def test_two_drains_do_not_take_the_same(
     hear(redis_client, batches[2])
     assert drain(settings, batches[2]).events == 600
     assert entries(redis_client) == 0
+
+
+@pytest.mark.usefixtures("clock_went_back")
+def test_what_a_dead_batch_left_is_deleted_by_the_next_one(
+    settings: Settings, batches: list[Batch], fill: Fill, redis_client: redis.Redis
+) -> None:
+    fill(NEW, batches[1])
+    before = dump(redis_client)
+    drain(settings, batches[1])
+    restore(redis_client, before)  # it died before it deleted anything, and nobody ran it again
+    hear(redis_client, batches[2])
+    assert drain(settings, batches[2]).events == 0
+    assert entries(redis_client) == 0
