@@ -42,8 +42,14 @@ class Point(StrEnum):
     DELETED_ALL = "drain.deleted_all"
 
     # Validate: from raw files into staged rows and the quarantine.
+    BEGUN_SYNCED = "validate.begun_synced"
+    BEGUN_RENAMED = "validate.begun_renamed"
     STAGED_SYNCED = "validate.staged_synced"
     STAGED_RENAMED = "validate.staged_renamed"
+    BAD_SYNCED = "validate.bad_synced"  # a slice's bad events, before those of all slices are gathered
+    BAD_RENAMED = "validate.bad_renamed"
+    SLICE_SYNCED = "validate.slice_synced"  # a slice's result: once it is in place, the slice is not done again
+    SLICE_RENAMED = "validate.slice_renamed"
     QUARANTINE_SYNCED = "validate.quarantine_synced"
     QUARANTINE_RENAMED = "validate.quarantine_renamed"
     DOCS_BUILT = "validate.docs_built"

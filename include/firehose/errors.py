@@ -37,3 +37,11 @@ class CorruptArchive(FirehoseError):
 
 class BufferFull(FirehoseError):
     """Redis has no room for more. What is there stays; trying again after the next batches may help."""
+
+
+class PoisonFlood(FirehoseError):
+    """So many events of a batch are bad that publishing the rest would hide what is wrong. Somebody has to look."""
+
+
+class WorkerLost(FirehoseError):
+    """A process that worked for a step died. What it had committed is kept: a retry goes on from there."""

@@ -39,13 +39,13 @@ def through(record_type: str, lines: Sequence[bytes]) -> tuple[list[dict[str, An
         rows, kept, failed = decode_rows(record_type, lines)
         table = to_table(record_type, rows, START)
         mask, reasons = split(record_type, table)
-        with Quarantine(BATCH, lake) as quarantine:
+        with Quarantine(BATCH, quarantine_path(lake, BATCH)) as quarantine:
             quarantine.add_undecodable(record_type, failed)
             quarantine.add_rows(record_type, table, kept, reasons)
         staged, hour = lake / "staged.parquet", lake / "hour.parquet"
         pq.write_table(table.filter(mask), staged)
         good = pq.read_table(staged, schema=schema.SCHEMAS[record_type])
-        merged = merge(hour, record_type, START, good, first=True)
+        merged = merge(hour, record_type, START, good)
         stored = pq.read_table(hour, partitioning=None).to_pylist()
         assert merged.stored == len(stored) and merged.stored + merged.duplicates == len(good)
         assert len(good) + len(failed) + len(reasons) == len(lines)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import mmap
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import zstandard
 
@@ -14,17 +15,87 @@ from firehose.errors import CorruptBatch
 
 #: A chunk ends with the line that brings it here, so that a flood of large events fits in memory as well.
 CHUNK_BYTES: Final = 64 * 1024 * 1024
+# RFC 8878: a block holds at most so much, its header is three bytes long, and a checksum four.
+_BLOCK_BYTES: Final = 128 * 1024
+_BLOCK_HEADER: Final = 3
+_CHECKSUM: Final = 4
+_RLE: Final = 1
 
 
-def read_chunks(path: Path, events: int) -> Iterator[list[bytes]]:
-    """Yield the file's lines without their newlines, at most ``events`` and about ``CHUNK_BYTES`` at a time.
+class Span(NamedTuple):
+    """Whole frames of a raw file: bytes from ``start`` to ``end`` (exclusive), ``size`` of them decompressed."""
+
+    start: int
+    end: int
+    size: int
+
+
+def spans(path: Path, most_bytes: int) -> Iterator[Span]:
+    """Divide a file into spans of at most ``most_bytes`` decompressed; a larger frame is a span of its own.
+
+    Only headers are read. The same file always gives the same spans.
+
+    Raises:
+        CorruptBatch: the file is no zstd, or ends within a frame.
+    """
+    span: Span | None = None
+    for start, end, size in _frames(path):
+        if span and span.size + size > most_bytes:
+            yield span
+            span = None
+        span = Span(span.start if span else start, end, size + (span.size if span else 0))
+    if span:
+        yield span
+
+
+def _frames(path: Path) -> Iterator[tuple[int, int, int]]:
+    """Each frame's start, end and size when decompressed (at most, where its header does not say)."""
+    if not path.stat().st_size:
+        return
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = 0
+        while start < len(content):
+            try:
+                end, blocks, says = _frame_end(content, start)
+            except (zstandard.ZstdError, IndexError) as error:
+                raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
+            yield start, end, blocks * _BLOCK_BYTES if says is None else says
+            start = end
+
+
+def _frame_end(content: mmap.mmap, start: int) -> tuple[int, int, int | None]:
+    """Where a frame ends, how many blocks it has, and how large it says that it is.
+
+    Raises:
+        IndexError: it ends beyond the file.
+    """
+    head = content[start : start + 18]  # the longest header
+    parameters = zstandard.get_frame_parameters(head)
+    at, blocks, last = start + zstandard.frame_header_size(head), 0, False
+    while not last:
+        header = content[at] | content[at + 1] << 8 | content[at + 2] << 16
+        last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
+        at += _BLOCK_HEADER + (1 if kind == _RLE else size)
+        blocks += 1
+    at += _CHECKSUM if parameters.has_checksum else 0
+    if at > len(content):
+        raise IndexError("it ends within a frame")
+    unknown = parameters.content_size == zstandard.CONTENTSIZE_UNKNOWN
+    return at, blocks, None if unknown else parameters.content_size
+
+
+def read_chunks(path: Path, events: int, span: Span | None = None) -> Iterator[list[bytes]]:
+    """Yield lines without their newlines, at most ``events`` and about ``CHUNK_BYTES`` at a time.
+
+    ``span``: of these frames only, each of which holds whole lines; else of the whole file.
 
     Raises:
         CorruptBatch: the file is no zstd, or ends within a frame or a line.
     """
     try:
         with path.open("rb") as stream:
-            reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+            source = stream if span is None else _part(stream, span)
+            reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
             lines = io.BufferedReader(reader, 1 << 20)
             while chunk := _chunk(lines, events):
                 if not chunk[-1].endswith(b"\n"):
@@ -32,6 +103,11 @@ def read_chunks(path: Path, events: int) -> Iterator[list[bytes]]:
                 yield [line[:-1] for line in chunk]
     except zstandard.ZstdError as error:
         raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
+
+
+def _part(stream: io.BufferedReader, span: Span) -> io.BytesIO:
+    stream.seek(span.start)
+    return io.BytesIO(stream.read(span.end - span.start))
 
 
 def _chunk(lines: Iterable[bytes], events: int) -> list[bytes]:

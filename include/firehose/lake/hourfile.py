@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -59,6 +60,8 @@ _SORT: dict[str, list[tuple[str, str]]] = {
 }
 # In the file itself, so that it changes together with the rows: batch id to the rows that it has lost.
 _DISPLACED = b"firehose:displaced"
+# As well: batch id to the slices of it that are in the file.
+_SLICES = b"firehose:slices"
 _SEPARATOR = "\x1f"  # in no DID, TID, NSID or record key
 
 
@@ -70,12 +73,22 @@ class Merged(msgspec.Struct, frozen=True):
     displaced: int
 
 
-def merge(path: Path, record_type: str, batch: datetime, new: pa.Table, *, first: bool) -> Merged:
+class _Done(msgspec.Struct, frozen=True):
+    """Slices of one batch that a file holds, and the digest of what they were made of."""
+
+    source: str
+    slices: list[Merged]
+
+
+def merge(
+    path: Path, record_type: str, batch: datetime, new: pa.Table, *, source: str = "", number: int = 0
+) -> Merged:
     """Bring ``new`` rows of ``batch`` into an hour file. The file is replaced as a whole, or not at all.
 
     An event lies in the lake once: of two copies the one of the earlier batch stays, whatever the order in
-    which batches come. ``first``: rows that this batch stored in an earlier run are dropped; else they count
-    as present (a later slice of the same run).
+    which batches come. ``number`` is that of the slice: with the first one, 0, the rows that this batch stored in
+    an earlier run are dropped; to a later one they count as present. ``source`` is the digest of all slices; it is
+    kept in the file with the outcome of each slice (see :func:`slices_done`).
 
     Raises:
         CorruptLake: the old file cannot be read.
@@ -83,21 +96,36 @@ def merge(path: Path, record_type: str, batch: datetime, new: pa.Table, *, first
     fresh = _distinct(record_type, new)
     keys = _keys(record_type, fresh)
     taken = pa.array([], pa.string())
-    gone = Counter(displaced(path))
-    if first:
+    noted = _noted(path)
+    gone = Counter(noted.displaced)
+    if number == 0:
         gone.pop(_id(batch), None)
     before = gone.total()
     with files.replacing(path) as part, _Writer(part, record_type) as writer:
         for old in _row_groups(path, record_type):
-            kept, held, lost = _keep(record_type, old, batch, keys, first=first)
+            kept, held, lost = _keep(record_type, old, batch, keys, first=number == 0)
             writer.write(kept)
             taken = pa.concat_arrays([taken, held])
             gone.update(lost)
         crash.reached(crash.Point.HOUR_COPIED)
-        fresh = fresh.filter(pc.invert(pc.is_in(keys, value_set=taken)))
+        if len(taken):
+            fresh = fresh.filter(pc.invert(pc.is_in(keys, value_set=taken)))
         writer.write(fresh)
-        writer.note(gone)
-    return Merged(len(fresh), len(new) - len(fresh), gone.total() - before)
+        merged = Merged(len(fresh), len(new) - len(fresh), gone.total() - before)
+        earlier = noted.slices[_id(batch)].slices[:number] if number else []
+        slices = {**noted.slices, _id(batch): _Done(source, [*earlier, merged])}
+        writer.note(gone, slices)
+    return merged
+
+
+def slices_done(path: Path, batch: datetime, source: str) -> list[Merged]:
+    """The slices of a batch, made of ``source``, that an hour file holds already: a killed run left them.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    done = _noted(path).slices.get(_id(batch))
+    return [*done.slices] if done and done.source == source else []
 
 
 def displaced(path: Path) -> dict[str, int]:
@@ -106,13 +134,26 @@ def displaced(path: Path) -> dict[str, int]:
     Raises:
         CorruptLake: the file cannot be read.
     """
+    return _noted(path).displaced
+
+
+class _Noted(NamedTuple):
+    displaced: dict[str, int]
+    slices: dict[str, _Done]
+
+
+def _noted(path: Path) -> _Noted:
+    """What a file says of the batches in it."""
     if not path.exists():
-        return {}
+        return _Noted({}, {})
     try:
-        noted = (pq.read_metadata(path).metadata or {}).get(_DISPLACED, b"{}")
+        noted = pq.read_metadata(path).metadata or {}
     except (pa.ArrowInvalid, OSError) as error:
         raise _corrupt(path, error) from error
-    return msgspec.json.decode(noted, type=dict[str, int])
+    return _Noted(
+        msgspec.json.decode(noted.get(_DISPLACED, b"{}"), type=dict[str, int]),
+        msgspec.json.decode(noted.get(_SLICES, b"{}"), type=dict[str, _Done]),
+    )
 
 
 def _id(batch: datetime) -> str:
@@ -216,8 +257,9 @@ class _Writer:
         if sum(map(len, self._waiting)) >= ROW_GROUP_ROWS:
             self._flush()
 
-    def note(self, gone: Counter[str]) -> None:
-        self._file.add_key_value_metadata({_DISPLACED: msgspec.json.encode(gone)})
+    def note(self, gone: Counter[str], slices: dict[str, _Done]) -> None:
+        noted = {_DISPLACED: msgspec.json.encode(gone), _SLICES: msgspec.json.encode(slices)}
+        self._file.add_key_value_metadata(noted)
 
     def _flush(self) -> None:
         if any(map(len, self._waiting)):

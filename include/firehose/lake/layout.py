@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-HOUR_US = 3_600_000_000
+from firehose.quality.result import HOUR_US
+
+__all__ = ["HOUR_US", "hour_file", "hour_files", "hour_name", "hour_of_file", "parse_hour"]
+
 _HOUR_FORMAT = "%Y-%m-%dT%H"
 
 

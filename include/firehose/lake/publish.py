@@ -6,31 +6,41 @@ last. Writers of one hour exclude each other.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
-from firehose import crash
+from firehose import crash, files, schema
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone, locks_folder
 from firehose.errors import CorruptBatch
 from firehose.lake import layout
-from firehose.lake.hourfile import Merged, merge
+from firehose.lake.hourfile import Merged, merge, slices_done
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
-from firehose.quality.result import TypeCounts, ValidateResult, read_result, staged_path
+from firehose.quality.result import (
+    SliceResult,
+    TypeCounts,
+    ValidateResult,
+    staged_folder,
+    staged_path,
+    staged_result,
+    staged_slices,
+)
 from firehose.settings import Settings
 
 log = logging.getLogger(__name__)
 
-#: Rows of one slice: what is held in memory at a time, and committed to an hour file at a time.
+#: One slice: what is held in memory at a time, and committed to an hour file at a time. Each one costs a copy of
+#: what the hour holds so far, so it is as large as memory allows.
 SLICE_ROWS = 1_000_000
+SLICE_BYTES = 384 * 1024 * 1024
 
 
 class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +61,7 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         CorruptLake: an hour file cannot be read.
     """
     lake = settings.lake_path
-    validated = _validated(settings, batch)
+    validated = staged_result(lake, batch) or _validate_again(settings, batch)
     ledger = entry_path(lake, batch)
     earlier = read_entry(ledger)
     touched: dict[int, set[str]] = {}
@@ -63,8 +73,8 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         counts[record_type] = _conserved(batch, record_type, raw, list(merged.values()))
     crash.reached(crash.Point.HOURS_DONE)
     write_entry(ledger, _entry(batch, counts, touched))
-    for record_type in validated.counts:
-        staged_path(lake, batch, record_type).unlink()
+    for path in sorted(staged_folder(lake, batch).iterdir()):
+        path.unlink()
         crash.reached(crash.Point.STAGED_REMOVED)
     return PublishResult(
         stored=sum(count.stored for count in counts.values()),
@@ -78,12 +88,8 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
     )
 
 
-def _validated(settings: Settings, batch: Batch) -> ValidateResult:
-    """The validation of the batch, done anew where its rows are published already and so no longer staged."""
-    lake = settings.lake_path
-    result = read_result(lake, batch)
-    if result and all(staged_path(lake, batch, record_type).exists() for record_type in result.counts):
-        return result
+def _validate_again(settings: Settings, batch: Batch) -> ValidateResult:
+    """The rows are published already, and so no longer staged; or their validation has not ended."""
     from firehose.quality.validate import validate  # Great Expectations costs seconds: only if needed
 
     return validate(settings, batch)
@@ -91,54 +97,53 @@ def _validated(settings: Settings, batch: Batch) -> ValidateResult:
 
 def _publish_type(lake: Path, batch: Batch, record_type: str, before: set[int]) -> dict[int, Merged]:
     """Merge one type's staged rows into their hours; ``before``: hours that an earlier run has touched."""
-    with pq.ParquetFile(staged_path(lake, batch, record_type)) as staged:
-        hours = before | {int(hour) for hour in np.unique(_hours(staged.read(["time_us"])))}
-        return {hour: _publish_hour(lake, batch, record_type, hour, staged) for hour in sorted(hours)}
+    staged = staged_slices(lake, batch, record_type)
+    for one in staged:
+        _check(staged_path(lake, batch, record_type, one.number), one)
+    source = hashlib.sha256("".join(one.sha256 for one in staged).encode()).hexdigest()
+    hours = before | {int(hour) for one in staged for hour in one.rows}
+    merged = {}
+    for hour in sorted(hours):
+        paths = [staged_path(lake, batch, record_type, one.number) for one in staged if str(hour) in one.rows]
+        merged[hour] = _publish_hour(lake, batch, record_type, hour, paths, source)
+    return merged
 
 
-def _publish_hour(lake: Path, batch: Batch, record_type: str, hour: int, staged: pq.ParquetFile) -> Merged:
+def _check(path: Path, described: SliceResult) -> None:
+    if files.sha256(path) != described.sha256:
+        raise CorruptBatch(f"{path}: differs from what was validated; nothing of it is published: clear validate")
+
+
+def _publish_hour(lake: Path, batch: Batch, record_type: str, hour: int, paths: list[Path], source: str) -> Merged:
+    """Merge the rows of an hour, slice by slice. A run that was killed has left its slices in the hour file."""
     lock = locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock"
     path = layout.hour_file(lake, record_type, hour)
-    total = Merged(0, 0, 0)
     with FileLock(lock):
-        for number, rows in enumerate(_slices(staged, hour)):
-            done = merge(path, record_type, batch.start, rows, first=number == 0)
-            total = Merged(
-                total.stored + done.stored,
-                total.duplicates + done.duplicates,
-                total.displaced + done.displaced,
-            )
-    return total
+        done = slices_done(path, batch.start, source)
+        for number, rows in enumerate(_slices(record_type, paths, hour)):
+            if number >= len(done):
+                done.append(merge(path, record_type, batch.start, rows, source=source, number=number))
+    return Merged(*(sum(getattr(one, name) for one in done) for name in Merged.__struct_fields__))
 
 
-def _slices(staged: pq.ParquetFile, hour: int) -> Iterator[pa.Table]:
-    """The staged rows of an hour, at most about ``SLICE_ROWS`` at a time; at least one table, maybe empty."""
-    waiting = [staged.schema_arrow.empty_table()]
+def _slices(record_type: str, paths: list[Path], hour: int) -> Iterator[pa.Table]:
+    """The staged rows of an hour, about ``SLICE_ROWS`` and ``SLICE_BYTES`` at a time; at least one table."""
+    waiting = [schema.SCHEMAS[record_type].empty_table()]
     yielded = False
-    for group in range(staged.num_row_groups):
-        if not _overlaps(staged, group, hour):
-            continue
-        table = staged.read_row_group(group)
-        waiting.append(table.filter(pa.array(_hours(table) == hour)))
-        if sum(map(len, waiting)) >= SLICE_ROWS:
+    for table in _row_groups(paths):
+        waiting.append(table.filter(pa.array(table["time_us"].to_numpy() // layout.HOUR_US == hour)))
+        if sum(map(len, waiting)) >= SLICE_ROWS or sum(one.nbytes for one in waiting) >= SLICE_BYTES:
             yield pa.concat_tables(waiting)
             waiting, yielded = [], True
     if waiting and (any(map(len, waiting)) or not yielded):
         yield pa.concat_tables(waiting)
 
 
-def _hours(table: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    hours: np.ndarray[tuple[int], np.dtype[np.int64]] = table["time_us"].to_numpy() // layout.HOUR_US
-    return hours
-
-
-def _overlaps(staged: pq.ParquetFile, group: int, hour: int) -> bool:
-    """Whether a row group may hold rows of an hour, by its statistics."""
-    column = staged.schema_arrow.get_field_index("time_us")
-    statistics = staged.metadata.row_group(group).column(column).statistics
-    if statistics is None or not statistics.has_min_max:
-        return True
-    return bool(statistics.min // layout.HOUR_US <= hour <= statistics.max // layout.HOUR_US)
+def _row_groups(paths: list[Path]) -> Iterator[pa.Table]:
+    for path in paths:
+        with pq.ParquetFile(path) as staged:
+            for group in range(staged.num_row_groups):
+                yield staged.read_row_group(group)
 
 
 def _hours_of(entry: LedgerEntry | None, record_type: str) -> set[int]:

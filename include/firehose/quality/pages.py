@@ -5,6 +5,7 @@ Great Expectations' own index shows one batch and needs scripts from the network
 
 from __future__ import annotations
 
+import shutil
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -32,12 +33,21 @@ a{color:#0b57a4;margin-right:.6rem}</style></head><body><h1>Data quality by batc
 _FOOT = "</tbody></table></body></html>\n"
 
 
-def write_front_page(lake: Path) -> Path:
-    """Write the page anew from the stored results; returns its path."""
-    page = lake / QUALITY / "index.html"
+def front_page(lake: Path) -> Path:
+    """Where the page lies."""
+    return lake / QUALITY / "index.html"
+
+
+def write_front_page(lake: Path) -> None:
+    """Write the page anew from the stored results, and remove the Data Docs of batches that it no longer shows."""
     latest = sorted(result_paths(lake), reverse=True)[:SHOWN]
-    files.write_bytes(page, (_HEAD + "".join(_row(lake, path) for path in latest) + _FOOT).encode())
-    return page
+    rows = "".join(_row(lake, path) for path in latest)
+    files.write_bytes(front_page(lake), (_HEAD + rows + _FOOT).encode())
+    if len(latest) == SHOWN:
+        oldest = latest[-1].parent.name.removeprefix("batch=")
+        for pages in (docs_folder(lake) / "validations").glob("*/*"):
+            if pages.name < oldest:
+                shutil.rmtree(pages, ignore_errors=True)  # another batch may be at it as well
 
 
 def _row(lake: Path, path: Path) -> str:

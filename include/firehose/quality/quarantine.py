@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,10 @@ SCHEMA: Final = pa.schema(
         ("raw", pa.binary()),
     ]
 )
+#: What is kept of a flood of bad events.
+SAMPLE_ROWS: Final = 1000
+# Bad events are read again so many at a time: each may be as large as a message.
+_READ_ROWS: Final = 500
 
 
 def quarantine_path(lake: Path, batch: Batch) -> Path:
@@ -32,12 +37,21 @@ def quarantine_path(lake: Path, batch: Batch) -> Path:
     return batch.folder(lake, AREA) / "quarantine.parquet"
 
 
-class Quarantine:
-    """Writes a batch's quarantine file, replacing that of an earlier run. A context manager."""
+def sample_path(lake: Path, batch: Batch) -> Path:
+    """What is kept of the bad events of a batch that was stopped because of them."""
+    return batch.folder(lake, AREA) / "flood-sample.parquet"
 
-    def __init__(self, batch: Batch, lake: Path) -> None:
+
+class Quarantine:
+    """Writes a file of bad events, replacing an earlier one. A context manager.
+
+    ``reasons`` counts them by reason.
+    """
+
+    def __init__(self, batch: Batch, path: Path) -> None:
+        self.reasons: Counter[str] = Counter()
         self._batch = batch
-        self._path = quarantine_path(lake, batch)
+        self._path = path
         self._stack = ExitStack()
         self._writer: pq.ParquetWriter | None = None
 
@@ -57,18 +71,53 @@ class Quarantine:
 
     def add_rows(self, record_type: str, table: pa.Table, lines: Sequence[bytes], reasons: dict[int, str]) -> None:
         """Keep the rows of ``table`` that have a reason; ``lines`` are the raw events of all its rows."""
-        times = table["time_us"]
+        times = table["time_us"].to_pylist() if reasons else []
         self._write(
             record_type,
-            [(times[index].as_py(), reason, lines[index]) for index, reason in sorted(reasons.items())],
+            [(times[index], reason, lines[index]) for index, reason in sorted(reasons.items())],
         )
 
-    def _write(self, record_type: str, rows: list[tuple[Any, str, bytes]]) -> None:
-        if not rows:
+    def add_table(self, table: pa.Table) -> None:
+        """Keep rows of :data:`SCHEMA`."""
+        if not len(table):
             return
         if self._writer is None:
             part = self._stack.enter_context(files.replacing(self._path))
             self._writer = self._stack.enter_context(pq.ParquetWriter(part, SCHEMA, compression="zstd"))
+        self._writer.write_table(table)
+
+    def _write(self, record_type: str, rows: list[tuple[Any, str, bytes]]) -> None:
+        if not rows:
+            return
+        self.reasons.update(reason for _, reason, _ in rows)
         named = [(self._batch.start, record_type, *row) for row in rows]
         columns = [list(column) for column in zip(*named, strict=True)]
-        self._writer.write_table(pa.table(columns, schema=SCHEMA))
+        self.add_table(pa.table(columns, schema=SCHEMA))
+
+
+def gather(batch: Batch, lake: Path, parts: Iterable[Path]) -> None:
+    """Make the quarantine file of a batch of those of its slices, which may be missing."""
+    with Quarantine(batch, quarantine_path(lake, batch)) as quarantine:
+        for table in _tables(parts):
+            quarantine.add_table(table)
+    sample_path(lake, batch).unlink(missing_ok=True)
+
+
+def keep_sample(batch: Batch, lake: Path, parts: Iterable[Path]) -> Path:
+    """Keep the first bad events of some slices to look at; returns where."""
+    path, left = sample_path(lake, batch), SAMPLE_ROWS
+    with Quarantine(batch, path) as sample:
+        for table in _tables(parts):
+            sample.add_table(table.slice(0, left))
+            left -= min(left, len(table))
+            if not left:
+                break
+    return path
+
+
+def _tables(parts: Iterable[Path]) -> Iterator[pa.Table]:
+    for path in parts:
+        if path.exists():
+            with pq.ParquetFile(path) as source:
+                for rows in source.iter_batches(_READ_ROWS):
+                    yield pa.Table.from_batches([rows])

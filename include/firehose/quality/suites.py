@@ -14,6 +14,7 @@ import great_expectations as gx
 import great_expectations.expectations as gxe
 import pandas as pd
 import pyarrow as pa
+from filelock import FileLock
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.row_conditions import Column
@@ -29,11 +30,10 @@ WHOLE_BATCH = "all"
 
 
 class SuiteRunner:
-    """Runs the suites of one batch in a Great Expectations context of its own, held in memory."""
+    """Runs suites of one batch in a Great Expectations context of its own, held in memory."""
 
-    def __init__(self, batch_id: str, docs: Path, max_error_rate: float, max_events: int) -> None:
+    def __init__(self, batch_id: str, docs: Path, max_error_rate: float) -> None:
         self._max_error_rate = max_error_rate
-        self._max_events = max_events
         self._docs = docs
         self._run_id = gx.RunIdentifier(run_name=batch_id)
         self._context = gx.get_context(mode="ephemeral")
@@ -45,7 +45,7 @@ class SuiteRunner:
         self._source = self._context.data_sources.add_pandas("batch")
         self.results: list[dict[str, Any]] = []
 
-    def check_rows(self, record_type: str, part: int, rows: pa.Table) -> None:
+    def check_rows(self, record_type: str, name: str, rows: pa.Table) -> None:
         """Run the suite of a type on the ruled columns of some of its rows, good and bad."""
         expectations = [
             gxe.ExpectTableColumnsToMatchOrderedList(column_list=columns_of(record_type)),
@@ -55,15 +55,14 @@ class SuiteRunner:
                 for expectation in _expectations(rule, 1 - self._max_error_rate)
             ),
         ]
-        name = record_type if part == 0 else f"{record_type}-{part}"
         self._run(name, expectations, rows)
 
-    def check_accounting(self, accounting: pa.Table) -> None:
+    def check_accounting(self, accounting: pa.Table, max_events: int) -> None:
         """Run the suite over the accounting: each type's volume, and the error rate of the batch."""
         self._run(
             ACCOUNTING,
             [
-                gxe.ExpectColumnValuesToBeBetween(column="raw", min_value=1, max_value=self._max_events),
+                gxe.ExpectColumnValuesToBeBetween(column="raw", min_value=1, max_value=max_events),
                 gxe.ExpectColumnValuesToBeBetween(
                     column="error_rate",
                     max_value=self._max_error_rate,
@@ -73,10 +72,15 @@ class SuiteRunner:
             accounting,
         )
 
-    def build_docs(self) -> Path:
-        """Build the Data Docs of all that was run; returns their index page."""
-        self._context.build_data_docs(site_names=[_SITE])
-        return self._docs / "index.html"
+    def build_docs(self) -> None:
+        """Build the Data Docs pages of all that was run.
+
+        Without Great Expectations' index, which would remove the pages that this context does not know of.
+        """
+        self._docs.mkdir(parents=True, exist_ok=True)
+        # All batches and slices share the site's folder, and its static files.
+        with FileLock(self._docs / ".lock"):
+            self._context.build_data_docs(site_names=[_SITE], build_index=False)
 
     def _run(self, name: str, expectations: list[Expectation], rows: pa.Table) -> None:
         suite = self._context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))

@@ -1,45 +1,45 @@
 """The validate step: raw lines become typed rows; good ones are staged for publishing, bad ones quarantined.
 
-Works chunk by chunk, so memory is bounded however large the interval. Asserts raw = good + quarantined.
+Works slice by slice, so memory is bounded however large the interval, and what a killed run has done is kept.
+Asserts raw = good + quarantined.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from firehose import crash, files, schema
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
-from firehose.batch.manifest import Manifest, QueueFile
-from firehose.batch.raw import read_chunks
-from firehose.errors import CorruptBatch
-from firehose.events.rows import decode_rows, to_table
-from firehose.quality.pages import write_front_page
-from firehose.quality.quarantine import Quarantine
-from firehose.quality.result import (
-    QUALITY,
-    TypeCounts,
-    ValidateResult,
-    docs_folder,
-    staged_path,
-    write_result,
-)
-from firehose.quality.rules import columns_of, split
+from firehose.batch.manifest import Manifest
+from firehose.batch.raw import spans
+from firehose.errors import CorruptBatch, PoisonFlood
+from firehose.quality import result as results
+from firehose.quality import workers
+from firehose.quality.flood import Flood
+from firehose.quality.pages import front_page, write_front_page
+from firehose.quality.quarantine import gather, keep_sample
+from firehose.quality.result import QUALITY, SliceResult, TypeCounts, ValidateResult, docs_folder
+from firehose.quality.rules import RULES
+from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.settings import Settings
 
 log = logging.getLogger(__name__)
 
-#: Events decoded at a time.
-CHUNK_EVENTS = 25_000
-#: Rows that one run of a suite sees at most; a larger batch is checked in parts.
-SUITE_ROWS = 500_000
+#: Processes at most: each holds a slice, and the memory of a task is bounded.
+PROCESSES = 2
+# Less raw JSON than this is validated sooner than processes are forked.
+_FORK_BYTES = 24 * 1024 * 1024
 # Jetstream's own limit for one client in replay: more than that a second is no real stream.
 _MAX_EVENTS_PER_S = 50_000
 
@@ -50,78 +50,109 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
 
     Raises:
         CorruptBatch: no manifest, or the raw files hold another number of events than it says.
+        PoisonFlood: more events are bad than ``max_quarantine_rate`` allows. Nothing but a sample is kept.
+        WorkerLost: a process died. Repeating goes on from there.
     """
     lake = settings.lake_path
     folder = manifests.folder_of(lake, batch)
     manifest = manifests.read(folder)
     if manifest is None:
         raise CorruptBatch(f"{folder}: no manifest; run the drain of batch {batch.id} first")
-    runner = SuiteRunner(
-        batch.id,
-        docs_folder(lake),
-        settings.max_error_rate,
-        int((batch.end - batch.start).total_seconds()) * _MAX_EVENTS_PER_S,
-    )
-    with Quarantine(batch, lake) as quarantine:
-        counts = {
-            queue: _validate_type(batch, lake, manifest, queue, quarantine, runner) for queue in manifest.queues
-        }
-    runner.check_accounting(_accounting(counts))
-    result = _result(counts, runner)
+    results.begin(lake, batch, _fingerprint(settings, manifest))
+    slices = _validate_slices(settings, batch, manifest)
+    counts = _counts(batch, manifest, slices)
+    gather(batch, lake, _bad_paths(lake, batch, slices))
+    runner = SuiteRunner(batch.id, docs_folder(lake), settings.max_error_rate)
+    seconds = int((batch.end - batch.start).total_seconds())
+    runner.check_accounting(_accounting(counts), seconds * _MAX_EVENTS_PER_S)
+    suites = [*(suite for one in slices for suite in one.suites), *runner.results]
+    runner.build_docs()
+    result = _result(counts, suites, front_page(lake))
     crash.reached(crash.Point.DOCS_BUILT)
-    suites = batch.folder(lake, QUALITY) / "suites.json"
-    files.write_bytes(suites, msgspec.json.encode(runner.results))
-    write_result(lake, batch, result)
+    files.write_bytes(batch.folder(lake, QUALITY) / "suites.json", msgspec.json.encode(suites))
+    results.write_result(lake, batch, result)
+    results.finish(lake, batch)
+    for path in _bad_paths(lake, batch, slices):
+        path.unlink(missing_ok=True)
     write_front_page(lake)
     return result
 
 
-def _validate_type(
-    batch: Batch, lake: Path, manifest: Manifest, queue: str, quarantine: Quarantine, runner: SuiteRunner
-) -> TypeCounts:
-    described = manifest.queues[queue]
-    raw = good = quarantined = parts = 0
-    ruled: list[pa.Table] = []
-    path = manifests.folder_of(lake, batch) / described.name
-    with (
-        files.replacing(staged_path(lake, batch, queue)) as part,
-        pq.ParquetWriter(part, schema.SCHEMAS[queue], compression="zstd", compression_level=1) as writer,
-    ):
-        for lines in read_chunks(path, CHUNK_EVENTS):
-            rows, kept, failed = decode_rows(queue, lines)
-            table = to_table(queue, rows, batch.start)
-            mask, reasons = split(queue, table)
-            quarantine.add_undecodable(queue, failed)
-            quarantine.add_rows(queue, table, kept, reasons)
-            published = table.filter(mask) if reasons else table
-            writer.write_table(published)
-            raw, good = raw + len(lines), good + len(published)
-            quarantined += len(failed) + len(reasons)
-            ruled.append(table.select(columns_of(queue)))
-            if sum(map(len, ruled)) >= SUITE_ROWS:
-                runner.check_rows(queue, parts, pa.concat_tables(ruled))
-                ruled, parts = [], parts + 1
-    if any(map(len, ruled)):
-        runner.check_rows(queue, parts, pa.concat_tables(ruled))
-    return _conserved(batch, described, TypeCounts(raw, good, quarantined))
+def _fingerprint(settings: Settings, manifest: Manifest) -> str:
+    """What slices of one validation have in common; those of another one are of no use."""
+    of = [manifest, settings.max_error_rate, SLICE_BYTES, str(schema.SCHEMAS), str(RULES)]
+    return hashlib.sha256(msgspec.json.encode(of)).hexdigest()
 
 
-def _conserved(batch: Batch, described: QueueFile, counts: TypeCounts) -> TypeCounts:
-    if counts.raw != described.events or counts.raw != counts.good + counts.quarantined:
-        raise CorruptBatch(
-            f"batch {batch.id}, {described.name}: the manifest counts {described.events} events, the file holds "
-            f"{counts.raw}, of them {counts.good} good and {counts.quarantined} quarantined; nothing is published"
-        )
-    return counts
+def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> list[SliceResult]:
+    """Every slice of the batch, validated, in the order of types and numbers.
+
+    Raises:
+        PoisonFlood: as soon as it is certain.
+    """
+    lake = settings.lake_path
+    tasks = list(_slices(settings, batch, manifest))
+    processes = min(PROCESSES, os.cpu_count() or 1)
+    if sum(task.span.size for task in tasks) < _FORK_BYTES:
+        processes = 1
+    flood = Flood(manifest, settings.max_quarantine_rate)
+    done: list[SliceResult] = []
+    # The large ones first, so that the processes end at about the same time.
+    for one in workers.each(validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes):
+        done.append(one)
+        if said := flood.add(one):
+            sample = keep_sample(batch, lake, _bad_paths(lake, batch, done))
+            results.abandon(lake, batch)
+            raise PoisonFlood(
+                f"batch {batch.id}: {said}; nothing is published, a sample is in {sample}, and all of it stays in "
+                f"{manifests.folder_of(lake, batch)}. Mend what reads or rules on these events, or raise "
+                "FIREHOSE_MAX_QUARANTINE_RATE for this run, then clear its validate task"
+            )
+    order = list(manifest.queues)
+    return sorted(done, key=lambda one: (order.index(one.record_type), one.number))
+
+
+def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Slice]:
+    folder = manifests.folder_of(settings.lake_path, batch)
+    for queue, described in manifest.queues.items():
+        for number, span in enumerate(spans(folder / described.name, SLICE_BYTES)):
+            yield Slice(settings.lake_path, batch, queue, described.name, number, span, settings.max_error_rate)
+
+
+def _bad_paths(lake: Path, batch: Batch, slices: Iterable[SliceResult]) -> list[Path]:
+    return [results.bad_path(lake, batch, one.record_type, one.number) for one in slices]
+
+
+def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict[str, TypeCounts]:
+    """The counts of each type.
+
+    Raises:
+        CorruptBatch: the raw file holds another number of events than the manifest says.
+    """
+    found = {}
+    for queue, described in manifest.queues.items():
+        of_type = [one.counts for one in slices if one.record_type == queue]
+        counts = found[queue] = _sum(of_type)
+        if counts.raw != described.events or counts.raw != counts.good + counts.quarantined:
+            raise CorruptBatch(
+                f"batch {batch.id}, {described.name}: the manifest counts {described.events} events, the file "
+                f"holds {counts.raw}, of them {counts.good} good and {counts.quarantined} quarantined; nothing is "
+                "published"
+            )
+    return found
+
+
+def _sum(counts: list[TypeCounts]) -> TypeCounts:
+    return TypeCounts(
+        sum(count.raw for count in counts),
+        sum(count.good for count in counts),
+        sum(count.quarantined for count in counts),
+    )
 
 
 def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
     """One row a type and one, ``all``, of the whole batch: a few bad events of a rare type are no bad batch."""
-    whole = TypeCounts(
-        sum(count.raw for count in counts.values()),
-        sum(count.good for count in counts.values()),
-        sum(count.quarantined for count in counts.values()),
-    )
+    whole = _sum(list(counts.values()))
     rows = {**counts, WHOLE_BATCH: whole}
     return pa.table(
         {
@@ -134,21 +165,20 @@ def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
     )
 
 
-def _result(counts: dict[str, TypeCounts], runner: SuiteRunner) -> ValidateResult:
-    raw = sum(count.raw for count in counts.values())
-    quarantined = sum(count.quarantined for count in counts.values())
+def _result(counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: Path) -> ValidateResult:
+    whole = _sum(list(counts.values()))
     failed = [
         f"{suite['suite']}: {one['type']} {one['kwargs'].get('column', '')}".rstrip()
-        for suite in runner.results
+        for suite in suites
         for one in suite["expectations"]
         if not one["success"]
     ]
     return ValidateResult(
-        good=sum(count.good for count in counts.values()),
-        quarantined=quarantined,
-        error_rate=quarantined / raw if raw else 0.0,
+        good=whole.good,
+        quarantined=whole.quarantined,
+        error_rate=whole.quarantined / whole.raw if whole.raw else 0.0,
         suite_success=not failed,
         failed_expectations=failed,
-        docs=str(runner.build_docs()),
+        docs=str(docs),
         counts=counts,
     )

@@ -1,0 +1,48 @@
+"""When bad events are a flood: so many that the rest is not worth publishing before somebody has looked.
+
+Judged as slices come, against what the manifest says that there will be, so that a flood is certain when it is
+told, and told as soon as it is certain. Must not: do I/O.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from firehose.batch.manifest import Manifest
+from firehose.quality.result import SliceResult
+
+#: Fewer events are never a flood: some bad ones of a rare type are no reason to stop a batch.
+FLOOR: Final = 5000
+_LONGEST: Final = 200
+
+
+class Flood:
+    """Counts a batch's bad events by type. ``most`` is the share of a type, or of all, that may be bad."""
+
+    def __init__(self, manifest: Manifest, most: float) -> None:
+        self._events = {queue: described.events for queue, described in manifest.queues.items()}
+        self._total = manifest.events
+        self._most = most
+        self._bad: Counter[str] = Counter()
+        self._reasons: dict[str, Counter[str]] = {}
+
+    def add(self, one: SliceResult) -> str:
+        """Count a slice; returns what to say of a flood, or nothing."""
+        queue = one.record_type
+        self._bad[queue] += one.counts.quarantined
+        self._reasons.setdefault(queue, Counter()).update(one.reasons)
+        if self._is_flood(self._bad[queue], self._events[queue]):
+            return self._say(f"{queue}: ", self._bad[queue], self._events[queue], self._reasons[queue])
+        if self._is_flood(self._bad.total(), self._total):
+            everywhere = sum(self._reasons.values(), Counter[str]())
+            worst = self._bad.most_common(1)[0][0]
+            return self._say(f"all types, most of it {worst}: ", self._bad.total(), self._total, everywhere)
+        return ""
+
+    def _is_flood(self, bad: int, events: int) -> bool:
+        return events >= FLOOR and bad > self._most * events
+
+    def _say(self, what: str, bad: int, events: int, reasons: Counter[str]) -> str:
+        reason = reasons.most_common(1)[0][0][:_LONGEST].replace("\n", " ")
+        return f"{what}at least {bad} of {events} events are bad (limit {self._most:.0%}), most often {reason!r}"

@@ -1,0 +1,106 @@
+"""Runs one function on many tasks in forked processes, so that a batch uses all cores.
+
+Forked, since Great Expectations takes ten seconds to import and the caller has it already. Must not: know what a
+task is.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeVar, cast
+
+from firehose.errors import WorkerLost
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each(function: Callable[[T], R], tasks: Sequence[T], processes: int) -> Iterator[R]:
+    """Yield ``function``'s results as they come, in any order. With one process, in this one.
+
+    The caller's death ends the processes once each has ended the task at hand; leaving the iterator ends them
+    at once.
+
+    Raises:
+        WorkerLost: a process died.
+        Exception: whatever ``function`` raised.
+    """
+    if min(processes, len(tasks)) <= 1:
+        yield from map(function, tasks)
+        return
+    waiting = iter(tasks)
+    with _started(function, min(processes, len(tasks))) as workers:
+        for connection in workers:
+            connection.send(next(waiting))
+        while workers:
+            for ready in wait(list(workers)):
+                connection = cast(Connection, ready)
+                yield _received(connection, workers[connection])
+                if (task := next(waiting, None)) is None:
+                    del workers[connection]
+                    connection.close()
+                else:
+                    connection.send(task)
+
+
+def _received(connection: Connection, process: Any) -> Any:
+    try:
+        result, error = connection.recv()
+    except (EOFError, ConnectionResetError):
+        process.join(5)
+        raise WorkerLost(
+            f"a worker process died with exit code {process.exitcode} (-9: most often the kernel, out of memory); "
+            "what was done is kept, and a retry goes on from there"
+        ) from None
+    if error is not None:
+        raise error
+    return result
+
+
+@contextmanager
+def _started(function: Callable[[Any], Any], count: int) -> Iterator[dict[Connection, Any]]:
+    context = multiprocessing.get_context("fork")
+    workers: dict[Connection, Any] = {}
+    processes = []
+    try:
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(function, theirs, [*workers, ours]), daemon=True)
+            process.start()
+            theirs.close()
+            processes.append(process)
+            workers[ours] = process
+        yield workers
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        for connection in workers:
+            connection.close()
+        for process in processes:
+            process.join()
+
+
+def _work(function: Callable[[Any], Any], connection: Connection, others: list[Connection]) -> None:
+    for other in others:  # or the end of the caller would not be seen here
+        other.close()
+    while True:
+        try:
+            task = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer: tuple[Any, Exception | None] = (function(task), None)
+        except Exception as error:
+            log.exception("a worker failed")
+            answer = (None, error)
+        try:
+            connection.send(answer)
+        except BrokenPipeError:
+            return
