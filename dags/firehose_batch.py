@@ -52,9 +52,9 @@ def firehose_batch() -> None:
         try:
             result = drain(settings, batch)
         except (BeforeFirstStart, MissedInterval) as error:
-            report_gaps(settings, batch.id, gaps_of(settings.lake_path, batch))
+            report_gaps(settings, batch.id, gaps_of(settings, batch))
             raise AirflowSkipException(str(error)) from error
-        gaps = gaps_of(settings.lake_path, batch)
+        gaps = gaps_of(settings, batch)
         report_gaps(settings, batch.id, gaps)
         return {**msgspec.to_builtins(result), "open_gaps": len(gaps)}
 

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
@@ -16,6 +17,8 @@ import redis
 
 from firehose import crash
 from firehose.batch.manifest import Manifest, QueueFile
+from firehose.errors import ServiceUnavailable
+from firehose.settings import Settings, redacted
 from ingester import wire
 
 log = logging.getLogger(__name__)
@@ -24,6 +27,22 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 #: One read holds at most so many frames: some 8 MiB at the usual size of a frame.
 _READ_FRAMES: Final = 100
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[redis.Redis]:
+    """A client of Redis.
+
+    Raises:
+        ServiceUnavailable: it does not answer, at any time within the block.
+    """
+    try:
+        with redis.Redis.from_url(settings.redis_url) as client:
+            yield client
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise ServiceUnavailable(
+            f"Redis at {redacted(settings.redis_url)} does not answer ({error}); start it, then retry"
+        ) from error
 
 
 def redis_ms(client: redis.Redis) -> int:

@@ -16,9 +16,11 @@ import msgspec
 import redis
 
 from firehose import crash, files
+from firehose.batch import buffer
 from firehose.batch.gaps import open_gaps, resolve
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
+from firehose.settings import Settings
 from ingester import wire
 from ingester.wire import Gap, Reason
 
@@ -54,14 +56,27 @@ def read_gaps(lake: Path) -> list[Gap]:
     Raises:
         CorruptLake: a file of the coverage ledger cannot be read.
     """
+    return resolve(_records(lake))
+
+
+def _records(lake: Path) -> list[Gap]:
     paths = sorted((lake / AREA).glob("date=*/batch=*.json"))
-    return resolve(record for path in paths for record in read_records(path))
+    return [record for path in paths for record in read_records(path)]
 
 
-def gaps_of(lake: Path, batch: Batch) -> list[Gap]:
-    """The open gaps of which this batch has a record. What any batch learnt since counts."""
-    ids = {record.id for record in read_records(records_path(lake, batch))}
-    return [gap for gap in open_gaps(read_gaps(lake)) if gap.id in ids] if ids else []
+def gaps_of(settings: Settings, batch: Batch) -> list[Gap]:
+    """The open gaps of which this batch has a record. What is known by now counts, in any batch or still in Redis.
+
+    Raises:
+        ServiceUnavailable: Redis does not answer.
+        CorruptLake: a file of the coverage ledger cannot be read.
+    """
+    lake = settings.lake_path
+    if not (ids := {record.id for record in read_records(records_path(lake, batch))}):
+        return []
+    with buffer.connected(settings) as client:
+        waiting = [gap for _, gap in _waiting(client, "+")]
+    return [gap for gap in open_gaps(resolve([*_records(lake), *waiting])) if gap.id in ids]
 
 
 def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:
@@ -70,13 +85,13 @@ def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:
     Records of earlier intervals come along, whoever was to come for them: a record names its own time, and one
     that is in two files counts once. What an earlier attempt had copied stays: Redis may have lost it since.
     """
-    return _add(lake, batch, [gap for _, gap in _waiting(client, batch)])
+    return _add(lake, batch, [gap for _, gap in _waiting(client, str(batch.end_ms - 1))])
 
 
 def forget(client: redis.Redis, lake: Path, batch: Batch) -> None:
     """Delete from Redis the records that the batch's file holds, and no others."""
     if kept := set(read_records(records_path(lake, batch))):
-        ids = [entry_id for entry_id, gap in _waiting(client, batch) if gap in kept]
+        ids = [entry_id for entry_id, gap in _waiting(client, str(batch.end_ms - 1)) if gap in kept]
         for offset in range(0, len(ids), _READ_ENTRIES):
             client.xdel(wire.COVERAGE_KEY, *ids[offset : offset + _READ_ENTRIES])
             crash.reached(crash.Point.DELETED_SOME)
@@ -96,8 +111,9 @@ def record_silence(lake: Path, batch: Batch) -> None:
         _add(lake, batch, [gap])
 
 
-def _waiting(client: redis.Redis, batch: Batch) -> Iterator[tuple[bytes, Gap]]:
-    low, high = "-", str(batch.end_ms - 1)
+def _waiting(client: redis.Redis, high: str) -> Iterator[tuple[bytes, Gap]]:
+    """The records in Redis up to the id ``high``, with their ids."""
+    low = "-"
     while chunk := cast(list[_Entry], client.xrange(wire.COVERAGE_KEY, low, high, count=_READ_ENTRIES)):
         for entry_id, fields in chunk:
             try:

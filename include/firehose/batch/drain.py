@@ -26,8 +26,8 @@ from firehose.batch.gaps import Span
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
 from firehose.batch.manifest import Manifest, QueueFile
-from firehose.errors import BeforeFirstStart, MissedInterval, NotListening, ServiceUnavailable
-from firehose.settings import Settings, redacted
+from firehose.errors import BeforeFirstStart, MissedInterval, NotListening
+from firehose.settings import Settings
 from ingester import wire
 
 __all__ = ["DrainResult", "drain", "redis_ms"]
@@ -55,25 +55,17 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
     """
     folder = manifests.folder_of(settings.lake_path, batch)
     manifest = manifests.read(folder)
-    client = redis.Redis.from_url(settings.redis_url)
-    try:
-        # What is held keeps other drains from what this one takes along, until it is deleted from Redis.
-        with ExitStack() as held:
-            if manifest is None:
-                _wait_until_past(client, batch.end_ms, sleep)
-                manifest = _copy(client, settings, batch, held)
-            else:
-                manifests.check(folder, manifest)
-            crash.reached(crash.Point.DELETE_BEGINS)
-            buffer.remove_copied(client, folder, manifest)
-            coverage.forget(client, settings.lake_path, batch)
-            crash.reached(crash.Point.DELETED_ALL)
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise ServiceUnavailable(
-            f"Redis at {redacted(settings.redis_url)} does not answer ({error}); start it, then retry"
-        ) from error
-    finally:
-        client.close()
+    # What is held keeps other drains from what this one takes along, until it is deleted from Redis.
+    with buffer.connected(settings) as client, ExitStack() as held:
+        if manifest is None:
+            _wait_until_past(client, batch.end_ms, sleep)
+            manifest = _copy(client, settings, batch, held)
+        else:
+            manifests.check(folder, manifest)
+        crash.reached(crash.Point.DELETE_BEGINS)
+        buffer.remove_copied(client, folder, manifest)
+        coverage.forget(client, settings.lake_path, batch)
+        crash.reached(crash.Point.DELETED_ALL)
     return DrainResult(manifest=str(folder / manifests.NAME), events=manifest.events)
 
 

@@ -49,12 +49,12 @@ def test_each_batch_takes_its_own_and_a_later_record_heals(
     drain(settings, batches[0])
     assert records(settings, batches[0]) == [OTHER, NOTED]
     assert redis_client.xlen(wire.COVERAGE_KEY) == 1
-    assert coverage.gaps_of(settings.lake_path, batches[0]) == [OTHER, NOTED]
+    assert coverage.read_gaps(settings.lake_path) == [OTHER, NOTED]
     drain(settings, batches[1])
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
     assert coverage.read_gaps(settings.lake_path) == [OTHER, HEALED]
-    assert coverage.gaps_of(settings.lake_path, batches[0]) == [OTHER]
-    assert coverage.gaps_of(settings.lake_path, batches[1]) == []
+    assert coverage.gaps_of(settings, batches[0]) == [OTHER]
+    assert coverage.gaps_of(settings, batches[1]) == []
 
 
 def test_a_batch_that_learnt_nothing_has_no_file(
@@ -87,6 +87,23 @@ def test_a_missed_interval_keeps_what_was_learnt_in_it(
     assert records(settings, batches[0]) == [NOTED, silence]
     assert silence.reason is Reason.NOT_LISTENING
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
+
+
+def test_silence_that_is_healed_by_now_is_no_open_gap(
+    settings: Settings, batches: list[Batch], redis_client: redis.Redis
+) -> None:
+    hear(redis_client, batches[2])
+    with pytest.raises(MissedInterval):
+        drain(settings, batches[0])
+    assert len(coverage.gaps_of(settings, batches[0])) == 1
+    # The ingester is back, but the interval in which it said so is not over yet.
+    since, until = batches[0].start_ms * 1000 - 5, batches[1].end_ms * 1000
+    outage = Gap(
+        id="o", reason=Reason.OUTAGE, from_us=since, to_us=until, noted_us=until, host="wss://one", healed="replay"
+    )
+    note(redis_client, batches[2], outage)
+    assert coverage.gaps_of(settings, batches[0]) == []
+    assert redis_client.xlen(wire.COVERAGE_KEY) == 1
 
 
 def test_what_an_attempt_without_a_manifest_had_copied_stays(
