@@ -1,13 +1,15 @@
 """### One interval of the firehose, from Redis to the lake
 
-Runs every `FIREHOSE_BATCH_MINUTES` minutes, from `FIREHOSE_START_DATE` on. A missed interval is caught up.
+Runs every `FIREHOSE_BATCH_MINUTES` minutes, from `FIREHOSE_START_DATE` on. Missed intervals are
+caught up, and the newest one goes first: live data does not wait for a backlog.
 
 1. **drain** copies what Redis received in the interval to `raw/`, and only then deletes it there.
    Skips the run if the ingester had not been started yet, or was away and has come back since (the gap is
    recorded in the lake's `coverage/`); fails if nothing was heard then nor since. Alerts on every gap in coverage
    that the interval brought and that nothing has made good.
 2. **validate** splits the rows into good ones and `quarantine/`, runs the Great Expectations suites
-   and builds Data Docs. A failed suite alerts; its good rows are published all the same.
+   and builds Data Docs. A failed suite alerts; its good rows are published all the same. A flood of bad events
+   (`FIREHOSE_MAX_QUARANTINE_RATE`) fails the run at once. A killed run goes on where it was.
 3. **publish** merges the good rows into the hour files and enters the batch in the ledger.
 
 Clearing a run, or a part of it, is always safe: the raw copy is kept, and a rerun writes the same files.
@@ -20,7 +22,16 @@ from typing import Any
 
 from airflow.sdk import chain, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
-from firehose_wiring import BATCHES, DEFAULT_ARGS, MEMORY_POOL, batch_timetable, current_batch, start_date
+from firehose_wiring import (
+    BATCHES,
+    DEFAULT_ARGS,
+    MAX_BATCH_RUNS,
+    MEMORY_POOL,
+    NEWEST_FIRST,
+    batch_timetable,
+    current_batch,
+    start_date,
+)
 
 
 @dag(
@@ -29,9 +40,8 @@ from firehose_wiring import BATCHES, DEFAULT_ARGS, MEMORY_POOL, batch_timetable,
     schedule=batch_timetable(),
     start_date=start_date(),
     catchup=True,
-    # Several at once, so that runs that wait for a retry do not stop the others. Memory is held by the pool.
-    max_active_runs=8,
-    default_args=DEFAULT_ARGS,
+    max_active_runs=MAX_BATCH_RUNS,
+    default_args=DEFAULT_ARGS | {"weight_rule": NEWEST_FIRST},
     tags=["firehose", "batch"],
 )
 def firehose_batch() -> None:

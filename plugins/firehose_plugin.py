@@ -13,6 +13,7 @@ from typing import Final
 
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
+from firehose_wiring import NewestFirst
 
 log = logging.getLogger(__name__)
 
@@ -69,3 +70,4 @@ class FirehosePlugin(AirflowPlugin):
 
     name = "firehose"
     listeners = [WarmImports()]  # noqa: RUF012 - Airflow declares it a plain class attribute
+    priority_weight_strategies = [NewestFirst]  # noqa: RUF012 - as above

@@ -6,13 +6,17 @@ parse of a DAG file runs this.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Asset, Context, CronDataIntervalTimetable, RetryDecision, RetryPolicy, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.task.priority_strategy import PriorityWeightStrategy
 
 if TYPE_CHECKING:
+    from airflow.models import TaskInstance
+
     from firehose.batch.interval import Batch
     from firehose.settings import Settings
 
@@ -23,6 +27,25 @@ MEMORY_POOL: Final = "firehose_memory"
 RETRIES: Final = 5
 
 
+#: One day of batches of five minutes. After an outage a run for each missed interval is made at once, so that the
+#: newest one is among those to choose from; what runs at a time is limited by the executor and by the pool.
+MAX_BATCH_RUNS: Final = 288
+
+
+class NewestFirst(PriorityWeightStrategy):
+    """Of the tasks that wait for a slot that of the newest interval goes first: live data waits for no backlog."""
+
+    def get_weight(self, ti: TaskInstance) -> int:
+        """Minutes since the epoch of the run, by its id: a task instance has nothing else when it is made."""
+        found = _MOMENT.search(ti.run_id)
+        return int(datetime.fromisoformat(found[0]).replace(tzinfo=UTC).timestamp()) // 60 if found else 1
+
+
+#: As operators want it; the plugin registers the class.
+NEWEST_FIRST: Final = f"{NewestFirst.__module__}.{NewestFirst.__qualname__}"
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
 class PipelineRetries(RetryPolicy):
     """Retries what time may heal. What it cannot fails at once, so that it neither waits nor delays others."""
 
@@ -30,10 +53,10 @@ class PipelineRetries(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """Airflow asks this in the task's process, once a failure."""
-        from firehose.errors import CorruptBatch, CorruptLake, NotListening
+        from firehose.errors import CorruptBatch, CorruptLake, NotListening, PoisonFlood
         from firehose.settings import SettingsError
 
-        if isinstance(exception, CorruptBatch | CorruptLake | SettingsError):
+        if isinstance(exception, CorruptBatch | CorruptLake | PoisonFlood | SettingsError):
             return RetryDecision.fail("the same input fails again: somebody has to look")
         if isinstance(exception, NotListening):
             # A heartbeat may come late, but not by much. Many such intervals wait in a row after an outage of

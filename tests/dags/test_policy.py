@@ -33,7 +33,7 @@ def test_every_dag_says_what_it_is(described: dict[str, Any]) -> None:
     for dag_id, dag in described["dags"].items():
         assert len(dag["doc"]) > 200, dag_id
         assert "firehose" in dag["tags"], dag_id
-        assert dag["max_active_runs"] <= 8, dag_id
+        assert dag["max_active_runs"] <= 288, dag_id
 
 
 def test_every_task_retries_with_backoff_ends_and_calls_somebody(described: dict[str, Any]) -> None:
