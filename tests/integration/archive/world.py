@@ -5,6 +5,7 @@ Lives here: helpers. Must not: fixtures (conftest), tests.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import subprocess
@@ -34,9 +35,12 @@ Spoil = Callable[[str, bytes], bytes]
 
 
 class Proxy:
-    """Passes calls on to a host; ``spoil`` gets the path and the body of each answer and returns another body."""
+    """Passes calls on to a host; ``spoil`` gets the path and the body of each answer and returns another body.
 
-    def __init__(self, upstream: str, spoil: Spoil) -> None:
+    Without ``ask`` the host is left alone, and every call is answered by ``spoil``.
+    """
+
+    def __init__(self, upstream: str, spoil: Spoil, *, ask: bool = True) -> None:
         self.paths: list[str] = []
         proxy, host = self, upstream.removeprefix("http://")
 
@@ -44,15 +48,20 @@ class Proxy:
             def do_GET(self) -> None:
                 proxy.paths.append(self.path)
                 length = int(self.headers.get("Content-Length") or 0)
+                status, body = self._ask(self.rfile.read(length)) if ask else (200, b"")
+                body = spoil(self.path, body)
+                with contextlib.suppress(OSError):  # a client that would not wait
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+            def _ask(self, given: bytes) -> tuple[int, bytes]:
                 connection = http.client.HTTPConnection(host, timeout=20)
-                connection.request(self.command, self.path, self.rfile.read(length) or None)
-                response = connection.getresponse()
-                body = spoil(self.path, response.read())
-                self.send_response(response.status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-                connection.close()
+                connection.request(self.command, self.path, given or None)
+                with contextlib.closing(connection):
+                    response = connection.getresponse()
+                    return response.status, response.read()
 
             do_POST = do_GET
 
