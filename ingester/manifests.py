@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 #: The longest that a host keeps events: what is missing from before can no longer be asked for.
 RETENTION: Final = timedelta(hours=36)
+NOWHERE: Final = Position()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH_ID: Final = "%Y%m%dT%H%M%SZ"
 _records: Final = msgspec.json.Decoder(list[Gap]).decode
@@ -38,6 +39,7 @@ class _Manifest(msgspec.Struct):
     host: str
     time_us: int
     queues: dict[str, _Queue]
+    first_start_ms: int = 0
 
     @property
     def drained_us(self) -> int:
@@ -55,21 +57,24 @@ class _Found(NamedTuple):
     manifest: _Manifest | None  # None: it cannot be read
 
 
-def last_drained(lake: Path, now: datetime) -> Position:
+def last_drained(lake: Path, now: datetime, otherwise: Position = NOWHERE) -> Position:
     """The last event up to which every one is in the lake, as a position that is resumed by time.
 
     It is found in the last batch before the first hole: an interval within :data:`RETENTION` that has no manifest,
-    nor a record in the coverage ledger that nobody listened, was still in Redis.
+    nor a record in the coverage ledger that nobody listened, was still in Redis. If the very first one is such a
+    hole, it is when the ingester was first started, or ``otherwise``, what it was told to begin with, if earlier.
     Empty if there is no lake, or nothing in it.
     """
     try:
         found = list(_since(lake / "raw", now - RETENTION))
     except OSError as error:  # not there, or not ours to read
         log.info(line("no_manifests", lake=lake, reason=error))
-        return Position()
+        return NOWHERE
+    if begin := _undrained_begin(found, now - RETENTION):
+        return otherwise if 0 < otherwise.time_us < begin.time_us else begin
     last = _before_first_hole(lake, found)
     if last is None:
-        return Position()
+        return NOWHERE
     return Position(0, last.drained_us, last.host or "lake", "")
 
 
@@ -96,6 +101,18 @@ def _read(path: Path) -> _Found | None:
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         log.error(line("manifest_unreadable", path=path, reason=error, hint="resuming before this batch"))
         return _Found(path, None)
+
+
+def _undrained_begin(found: Sequence[_Found], since: datetime) -> Position | None:
+    """When the ingester was first started, if the oldest batch that there is begins later."""
+    manifests = [manifest for _, manifest in found if manifest is not None]
+    first_us = min(
+        (manifest.first_start_ms * 1000 for manifest in manifests if manifest.first_start_ms), default=0
+    )
+    if not first_us or first_us < _us(since) or first_us >= _us(manifests[0].start):
+        return None
+    log.error(line("manifest_missing", batch="the first one", next=f"batch={manifests[0].start:{_BATCH_ID}}"))
+    return Position(0, first_us, manifests[0].host or "lake", "")
 
 
 def _before_first_hole(lake: Path, found: Sequence[_Found]) -> _Manifest | None:

@@ -79,7 +79,7 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
     lake = settings.lake_path
     folder = manifests.folder_of(lake, batch)
     metadata = cast(dict[bytes, bytes], client.hgetall(wire.METADATA_KEY))
-    first_start_ms = int(metadata.get(wire.META_FIRST_START_MS.encode(), b"0"))
+    first_start_ms = _first_start_ms(metadata, lake)
     heard = client.zcount(wire.HEARTBEATS_KEY, batch.start_ms, batch.end_ms - 1)
     if not heard and not _any_frame(client, batch):
         _refuse_silence(client, first_start_ms, batch, lake)
@@ -99,10 +99,17 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
         minutes_heard=heard,
         queues=queues,
         coverage_sha256=manifests.coverage_sha256(folder),
+        first_start_ms=first_start_ms,
     )
     manifests.write(folder, manifest)
     log.info("batch %s: copied %d events and %d records of gaps", batch.id, manifest.events, len(learnt))
     return manifest
+
+
+def _first_start_ms(metadata: dict[bytes, bytes], lake: Path) -> int:
+    """The earlier one of what Redis and the lake know: a Redis that was lost begins anew. 0: neither does."""
+    known = (int(metadata.get(wire.META_FIRST_START_MS.encode(), b"0")), manifests.first_start_ms(lake))
+    return min((ms for ms in known if ms), default=0)
 
 
 def _any_frame(client: redis.Redis, batch: Batch) -> bool:

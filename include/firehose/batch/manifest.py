@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import msgspec
 from firehose import files
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
+
+log = logging.getLogger(__name__)
 
 NAME = "manifest.json"
 AREA = "raw"
@@ -36,7 +39,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     ``cursor`` is of ``host`` and ``protocol`` alone; ``time_us`` is when its event was witnessed, by which
     any other host may be asked to go on. ``coverage_sha256`` is of the batch's file in the coverage ledger,
-    empty if it had none.
+    empty if it had none. ``first_start_ms`` is when the ingester was first started, as far as Redis or an
+    earlier manifest knew (0: unknown): a Redis that was lost begins anew.
     """
 
     batch: str
@@ -50,6 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     minutes_heard: int
     queues: dict[str, QueueFile]
     coverage_sha256: str = ""
+    first_start_ms: int = 0
 
     @property
     def events(self) -> int:
@@ -74,6 +79,20 @@ def read(folder: Path) -> Manifest | None:
         return None
     except msgspec.MsgspecError as error:
         raise CorruptBatch(f"{folder / NAME}: not a manifest ({error}); restore it from a backup") from error
+
+
+def first_start_ms(lake: Path) -> int:
+    """When the ingester was first started, as the latest manifest has it; 0: no manifest says so."""
+    for day in sorted((lake / AREA).glob("date=*"), reverse=True):
+        for path in sorted(day.glob(f"batch=*/{NAME}"), reverse=True):
+            try:
+                manifest = read(path.parent)
+            except CorruptBatch as error:  # its own batch's steps fail for it, others need not
+                log.error("%s", error)
+                continue
+            if manifest is not None:
+                return manifest.first_start_ms
+    return 0
 
 
 def write(folder: Path, manifest: Manifest) -> None:

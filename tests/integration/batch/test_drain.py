@@ -146,6 +146,25 @@ def test_a_lost_redis_does_not_hide_that_the_pipeline_ran_before(
     assert [gap.from_us // 1000 for gap in gaps] == [batch.start_ms for batch in batches[1:3]]
 
 
+def test_a_lost_redis_does_not_hide_a_first_interval_that_was_not_drained(
+    settings: Settings, batches: list[Batch], fill: Fill, redis_client: redis.Redis
+) -> None:
+    first_start = batches[0].start_ms + 1000
+    redis_client.hset(wire.METADATA_KEY, wire.META_FIRST_START_MS, first_start)
+    for batch in batches[:2]:
+        fill(EVENTS, batch)
+    drain(settings, batches[1])
+    redis_client.flushall()
+    redis_client.hset(wire.METADATA_KEY, wire.META_FIRST_START_MS, batches[2].start_ms)
+    redis_client.zadd(wire.HEARTBEATS_KEY, {"x": batches[2].start_ms})
+    drain(settings, batches[2])  # what it writes must not be the only one to know the first start
+    with pytest.raises(MissedInterval):
+        drain(settings, batches[0])
+    (gap,) = read_gaps(settings.lake_path)
+    assert gap.from_us == batches[0].start_ms * 1000
+    assert manifests.first_start_ms(settings.lake_path) == first_start
+
+
 def test_the_interval_is_over_when_redis_says_so(
     settings: Settings, redis_client: redis.Redis, fill: Fill
 ) -> None:

@@ -25,7 +25,15 @@ def us(instant: datetime) -> int:
     return round(instant.timestamp() * 1_000_000)
 
 
-def write(lake: Path, start: datetime, *, late_s: float = 10.0, queues: int = 2, ahead_s: float = 60.0) -> Path:
+def write(
+    lake: Path,
+    start: datetime,
+    *,
+    late_s: float = 10.0,
+    queues: int = 2,
+    ahead_s: float = 60.0,
+    first_start: datetime | None = None,
+) -> Path:
     """The manifest of a batch whose last event came ``late_s`` before its end; drained ``ahead_s`` after it."""
     batch = Batch.of(start, start + MINUTES)
     last_us = us(batch.end) - round(late_s * 1_000_000)
@@ -54,6 +62,7 @@ def write(lake: Path, start: datetime, *, late_s: float = 10.0, queues: int = 2,
         time_us=cursor,
         minutes_heard=5,
         queues=parts,
+        first_start_ms=us(first_start) // 1000 if first_start else 0,
     )
     folder = manifests.folder_of(lake, batch)
     folder.mkdir(parents=True)
@@ -134,3 +143,15 @@ def test_over_midnight(tmp_path: Path) -> None:
     write(tmp_path, midnight - MINUTES)
     write(tmp_path, midnight)
     assert last_drained(tmp_path, NOW) == drained(midnight)
+
+
+def test_a_first_batch_that_is_missing_is_a_hole_as_well(tmp_path: Path) -> None:
+    started = NOON - timedelta(minutes=17)  # in the batch that begins at 11:40
+    write(tmp_path, NOON - 3 * MINUTES, first_start=started)
+    write(tmp_path, NOON - MINUTES, first_start=started)
+    begin = Position(0, us(started), "jet.example", "")
+    assert last_drained(tmp_path, NOW) == begin
+    assert last_drained(tmp_path, NOW, Position(1, 1)) == Position(1, 1), "told to begin earlier"
+    assert last_drained(tmp_path, NOW, Position(us(NOW), us(NOW))) == begin
+    write(tmp_path, NOON - 4 * MINUTES, first_start=started)
+    assert last_drained(tmp_path, NOW) == drained(NOON - 3 * MINUTES)
