@@ -5,6 +5,7 @@ Lives here: the only code of a heal that talks to Redis. Must not: know where ev
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final, cast
 
 import msgspec
@@ -15,6 +16,8 @@ from firehose.archive.events import Event
 from firehose.errors import BufferFull, FirehoseError, ServiceUnavailable
 from firehose.settings import redacted
 from ingester import wire
+
+log = logging.getLogger(__name__)
 
 #: Redis hash: how far the heal of a gap has come, by the gap's id.
 PROGRESS_KEY: Final = "firehose:heal"
@@ -27,16 +30,23 @@ _KEYS: Final = [PROGRESS_KEY, wire.COVERAGE_KEY, *map(wire.stream_key, wire.QUEU
 _INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
 
 # Begins with looking, then with a write that Redis refuses when it is full: after it nothing in it can fail.
-# ARGV: the gap's id, its progress so far, its new progress ('': done), the gap's record ('': none), then for each
-# frame: index in KEYS, n, first, last, payload. Replies 'written', 'lost' where the progress is another one, or
-# the key that is no stream (or no hash).
+# ARGV: the gap's id, its progress so far, its new progress ('': done), the gap's record ('': none), the last id of
+# the stream of gaps that was read, then for each frame: index in KEYS, n, first, last, payload. Replies 'written',
+# 'lost' where the progress is another one, 'news' where a record is to be written and there are newer ones than were
+# read, or the key that is no stream (or no hash).
 _WRITE: Final = f"""
 for i, key in ipairs(KEYS) do
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= (i == 1 and 'hash' or 'stream') then return key end
 end
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 'lost' end
-for i = 5, #ARGV, 5 do
+if ARGV[4] ~= '' and redis.call('EXISTS', KEYS[2]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[2])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' and info[i + 1] ~= ARGV[5] then return 'news' end
+  end
+end
+for i = 6, #ARGV, 5 do
   redis.call('XADD', KEYS[tonumber(ARGV[i])], '*', '{wire.FIELD_COUNT.decode()}', ARGV[i + 1],
     '{wire.FIELD_FIRST_US.decode()}', ARGV[i + 2], '{wire.FIELD_LAST_US.decode()}', ARGV[i + 3],
     '{wire.FIELD_PAYLOAD.decode()}', ARGV[i + 4])
@@ -65,6 +75,7 @@ class HealBuffer:
         except ValueError as error:
             raise FirehoseError(f"FIREHOSE_REDIS_URL: {error}") from None
         self._progress = b""
+        self._last_record = b""
         self._script = self._redis.register_script(_WRITE)
 
     def close(self) -> None:
@@ -72,9 +83,18 @@ class HealBuffer:
         self._redis.close()
 
     def gaps(self) -> list[wire.Gap]:
-        """The records of gaps that no drain has taken to the lake yet."""
+        """The records of gaps that no drain has taken to the lake yet. Read them before the lake's."""
+        if not self._call(self._redis.exists, wire.COVERAGE_KEY):
+            return []
+        self._last_record = self._call(self._redis.xinfo_stream, wire.COVERAGE_KEY)["last-generated-id"]
         entries = cast(list[tuple[bytes, dict[bytes, bytes]]], self._call(self._redis.xrange, wire.COVERAGE_KEY))
-        return [msgspec.json.decode(fields[wire.FIELD_GAP], type=wire.Gap) for _, fields in entries]
+        found = []
+        for entry_id, fields in entries:
+            try:
+                found.append(msgspec.json.decode(fields.get(wire.FIELD_GAP, b""), type=wire.Gap))
+            except msgspec.MsgspecError as error:  # the drain leaves it there as well
+                log.warning("%s: entry %s is no gap (%s)", wire.COVERAGE_KEY, entry_id.decode(), error)
+        return found
 
     def now_us(self) -> int:
         """Redis' clock in µs."""
@@ -102,18 +122,22 @@ class HealBuffer:
         self._leave_room()
         self._write(gap_id, events, msgspec.json.encode(progress), b"")
 
-    def finish(self, gap_id: str, events: list[Event], healed: wire.Gap) -> None:
-        """As :meth:`write` for the last events, with the gap's new record."""
-        self._leave_room()
-        self._write(gap_id, events, b"", msgspec.json.encode(healed))
+    def finish(self, healed: wire.Gap) -> bool:
+        """Write the gap's new record, once all of its events are there.
 
-    def _write(self, gap_id: str, events: list[Event], progress: bytes, record: bytes) -> None:
-        arguments: list[bytes | str | int] = [gap_id, self._progress, progress, record]
+        False: nothing was done. Somebody has written a record since :meth:`gaps`; this gap may have grown.
+        """
+        return self._write(healed.id, [], b"", msgspec.json.encode(healed))
+
+    def _write(self, gap_id: str, events: list[Event], progress: bytes, record: bytes) -> bool:
+        arguments: list[bytes | str | int] = [gap_id, self._progress, progress, record, self._last_record]
         for queue, lines in _by_queue(events).items():
             for start in range(0, len(lines), _FRAME_EVENTS):
                 part = lines[start : start + _FRAME_EVENTS]
                 arguments += [_INDEX[queue], len(part), *_ends(part), _packed(part)]
         answer = self._call(self._script, _KEYS, arguments)
+        if answer == b"news":
+            return False
         if answer == b"lost":
             raise ServiceUnavailable(
                 f"Redis at {redacted(self._url)} lost what this heal wrote, or another heal is at work; heal again"
@@ -121,6 +145,7 @@ class HealBuffer:
         if answer != b"written":
             raise FirehoseError(f"Redis key {answer.decode()} is of another type than it should be: move it away")
         self._progress = progress
+        return True
 
     def _leave_room(self) -> None:
         memory = cast(dict[str, Any], self._call(self._redis.info, "memory"))

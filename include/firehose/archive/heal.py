@@ -81,12 +81,31 @@ def heal(
     """
     client = ArchiveClient(host)
     with closing(HealBuffer(settings.redis_url)) as buffer:
-        gaps = _chosen(open_gaps(resolve([*read_gaps(settings.lake_path), *buffer.gaps()])), set(ids))
+        gaps = _chosen(_open(settings, buffer), set(ids))
         listed = client.segments() if gaps else []
         for gap in gaps:
             span = span_of(listed, gap.from_us, gap.to_us)
             wanted = Wanted(gap.queue, settings.wanted_collections)
-            yield _Heal(gap, host, client, buffer, span, wanted).run(dry_run=dry_run)
+            one = _Heal(gap, host, client, buffer, span, wanted)
+            segments = one.fetch(dry_run=dry_run)
+            missing = span.missing or ("only planned" if dry_run else _finish(gap, settings, buffer))
+            yield one.report(segments, missing)
+
+
+def _open(settings: Settings, buffer: HealBuffer) -> list[Gap]:
+    # Redis first: what a drain takes from there in the meantime is in the lake then.
+    return open_gaps(resolve([*buffer.gaps(), *read_gaps(settings.lake_path)]))
+
+
+def _finish(gap: Gap, settings: Settings, buffer: HealBuffer) -> str:
+    """Note that a gap is healed; else why not."""
+    while True:
+        # Read anew: records may have come while the events did, or from the heal of the gap before.
+        if gap not in _open(settings, buffer):
+            return "more was learnt of it meanwhile, heal again"
+        noted_us = max(buffer.now_us(), gap.noted_us + 1)
+        if buffer.finish(msgspec.structs.replace(gap, noted_us=noted_us, healed=BY_ARCHIVE)):
+            return ""
 
 
 def _chosen(gaps: list[Gap], ids: set[str]) -> list[Gap]:
@@ -109,19 +128,22 @@ class _Heal:
         self._waiting: list[Event] = []
         self._size = 0
 
-    def run(self, *, dry_run: bool) -> HealReport:
-        """Bring the archive's part of the gap to Redis."""
+    def fetch(self, *, dry_run: bool) -> int:
+        """Bring the archive's part of the gap to Redis. Returns the number of segments that it is in."""
         span, segments = self._span, 0
-        if span.from_us < span.to_us:
-            after = max(span.after, self._buffer.begin(self._gap.id, self._task))
-            for planned in self._client.plan(*self._wanted.plan, after, span.before):
-                if (listed := span.segments.get(planned.name)) is None:
-                    continue
-                segments += 1
-                if not dry_run:
-                    self._take(planned, listed, after)
+        if span.from_us >= span.to_us:
+            return 0
+        after = max(span.after, self._buffer.begin(self._gap.id, self._task))
+        for planned in self._client.plan(*self._wanted.plan, after, span.before):
+            if (listed := span.segments.get(planned.name)) is None:
+                continue
+            segments += 1
             if not dry_run:
-                self._finish()
+                self._take(planned, listed, after)
+        return segments
+
+    def report(self, segments: int, missing: str) -> HealReport:
+        """What has come of it."""
         return HealReport(
             gap=self._gap.id,
             from_us=self._gap.from_us,
@@ -129,7 +151,7 @@ class _Heal:
             queue=self._gap.queue,
             segments=segments,
             events=dict(self._counts),
-            missing=span.missing or ("only planned" if dry_run else ""),
+            missing=missing,
         )
 
     def _take(self, planned: Planned, listed: Listed, after: int) -> None:
@@ -181,17 +203,6 @@ class _Heal:
 
     def _write(self, seq: int) -> None:
         self._buffer.write(self._gap.id, self._waiting, Progress(self._task, seq))
-        self._written()
-
-    def _finish(self) -> None:
-        if self._span.missing:
-            return
-        noted_us = max(self._buffer.now_us(), self._gap.noted_us + 1)
-        healed = msgspec.structs.replace(self._gap, noted_us=noted_us, healed=BY_ARCHIVE)
-        self._buffer.finish(self._gap.id, self._waiting, healed)
-        self._written()
-
-    def _written(self) -> None:
         self._counts.update(event.queue for event in self._waiting)
         self._waiting, self._size = [], 0
 

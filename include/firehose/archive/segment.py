@@ -18,6 +18,8 @@ from firehose.errors import CorruptArchive
 HEADER_BYTES: Final = 256
 #: A block decompressed, and as it is stored. The servers' blocks have some MiB.
 MOST_BLOCK_BYTES: Final = 128 << 20
+#: The servers' blocks have some thousand rows; each takes some hundred bytes of memory beside its own.
+MOST_BLOCK_ROWS: Final = 1 << 19
 #: The metadata after the blocks.
 MOST_FOOTER_BYTES: Final = 256 << 20
 _MAGIC: Final = b"jss0"
@@ -134,8 +136,8 @@ def rows(name: str, body: bytes) -> Iterator[Row]:
         CorruptArchive: at once, where the columns do not fill the block exactly or the order is wrong.
     """
     count = int.from_bytes(body[:4], "little")
-    if len(body) < 4 or count * _ROW.size > len(body):
-        raise CorruptArchive(f"{name}: {count} rows do not fit into {len(body)} bytes")
+    if len(body) < 4 or count * _ROW.size > len(body) or count > MOST_BLOCK_ROWS:
+        raise CorruptArchive(f"{name}: {count} rows in {len(body)} bytes")
     seqs, times, _, kinds, *lengths = (
         struct.unpack_from(f"<{count}{code}", body, at) for code, at in _columns(count)
     )

@@ -16,6 +16,8 @@ from firehose.settings import Settings
 from firehose.simulator import process
 from ingester import wire
 from tests.integration.archive.world import (
+    FIRST,
+    LAST,
     NOTED_US,
     SEALED,
     TIMES,
@@ -107,6 +109,37 @@ def test_only_collections_that_are_listened_to_are_healed(settings: Settings, re
     assert {queue: found.get(queue) for queue in kept} == {queue: expected.get(queue) for queue in kept}
     others = [event for queue, events in found.items() if queue not in kept for event in events]
     assert all(event["commit"]["collection"].startswith("app.bsky.graph.") for event in others)
+
+
+def test_a_gap_that_grows_meanwhile_stays_open(
+    settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess
+) -> None:
+    grown = msgspec.structs.replace(gap(), to_us=TIMES[LAST + 5], noted_us=NOTED_US + 1)
+
+    def grow(path: str, body: bytes) -> bytes:
+        if "seg_0000000014" in path and len(noted(redis_client)) == 1:
+            note(redis_client, grown)
+        return body
+
+    note(redis_client, gap())
+    with Proxy(archive.http_url, grow) as proxy:
+        done = firehose(settings, "heal", "--archive", proxy.url)
+    assert (done.returncode, "still open: more was learnt of it meanwhile" in done.stdout) == (0, True), done
+    assert noted(redis_client) == [gap(), grown]
+    redis_client.delete(*map(wire.stream_key, wire.QUEUES))
+    assert firehose(settings, "heal").returncode == 0
+    assert queued(redis_client) == sent(FIRST, LAST + 5)
+    assert [one.healed for one in noted(redis_client)] == ["", "", "archive"]
+
+
+def test_several_gaps_are_healed_in_one_go(settings: Settings, redis_client: redis.Redis) -> None:
+    for first in (100, 300):
+        note(redis_client, gap(first, first + 10))
+    assert [line.rpartition("; ")[2] for line in firehose(settings, "heal").stdout.splitlines()] == ["healed"] * 2
+    redis_client.xadd(wire.COVERAGE_KEY, {"something": "else"})
+    again = firehose(settings, "heal")
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "no gap is open" in again.stderr
 
 
 def test_what_is_not_sealed_yet_stays_open(settings: Settings, redis_client: redis.Redis) -> None:
