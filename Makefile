@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test check bench lock docs clean
+.PHONY: help env demo test soak check bench lock docs clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,9 @@ demo: env  ## Run the whole pipeline on this machine until Ctrl-C
 
 test: env  ## Run every test, two files at a time
 	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
+
+soak: env  ## Run 200 random schedules of faults from socket to lake, and ask the oracle after each
+	@$(VENV)/bin/python -m tests.fault.soak $(SOAK)
 
 check: env  ## Lint, types, import rules
 	@$(VENV)/bin/ruff check .

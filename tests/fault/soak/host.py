@@ -1,0 +1,57 @@
+"""One Jetstream host: the simulator's server as a process, which puts on its stream what it is told to.
+
+Standard input: ``<time_us> <line>`` is an event, an empty line publishes those before it; the answer is the number
+of events put on the stream so far. Must not: make up events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+from firehose.simulator.feed import Feed
+from firehose.simulator.server import Simulator
+from firehose.simulator.sources import Generated
+from firehose.simulator.tape import Event, Tape
+
+_LONGEST = 1 << 24
+
+
+class _Told(Feed):
+    """A feed whose events come from outside, when they come."""
+
+    def put(self, events: list[Event]) -> None:
+        """Put events on the stream."""
+        self._publish(events)
+
+
+async def serve(port: int) -> None:
+    """Serve until standard input ends; listens once the first events, maybe none, are published."""
+    tape = Tape(1 << 30, 1 << 40)
+    feed = _Told(tape, Generated(0, 0.0, 1.0), lambda: tape.newest_us, rate=1.0)
+    simulator = Simulator(tape, feed, lambda: tape.newest_us)
+    server = None
+    async for events in _told():
+        feed.put(events)
+        server = server or await simulator.listen("127.0.0.1", port)
+        print(tape.end, flush=True)
+    if server is not None:
+        await simulator.close(server)
+
+
+async def _told() -> AsyncIterator[list[Event]]:
+    reader = asyncio.StreamReader(limit=_LONGEST)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    events: list[Event] = []
+    while line := await reader.readline():
+        if line == b"\n":
+            yield events
+            events = []
+            continue
+        time_us, _, message = line[:-1].partition(b" ")
+        events.append(Event(int(time_us), message))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))

@@ -1,0 +1,70 @@
+"""A finished file of the lake loses its end, as no crash of ours can do to it, and is given back later.
+
+Lives here: which files there are, and which step reads them. Must not: run steps.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from firehose.batch.interval import Batch
+from firehose.lake.ledger import read_ledger
+
+#: Area of the lake, names of the files, and the step that reads them; without a step, ``verify`` does.
+_READERS: Final = (
+    ("raw", "*.zst", "drain"),
+    ("raw", "*.zst", "validate"),
+    ("raw", "manifest.json", "drain"),
+    ("raw", "manifest.json", "validate"),
+    ("quarantine", "*.parquet", ""),
+)
+LEDGER, HOUR = "ledger", "hour"
+KINDS: Final = (*range(len(_READERS)), LEDGER, HOUR)
+
+
+class Torn(NamedTuple):
+    """A file without its end, what it was, and the step that has to notice."""
+
+    path: Path
+    whole: bytes
+    torn: bytes
+    step: str
+
+    def tear(self) -> None:
+        """Take its end away."""
+        self.path.write_bytes(self.torn)
+
+    def restore(self) -> bool:
+        """Give it back, as from a backup; False: it was written anew, or removed, in the meantime."""
+        same = self.path.exists() and self.path.read_bytes() == self.torn
+        if same:
+            self.path.write_bytes(self.whole)
+        return same
+
+
+def choose(lake: Path, batch: Batch, kind: int | str, number: int, part: float) -> Torn | None:
+    """The ``number``-th file of a kind of a batch, to be cut at ``part`` of its length; None: there is none."""
+    if isinstance(kind, int):
+        area, names, step = _READERS[kind]
+        paths = sorted(batch.folder(lake, area).glob(names))
+    elif kind == LEDGER:
+        paths, step = sorted((lake / "ledger").glob(f"date=*/batch={batch.id}.json")), "publish"
+    else:
+        paths, step = _hour_files(lake, batch), "publish"
+    if not paths:
+        return None
+    path = paths[number % len(paths)]
+    whole = path.read_bytes()
+    return Torn(path, whole, whole[: int(part * len(whole))], step)
+
+
+def _hour_files(lake: Path, batch: Batch) -> list[Path]:
+    """The hour files that a published batch has touched, so that publishing it again reads them."""
+    touched = [entry.hours for entry in read_ledger(lake) if entry.batch == batch.id]
+    return [
+        lake / f"year={hour[:4]}/month={hour[5:7]}/day={hour[8:10]}/hour={hour[11:13]}/{name}.parquet"
+        for hours in touched
+        for hour, types in hours.items()
+        for name in types
+    ]

@@ -1,0 +1,48 @@
+"""One process of the soak: schedules from one seed until there are enough, and a report of what fired."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+import hypothesis
+import msgspec
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.fault.soak import machine
+from tests.fault.soak.clock import library
+from tests.fault.soak.faults import Fault
+from tests.fault.soak.profile import profile
+from tests.fault.soak.steps import REPOSITORY
+
+
+def work(schedules: int, seed: int, report: Path, *, shrink: bool) -> int:
+    """Run at least ``schedules`` schedules; returns the exit code."""
+    database = DirectoryBasedExampleDatabase(REPOSITORY / ".hypothesis" / "soak" / "examples")
+    failed = False
+    try:
+        while machine.SUMMARY.schedules < schedules and not failed:
+            settings = profile(schedules - machine.SUMMARY.schedules, database=database, shrink=shrink)
+            seeded = hypothesis.seed(seed)(type("Firehose", (machine.Firehose,), {}))
+            try:
+                run_state_machine_as_test(seeded, settings=settings)
+            except Exception:  # noqa: BLE001 - whatever a schedule fails with is the soak's finding, and printed
+                traceback.print_exc()
+                failed = True
+            seed += 1_000_000_000
+    finally:
+        machine.close()
+    said = {
+        "summary": machine.SUMMARY,
+        "faults": machine.FIRED.faults,
+        "points": machine.FIRED.points,
+        # Redis' clock needs a compiler.
+        "kinds": [
+            kind for kind in Fault if library() or kind not in (Fault.REDIS_CLOCK_FORWARD, Fault.REDIS_CLOCK_BACK)
+        ],
+    }
+    report.write_bytes(msgspec.json.encode(said))
+    sys.stderr.flush()
+    return int(failed)
