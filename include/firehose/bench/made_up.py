@@ -49,10 +49,16 @@ class _Event(msgspec.Struct):
     commit: _Commit | None = None
 
 
-def write_tape(path: Path, events: int, start_us: int, rate: float) -> None:
-    """A file of ``events`` lines, ``rate`` of them a second from ``start_us`` on, in order of time."""
+def write_tape(
+    path: Path, events: int, start_us: int, rate: float, *, first_seed: int = 0, before: bytes = b""
+) -> None:
+    """A file of ``events`` lines, ``rate`` of them a second from ``start_us`` on, in order of time.
+
+    Two tapes share no event if their seeds, one for each part, differ. ``before`` are lines to begin with.
+    """
     with path.open("wb") as out, _pool() as pool:
-        out.writelines(pool.imap(_lines, _parts(events, start_us, rate)))
+        out.write(before)
+        out.writelines(pool.imap(_lines, _parts(events, start_us, rate, first_seed)))
 
 
 def fill(client: redis.Redis, batch: Batch, events: int, start_us: int, rate: float) -> None:
@@ -78,8 +84,8 @@ def _pool() -> Any:
     return multiprocessing.get_context("spawn").Pool(os.cpu_count())
 
 
-def _parts(events: int, start_us: int, rate: float) -> Iterator[_Part]:
-    for seed, first in enumerate(range(0, events, PART_EVENTS)):
+def _parts(events: int, start_us: int, rate: float, first_seed: int = 0) -> Iterator[_Part]:
+    for seed, first in enumerate(range(0, events, PART_EVENTS), first_seed):
         yield _Part(seed, min(PART_EVENTS, events - first), start_us + int(first * 1e6 / rate), rate)
 
 

@@ -26,10 +26,14 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PeakRss:
-    """Samples the largest resident size of any one process below some roots, while in its context."""
+    """Samples the largest resident size of any one process below some roots, while in its context.
 
-    def __init__(self, *roots: int) -> None:
+    ``together``: of each root and all processes below it at a time, so that what they share counts for each.
+    """
+
+    def __init__(self, *roots: int, together: bool = False) -> None:
         self._roots = roots
+        self._together = together
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.mib = 0.0
@@ -47,16 +51,17 @@ class PeakRss:
     def _watch(self) -> None:
         while not self._stop.wait(_SAMPLE_S):
             for root in self._roots:
-                self.mib = max(self.mib, _largest_mib(root))
+                sizes = _sizes_mib(root)
+                self.mib = max(self.mib, sum(sizes) if self._together else max(sizes, default=0.0))
 
 
-def _largest_mib(root: int) -> float:
+def _sizes_mib(root: int) -> list[float]:
     try:
         parent = psutil.Process(root)
         processes = [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
-        return 0.0
-    return max((_rss_mib(process) for process in processes), default=0.0)
+        return []
+    return [_rss_mib(process) for process in processes]
 
 
 def _rss_mib(process: psutil.Process) -> float:

@@ -33,6 +33,30 @@ def batch(events: Events = 500_000, as_json: Json = False) -> None:
     _print(bench_batch(events), as_json)
 
 
+@app.command()
+def recovery(events: Events = 6_000_000, as_json: Json = False) -> None:
+    """Kill everything, and time until the backlog of an outage can be queried. Takes some ten minutes."""
+    import logging
+    import sys
+
+    from firehose.bench.recovery import bench_recovery
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    _print(bench_recovery(events), as_json)
+
+
+@app.command()
+def catchup(events: Events = 20_000_000, as_json: Json = False) -> None:
+    """One large window through drain, validate and publish: rates and memory. Takes some twenty minutes."""
+    import logging
+    import sys
+
+    from firehose.bench.catchup import bench_catchup
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    _print(bench_catchup(events), as_json)
+
+
 def _print(report: BenchReport, as_json: bool) -> None:
     import msgspec
     from rich.console import Console

@@ -88,6 +88,8 @@ def _options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict
         },
         "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
         "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1},
+        # After a power failure the tasks of the scheduler that is gone are found, and run again, within a minute.
+        "scheduler": {"orphaned_tasks_check_interval": 15, "task_instance_heartbeat_timeout": 60},
         "dag_processor": {
             "parsing_processes": 1,
             "refresh_interval": 10,
