@@ -93,6 +93,10 @@ class SourceSilent(Exception):
     """The connection is open but no data has come for too long."""
 
 
+class SourceBlind(Exception):
+    """The connection brings hardly anything of some queues any more."""
+
+
 class StreamError(Exception):
     """The server ends the stream with an error frame, whose name and message these are."""
 

@@ -18,6 +18,7 @@ class Cause(Enum):
 
     UNREACHABLE = auto()  # refused, no handshake in time, HTTP 5xx
     SILENT = auto()  # connected, but the data watchdog barked
+    BLIND = auto()  # connected, but hardly anything of one type comes any more
     REFUSED = auto()  # HTTP 4xx: the request itself
     DROPPED = auto()  # closed by the other side, or by an error frame
     CURSOR_TOO_OLD = auto()
@@ -26,7 +27,7 @@ class Cause(Enum):
     LEFT_OUT = auto()  # what was too large is behind the stream: ended by this side
 
 
-_FATAL_FOR_HOST: Final = (Cause.UNREACHABLE, Cause.SILENT, Cause.REFUSED)
+_FATAL_FOR_HOST: Final = (Cause.UNREACHABLE, Cause.SILENT, Cause.BLIND, Cause.REFUSED)
 #: They say nothing of the host: another one would send the same message.
 _BLAMELESS: Final = (Cause.TOO_LARGE, Cause.LEFT_OUT)
 
@@ -56,6 +57,11 @@ class State(NamedTuple):
 def fresh(hosts: int) -> State:
     """The state before the first connection: the most preferred of ``hosts`` hosts."""
     return State(0, (-REST_S,) * hosts, 0, frozenset())
+
+
+def rested(state: State, now_s: float) -> bool:
+    """Whether another host than the current one has not failed for :data:`REST_S`."""
+    return any(now_s - at >= REST_S for i, at in enumerate(state.failed_at) if i != state.current)
 
 
 def after(state: State, failure: Failure, now_s: float) -> State:

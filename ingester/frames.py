@@ -58,6 +58,11 @@ class Buffer:
             return self._start
         return Position(self.last_us, self.last_us, self._host, V1)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events by queue."""
+        return {queue: len(lines) for queue, lines in self._lines.items()}
+
     def fresh(self) -> Self:
         """An empty buffer for what follows."""
         next_one = type(self)(self.position, self._host)

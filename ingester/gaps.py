@@ -40,6 +40,7 @@ class Gaps:
     def __init__(self) -> None:
         self.pending: list[Gap] = []
         self._open: dict[str, Gap] = {}
+        self._adopted = frozenset[str]()
 
     @property
     def open(self) -> tuple[Gap, ...]:
@@ -49,16 +50,47 @@ class Gaps:
     def adopt(self, gaps: Iterable[Gap]) -> None:
         """Take over what the process before has left open."""
         self._open = {gap.id: gap for gap in gaps}
+        self._adopted = frozenset(self._open)
 
     def written(self, gaps: Sequence[Gap]) -> None:
         """The first of the pending records are in Redis."""
         del self.pending[: len(gaps)]
 
-    def begin(self, reason: Reason, before: Position, now_us: int, queue: str = "") -> None:
-        """Nothing, or nothing of one queue, has come since ``before``; nobody knows yet what that means."""
+    def begin(self, reason: Reason, before: Position, now_us: int) -> None:
+        """Nothing has come since ``before``, up to now; nobody knows yet what that means."""
         if before.host and before.time_us:
-            gap = _gap(reason, before, before.host, before.protocol, now_us, queue)
+            gap = _gap(reason, before, before.host, before.protocol, now_us)
             self._open[gap.id] = self._note(gap, now_us, begun=True)
+
+    def blind(self, host: Host, queue: str, from_us: int, to_us: int, now_us: int) -> None:
+        """A host gives hardly anything of a queue: found, or found to go on."""
+        gap = _gap(Reason.BLIND, Position(0, from_us), host.name, host.protocol, to_us, queue)
+        self._open[gap.id] = self._note(gap, now_us, begun=gap.id not in self._open)
+
+    def blindness(self, queue: str = "") -> list[Gap]:
+        """The open gaps of this queue, or of any."""
+        return [gap for gap in self.open if gap.reason is Reason.BLIND and queue in ("", gap.queue)]
+
+    def sighted(self, queue: str, host: Host, until_us: int, now_us: int, *, good: bool) -> None:
+        """A queue is not blind any more, from ``until_us`` on; ``good``: because ``host`` has it."""
+        for gap in self.blindness(queue):
+            own = (gap.host, gap.protocol) == (host.name, host.protocol)
+            if own:
+                gap = msgspec.structs.replace(gap, to_us=max(gap.from_us + 1, until_us))
+            self.close(msgspec.structs.replace(gap, healed=OTHER_HOST) if good and not own else gap, now_us)
+
+    def replayed(self, first: Position, host: Host, now_us: int) -> None:
+        """Another host is to make blindness good, and its first event is in: what lies before it stays missing."""
+        for gap in self.blindness():
+            before = Position(0, gap.from_us)
+            if (gap.host, gap.protocol) == (host.name, host.protocol):
+                continue
+            # Without the history that another process had, nobody can say whether this host has it all.
+            if gap.id in self._adopted or first.time_us >= gap.to_us:
+                self.close(gap, now_us)
+            elif first.time_us > gap.from_us:
+                self._note(_gap(Reason.LATE, before, host.name, host.protocol, first.time_us, gap.queue), now_us)
+                self._open[gap.id] = msgspec.structs.replace(gap, from_us=first.time_us)
 
     def close(self, gap: Gap, now_us: int) -> None:
         """Nothing more will be known of an open gap than ``gap`` says."""

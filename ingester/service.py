@@ -84,6 +84,7 @@ class Service:
         else:
             start = self._settings.start_cursor
             self._writer.restart(await self._drained(Position(start, start)))
+        self._source.adopt(claim.position)
         self._claimed = True
         await self._stream()
 
@@ -137,7 +138,8 @@ class Service:
         now = datetime.now(UTC)
         position = Position()
         if self._settings.lake:
-            position = await asyncio.to_thread(manifests.last_drained, self._settings.lake_path, now)
+            lake = self._settings.lake_path
+            position = await asyncio.to_thread(manifests.last_drained, lake, now, otherwise)
         if not position.time_us:
             position = otherwise
         self._writer.gaps.begin(Reason.REDIS_LOST, position, int(now.timestamp() * 1_000_000))
@@ -239,6 +241,7 @@ class Service:
             self._seen, self._heard = self._writer.received, now
         elif now - self._heard > self._settings.data_timeout_s:
             raise SourceSilent(f"no data for {self._settings.data_timeout_s:g} s")
+        self._source.look(self._writer.counts, self._writer.counted_us)
         if self._source.behind(self._writer.position):
             raise LeftOut("the message that was too large is behind the stream")
         if now - self._reported >= REPORT_S:

@@ -18,7 +18,7 @@ from websockets.exceptions import (
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
-from ingester.errors import LeftOut, SourceSilent, StreamError
+from ingester.errors import LeftOut, SourceBlind, SourceSilent, StreamError
 from ingester.failover import Cause
 from ingester.hosts import V2
 from ingester.settings import IngesterSettings, redacted
@@ -45,6 +45,7 @@ FAILURES: Final = (
     InvalidURI,
     InvalidProxy,
     LeftOut,
+    SourceBlind,
     SourceSilent,
     StreamError,
 )
@@ -97,6 +98,8 @@ def judge(error: Exception, url: str) -> tuple[Cause, str]:
         return Cause.REFUSED, f"cannot connect to {redacted(url)}: {error}"
     if isinstance(error, SourceSilent):
         return Cause.SILENT, said
+    if isinstance(error, SourceBlind):
+        return Cause.BLIND, said
     if isinstance(error, LeftOut):
         return Cause.LEFT_OUT, said
     if isinstance(error, ConnectionClosed) and error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG:

@@ -8,14 +8,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from websockets.asyncio.client import ClientConnection
 
 from ingester import dictionary, failover, session
+from ingester.blindness import Blindness, Sight, Verdict
 from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR, Position, resume_at, subscribe_url
 from ingester.dictionary import Dictionary
-from ingester.errors import DictionaryUnavailable, Overshot, Renumbered, SourceNotice, SourceRefused
+from ingester.errors import (
+    DictionaryUnavailable,
+    Overshot,
+    Renumbered,
+    SourceBlind,
+    SourceNotice,
+    SourceRefused,
+)
 from ingester.failover import Cause, Failure
 from ingester.gaps import Gaps, instant
 from ingester.hosts import V1, V2, Host, hosts
@@ -49,6 +57,8 @@ class Source:
         self._floor = Position()
         self._back_to_floor = False
         self._by_time = False
+        self._sight = Blindness()
+        self._back_to = Position()  # where blindness began that the next host is to make good
         self._refused = False
         self._away_since: float | None = None
         self._resumed = Position()
@@ -68,6 +78,17 @@ class Source:
         """For so long nothing has been heard already: another process was the last that listened."""
         self._away_since = self._clock() - seconds
 
+    def adopt(self, last: Position) -> None:
+        """Leave the host that the process before has found blind, and go back to where that began."""
+        for gap in self._gaps.blindness():
+            if len(self._hosts) == 1 or gap.host != last.host:
+                self._gaps.close(gap, self._now_us())
+                continue
+            from_us = min(gap.from_us, self._back_to.time_us or gap.from_us)
+            self._back_to = Position(0, from_us, gap.host, gap.protocol)
+            if (gap.host, gap.protocol) == (self.host.name, self.host.protocol):
+                self._state = failover.after(self._state, Failure(Cause.BLIND, 0.0, False), self._clock())
+
     async def open(self, position: Position) -> ClientConnection:
         """Connect to :attr:`host`, for what follows ``position``.
 
@@ -85,6 +106,7 @@ class Source:
         log.info(line("connected", url=redacted(url)))
         self.decompress = used.decompress if used else None
         self._opened = self._clock()
+        self._sight.connected(f"{host.name} {host.protocol}")
         return connection
 
     @property
@@ -141,6 +163,9 @@ class Source:
         away_s = 0.0 if self._away_since is None else self._clock() - self._away_since
         why = self._passed_by() or (Reason.REFUSED if self._refused else Reason.LATE)
         self._gaps.resumed(before, first if late else None, self.host, self._now_us(), away_s, why)
+        if self._back_to.time_us:
+            self._gaps.replayed(first, self.host, self._now_us())
+        self._back_to = Position()
         self._away_since, self._refused, self._back_to_floor = None, False, False
 
     def behind(self, written: Position) -> bool:
@@ -155,6 +180,32 @@ class Source:
         self._gaps.unread(stuck.before, written, self._now_us())
         self._stuck, self._floor, self._back_to_floor = None, written, True
         return True
+
+    def look(self, counts: Mapping[str, int], at_us: int) -> None:
+        """Judge what comes of each queue; see :class:`~ingester.blindness.Blindness`.
+
+        Raises:
+            SourceBlind: hardly anything comes of some, and a host that has not failed lately can be asked.
+        """
+        verdicts = self._sight.look(counts, at_us)
+        for verdict in verdicts:
+            self._judged(verdict)
+        blind = [verdict for verdict in verdicts if verdict.sight is Sight.BLIND]
+        if blind and failover.rested(self._state, self._clock()):
+            since_us = min(verdict.since_us for verdict in blind)
+            self._back_to = Position(0, since_us, self.host.name, self.host.protocol)
+            raise SourceBlind(f"hardly any {', '.join(verdict.queue for verdict in blind)} since a while")
+
+    def _judged(self, verdict: Verdict) -> None:
+        queue, sight, since_us, until_us = verdict
+        now_us, host = self._now_us(), self.host
+        fields = {"host": host.name, "queue": queue, "since": instant(since_us)}
+        if sight is Sight.BLIND:
+            self._gaps.blind(host, queue, since_us, until_us, now_us)
+            log.error(line("blind", **fields))
+        else:
+            self._gaps.sighted(queue, host, until_us, now_us, good=sight is Sight.SEEN)
+            log.warning(line("not_blind", **fields, why=sight.name.lower()))
 
     def noticed(self, notice: SourceNotice) -> None:
         """Log what the server says about the stream."""
@@ -183,6 +234,8 @@ class Source:
         if stuck is not None and stuck.stepping:
             return stuck.cursor
         rewind_ms, now_us = self._settings.rewind_ms, self._now_us()
+        if self._back_to.time_us and not self._back_to.of(host):
+            return resume_at(self._back_to, host, rewind_ms, now_us)
         cursor = resume_at(position, host, rewind_ms, now_us, by_time=self._by_time)
         if self._floor.of(host) and position.of(host) and not self._by_time:
             cursor = max(cursor, min(self._floor.cursor, position.cursor))

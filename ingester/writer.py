@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar, TypeVarTuple
 
-from ingester import crash
+from ingester import crash, wire
 from ingester.cursor import Position
 from ingester.errors import CursorMoved, Emptied, SinkUnavailable, StateLost, Superseded
 from ingester.frames import Buffer, buffer_for
@@ -51,6 +51,8 @@ class Writer:
         self.written = 0
         self.connected = False
         self.gaps = Gaps()
+        self.counts = dict.fromkeys(wire.QUEUES, 0)  # of all flushes begun, up to the event at counted_us
+        self.counted_us = 0
         self._began = Position()  # the first one that is known
         self._sink = sink
         self._settings = settings
@@ -142,6 +144,10 @@ class Writer:
     def start(self) -> None:
         """Begin to write the buffer; an empty one is a heartbeat."""
         full, self.buffer = self.buffer, self.buffer.fresh()
+        if full.count:
+            self.counted_us = full.last_us
+            for queue, count in full.counts.items():
+                self.counts[queue] += count
         self._under_way = full.count
         # Made here, not in the task: what is noted from now on belongs to the events of the next flush.
         self._writing = asyncio.create_task(self._write(full, self._flush(full, self._lease_ms)))

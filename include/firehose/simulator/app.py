@@ -18,7 +18,7 @@ from firehose.errors import FirehoseError
 from firehose.simulator import frames
 from firehose.simulator.feed import Feed
 from firehose.simulator.server import Simulator
-from firehose.simulator.sources import Generated, Replayed, Source
+from firehose.simulator.sources import Blinded, Generated, Replayed, Source
 from firehose.simulator.tape import Tape
 from firehose.simulator.v2.host import HostOptions
 from firehose.simulator.v2.sources import Numbered, Synced
@@ -54,6 +54,8 @@ class Config:
     block_events: int = 1024
     plan_entries: int = 100_000
     warm_up_s: float = 0.0
+    blind: str = ""
+    blind_after: int = 0
 
     @property
     def finite(self) -> bool:
@@ -117,6 +119,8 @@ async def _until_stopped(feeding: asyncio.Task[None]) -> None:
 
 def _source(config: Config) -> Source:
     source = _own_source(config)
+    if config.blind:
+        source = Blinded(source, config.blind, config.blind_after)
     if config.sync:
         source = Synced(source, config.sync, config.seed)
     return Numbered(source, config.first_seq) if config.v2_host else source

@@ -70,6 +70,10 @@ def simulate(
     block_events: Annotated[int, typer.Option(min=1, help="Events in a block of a segment.")] = 1024,
     plan_entries: Annotated[int, typer.Option(min=1, help="Entries on a page of planSnapshot.")] = 100_000,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds to answer 503 at first.")] = 0.0,
+    blind: Annotated[
+        str, typer.Option(help="Leave this collection out, as a host does that is blind to it.")
+    ] = "",
+    blind_after: Annotated[int, typer.Option(min=0, help="Do so after so many events of the source.")] = 0,
 ) -> None:
     """Serve a Jetstream v1 and v2 stream of made-up or recorded events."""
     import asyncio
@@ -107,6 +111,8 @@ def simulate(
         block_events=block_events,
         plan_entries=plan_entries,
         warm_up_s=warm_up,
+        blind=blind,
+        blind_after=blind_after,
     )
     asyncio.run(app.run(config, lambda url: typer.echo(f"listening on {url}")))
 

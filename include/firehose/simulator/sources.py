@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from firehose.simulator import replay
+from firehose.simulator import envelope, replay
 from firehose.simulator.generate import Generator, event_time_us
 from firehose.simulator.tape import Event
 
@@ -45,6 +45,28 @@ class Generated:
             self._count += 1
             taken.append(Event(time_us, self._generator.event(time_us)))
         return taken
+
+
+class Blinded:
+    """A source that leaves out one collection after so many of its events: a host that has gone blind to it."""
+
+    def __init__(self, source: Source, collection: str, after: int) -> None:
+        self._source, self._collection, self._left = source, collection, after
+
+    def take(self, n: int, now_us: int) -> list[Event]:
+        """As the source's, as long as it has any that are not left out."""
+        while events := self._source.take(n, now_us):
+            seen, self._left = events[: self._left], max(0, self._left - len(events))
+            seen += [event for event in events[len(seen) :] if not self._is_blind_to(event)]
+            if seen:
+                return seen
+        return []
+
+    def _is_blind_to(self, event: Event) -> bool:
+        try:
+            return envelope.read(event.line).collection == self._collection
+        except envelope.NotAnObject:
+            return False
 
 
 class Replayed:

@@ -129,7 +129,7 @@ def test_only_when_every_host_refuses_it_ends(redis_url: str, redis_client: redi
 
 
 def test_from_v2_to_v1_and_no_event_is_lost(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
-    events, record = 6000, tmp_path / "sent.jsonl"
+    events, record = 15_000, tmp_path / "sent.jsonl"
     source = ["--events", str(events), "--seed", "3", "--start", "2026-08-11T12:00:00Z"]
     paced = [*source, "--rate", "2500", "--record", str(record)]
     with (

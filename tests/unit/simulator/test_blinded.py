@@ -1,0 +1,42 @@
+"""A source that goes blind to one collection, and to nothing else."""
+
+from __future__ import annotations
+
+from firehose.simulator.generate import events
+from firehose.simulator.sources import Blinded
+from firehose.simulator.tape import Event
+
+LIKE = "app.bsky.feed.like"
+
+
+class Lines:
+    """A source of given lines."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
+
+    def take(self, n: int, now_us: int) -> list[Event]:
+        """The next ``n``."""
+        taken, self._lines = self._lines[:n], self._lines[n:]
+        return [Event(1, line) for line in taken]
+
+
+def all_of(source: Blinded) -> list[bytes]:
+    """Every line, taken a few at a time."""
+    lines: list[bytes] = []
+    while taken := source.take(7, 0):
+        lines += [event.line for event in taken]
+    return lines
+
+
+def test_leaves_out_one_collection_from_then_on() -> None:
+    lines = [*events(500, seed=1), b"no event"]
+    kept = all_of(Blinded(Lines(lines), LIKE, 100))
+    like = f'"collection":"{LIKE}"'.encode()
+    assert kept == lines[:100] + [line for line in lines[100:] if like not in line]
+    assert any(like in line for line in lines[100:]) and any(like in line for line in kept[:100])
+
+
+def test_goes_on_over_a_run_of_what_is_left_out() -> None:
+    like = b'{"commit":{"collection":"app.bsky.feed.like"}}'
+    assert all_of(Blinded(Lines([like] * 50 + [b"{}"] + [like] * 50), LIKE, 0)) == [b"{}"]
