@@ -33,8 +33,9 @@ class Position(NamedTuple):
 def resume_at(position: Position, host: Host, rewind_ms: int, now_us: int, *, by_time: bool = False) -> int:
     """The cursor that asks ``host`` for what follows ``position``; 0: for the live tail.
 
-    ``by_time``: the host has refused its own sequence number. ``now_us``: this machine's clock; a later time
-    would be answered with the live tail, and lose what lies between.
+    ``by_time``: the host has refused its own sequence number. ``now_us``: this machine's clock; a later time,
+    as after this clock was set back, may be answered with the live tail, and lose what lies between. Only a time
+    that the user named is taken as it is.
     """
     own = position.of(host)
     if own and position.cursor and host.protocol == V2 and not by_time:
@@ -43,8 +44,10 @@ def resume_at(position: Position, host: Host, rewind_ms: int, now_us: int, *, by
     if not position.time_us:
         return 0
     time_us, rewind_us = position.time_us, rewind_ms * 1000
-    if position.host and (by_time or not own):
-        time_us, rewind_us = min(time_us, now_us), max(rewind_us, OTHER_HOST_REWIND_US)
+    if position.host:
+        time_us = min(time_us, now_us)
+        if by_time or not own:
+            rewind_us = max(rewind_us, OTHER_HOST_REWIND_US)
     return max(1 if host.protocol == V1 else V2_TIME_CURSOR, time_us - rewind_us)
 
 

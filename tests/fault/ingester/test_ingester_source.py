@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -193,3 +194,23 @@ def test_the_live_tail_has_no_cursor(redis_url: str, tmp_path: Path) -> None:
     with Source([]) as source, IngesterProcess(tmp_path, redis_url, source.url):
         until(lambda: source.connections)
     assert source.connections == [{}]
+
+
+def test_a_cursor_ahead_of_the_clock_is_not_the_live_tail(
+    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    # This machine's clock was set back by an hour, the server's too: a cursor in the future is the live tail, silently.
+    def behave(connection: ServerConnection, query: Query) -> None:
+        asked, now_us = int(query["cursor"][0]), int(time.time() * 1_000_000)
+        for number in range(50):
+            if asked <= now_us:
+                connection.send(event(number), text=True)
+        connection.recv()
+
+    ahead = int(time.time() * 1_000_000) + 3600 * 1_000_000
+    with Source([], behave=behave) as source:
+        state = {"cursor": str(ahead), "time_us": str(ahead), "protocol": "v1"}
+        state["host"] = source.url.split("/")[2]
+        redis_client.hset(wire.METADATA_KEY, mapping=state)
+        with IngesterProcess(tmp_path, redis_url, source.url):
+            until(lambda: len(stored(redis_client)) == 50)

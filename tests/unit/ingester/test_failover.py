@@ -15,7 +15,7 @@ NOW = 1_800_000_000_000_000
 V1 = Host("ws://a/subscribe", "a", "v1")
 V2 = Host("ws://b/xrpc/network.bsky.jetstream.subscribeEvents", "b", "v2")
 BLAMELESS = (Cause.TOO_LARGE, Cause.LEFT_OUT)
-FATAL = (Cause.UNREACHABLE, Cause.SILENT, Cause.REFUSED)
+FATAL = (Cause.UNREACHABLE, Cause.SILENT, Cause.BLIND, Cause.REFUSED)
 
 
 def run(hosts: int, *failures: tuple[float, Cause], lived_s: float = 1.0, useful: bool = True) -> list[int]:
@@ -95,6 +95,9 @@ def test_hopeless_only_when_every_host_refuses_in_a_row() -> None:
         (Position(50_000, NOW, "other", "v2"), V2, NOW - OTHER_HOST_REWIND_US),
         # A clock that is ahead of ours would make it the live tail.
         (Position(NOW + 10**9, NOW + 10**9, "other", "v1"), V1, NOW - OTHER_HOST_REWIND_US),
+        (Position(NOW + 10**9, NOW + 10**9, "a", "v1"), V1, NOW - 2_000_000),
+        (Position(50_000, NOW + 10**9, "b", "v2"), V2, 48_000),
+        (Position(NOW + 10**9, NOW + 10**9), V1, NOW + 10**9 - 2_000_000),
         # A host that has written a heartbeat, but no event.
         (Position(0, 0, "b", "v2"), V2, 0),
     ],
