@@ -32,8 +32,8 @@ _INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wir
 # Begins with looking, then with a write that Redis refuses when it is full: after it nothing in it can fail.
 # ARGV: the gap's id, its progress so far, its new progress ('': done), the gap's record ('': none), the last id of
 # the stream of gaps that was read, then for each frame: index in KEYS, n, first, last, payload. Replies 'written',
-# 'lost' where the progress is another one, 'news' where a record is to be written and there are newer ones than were
-# read, or the key that is no stream (or no hash).
+# 'lost' where the progress is another one, 'news' where a record is to be written and there are newer ones than
+# were read, or the key that is no stream (or no hash).
 _WRITE: Final = f"""
 for i, key in ipairs(KEYS) do
   local found = redis.call('TYPE', key).ok

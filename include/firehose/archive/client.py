@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from firehose.archive.segment import MOST_BLOCK_BYTES
-from firehose.errors import CorruptArchive, ServiceUnavailable
+from firehose.errors import CorruptArchive, FirehoseError, ServiceUnavailable
 from firehose.jetstream import NAMESPACE, Host
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ class ArchiveClient:
         with self._response("getSegment", {"name": listed.name}, None) as (response, watch):
             left = listed.size_bytes
             while left and (chunk := _read(response, min(left, _CHUNK * _CHUNKS_A_WATCH), watch)):
-                into.write(chunk)
+                _keep(into, chunk)
                 left -= len(chunk)
             if left or response.read(1):
                 raise CorruptArchive(f"{self._host.name}: {listed.name} does not have {listed.size_bytes} bytes")
@@ -251,6 +251,16 @@ class _Watch:
 def _read(response: HTTPResponse, size: int, watch: _Watch) -> bytes:
     watch.again()
     return response.read(size)
+
+
+def _keep(into: IO[bytes], chunk: bytes) -> None:
+    try:
+        into.write(chunk)
+        into.flush()
+    except OSError as error:  # not the network's, and asking again does not help
+        raise FirehoseError(
+            f"temporary file of a segment: {error}; make room, or name another folder in TMPDIR"
+        ) from None
 
 
 def _refused(host: str, call: str, response: HTTPResponse) -> ServiceUnavailable:

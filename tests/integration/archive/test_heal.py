@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import signal
 import subprocess
 import time
@@ -12,6 +15,9 @@ import pytest
 import redis
 
 from firehose.archive.buffer import PROGRESS_KEY
+from firehose.archive.client import ArchiveClient
+from firehose.errors import FirehoseError
+from firehose.jetstream import host_of
 from firehose.settings import Settings
 from firehose.simulator import process
 from ingester import wire
@@ -52,16 +58,20 @@ def test_the_events_of_a_gap_come_as_the_stream_had_them(settings: Settings, red
     assert queued(redis_client) == sent()
 
 
-def test_a_killed_heal_goes_on_where_it_was(settings: Settings, redis_client: redis.Redis) -> None:
+def test_a_heal_killed_again_and_again_goes_on_where_it_was(settings: Settings, redis_client: redis.Redis) -> None:
     note(redis_client, gap())
     line, environment = command(settings, "heal")
-    running = subprocess.Popen(line, env=environment)
-    wait_until(lambda: redis_client.exists(PROGRESS_KEY))
-    running.send_signal(signal.SIGKILL)
-    assert running.wait(10) == -signal.SIGKILL
-    part = queued(redis_client)
-    assert 0 < count(part) < count(sent()), "it was killed before or after its work, not amid it"
-    assert [one.healed for one in noted(redis_client)] == [""]
+    had = 0
+    for _ in range(4):
+        before = redis_client.hget(PROGRESS_KEY, gap().id)
+        running = subprocess.Popen(line, env=environment)
+        wait_until(lambda before=before: redis_client.hget(PROGRESS_KEY, gap().id) != before)  # type: ignore[misc]
+        running.send_signal(signal.SIGKILL)
+        assert running.wait(10) == -signal.SIGKILL
+        part = count(queued(redis_client))
+        assert had < part < count(sent()), "it was killed before or after its work, not amid it"
+        assert [one.healed for one in noted(redis_client)] == [""]
+        had = part
 
     assert firehose(settings, "heal").returncode == 0
     assert queued(redis_client) == sent()
@@ -231,9 +241,24 @@ def test_without_an_archive_it_says_so(settings: Settings, redis_client: redis.R
     assert "FIREHOSE_ARCHIVE_URL" in one_line(firehose(none, "heal").stderr)
     away = firehose(settings, "heal", "--archive", f"http://127.0.0.1:{free_port}")
     assert "does not answer" in one_line(away.stderr)
+    no_redis = msgspec.structs.replace(settings, redis_url=f"redis://127.0.0.1:{free_port}/0")
+    assert "does not take the events" in one_line(firehose(no_redis, "heal").stderr)
     wrong = firehose(settings, "heal", "--archive", "no url")
     assert "is no Jetstream host" in one_line(wrong.stderr)
     assert [away.returncode, wrong.returncode] == [1, 1]
+
+
+def test_a_full_disk_is_named(archive: process.SimulatorProcess) -> None:
+    client = ArchiveClient(host_of(archive.url))
+    with FullDisk() as file, pytest.raises(FirehoseError, match="No space left on device; make room"):
+        client.download(client.segments()[0], file)
+
+
+class FullDisk(io.BytesIO):
+    """A file that can be emptied, but not written."""
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def count(queues: dict[str, list[dict[str, object]]]) -> int:
