@@ -10,10 +10,9 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
-
 from firehose import files
-from firehose.quality.result import QUALITY, ValidateResult, docs_folder, result_paths
+from firehose.errors import CorruptBatch
+from firehose.quality.result import QUALITY, docs_folder, load_result, result_paths
 
 #: Batches on the page, latest first.
 SHOWN = 200
@@ -52,7 +51,10 @@ def write_front_page(lake: Path) -> None:
 
 def _row(lake: Path, path: Path) -> str:
     batch = path.parent.name.removeprefix("batch=")
-    result = msgspec.json.decode(path.read_bytes(), type=ValidateResult)
+    try:
+        result = load_result(path)
+    except CorruptBatch as error:  # of any batch, while another one's page is written
+        return f'<tr><td>{escape(batch)}</td><td colspan="5" class="bad">{escape(str(error))}</td></tr>\n'
     failed = "; ".join(result.failed_expectations)
     state = (
         '<span class="ok">passed</span>' if result.suite_success else f'<span class="bad">{escape(failed)}</span>'

@@ -125,11 +125,25 @@ def staged_slices(lake: Path, batch: Batch, record_type: str) -> list[SliceResul
 
 
 def read_result(lake: Path, batch: Batch) -> ValidateResult | None:
-    """The stored result of a batch's validation, or None."""
+    """The stored result of a batch's validation, or None.
+
+    Raises:
+        CorruptBatch: there is one, and it cannot be read.
+    """
+    path = batch.folder(lake, QUALITY) / _RESULT
+    return load_result(path) if path.exists() else None
+
+
+def load_result(path: Path) -> ValidateResult:
+    """The result in one of :func:`result_paths`.
+
+    Raises:
+        CorruptBatch: it cannot be read.
+    """
     try:
-        return msgspec.json.decode((batch.folder(lake, QUALITY) / _RESULT).read_bytes(), type=ValidateResult)
-    except FileNotFoundError:
-        return None
+        return msgspec.json.decode(path.read_bytes(), type=ValidateResult)
+    except msgspec.MsgspecError as error:
+        raise CorruptBatch(f"{path}: not readable ({error}); clear the batch's validate task") from error
 
 
 def staged_result(lake: Path, batch: Batch) -> ValidateResult | None:

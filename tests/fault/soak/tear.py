@@ -17,6 +17,9 @@ _READERS: Final = (
     ("raw", "*.zst", "validate"),
     ("raw", "manifest.json", "drain"),
     ("raw", "manifest.json", "validate"),
+    ("staged", "*.parquet", "publish"),
+    ("staged", "*.slice.json", "publish"),
+    ("quality", "result.json", "publish"),
     ("quarantine", "*.parquet", ""),
 )
 LEDGER, HOUR = "ledger", "hour"

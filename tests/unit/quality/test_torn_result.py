@@ -1,0 +1,30 @@
+"""A result of a validation that cannot be read: its own batch stops with a clear error, the others do not."""
+
+from __future__ import annotations
+
+
+import pytest
+
+from firehose.batch.interval import Batch
+from firehose.errors import CorruptBatch
+from firehose.quality.pages import write_front_page
+from firehose.quality.result import ValidateResult, read_result, result_paths, write_result
+
+BATCHES = [Batch.parse("20261124T000000Z", 300), Batch.parse("20261124T000500Z", 300)]
+RESULT = ValidateResult(
+    good=1, quarantined=0, error_rate=0.0, suite_success=True, failed_expectations=[], docs="", counts={}
+)
+
+
+def test_a_torn_result_stops_its_own_batch_only(tmp_path: Path) -> None:
+    assert read_result(tmp_path, BATCHES[0]) is None
+    for batch in BATCHES:
+        write_result(tmp_path, batch, RESULT)
+    torn = sorted(result_paths(tmp_path))[0]
+    torn.write_bytes(torn.read_bytes()[:30])
+    with pytest.raises(CorruptBatch, match="clear the batch's validate task"):
+        read_result(tmp_path, BATCHES[0])
+    assert read_result(tmp_path, BATCHES[1]) == RESULT
+    page = write_front_page(tmp_path).read_text()
+    assert f"{torn}: not readable" in page
+    assert "20261124T000500Z" in page
