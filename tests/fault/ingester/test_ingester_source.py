@@ -199,7 +199,7 @@ def test_the_live_tail_has_no_cursor(redis_url: str, tmp_path: Path) -> None:
 def test_a_cursor_ahead_of_the_clock_is_not_the_live_tail(
     redis_url: str, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
-    # This machine's clock was set back by an hour, the server's too: a cursor in the future is the live tail, silently.
+    # The clocks were set back by an hour; a cursor in the future is answered with the live tail, silently.
     def behave(connection: ServerConnection, query: Query) -> None:
         asked, now_us = int(query["cursor"][0]), int(time.time() * 1_000_000)
         for number in range(50):
@@ -211,6 +211,6 @@ def test_a_cursor_ahead_of_the_clock_is_not_the_live_tail(
     with Source([], behave=behave) as source:
         state = {"cursor": str(ahead), "time_us": str(ahead), "protocol": "v1"}
         state["host"] = source.url.split("/")[2]
-        redis_client.hset(wire.METADATA_KEY, mapping=state)
+        redis_client.hset(wire.METADATA_KEY, mapping=dict(state.items()))
         with IngesterProcess(tmp_path, redis_url, source.url):
             until(lambda: len(stored(redis_client)) == 50)
