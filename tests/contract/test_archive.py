@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firehose.archive import client as clients
-from firehose.archive import segment
+from firehose.archive import http, segment
 from firehose.archive.client import ArchiveClient, Listed
 from firehose.archive.events import event_of
 from firehose.archive.segment import Row
@@ -217,6 +217,9 @@ def test_lists_and_plans_without_end_are_refused(hostile: Callable[..., ArchiveC
     listing = hostile(json.dumps({"segments": [_listed()], "cursor": "1"}).encode())
     with pytest.raises(CorruptArchive, match="no end"):
         listing.segments()
+    short = hostile(b'{"plannedThroughSeq":8,"sealedTipSeq":8,"segments":[]}')
+    with pytest.raises(CorruptArchive, match="plan ends with 8, but 9 is sealed"):
+        list(short.plan([], [], 0, 9))
     plan = hostile(b'{"plannedThroughSeq":3,"sealedTipSeq":9,"segments":[]}')
     with pytest.raises(CorruptArchive, match="no end"):
         list(plan.plan([], [], 0, 9))
@@ -245,7 +248,7 @@ def test_answers_that_are_too_long_or_short_are_refused(
 
 
 def test_a_host_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "TIMEOUT_S", 0.6)
+    monkeypatch.setattr(http, "TIMEOUT_S", 0.6)
     cut = threading.Event()
 
     class Drip(socketserver.BaseRequestHandler):

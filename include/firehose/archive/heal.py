@@ -87,7 +87,9 @@ def heal(
             span = span_of(listed, gap.from_us, gap.to_us)
             wanted = Wanted(gap.queue, settings.wanted_collections)
             one = _Heal(gap, host, client, buffer, span, wanted)
-            segments = one.fetch(dry_run=dry_run)
+            # The heal of a gap that spans an interval without heartbeat makes that good as well.
+            still_open = any(gap.id == known.id for known in _open(settings, buffer))
+            segments = one.fetch(dry_run=dry_run) if still_open else 0
             missing = span.missing or ("only planned" if dry_run else _finish(gap, settings, buffer))
             yield one.report(segments, missing)
 
@@ -101,7 +103,10 @@ def _finish(gap: Gap, settings: Settings, buffer: HealBuffer) -> str:
     """Note that a gap is healed; else why not."""
     while True:
         # Read anew: records may have come while the events did, or from the heal of the gap before.
-        if gap not in _open(settings, buffer):
+        known = {one.id: one for one in _open(settings, buffer)}
+        if gap.id not in known:
+            return ""  # by somebody else, or by the heal of a gap that spans it
+        if known[gap.id] != gap:
             return "more was learnt of it meanwhile, heal again"
         noted_us = max(buffer.now_us(), gap.noted_us + 1)
         if buffer.finish(msgspec.structs.replace(gap, noted_us=noted_us, healed=BY_ARCHIVE)):
@@ -134,12 +139,17 @@ class _Heal:
         if span.from_us >= span.to_us:
             return 0
         after = max(span.after, self._buffer.begin(self._gap.id, self._task))
-        for planned in self._client.plan(*self._wanted.plan, after, span.before):
+        kinds, collections = self._wanted.plan
+        left = {name for name, listed in span.segments.items() if listed.max_seq > after}
+        for planned in self._client.plan(kinds, collections, after, span.before):
             if (listed := span.segments.get(planned.name)) is None:
                 continue
+            left.discard(planned.name)
             segments += 1
             if not dry_run:
                 self._take(planned, listed, after)
+        if left and not kinds and not collections:  # a plan of everything leaves nothing out
+            raise CorruptArchive(f"{self._host.name}: its plan leaves out {min(left)}; heal again")
         return segments
 
     def report(self, segments: int, missing: str) -> HealReport:

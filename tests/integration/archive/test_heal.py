@@ -152,6 +152,34 @@ def test_several_gaps_are_healed_in_one_go(settings: Settings, redis_client: red
     assert "no gap is open" in again.stderr
 
 
+def test_a_plan_that_leaves_a_segment_out_heals_nothing(
+    settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess
+) -> None:
+    def leave_out(path: str, body: bytes) -> bytes:
+        if "planSnapshot" not in path:
+            return body
+        plan = msgspec.json.decode(body)
+        kept = [one for one in plan["segments"] if one["name"] != "seg_0000000014.jss"]
+        return msgspec.json.encode({**plan, "segments": kept})
+
+    note(redis_client, gap())
+    with Proxy(archive.http_url, leave_out) as proxy:
+        done = firehose(settings, "heal", "--archive", proxy.url)
+    assert (done.returncode, "leaves out seg_0000000014.jss" in one_line(done.stderr)) == (1, True), done
+    assert [one.healed for one in noted(redis_client)] == [""]
+
+
+def test_an_interval_without_heartbeat_is_healed_with_the_outage_that_spans_it(
+    settings: Settings, redis_client: redis.Redis
+) -> None:
+    note(redis_client, gap(reason=wire.Reason.OUTAGE))
+    note(redis_client, gap(FIRST + 10, LAST - 10, reason=wire.Reason.NOT_LISTENING))
+    done = firehose(settings, "heal")
+    assert [line.rpartition("; ")[2] for line in done.stdout.splitlines()] == ["healed", "healed"]
+    assert queued(redis_client) == sent()
+    assert firehose(settings, "heal").stderr == "no gap is open\n"
+
+
 def test_what_is_not_sealed_yet_stays_open(settings: Settings, redis_client: redis.Redis) -> None:
     note(redis_client, gap(SEALED - 100, SEALED + 20))
     done = firehose(settings, "heal")
