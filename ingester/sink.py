@@ -5,6 +5,7 @@ Lives here: the only code of the ingester that talks to Redis, blocking. Must no
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -20,15 +21,18 @@ from ingester.cursor import Position
 from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Superseded
 from ingester.frames import Frame
 from ingester.hosts import V1, V2
+from ingester.logs import line
 from ingester.scripts import CLAIM, WRITE
 from ingester.settings import SettingsError
 from ingester.wire import Gap
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
 _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]
 _STREAM_INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
 _json: Final = msgspec.json.Encoder().encode
-_gaps: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
+_decode: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
 # Errors that pass. Inside a script Redis 6 wraps them in "ERR Error running script", so the text decides.
 _PASSING: Final = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "BUSY ", "NOREPLICAS ", "MASTERDOWN ", "TRYAGAIN ")
 
@@ -177,8 +181,16 @@ def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, ga
         protocol,
         int(time_us or 0) if protocol == V2 else 0,
         max(0, int(away_ms or 0)) / 1000,
-        _gaps(gaps) if gaps else (),
+        _known(gaps) if gaps else (),
     )
+
+
+def _known(gaps: str) -> tuple[Gap, ...]:
+    try:
+        return _decode(gaps)
+    except msgspec.MsgspecError as error:  # of another version: their records are in the stream of gaps already
+        log.warning(line("open_gaps_unreadable", reason=error))
+        return ()
 
 
 def _translated(error: redis.RedisError) -> SinkUnavailable | SinkRefused:

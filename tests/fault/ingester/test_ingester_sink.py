@@ -79,6 +79,14 @@ def test_gaps_come_with_their_flush_once(
     assert metadata(redis_client)[wire.META_GAPS] == ""
 
 
+@pytest.mark.parametrize("kept", ["", "[]", "nonsense", '[{"id":"x","reason":"of another version"}]'])
+def test_open_gaps_that_cannot_be_read_stop_nothing(kept: str, redis_url: str, redis_client: redis.Redis) -> None:
+    claimed(redis_url).write(flush(0))
+    redis_client.hset(wire.METADATA_KEY, wire.META_GAPS, kept)
+    claim = Sink(redis_url, "a", "host").claim(60_000)
+    assert isinstance(claim, Claim) and (claim.gaps, claim.cursor) == ((), time_us(0))
+
+
 def test_a_gap_without_events_is_written_too(redis_url: str, redis_client: redis.Redis) -> None:
     sink = claimed(redis_url)
     sink.write(flush()._replace(gaps=(GAP,)))
