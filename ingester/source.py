@@ -163,9 +163,10 @@ class Source:
         away_s = 0.0 if self._away_since is None else self._clock() - self._away_since
         why = self._passed_by() or (Reason.REFUSED if self._refused else Reason.LATE)
         self._gaps.resumed(before, first if late else None, self.host, self._now_us(), away_s, why)
-        if self._back_to.time_us:
+        # The blind host itself may have to do for a while, when no other one can be reached.
+        if self._back_to.time_us and not self._back_to.of(self.host):
             self._gaps.replayed(first, self.host, self._now_us())
-        self._back_to = Position()
+            self._back_to = Position()
         self._away_since, self._refused, self._back_to_floor = None, False, False
 
     def behind(self, written: Position) -> bool:
