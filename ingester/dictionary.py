@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, socket
 from threading import Timer
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -70,11 +70,14 @@ def fetch(url: str, max_bytes: int) -> Dictionary:
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "wss" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=FETCH_S / 2)
-    # A server that sends a byte now and then would outlast every timeout of the socket.
-    watchdog = Timer(FETCH_S, _cut, [connection])
-    watchdog.daemon = True
-    watchdog.start()
+    watchdog = None
     try:
+        connection.connect()
+        # A server that sends a byte now and then would outlast every timeout of the socket. The connection forgets
+        # its socket once the server says that it will close.
+        watchdog = Timer(FETCH_S, _cut, [connection.sock])
+        watchdog.daemon = True
+        watchdog.start()
         connection.request("GET", parts.path.rstrip("/").rpartition("/")[0] + "/" + METHOD)
         response = connection.getresponse()
         content = response.read(MOST_BYTES + 1)
@@ -84,15 +87,14 @@ def fetch(url: str, max_bytes: int) -> Dictionary:
     except (OSError, HTTPException, zstandard.ZstdError) as error:
         raise DictionaryUnavailable(f"{type(error).__name__}: {error}") from None
     finally:
-        watchdog.cancel()
+        if watchdog is not None:
+            watchdog.cancel()
         connection.close()
 
 
-def _cut(connection: HTTPConnection) -> None:
-    # Without a socket it is still connecting, which its own timeout ends.
-    if connection.sock is not None:
-        with suppress(OSError):  # closed in the meantime
-            connection.sock.shutdown(SHUT_RDWR)
+def _cut(connected: socket) -> None:
+    with suppress(OSError):  # closed in the meantime
+        connected.shutdown(SHUT_RDWR)
 
 
 def _dictionary(content: bytes, max_bytes: int) -> Dictionary:

@@ -24,6 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
     On an error the partial file is removed and ``path`` stays as it was. A crash may leave a ``.part`` file,
     which the next write of the same path replaces.
     """
+    made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + PART_SUFFIX)
     try:
@@ -35,7 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    for folder in (path.parent, *(folder.parent for folder in made)):
+        sync_folder(folder)
 
 
 def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:

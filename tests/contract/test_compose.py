@@ -151,6 +151,7 @@ def test_volumes_and_mounted_files_exist() -> None:
 def test_both_sides_see_the_lake_at_the_path_that_settings_say() -> None:
     (lake,) = {environment(name)["FIREHOSE_LAKE"] for name in AIRFLOW}
     assert all(f"lake:{lake}" in SERVICES[name]["volumes"] for name in AIRFLOW)
+    assert f"lake:{environment('ingester')['FIREHOSE_LAKE']}:ro" in SERVICES["ingester"]["volumes"]
     seen = environment("airflow-scheduler")["FIREHOSE_CLICKHOUSE_LAKE"]
     assert f"lake:{seen}:ro" in SERVICES["clickhouse"]["volumes"]
     config = ET.parse(ROOT / "docker/clickhouse/config.xml")  # noqa: S314 - our own file

@@ -42,8 +42,13 @@ def test_twenty_kills_lose_and_repeat_nothing(tmp_path: Path, redis_url: str, re
             process.kill()
             process.wait()
         assert fired == KILLS
+        killed = redis_client.hget(wire.METADATA_KEY, wire.META_WRITER)
         process = _ingester(settings, source.url)
-        while not source.health()["done"] or _cursor(redis_client) < _last_time_us(sent):
+        while (
+            not source.health()["done"]
+            or _cursor(redis_client) < _last_time_us(sent)
+            or redis_client.hget(wire.METADATA_KEY, wire.META_WRITER) == killed  # it is still starting
+        ):
             assert process.poll() is None, "the ingester ended by itself"
             time.sleep(0.1)
         process.terminate()

@@ -84,7 +84,6 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
     if not heard and not _any_frame(client, batch):
         _refuse_silence(client, first_start_ms, batch, lake)
     spans = [*stragglers.spans(client, settings, batch, first_start_ms, held), (batch.start_ms, batch.end_ms)]
-    folder.mkdir(parents=True, exist_ok=True)
     queues = {queue: made for queue in wire.QUEUES if (made := _copy_queue(client, spans, folder, queue))}
     learnt = coverage.take(client, lake, batch)
     manifest = Manifest(
