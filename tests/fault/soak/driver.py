@@ -7,14 +7,18 @@ Must not: compute anything itself, since a fork keeps no threads.
 
 from __future__ import annotations
 
+import functools
 import os
 import selectors
 import signal
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import jinja2
 import msgspec
+from jinja2 import FileSystemBytecodeCache
 
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
@@ -30,6 +34,16 @@ _STDIN = 0
 
 def main() -> None:
     """Serve until standard input ends; children that still run are killed."""
+    with tempfile.TemporaryDirectory(prefix="soak-templates-") as folder:
+        # Great Expectations compiles its templates anew for each page: half of a small batch's validation.
+        cache = FileSystemBytecodeCache(folder)
+        jinja2.Environment.__init__ = functools.partialmethod(  # type: ignore[method-assign, assignment]  # as above
+            jinja2.Environment.__init__, bytecode_cache=cache
+        )
+        _serve()
+
+
+def _serve() -> None:
     unread, children = b"", dict[int, tuple[int, int]]()
     with selectors.DefaultSelector() as selector:
         selector.register(_STDIN, selectors.EVENT_READ)

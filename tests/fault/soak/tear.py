@@ -22,8 +22,6 @@ _READERS: Final = (
     ("quality", "result.json", "publish"),
     ("quarantine", "*.parquet", ""),
 )
-LEDGER, HOUR = "ledger", "hour"
-KINDS: Final = (*range(len(_READERS)), LEDGER, HOUR)
 
 
 class Torn(NamedTuple):
@@ -46,20 +44,25 @@ class Torn(NamedTuple):
         return same
 
 
-def choose(lake: Path, batch: Batch, kind: int | str, number: int, part: float) -> Torn | None:
-    """The ``number``-th file of a kind of a batch, to be cut at ``part`` of its length; None: there is none."""
-    if isinstance(kind, int):
-        area, names, step = _READERS[kind]
-        paths = sorted(batch.folder(lake, area).glob(names))
-    elif kind == LEDGER:
-        paths, step = sorted((lake / "ledger").glob(f"date=*/batch={batch.id}.json")), "publish"
-    else:
-        paths, step = _hour_files(lake, batch), "publish"
-    if not paths:
+def choose(lake: Path, batch: Batch, kind: int, number: int, part: float) -> Torn | None:
+    """The ``number``-th file of the ``kind``-th kind that a batch has, to be cut at ``part`` of its length.
+
+    None: it has no file at all.
+    """
+    there = [(step, paths) for step, paths in _kinds(lake, batch) if paths]
+    if not there:
         return None
+    step, paths = there[kind % len(there)]
     path = paths[number % len(paths)]
     whole = path.read_bytes()
     return Torn(path, whole, whole[: int(part * len(whole))], step)
+
+
+def _kinds(lake: Path, batch: Batch) -> list[tuple[str, list[Path]]]:
+    """The files of each kind, and the step that reads them."""
+    kinds = [(step, sorted(batch.folder(lake, area).glob(names))) for area, names, step in _READERS]
+    ledger = sorted((lake / "ledger").glob(f"date=*/batch={batch.id}.json"))
+    return [*kinds, ("publish", ledger), ("publish", _hour_files(lake, batch))]
 
 
 def _hour_files(lake: Path, batch: Batch) -> list[Path]:

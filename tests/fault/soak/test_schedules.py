@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.fault.soak import machine
+from tests.fault.soak import machine, schedule
 from tests.fault.soak.profile import profile
 
 SCHEDULES = 6
@@ -17,12 +17,12 @@ SCHEDULES = 6
 def driver() -> Iterator[None]:
     """Ended in time, so that its children are."""
     yield
-    machine.close()
+    schedule.close()
 
 
 @pytest.mark.timeout(1200)
 def test_every_event_is_accounted_for_under_random_faults() -> None:
-    before = machine.SUMMARY.schedules
+    before = schedule.SUMMARY.schedules
     run_state_machine_as_test(machine.Firehose, settings=profile(SCHEDULES))
-    assert machine.SUMMARY.schedules - before == SCHEDULES
-    assert machine.FIRED.faults.total() > SCHEDULES
+    assert schedule.SUMMARY.schedules - before == SCHEDULES
+    assert schedule.FIRED.faults.total() > SCHEDULES

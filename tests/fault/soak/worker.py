@@ -11,7 +11,7 @@ import msgspec
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.fault.soak import machine
+from tests.fault.soak import machine, schedule
 from tests.fault.soak.clock import library
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.profile import profile
@@ -23,8 +23,8 @@ def work(schedules: int, seed: int, report: Path, *, shrink: bool) -> int:
     database = DirectoryBasedExampleDatabase(REPOSITORY / ".hypothesis" / "soak" / "examples")
     failed = False
     try:
-        while machine.SUMMARY.schedules < schedules and not failed:
-            settings = profile(schedules - machine.SUMMARY.schedules, database=database, shrink=shrink)
+        while schedule.SUMMARY.schedules < schedules and not failed:
+            settings = profile(schedules - schedule.SUMMARY.schedules, database=database, shrink=shrink)
             seeded = hypothesis.seed(seed)(type("Firehose", (machine.Firehose,), {}))
             try:
                 run_state_machine_as_test(seeded, settings=settings)
@@ -33,11 +33,11 @@ def work(schedules: int, seed: int, report: Path, *, shrink: bool) -> int:
                 failed = True
             seed += 1_000_000_000
     finally:
-        machine.close()
+        schedule.close()
     said = {
-        "summary": machine.SUMMARY,
-        "faults": machine.FIRED.faults,
-        "points": machine.FIRED.points,
+        "summary": schedule.SUMMARY,
+        "faults": schedule.FIRED.faults,
+        "points": schedule.FIRED.points,
         # Redis' clock needs a compiler.
         "kinds": [
             kind for kind in Fault if library() or kind not in (Fault.REDIS_CLOCK_FORWARD, Fault.REDIS_CLOCK_BACK)

@@ -1,0 +1,117 @@
+"""The end of a schedule: everything is made healthy, all that is missing is taken in, and the oracle is asked."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import sys
+import time
+
+from ingester import errors, wire
+from tests.fault.ingester.harness import stored
+from tests.fault.soak.faults import Fault
+from tests.fault.soak.oracle import Account, judge
+from tests.fault.soak.plant import until
+from tests.fault.soak.schedule import FIRED, SUMMARY, Schedule, steps
+
+
+class Ending(Schedule):
+    """What follows the last rule."""
+
+    def teardown(self) -> None:
+        """Make everything healthy, take in and process all that is missing, and ask the oracle."""
+        try:
+            if sys.exc_info()[0] is None:
+                self._finish()
+        finally:
+            for run in self.running:
+                run.signal(signal.SIGKILL)
+                steps().wait(run)
+            self.plant.close()
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def _finish(self) -> None:
+        self._heal()
+        self._take_in_the_rest()
+        self._process_the_rest()
+        while left := self._left():
+            # What a torn log has brought back, or a clock has put into a past interval, goes with the next batch.
+            assert len(self.intervals.all) < 40, f"still in Redis: {left}"
+            self._take_in_the_rest()
+            self._process_the_rest()
+        account = judge(self.plant.lake, self.tape, forgotten=self.forgotten)
+        self._judge_ingesters()
+        self._count(account)
+
+    def _left(self) -> dict[str, int]:
+        client = self.plant.buffer.client
+        return {queue: left for queue in wire.QUEUES if (left := client.xlen(wire.stream_key(queue)))}
+
+    def _count(self, account: Account) -> None:
+        FIRED.count(Fault.REPEATED, account.dropped)
+        FIRED.count(Fault.POISON, account.quarantined)
+        FIRED.count(Fault.GAP, account.missing)
+        FIRED.count(Fault.CLOCK_FORWARD, sum(step > 0 for _, step in self.tape.steps))
+        FIRED.count(Fault.CLOCK_BACK, sum(step < 0 for _, step in self.tape.steps))
+        SUMMARY.schedules += 1
+        if SUMMARY.schedules % 10 == 0:
+            print(f"{SUMMARY.schedules} schedules", file=sys.stderr, flush=True)
+        SUMMARY.events += account.sent
+        SUMMARY.delivered += account.delivered
+        SUMMARY.missing += account.missing
+        SUMMARY.intervals += len(self.intervals.all)
+        SUMMARY.seconds += time.monotonic() - self.began
+
+    def _heal(self) -> None:
+        self._join()
+        self.plant.disk.free()
+        self._free_redis()
+        self.plant.buffer.clock.advance()
+        for host in self.plant.hosts:
+            if not host.up:
+                host.start()
+                host.ready()
+
+    def _take_in_the_rest(self) -> None:
+        for ingester in self.plant.alive():
+            ingester.kill()
+        ingester = self._start("one")
+        # A create, the last event of all, once in Redis says that all before it have passed.
+        while b'"create"' not in self.tape.sent[0][-1].line or self.tape.count < 2:
+            self._arrive(1, 0)
+        self._arrive(1, 0)
+        last = [sent[-1].line for sent in self.tape.sent]
+        until(lambda: ingester.said("event=connected") and self._holds(last), "the last event is in Redis")
+        assert ingester.stop(60) == errors.OK
+
+    def _holds(self, lines: list[bytes]) -> bool:
+        return not set(lines).isdisjoint(stored(self.plant.buffer.client))
+
+    def _process_the_rest(self) -> None:
+        self.intervals.cut(self.plant.buffer.now_s() + 1)
+        order = list(self.intervals.all)
+        random.Random(len(order) * 1009 + self.tape.count).shuffle(order)
+        for interval in order:
+            # Entries that a torn log has brought back are deleted by a repeated drain.
+            interval.silent = False
+            interval.done.discard("drain")
+            for step in interval.missing:
+                if not interval.silent:
+                    self._end(self._begin(interval, step))
+            assert interval.silent or not interval.missing
+
+    def _judge_ingesters(self) -> None:
+        for ingester in self.plant.ingesters:
+            code = ingester.ended()
+            FIRED.count(Fault.INGESTER_FENCED, code == errors.FENCED)
+            FIRED.count(Fault.INGESTER_SUPERSEDED, code == errors.SUPERSEDED)
+            FIRED.count(Fault.INGESTER_STANDBY, ingester.said("event=standby"))
+            FIRED.count(Fault.HOST_SWITCHED, ingester.said("event=host_switched"))
+            proof = ingester.proof.read_text() if ingester.proof.exists() else ""
+            FIRED.count(Fault.INGESTER_CRASHED, FIRED.point(proof))
+            known = [errors.OK, errors.UNWRITTEN, errors.FENCED, errors.SUPERSEDED, -signal.SIGKILL]
+            said = ingester.log.read_text()
+            if not said:
+                known.append(-signal.SIGTERM)  # it was stopped before it had begun
+            assert code in known and "Traceback" not in said, f"an ingester ended with {code}:\n{said}"

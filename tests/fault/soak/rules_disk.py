@@ -1,0 +1,54 @@
+"""The rules about the lake's disk: no room, and finished files that lose their end."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from firehose.lake.verify import verify
+from tests.fault.soak.faults import Fault
+from tests.fault.soak.schedule import FIRED, WHICH, Schedule
+from tests.fault.soak.tear import choose
+
+
+class DiskRules(Schedule):
+    """What happens to the lake's disk."""
+
+    @rule(which=WHICH, left=st.integers(0, 100_000))
+    def step_on_a_full_disk(self, which: int, left: int) -> None:
+        """The disk is full while the next step of an interval runs, and has room again when it has failed."""
+        if interval := self._unfinished(which):
+            self.plant.disk.fill(left)
+            self._end(self._begin(interval, interval.missing[0]))
+            self.plant.disk.free()
+
+    @rule(left=st.integers(0, 60_000))
+    def fill_disk(self, left: int) -> None:
+        """The lake's disk has room for a few bytes."""
+        if not self.plant.disk.full:
+            self.plant.disk.fill(left)
+            for run in self.running:
+                run.excuses.add("disk full")
+
+    @rule()
+    def free_disk(self) -> None:
+        """And room again."""
+        self.plant.disk.free()
+
+    @rule(which=WHICH, kind=WHICH, number=WHICH, part=st.floats(0, 0.999))
+    def tear(self, which: int, kind: int, number: int, part: float) -> None:
+        """A finished file is damaged, noticed, and restored."""
+        self._join()
+        interval = self._interval(which)
+        torn = interval and choose(self.plant.lake, interval.batch, kind, number, part)
+        if not interval or not torn:
+            return
+        torn.tear()
+        if torn.step:
+            run = self._begin(interval, torn.step, excuse="torn")
+            noticed = self._end(run).code != 0
+        else:
+            noticed = not verify(self.plant.lake).ok
+        assert noticed or torn.step, f"nobody noticed {torn.path}"
+        assert torn.restore() or not noticed
+        FIRED.count(Fault.FILE_TORN, noticed)

@@ -1,0 +1,61 @@
+"""The rules about the source: events, its clock, hosts that die, come back, or have forgotten."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from tests.fault.soak.faults import Fault
+from tests.fault.soak.schedule import FIRED, Schedule
+
+#: Steps of the source's clock (µs), most often none. Beyond an hour the ingester doubts a single event's time.
+CLOCK_STEPS: Final = (0, 0, 0, 0, 1_500_000, -1_500_000, 600_000_000, -600_000_000, 5_400_000_000, -5_400_000_000)
+
+
+class SourceRules(Schedule):
+    """What comes from the network."""
+
+    @rule(count=st.integers(1, 250), step_us=st.sampled_from(CLOCK_STEPS), settle=st.booleans())
+    def events_arrive(self, count: int, step_us: int, settle: bool) -> None:
+        """Both hosts go on; with ``settle`` the ingester is given the time to follow."""
+        self._arrive(count, 0 if self.forgotten else step_us)
+        if settle:
+            self._settle()
+
+    @rule(which=st.integers(0, 1))
+    def host_down(self, which: int) -> None:
+        """A host dies."""
+        host = self.plant.hosts[which]
+        if host.up:
+            host.kill()
+            FIRED.count(Fault.HOST_KILLED)
+
+    @rule(which=st.integers(0, 1))
+    def host_up(self, which: int) -> None:
+        """A host comes back with all that it has retained, and what it has received since."""
+        host = self.plant.hosts[which]
+        if not host.up:
+            host.start()
+            host.ready()
+
+    @rule(retained=st.integers(0, 200), count=st.integers(0, 100))
+    def hosts_forget(self, retained: int, count: int) -> None:
+        """Both hosts begin anew with their last events only: what the ingester has not had by now is a gap.
+
+        Not on a clock that was set back, by which nobody can tell what is missing; nor before the first batch is
+        drained: who then loses Redis as well has no record left that there ever was an event.
+        """
+        if self.tape.steps or "drain" not in self.intervals.all[0].done:
+            return
+        for host in self.plant.hosts:
+            host.kill()
+        self._arrive(count, 0)
+        for host in self.plant.hosts:
+            host.forget(retained)
+            host.start()
+        for host in self.plant.hosts:
+            host.ready()
+        self.forgotten = True
+        FIRED.count(Fault.HOSTS_FORGOT)
