@@ -6,6 +6,7 @@ Lives here: starting, ending and looking at them. Must not: choose what happens,
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,9 @@ DISK_BYTES: Final = 256 << 20
 _PORTS: Final = (20_000, 32_000)
 
 
+_locks: list[int] = []
+
+
 def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     """Return as soon as ``condition()`` holds; fail if it does not in time, which is long: machines are shared."""
     deadline = time.monotonic() + timeout_s
@@ -42,12 +47,21 @@ def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -
 
 
 def port() -> int:
-    """A TCP port on loopback that nothing listens on, and that no client will be given."""
+    """A TCP port on loopback that nothing listens on, that no client will be given, and no other schedule takes.
+
+    It is taken until :meth:`Plant.close`.
+    """
     while True:
         candidate = random.SystemRandom().randrange(*_PORTS)
+        folder = Path(tempfile.gettempdir()) / "soak-ports"
+        folder.mkdir(exist_ok=True)
+        lock = os.open(folder / str(candidate), os.O_CREAT | os.O_RDWR, 0o666)
         with socket.socket() as probe, contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             probe.bind(("127.0.0.1", candidate))
+            _locks.append(lock)
             return candidate
+        os.close(lock)
 
 
 class Host:
@@ -281,3 +295,5 @@ class Plant:
             host.kill()
         self.buffer.close()
         self.disk.close()
+        while _locks:
+            os.close(_locks.pop())
