@@ -39,6 +39,7 @@ class DiskRules(Schedule):
     def tear(self, which: int, kind: int, number: int, part: float) -> None:
         """A finished file is damaged, noticed, and restored."""
         self._join()
+        self.plant.disk.free()
         interval = self._interval(which)
         torn = interval and choose(self.plant.lake, interval.batch, kind, number, part)
         if not interval or not torn:
