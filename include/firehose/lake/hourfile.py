@@ -62,6 +62,8 @@ _SORT: dict[str, list[tuple[str, str]]] = {
 _DISPLACED = b"firehose:displaced"
 # As well: batch id to the slices of it that are in the file.
 _SLICES = b"firehose:slices"
+# As well: batch id and neighbouring hour to the rows that its copies there have displaced here.
+_TAKEN = b"firehose:taken"
 _SEPARATOR = "\x1f"  # in no DID, TID, NSID or record key
 
 
@@ -80,21 +82,38 @@ class _Done(msgspec.Struct, frozen=True):
     slices: list[Merged]
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """Rows that a batch's copies in a neighbouring hour have displaced; ``source`` is the digest of its slices."""
+
+    source: str
+    rows: int
+
+
 def merge(
-    path: Path, record_type: str, batch: datetime, new: pa.Table, *, source: str = "", number: int = 0
+    path: Path,
+    record_type: str,
+    batch: datetime,
+    new: pa.Table,
+    *,
+    source: str = "",
+    number: int = 0,
+    elsewhere: pa.Array | None = None,
 ) -> Merged:
     """Bring ``new`` rows of ``batch`` into an hour file. The file is replaced as a whole, or not at all.
 
     An event lies in the lake once: of two copies the one of the earlier batch stays, whatever the order in
     which batches come. ``number`` is that of the slice: with the first one, 0, the rows that this batch stored in
     an earlier run are dropped; to a later one they count as present. ``source`` is the digest of all slices; it is
-    kept in the file with the outcome of each slice (see :func:`slices_done`).
+    kept in the file with the outcome of each slice (see :func:`slices_done`). ``elsewhere`` are identities that a
+    neighbouring hour has (see :func:`firehose.lake.edges.held`): their new rows are duplicates.
 
     Raises:
         CorruptLake: the old file cannot be read.
     """
     fresh = _distinct(record_type, new)
-    keys = _keys(record_type, fresh)
+    if elsewhere is not None and len(elsewhere):
+        fresh = fresh.filter(pc.invert(pc.is_in(identities(record_type, fresh), value_set=elsewhere)))
+    keys = identities(record_type, fresh)
     taken = pa.array([], pa.string())
     noted = _noted(path)
     gone = Counter(noted.displaced)
@@ -114,8 +133,52 @@ def merge(
         merged = Merged(len(fresh), len(new) - len(fresh), gone.total() - before)
         earlier = noted.slices[_id(batch)].slices[:number] if number else []
         slices = {**noted.slices, _id(batch): _Done(source, [*earlier, merged])}
-        writer.note(gone, slices)
+        writer.note(_Noted(dict(gone), slices, noted.taken))
     return merged
+
+
+def drop_later(path: Path, record_type: str, batch: datetime, keys: pa.Array, *, source: str, hour: int) -> None:
+    """Drop the rows of later batches than ``batch`` whose identity is in ``keys``: it has them in ``hour``.
+
+    They are noted as displaced (see :func:`displaced`), and as taken by ``batch`` (see :func:`taken`).
+
+    Raises:
+        CorruptLake: the old file cannot be read.
+    """
+    noted = _noted(path)
+    gone: Counter[str] = Counter()
+    with files.replacing(path) as part, _Writer(part, record_type) as writer:
+        for old in _row_groups(path, record_type):
+            kept, _, lost = _keep(record_type, old, batch, keys, first=False)
+            writer.write(kept)
+            gone.update(lost)
+        crash.reached(crash.Point.HOUR_COPIED)
+        before = taken(path, batch, hour)
+        rows = gone.total() + (before.rows if before and before.source == source else 0)
+        now = {**noted.taken, _taker(batch, hour): Taken(source, rows)}
+        writer.note(_Noted(dict(Counter(noted.displaced) + gone), noted.slices, now))
+
+
+def taken(path: Path, batch: datetime, hour: int) -> Taken | None:
+    """What a batch's rows in the neighbouring ``hour`` have displaced in an hour file, or None.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    return _noted(path).taken.get(_taker(batch, hour))
+
+
+def concerns(path: Path, batch: datetime) -> bool:
+    """Whether an hour file may hold rows of a batch, or says that it has held some.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    noted = _noted(path)
+    if _id(batch) in noted.slices or _id(batch) in noted.displaced:
+        return True
+    # An earlier version of this program noted no slices.
+    return path.exists() and batch in _read_batches(path)
 
 
 def slices_done(path: Path, batch: datetime, source: str) -> list[Merged]:
@@ -140,19 +203,21 @@ def displaced(path: Path) -> dict[str, int]:
 class _Noted(NamedTuple):
     displaced: dict[str, int]
     slices: dict[str, _Done]
+    taken: dict[str, Taken]
 
 
 def _noted(path: Path) -> _Noted:
     """What a file says of the batches in it."""
     if not path.exists():
-        return _Noted({}, {})
+        return _Noted({}, {}, {})
     try:
         noted = pq.read_metadata(path).metadata or {}
     except (pa.ArrowInvalid, OSError) as error:
-        raise _corrupt(path, error) from error
+        raise corrupt(path, error) from error
     return _Noted(
         msgspec.json.decode(noted.get(_DISPLACED, b"{}"), type=dict[str, int]),
         msgspec.json.decode(noted.get(_SLICES, b"{}"), type=dict[str, _Done]),
+        msgspec.json.decode(noted.get(_TAKEN, b"{}"), type=dict[str, Taken]),
     )
 
 
@@ -160,9 +225,13 @@ def _id(batch: datetime) -> str:
     return f"{batch:%Y%m%dT%H%M%SZ}"
 
 
+def _taker(batch: datetime, hour: int) -> str:
+    return f"{_id(batch)} {hour}"
+
+
 def duplicated(record_type: str, table: pa.Table) -> int:
     """How many rows of a table are copies of an event in an earlier row."""
-    return len(table) - len(pc.unique(_keys(record_type, table)))
+    return len(table) - len(pc.unique(identities(record_type, table)))
 
 
 def _keep(
@@ -172,7 +241,7 @@ def _keep(
     mine = pa.scalar(batch, old.schema.field("batch").type)
     if first:
         old = old.filter(pc.not_equal(old["batch"], mine))
-    old_keys = _keys(record_type, old)
+    old_keys = identities(record_type, old)
     again = pc.is_in(old_keys, value_set=keys)
     later = pc.and_(again, pc.greater(old["batch"], mine).combine_chunks())
     held = old_keys.filter(pc.and_not(again, later))
@@ -181,20 +250,30 @@ def _keep(
     return (old.filter(pc.invert(later)) if lost else old), held, lost
 
 
-def _keys(record_type: str, table: pa.Table) -> pa.Array:
-    """The identity of each row as one string; rules have seen to it that no part is null."""
+def identities(record_type: str, table: pa.Table) -> pa.Array:
+    """The identity of each row as one string, its parts joined; rules have seen to it that no part is null."""
     parts = [pc.cast(table[name], pa.string()).combine_chunks() for name in schema.IDENTITY[record_type]]
     return pc.binary_join_element_wise(*parts, _SEPARATOR)
 
 
 def _distinct(record_type: str, table: pa.Table) -> pa.Table:
     """The first row of each event, in the order of the table."""
-    keys = _keys(record_type, table)
+    keys = identities(record_type, table)
     if len(pc.unique(keys)) == len(table):
         return table
     indexed = pa.table({"key": keys, "index": pa.array(range(len(table)), pa.int64())})
     firsts = indexed.group_by("key").aggregate([("index", "min")])["index_min"]
     return table.take(firsts.take(pc.sort_indices(firsts)))
+
+
+def _read_batches(path: Path) -> set[datetime]:
+    """Whose rows a file holds."""
+    try:
+        with pq.ParquetFile(path) as source:
+            groups = (source.read_row_group(index, ["batch"]) for index in range(source.num_row_groups))
+            return {batch for rows in groups for batch in pc.unique(rows["batch"]).to_pylist()}
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(path, error) from error
 
 
 def _row_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
@@ -206,10 +285,11 @@ def _row_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
             for index in range(source.num_row_groups):
                 yield _conform(source.read_row_group(index), schema.SCHEMAS[record_type])
     except (pa.ArrowInvalid, OSError) as error:
-        raise _corrupt(path, error) from error
+        raise corrupt(path, error) from error
 
 
-def _corrupt(path: Path, error: Exception) -> CorruptLake:
+def corrupt(path: Path, error: Exception) -> CorruptLake:
+    """What to raise for an hour file that Arrow cannot read."""
     return CorruptLake(f"{path}: {error}; restore it from a backup, or clear the runs of its hour")
 
 
@@ -257,9 +337,9 @@ class _Writer:
         if sum(map(len, self._waiting)) >= ROW_GROUP_ROWS:
             self._flush()
 
-    def note(self, gone: Counter[str], slices: dict[str, _Done]) -> None:
-        noted = {_DISPLACED: msgspec.json.encode(gone), _SLICES: msgspec.json.encode(slices)}
-        self._file.add_key_value_metadata(noted)
+    def note(self, noted: _Noted) -> None:
+        keyed = zip((_DISPLACED, _SLICES, _TAKEN), noted, strict=True)
+        self._file.add_key_value_metadata({key: msgspec.json.encode(value) for key, value in keyed})
 
     def _flush(self) -> None:
         if any(map(len, self._waiting)):

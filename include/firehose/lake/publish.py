@@ -1,7 +1,7 @@
 """The publish step: a validated batch's good rows into their hour files, then the ledger entry.
 
-Safe to repeat and to be killed at any point: each hour file is replaced as a whole, and the entry is written
-last. Writers of one hour exclude each other.
+Safe to repeat and to be killed at any point: each hour file is replaced as a whole, an hour's own file before its
+neighbours lose copies to it, and the entry is written last. Writers of one hour exclude each other.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from firehose import crash, files, schema
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone, locks_folder
 from firehose.errors import CorruptBatch
-from firehose.lake import layout
-from firehose.lake.hourfile import Merged, merge, slices_done
+from firehose.lake import edges, layout
+from firehose.lake.hourfile import Merged, concerns, merge, slices_done, taken
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
 from firehose.quality.result import (
     SliceResult,
@@ -67,10 +68,10 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
     touched: dict[int, set[str]] = {}
     counts: dict[str, LedgerCounts] = {}
     for record_type, raw in validated.counts.items():
-        merged = _publish_type(lake, batch, record_type, _hours_of(earlier, record_type))
-        for hour in merged:
+        merged, hours = _publish_type(lake, batch, record_type, _hours_of(earlier, record_type))
+        for hour in hours:
             touched.setdefault(hour, set()).add(record_type)
-        counts[record_type] = _conserved(batch, record_type, raw, list(merged.values()))
+        counts[record_type] = _conserved(batch, record_type, raw, merged)
     crash.reached(crash.Point.HOURS_DONE)
     write_entry(ledger, _entry(batch, counts, touched))
     for path in sorted(staged_folder(lake, batch).iterdir()):
@@ -95,18 +96,23 @@ def _validate_again(settings: Settings, batch: Batch) -> ValidateResult:
     return validate(settings, batch)
 
 
-def _publish_type(lake: Path, batch: Batch, record_type: str, before: set[int]) -> dict[int, Merged]:
-    """Merge one type's staged rows into their hours; ``before``: hours that an earlier run has touched."""
+def _publish_type(lake: Path, batch: Batch, record_type: str, before: set[int]) -> tuple[list[Merged], set[int]]:
+    """Merge one type's staged rows into their hours; ``before``: hours that an earlier run has touched.
+
+    Returns what became of the rows, and the hours that the batch has touched by now.
+    """
     staged = staged_slices(lake, batch, record_type)
     for one in staged:
         _check(staged_path(lake, batch, record_type, one.number), one)
     source = hashlib.sha256("".join(one.sha256 for one in staged).encode()).hexdigest()
-    hours = before | {int(hour) for one in staged for hour in one.rows}
-    merged = {}
-    for hour in sorted(hours):
+    merged, touched = [], set(before)
+    for hour in sorted(before | {int(hour) for one in staged for hour in one.rows}):
         paths = [staged_path(lake, batch, record_type, one.number) for one in staged if str(hour) in one.rows]
-        merged[hour] = _publish_hour(lake, batch, record_type, hour, paths, source)
-    return merged
+        if paths or concerns(layout.hour_file(lake, record_type, hour), batch.start):
+            outcome, hours = _publish_hour(lake, batch, record_type, hour, paths, source)
+            merged.append(outcome)
+            touched |= hours
+    return merged, touched
 
 
 def _check(path: Path, described: SliceResult) -> None:
@@ -114,16 +120,41 @@ def _check(path: Path, described: SliceResult) -> None:
         raise CorruptBatch(f"{path}: differs from what was validated; nothing of it is published: clear validate")
 
 
-def _publish_hour(lake: Path, batch: Batch, record_type: str, hour: int, paths: list[Path], source: str) -> Merged:
-    """Merge the rows of an hour, slice by slice. A run that was killed has left its slices in the hour file."""
-    lock = locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock"
+def _publish_hour(
+    lake: Path, batch: Batch, record_type: str, hour: int, paths: list[Path], source: str
+) -> tuple[Merged, set[int]]:
+    """Merge the rows of an hour, slice by slice. A run that was killed has left its slices in the hour file.
+
+    Only then do the neighbours lose their later copies, always anew: the killed run may not have come so far.
+    """
     path = layout.hour_file(lake, record_type, hour)
-    with FileLock(lock):
+    beside = edges.neighbours(hour, (table["time_us"] for table in _row_groups(paths, ["time_us"])))
+    met = [edges.edge(lake, record_type, hour, neighbour) for neighbour in beside]
+    with _locked(lake, record_type, {hour, *beside}):
         done = slices_done(path, batch.start, source)
         for number, rows in enumerate(_slices(record_type, paths, hour)):
             if number >= len(done):
-                done.append(merge(path, record_type, batch.start, rows, source=source, number=number))
-    return Merged(*(sum(getattr(one, name) for one in done) for name in Merged.__struct_fields__))
+                held = pa.concat_arrays(
+                    [pa.array([], pa.string()), *(edges.held(at, rows, batch.start) for at in met)]
+                )
+                done.append(
+                    merge(path, record_type, batch.start, rows, source=source, number=number, elsewhere=held)
+                )
+        for at in met:
+            edges.displace(at, batch.start, source)
+        lost = {at.neighbour: one for at in met if (one := taken(at.there, batch.start, hour))}
+    # What an earlier run took is not this run's count, but its hour has changed.
+    done.append(Merged(0, 0, sum(one.rows for one in lost.values() if one.source == source)))
+    return Merged(*(sum(getattr(one, name) for one in done) for name in Merged.__struct_fields__)), {hour, *lost}
+
+
+@contextmanager
+def _locked(lake: Path, record_type: str, hours: set[int]) -> Iterator[None]:
+    """Keep other writers out of these hours' files. In the order of time, or two writers wait for each other."""
+    with ExitStack() as held:
+        for hour in sorted(hours):
+            held.enter_context(FileLock(locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock"))
+        yield
 
 
 def _slices(record_type: str, paths: list[Path], hour: int) -> Iterator[pa.Table]:
@@ -139,11 +170,11 @@ def _slices(record_type: str, paths: list[Path], hour: int) -> Iterator[pa.Table
         yield pa.concat_tables(waiting)
 
 
-def _row_groups(paths: list[Path]) -> Iterator[pa.Table]:
+def _row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[pa.Table]:
     for path in paths:
         with pq.ParquetFile(path) as staged:
             for group in range(staged.num_row_groups):
-                yield staged.read_row_group(group)
+                yield staged.read_row_group(group, columns)
 
 
 def _hours_of(entry: LedgerEntry | None, record_type: str) -> set[int]:

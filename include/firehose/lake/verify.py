@@ -1,6 +1,7 @@
 """Proof of the lake: every stored record against its CID, every raw file against its manifest, every count.
 
-Reads only. Memory is bounded by one row group and the keys of one hour file.
+Reads only. Memory is bounded by one row group and the keys of one hour file; of two neighbouring hours only what
+lies near their edge is compared.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from firehose.batch import manifest as manifests
 from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch, CorruptLake
 from firehose.events.rebuild import record_cid, record_of
-from firehose.lake import layout
+from firehose.lake import edges, layout
 from firehose.lake.hourfile import displaced, duplicated
 from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry
 from firehose.quality.quarantine import AREA as QUARANTINE
@@ -70,6 +71,7 @@ def verify(lake: Path) -> VerifyReport:
     for record_type in schema.TYPES:
         for path in layout.hour_files(lake, record_type):
             _verify_hour(lake, path, record_type, report, stored)
+        _verify_edges(lake, record_type, report)
     entries = _ledger(lake, report)
     _verify_ledger(entries, report, stored)
     _verify_quarantine(lake, entries, report)
@@ -116,6 +118,23 @@ def _verify_hour(
             stored[batch, record_type] = stored.get((batch, record_type), 0) + rows
     except (pa.ArrowInvalid, OSError) as error:
         report.add(f"{name}: not readable as Parquet: {error}")
+
+
+def _verify_edges(lake: Path, record_type: str, report: VerifyReport) -> None:
+    """No event lies in two neighbouring hours. A file that cannot be read was reported with its rows."""
+    hours = {layout.hour_of_file(path) for path in layout.hour_files(lake, record_type)}
+    for hour in sorted(hour for hour in hours if hour + 1 in hours):
+        edge = edges.edge(lake, record_type, hour, hour + 1)
+        try:
+            again = edges.doubled(edge)
+        except CorruptLake:
+            continue
+        if again:
+            report.types[record_type].duplicates += again
+            report.add(
+                f"{edge.here.relative_to(lake)} and {edge.there.relative_to(lake)}: {again} events lie in both; "
+                "clear the run of the earlier batch that holds them"
+            )
 
 
 def _tables(source: pq.ParquetFile) -> Iterator[pa.Table]:
