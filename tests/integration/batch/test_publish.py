@@ -111,6 +111,27 @@ def test_batches_in_any_order_give_the_same_rows(
     assert report.ok, report.problems
 
 
+@pytest.mark.parametrize(("order", "lag_s"), [((0, 1), -90), ((1, 0), 90)])
+def test_another_hosts_stamps_across_the_hour_give_no_second_copy(
+    settings: Settings, batches: list[Batch], fill: Fill, order: tuple[int, int], lag_s: int
+) -> None:
+    def restamped(line: bytes) -> bytes:
+        return re.sub(rb'"time_us":(\d+)', lambda at: b'"time_us":%d' % (int(at[1]) + lag_s * 1_000_000), line)
+
+    fill(EVENTS[:1000], batches[0])
+    fill(map(restamped, EVENTS[500:]), batches[1])
+    for number in order:
+        run(settings, batches[number])
+    owners = [
+        row["batch"]
+        for path in settings.lake_path.glob("year=*/**/*.parquet")
+        for row in pq.read_table(path, columns=["batch"], partitioning=None).to_pylist()
+    ]
+    assert [owners.count(batch.start) for batch in batches[:2]] == [1000, 500]
+    report = verify(settings.lake_path)
+    assert report.ok, report.problems
+
+
 def test_duplicates_within_a_batch_are_counted(settings: Settings, batches: list[Batch], fill: Fill) -> None:
     fill([*EVENTS, *EVENTS[:200]], batches[0])
     run(settings, batches[0])
