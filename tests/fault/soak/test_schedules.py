@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.fault.soak import machine, schedule
+from tests.fault.soak import faults, machine, schedule
 from tests.fault.soak.profile import profile
 
-SCHEDULES = 6
+SCHEDULES = 5
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +26,17 @@ def test_every_event_is_accounted_for_under_random_faults() -> None:
     run_state_machine_as_test(machine.Firehose, settings=profile(SCHEDULES))
     assert schedule.SUMMARY.schedules - before == SCHEDULES
     assert schedule.FIRED.faults.total() > SCHEDULES
+
+
+def test_a_failover_across_an_hour_stores_each_event_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by a random schedule: the hosts stamp the last event of the hour on either side of its end."""
+    for module, name in ((schedule, "note"), (faults, "event")):
+        monkeypatch.setattr(module, name, lambda _: None)  # these want to be called by Hypothesis
+    state = machine.Firehose()
+    try:
+        state.begin(seed=1, count=390, done=1)
+        state.host_down(which=0)
+        state.events_arrive(count=50, step_us=0, settle=True)
+        state.cut(wait=True)
+    finally:
+        state.teardown()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from pathlib import Path
+from typing import Final
 
 import hypothesis
 import msgspec
@@ -17,6 +18,9 @@ from tests.fault.soak.faults import Fault
 from tests.fault.soak.profile import profile
 from tests.fault.soak.steps import REPOSITORY
 
+#: Schedules of one seed. Hypothesis varies what it has tried before, so that more of one seed are much alike.
+SCHEDULES: Final = 10
+
 
 def work(schedules: int, seed: int, report: Path, *, shrink: bool) -> int:
     """Run at least ``schedules`` schedules; returns the exit code."""
@@ -24,7 +28,8 @@ def work(schedules: int, seed: int, report: Path, *, shrink: bool) -> int:
     failed = False
     try:
         while schedule.SUMMARY.schedules < schedules and not failed:
-            settings = profile(schedules - schedule.SUMMARY.schedules, database=database, shrink=shrink)
+            most = min(schedules - schedule.SUMMARY.schedules, SCHEDULES)
+            settings = profile(most, database=database, shrink=shrink)
             seeded = hypothesis.seed(seed)(type("Firehose", (machine.Firehose,), {}))
             try:
                 run_state_machine_as_test(seeded, settings=settings)
