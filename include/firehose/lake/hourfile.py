@@ -22,6 +22,8 @@ from firehose.errors import CorruptLake
 
 #: Rows of a row group: large enough to compress and to scan well, small enough to hold several.
 ROW_GROUP_ROWS = 128 * 1024
+#: A row group of giant posts ends sooner: who replaces the file holds one, and its sorted copy.
+ROW_GROUP_BYTES = 256 * 1024 * 1024
 # Delta encoding suits clocks, sequence numbers and TIDs, dictionaries the columns of few values; all other strings
 # are near-random, where a dictionary only costs.
 _ENCODINGS = {
@@ -334,7 +336,7 @@ class _Writer:
 
     def write(self, table: pa.Table) -> None:
         self._waiting.append(table)
-        if sum(map(len, self._waiting)) >= ROW_GROUP_ROWS:
+        if sum(map(len, self._waiting)) >= ROW_GROUP_ROWS or _bytes(self._waiting) >= ROW_GROUP_BYTES:
             self._flush()
 
     def note(self, noted: _Noted) -> None:
@@ -344,7 +346,13 @@ class _Writer:
     def _flush(self) -> None:
         if any(map(len, self._waiting)):
             rows = pa.concat_tables(self._waiting)
-            for start in range(0, len(rows), ROW_GROUP_ROWS):
-                group = rows.slice(start, ROW_GROUP_ROWS).sort_by(_SORT[self._record_type])
-                self._file.write_table(group, row_group_size=ROW_GROUP_ROWS)
+            share = ROW_GROUP_BYTES / max(rows.nbytes, ROW_GROUP_BYTES)
+            count = max(1, min(ROW_GROUP_ROWS, int(len(rows) * share)))
+            for start in range(0, len(rows), count):
+                group = rows.slice(start, count).sort_by(_SORT[self._record_type])
+                self._file.write_table(group, row_group_size=count)
         self._waiting = []
+
+
+def _bytes(tables: list[pa.Table]) -> int:
+    return sum(table.nbytes for table in tables)

@@ -1,0 +1,299 @@
+"""A large window in slices that commit: the same rows, nothing done twice, memory that does not grow, no flood."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from firehose import schema
+from firehose.batch import manifest as manifests
+from firehose.batch.drain import drain
+from firehose.batch.interval import Batch
+from firehose.errors import FirehoseError, PoisonFlood
+from firehose.lake import hourfile
+from firehose.lake import publish as publishing
+from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
+from firehose.lake.publish import publish
+from firehose.lake.verify import verify
+from firehose.quality import slices as slicing
+from firehose.quality import validate as validating
+from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_path
+from firehose.quality.result import SliceResult, staged_folder, staged_slices
+from firehose.quality.slices import Slice, validate_slice
+from firehose.quality.validate import validate
+from firehose.settings import Settings
+from firehose.simulator import generate
+
+Fill = Callable[[Iterable[bytes], Batch], None]
+# Two hours meet in these events.
+START_US = 1_780_002_000_000_000 - 300 * 1_000_000
+EVENTS = list(generate.events(3000, seed=8, start_us=START_US, rate=5, odd=0.02))
+
+
+class Killed(FirehoseError):
+    """Stands for a death: what it interrupts is left as it is. (The crash tests kill for real.)"""
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some hundred events a slice, in both steps."""
+    monkeypatch.setattr(validating, "SLICE_BYTES", 150_000)
+    monkeypatch.setattr(publishing, "SLICE_ROWS", 300)
+
+
+def rows_of(lake: Path) -> dict[str, list[str]]:
+    paths = sorted(lake.glob("year=*/**/*.parquet"))
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        rows = pq.read_table(path, partitioning=None).to_pylist()
+        found.setdefault(str(path.relative_to(lake)), []).extend(sorted(map(str, rows)))
+    return found
+
+
+def entry_of(settings: Settings, batch: Batch) -> LedgerEntry:
+    entry = read_entry(entry_path(settings.lake_path, batch))
+    assert entry is not None
+    return entry
+
+
+@pytest.mark.parametrize("fork_bytes", [1 << 40, 0], ids=["one process", "two processes"])
+def test_slices_give_the_same_lake(
+    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch, fork_bytes: int
+) -> None:
+    fill(EVENTS, batches[0])
+    drain(settings, batches[0])
+    validate(settings, batches[0])
+    publish(settings, batches[0])
+    whole, counts = rows_of(settings.lake_path), entry_of(settings, batches[0]).counts
+    quarantined = pq.read_table(quarantine_path(settings.lake_path, batches[0]), partitioning=None)
+    monkeypatch.setattr(validating, "SLICE_BYTES", 150_000)
+    monkeypatch.setattr(validating, "_FORK_BYTES", fork_bytes)
+    monkeypatch.setattr(publishing, "SLICE_ROWS", 300)
+    validate(settings, batches[0])
+    assert len(staged_slices(settings.lake_path, batches[0], schema.LIKES)) > 3
+    publish(settings, batches[0])
+    assert rows_of(settings.lake_path) == whole
+    assert entry_of(settings, batches[0]).counts == counts
+    again = pq.read_table(quarantine_path(settings.lake_path, batches[0]), partitioning=None)
+    assert sorted(again["raw"].to_pylist()) == sorted(quarantined["raw"].to_pylist())
+    assert verify(settings.lake_path).ok
+
+
+def test_a_killed_validation_goes_on_where_it_was(
+    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch, small_slices: None
+) -> None:
+    fill(EVENTS, batches[0])
+    drain(settings, batches[0])
+    done: list[Slice] = []
+
+    def dies(task: Slice) -> SliceResult:
+        if len(done) == 5:
+            raise Killed("now")
+        done.append(task)
+        return validate_slice(task)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(validating, "validate_slice", dies)
+        validate(settings, batches[0])
+    folder = staged_folder(settings.lake_path, batches[0])
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.parquet")}
+    assert len(kept) == 5
+    result = validate(settings, batches[0])
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert result.good + result.quarantined == len(EVENTS)
+    # One that has ended is done anew: perhaps because the rules have changed.
+    validate(settings, batches[0])
+    assert all(path.stat().st_mtime_ns != before for path, before in kept.items())
+    publish(settings, batches[0])
+    assert verify(settings.lake_path).ok
+
+
+def test_publishing_does_not_take_half_a_validation(
+    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(EVENTS, batches[0])
+    drain(settings, batches[0])
+    validate(settings, batches[0])
+
+    def dies(task: Slice) -> SliceResult:
+        raise Killed("at the first slice")
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(validating, "validate_slice", dies)
+        validate(settings, batches[0])
+    publish(settings, batches[0])
+    assert verify(settings.lake_path).ok
+    assert sum(one.received for one in entry_of(settings, batches[0]).counts.values()) == len(EVENTS)
+
+
+def test_a_killed_publication_goes_on_where_it_was(
+    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch, small_slices: None
+) -> None:
+    # The next batch repeats some events, and comes between the death and the rerun.
+    fill(EVENTS[:2500], batches[0])
+    fill(EVENTS[2000:], batches[1])
+    for batch in batches[:2]:
+        drain(settings, batch)
+        validate(settings, batch)
+    merged: list[int] = []
+    merge = hourfile.merge
+
+    def dies(*arguments: Any, **named: Any) -> Any:
+        if len(merged) == die_after:
+            raise Killed("now")
+        merged.append(named["number"])
+        return merge(*arguments, **named)
+
+    monkeypatch.setattr(publishing, "merge", dies)
+    die_after = 5
+    with pytest.raises(Killed):
+        publish(settings, batches[0])
+    die_after = -1
+    assert max(merged) > 0, "it should die within an hour's slices"
+    publish(settings, batches[1])
+    first = len(merged)
+    publish(settings, batches[0])
+    rest = len(merged) - first
+    report = verify(settings.lake_path)
+    assert report.ok, report.problems
+    # All over again, the batch being published: nothing is left to be done.
+    before = rows_of(settings.lake_path)
+    validate(settings, batches[0])
+    publish(settings, batches[0])
+    assert len(merged) == first + rest
+    assert rows_of(settings.lake_path) == before
+    assert verify(settings.lake_path).ok
+
+
+def bad_likes(count: int) -> list[bytes]:
+    like = next(line for line in EVENTS if b'"create"' in line and b'"collection":"app.bsky.feed.like"' in line)
+    return [like.replace(b'"did":"did:', b'"did":"nobody%d:' % number, 1) for number in range(count)]
+
+
+def test_a_flood_of_bad_events_stops_the_batch(settings: Settings, batches: list[Batch], fill: Fill) -> None:
+    flood = [*EVENTS, *bad_likes(6000)]
+    fill(flood, batches[0])
+    drain(settings, batches[0])
+    with pytest.raises(PoisonFlood) as caught:
+        validate(settings, batches[0])
+    said = str(caught.value)
+    assert "\n" not in said
+    for word in (batches[0].id, "likes: at least 6", "did: expected", "FIREHOSE_MAX_QUARANTINE_RATE", "clear"):
+        assert word in said
+    sample = sample_path(settings.lake_path, batches[0])
+    assert str(sample) in said
+    assert len(pq.read_table(sample, partitioning=None)) == SAMPLE_ROWS
+    assert not quarantine_path(settings.lake_path, batches[0]).exists()
+    assert not staged_folder(settings.lake_path, batches[0]).exists()
+    manifest = manifests.read(manifests.folder_of(settings.lake_path, batches[0]))
+    assert manifest is not None
+    assert manifest.events == len(flood), "the raw copy stays"
+    # Somebody has looked: with a higher limit the good rows are published, and all bad events are kept.
+    allowed = msgspec.structs.replace(settings, max_quarantine_rate=1.0)
+    result = validate(allowed, batches[0])
+    publish(allowed, batches[0])
+    assert result.quarantined > 6000
+    assert result.good + result.quarantined == len(flood)
+    assert not sample.exists()
+    assert verify(settings.lake_path).ok
+
+
+def test_bad_events_below_the_limit_or_the_floor_are_no_flood(
+    settings: Settings, batches: list[Batch], fill: Fill
+) -> None:
+    fill([*EVENTS[:100], *bad_likes(2000)], batches[0])  # most of them, and few
+    drain(settings, batches[0])
+    assert validate(settings, batches[0]).quarantined > 2000
+    allowed = msgspec.structs.replace(settings, max_quarantine_rate=0.8)
+    fill([*EVENTS, *bad_likes(5000)], batches[1])  # many, and under four fifths
+    drain(allowed, batches[1])
+    assert validate(allowed, batches[1]).quarantined > 5000
+
+
+def test_giant_posts_make_smaller_slices_and_row_groups(
+    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = next(line for line in EVENTS if b'"create"' in line and b'"text":"' in line)
+    rev = msgspec.json.decode(post)["commit"]["rev"].encode()
+    giant = post.replace(b'"text":"', b'"text":"' + b"x" * 200_000)
+    giants = [giant.replace(rev, rev[:-2] + a + b) for a in (b"a", b"b", b"c") for b in (b"d", b"e", b"f", b"g")]
+    fill([*giants, *EVENTS[:200]], batches[0])
+    drain(settings, batches[0])
+    slices: list[int] = []
+    merge = hourfile.merge
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        slices.append(arguments[3].nbytes)
+        return merge(*arguments, **named)
+
+    monkeypatch.setattr(publishing, "SLICE_BYTES", 1_000_000)
+    monkeypatch.setattr(hourfile, "ROW_GROUP_BYTES", 500_000)
+    monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2)
+    monkeypatch.setattr(publishing, "merge", counted)
+    validate(settings, batches[0])
+    publish(settings, batches[0])
+    assert max(slices) < 1_500_000
+    assert sum(one.stored for one in entry_of(settings, batches[0]).counts.values()) + 1 == len(giants) + 200
+    for path in settings.lake_path.glob("year=*/**/posts.parquet"):
+        of_file = pq.read_metadata(path)
+        sizes = [of_file.row_group(number).total_byte_size for number in range(of_file.num_row_groups)]
+        assert max(sizes) < 800_000
+
+
+def peak_mib(step: Callable[[], object]) -> float:
+    """The most that Arrow, which holds the rows, has allocated while a forked process runs a step, in MiB.
+
+    The resident size would show how allocators keep what they were given back, more than what the step holds.
+    """
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+
+    def run() -> None:
+        sizes = [0]
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(0.001):
+                sizes.append(pa.total_allocated_bytes())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        step()
+        ended.set()
+        watcher.join()
+        theirs.send(max(sizes) / 2**20)
+
+    process = context.Process(target=run)
+    process.start()
+    theirs.close()
+    peak: float = ours.recv()
+    process.join()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_number_of_slices(
+    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validating, "PROCESSES", 1)
+    monkeypatch.setattr(hourfile, "ROW_GROUP_ROWS", 4_000)
+    monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2_000)
+    peaks: dict[str, list[float]] = {"validate": [], "publish": []}
+    # Three times the events in slices of the same size; then the same ones in one slice, which must show.
+    for batch, events, most in zip(batches, (40_000, 120_000, 120_000), (1, 1, 1000), strict=False):
+        monkeypatch.setattr(validating, "SLICE_BYTES", 2_000_000 * most)
+        monkeypatch.setattr(publishing, "SLICE_ROWS", 4_000 * most)
+        fill(generate.events(events, seed=events + most, start_us=START_US, rate=500), batch)
+        drain(settings, batch)
+        peaks["validate"].append(peak_mib(lambda batch=batch: validate(settings, batch)))  # type: ignore[misc]
+        peaks["publish"].append(peak_mib(lambda batch=batch: publish(settings, batch)))  # type: ignore[misc]
+    for step, (small, large, whole) in peaks.items():
+        assert large < 2.5 * small, f"{step}: {peaks}"
+        assert large < whole / 3, f"{step}: {peaks}"
