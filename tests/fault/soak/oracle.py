@@ -53,11 +53,15 @@ def judge(lake: Path, tape: Tape, *, forgotten: bool) -> Account:
 
 
 def _outside_gaps(lake: Path, tape: Tape, numbers: set[int]) -> set[int]:
-    """Events that no open gap of the coverage ledger covers."""
-    gaps = open_gaps(read_gaps(lake))
-    times = {number: tape.sent[0][number].time_us for number in numbers}
+    """Events that no open gap of the coverage ledger covers.
+
+    A gap after a change of hosts begins by the stamps of one and ends by those of the other: either stamp counts.
+    """
+    spans = [(gap.from_us, gap.to_us) for gap in open_gaps(read_gaps(lake))]
     return {
-        number for number, time_us in times.items() if not any(gap.from_us <= time_us < gap.to_us for gap in gaps)
+        number
+        for number in numbers
+        if not any(start <= sent[number].time_us < end for sent in tape.sent for start, end in spans)
     }
 
 
