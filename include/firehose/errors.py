@@ -40,7 +40,7 @@ class BufferFull(FirehoseError):
 
 
 class PoisonFlood(FirehoseError):
-    """So many events of a batch are bad that publishing the rest would hide what is wrong. Somebody has to look."""
+    """So many events of a batch are bad that publishing the rest would hide it: somebody has to look."""
 
 
 class WorkerLost(FirehoseError):

@@ -46,7 +46,7 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     ] = 0.01
     max_quarantine_rate: Annotated[
         float,
-        Meta(gt=0, le=1, description="Share of quarantined events, of a type or in all, above which a batch stops"),
+        Meta(gt=0, le=1, description="Share of quarantined events, of a type or all, above which a batch stops"),
     ] = 0.5
     alert_webhook_url: Annotated[str, Meta(description="Failures are posted here as JSON; empty: no webhook")] = ""
     alert_email: Annotated[str, Meta(description="Failures are mailed here; empty: no mail")] = ""
