@@ -18,7 +18,7 @@ class DiskRules(Schedule):
     def step_on_a_full_disk(self, which: int, left: int) -> None:
         """The disk is full while the next step of an interval runs, and has room again when it has failed."""
         if interval := self._unfinished(which):
-            self.plant.disk.fill(left)
+            self._fill(left)
             self._end(self._begin(interval, interval.missing[0]))
             self.plant.disk.free()
 
@@ -26,9 +26,7 @@ class DiskRules(Schedule):
     def fill_disk(self, left: int) -> None:
         """The lake's disk has room for a few bytes."""
         if not self.plant.disk.full:
-            self.plant.disk.fill(left)
-            for run in self.running:
-                run.excuses.add("disk full")
+            self._fill(left)
 
     @rule()
     def free_disk(self) -> None:
@@ -53,3 +51,8 @@ class DiskRules(Schedule):
         assert noticed or torn.step, f"nobody noticed {torn.path}"
         assert torn.restore() or not noticed
         FIRED.count(Fault.FILE_TORN, noticed)
+
+    def _fill(self, left: int) -> None:
+        self.plant.disk.fill(left)
+        for run in self.running:
+            run.excuses.add("disk full")
