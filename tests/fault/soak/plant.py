@@ -6,6 +6,7 @@ Lives here: starting, ending and looking at them. Must not: choose what happens,
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import random
@@ -26,7 +27,7 @@ from firehose.embedded.redis import RedisServer
 from ingester import crash, wire
 from tests.fault.ingester.harness import IngesterProcess
 from tests.fault.soak.clock import Clock
-from tests.fault.soak.steps import REPOSITORY
+from tests.fault.soak.steps import REPOSITORY, stopped
 from tests.fault.soak.tape import Message
 
 #: The lake's disk (bytes): far more than a schedule writes.
@@ -148,10 +149,10 @@ class Ingester(IngesterProcess):
         self.process.send_signal(number)
 
     @property
-    def state(self) -> str:
-        """``R``, ``S``, ``T`` … as in ``/proc/<pid>/stat``."""
+    def held(self) -> bool:
+        """Whether it has stopped, after SIGSTOP."""
         assert self.process is not None
-        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2][:1]
+        return stopped(self.process.pid)
 
 
 class Buffer:
@@ -242,9 +243,16 @@ class Disk:
         if not self.mounted:
             self.largest_file = max(1, left)
             return
-        stat = os.statvfs(self.folder)
         with self._ballast.open("wb") as ballast:
-            os.posix_fallocate(ballast.fileno(), 0, max(1, stat.f_bavail * stat.f_frsize - left))
+            while True:
+                stat = os.statvfs(self.folder)
+                try:
+                    os.posix_fallocate(ballast.fileno(), 0, max(1, stat.f_bavail * stat.f_frsize - left))
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                else:
+                    return  # else a step has written in between: there is less room now
 
     def free(self) -> None:
         """Give it room again."""

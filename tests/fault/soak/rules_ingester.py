@@ -78,7 +78,7 @@ class IngesterRules(Schedule):
         """It hangs, maybe for longer than its lease lasts, and goes on."""
         if ingester := self._ingester(which):
             ingester.signal(signal.SIGSTOP)
-            FIRED.count(Fault.INGESTER_HELD, ingester.state == "T")
+            FIRED.count(Fault.INGESTER_HELD, ingester.held)
             self._arrive(count, 0)
             time.sleep(ms / 1000)
             ingester.signal(signal.SIGCONT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import time
-from pathlib import Path
 from typing import Final
 
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from hypothesis.stateful import rule
 
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.schedule import FIRED, Schedule
+from tests.fault.soak.steps import stopped
 
 #: Steps of Redis' clock (µs), short ones: a drain waits until its interval has passed by this clock.
 CLOCK_STEPS: Final = (400_000, 1_500_000, 4_000_000, -400_000, -1_500_000, -4_000_000)
@@ -76,8 +76,7 @@ class RedisRules(Schedule):
         server = self.plant.buffer.server
         assert server.process is not None
         server.process.send_signal(signal.SIGSTOP)
-        state = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(") ")[2][:1]
-        FIRED.count(Fault.REDIS_HELD, state == "T")
+        FIRED.count(Fault.REDIS_HELD, stopped(server.process.pid))
         self._arrive(count, 0)
         time.sleep(ms / 1000)
         server.process.send_signal(signal.SIGCONT)

@@ -68,7 +68,7 @@ class StepRules(Schedule):
             run = self._begin(interval, interval.missing[0])
             if not steps().ended(run, after_ms / 1000):
                 run.signal(signal.SIGSTOP)
-                FIRED.count(Fault.STEP_HELD, run.state == "T")
+                FIRED.count(Fault.STEP_HELD, run.held)
                 time.sleep(hold_ms / 1000)
                 run.signal(signal.SIGCONT)
             self._end(run)

@@ -81,12 +81,9 @@ class Run(msgspec.Struct):
         return True
 
     @property
-    def state(self) -> str:
-        """``R``, ``S``, ``T`` … as in ``/proc/<pid>/stat``, or nothing."""
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][:1]
-        except FileNotFoundError:
-            return ""
+    def held(self) -> bool:
+        """Whether it has stopped, after SIGSTOP; False: it has ended."""
+        return stopped(self.pid)
 
 
 class Steps:
@@ -160,6 +157,18 @@ class Steps:
         else:
             run.code = int(words[2])
             del self._runs[run.number]
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process stops, which takes the kernel a moment after SIGSTOP; False: it ends instead."""
+    deadline = time.monotonic() + 5
+    state = ""
+    while time.monotonic() < deadline and state not in ("T", "Z"):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+        except FileNotFoundError:
+            return False
+    return state == "T"
 
 
 def limit_files(largest: int) -> None:
