@@ -5,6 +5,7 @@ Lives here: the library and the file that holds the offset. Must not: know what 
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -63,6 +64,8 @@ def library() -> Path | None:
     compiler = shutil.which("cc")
     if compiler is None:
         return None
-    made = Path(tempfile.mkdtemp(prefix="soak-clock-")) / "clock.so"
+    folder = tempfile.mkdtemp(prefix="soak-clock-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = Path(folder) / "clock.so"
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(made), str(_SOURCE)]
     return None if subprocess.run(command, capture_output=True).returncode else made

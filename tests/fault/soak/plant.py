@@ -276,11 +276,15 @@ class Plant:
         self.buffer = Buffer(home)
         self.hosts = (Host(), Host())
         self.ingesters: list[Ingester] = []
-        self.buffer.start()
-        for host in self.hosts:
-            host.start()
-        for host in self.hosts:
-            host.ready()
+        try:
+            self.buffer.start()
+            for host in self.hosts:
+                host.start()
+            for host in self.hosts:
+                host.ready()
+        except BaseException:
+            self.close()
+            raise
 
     def start_ingester(self, name: str, start_cursor: int, crash_at: str = "") -> Ingester:
         """Start one, maybe told to die; it need not have connected when this returns."""
