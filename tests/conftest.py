@@ -1,13 +1,36 @@
-"""Fixtures for every test: a real Redis server with the project's configuration, and free ports."""
+"""For every test: a home of its own, a real Redis server with the project's configuration, and free ports."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 import redis
 
 from firehose.embedded import redis as embedded
+
+_HOME = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the user's settings, passwords and running services alone.
+
+    Every command reads ``<home>/firehose.env``, which ``make demo`` has written in the default home, and
+    Airflow and Great Expectations keep files of their own in the home folder. It happens before a test
+    module is imported, because some of them read the environment at that moment.
+    """
+    config.stash[_HOME] = home = tempfile.mkdtemp(prefix="firehose-tests-")
+    for name in [name for name in os.environ if name.startswith(("FIREHOSE_", "AIRFLOW_"))]:
+        del os.environ[name]
+    os.environ["HOME"] = home
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove that home."""
+    shutil.rmtree(config.stash[_HOME], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
