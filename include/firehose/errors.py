@@ -45,3 +45,7 @@ class PoisonFlood(FirehoseError):
 
 class WorkerLost(FirehoseError):
     """A process that worked for a step died. What it had committed is kept: a retry goes on from there."""
+
+
+class PagesNotWritten(FirehoseError):
+    """A batch's quality pages cannot be written. Trying again writes them, once there is room and right to."""

@@ -67,7 +67,7 @@ def _row(lake: Path, path: Path) -> str:
 
 
 def _links(lake: Path, batch: str) -> str:
-    """A link to each suite's page of a batch; a rerun has several, the last one counts."""
+    """A link to each suite's page of a batch."""
     found: dict[str, Path] = {}
     for page in sorted((docs_folder(lake) / "validations").glob(f"*/{batch}/*/*.html")):
         found[page.parents[2].name] = page

@@ -19,6 +19,7 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.row_conditions import Column
 
+from firehose.errors import PagesNotWritten
 from firehose.quality.rules import RULES, Rule, columns_of
 
 log = logging.getLogger(__name__)
@@ -76,11 +77,20 @@ class SuiteRunner:
         """Build the Data Docs pages of all that was run.
 
         Without Great Expectations' index, which would remove the pages that this context does not know of.
+
+        Raises:
+            PagesNotWritten: no room, no right, a file where a folder should be. Repeating writes what is missing.
         """
-        self._docs.mkdir(parents=True, exist_ok=True)
-        # All batches and slices share the site's folder, and its static files.
-        with FileLock(self._docs / ".lock"):
-            self._context.build_data_docs(site_names=[_SITE], build_index=False)
+        try:
+            self._docs.mkdir(parents=True, exist_ok=True)
+            # All batches and slices share the site's folder, and its static files.
+            with FileLock(self._docs / ".lock"):
+                self._context.build_data_docs(site_names=[_SITE], build_index=False)
+        except OSError as error:
+            raise PagesNotWritten(
+                f"batch {self._run_id.run_name}: quality pages cannot be written to {self._docs} ({error}); "
+                "make room, or mend the folder; a retry, or clearing the batch's validate task, writes them"
+            ) from error
 
     def _run(self, name: str, expectations: list[Expectation], rows: pa.Table) -> None:
         suite = self._context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
@@ -138,8 +148,14 @@ def _expectations(rule: Rule, mostly: float) -> list[Expectation]:
 
 
 def _site(docs: Path) -> Any:
+    section = {"module_name": "firehose.quality.site", "class_name": "Section"}
     return {
         "class_name": "SiteBuilder",
         "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
+        "site_section_builders": {"expectations": section, "validations": section, "profiling": "none"},
+        "store_backend": {
+            "module_name": "firehose.quality.site",
+            "class_name": "Folder",
+            "base_directory": str(docs),
+        },
     }

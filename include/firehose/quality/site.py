@@ -1,0 +1,78 @@
+"""How our Data Docs are built: a page that fails is an error, files are whole, and no event's text is markup.
+
+Great Expectations' own builder logs what a page fails with and goes on without it. The site's configuration
+(suites.py) names these classes, and Great Expectations makes the objects. Must not: know batches.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
+from great_expectations.data_context.store.html_site_store import SiteSectionIdentifier
+from great_expectations.data_context.store.tuple_store_backend import TupleFilesystemStoreBackend
+from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
+from great_expectations.render.renderer.site_builder import DefaultSiteSectionBuilder
+from great_expectations.render.view import DefaultJinjaPageView
+
+from firehose import files
+
+#: Characters of a sampled value on a page; an event may hold one of megabytes.
+LONGEST: Final = 2000
+
+
+class Section(DefaultSiteSectionBuilder):
+    """One kind of pages. Raises what a page fails with."""
+
+    def build(self, resource_identifiers: object = None) -> None:
+        """Write a page for each suite or result that the context holds; ``resource_identifiers`` must be None."""
+        for key in self.source_store.list_keys():
+            resource = self.source_store.get(key)
+            if isinstance(key, ExpectationSuiteIdentifier):
+                resource = ExpectationSuite(**resource)
+            elif isinstance(resource, ExpectationSuiteValidationResult):
+                _disarm(resource)
+            page = _view().render(  # type: ignore[no-untyped-call]  # not ours
+                self.renderer_class.render(resource),
+                data_context_id=self.data_context_id,
+                show_how_to_buttons=self.show_how_to_buttons,
+            )
+            self.target_store.set(SiteSectionIdentifier(self.name, key), page)
+
+
+class Folder(TupleFilesystemStoreBackend):
+    """A folder of the site: each file is the old one or the new one, as everywhere in the lake."""
+
+    def _set(self, key: tuple[str, ...], value: str | bytes, **_: Any) -> None:
+        named: str = self._convert_key_to_filepath(key)  # type: ignore[no-untyped-call]  # not ours
+        path = Path(self.full_base_directory) / named
+        content = value.encode() if isinstance(value, str) else value
+        # Fonts and pictures come again with each build.
+        if not path.is_file() or path.read_bytes() != content:
+            files.write_bytes(path, content)
+
+
+def _disarm(result: ExpectationSuiteValidationResult) -> None:
+    """Great Expectations writes unexpected values on the page as they are, and anybody may have sent them."""
+    for one in result.results:
+        one.result = _as_text(one.result)
+        one.exception_info = _as_text(one.exception_info)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape(value[:LONGEST] + "…" if len(value) > LONGEST else value)
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _as_text(one) for name, one in value.items()}
+    return value
+
+
+@cache
+def _view() -> DefaultJinjaPageView:
+    """One for the process: each new one would compile its templates, a third of the time of a build."""
+    return DefaultJinjaPageView()
