@@ -22,7 +22,7 @@ from firehose.archive import client as clients
 from firehose.archive import http, segment
 from firehose.archive.client import ArchiveClient, Listed
 from firehose.archive.events import event_of
-from firehose.archive.segment import Row
+from firehose.archive.format import Row
 from firehose.archive.span import span_of
 from firehose.errors import CorruptArchive, FirehoseError, ServiceUnavailable
 from firehose.events.rebuild import record_cid
@@ -140,7 +140,7 @@ def test_no_changed_byte_goes_unnoticed(at: int, flip: int) -> None:
 
 
 def _body(rows: list[Row]) -> bytes:
-    return written.body([written.Row(*one) for one in rows])
+    return written.body(rows)
 
 
 ONE = Row(1, 5, 3, b"a.b.c", b"d", b"k", b"r", b"")

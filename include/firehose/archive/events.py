@@ -6,16 +6,14 @@ Lives here: pure functions on one row. Must not: files, Redis, judge what an eve
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import libipld
 import msgspec
 
-from firehose.archive.segment import KINDS, Row
+from firehose.archive.format import DELETE, KINDS, Row
 from firehose.events.rebuild import cid_of, ipld_to_json
 from ingester import wire
-
-_DELETE: Final = 3
 
 
 class Event(NamedTuple):
@@ -49,7 +47,7 @@ def _event(row: Row) -> Event:
         "collection": collection,
         "rkey": row.rkey.decode(),
     }
-    if row.kind != _DELETE:
+    if row.kind != DELETE:
         commit |= {"record": _json(row.payload), "cid": cid_of(row.payload)}
     line = msgspec.json.encode({**head, "kind": "commit", "commit": commit})
     return Event(wire.COLLECTION_QUEUES.get(collection, wire.OTHER), row.witnessed_us, line)

@@ -20,7 +20,7 @@ from firehose.archive import segment
 from firehose.archive.buffer import HealBuffer, Progress
 from firehose.archive.client import ArchiveClient, Listed, Planned
 from firehose.archive.events import Event, event_of
-from firehose.archive.segment import Row
+from firehose.archive.format import Row
 from firehose.archive.span import Span, span_of
 from firehose.archive.wanted import Wanted
 from firehose.batch.coverage import read_gaps

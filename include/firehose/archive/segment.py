@@ -1,6 +1,6 @@
 """Sealed segment files (``.jss``) as a reader takes them: metadata under a checksum, blocks of events in columns.
 
-Lives here: the binary format, pure, and suspicious of every length. Must not: HTTP, files, what an event means.
+Lives here: reading, pure, and suspicious of every length. Must not: the format itself (format.py), HTTP, files.
 """
 
 from __future__ import annotations
@@ -12,35 +12,18 @@ from typing import Final, NamedTuple
 
 import zstandard
 
+from firehose.archive import format as layout
 from firehose.archive import xxh3
+from firehose.archive.format import Row
 from firehose.errors import CorruptArchive
 
-HEADER_BYTES: Final = 256
 #: A block decompressed, and as it is stored. The servers' blocks have some MiB.
 MOST_BLOCK_BYTES: Final = 128 << 20
 #: The servers' blocks have some thousand rows; each takes some hundred bytes of memory beside its own.
 MOST_BLOCK_ROWS: Final = 1 << 19
 #: The metadata after the blocks.
 MOST_FOOTER_BYTES: Final = 256 << 20
-_MAGIC: Final = b"jss0"
-_HEADER: Final = struct.Struct("<4sQHIIIQQqqQQQQQ")
-_INDEX_ENTRY: Final = struct.Struct("<QIIIQQqq")
-_ROW: Final = struct.Struct("<QqqBBHBBI")  # one of each column
-#: A row's kind by its number.
-KINDS: Final = {1: "create", 2: "update", 3: "delete", 4: "identity", 5: "account", 6: "sync"}
-
-
-class Row(NamedTuple):
-    """One event. ``payload`` is DAG-CBOR: of the record, or of the upstream event; none for a delete."""
-
-    seq: int
-    witnessed_us: int
-    kind: int
-    collection: bytes
-    did: bytes
-    rkey: bytes
-    rev: bytes
-    payload: bytes
+HEADER_BYTES: Final = layout.HEADER_BYTES
 
 
 class Header(NamedTuple):
@@ -54,10 +37,13 @@ class Header(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Where a block lies in its file: ``at`` is where its frame begins."""
+    """Where a block lies in its file, ``at`` being where its frame begins, and the rows that it must have."""
 
     at: int
     stored: int
+    rows: int
+    min_seq: int
+    max_seq: int
     min_us: int
     max_us: int
 
@@ -68,12 +54,14 @@ def read_header(name: str, data: bytes) -> Header:
     Raises:
         CorruptArchive: it is none, or of a version that is not known.
     """
-    if len(data) != HEADER_BYTES or not data.startswith(_MAGIC):
+    if len(data) != HEADER_BYTES or not data.startswith(layout.MAGIC):
         raise CorruptArchive(f"{name}: not a segment file")
-    _, checksum, version, blocks, *_, footer_at, _, _, _, index_at = _HEADER.unpack_from(data)
-    if version != 1:
+    checksum = int.from_bytes(data[len(layout.MAGIC) : layout.FIELDS_AT], "little")
+    fields = data[layout.FIELDS_AT :]
+    version, blocks, *_, footer_at, _, _, _, index_at = layout.FIELDS.unpack_from(fields)
+    if version != layout.VERSION:
         raise CorruptArchive(f"{name}: version {version} of the segment format is not known")
-    return Header(f"{checksum:016x}", blocks, footer_at, index_at, data[12:])
+    return Header(f"{checksum:016x}", blocks, footer_at, index_at, fields)
 
 
 def read_index(name: str, header: Header, footer: bytes) -> list[Block]:
@@ -85,15 +73,16 @@ def read_index(name: str, header: Header, footer: bytes) -> list[Block]:
     if f"{xxh3.digest(header.fields + footer):016x}" != header.checksum:
         raise CorruptArchive(f"{name}: its metadata does not have the checksum {header.checksum}")
     start = header.index_at - header.footer_at
-    if start < 0 or start + header.blocks * _INDEX_ENTRY.size > len(footer):
+    if start < 0 or start + header.blocks * layout.INDEX_ENTRY.size > len(footer):
         raise CorruptArchive(f"{name}: the index lies beside the footer")
     blocks = []
     for number in range(header.blocks):
-        entry = _INDEX_ENTRY.unpack_from(footer, start + number * _INDEX_ENTRY.size)
-        offset, stored, *_, low, high = entry
-        if stored > MOST_BLOCK_BYTES or not HEADER_BYTES <= offset <= header.footer_at - 8 - stored:
+        entry = layout.INDEX_ENTRY.unpack_from(footer, start + number * layout.INDEX_ENTRY.size)
+        offset, stored, _, *bounds = entry
+        at = offset + layout.LENGTH_BYTES
+        if stored > MOST_BLOCK_BYTES or not HEADER_BYTES <= offset <= at <= header.footer_at - stored:
             raise CorruptArchive(f"{name}: block {number} does not lie between header and footer")
-        blocks.append(Block(offset + 8, stored, low, high))
+        blocks.append(Block(at, stored, *bounds))
     return blocks
 
 
@@ -129,19 +118,20 @@ def _unsized(name: str, decompressor: zstandard.ZstdDecompressor, frame: bytes) 
     return b"".join(parts)
 
 
-def rows(name: str, body: bytes) -> Iterator[Row]:
-    """The rows of a block, from its columns.
+def rows(name: str, body: bytes, block: Block | None = None) -> Iterator[Row]:
+    """The rows of a block, from its columns. ``block``: what the file's index says of it, where that is known.
 
     Raises:
-        CorruptArchive: at once, where the columns do not fill the block exactly or the order is wrong.
+        CorruptArchive: at once, where the columns do not fill the block exactly, the order is wrong, or the index
+            says otherwise: its checksum does not cover the blocks.
     """
     count = int.from_bytes(body[:4], "little")
-    if len(body) < 4 or count * _ROW.size > len(body) or count > MOST_BLOCK_ROWS:
+    if len(body) < 4 or count * layout.ROW_BYTES > len(body) or count > MOST_BLOCK_ROWS:
         raise CorruptArchive(f"{name}: {count} rows in {len(body)} bytes")
     seqs, times, _, kinds, *lengths = (
         struct.unpack_from(f"<{count}{code}", body, at) for code, at in _columns(count)
     )
-    at = 4 + count * _ROW.size
+    at = 4 + count * layout.ROW_BYTES
     spans = []
     for column in lengths:
         ends = list(accumulate(column, initial=at))
@@ -151,12 +141,14 @@ def rows(name: str, body: bytes) -> Iterator[Row]:
         raise CorruptArchive(f"{name}: its columns have {at} bytes, the block has {len(body)}")
     if any(before >= after for before, after in pairwise(seqs)):
         raise CorruptArchive(f"{name}: its sequence numbers do not rise")
+    if block and (count != block.rows or (seqs and not block.min_seq <= seqs[0] <= seqs[-1] <= block.max_seq)):
+        raise CorruptArchive(f"{name}: not the {block.rows} rows that the index of its segment says")
     return _cut(body, (seqs, times, kinds), spans)
 
 
 def _columns(count: int) -> Iterator[tuple[str, int]]:
     at = 4
-    for code in _ROW.format[1:]:
+    for code in layout.COLUMNS:
         yield code, at
         at += count * struct.calcsize(f"<{code}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firehose import schema
-from firehose.archive.segment import KINDS, Row
+from firehose.archive.format import KINDS, Row
 from ingester import wire
 
 

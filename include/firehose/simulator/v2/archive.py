@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from firehose.archive.format import KINDS
 from firehose.simulator import frames
 from firehose.simulator.v2 import segment
 from firehose.simulator.v2.options import Filter, invalid
 from firehose.simulator.v2.rows import row
-from firehose.simulator.v2.segment import KINDS, Block, Segment
+from firehose.simulator.v2.segment import Block, Segment
 from firehose.simulator.v2.subscriber import Numbers
 
 #: From this share of its blocks on a plan names a whole segment.
 _WHOLE: Final = 0.75
-_KIND_NAMES: Final = {number: name if number > 3 else "commit" for name, number in KINDS.items()}
+_KIND_NAMES: Final = {number: name if number > 3 else "commit" for number, name in KINDS.items()}
 
 
 class Contents(NamedTuple):

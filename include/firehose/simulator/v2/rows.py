@@ -10,9 +10,10 @@ from typing import Any
 import libipld
 import msgspec
 
+from firehose.archive.format import KINDS, Row
 from firehose.simulator import identifiers
-from firehose.simulator.v2.segment import KINDS, Row
 
+_KINDS = {name: number for number, name in KINDS.items()}
 _COMMITS = ("create", "update", "delete")
 
 
@@ -23,10 +24,10 @@ def row(line: bytes, seq: int) -> Row | None:
         kind = event["kind"]
         if kind == "commit":
             return _commit(event, seq)
-        if kind not in KINDS or kind in _COMMITS:
+        if kind not in _KINDS or kind in _COMMITS:
             return None
         [did] = _texts(event["did"])
-        return Row(seq, _time_us(event), KINDS[kind], b"", did, b"", b"", _cbor(event[kind]))
+        return Row(seq, _time_us(event), _KINDS[kind], b"", did, b"", b"", _cbor(event[kind]))
     except (msgspec.DecodeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
 
@@ -38,7 +39,7 @@ def _commit(event: dict[str, Any], seq: int) -> Row | None:
         return None
     did, nsid, rkey, rev = _texts(event["did"], collection, commit["rkey"], commit["rev"])
     payload = b"" if operation == "delete" else _cbor(commit["record"])
-    return Row(seq, _time_us(event), KINDS[operation], nsid, did, rkey, rev, payload)
+    return Row(seq, _time_us(event), _KINDS[operation], nsid, did, rkey, rev, payload)
 
 
 def _texts(*values: str) -> list[bytes]:

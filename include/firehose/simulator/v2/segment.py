@@ -1,6 +1,6 @@
-"""Sealed segment files (``.jss``): blocks of events in columns, each one zstd frame, with an index after them.
+"""Sealed segment files (``.jss``) as a server writes them: blocks of events in columns, with an index after them.
 
-Lives here: the binary format, as the public servers write and read it. Must not: which events, HTTP.
+Lives here: writing. Must not: the format itself (firehose.archive.format), which events, HTTP.
 """
 
 from __future__ import annotations
@@ -8,31 +8,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import zstandard
 
+from firehose.archive import format as layout
 from firehose.archive import xxh3
-
-#: The ``kind`` of a row by a commit's operation, or by the event's kind.
-KINDS: Final = {"create": 1, "update": 2, "delete": 3, "identity": 4, "account": 5, "sync": 6}
-_HEADER_BYTES: Final = 256
-_MAGIC: Final = b"jss0"
-_HEADER: Final = struct.Struct("<HIIIQQqqQQQQQ")  # from the version on
-_INDEX_ENTRY: Final = struct.Struct("<QIIIQQqq")
-
-
-class Row(NamedTuple):
-    """One event. ``payload`` is DAG-CBOR: of the record, or of the upstream event; none for a delete."""
-
-    seq: int
-    witnessed_us: int
-    kind: int
-    collection: bytes
-    did: bytes
-    rkey: bytes
-    rev: bytes
-    payload: bytes
+from firehose.archive.format import Row
 
 
 class Block(NamedTuple):
@@ -67,7 +49,7 @@ def body(rows: Sequence[Row]) -> bytes:
     seqs, times, kinds, *texts = zip(*rows, strict=True) if rows else ((),) * 8
     collections, dids, rkeys, revs, payloads = (list(map(len, column)) for column in texts)
     fixed = struct.pack(
-        f"<I{n}Q{n}q{n}q{n}B{n}B{n}H{n}B{n}B{n}I",
+        "<I" + "".join(f"{n}{code}" for code in layout.COLUMNS),
         *chain((n,), seqs, times, (0,) * n, kinds, collections, dids, rkeys, revs, payloads),
     )
     return fixed + b"".join(b"".join(column) for column in texts)
@@ -78,8 +60,8 @@ def build(blocks: Sequence[Block]) -> Segment:
     compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
     bodies = [body(block.rows) for block in blocks]
     frames = tuple(map(compressor.compress, bodies))
-    stored = b"".join(len(frame).to_bytes(8, "little") + frame for frame in frames)
-    footer_at = _HEADER_BYTES + len(stored)
+    stored = b"".join(len(frame).to_bytes(layout.LENGTH_BYTES, "little") + frame for frame in frames)
+    footer_at = layout.HEADER_BYTES + len(stored)
     index = _block_index(blocks, bodies, frames)
     blooms = struct.pack("<II", len(blocks), 0)
     footer = index + blooms + _collection_index(blocks, compressor)
@@ -87,13 +69,22 @@ def build(blocks: Sequence[Block]) -> Segment:
     dids = {row.did for block in blocks for row in block.rows}
     count = sum(len(block.rows) for block in blocks)
     blooms_at = footer_at + len(index)
-    fields = _HEADER.pack(
-        *(1, len(blocks), count, len(dids), blocks[0].min_seq, blocks[-1].max_seq, min(times), max(times)),
+    fields = layout.FIELDS.pack(
+        *(
+            layout.VERSION,
+            len(blocks),
+            count,
+            len(dids),
+            blocks[0].min_seq,
+            blocks[-1].max_seq,
+            min(times),
+            max(times),
+        ),
         *(footer_at, blooms_at, blooms_at, blooms_at + len(blooms), footer_at),
-    ).ljust(_HEADER_BYTES - 12, b"\0")
+    ).ljust(layout.HEADER_BYTES - layout.FIELDS_AT, b"\0")
     checksum = xxh3.digest(fields + footer)
     return Segment(
-        data=_MAGIC + checksum.to_bytes(8, "little") + fields + stored + footer,
+        data=layout.MAGIC + checksum.to_bytes(8, "little") + fields + stored + footer,
         frames=frames,
         checksum=f"{checksum:016x}",
         events=count,
@@ -105,12 +96,14 @@ def build(blocks: Sequence[Block]) -> Segment:
 
 
 def _block_index(blocks: Sequence[Block], bodies: Sequence[bytes], frames: Sequence[bytes]) -> bytes:
-    entries, offset = [], _HEADER_BYTES
+    entries, offset = [], layout.HEADER_BYTES
     for block, plain, frame in zip(blocks, bodies, frames, strict=True):
         times = [row.witnessed_us for row in block.rows] or [0]
         sizes = (len(frame), len(plain), len(block.rows))
-        entries.append(_INDEX_ENTRY.pack(offset, *sizes, block.min_seq, block.max_seq, min(times), max(times)))
-        offset += 8 + len(frame)
+        entries.append(
+            layout.INDEX_ENTRY.pack(offset, *sizes, block.min_seq, block.max_seq, min(times), max(times))
+        )
+        offset += layout.LENGTH_BYTES + len(frame)
     return b"".join(entries)
 
 

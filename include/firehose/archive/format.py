@@ -1,0 +1,48 @@
+"""The format of sealed segment files (``.jss``), as the public servers document it: each layout once.
+
+Lives here: names, widths and numbers, which the reader (segment.py) and the simulator's writer share; a contract
+test holds them against bytes written by hand. Must not: read or write anything.
+
+A file: magic, checksum, header fields up to ``HEADER_BYTES``; the blocks, each a zstd frame after its length
+(uint64); the footer, which is the block index, Bloom filters and an index of collections. The checksum is XXH3 of
+the fields and the footer. A block: the number of rows (uint32), a column of each of ``COLUMNS``, then the texts of
+the last five, one column after the other. All numbers are little-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+MAGIC: Final = b"jss0"
+VERSION: Final = 1
+HEADER_BYTES: Final = 256
+#: Where the fields under the checksum begin.
+FIELDS_AT: Final = 12
+#: A frame's length, before it.
+LENGTH_BYTES: Final = 8
+#: Version, blocks, events, accounts; least and greatest sequence number and witnessed time (µs); where in the file
+#: the footer, the Bloom filters, those of the blocks, the index of collections and that of the blocks begin.
+FIELDS: Final = struct.Struct("<HIIIQQqqQQQQQ")
+#: Where a block's length lies; its frame's size, as stored and decompressed; rows; least and greatest sequence
+#: number and witnessed time.
+INDEX_ENTRY: Final = struct.Struct("<QIIIQQqq")
+#: Sequence number, witnessed time, displayed time (0: the same); kind; lengths of the texts.
+COLUMNS: Final = "QqqBBHBBI"
+ROW_BYTES: Final = struct.calcsize(f"<{COLUMNS}")
+#: A row's kind.
+KINDS: Final = {1: "create", 2: "update", 3: "delete", 4: "identity", 5: "account", 6: "sync"}
+DELETE: Final = 3
+
+
+class Row(NamedTuple):
+    """One event. ``payload`` is DAG-CBOR: of the record, or of the upstream event; none for a delete."""
+
+    seq: int
+    witnessed_us: int
+    kind: int
+    collection: bytes
+    did: bytes
+    rkey: bytes
+    rev: bytes
+    payload: bytes
