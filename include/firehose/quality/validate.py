@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from firehose import crash, files, schema
+from firehose import crash, files
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
@@ -25,11 +25,11 @@ from firehose.batch.raw import spans
 from firehose.errors import CorruptBatch, PoisonFlood
 from firehose.quality import result as results
 from firehose.quality import workers
+from firehose.quality.code import CODE
 from firehose.quality.flood import Flood
 from firehose.quality.pages import front_page, write_front_page
 from firehose.quality.quarantine import gather, keep_sample
 from firehose.quality.result import QUALITY, SliceResult, TypeCounts, ValidateResult, docs_folder
-from firehose.quality.rules import RULES
 from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.settings import Settings
@@ -80,7 +80,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
 
 def _fingerprint(settings: Settings, manifest: Manifest) -> str:
     """What slices of one validation have in common; those of another one are of no use."""
-    of = [manifest, settings.max_error_rate, SLICE_BYTES, str(schema.SCHEMAS), str(RULES)]
+    of = [manifest, settings.max_error_rate, SLICE_BYTES, CODE]
     return hashlib.sha256(msgspec.json.encode(of)).hexdigest()
 
 
