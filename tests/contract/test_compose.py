@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib.util
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 import redis
 import yaml
 
+from firehose.embedded.airflow import options
 from firehose.embedded.redis import executable
 from firehose.settings import Settings
 from firehose.warehouse.views import DATABASE
@@ -81,6 +83,16 @@ def test_airflow_options_exist() -> None:
         for name in names:
             _, section, option = name.lower().split("__", 2)
             assert option in options[section]["options"], name
+
+
+def test_airflow_recovers_as_fast_as_the_embedded_one(tmp_path: Path) -> None:
+    config = configparser.ConfigParser(interpolation=None)
+    config.read_dict(options(tmp_path, tmp_path, tmp_path, 8080))
+    for service in AIRFLOW:
+        given = environment(service)
+        for section in ("scheduler", "workers"):
+            for option, value in config[section].items():
+                assert given.get(f"AIRFLOW__{section}__{option}".upper()) == value, (service, option)
 
 
 def test_airflow_commands_exist(tmp_path: Path) -> None:

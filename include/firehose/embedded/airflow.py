@@ -43,7 +43,7 @@ def prepare_airflow_home(
         FirehoseError: Airflow could not make its database or the pools.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write_config(home, _options(home, dags, plugins, port))
+    _write_config(home, options(home, dags, plugins, port))
     _make_password(home)
     environment = {name: value for name, value in env.items() if not name.startswith("AIRFLOW_")}
     environment |= {"AIRFLOW_HOME": str(home), "GX_ANALYTICS_ENABLED": "false"}
@@ -68,8 +68,8 @@ def password(home: Path) -> str:
     return str(json.loads((home / _PASSWORDS).read_text())[USER])
 
 
-def _options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[str, object]]:
-    """What differs from Airflow's defaults, as sections of ``airflow.cfg``."""
+def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[str, object]]:
+    """What differs from Airflow's defaults, as sections of ``airflow.cfg``; docker-compose.yaml times alike."""
     url = f"http://localhost:{port}"
     return {
         "core": {

@@ -1,0 +1,138 @@
+"""A task is killed under a real scheduler: it runs the task again; nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+import redis
+import zstandard
+
+from firehose.batch.interval import Batch
+from firehose.batch.lock import lock_path
+from firehose.embedded import airflow
+from firehose.embedded.redis import free_port
+from firehose.lake.ledger import entry_path, read_entry
+from firehose.lake.verify import verify
+from firehose.simulator.generate import events
+from ingester import wire
+
+ROOT = Path(__file__).resolve().parents[2]
+EVENTS = 20_000
+Found = TypeVar("Found")
+_STATE = """\
+SELECT id, state, try_number FROM task_instance
+WHERE dag_id = 'firehose_batch' AND task_id = ? ORDER BY run_id"""
+
+
+@pytest.fixture
+def hour() -> Batch:
+    """The last full hour: the only interval that is over."""
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return Batch.of(end - timedelta(hours=1), end)
+
+
+@pytest.fixture
+def database(tmp_path: Path, redis_url: str, hour: Batch) -> Iterator[Path]:
+    """The database of an Airflow that has just been started, with the hour as its first interval."""
+    environ = os.environ | {
+        "FIREHOSE_HOME": str(tmp_path),
+        "FIREHOSE_LAKE": str(tmp_path / "lake"),
+        "FIREHOSE_REDIS_URL": redis_url,
+        "FIREHOSE_BATCH_MINUTES": "60",
+        "FIREHOSE_START_DATE": hour.start.isoformat(),
+    }
+    home = tmp_path / "airflow"
+    environ = airflow.prepare_airflow_home(home, ROOT / "dags", ROOT / "plugins", environ, port=free_port())
+    # A minute in production: how long a supervisor may be silent before its task is given to another one.
+    environ["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"] = "10"
+    services = []
+    for name, command in airflow.commands().items():
+        with (tmp_path / f"{name}.log").open("wb") as log:
+            services.append(
+                subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            )
+    yield home / "airflow.db"
+    parents = [psutil.Process(service.pid) for service in services]
+    for process in [child for parent in parents for child in parent.children(recursive=True)] + parents:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    for service in services:
+        service.wait()
+
+
+@pytest.mark.timeout(600)
+def test_killed_tasks_are_run_again(
+    database: Path, redis_client: redis.Redis, hour: Batch, tmp_path: Path
+) -> None:
+    lake = tmp_path / "lake"
+    fill(redis_client, hour)
+    # The task alone, which its supervisor notices.
+    until(lambda: task_at_work(database, "validate", lake, hour)).send_signal(signal.SIGKILL)
+    # The supervisor alone: nobody is left to notice but the scheduler, and the task works on without it.
+    supervisor = until(lambda: task_at_work(database, "publish", lake, hour)).parent()
+    assert supervisor is not None
+    supervisor.send_signal(signal.SIGKILL)
+    until(lambda: state(database, "publish")["state"] == "success")
+
+    assert {name: state(database, name)["try_number"] for name in ("drain", "validate", "publish")} == {
+        "drain": 1,
+        "validate": 2,
+        "publish": 2,
+    }
+    entry = read_entry(entry_path(lake, hour))
+    assert entry is not None
+    accounted = [one.stored + one.quarantined + one.duplicates for one in entry.counts.values()]
+    assert sum(accounted) == sum(one.received for one in entry.counts.values()) == EVENTS
+    assert verify(lake).ok
+    assert not [*lake.glob("**/*.part"), *lake.glob("staged/**/*.parquet")]
+
+
+def fill(client: redis.Redis, batch: Batch) -> None:
+    """Events as the ingester leaves them, witnessed and received within the batch."""
+    made = list(events(EVENTS, seed=1, start_us=batch.start_ms * 1000, rate=EVENTS / 3000))
+    for number in range(0, EVENTS, 500):
+        fields: Any = {wire.FIELD_COUNT: 500, wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
+        fields[wire.FIELD_PAYLOAD] = zstandard.compress(wire.join_lines(made[number : number + 500]))
+        client.xadd(wire.stream_key(wire.OTHER), fields, id=f"{batch.start_ms}-{number + 1}")
+
+
+def task_at_work(database: Path, task_id: str, lake: Path, batch: Batch) -> psutil.Process | None:
+    """The process of a running task that holds the lock of its batch."""
+    row = state(database, task_id)
+    if row.get("state") != "running":
+        return None
+    lock = str(lock_path(lake, batch.id))
+    for process in psutil.process_iter(["cmdline"]):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            named = row["id"] in "".join(process.info["cmdline"] or ()).replace("-", "")
+            if named and any(file.path == lock for file in process.open_files()):
+                return process
+    return None
+
+
+def state(database: Path, task_id: str) -> dict[str, Any]:
+    """What Airflow has of the task in the first run; empty if it has no run yet."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+        row = connection.execute(_STATE, (task_id,)).fetchone()
+    return dict(zip(("id", "state", "try_number"), row, strict=True)) if row else {}
+
+
+def until(look: Callable[[], Found | None]) -> Found:
+    """What ``look`` finds in the end."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("not within 200 s")
