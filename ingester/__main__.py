@@ -12,13 +12,13 @@ import sys
 
 from ingester import errors
 from ingester.backoff import delays
+from ingester.delivery import Delivery
 from ingester.health import Notifier
 from ingester.hosts import hosts
 from ingester.logs import line, setup
 from ingester.service import Service
 from ingester.settings import IngesterSettings, SettingsError, read_settings
 from ingester.sink import Sink
-from ingester.writer import Writer
 
 log = logging.getLogger("ingester")
 
@@ -60,8 +60,8 @@ async def _serve(settings: IngesterSettings) -> None:
     notifier = Notifier(os.environ)
     sink = Sink(settings.redis_url, settings.ingester_name, hosts(settings)[0].name)
     pauses = min(5.0, settings.backoff_max_s)
-    writer = Writer(sink, settings, lambda: delays(0.05, pauses), notifier.progress)
-    service = Service(settings, writer, notifier)
+    delivery = Delivery(sink, settings, lambda: delays(0.05, pauses), notifier.progress)
+    service = Service(settings, delivery, notifier)
     running = asyncio.create_task(service.run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

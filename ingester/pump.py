@@ -1,0 +1,109 @@
+"""Takes one connection's messages in, until it fails or is of no more use.
+
+Lives here: the hot loop, and the watchdogs beside it. Must not: connecting and reconnecting, Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from websockets.asyncio.client import ClientConnection
+
+from ingester.dictionary import UNREADABLE
+from ingester.errors import LeftOut, SourceNotice, SourceSilent
+from ingester.logs import line
+from ingester.settings import IngesterSettings
+from ingester.source import Source
+from ingester.writer import Writer
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two lines on how it goes.
+REPORT_S: Final = 60.0
+
+
+class Pump:
+    """From ``source`` to ``writer``, over all connections of a process, one at a time."""
+
+    def __init__(
+        self,
+        settings: IngesterSettings,
+        source: Source,
+        writer: Writer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._source = source
+        self._writer = writer
+        self._clock = clock
+        self._seen, self._heard = 0, clock()
+        self._reported = clock()
+
+    async def run(self, connection: ClientConnection) -> None:
+        """Read and write until one of them raises.
+
+        Raises:
+            One of session.FAILURES: the connection is to be made anew.
+            CursorMoved: the same, at another place.
+            Fenced, Superseded, SinkRefused: this process may not write any more.
+        """
+        self._heard = self._clock()
+        reader = asyncio.create_task(self._read(connection))
+        try:
+            while True:
+                await asyncio.wait([reader], timeout=self._settings.flush_ms / 1000)
+                if reader.done():  # before anything is written: it may say that what came must not be
+                    reader.result()
+                self._writer.tick()
+                self._watch()
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+
+    async def _read(self, connection: ClientConnection) -> None:
+        """The first event, then the hot loop. It goes on as long as messages wait: their limit makes it yield."""
+        receive, writer, decompress = connection.recv, self._writer, self._source.decompress
+        while not writer.buffer.count:
+            self._take(await receive(decode=False))
+        self._source.arrived(writer.buffer.position)
+        most_events, most_bytes = self._settings.flush_events, self._settings.flush_bytes
+        while True:
+            message = await receive(decode=False)
+            buffer = writer.buffer
+            try:
+                buffer.add(decompress(message) if decompress else message)
+            except UNREADABLE as error:
+                buffer.reject(message, error)
+            except SourceNotice as notice:
+                self._source.noticed(notice)
+            if buffer.count >= most_events or buffer.size >= most_bytes:
+                await writer.make_room()
+
+    def _take(self, message: bytes) -> None:
+        """What the hot loop does with a message, which spares itself the call."""
+        decompress, buffer = self._source.decompress, self._writer.buffer
+        try:
+            buffer.add(decompress(message) if decompress else message)
+        except UNREADABLE as error:
+            buffer.reject(message, error)
+        except SourceNotice as notice:
+            self._source.noticed(notice)
+
+    def _watch(self) -> None:
+        """The data watchdog. A stream that is not read, because Redis takes nothing, is not a silent one."""
+        now = self._clock()
+        if self._writer.received != self._seen or self._writer.full:
+            self._seen, self._heard = self._writer.received, now
+        elif now - self._heard > self._settings.data_timeout_s:
+            raise SourceSilent(f"no data for {self._settings.data_timeout_s:g} s")
+        self._source.look(self._writer.counts, self._writer.counted_us)
+        if self._source.behind(self._writer.position):
+            raise LeftOut("the message that was too large is behind the stream")
+        if now - self._reported >= REPORT_S:
+            self._reported = now
+            at = self._writer.position.cursor
+            log.info(line("progress", received=self._seen, written=self._writer.written, cursor=at))
