@@ -12,7 +12,8 @@ from ingester import errors, wire
 from tests.fault.ingester.harness import stored
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.oracle import Account, judge
-from tests.fault.soak.plant import until
+from tests.fault.soak.pairs import PAIRS
+from tests.fault.soak.ports import until
 from tests.fault.soak.schedule import FIRED, SUMMARY, Schedule, steps
 
 
@@ -40,7 +41,8 @@ class Ending(Schedule):
             assert len(self.intervals.all) < 40, f"still in Redis: {left}"
             self._take_in_the_rest()
             self._process_the_rest()
-        account = judge(self.plant.lake, self.tape, forgotten=self.forgotten)
+        speak = {host.protocol for host in self.plant.hosts}
+        account = judge(self.plant.lake, self.tape, speak, forgotten=self.forgotten)
         self._judge_ingesters()
         self._count(account)
 
@@ -52,6 +54,7 @@ class Ending(Schedule):
         FIRED.count(Fault.REPEATED, account.dropped)
         FIRED.count(Fault.POISON, account.quarantined)
         FIRED.count(Fault.GAP, account.missing)
+        self._count_protocols(account)
         FIRED.count(Fault.CLOCK_FORWARD, sum(step > 0 for _, step in self.tape.steps))
         FIRED.count(Fault.CLOCK_BACK, sum(step < 0 for _, step in self.tape.steps))
         SUMMARY.schedules += 1
@@ -62,6 +65,12 @@ class Ending(Schedule):
         SUMMARY.missing += account.missing
         SUMMARY.intervals += len(self.intervals.all)
         SUMMARY.seconds += time.monotonic() - self.began
+
+    def _count_protocols(self, account: Account) -> None:
+        one, two = (host.protocol for host in self.plant.hosts)
+        FIRED.count(PAIRS[one, two], self.spoken.seen <= {one, two} and one in self.spoken.seen)
+        FIRED.count(Fault.SYNC, account.sync)
+        FIRED.count(Fault.BROKEN_FRAME, account.frames)
 
     def _heal(self) -> None:
         self._join()
@@ -81,12 +90,13 @@ class Ending(Schedule):
         while b'"create"' not in self.tape.sent[0][-1].line or self.tape.count < 2:
             self._arrive(1, 0)
         self._arrive(1, 0)
-        last = [sent[-1].line for sent in self.tape.sent]
+        last = self.tape.count - 1
         until(lambda: ingester.said("event=connected") and self._holds(last), "the last event is in Redis")
+        self._look()
         assert ingester.stop(60) == errors.OK
 
-    def _holds(self, lines: list[bytes]) -> bool:
-        return not set(lines).isdisjoint(stored(self.plant.buffer.client))
+    def _holds(self, number: int) -> bool:
+        return any(self.tape.number(line) == number for line in stored(self.plant.buffer.client))
 
     def _process_the_rest(self) -> None:
         self.intervals.cut(self.plant.buffer.now_s() + 1)
@@ -108,6 +118,9 @@ class Ending(Schedule):
             FIRED.count(Fault.INGESTER_SUPERSEDED, code == errors.SUPERSEDED)
             FIRED.count(Fault.INGESTER_STANDBY, ingester.said("event=standby"))
             FIRED.count(Fault.HOST_SWITCHED, ingester.said("event=host_switched"))
+            FIRED.count(Fault.CURSOR_TOO_OLD, ingester.said("event=cursor_too_old"))
+            FIRED.count(Fault.TIME_TOO_OLD, ingester.said("name=OutdatedCursor"))
+            FIRED.count(Fault.COUNTS_ANEW, ingester.said("the host began with"))
             proof = ingester.proof.read_text() if ingester.proof.exists() else ""
             FIRED.count(Fault.INGESTER_CRASHED, FIRED.point(proof))
             known = [errors.OK, errors.UNWRITTEN, errors.FENCED, errors.SUPERSEDED, -signal.SIGKILL]

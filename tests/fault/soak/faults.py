@@ -14,6 +14,12 @@ from hypothesis import event
 class Fault(StrEnum):
     """One kind of fault; the comment says what proves that it fired."""
 
+    V1_V1 = "both hosts spoke v1"  # Redis has named each protocol of the pair, and events of it are rows
+    V1_V2 = "hosts spoke v1 and v2"  # the same: the first one is preferred by most ingesters
+    V2_V1 = "hosts spoke v2 and v1"  # the same
+    V2_V2 = "both hosts spoke v2"  # the same
+    FROM_V1_TO_V2 = "stream went from v1 to v2"  # the protocol in Redis was v1 and is v2
+    FROM_V2_TO_V1 = "stream went from v2 to v1"  # the protocol in Redis was v2 and is v1
     INGESTER_KILLED = "ingester killed"  # it lived before and ended by SIGKILL
     INGESTER_STOPPED = "ingester stopped in order"  # it lived before and ended with 0
     INGESTER_CRASHED = "ingester died at a crash point"  # the crash point's proof
@@ -24,6 +30,11 @@ class Fault(StrEnum):
     HOST_KILLED = "host killed"  # it ended by SIGKILL
     HOST_SWITCHED = "ingester switched hosts"  # its log
     HOSTS_FORGOT = "hosts forgot their history"  # they were started with less than they had sent
+    CURSOR_TOO_OLD = "sequence number too old for the host"  # the ingester's log: HTTP 400
+    TIME_TOO_OLD = "time too old for a v2 host"  # the ingester's log: the host's notice
+    COUNTS_ANEW = "host gave sequence numbers to other events"  # the ingester's log: it has noticed
+    SYNC = "v2 host sent sync events"  # they are in a raw file
+    BROKEN_FRAME = "v2 host sent broken frames"  # the frames are in quarantine
     GAP = "events inside recorded gaps"  # they are in no raw file, and an open gap covers them
     CLOCK_FORWARD = "source's clock stepped forward"  # the events after it are in a raw file
     CLOCK_BACK = "source's clock stepped back"  # the events after it are in a raw file
@@ -34,6 +45,7 @@ class Fault(StrEnum):
     REDIS_TORN = "Redis' log torn"  # it was longer before Redis loaded it
     REDIS_FULL = "Redis' memory full"  # Redis counts refusals
     REDIS_WIPED = "Redis wiped"  # there were keys, and none afterwards
+    WIPED_ON_V2 = "Redis wiped of a sequence number"  # it had one
     REDIS_CUT_OFF = "connections to Redis cut"  # Redis counts them
     REDIS_CLOCK_FORWARD = "Redis' clock stepped forward"  # Redis says so
     REDIS_CLOCK_BACK = "Redis' clock stepped back"  # Redis says so

@@ -1,7 +1,8 @@
 """One Jetstream host: the simulator's server as a process, which puts on its stream what it is told to.
 
-Standard input: ``<time_us> <line>`` is an event, an empty line publishes those before it; the answer is the number
-of events put on the stream so far. Must not: make up events.
+Arguments: its port, the sequence number of the first event ever, and how many events it has forgotten since.
+Standard input: ``<time_us> <only v2: 0 or 1> <line>`` is an event, an empty line publishes those before it; the
+answer is the number of events put on the stream so far. Must not: make up events.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from firehose.simulator.feed import Feed
 from firehose.simulator.server import Simulator
 from firehose.simulator.sources import Generated
 from firehose.simulator.tape import Event, Tape
+from firehose.simulator.v2.host import HostOptions
 
 _LONGEST = 1 << 24
 
@@ -26,11 +28,12 @@ class _Told(Feed):
         self._publish(events)
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, first_seq: int, forgotten: int) -> None:
     """Serve until standard input ends; listens once the first events, maybe none, are published."""
     tape = Tape(1 << 30, 1 << 40)
+    tape.start = forgotten
     feed = _Told(tape, Generated(0, 0.0, 1.0), lambda: tape.newest_us, rate=1.0)
-    simulator = Simulator(tape, feed, lambda: tape.newest_us)
+    simulator = Simulator(tape, feed, lambda: tape.newest_us, v2=HostOptions(first_seq=first_seq))
     server = None
     async for events in _told():
         feed.put(events)
@@ -49,9 +52,9 @@ async def _told() -> AsyncIterator[list[Event]]:
             yield events
             events = []
             continue
-        time_us, _, message = line[:-1].partition(b" ")
-        events.append(Event(int(time_us), message))
+        time_us, only_v2, message = line[:-1].split(b" ", 2)
+        events.append(Event(int(time_us), message, only_v2 == b"1"))
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(*map(int, sys.argv[1:4])))

@@ -6,6 +6,7 @@ Lives here: the equations. It reads messages with tests/fault/crash/oracle.py, n
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,16 +18,21 @@ from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import open_gaps
 from firehose.batch.raw import read_chunks
 from firehose.lake import layout
-from firehose.lake.hourfile import displaced
 from firehose.lake.ledger import read_ledger
+from firehose.lake.hourfile import displaced
 from firehose.lake.verify import verify
-from tests.fault.crash.oracle import by_kind, kind_of
+from ingester.hosts import V1, V2
+from ingester.wire import OTHER
+from tests.fault.crash.oracle import kind_of
 from tests.fault.crash.world import original
 from tests.fault.soak.tape import Tape
 
 
 class Account(NamedTuple):
-    """What became of a schedule's events; ``missing`` ones lie inside recorded gaps."""
+    """What became of a schedule's events; ``missing`` ones lie inside recorded gaps.
+
+    Of the delivered ones v1 does not send ``sync``; of the quarantined ones ``frames`` are in v2's form.
+    """
 
     sent: int
     missing: int
@@ -34,22 +40,33 @@ class Account(NamedTuple):
     rows: int
     quarantined: int
     dropped: int
+    sync: int
+    frames: int
 
 
-def judge(lake: Path, tape: Tape, *, forgotten: bool) -> Account:
+def judge(lake: Path, tape: Tape, speak: set[str], *, forgotten: bool) -> Account:
     """Assert that every event is accounted for, and that nothing is left over.
 
+    ``speak``: the protocols of the hosts; where one is v1, what it does not send may be missing.
     ``forgotten``: the hosts have lost events, so that some may be missing, but none silently.
     """
-    delivered = _delivered(lake)
-    unknown = [line for line in delivered if line not in tape.numbers]
-    assert not unknown, f"{len(unknown)} lines that no host has sent, such as {unknown[0]!r}"
-    missing = set(range(tape.count)) - {tape.numbers[line] for line in delivered}
-    silent = _outside_gaps(lake, tape, missing) if forgotten else missing
+    delivered = _numbers(tape, _delivered(lake))
+    missing = set(range(tape.count)) - set(delivered)
+    never_sent = tape.only_v2 if V1 in speak else set()
+    assert V2 in speak or not tape.only_v2 - missing, "v1 does not send these"
+    silent = _outside_gaps(lake, tape, missing - never_sent) if forgotten else missing - never_sent
     assert not silent, f"{len(silent)} of {tape.count} events are in no raw file: {_spans(sorted(silent))}"
     account = _conserved(lake, tape, delivered, missing)
     _assert_nothing_is_left_over(lake)
-    return account
+    return account._replace(sent=tape.count - len(never_sent & missing), missing=len(missing - never_sent))
+
+
+def _numbers(tape: Tape, lines: list[bytes]) -> list[int]:
+    """The numbers of the events that lines stand for."""
+    numbers = [tape.number(line) for line in lines]
+    unknown = [line for line, number in zip(lines, numbers, strict=True) if number is None]
+    assert not unknown, f"{len(unknown)} lines that no host has sent, such as {unknown[0]!r}"
+    return [number for number in numbers if number is not None]
 
 
 def _outside_gaps(lake: Path, tape: Tape, numbers: set[int]) -> set[int]:
@@ -65,19 +82,35 @@ def _outside_gaps(lake: Path, tape: Tape, numbers: set[int]) -> set[int]:
     }
 
 
-def _conserved(lake: Path, tape: Tape, delivered: list[bytes], missing: set[int]) -> Account:
-    """sent = missing + rows + quarantined, each event once; delivered = those, repetitions and all, + dropped."""
-    sent = [message.line for number, message in enumerate(tape.sent[0]) if number not in missing]
+def _conserved(lake: Path, tape: Tape, delivered: list[int], missing: set[int]) -> Account:
+    """sent = missing + rows + quarantined, each event once; delivered = those, repetitions and all, + dropped.
+
+    Type and operation of an event are those of its message in v1's form, by whichever protocol it came.
+    """
+    sent = _kinds(tape, set(range(tape.count)) - missing)
     rows = [(name, row.get("operation") or "") for name in schema.TYPES for row in _rows(lake, name)]
-    bad_lines = [row["raw"] for row in _quarantined(lake)]
-    bad = {tape.numbers[line] for line in bad_lines}
-    good_or_bad = Counter(rows) + by_kind([tape.sent[0][number].line for number in bad])
-    assert by_kind(sent) == good_or_bad, _difference(by_kind(sent), good_or_bad)
-    kept = Counter(name for name, _ in rows) + Counter(kind_of(line)[0] for line in bad_lines)
-    dropped = _dropped(lake)
-    came = Counter(kind_of(line)[0] for line in delivered)
+    raw = [row["raw"] for row in _quarantined(lake)]
+    bad = _numbers(tape, raw)
+    good = [tape.sent[0][number].line for number in bad if number not in tape.odd]
+    assert not good, f"{len(good)} good events are in quarantine, such as {good[0]!r}"
+    good_or_bad = Counter(rows) + _kinds(tape, set(bad))
+    assert sent == good_or_bad, _difference(sent, good_or_bad)
+    kept = Counter(name for name, _ in rows) + _types(tape, bad)
+    dropped, came = _dropped(lake), _types(tape, delivered)
     assert came == kept + dropped, _difference(came, kept + dropped)
-    return Account(tape.count, len(missing), len(delivered), len(rows), len(bad), dropped.total())
+    sync, frames = len(tape.only_v2 & set(delivered)), sum(line.startswith(b'{"$type"') for line in raw)
+    of_all = (tape.count, len(missing), len(delivered), len(rows), len(set(bad)), dropped.total())
+    return Account(*of_all, sync, frames)
+
+
+def _kinds(tape: Tape, numbers: Iterable[int]) -> Counter[tuple[str, str]]:
+    """Types and operations of events; v2 has a kind of which a row says it instead."""
+    only_v2 = tape.only_v2
+    return Counter((OTHER, "sync") if n in only_v2 else kind_of(tape.sent[0][n].line) for n in numbers)
+
+
+def _types(tape: Tape, numbers: Iterable[int]) -> Counter[str]:
+    return Counter(kind_of(tape.sent[0][number].line)[0] for number in numbers)
 
 
 def _assert_nothing_is_left_over(lake: Path) -> None:

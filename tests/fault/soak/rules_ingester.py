@@ -12,7 +12,7 @@ from hypothesis.stateful import rule
 from ingester import errors
 from ingester.crash import Point
 from tests.fault.soak.faults import Fault
-from tests.fault.soak.plant import until
+from tests.fault.soak.ports import until
 from tests.fault.soak.schedule import FIRED, WHICH, Schedule
 
 _POINTS: Final = sorted(point for point in Point if point.startswith("ingester."))

@@ -10,6 +10,7 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from ingester.hosts import V2
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.schedule import FIRED, Schedule
 from tests.fault.soak.steps import stopped
@@ -85,7 +86,7 @@ class RedisRules(Schedule):
     def wipe_redis(self, folder: bool, count: int) -> None:
         """Everything in it is gone: by a command, or with its disk."""
         buffer = self.plant.buffer
-        keys = buffer.client.dbsize()
+        keys, numbered = buffer.client.dbsize(), buffer.protocol() == V2
         if folder:
             self._redis_goes()
             buffer.server.kill()
@@ -95,6 +96,7 @@ class RedisRules(Schedule):
             buffer.client.flushall()
             self._arrive(count, 0)
         FIRED.count(Fault.REDIS_WIPED, keys > 0)
+        FIRED.count(Fault.WIPED_ON_V2, numbered)
 
     @rule(by_us=st.sampled_from(CLOCK_STEPS), count=st.integers(0, 100))
     def step_redis_clock(self, by_us: int, count: int) -> None:

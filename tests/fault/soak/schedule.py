@@ -18,12 +18,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 from firehose.settings import Settings
 from tests.fault.soak.faults import Fault, Fired
 from tests.fault.soak.intervals import STEPS, Interval, Intervals
-from tests.fault.soak.plant import Ingester, Plant, until
+from tests.fault.soak.pairs import PAIRS, Pair, Spoken
+from tests.fault.soak.plant import Ingester, Plant
+from tests.fault.soak.ports import until
 from tests.fault.soak.steps import Run, Steps
 from tests.fault.soak.tape import Tape
 
 #: By how much the second host stamps the same event later (µs): one event lies in two hours by these stamps.
 DISAGREE_US: Final = 150_000
+#: How far an ingester rewinds: on v1 in milliseconds, ten events or none; on v2 in events, all of them or some.
+REWINDS_MS: Final = (1000, 20)
 #: More intervals are not cut by themselves: validating one takes a second.
 INTERVALS: Final = 4
 #: Which of several things a rule is about: the remainder by their number counts.
@@ -73,15 +77,25 @@ class Schedule(RuleBasedStateMachine):
         self.intervals = Intervals(self.plant.buffer.now_s())
         self.running: list[Run] = []
         self.tape = Tape(0)
-        self.begun = self.forgotten = False
+        self.spoken = Spoken()
+        self.begun = self.forgotten = self.renumbered = False
         self.wanted = True
 
-    @initialize(seed=st.integers(0, 3), count=st.integers(1, 400), done=st.integers(0, 3))
-    def begin(self, seed: int, count: int, done: int) -> None:
-        """A tape, an ingester that has taken in its first events, and two intervals.
+    @initialize(
+        speak=st.sampled_from(list(PAIRS)),
+        rewind_ms=st.sampled_from(REWINDS_MS),
+        seed=st.integers(0, 3),
+        count=st.integers(1, 400),
+        done=st.integers(0, 3),
+    )
+    def begin(self, speak: Pair, rewind_ms: int, seed: int, count: int, done: int) -> None:
+        """Hosts that ``speak`` these protocols, a tape, an ingester that has its first events, and two intervals.
 
         Of the one that has ended some steps are ``done``.
         """
+        for host, protocol in zip(self.plant.hosts, speak, strict=True):
+            host.protocol = protocol
+        self.plant.rewind_ms = rewind_ms
         self.tape = Tape(seed, DISAGREE_US)
         self._start("one")
         self._arrive(40, 0)
@@ -98,6 +112,7 @@ class Schedule(RuleBasedStateMachine):
         """Between two rules some events arrive, a dead ingester is started again, and intervals pass."""
         if not self.begun:
             return
+        self._look()
         self._arrive(15, 0)
         if self.wanted and not self.plant.alive():
             self._start("one")
@@ -111,6 +126,10 @@ class Schedule(RuleBasedStateMachine):
     def _arrive(self, count: int, step_us: int) -> None:
         for host, messages in zip(self.plant.hosts, self.tape.take(count, step_us), strict=True):
             host.put(messages)
+
+    def _look(self) -> None:
+        if switch := self.spoken.look(self.plant.buffer.protocol()):
+            FIRED.count(switch)
 
     def _cut(self, *, wait: bool) -> None:
         at_s = self.plant.buffer.now_s() + 1
