@@ -119,14 +119,14 @@ class ArchiveClient:
                 raise CorruptArchive(f"{self._host.name}: planSnapshot comes to no end")
             after = page.planned_through_seq
 
-    def block(self, segment: str, index: int) -> bytes:
-        """A block's zstd frame.
+    def block(self, segment: str, index: int, checksum: str) -> bytes:
+        """A block's zstd frame; ``checksum`` is that of its segment.
 
         Raises:
-            ServiceUnavailable, CorruptArchive: as for :meth:`segments`.
+            ServiceUnavailable, CorruptArchive: as for :meth:`segments`; or it is of another state of the segment.
         """
         parameters = {"segment": segment, "blockIndex": str(index)}
-        call = Call(self._host, "getBlock", parameters)
+        call = Call(self._host, "getBlock", parameters, etag=f"{checksum}:{index}")
         return http.retried(self._host, lambda: http.content(call, MOST_BLOCK_BYTES), self._sleep)
 
     def download(self, listed: Listed, into: IO[bytes]) -> None:

@@ -28,12 +28,13 @@ _PAUSES_S: Final = (0.5, 2.0)
 
 
 class Call(NamedTuple):
-    """What to ask a host; with a body it is a POST."""
+    """What to ask a host; with a body it is a POST. ``etag``: what the answer must be, if it says what it is."""
 
     host: Host
     name: str
     parameters: dict[str, str]
     body: bytes | None = None
+    etag: str = ""
 
 
 class _Error(msgspec.Struct):
@@ -114,6 +115,12 @@ def _response(call: Call) -> Iterator[tuple[HTTPResponse, _Watch]]:
         response = connection.getresponse()
         if response.status != 200:
             raise _refused(call, response)
+        etag = response.getheader("ETag", "").removeprefix("W/").strip('"')
+        if call.etag and etag and etag != call.etag:
+            what = f"{call.host.name}: {call.name} {' '.join(call.parameters.values())}"
+            raise CorruptArchive(
+                f"{what} is {etag[:40]}, not {call.etag}: the archive changed while it was being read; heal again"
+            )
         yield response, watch
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from firehose.archive.client import Listed
+from firehose.batch.gaps import instant
 
 
 class Span(NamedTuple):
     """Segments that may hold events of a span, and what part of the span the archive can answer for.
 
     ``after`` < seq <= ``before`` are theirs. All events with from_us <= t < to_us are in them; the two are equal
-    where that is none. ``missing`` says why it is not the whole span that was asked for.
+    where that is none. ``missing`` says why it is not the whole span that was ``asked`` for.
     """
 
     segments: dict[str, Listed]
@@ -21,6 +22,7 @@ class Span(NamedTuple):
     from_us: int
     to_us: int
     missing: str
+    asked: tuple[int, int]
 
 
 def span_of(listed: Sequence[Listed], from_us: int, to_us: int) -> Span:
@@ -29,18 +31,18 @@ def span_of(listed: Sequence[Listed], from_us: int, to_us: int) -> Span:
     The archive is taken to be witnessed in order, as the servers witness; single events may be out of order as
     long as they are between the least and greatest time of their segment.
     """
+    asked = from_us, to_us
     begun = [one for one in _run_around(listed, to_us) if one.event_count]
     if not begun:
-        return Span({}, 0, 0, from_us, from_us, "the archive holds nothing yet")
+        return Span({}, 0, 0, from_us, from_us, "the archive holds nothing yet", asked)
     segments = [one for one in begun if one.max_witnessed_at >= from_us and one.min_witnessed_at < to_us]
     low = min(one.min_witnessed_at for one in begun)
     high = max(one.max_witnessed_at for one in begun)
     begin, end = max(from_us, low), min(to_us, high)
     if not segments or begin >= end:
-        why = "reaches back no further than" if low >= to_us else "is sealed only up to"
-        return Span({}, 0, 0, from_us, from_us, f"the archive {why} {low if low >= to_us else high}")
-    missing = [f"the archive reaches back no further than {low}"] if begin > from_us else []
-    missing += [f"the archive is sealed only up to {high}"] if end < to_us else []
+        return Span({}, 0, 0, from_us, from_us, _too_young(low) if low >= to_us else _unsealed(high), asked)
+    missing = [_too_young(low)] if begin > from_us else []
+    missing += [_unsealed(high)] if end < to_us else []
     return Span(
         segments={one.name: one for one in segments},
         after=max(0, min(one.min_seq for one in segments) - 1),
@@ -48,7 +50,16 @@ def span_of(listed: Sequence[Listed], from_us: int, to_us: int) -> Span:
         from_us=begin,
         to_us=end,
         missing=", and ".join(missing),
+        asked=asked,
     )
+
+
+def _too_young(low_us: int) -> str:
+    return f"the archive reaches back no further than {instant(low_us)}"
+
+
+def _unsealed(high_us: int) -> str:
+    return f"the archive is sealed only up to {instant(high_us)}"
 
 
 def _run_around(listed: Sequence[Listed], to_us: int) -> list[Listed]:

@@ -17,7 +17,7 @@ import redis
 
 from firehose import crash, files
 from firehose.batch import buffer
-from firehose.batch.gaps import open_gaps, resolve
+from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
 from firehose.settings import Settings
@@ -46,7 +46,9 @@ def read_records(path: Path) -> list[Gap]:
         return msgspec.json.decode(path.read_bytes(), type=list[Gap])
     except FileNotFoundError:
         return []
-    except msgspec.MsgspecError as error:
+    except OSError as error:
+        raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptLake(f"{path}: no list of gaps ({error}); restore it from a backup") from error
 
 
@@ -84,8 +86,18 @@ def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:
 
     Records of earlier intervals come along, whoever was to come for them: a record names its own time, and one
     that is in two files counts once. What an earlier attempt had copied stays: Redis may have lost it since.
+
+    That an archive made a gap good is taken once every frame from before that record has left Redis, and so is in
+    a batch: nobody would ask again for the events of a gap that the lake calls healed.
     """
-    return _add(lake, batch, [gap for _, gap in _waiting(client, str(batch.end_ms - 1))])
+    waiting = _waiting(client, str(batch.end_ms - 1))
+    return _add(lake, batch, [gap for at, gap in waiting if gap.healed != BY_ARCHIVE or _is_oldest(client, at)])
+
+
+def _is_oldest(client: redis.Redis, entry_id: bytes) -> bool:
+    """Whether no queue has a frame from before this record."""
+    before = "(" + entry_id.decode()
+    return not any(client.xrange(wire.stream_key(queue), "-", before, count=1) for queue in wire.QUEUES)
 
 
 def forget(client: redis.Redis, lake: Path, batch: Batch) -> None:

@@ -6,11 +6,16 @@ Pure functions on :class:`ingester.wire.Gap`. Must not: I/O.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from ingester.wire import Gap, Reason
 
+#: What the record of a gap says that the archive of a v2 host made good.
+BY_ARCHIVE: Final = "archive"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: A half-open span of integers.
 Span = tuple[int, int]
 
@@ -68,3 +73,11 @@ def missing_us(gaps: Iterable[Gap], queue: str = "") -> int:
     """Microseconds in which something is missing, overlaps once: of any queue, or of the one named."""
     wanted = (gap for gap in open_gaps(gaps) if not queue or gap.queue in ("", queue))
     return sum(high - low for low, high in merged((gap.from_us, gap.to_us) for gap in wanted))
+
+
+def instant(moment_us: int) -> str:
+    """A time of a gap (µs) for a reader: to the millisecond in UTC, or as it is where no calendar has it."""
+    try:
+        return (_EPOCH + timedelta(microseconds=moment_us)).isoformat(timespec="milliseconds")
+    except OverflowError:
+        return f"{moment_us} µs"

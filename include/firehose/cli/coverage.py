@@ -45,21 +45,12 @@ def _print(gaps: list[Gap]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from firehose.batch.gaps import instant
+
     table = Table("from", "to", "type", "reason", "host", "healed by", "id", box=None)
     for gap in gaps:
         where = f"{gap.host} {gap.protocol}".strip()
-        span = (_instant(gap.from_us), _instant(gap.to_us))
+        span = (instant(gap.from_us), instant(gap.to_us))
         table.add_row(*span, gap.queue or "all", gap.reason, where, gap.healed or "open", gap.id)
     # A pipe has no width: wrapping to 80 columns would only harm what reads it.
     Console(width=None if sys.stdout.isatty() else 1000, markup=False).print(table)
-
-
-def _instant(moment_us: int) -> str:
-    from datetime import UTC, datetime, timedelta
-
-    try:
-        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_us)).isoformat(
-            timespec="milliseconds"
-        )
-    except OverflowError:
-        return f"{moment_us} µs"

@@ -22,6 +22,9 @@ def heal(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be downloaded; change nothing.")
     ] = False,
+    margin: Annotated[
+        float, typer.Option(min=0, help="Seconds by which the clocks of two hosts may be apart.")
+    ] = 60,
 ) -> None:
     """Fetch the events of gaps in coverage from a Jetstream v2 archive into Redis."""
     from firehose.archive.heal import archive_host
@@ -31,7 +34,7 @@ def heal(
     settings = load()
     host = archive_host(settings, archive)
     reports = 0
-    for report in run(settings, host, gap or (), dry_run=dry_run):
+    for report in run(settings, host, gap or (), dry_run=dry_run, margin_us=round(margin * 1e6)):
         typer.echo(_line(report))
         reports += 1
     if not reports:
@@ -39,14 +42,12 @@ def heal(
 
 
 def _line(report: HealReport) -> str:
-    begin, end = _instant(report.from_us), _instant(report.to_us)
+    from firehose.batch.gaps import instant
+
+    begin, end = instant(report.from_us), instant(report.to_us)
     counts = ", ".join(f"{count} {queue}" for queue, count in sorted(report.events.items())) or "no events"
     what = f"{report.gap} ({begin} to {end}{f', {report.queue}' if report.queue else ''})"
     done = f"{counts} from {report.segments} segments"
+    if report.absent:
+        done += f", in which {report.absent} numbers have no event (overwritten, deleted or never used)"
     return f"{what}: {done}; " + (f"still open: {report.missing}" if report.missing else "healed")
-
-
-def _instant(time_us: int) -> str:
-    from datetime import UTC, datetime
-
-    return f"{datetime.fromtimestamp(time_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"

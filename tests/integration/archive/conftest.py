@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
 
 from firehose.settings import Settings
 from firehose.simulator import process
-from tests.integration.archive.world import LINES
+from tests.integration.archive.world import LINES, serving
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +18,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.Simula
     tape = tmp_path_factory.mktemp("tape") / "tape.jsonl"
     tape.write_bytes(b"".join(line + b"\n" for line in LINES))
     sizes = ["--segment-events", "50", "--block-events", "16", "--plan-entries", "7"]
-    with process.start(["--replay", str(tape), "--v2-host", *sizes]) as running:
-        with connect(running.events_url, max_size=2**25, close_timeout=0.2) as client:
-            for _ in LINES:
-                client.recv(timeout=20)
+    with serving(tape, *sizes) as running:
         yield running
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,7 +17,9 @@ import redis
 
 from firehose.archive.buffer import PROGRESS_KEY
 from firehose.archive.client import ArchiveClient
-from firehose.errors import FirehoseError
+from firehose.archive.heal import HealReport, heal
+from firehose.batch.gaps import instant
+from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import host_of
 from firehose.settings import Settings
 from firehose.simulator import process
@@ -24,6 +27,7 @@ from ingester import wire
 from tests.integration.archive.world import (
     FIRST,
     LAST,
+    LINES,
     NOTED_US,
     SEALED,
     TIMES,
@@ -35,6 +39,7 @@ from tests.integration.archive.world import (
     noted,
     queued,
     sent,
+    serving,
 )
 
 
@@ -152,21 +157,109 @@ def test_several_gaps_are_healed_in_one_go(settings: Settings, redis_client: red
     assert "no gap is open" in again.stderr
 
 
-def test_a_plan_that_leaves_a_segment_out_heals_nothing(
+def test_a_gap_of_all_queues_asks_for_no_plan_that_could_leave_something_out(
     settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess
 ) -> None:
-    def leave_out(path: str, body: bytes) -> bytes:
-        if "planSnapshot" not in path:
-            return body
-        plan = msgspec.json.decode(body)
-        kept = [one for one in plan["segments"] if one["name"] != "seg_0000000014.jss"]
-        return msgspec.json.encode({**plan, "segments": kept})
+    note(redis_client, gap())
+    with Proxy(archive.http_url, lambda path, body: b"{}" if "planSnapshot" in path else body) as proxy:
+        assert firehose(settings, "heal", "--archive", proxy.url).returncode == 0
+    assert queued(redis_client) == sent()
+
+
+def test_a_page_of_a_plan_that_ends_amid_a_segment_loses_nothing_of_it(
+    settings: Settings, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    (tmp_path / "tape").write_bytes(b"".join(line + b"\n" for line in LINES))
+    pages: list[str] = []
+
+    def break_every_other_page(path: str, body: bytes) -> bytes:
+        if "planSnapshot" in path:
+            pages.append(path)
+        return b"broken" if "planSnapshot" in path and len(pages) % 2 == 0 else body
+
+    note(redis_client, gap(queue=wire.BLOCKS))
+    sizes = ["--segment-events", "600", "--block-events", "16", "--plan-entries", "1"]
+    with (
+        serving(tmp_path / "tape", *sizes) as archive,
+        Proxy(archive.http_url, break_every_other_page) as proxy,
+    ):
+        broken = 0
+        while True:
+            try:
+                reports = run(settings, proxy.url)
+                break
+            except CorruptArchive:
+                broken += 1
+    assert broken > 3
+    assert [one.missing for one in reports] == [""]
+    assert queued(redis_client) == {wire.BLOCKS: sent()[wire.BLOCKS]}
+
+
+def test_what_the_hosts_stamp_on_either_side_of_an_edge_is_healed_as_well(
+    settings: Settings, redis_client: redis.Redis
+) -> None:
+    """The gap as another host, whose clock is 0.1 s ahead or behind, would have recorded it."""
+    note(redis_client, gap())
+    assert [one.missing for one in run(settings, settings.archive_url, margin_us=100_000)] == [""]
+    low, high = TIMES[FIRST] - 100_000, TIMES[LAST] + 100_000
+    wide = [number for number, time_us in enumerate(TIMES) if low <= time_us < high]
+    assert wide[0] < FIRST and wide[-1] > LAST
+    assert queued(redis_client) == sent(wide[0], wide[-1] + 1)
+
+
+def test_a_gap_is_open_until_the_margin_after_it_is_sealed_too(
+    settings: Settings, redis_client: redis.Redis
+) -> None:
+    note(redis_client, gap(SEALED - 100, SEALED - 50))
+    [report] = run(settings, settings.archive_url, margin_us=60_000_000)
+    assert "is sealed only up to" in report.missing
+    [report] = run(settings, settings.archive_url, margin_us=0)
+    assert report.missing == ""
+
+
+def test_an_archive_that_was_built_anew_is_read_from_the_beginning(
+    settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess
+) -> None:
+    """The progress of a heal is a number of the archive that was there before, under the same name."""
+    before, broken = True, 0
+
+    def other_numbers(path: str, body: bytes) -> bytes:
+        nonlocal broken
+        if before and "listSegments" in path:
+            listing = msgspec.json.decode(body)
+            for one in listing["segments"]:
+                one["minSeq"] -= one["index"] == FIRST // 50
+            return msgspec.json.encode(listing)
+        broken += before and "getSegment" in path
+        return b"broken" if broken > 20 and before and "getSegment" in path else body
 
     note(redis_client, gap())
-    with Proxy(archive.http_url, leave_out) as proxy:
+    with Proxy(archive.http_url, other_numbers) as proxy:
+        with pytest.raises(CorruptArchive):
+            run(settings, proxy.url)
+        assert redis_client.exists(PROGRESS_KEY)
+        redis_client.delete(*map(wire.stream_key, wire.QUEUES))
+        before = False
+        assert [one.missing for one in run(settings, proxy.url)] == [""]
+    assert queued(redis_client) == sent()
+
+
+def test_numbers_without_an_event_are_counted(
+    settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess
+) -> None:
+    def compacted(path: str, body: bytes) -> bytes:
+        if "listSegments" not in path:
+            return body
+        listing = msgspec.json.decode(body)
+        for one in listing["segments"]:
+            one["eventCount"] -= 2
+        return msgspec.json.encode(listing)
+
+    note(redis_client, gap(FIRST, FIRST + 60))
+    with Proxy(archive.http_url, compacted) as proxy:
         done = firehose(settings, "heal", "--archive", proxy.url)
-    assert (done.returncode, "leaves out seg_0000000014.jss" in one_line(done.stderr)) == (1, True), done
-    assert [one.healed for one in noted(redis_client)] == [""]
+    assert "from 2 segments, in which 4 numbers have no event" in done.stdout
+    assert done.stdout.rstrip().endswith("; healed")
 
 
 def test_an_interval_without_heartbeat_is_healed_with_the_outage_that_spans_it(
@@ -184,7 +277,7 @@ def test_what_is_not_sealed_yet_stays_open(settings: Settings, redis_client: red
     note(redis_client, gap(SEALED - 100, SEALED + 20))
     done = firehose(settings, "heal")
     assert done.returncode == 0
-    assert f"still open: the archive is sealed only up to {TIMES[SEALED - 1]}" in done.stdout
+    assert f"still open: the archive is sealed only up to {instant(TIMES[SEALED - 1])}" in done.stdout
     assert queued(redis_client) == sent(SEALED - 100, SEALED)
     assert [one.healed for one in noted(redis_client)] == [""]
     assert "no events from 0 segments; still open" in firehose(settings, "heal").stdout
@@ -194,7 +287,10 @@ def test_what_is_not_sealed_yet_stays_open(settings: Settings, redis_client: red
 def test_a_gap_from_before_the_archive_stays_open(settings: Settings, redis_client: redis.Redis) -> None:
     before = msgspec.structs.replace(gap(0, 100), from_us=TIMES[0] - 1)
     note(redis_client, before)
-    assert f"still open: the archive reaches back no further than {TIMES[0]}" in firehose(settings, "heal").stdout
+    assert (
+        f"still open: the archive reaches back no further than {instant(TIMES[0])}"
+        in firehose(settings, "heal").stdout
+    )
     assert queued(redis_client) == sent(0, 100)
 
 
@@ -232,7 +328,7 @@ def test_a_damaged_answer_is_refused_in_one_line(
         return body[:at] + bytes([body[at] ^ 0x80]) + body[at + 1 :] if not at or len(spoiled) == 3 else body
 
     # A gap of few events is planned block by block, one of all kinds by whole segments.
-    queue = wire.BLOCKS if call == "getBlock" else ""
+    queue = wire.BLOCKS if call in ("getBlock", "planSnapshot") else ""
     note(redis_client, gap(queue=queue))
     with Proxy(archive.http_url, damage) as proxy:
         refused = firehose(settings, "heal", "--archive", proxy.url)
@@ -287,6 +383,10 @@ class FullDisk(io.BytesIO):
 
     def write(self, data: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def run(settings: Settings, archive: str, margin_us: int = 0) -> list[HealReport]:
+    return list(heal(settings, host_of(archive), margin_us=margin_us))
 
 
 def count(queues: dict[str, list[dict[str, object]]]) -> int:

@@ -15,6 +15,7 @@ from firehose.batch.coverage import read_gaps
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from firehose.simulator import process
+from ingester import wire
 from tests.integration.archive.pipeline import expected_rows, ingest, now_s, rows, to_the_lake
 from tests.integration.archive.world import FIRST, LAST, LINES, SEALED, command, firehose, gap, note
 
@@ -53,6 +54,14 @@ def test_a_healed_gap_is_whole_in_the_lake(settings: Settings, redis_client: red
     counted = after.counts.values()
     assert sum(counts.stored for counts in counted) == LAST - FIRST
     assert (sum(c.duplicates for c in counted), sum(c.quarantined for c in counted)) == (2 * OVERLAP, 0)
+    # The lake does not call it healed in the batch of the events, but in one after they have left Redis.
+    assert [one.healed for one in read_gaps(settings.lake_path)] == [""]
+    assert firehose(settings, "heal").stderr == "no gap is open\n"
+    since = now_s(redis_client) + 1
+    while now_s(redis_client) < since:
+        time.sleep(0.01)
+    redis_client.zadd(wire.HEARTBEATS_KEY, {str(since * 1000): since * 1000})
+    to_the_lake(settings, redis_client, since)
     assert [one.healed for one in read_gaps(settings.lake_path)] == ["archive"]
     report = verify(settings.lake_path)
     assert report.ok, report.problems

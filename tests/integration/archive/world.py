@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +20,10 @@ from typing import Any, Self, cast
 import msgspec
 import redis
 import zstandard
+from websockets.sync.client import connect
 
 from firehose.settings import Settings
-from firehose.simulator import generate
+from firehose.simulator import generate, process
 from ingester import wire
 
 SEALED, UNSEALED = 3000, 30
@@ -32,6 +33,16 @@ TIMES = [msgspec.json.decode(line)["time_us"] for line in LINES]
 FIRST, LAST = 700, 2300
 NOTED_US = 1_790_000_000_000_000
 Spoil = Callable[[str, bytes], bytes]
+
+
+@contextlib.contextmanager
+def serving(tape: Path, *sizes: str) -> Iterator[process.SimulatorProcess]:
+    """A v2 host whose archive is this file of LINES; ``sizes`` are options of the simulator."""
+    with process.start(["--replay", str(tape), "--v2-host", *sizes]) as running:
+        with connect(running.events_url, max_size=2**25, close_timeout=0.2) as client:
+            for _ in LINES:
+                client.recv(timeout=20)
+        yield running
 
 
 class Proxy:
@@ -132,7 +143,12 @@ def sent(first: int = FIRST, last: int = LAST) -> dict[str, list[dict[str, Any]]
 
 
 def command(settings: Settings, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    """Command line and environment of ``firehose …`` with these settings and no others."""
+    """Command line and environment of ``firehose …`` with these settings and no others.
+
+    A heal has no margin here, so that a test sees which events it brings: the whole tape is some seconds long.
+    """
+    if arguments[0] == "heal" and "--margin" not in arguments:
+        arguments += ("--margin", "0")
     kept = ("home", "lake", "redis_url", "archive_url", "jetstream_url", "wanted_collections")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("FIREHOSE_")}
     environment |= {f"FIREHOSE_{name.upper()}": str(getattr(settings, name)) for name in kept}

@@ -195,6 +195,21 @@ def test_pages_follow_each_other_to_the_tip() -> None:
     assert seen == list(range(9))
 
 
+def test_a_page_may_end_within_a_segment() -> None:
+    wanted = make_filter(["account"], [], [])
+    at_once = {(p.sealed.number, one) for p in _plan(_archive(), wanted).segments for one in p.ranges}
+    seen, cut, after = [], 0, 0
+    while after < 1500:
+        plan = _plan(_archive(page=1), wanted, after=after)
+        [planned] = plan.segments
+        cut += plan.planned_through < planned.sealed.file.max_seq
+        seen += [(planned.sealed.number, one) for one in planned.ranges]
+        assert after < plan.planned_through
+        after = plan.planned_through
+    assert cut and len(seen) == len(set(seen))
+    assert set(seen) == at_once
+
+
 def test_a_backward_range_is_refused() -> None:
     with pytest.raises(Refused, match="beforeSeq"):
         _plan(_archive(), Filter(), after=5, before=5)

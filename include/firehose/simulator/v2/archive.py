@@ -130,11 +130,20 @@ class Archive:
             planned = Planned(one, tuple(_ranges(one, wanted, after or 0, tip)))
             if not planned.ranges:
                 continue
-            if segments and entries + planned.entries > self._page:
-                return Plan(segments, min(tip, segments[-1].sealed.file.max_seq), tip, examined)
+            room = self._page - entries
+            if planned.entries > room:
+                return _cut_short(segments, planned, room, tip, examined)
             segments.append(planned)
             entries += planned.entries
         return Plan(segments, tip, tip, examined)
+
+
+def _cut_short(segments: list[Planned], next_one: Planned, room: int, tip: int, examined: int) -> Plan:
+    """A page without room for all of the next segment, but perhaps for some of its ranges; never empty."""
+    if room and not next_one.whole:
+        cut = next_one._replace(ranges=next_one.ranges[:room])
+        return Plan([*segments, cut], min(tip, cut.sealed.blocks[cut.ranges[-1][1]].max_seq), tip, examined)
+    return Plan(segments, min(tip, segments[-1].sealed.file.max_seq), tip, examined)
 
 
 def _ranges(sealed: Sealed, wanted: Filter, after: int, tip: int) -> Iterator[tuple[int, int]]:
