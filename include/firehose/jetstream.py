@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from firehose.errors import FirehoseError
+from ingester.settings import redacted
 
 #: All calls of v2 begin with it, after ``/xrpc/``.
 NAMESPACE: Final = "network.bsky.jetstream."
@@ -34,12 +35,14 @@ def host_of(url: str) -> Host:
     try:
         parts = urlsplit(url.strip())
         scheme, name = _HTTP.get(parts.scheme), parts.netloc.rpartition("@")[2]
-        _ = parts.port  # raises where it is no number
-    except ValueError:  # brackets that are no IPv6 address, a port that is none
+        # Both raise where a connection would: a port that is no number, a name that no resolver can be asked for.
+        _ = parts.port, (parts.hostname or "").encode("idna")
+    except ValueError:  # or brackets that are no IPv6 address
         scheme, name = None, ""
     if scheme is None or not name:
         raise FirehoseError(
-            f"{url!r} is no Jetstream host: name ws://… or wss://…, ending in /subscribe (v1) or {_STREAM} (v2)"
+            f"{redacted(url)!r} is no Jetstream host: name ws://… or wss://…, ending in /subscribe (v1) or "
+            f"{_STREAM} (v2)"
         )
     prefix = parts.path.partition("/xrpc/")[0].rstrip("/")
     base = f"{scheme}://{name}{prefix if '/xrpc/' in parts.path else ''}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event
@@ -20,6 +21,7 @@ from firehose.crosscheck.compare import Tally, Window
 from firehose.crosscheck.events import ONLY_V2, Ended, Unreadable, read_v1, read_v2
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.jetstream import Host
+from firehose.settings import redacted
 
 log = logging.getLogger(__name__)
 _MAX_MESSAGE: Final = 32 << 20
@@ -28,8 +30,12 @@ SILENCE_S: Final = 20.0
 #: Attempts in a row that bring nothing new.
 _ATTEMPTS: Final = 3
 _REWIND_US: Final = 2_000_000
-#: Times need not rise: so many events in a row must be from after the window.
+#: Times need not rise: so many events in a row must be from after the window, and of as many the least is believed
+#: when a broken connection is resumed.
 _AFTER: Final = 50
+#: What a URL may ask for that a listener does not understand, or gives itself.
+_NOT_ASKED: Final = ("cursor", "compress", "zstdDictionary", "requireHello")
+_SCHEMES: Final = {"http": "ws", "https": "wss"}
 
 
 class Listener:
@@ -50,6 +56,7 @@ class Listener:
         self._also_v2, self._silence_s = also_v2, silence_s
         self._read = read_v2 if host.v2 else read_v1
         self._latest_us = 0
+        self._last_us: deque[int] = deque(maxlen=_AFTER)
         self._after = 0
 
     def run(self) -> Tally:
@@ -67,7 +74,7 @@ class Listener:
                     self._listen(connection)
             except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake, InvalidURI, Ended) as error:
                 failures = failures + 1 if self._latest_us == before else 1
-                why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+                why = redacted(" ".join(f"{type(error).__name__}: {error}".split()))[:200]
                 log.info("%s: %s", self._host.name, why)
                 if failures == _ATTEMPTS:
                     raise ServiceUnavailable(self._unreachable(why)) from None
@@ -75,12 +82,12 @@ class Listener:
         return self.tally
 
     def _connected(self) -> ClientConnection:
-        cursor = max(self._window.first_us, self._latest_us - _REWIND_US)
+        cursor = max(self._window.first_us, min(self._last_us, default=0) - _REWIND_US)
         parts = urlsplit(self._host.url)
-        query = [
-            (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "cursor"
-        ]
-        url = urlunsplit(parts._replace(query=urlencode([*query, ("cursor", str(cursor))])))
+        given = parse_qsl(parts.query, keep_blank_values=True)
+        query = [(name, value) for name, value in given if name not in _NOT_ASKED]
+        scheme = _SCHEMES.get(parts.scheme, parts.scheme)
+        url = urlunsplit(parts._replace(scheme=scheme, query=urlencode([*query, ("cursor", str(cursor))])))
         return connect(url, max_size=_MAX_MESSAGE, compression=None, open_timeout=10, close_timeout=0.5)
 
     def _listen(self, connection: ClientConnection) -> None:
@@ -97,6 +104,7 @@ class Listener:
                 self._check_begin(seen.time_us)
             self._after = self._after + 1 if seen.time_us >= self._window.last_us else 0
             self._latest_us = max(self._latest_us, min(seen.time_us, self._window.last_us))
+            self._last_us.append(seen.time_us)
             if seen.operation != ONLY_V2 or self._also_v2:
                 self.tally.add((seen.type, seen.operation), seen.identity, seen.time_us)
 

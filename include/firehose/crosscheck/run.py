@@ -71,6 +71,10 @@ def crosscheck(a: Host, b: Host, hour: str) -> CrosscheckReport:
         if failed is not None:
             failed.result()
         tallies = [one.result() for one in running]
-    return CrosscheckReport(
-        start, a.name, b.name, compare(*tallies), (tallies[0].unreadable, tallies[1].unreadable)
-    )
+    unreadable = (tallies[0].unreadable, tallies[1].unreadable)
+    if not (differences := compare(*tallies)):
+        raise FirehoseError(
+            f"neither {a.name} nor {b.name} has an event of {hour}, and there is nothing to compare "
+            f"(messages that are no events: {unreadable[0]} and {unreadable[1]})"
+        )
+    return CrosscheckReport(start, a.name, b.name, differences, unreadable)

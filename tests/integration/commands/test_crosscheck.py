@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,8 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from websockets.sync import server
+from websockets.sync.server import ServerConnection
 
 from firehose.crosscheck.compare import Tally, Window, compare
 from firehose.crosscheck.listen import Listener
@@ -136,10 +140,53 @@ def test_an_hour_that_cannot_be_had_is_one_line(
         (crosscheck(whole.url, late.url, hour="yesterday"), "such as 2026-11-23T20"),
         (crosscheck(whole.url, away), "gives no events"),
         (crosscheck("https:/x", whole.url), "is no Jetstream host"),
+        (crosscheck(f"wss://{'a' * 64}.example/subscribe", whole.url), "is no Jetstream host"),
+        (
+            crosscheck("wss://user:hunter2@a:b/subscribe", whole.url),
+            "'wss://***@a:b/subscribe' is no Jetstream host",
+        ),
+        (crosscheck(away.replace("//", "//user:hunter2@"), whole.url), "gives no events"),
     ):
         assert done.returncode == 1, done
         [line] = done.stderr.splitlines()
         assert said in line
+        assert "hunter2" not in line
+
+
+def test_options_that_a_listener_does_not_understand_are_not_passed_on(whole: process.SimulatorProcess) -> None:
+    options = "?requireHello=true&compress=true"
+    done = crosscheck(whole.http_url + "/subscribe" + options, whole.url, "--tolerance", "0")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_hour_of_which_neither_host_has_anything_is_no_agreement(serve: Serve) -> None:
+    around = [line for line in LINES if not -1 <= json.loads(line)["time_us"] - HOUR_US < 3_600_000_000]
+    empty = serve(around)
+    done = crosscheck(empty.url, empty.events_url)
+    assert done.returncode == 1
+    assert "there is nothing to compare" in done.stderr
+
+
+def test_one_wrong_time_does_not_make_a_resumed_listener_skip_the_rest() -> None:
+    """The host closes after an event that it stamps with the end of the window."""
+    _, window = window_of(HOUR)
+    asked: list[str] = []
+    wrong = stamped(LINES[500:501], window.last_us - json.loads(LINES[500])["time_us"])
+
+    def serve_once(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        asked.append(connection.request.path)
+        for line in [*LINES[:500], *wrong] if len(asked) == 1 else LINES[500:]:
+            connection.send(line)
+
+    with server.serve(serve_once, "127.0.0.1", 0) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        url = f"ws://127.0.0.1:{running.socket.getsockname()[1]}/subscribe"
+        listener = Listener(host_of(url), window, Event(), also_v2=False, sleep=lambda _: None)
+        listener.run()
+        running.shutdown()
+    resumed = int(parse_qs(urlsplit(asked[1]).query)["cursor"][0])
+    assert resumed < json.loads(LINES[500])["time_us"]
 
 
 def test_a_host_that_falls_silent_before_the_end_is_not_taken_for_whole(serve: Serve) -> None:
