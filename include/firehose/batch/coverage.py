@@ -61,9 +61,21 @@ def read_gaps(lake: Path) -> list[Gap]:
     return resolve(_records(lake))
 
 
+def damaged(lake: Path) -> Iterator[str]:
+    """A line for each file of the coverage ledger that cannot be read."""
+    for path in _paths(lake):
+        try:
+            read_records(path)
+        except CorruptLake as error:
+            yield str(error)
+
+
+def _paths(lake: Path) -> list[Path]:
+    return sorted((lake / AREA).glob("date=*/batch=*.json"))
+
+
 def _records(lake: Path) -> list[Gap]:
-    paths = sorted((lake / AREA).glob("date=*/batch=*.json"))
-    return [record for path in paths for record in read_records(path)]
+    return [record for path in _paths(lake) for record in read_records(path)]
 
 
 def gaps_of(settings: Settings, batch: Batch) -> list[Gap]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from filelock import FileLock
 
@@ -14,11 +14,13 @@ from firehose.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+#: The folder of the lake with its lock files.
+LOCKS: Final = ".locks"
 
 
 def locks_folder(lake: Path) -> Path:
     """Where the lake's lock files lie; it exists afterwards."""
-    folder = lake / ".locks"
+    folder = lake / LOCKS
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from firehose import schema
 from firehose.batch import manifest as manifests
+from firehose.batch.coverage import damaged
+from firehose.batch.orphans import orphans
 from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch, CorruptLake
 from firehose.events.rebuild import record_cid, record_of
@@ -75,6 +77,8 @@ def verify(lake: Path) -> VerifyReport:
     entries = _ledger(lake, report)
     _verify_ledger(entries, report, stored)
     _verify_quarantine(lake, entries, report)
+    for problem in (*orphans(lake), *damaged(lake)):
+        report.add(problem)
     return report
 
 

@@ -1,0 +1,55 @@
+"""Raw files that no manifest names: what a drain leaves that died before it could say what it had copied.
+
+Reads only. Must not: remove or adopt them (their events are still in Redis, or come again from the source).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from firehose.batch import manifest as manifests
+from firehose.batch.lock import LOCKS
+from firehose.errors import CorruptBatch
+
+
+def orphans(lake: Path) -> Iterator[str]:
+    """A line for each raw batch with such files, saying what to do; not for one that is just being drained."""
+    for folder in sorted((lake / manifests.AREA).glob("date=*/batch=*")):
+        try:
+            manifest = manifests.read(folder)
+        except CorruptBatch:  # told with the manifests
+            continue
+        named = {queue.name for queue in manifest.queues.values()} if manifest else set()
+        if names := sorted({path.name for path in folder.iterdir()} - named - {manifests.NAME}):
+            if _is_being_drained(lake, folder.name.removeprefix("batch=")):
+                continue
+            where = folder.relative_to(lake)
+            yield f"{where}: {_left_over(names)}" if manifest else f"{where}: {_died(names)}"
+
+
+def _died(names: list[str]) -> str:
+    return (
+        f"{len(names)} files and no manifest, so its drain died; clear the batch's run, which copies from Redis "
+        "again. If Redis was lost since, the ingester has asked the source for these events again (redis_lost in "
+        "`firehose coverage`): remove the folder when the batches from then are published"
+    )
+
+
+def _left_over(names: list[str]) -> str:
+    return f"its manifest does not name {', '.join(names)}, left of a drain that died; remove it"
+
+
+def _is_being_drained(lake: Path, batch_id: str) -> bool:
+    path = lake / LOCKS / f"batch-{batch_id}.lock"
+    if not path.is_file():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a lake that may only be read: nobody drains into it from here
+        return False
