@@ -27,4 +27,5 @@ def profile(schedules: int, *, database: ExampleDatabase | None = None, shrink: 
         else [Phase.reuse, Phase.generate, *([Phase.shrink] if shrink else [])],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
         print_blob=True,
+        report_multiple_bugs=False,  # a search for a second one takes as long as the soak itself
     )
