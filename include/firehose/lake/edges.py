@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 
 from firehose import schema
 from firehose.lake import layout
-from firehose.lake.hourfile import corrupt, drop_later, identities
+from firehose.lake.hourfile import Rows, drop_later
+from firehose.lake.identity import identities
+from firehose.lake.rowgroups import corrupt
 
 #: How far apart the stamps of two copies may lie for them to be found across an hour's edge, in microseconds.
 EDGE_US: Final = 15 * 60 * 1_000_000
@@ -68,12 +70,15 @@ def neighbours(hour: int, times: Iterable[pa.ChunkedArray]) -> list[int]:
     return sorted(found)
 
 
-def held(at: Edge, new: pa.Table, batch: datetime) -> pa.Array:
+def held(at: Edge, new: Rows, batch: datetime) -> pa.Array:
     """Identities of ``new`` rows of which the neighbour has a copy that stays.
 
     That is one of an earlier batch; or one of the same batch in the hour before.
     """
-    near = new.filter(_within(new["time_us"], span(at.hour, at.neighbour)))
+    if not at.there.exists():
+        return pa.array([], pa.string())
+    read, here = new([*schema.IDENTITY[at.record_type], "time_us"]), span(at.hour, at.neighbour)
+    near = pa.concat_tables([rows.filter(_within(rows["time_us"], here)) for rows in read])
     found = []
     if len(near):
         keys = identities(at.record_type, near)

@@ -23,7 +23,7 @@ class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
     ``good`` is reckoned from the validation, ``stored`` is counted in the hour files. ``displaced`` counts
     rows of *later* batches that this run replaced with its own copy of the same event, as happens when
     batches are published out of order: they were counted as stored there. A rerun has none to replace, so
-    the hour files keep what each batch has lost (:func:`firehose.lake.hourfile.displaced`).
+    the hour files keep what each batch has lost (:func:`firehose.lake.notes.displaced`).
     """
 
     received: int

@@ -15,16 +15,17 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock
 
-from firehose import crash, files, schema
+from firehose import crash, files
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone, locks_folder
 from firehose.errors import CorruptBatch
 from firehose.lake import edges, layout
-from firehose.lake.hourfile import Merged, concerns, merge, slices_done, taken
+from firehose.lake.hourfile import merge
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
+from firehose.lake.notes import Merged, commits_done, concerns, taken
+from firehose.lake.staged import Commit, commits, left, parts_of
 from firehose.quality.result import (
     SliceResult,
     TypeCounts,
@@ -37,11 +38,6 @@ from firehose.quality.result import (
 from firehose.settings import Settings
 
 log = logging.getLogger(__name__)
-
-#: One slice: what is held in memory at a time, and committed to an hour file at a time. Each one costs a copy of
-#: what the hour holds so far, so it is as large as memory allows.
-SLICE_ROWS = 1_000_000
-SLICE_BYTES = 384 * 1024 * 1024
 
 
 class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,9 +103,9 @@ def _publish_type(lake: Path, batch: Batch, record_type: str, before: set[int]) 
     source = hashlib.sha256("".join(one.sha256 for one in staged).encode()).hexdigest()
     merged, touched = [], set(before)
     for hour in sorted(before | {int(hour) for one in staged for hour in one.rows}):
-        paths = [staged_path(lake, batch, record_type, one.number) for one in staged if str(hour) in one.rows]
-        if paths or concerns(layout.hour_file(lake, record_type, hour), batch.start):
-            outcome, hours = _publish_hour(lake, batch, record_type, hour, paths, source)
+        parts = parts_of(lake, batch, staged, hour)
+        if parts or concerns(layout.hour_file(lake, record_type, hour), batch.start):
+            outcome, hours = _publish_hour(lake, batch, record_type, Commit(hour, parts), source)
             merged.append(outcome)
             touched |= hours
     return merged, touched
@@ -121,31 +117,50 @@ def _check(path: Path, described: SliceResult) -> None:
 
 
 def _publish_hour(
-    lake: Path, batch: Batch, record_type: str, hour: int, paths: list[Path], source: str
+    lake: Path, batch: Batch, record_type: str, whole: Commit, source: str
 ) -> tuple[Merged, set[int]]:
-    """Merge the rows of an hour, slice by slice. A run that was killed has left its slices in the hour file.
+    """Merge the rows of an hour, commit by commit. A run that was killed has left its commits in the hour file.
 
     Only then do the neighbours lose their later copies, always anew: the killed run may not have come so far.
     """
-    path = layout.hour_file(lake, record_type, hour)
-    beside = edges.neighbours(hour, (table["time_us"] for table in _row_groups(paths, ["time_us"])))
+    hour = whole.hour
+    beside = edges.neighbours(hour, (rows["time_us"] for rows in whole.read(["time_us"])))
     met = [edges.edge(lake, record_type, hour, neighbour) for neighbour in beside]
     with _locked(lake, record_type, {hour, *beside}):
-        done = slices_done(path, batch.start, source)
-        for number, rows in enumerate(_slices(record_type, paths, hour)):
-            if number >= len(done):
-                held = pa.concat_arrays(
-                    [pa.array([], pa.string()), *(edges.held(at, rows, batch.start) for at in met)]
-                )
-                done.append(
-                    merge(path, record_type, batch.start, rows, source=source, number=number, elsewhere=held)
-                )
+        done = _merge_hour(layout.hour_file(lake, record_type, hour), batch, record_type, whole, source, met)
         for at in met:
             edges.displace(at, batch.start, source)
         lost = {at.neighbour: one for at in met if (one := taken(at.there, batch.start, hour))}
     # What an earlier run took is not this run's count, but its hour has changed.
     done.append(Merged(0, 0, sum(one.rows for one in lost.values() if one.source == source)))
     return Merged(*(sum(getattr(one, name) for one in done) for name in Merged.__struct_fields__)), {hour, *lost}
+
+
+def _merge_hour(
+    path: Path, batch: Batch, record_type: str, whole: Commit, source: str, met: list[edges.Edge]
+) -> list[Merged]:
+    """What became of an hour's rows, commit by commit; those that the hour file holds are not merged again."""
+    done = commits_done(path, batch.start, source)
+    rest = left(whole.parts, done)
+    if rest is None:
+        done, rest = [], list(whole.parts)
+    todo = list(commits(whole.hour, rest))
+    if not todo and not done:
+        todo = [Commit(whole.hour, [])]  # what an earlier run stored has to go
+    for commit in todo:
+        held = [edges.held(at, commit.read, batch.start) for at in met]
+        done.append(
+            merge(
+                path,
+                record_type,
+                batch.start,
+                commit.read,
+                source=source,
+                number=len(done),
+                elsewhere=pa.concat_arrays([pa.array([], pa.string()), *held]),
+            )
+        )
+    return done
 
 
 @contextmanager
@@ -155,26 +170,6 @@ def _locked(lake: Path, record_type: str, hours: set[int]) -> Iterator[None]:
         for hour in sorted(hours):
             held.enter_context(FileLock(locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock"))
         yield
-
-
-def _slices(record_type: str, paths: list[Path], hour: int) -> Iterator[pa.Table]:
-    """The staged rows of an hour, about ``SLICE_ROWS`` and ``SLICE_BYTES`` at a time; at least one table."""
-    waiting = [schema.SCHEMAS[record_type].empty_table()]
-    yielded = False
-    for table in _row_groups(paths):
-        waiting.append(table.filter(pa.array(table["time_us"].to_numpy() // layout.HOUR_US == hour)))
-        if sum(map(len, waiting)) >= SLICE_ROWS or sum(one.nbytes for one in waiting) >= SLICE_BYTES:
-            yield pa.concat_tables(waiting)
-            waiting, yielded = [], True
-    if waiting and (any(map(len, waiting)) or not yielded):
-        yield pa.concat_tables(waiting)
-
-
-def _row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[pa.Table]:
-    for path in paths:
-        with pq.ParquetFile(path) as staged:
-            for group in range(staged.num_row_groups):
-                yield staged.read_row_group(group, columns)
 
 
 def _hours_of(entry: LedgerEntry | None, record_type: str) -> set[int]:

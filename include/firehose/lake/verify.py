@@ -22,8 +22,9 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch, CorruptLake
 from firehose.events.rebuild import record_cid, record_of
 from firehose.lake import edges, layout
-from firehose.lake.hourfile import displaced, duplicated
+from firehose.lake.identity import Events, identities, prints
 from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry
+from firehose.lake.notes import displaced
 from firehose.quality.quarantine import AREA as QUARANTINE
 
 _ROWS = 20_000
@@ -109,8 +110,7 @@ def _verify_hour(
     name = path.relative_to(lake)
     try:
         with pq.ParquetFile(path) as source:
-            keys = source.read(list(schema.IDENTITY[record_type]))
-            if again := duplicated(record_type, keys):
+            if again := _duplicated(record_type, source):
                 counts.duplicates += again
                 report.add(f"{name}: {again} rows are copies of an event that is there already")
             for table in _tables(source):
@@ -122,6 +122,14 @@ def _verify_hour(
             stored[batch, record_type] = stored.get((batch, record_type), 0) + rows
     except (pa.ArrowInvalid, OSError) as error:
         report.add(f"{name}: not readable as Parquet: {error}")
+
+
+def _duplicated(record_type: str, source: pq.ParquetFile) -> int:
+    """How many rows of an hour file are copies of an event in another row."""
+    columns = list(schema.IDENTITY[record_type])
+    groups = (source.read_row_group(number, columns) for number in range(source.num_row_groups))
+    events = Events(prints(identities(record_type, rows)) for rows in groups)
+    return len(events.wanted) - int(events.wanted.sum())
 
 
 def _verify_edges(lake: Path, record_type: str, report: VerifyReport) -> None:

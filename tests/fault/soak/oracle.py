@@ -19,7 +19,7 @@ from firehose.batch.gaps import open_gaps
 from firehose.batch.raw import read_chunks
 from firehose.lake import layout
 from firehose.lake.ledger import read_ledger
-from firehose.lake.hourfile import displaced
+from firehose.lake.notes import displaced
 from firehose.lake.verify import verify
 from ingester.hosts import V1, V2
 from ingester.wire import OTHER

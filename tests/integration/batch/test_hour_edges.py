@@ -23,11 +23,10 @@ import pytest
 from firehose import crash, files, schema
 from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError
-from firehose.lake import hourfile, layout
-from firehose.lake import publish as publishing
+from firehose.lake import hourfile, layout, rowgroups, staged
 from firehose.lake.edges import EDGE_US
-from firehose.lake.hourfile import displaced
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
+from firehose.lake.notes import displaced
 from firehose.lake.publish import publish
 from firehose.lake.verify import verify
 from firehose.quality.result import (
@@ -311,8 +310,8 @@ def random_batches(chance: random.Random) -> dict[Batch, list[Copy]]:
 def test_batches_in_any_order_with_deaths_and_reruns_give_the_same_rows(
     lake: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(publishing, "SLICE_ROWS", 3)
-    monkeypatch.setattr(hourfile, "ROW_GROUP_ROWS", 4)
+    monkeypatch.setattr(staged, "COMMIT_ROWS", 3)
+    monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 4)
     chance, boundaries = random.Random(seed), Boundaries(monkeypatch)
     given = random_batches(chance)
     todo = [*given, *chance.choices(list(given), k=2)]
@@ -402,7 +401,7 @@ def test_writers_of_neighbouring_hours_at_the_same_time(lake: Path, seed: int) -
 
 
 def test_only_what_lies_near_the_edge_is_read(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hourfile, "ROW_GROUP_ROWS", 10)
+    monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 10)
     early = [Copy(100 + n, EDGE - layout.HOUR_US + n * SECOND) for n in range(10)]
     late = [before(n, 10 - n / 2) for n in range(10)]
     stage(lake, BATCHES[0], [*early, *late])
@@ -431,7 +430,8 @@ def test_verify_sees_an_event_in_two_neighbouring_hours(lake: Path, record_type:
     # As an earlier version left it: each hour file merged on its own.
     for batch, copies in zip(BATCHES, ([before(1), before(2)], [after(1), after(3)]), strict=False):
         path = layout.hour_file(lake, record_type, copies[0].hour)
-        hourfile.merge(path, record_type, batch.start, table_of(record_type, batch, copies))
+        rows = table_of(record_type, batch, copies)
+        hourfile.merge(path, record_type, batch.start, lambda _=None, rows=rows: iter([rows]))
     report = verify(lake)
     assert report.types[record_type].duplicates == 1
     assert any("1 events lie in both; clear the run of the earlier batch" in said for said in report.problems)

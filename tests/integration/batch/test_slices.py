@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError, PoisonFlood
-from firehose.lake import hourfile
 from firehose.lake import publish as publishing
+from firehose.lake import rowgroups, staged
+from firehose.lake.hourfile import Rows, merge
 from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
+from firehose.lake.notes import Merged
 from firehose.lake.publish import publish
 from firehose.lake.verify import verify
 from firehose.quality import slices as slicing
@@ -46,7 +49,7 @@ class Killed(FirehoseError):
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some hundred events a slice, in both steps."""
     monkeypatch.setattr(validating, "SLICE_BYTES", 150_000)
-    monkeypatch.setattr(publishing, "SLICE_ROWS", 300)
+    monkeypatch.setattr(staged, "COMMIT_ROWS", 300)
 
 
 def rows_of(lake: Path) -> dict[str, list[str]]:
@@ -76,7 +79,7 @@ def test_slices_give_the_same_lake(
     quarantined = pq.read_table(quarantine_path(settings.lake_path, batches[0]), partitioning=None)
     monkeypatch.setattr(validating, "SLICE_BYTES", 150_000)
     monkeypatch.setattr(validating, "_FORK_BYTES", fork_bytes)
-    monkeypatch.setattr(publishing, "SLICE_ROWS", 300)
+    monkeypatch.setattr(staged, "COMMIT_ROWS", 300)
     validate(settings, batches[0])
     assert len(staged_slices(settings.lake_path, batches[0], schema.LIKES)) > 3
     publish(settings, batches[0])
@@ -144,7 +147,6 @@ def test_a_killed_publication_goes_on_where_it_was(
         drain(settings, batch)
         validate(settings, batch)
     merged: list[int] = []
-    merge = hourfile.merge
 
     def dies(*arguments: Any, **named: Any) -> Any:
         if len(merged) == die_after:
@@ -171,6 +173,67 @@ def test_a_killed_publication_goes_on_where_it_was(
     assert len(merged) == first + rest
     assert rows_of(settings.lake_path) == before
     assert verify(settings.lake_path).ok
+
+
+@pytest.mark.parametrize("sizes", [(300, 4_000_000), (300, 500), (500, 300)])
+def test_a_killed_publication_goes_on_with_commits_of_another_size(
+    settings: Settings,
+    batches: list[Batch],
+    fill: Fill,
+    monkeypatch: pytest.MonkeyPatch,
+    small_slices: None,
+    sizes: tuple[int, int],
+) -> None:
+    fill(EVENTS, batches[0])
+    drain(settings, batches[0])
+    validate(settings, batches[0])
+    merged: list[tuple[Path, int]] = []
+
+    def dies(*arguments: Any, **named: Any) -> Merged:
+        if named["number"] == 1:
+            raise Killed("now")
+        merged.append((arguments[0], named["number"]))
+        return merge(*arguments, **named)
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(publishing, "merge", dies)
+        patched.setattr(staged, "COMMIT_ROWS", sizes[0])
+        publish(settings, batches[0])
+    path, _ = merged[-1]
+    merged.clear()
+
+    def counted(*arguments: Any, **named: Any) -> Merged:
+        merged.append((arguments[0], named["number"]))
+        return merge(*arguments, **named)
+
+    monkeypatch.setattr(publishing, "merge", counted)
+    monkeypatch.setattr(staged, "COMMIT_ROWS", sizes[1])
+    publish(settings, batches[0])
+    assert merged[0] == (path, 1), "what is in the file is not merged again"
+    assert sum(one.stored for one in entry_of(settings, batches[0]).counts.values()) == sum(
+        len(rows) for rows in rows_of(settings.lake_path).values()
+    )
+    report = verify(settings.lake_path)
+    assert report.ok, report.problems
+
+
+def test_an_hour_file_is_replaced_once_for_many_slices(
+    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validating, "SLICE_BYTES", 150_000)
+    fill(EVENTS, batches[0])
+    drain(settings, batches[0])
+    validate(settings, batches[0])
+    assert len(staged_slices(settings.lake_path, batches[0], schema.LIKES)) > 3
+    merged: list[Path] = []
+
+    def counted(*arguments: Any, **named: Any) -> Merged:
+        merged.append(arguments[0])
+        return merge(*arguments, **named)
+
+    monkeypatch.setattr(publishing, "merge", counted)
+    publish(settings, batches[0])
+    assert sorted(merged) == sorted(settings.lake_path.glob("year=*/**/*.parquet"))
 
 
 def bad_likes(count: int) -> list[bytes]:
@@ -227,20 +290,22 @@ def test_giant_posts_make_smaller_slices_and_row_groups(
     giants = [giant.replace(rev, rev[:-2] + a + b) for a in (b"a", b"b", b"c") for b in (b"d", b"e", b"f", b"g")]
     fill([*giants, *EVENTS[:200]], batches[0])
     drain(settings, batches[0])
-    slices: list[int] = []
-    merge = hourfile.merge
+    tables: list[int] = []
 
-    def counted(*arguments: Any, **named: Any) -> Any:
-        slices.append(arguments[3].nbytes)
-        return merge(*arguments, **named)
+    def counted(path: Path, record_type: str, batch: datetime, new: Rows, **named: Any) -> Merged:
+        def rows(columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+            for table in new(columns):
+                tables.append(table.nbytes)
+                yield table
 
-    monkeypatch.setattr(publishing, "SLICE_BYTES", 1_000_000)
-    monkeypatch.setattr(hourfile, "ROW_GROUP_BYTES", 500_000)
+        return merge(path, record_type, batch, rows, **named)
+
+    monkeypatch.setattr(rowgroups, "ROW_GROUP_BYTES", 500_000)
     monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2)
     monkeypatch.setattr(publishing, "merge", counted)
     validate(settings, batches[0])
     publish(settings, batches[0])
-    assert max(slices) < 1_500_000
+    assert 200_000 < max(tables) < 1_500_000
     assert sum(one.stored for one in entry_of(settings, batches[0]).counts.values()) + 1 == len(giants) + 200
     for path in settings.lake_path.glob("year=*/**/posts.parquet"):
         of_file = pq.read_metadata(path)
@@ -283,13 +348,14 @@ def test_memory_does_not_grow_with_the_number_of_slices(
     settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(validating, "PROCESSES", 1)
-    monkeypatch.setattr(hourfile, "ROW_GROUP_ROWS", 4_000)
     monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2_000)
     peaks: dict[str, list[float]] = {"validate": [], "publish": []}
-    # Three times the events in slices of the same size; then the same ones in one slice, which must show.
+    # Three times the events in slices of the same size; then the same ones in one slice and one row group, which
+    # must show.
     for batch, events, most in zip(batches, (40_000, 120_000, 120_000), (1, 1, 1000), strict=False):
         monkeypatch.setattr(validating, "SLICE_BYTES", 2_000_000 * most)
-        monkeypatch.setattr(publishing, "SLICE_ROWS", 4_000 * most)
+        monkeypatch.setattr(staged, "COMMIT_ROWS", 4_000 * most)
+        monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 4_000 * most)
         fill(generate.events(events, seed=events + most, start_us=START_US, rate=500), batch)
         drain(settings, batch)
         peaks["validate"].append(peak_mib(lambda batch=batch: validate(settings, batch)))  # type: ignore[misc]

@@ -1,0 +1,157 @@
+"""The row groups of an hour file: how they are read, ordered, encoded and cut.
+
+Must not: know what identifies an event, what a batch is, or when a file takes another one's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from firehose import schema
+from firehose.errors import CorruptLake
+
+#: Rows of a row group: large enough to compress and to scan well, small enough to hold several.
+ROW_GROUP_ROWS = 128 * 1024
+#: A row group of giant posts ends sooner: who replaces the file holds one, and its sorted copy.
+ROW_GROUP_BYTES = 256 * 1024 * 1024
+#: A group of an old file that is this full stays a group, and in its order: sorting costs as much as encoding.
+_FULL: Final = 0.9
+# Delta encoding suits clocks, sequence numbers and TIDs, dictionaries the columns of few values; all other strings
+# are near-random, where a dictionary only costs.
+_ENCODINGS = {
+    **dict.fromkeys(("time_us", "tid_us", "seq", "created_at"), "DELTA_BINARY_PACKED"),
+    **dict.fromkeys(("rev", "rkey"), "DELTA_BYTE_ARRAY"),
+}
+_DICTIONARY = (
+    "batch",
+    "operation",
+    "did",
+    "langs.list.element",
+    "embed_type",
+    "collection",
+    "status",
+    "active",
+    "subject_did",
+    "subject_uri",
+    "subject_cid",
+    "reply_root_uri",
+    "reply_root_cid",
+)
+# Rows of a row group are sorted by what many of them share, so that equal values meet: a fifth of a like file's
+# size. The time within the hour follows, so that equal rows always lie in the same order.
+_SORT: dict[str, list[tuple[str, str]]] = {
+    record_type: [(column, "ascending"), ("time_us", "ascending")]
+    for record_type, column in (
+        (schema.POSTS, "reply_root_uri"),
+        (schema.LIKES, "subject_uri"),
+        (schema.REPOSTS, "subject_uri"),
+        (schema.FOLLOWS, "did"),
+        (schema.BLOCKS, "did"),
+        (schema.IDENTITIES, "did"),
+        (schema.ACCOUNTS, "did"),
+        (schema.OTHER, "collection"),
+    )
+}
+
+
+def read_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
+    """The row groups of a file in today's schema, one at a time; none where there is no file.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    if not path.exists():
+        return
+    try:
+        with pq.ParquetFile(path) as source:
+            for index in range(source.num_row_groups):
+                yield _conform(source.read_row_group(index), schema.SCHEMAS[record_type])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(path, error) from error
+
+
+def corrupt(path: Path, error: Exception) -> CorruptLake:
+    """What to raise for an hour file that Arrow cannot read."""
+    return CorruptLake(f"{path}: {error}; restore it from a backup, or clear the runs of its hour")
+
+
+def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """A table written by an earlier version: columns that it did not know are null."""
+    if table.schema.equals(wanted):
+        return table
+    known = set(table.schema.names)
+    return pa.Table.from_arrays(
+        [
+            pc.cast(table[field.name], field.type) if field.name in known else pa.nulls(len(table), field.type)
+            for field in wanted
+        ],
+        schema=wanted,
+    )
+
+
+class Writer:
+    """Writes rows in groups of a fair size, each one sorted. Holds what is less than a group."""
+
+    def __init__(self, path: Path, record_type: str) -> None:
+        self._record_type = record_type
+        names = set(schema.SCHEMAS[record_type].names)
+        self._file = pq.ParquetWriter(
+            path,
+            schema.SCHEMAS[record_type],
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=[name for name in _DICTIONARY if name.split(".")[0] in names],
+            column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in names},
+            version="2.6",
+        )
+        self._waiting: list[pa.Table] = []
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._flush(to_the_end=True)
+        self._file.close()
+
+    def keep(self, group: pa.Table) -> None:
+        """Write what is left of a group of an old file, so in order already."""
+        full = max(len(group) / ROW_GROUP_ROWS, group.nbytes / ROW_GROUP_BYTES)
+        if self._waiting or full < _FULL:
+            self.write(group)
+        else:
+            self._file.write_table(group, row_group_size=len(group))
+
+    def write(self, table: pa.Table) -> None:
+        """Write rows in no order."""
+        if len(table):
+            self._waiting.append(table)
+        if sum(map(len, self._waiting)) >= ROW_GROUP_ROWS or _bytes(self._waiting) >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def note(self, noted: dict[bytes, bytes]) -> None:
+        """Keep something in the file's footer, so that it changes together with the rows."""
+        self._file.add_key_value_metadata(noted)
+
+    def _flush(self, *, to_the_end: bool = False) -> None:
+        """Write whole groups; what is left over waits for more, unless it is the end."""
+        if not self._waiting:
+            return
+        rows = pa.concat_tables(self._waiting)
+        share = ROW_GROUP_BYTES / max(rows.nbytes, ROW_GROUP_BYTES)
+        count = max(1, min(ROW_GROUP_ROWS, int(len(rows) * share)))
+        end = len(rows) if to_the_end else len(rows) // count * count
+        for start in range(0, end, count):
+            group = rows.slice(start, count).sort_by(_SORT[self._record_type])
+            self._file.write_table(group, row_group_size=count)
+        self._waiting = [rows.slice(end)] if end < len(rows) else []
+
+
+def _bytes(tables: list[pa.Table]) -> int:
+    return sum(table.nbytes for table in tables)
