@@ -37,6 +37,8 @@ _WRITE_EVENTS: Final = 4000
 _WRITE_BYTES: Final = 8 << 20
 #: How far the clocks of two hosts may be apart. A gap's edges are events as another host stamped them.
 MARGIN_US: Final = 60_000_000
+#: A host's own stamps are the archive's, but v2 gives several events the same one.
+_OWN_MARGIN_US: Final = 1_000_000
 
 
 class HealReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,7 @@ def heal(
     """Heal the open gaps of the lake and of Redis, or those of ``ids``, oldest first. ``dry_run`` only plans.
 
     ``margin_us`` before and after a gap are taken along, and must be there for it to be healed: what the archive's
-    host stamps within them may lie in the gap by the stamps of the gap's host.
+    host stamps within them may lie in the gap by the stamps of the gap's host. At most a second if those are one.
 
     Raises:
         FirehoseError: an id that is no open gap.
@@ -90,7 +92,8 @@ def heal(
         gaps = _chosen(_open(settings, buffer), set(ids))
         listed = client.segments() if gaps else []
         for gap in gaps:
-            span = span_of(listed, gap.from_us - margin_us, gap.to_us + margin_us)
+            margin = min(margin_us, _OWN_MARGIN_US) if gap.host == host.name else margin_us
+            span = span_of(listed, gap.from_us - margin, gap.to_us + margin)
             reading = Reading(client, host, span, Wanted(gap.queue, settings.wanted_collections))
             one = _Heal(gap, buffer, reading)
             # The heal of a gap that spans an interval without heartbeat makes that good as well.

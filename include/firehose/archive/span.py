@@ -40,9 +40,10 @@ def span_of(listed: Sequence[Listed], from_us: int, to_us: int) -> Span:
     high = max(one.max_witnessed_at for one in begun)
     begin, end = max(from_us, low), min(to_us, high)
     if not segments or begin >= end:
-        return Span({}, 0, 0, from_us, from_us, _too_young(low) if low >= to_us else _unsealed(high), asked)
-    missing = [_too_young(low)] if begin > from_us else []
-    missing += [_unsealed(high)] if end < to_us else []
+        why = _too_young(low, from_us) if low >= to_us else _unsealed(high, to_us)
+        return Span({}, 0, 0, from_us, from_us, why, asked)
+    missing = [_too_young(low, from_us)] if begin > from_us else []
+    missing += [_unsealed(high, to_us)] if end < to_us else []
     return Span(
         segments={one.name: one for one in segments},
         after=max(0, min(one.min_seq for one in segments) - 1),
@@ -54,12 +55,12 @@ def span_of(listed: Sequence[Listed], from_us: int, to_us: int) -> Span:
     )
 
 
-def _too_young(low_us: int) -> str:
-    return f"the archive reaches back no further than {instant(low_us)}"
+def _too_young(low_us: int, from_us: int) -> str:
+    return f"the archive reaches back no further than {instant(low_us)}, and {instant(from_us)} is needed"
 
 
-def _unsealed(high_us: int) -> str:
-    return f"the archive is sealed only up to {instant(high_us)}"
+def _unsealed(high_us: int, to_us: int) -> str:
+    return f"the archive is sealed only up to {instant(high_us)}, and {instant(to_us)} is needed"
 
 
 def _run_around(listed: Sequence[Listed], to_us: int) -> list[Listed]:

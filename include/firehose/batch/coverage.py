@@ -61,6 +61,18 @@ def read_gaps(lake: Path) -> list[Gap]:
     return resolve(_records(lake))
 
 
+def known_gaps(settings: Settings) -> list[Gap]:
+    """Every gap that the lake or Redis knows of: what no drain has taken to the lake yet counts as well.
+
+    Raises:
+        ServiceUnavailable: Redis does not answer.
+        CorruptLake: a file of the coverage ledger cannot be read.
+    """
+    with buffer.connected(settings) as client:  # first: what a drain takes from there is in the lake then
+        waiting = [gap for _, gap in _waiting(client, "+")]
+    return resolve([*waiting, *_records(settings.lake_path)])
+
+
 def damaged(lake: Path) -> Iterator[str]:
     """A line for each file of the coverage ledger that cannot be read."""
     for path in _paths(lake):
@@ -85,12 +97,9 @@ def gaps_of(settings: Settings, batch: Batch) -> list[Gap]:
         ServiceUnavailable: Redis does not answer.
         CorruptLake: a file of the coverage ledger cannot be read.
     """
-    lake = settings.lake_path
-    if not (ids := {record.id for record in read_records(records_path(lake, batch))}):
+    if not (ids := {record.id for record in read_records(records_path(settings.lake_path, batch))}):
         return []
-    with buffer.connected(settings) as client:
-        waiting = [gap for _, gap in _waiting(client, "+")]
-    return [gap for gap in open_gaps(resolve([*_records(lake), *waiting])) if gap.id in ids]
+    return [gap for gap in open_gaps(known_gaps(settings)) if gap.id in ids]
 
 
 def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:

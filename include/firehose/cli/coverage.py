@@ -1,4 +1,4 @@
-"""``firehose coverage``: prints the gaps that the lake knows of, and how much time is missing. Thin."""
+"""``firehose coverage``: prints the gaps that lake and Redis know of, and how much time is missing. Thin."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ def coverage(
     """List the gaps in coverage, newest last, and how much time is missing."""
     import msgspec
 
-    from firehose.batch.coverage import read_gaps
+    from firehose.batch.coverage import known_gaps, read_gaps
     from firehose.batch.gaps import missing_us, open_gaps
-    from firehose.errors import FirehoseError
+    from firehose.errors import FirehoseError, ServiceUnavailable
     from firehose.settings import load
 
-    lake = load().lake_path
+    settings = load()
+    lake = settings.lake_path
     if not lake.is_dir():
         raise FirehoseError(f"{lake}: no lake there; name the folder with FIREHOSE_LAKE")
-    gaps = read_gaps(lake)
+    try:
+        gaps = known_gaps(settings)
+    except ServiceUnavailable as error:
+        typer.echo(f"as of the last batch, since {error}", err=True)
+        gaps = read_gaps(lake)
     still_open = open_gaps(gaps)
     shown = still_open if only_open else gaps
     if as_json:

@@ -23,7 +23,8 @@ def heal(
         bool, typer.Option("--dry-run", help="Say what would be downloaded; change nothing.")
     ] = False,
     margin: Annotated[
-        float, typer.Option(min=0, help="Seconds by which the clocks of two hosts may be apart.")
+        float,
+        typer.Option(min=0, help="Seconds around a gap to take along: by so much two hosts' clocks may differ."),
     ] = 60,
 ) -> None:
     """Fetch the events of gaps in coverage from a Jetstream v2 archive into Redis."""

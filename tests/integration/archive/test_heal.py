@@ -207,6 +207,17 @@ def test_what_the_hosts_stamp_on_either_side_of_an_edge_is_healed_as_well(
     assert queued(redis_client) == sent(wide[0], wide[-1] + 1)
 
 
+def test_a_gap_of_the_archives_own_host_needs_a_second_at_most(
+    settings: Settings, redis_client: redis.Redis
+) -> None:
+    """Its stamps are the same, but not unique: an event of the gap may have that of the first one after it."""
+    note(redis_client, gap(1500, 1510, host=host_of(settings.archive_url).name))
+    assert [one.missing for one in run(settings, settings.archive_url, margin_us=60_000_000)] == [""]
+    low, high = TIMES[1500] - 1_000_000, TIMES[1510] + 1_000_000
+    wide = [number for number, time_us in enumerate(TIMES) if low <= time_us < high]
+    assert queued(redis_client) == sent(wide[0], wide[-1] + 1)
+
+
 def test_a_gap_is_open_until_the_margin_after_it_is_sealed_too(
     settings: Settings, redis_client: redis.Redis
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import redis
 import typer
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
@@ -20,6 +21,7 @@ from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.summaries import refresh
+from ingester import wire
 from ingester.wire import Gap, Reason
 from tests.integration.warehouse.dying import DyingClient
 from tests.integration.warehouse.lakes import LakeBuilder, at, row
@@ -171,9 +173,15 @@ def test_the_analyst_may_read_both(client: Client, settings: Settings, lake: Lak
 
 
 def test_the_command_lists_the_gaps_newest_last(
-    settings: Settings, lake: LakeBuilder, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    lake: LakeBuilder,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_client: redis.Redis,
+    redis_url: str,
+    free_port: int,
 ) -> None:
     monkeypatch.setenv("FIREHOSE_LAKE", settings.lake)
+    monkeypatch.setenv("FIREHOSE_REDIS_URL", redis_url)
     app = typer.Typer()
     app.command()(command)
     write(lake, at(20), gap(at(20), 5, "late", queue="likes", host="wss://one", protocol="v1"))
@@ -192,3 +200,13 @@ def test_the_command_lists_the_gaps_newest_last(
         ("over it", "", ""),
     ]
     assert (everything.exit_code, listed.exit_code) == (0, 0)
+    # What a heal noted is known at once, not with the next batch.
+    healed = gap(at(20, 4), 2, "over it", healed="archive")
+    record = msgspec.structs.replace(healed, noted_us=healed.noted_us + 1)
+    redis_client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(record)})
+    assert "3 gaps, 1 open" in CliRunner().invoke(app, [], catch_exceptions=False).stderr
+    monkeypatch.setenv("FIREHOSE_REDIS_URL", f"redis://127.0.0.1:{free_port}/0")
+    away = CliRunner().invoke(app, [], catch_exceptions=False)
+    first, last = away.stderr.splitlines()
+    assert first.startswith("as of the last batch, since Redis at redis://127.0.0.1:")
+    assert "3 gaps, 2 open" in last
