@@ -29,6 +29,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 GOOD = list(generate.events(2000, seed=9, start_us=1_780_002_000_000_000, rate=50))
 LIKE = next(line for line in GOOD if b'"create"' in line and b'"collection":"app.bsky.feed.like"' in line)
 BAD = [LIKE.replace(b'"did":"did:', b'"did":"nobody%d:' % number, 1) for number in range(6000)]
+CLEAR = ["tasks", "clear", "firehose_batch", "--task-regex", "validate", "--downstream", "--only-failed", "--yes"]
 _TASKS = """\
 SELECT task_id, task_instance.state, try_number FROM task_instance JOIN dag_run USING (dag_id, run_id)
 WHERE dag_id = 'firehose_batch' AND data_interval_start LIKE ?"""
@@ -54,16 +55,17 @@ def test_a_flood_calls_somebody_at_once_and_is_let_through_on_demand(
 ) -> None:
     sent = fill(redis_client, batch)
 
-    def run(**variables: str) -> subprocess.CompletedProcess[str]:
+    def airflow(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return python(
-            *("-m", "airflow", "dags", "test", "firehose_batch", f"{batch.end:%Y-%m-%dT%H:%M:%SZ}"),
+            *("-m", "airflow", *arguments),
             FIREHOSE_LAKE=str(tmp_path),
             FIREHOSE_REDIS_URL=redis_url,
             FIREHOSE_ALERT_WEBHOOK_URL=webhook.url,
             **variables,
         )
 
-    done = run()
+    run = ("dags", "test", "firehose_batch", f"{batch.end:%Y-%m-%dT%H:%M:%SZ}")
+    done = airflow(*run)
     assert done.returncode != 0, done.stdout[-3000:]
     assert tasks(airflow_home, batch) == {
         "drain": ("success", 1),
@@ -87,8 +89,13 @@ def test_a_flood_calls_somebody_at_once_and_is_let_through_on_demand(
     assert published(tmp_path) == []
     assert len(pq.read_table(sample_path(tmp_path, batch), partitioning=None)) == SAMPLE_ROWS
 
-    # docs/operations.md, "A flood of bad events": the setting, and the run cleared.
-    done = run(FIREHOSE_MAX_QUARANTINE_RATE="1")
+    # docs/operations.md, "A flood of bad events": the command, and the setting.
+    span = ("--start-date", batch.start.isoformat(), "--end-date", batch.end.isoformat())
+    cleared = airflow(*CLEAR, *span)
+    assert cleared.returncode == 0, cleared.stderr
+    states = {name: state for name, (state, _) in tasks(airflow_home, batch).items()}
+    assert states == {"drain": "success", "validate": None, "publish": None}
+    done = airflow(*run, FIREHOSE_MAX_QUARANTINE_RATE="1")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert re.search(r"DagRun Finished.*state=success", done.stdout)
     assert webhook.bodies[1:] and all(one["title"].startswith("data quality") for one in webhook.bodies[1:])
