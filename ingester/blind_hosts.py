@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from ingester.blindness import Blindness, Sight, Verdict
 from ingester.cursor import Position
 from ingester.gaps import Gaps, instant
@@ -26,20 +28,26 @@ class BlindHosts:
         self._gaps = gaps
         self._since = Position()  # where blindness began that another host is to make good
 
-    def adopt(self, last: Position, hosts: Sequence[Host], now_us: int) -> Host | None:
-        """Go on from what the process before has left open; ``last`` is its position.
+    def adopt(self, history: bytes, last: Position, now_us: int) -> set[tuple[str, str]]:
+        """Go on from what the process before knew; ``last`` is its position.
 
-        Returns the one of ``hosts`` that it has found blind, if it has not asked another one yet.
+        Returns name and protocol of the hosts that are blind.
         """
-        blind = None
-        for gap in self._gaps.blindness():
-            if len(hosts) == 1 or gap.host != last.host:
+        try:
+            if history:
+                self._blindness.adopt(history)
+        except msgspec.MsgspecError as error:  # of another version: it is learnt anew
+            log.warning(line("history_unreadable", reason=error))
+        gaps = self._gaps.blindness()
+        for gap in gaps:
+            # If its last event comes from another host, that one is on the way through what is missing already.
+            if (gap.host, gap.protocol) == (last.host, last.protocol):
+                from_us = min(gap.from_us, self._since.time_us or gap.from_us)
+                self._since = Position(0, from_us, gap.host, gap.protocol)
+            if not self._blindness.blind(gap.queue):
+                # Nobody knows any more what to expect, to say that it is healed.
                 self._gaps.close(gap, now_us)
-                continue
-            from_us = min(gap.from_us, self._since.time_us or gap.from_us)
-            self._since = Position(0, from_us, gap.host, gap.protocol)
-            blind = next((host for host in hosts if self._since.of(host)), blind)
-        return blind
+        return {(gap.host, gap.protocol) for gap in gaps}
 
     def connected(self, host: Host) -> None:
         """A new connection: the stream may be anywhere."""

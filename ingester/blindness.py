@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
+import msgspec
+
 #: Counts are compared over windows of at least so long (µs of the stream), and once so many events are expected.
 WINDOW_US: Final = 60_000_000
 LEAST: Final = 50.0
@@ -39,28 +41,18 @@ class Verdict(NamedTuple):
     until_us: int
 
 
-class _Queue:
+class _Queue(msgspec.Struct):
     """History and running window of one queue. ``rate`` is in events a second of the stream."""
 
-    __slots__ = (
-        "asked",
-        "blind_host",
-        "blind_until_us",
-        "expected",
-        "learnt_us",
-        "normal_us",
-        "rate",
-        "seen",
-        "since_us",
-    )
-
-    def __init__(self, at_us: int) -> None:
-        self.rate, self.learnt_us = 0.0, 0
-        self.normal_us = at_us
-        self.blind_until_us = 0  # 0: not blind
-        self.blind_host = ""
-        self.asked = False  # of another host
-        self.clear(at_us)
+    normal_us: int
+    since_us: int
+    seen: int = 0
+    expected: float = 0.0
+    rate: float = 0.0
+    learnt_us: int = 0
+    blind_until_us: int = 0  # 0: not blind
+    blind_host: str = ""
+    asked: bool = False  # of another host
 
     def clear(self, at_us: int) -> None:
         self.seen, self.expected, self.since_us = 0, 0.0, at_us
@@ -110,17 +102,49 @@ class _Queue:
         self.learnt_us += span_us
 
 
+class _History(msgspec.Struct):
+    """What outlives a process: of which events (a filter), from which host they came last, and every queue's."""
+
+    wanted: str
+    host: str
+    queues: dict[str, _Queue]
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(_History).decode
+
+
 class Blindness:
     """Judges a stream by what came of each queue. A quiet night, a flood of one type and a replay are normal:
 
-    what is expected of a queue is its usual rate, or less by as much as there is less of all others.
+    what is expected of a queue is its usual rate, or less by as much as there is less of all others. ``wanted`` is
+    the filter that the stream was asked for: what is usual with one is not with another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: str = "") -> None:
+        self._wanted = wanted
         self._host = ""
         self._queues: dict[str, _Queue] = {}
         self._counts: dict[str, int] = {}
         self._begun_us = 0  # 0: with the next look
+
+    def history(self) -> bytes:
+        """All that :meth:`adopt` needs, in JSON. It changes once a window, not with each event."""
+        return _encode(_History(self._wanted, self._host, self._queues))
+
+    def adopt(self, history: bytes) -> None:
+        """Go on with another process' history, if it is of the same filter.
+
+        Raises:
+            msgspec.MsgspecError: it cannot be read; nothing is adopted.
+        """
+        known = _decode(history)
+        if known.wanted == self._wanted:
+            self._host, self._queues = known.host, known.queues
+
+    def blind(self, queue: str) -> bool:
+        """Whether this queue was found blind and not seen again since."""
+        return queue in self._queues and self._queues[queue].blind_until_us > 0
 
     def connected(self, host: str) -> None:
         """A new connection: the stream may be anywhere.
@@ -153,7 +177,7 @@ class Blindness:
     def _begin(self, counts: Mapping[str, int], at_us: int) -> None:
         self._counts, self._begun_us = dict(counts), at_us
         for name in counts:
-            queue = self._queues.setdefault(name, _Queue(at_us))
+            queue = self._queues.setdefault(name, _Queue(at_us, at_us))
             queue.since_us = min(queue.since_us or at_us, at_us)
 
     def _expect(self, came: Mapping[str, int], span_us: int) -> None:

@@ -40,7 +40,6 @@ class Gaps:
     def __init__(self) -> None:
         self.pending: list[Gap] = []
         self._open: dict[str, Gap] = {}
-        self._adopted = frozenset[str]()
 
     @property
     def open(self) -> tuple[Gap, ...]:
@@ -50,7 +49,6 @@ class Gaps:
     def adopt(self, gaps: Iterable[Gap]) -> None:
         """Take over what the process before has left open."""
         self._open = {gap.id: gap for gap in gaps}
-        self._adopted = frozenset(self._open)
 
     def written(self, gaps: Sequence[Gap]) -> None:
         """The first of the pending records are in Redis."""
@@ -85,8 +83,7 @@ class Gaps:
             before = Position(0, gap.from_us)
             if (gap.host, gap.protocol) == (host.name, host.protocol):
                 continue
-            # Without the history that another process had, nobody can say whether this host has it all.
-            if gap.id in self._adopted or first.time_us >= gap.to_us:
+            if first.time_us >= gap.to_us:
                 self.close(gap, now_us)
             elif first.time_us > gap.from_us:
                 self._note(_gap(Reason.LATE, before, host.name, host.protocol, first.time_us, gap.queue), now_us)

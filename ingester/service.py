@@ -13,6 +13,7 @@ from typing import Final
 
 from ingester import lease, manifests, resume, session
 from ingester.backoff import delays
+from ingester.blindness import Blindness
 from ingester.cursor import Position
 from ingester.delivery import Delivery
 from ingester.errors import CursorMoved, Emptied, SourceRefused, Unwritten
@@ -41,8 +42,9 @@ class Service:
         self._delivery = delivery
         self._notifier = notifier
         self._gaps = Gaps()
-        self._source = Source(settings, self._gaps)
-        self._writer = Writer(delivery, self._gaps, settings)
+        blindness = Blindness(settings.wanted_collections)
+        self._source = Source(settings, self._gaps, blindness)
+        self._writer = Writer(delivery, self._gaps, blindness, settings)
         self._pump = Pump(settings, self._source, self._writer)
         self._claimed = False
 
@@ -96,7 +98,7 @@ class Service:
         else:
             named = self._settings.start_cursor
             self._writer.restart(await self._lost(Position(named, named)))
-        self._source.adopt(claim.position)
+        self._source.adopt(claim.history, claim.position)
 
     async def _lost(self, otherwise: Position) -> Position:
         """Where to go on now that Redis has no cursor: at the end of what the lake has."""

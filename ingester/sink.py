@@ -46,6 +46,7 @@ class Claim(NamedTuple):
     time_us: int = 0  # on v1 the cursor is the time
     away_s: float = 0.0  # since the last flush, by Redis' clock; 0 also if there was none
     gaps: tuple[Gap, ...] = ()  # that the writer before has left open
+    history: bytes = b""  # what it expected of each queue
 
     @property
     def position(self) -> Position:
@@ -66,7 +67,7 @@ class Flush(NamedTuple):
 
     ``host`` and ``protocol`` are where the cursor comes from, by default v1 of the host that the sink was made
     for; ``time_us`` 0: the cursor is the last event's time. ``gaps`` are added to the stream of gaps,
-    ``open_gaps`` kept for whoever writes next.
+    ``open_gaps`` and ``history`` kept for whoever writes next.
     """
 
     frames: Sequence[Frame]
@@ -78,6 +79,7 @@ class Flush(NamedTuple):
     protocol: str = V1
     gaps: Sequence[Gap] = ()
     open_gaps: Sequence[Gap] = ()
+    history: bytes = b""
 
 
 class _Client(redis.Redis):
@@ -110,6 +112,7 @@ class Sink:
         self._writer = ""
         self._flush = 0
         self._cursor = ""
+        self._history = b""
 
     def claim(self, lease_ms: int) -> Claim | Held:
         """Take the right to write for ``lease_ms``, at once from an ingester of the same name.
@@ -124,7 +127,7 @@ class Sink:
         if answer[0] == "wait":
             return Held(answer[1], int(answer[2]))
         crash.reached(crash.Point.CLAIMED)
-        self._writer, self._flush, self._cursor = writer, 0, answer[1]
+        self._writer, self._flush, self._cursor, self._history = writer, 0, answer[1], b""
         return _claim(*answer[1:])
 
     def write(self, flush: Flush) -> None:
@@ -140,6 +143,8 @@ class Sink:
         args: list[str | int | bytes] = [self._writer, number, self._flush, self._cursor, cursor]
         args += [flush.host or self._host, flush.protocol or V1, flush.lease_ms, int(flush.connected)]
         args += [flush.time_us or flush.cursor, _json(flush.open_gaps) if flush.open_gaps else ""]
+        # It changes once a minute, and is larger than the rest of a heartbeat.
+        args += [flush.history if flush.history != self._history else b""]
         args += [len(flush.gaps), *map(_json, flush.gaps)]
         for frame in flush.frames:
             args += [_STREAM_INDEX[frame.queue], wire.EVENTS_PREFIX + frame.queue]
@@ -150,7 +155,7 @@ class Sink:
             raise self._displaced(details[0])
         if status == "lost":
             raise StateLost
-        self._flush, self._cursor = number, cursor or self._cursor
+        self._flush, self._cursor, self._history = number, cursor or self._cursor, flush.history
 
     def close(self) -> None:
         """Close the connection."""
@@ -174,7 +179,7 @@ class Sink:
         return answer
 
 
-def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str) -> Claim:
+def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str, history: str) -> Claim:
     return Claim(
         int(cursor or 0),
         host,
@@ -182,6 +187,7 @@ def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, ga
         int(time_us or 0) if protocol == V2 else 0,
         max(0, int(away_ms or 0)) / 1000,
         _known(gaps) if gaps else (),
+        history.encode(),
     )
 
 

@@ -36,6 +36,7 @@ class Source:
         self,
         settings: IngesterSettings,
         gaps: Gaps,
+        blindness: Blindness,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -47,7 +48,7 @@ class Source:
         self._hosts = hosts(settings)
         self._state = failover.fresh(len(self._hosts))
         self._resumption = Resumption(settings.rewind_ms)
-        self._blind = BlindHosts(Blindness(), gaps)
+        self._blind = BlindHosts(blindness, gaps)
         self._dictionaries = Dictionaries(settings)
         self._away_since: float | None = None
         self._opened: float | None = None
@@ -66,9 +67,10 @@ class Source:
         """For so long nothing has been heard already: another process was the last that listened."""
         self._away_since = self._clock() - seconds
 
-    def adopt(self, last: Position) -> None:
+    def adopt(self, history: bytes, last: Position) -> None:
         """Leave the host that the process before has found blind, and go back to where that began."""
-        if self._blind.adopt(last, self._hosts, self._now_us()) == self.host:
+        blind = self._blind.adopt(history, last, self._now_us())
+        if (self.host.name, self.host.protocol) in blind:
             self._state = failover.after(self._state, Failure(Cause.BLIND, 0.0, False), self._clock())
 
     async def open(self, position: Position) -> ClientConnection:

@@ -50,6 +50,9 @@ META_FIRST_START_MS: Final = "first_start_ms"  # Redis clock at the very first c
 META_LAST_FLUSH_MS: Final = "last_flush_ms"
 META_LAG_US: Final = "lag_us"  # Redis clock minus the last event's time_us, at the last flush
 META_EVENTS: Final = "events"  # all events ever written
+META_HISTORY: Final = (
+    "history"  # what the ingester expects of each queue, in JSON: the next process goes on with it
+)
 META_GAPS: Final = "gaps"  # gaps that may still be made good: a JSON list of Gap, empty if none
 EVENTS_PREFIX: Final = "events:"  # + queue
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ingester import crash, wire
+from ingester.blindness import Blindness
 from ingester.cursor import Position
 from ingester.delivery import Delivery
 from ingester.frames import Buffer, buffer_for
@@ -25,12 +26,13 @@ HEARTBEAT_S: Final = 2.0
 
 
 class Writer:
-    """Takes messages in and hands them to ``delivery``, in order, with what is in ``gaps``."""
+    """Hands messages to ``delivery``, in order, each flush with what ``gaps`` and ``blindness`` know by then."""
 
     def __init__(
         self,
         delivery: Delivery,
         gaps: Gaps,
+        blindness: Blindness,
         settings: IngesterSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -41,6 +43,7 @@ class Writer:
         self.counted_us = 0
         self._delivery = delivery
         self._gaps = gaps
+        self._blindness = blindness
         self._settings = settings
         self._clock = clock
         self._heartbeat_s = min(HEARTBEAT_S, settings.lease_s / 3)
@@ -151,7 +154,8 @@ class Writer:
 
     def _flush(self, buffer: Buffer, lease_ms: int) -> Flush:
         at, gaps = buffer.position, self._gaps
-        return Flush((), at.cursor, self.connected, lease_ms, *at[1:], tuple(gaps.pending), gaps.open)
+        learnt = tuple(gaps.pending), gaps.open, self._blindness.history()
+        return Flush((), at.cursor, self.connected, lease_ms, *at[1:], *learnt)
 
     async def _write(self, buffer: Buffer, flush: Flush) -> None:
         await self._delivery.bring(buffer, flush, lambda: self.pending)

@@ -28,6 +28,8 @@ from websockets.sync.server import Server, ServerConnection, serve
 from ingester import wire
 
 COLLECTIONS = (*wire.COLLECTION_QUEUES, "app.bsky.actor.profile")
+#: A host that is not there.
+NOWHERE = "ws://127.0.0.1:1/subscribe"
 Query = Mapping[str, list[str]]
 
 
@@ -44,6 +46,11 @@ def event(number: int, size: int = 100) -> bytes:
     }
     record = {"text": f"«{number}» " + "x" * size}
     return msgspec.json.encode(head | {"kind": "commit", "commit": commit | {"record": record, "cid": "b"}})
+
+
+def first_events(count: int) -> list[bytes]:
+    """The stream's first events."""
+    return [event(number) for number in range(count)]
 
 
 def time_us(number: int) -> int:
@@ -89,6 +96,11 @@ class Source:
     def url(self) -> str:
         """Its address, as ``FIREHOSE_JETSTREAM_URL`` takes it."""
         return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}/subscribe"
+
+    @property
+    def name(self) -> str:
+        """The host as the ingester records it."""
+        return self.url.split("/")[2]
 
     def send_from_cursor(self, connection: ServerConnection, query: Query) -> None:
         """Send every message from the cursor on, then those that are added."""
@@ -181,6 +193,10 @@ class IngesterProcess:
             sys.stderr.write(self.log.read_text())
 
 
+#: Makes an ingester for a source's URL, with these settings, on the test's Redis and folder (see conftest).
+Ingest = Callable[..., IngesterProcess]
+
+
 def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
     """Return as soon as ``condition()`` holds; fail the test if it does not in time."""
     deadline = time.monotonic() + timeout_s
@@ -232,3 +248,25 @@ def metadata(client: redis.Redis) -> dict[str, str]:
 def cursor(client: redis.Redis) -> int:
     """The stored cursor; 0: none."""
     return int(metadata(client).get(wire.META_CURSOR, 0))
+
+
+def until_stored(client: redis.Redis, number: int, timeout_s: float = 20.0) -> None:
+    """Return as soon as the ``number``-th event is the last one in Redis."""
+    until(lambda: cursor(client) == time_us(number), timeout_s)
+
+
+def letters(client: redis.Redis) -> list[dict[str, Any]]:
+    """The dead letters in Redis."""
+    lines = stored(client, wire.OTHER)
+    return [msgspec.json.decode(line) for line in lines if wire.DEAD_LETTER_KIND.encode() in line]
+
+
+def ordered(line: bytes) -> bytes:
+    """An event in one order of keys, as v1 and v2 agree on it."""
+    return msgspec.json.encode(msgspec.json.decode(line), order="sorted")
+
+
+def clock_us(client: redis.Redis) -> int:
+    """Redis' clock."""
+    seconds, micros = client.time()
+    return int(seconds) * 1_000_000 + int(micros)

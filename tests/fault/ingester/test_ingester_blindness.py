@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
 import redis
 
+from firehose.embedded import redis as embedded
 from firehose.simulator import process as simulator
 from firehose.simulator.generate import event_time_us, events
 from ingester import wire
 from ingester.wire import Gap, Reason
-from tests.fault.ingester.harness import IngesterProcess, gaps, known, metadata, stored, until
+from tests.fault.ingester.harness import NOWHERE, Ingest, gaps, known, metadata, ordered, stored, until
 
 RATE = 50.0  # a second of the stream
 START_US = 1_750_000_000_000_000
 EVENTS = 45_000  # fifteen minutes
 AFTER = 30_000
 COLLECTION = "app.bsky.feed.post"
-NOWHERE = "ws://127.0.0.1:1/subscribe"
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +36,26 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def host(tape: Path, tmp_path: Path) -> Callable[..., simulator.SimulatorProcess]:
-    """Starts a host that sends the tape, blind from AFTER on if told so."""
+    """Starts a host that sends the tape, or so many events of it, blind from AFTER on if told so."""
 
-    def start(*, blind: bool = False) -> simulator.SimulatorProcess:
+    def start(*, blind: bool = False, port: int = 0, sends: int = EVENTS) -> simulator.SimulatorProcess:
+        part = tmp_path / f"{sends}.jsonl"
+        part.write_bytes(b"".join(line + b"\n" for line in tape_until(tape, sends - 1)))
         options = ["--blind", COLLECTION, "--blind-after", str(AFTER)] if blind else []
-        return simulator.start([f"--replay={tape}", *options], log=tmp_path / "simulator.log")
+        replay = [f"--replay={part}", "--port", str(port), *options]
+        return simulator.start(replay, log=tmp_path / "simulator.log")
 
     return start
 
 
+def tape_until(tape: Path, last: int) -> list[bytes]:
+    """The tape's events up to the one of this number."""
+    return tape.read_bytes().splitlines()[: last + 1]
+
+
 def identities(lines: list[bytes]) -> set[bytes]:
     """Events as v1 and v2 agree on them."""
-    return {msgspec.json.encode(msgspec.json.decode(line), order="sorted") for line in lines}
+    return {ordered(line) for line in lines}
 
 
 def posts(lines: list[bytes]) -> list[int]:
@@ -61,9 +71,19 @@ def blind(client: redis.Redis) -> Gap:
     return gap
 
 
+def reached(client: redis.Redis, number: int) -> bool:
+    """Whether the last event in Redis is the tape's of this number."""
+    return int(metadata(client).get(wire.META_TIME_US, 0)) == event_time_us(START_US, number, RATE)
+
+
 def at_end(client: redis.Redis) -> bool:
     """Whether the last event of the tape is in Redis."""
-    return int(metadata(client).get(wire.META_TIME_US, 0)) == event_time_us(START_US, EVENTS - 1, RATE)
+    return reached(client, EVENTS - 1)
+
+
+def is_from(client: redis.Redis, port: int) -> bool:
+    """Whether the last event in Redis comes from the host at this port."""
+    return metadata(client).get(wire.META_HOST) == f"127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2"])
@@ -71,14 +91,13 @@ def test_the_next_host_makes_blindness_good(
     protocol: str,
     host: Callable[..., simulator.SimulatorProcess],
     tape: Path,
-    redis_url: str,
+    ingest: Ingest,
     redis_client: redis.Redis,
-    tmp_path: Path,
 ) -> None:
     sent = tape.read_bytes().splitlines()
     with host(blind=True) as first, host() as second:
         urls = f"{first.url},{second.events_url if protocol == 'v2' else second.url}"
-        with IngesterProcess(tmp_path, redis_url, urls, start_cursor=1) as ingester:
+        with ingest(urls, start_cursor=1) as ingester:
             until(lambda: at_end(redis_client) and metadata(redis_client)["host"] in second.url, 60)
             assert ingester.stop() == 0
             said = ingester.log.read_text()
@@ -93,15 +112,11 @@ def test_the_next_host_makes_blindness_good(
 
 
 def test_alone_it_goes_on_and_says_so(
-    host: Callable[..., simulator.SimulatorProcess],
-    tape: Path,
-    redis_url: str,
-    redis_client: redis.Redis,
-    tmp_path: Path,
+    host: Callable[..., simulator.SimulatorProcess], tape: Path, ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with (
         host(blind=True) as only,
-        IngesterProcess(tmp_path, redis_url, only.url, start_cursor=1) as ingester,
+        ingest(only.url, start_cursor=1) as ingester,
     ):
         until(lambda: at_end(redis_client), 60)
         until(lambda: known(redis_client))
@@ -117,15 +132,12 @@ def test_alone_it_goes_on_and_says_so(
 
 
 def test_hosts_that_agree_are_believed(
-    host: Callable[..., simulator.SimulatorProcess],
-    redis_url: str,
-    redis_client: redis.Redis,
-    tmp_path: Path,
+    host: Callable[..., simulator.SimulatorProcess], ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with (
         host(blind=True) as first,
         host(blind=True) as second,
-        IngesterProcess(tmp_path, redis_url, f"{first.url},{second.url}", start_cursor=1) as ingester,
+        ingest(f"{first.url},{second.url}", start_cursor=1) as ingester,
     ):
         until(lambda: at_end(redis_client) and metadata(redis_client)["host"] in second.url, 60)
         until(lambda: ingester.said("why=agreed"))
@@ -134,35 +146,87 @@ def test_hosts_that_agree_are_believed(
     assert blind(redis_client).healed == ""
 
 
-def test_what_a_dead_process_found_is_fetched_by_the_next(
+class Death(NamedTuple):
+    """How far both hosts send until the process is killed: of the blind one, and of the other (0: not there)."""
+
+    blind_sends: int
+    other_sends: int
+
+
+DEATHS = {
+    # Twenty seconds after the first post is missing: nobody has noticed.
+    "not noticed": Death(AFTER + 1000, 0),
+    "noticed": Death(AFTER + 8000, 0),
+    # The other host has sent up to forty seconds after the first missing post.
+    "being made good": Death(EVENTS, AFTER + 2000),
+}
+
+
+@pytest.mark.parametrize("death", DEATHS.values(), ids=DEATHS.keys())
+def test_what_a_killed_process_missed_is_made_good_by_the_next(
+    death: Death,
     host: Callable[..., simulator.SimulatorProcess],
     tape: Path,
-    redis_url: str,
+    ingest: Ingest,
     redis_client: redis.Redis,
-    tmp_path: Path,
+) -> None:
+    one, two = embedded.free_port(), embedded.free_port()
+    urls = f"ws://127.0.0.1:{one}/subscribe,ws://127.0.0.1:{two}/subscribe"
+    last = (death.other_sends or death.blind_sends) - 1
+    with ExitStack() as hosts:
+        hosts.enter_context(host(blind=True, port=one, sends=death.blind_sends))
+        if death.other_sends:
+            hosts.enter_context(host(port=two, sends=death.other_sends))
+        with ingest(urls, start_cursor=1) as ingester:
+            noticed = death.blind_sends > DEATHS["not noticed"].blind_sends
+            until(lambda: reached(redis_client, last) and len(known(redis_client)) == noticed, 60)
+            until(lambda: is_from(redis_client, two if death.other_sends else one))
+            ingester.kill()
+    assert [gap.healed for gap in known(redis_client)] == [""] * noticed, "what the dead process leaves"
+    sent = tape_until(tape, death.blind_sends - 1)
+    assert identities(sent) - identities(stored(redis_client)), "there is something to make good"
+    with (
+        host(blind=True, port=one),
+        host(port=two),
+        ingest(urls) as ingester,
+    ):
+        until(lambda: reached(redis_client, EVENTS - 1) and is_from(redis_client, two), 60)
+        until(lambda: all(gap.healed for gap in known(redis_client)))
+        assert ingester.stop() == 0
+        assert ingester.said(f'event=connected url="ws://127.0.0.1:{one}/') != noticed, "it is known to be blind"
+    assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
+    gap = blind(redis_client)
+    assert (gap.queue, gap.healed, gap.host) == (wire.POSTS, "other host", f"127.0.0.1:{one}")
+    went_blind = event_time_us(START_US, AFTER, RATE)
+    assert went_blind - 150_000_000 <= gap.from_us <= went_blind < gap.to_us
+    assert metadata(redis_client)[wire.META_GAPS] == ""
+
+
+def test_a_history_that_cannot_be_read_closes_what_is_open_and_fetches_it(
+    host: Callable[..., simulator.SimulatorProcess], tape: Path, ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with host(blind=True) as first, host() as second:
-        with IngesterProcess(tmp_path, redis_url, f"{first.url},{NOWHERE}", start_cursor=1) as ingester:
+        with ingest(f"{first.url},{NOWHERE}", start_cursor=1) as ingester:
             until(lambda: at_end(redis_client), 60)
             until(lambda: known(redis_client))
             ingester.kill()
             assert ingester.log.read_text().count("event=host_switched") <= 2, "to the other host and back"
-        with IngesterProcess(tmp_path, redis_url, f"{first.url},{second.url}") as ingester:
+        redis_client.hset(wire.METADATA_KEY, wire.META_HISTORY, "nonsense")
+        with ingest(f"{first.url},{second.url}") as ingester:
             until(lambda: at_end(redis_client) and metadata(redis_client)["host"] in second.url, 60)
             assert ingester.stop() == 0
+            assert ingester.said("event=history_unreadable")
     assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
     assert blind(redis_client).healed == "", "nobody knows what to expect of that host"
+    assert metadata(redis_client)[wire.META_GAPS] == "", "and nobody ever will"
 
 
 def test_a_host_that_is_not_blind_is_not_left(
-    host: Callable[..., simulator.SimulatorProcess],
-    redis_url: str,
-    redis_client: redis.Redis,
-    tmp_path: Path,
+    host: Callable[..., simulator.SimulatorProcess], ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with (
         host() as only,
-        IngesterProcess(tmp_path, redis_url, f"{only.url},{NOWHERE}", start_cursor=1) as ingester,
+        ingest(f"{only.url},{NOWHERE}", start_cursor=1) as ingester,
     ):
         until(lambda: at_end(redis_client), 60)
         assert ingester.stop() == 0

@@ -16,45 +16,46 @@ from firehose.simulator import process as simulator
 from ingester import wire
 from ingester.cursor import OTHER_HOST_REWIND_US
 from tests.fault.ingester.harness import (
-    IngesterProcess,
+    NOWHERE,
+    Ingest,
     Query,
     Source,
     cursor,
-    event,
+    first_events,
     metadata,
     stored,
     time_us,
     until,
+    until_stored,
 )
 
-NOWHERE = "ws://127.0.0.1:1/subscribe"
-SENT = [event(number) for number in range(200)]
+SENT = first_events(200)
 REWOUND = str(time_us(99) - OTHER_HOST_REWIND_US)
 Behaviour = Callable[[ServerConnection, Query], None]
 
 
-def test_an_unreachable_host_gives_way(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_an_unreachable_host_gives_way(ingest: Ingest, redis_client: redis.Redis) -> None:
     with (
         Source(SENT) as source,
-        IngesterProcess(tmp_path, redis_url, f"{NOWHERE}, {source.url}") as ingester,
+        ingest(f"{NOWHERE}, {source.url}") as ingester,
     ):
-        until(lambda: cursor(redis_client) == time_us(199))
+        until_stored(redis_client, 199)
         assert ingester.log.read_text().count("event=host_switched") == 1
         assert ingester.stop() == 0
-        assert metadata(redis_client)["host"] in source.url
+        assert metadata(redis_client)["host"] == source.name
     assert source.connections == [{}], "the live tail: there is nothing to resume"
 
 
-def test_a_host_that_starts_up_gives_way(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_a_host_that_starts_up_gives_way(ingest: Ingest, redis_client: redis.Redis) -> None:
     def answer(connection: ServerConnection, request: Request) -> Response:
         return connection.respond(503, "starting\n")
 
     with (
         Source([], answer=answer) as starting,
         Source(SENT) as source,
-        IngesterProcess(tmp_path, redis_url, f"{starting.url},{source.url}") as ingester,
+        ingest(f"{starting.url},{source.url}") as ingester,
     ):
-        until(lambda: cursor(redis_client) == time_us(199))
+        until_stored(redis_client, 199)
         assert ingester.said("HTTP 503 starting")
     assert starting.connections == []
 
@@ -76,16 +77,16 @@ def short(connection: ServerConnection, query: Query) -> None:
 
 @pytest.mark.parametrize(("behave", "connections"), [(silent, 1), (short, 4)], ids=["silent", "closes"])
 def test_the_next_host_resumes_by_time(
-    behave: Behaviour, connections: int, redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    behave: Behaviour, connections: int, ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with (
         Source([], behave=behave) as first,
         Source(SENT) as second,
-        IngesterProcess(tmp_path, redis_url, f"{first.url},{second.url}", data_timeout_s=0.8) as ingester,
+        ingest(f"{first.url},{second.url}", data_timeout_s=0.8) as ingester,
     ):
-        until(lambda: cursor(redis_client) == time_us(199))
+        until_stored(redis_client, 199)
         assert ingester.stop() == 0
-        said, names = ingester.log.read_text(), [source.url.split("/")[2] for source in (first, second)]
+        said, names = ingester.log.read_text(), [first.name, second.name]
     assert len(first.connections) == connections, "no connection more than it takes to know"
     assert second.connections == [{"cursor": [REWOUND]}]
     assert set(stored(redis_client)) == set(SENT)
@@ -95,19 +96,19 @@ def test_the_next_host_resumes_by_time(
 
 
 def test_a_position_stays_with_its_host_until_the_next_one_has_sent_something(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     def mute(connection: ServerConnection, query: Query) -> None:
         connection.recv()
 
     with Source(SENT[:100]) as first, Source([], behave=mute) as second:
-        with IngesterProcess(tmp_path, redis_url, first.url) as ingester:
-            until(lambda: cursor(redis_client) == time_us(99))
+        with ingest(first.url) as ingester:
+            until_stored(redis_client, 99)
             assert ingester.stop() == 0
         origin = metadata(redis_client)["host"]
         for _ in range(2):
             before = len(second.connections)
-            with IngesterProcess(tmp_path, redis_url, second.url, lease_s=0.3) as ingester:
+            with ingest(second.url, lease_s=0.3) as ingester:
                 until(lambda: len(second.connections) > before)  # noqa: B023 - called within this round
                 flushed = metadata(redis_client)["last_flush_ms"]
                 until(lambda: metadata(redis_client)["last_flush_ms"] > flushed)  # noqa: B023 - as above
@@ -116,19 +117,19 @@ def test_a_position_stays_with_its_host_until_the_next_one_has_sent_something(
     assert [query["cursor"] for query in second.connections] == [[REWOUND]] * 2
 
 
-def test_only_when_every_host_refuses_it_ends(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_only_when_every_host_refuses_it_ends(ingest: Ingest, redis_client: redis.Redis) -> None:
     def refuse(connection: ServerConnection, request: Request) -> Response:
         return connection.respond(400, "no\n")
 
     with Source([], answer=refuse) as one, Source([], answer=refuse) as two, Source(SENT) as good:
-        with IngesterProcess(tmp_path, redis_url, f"{one.url},{two.url}") as ingester:
+        with ingest(f"{one.url},{two.url}") as ingester:
             assert ingester.ended() == 4
             assert ingester.said("event=host_switched") and ingester.said("HTTP 400 no")
-        with IngesterProcess(tmp_path, redis_url, f"{one.url},{two.url},{good.url}"):
-            until(lambda: cursor(redis_client) == time_us(199))
+        with ingest(f"{one.url},{two.url},{good.url}"):
+            until_stored(redis_client, 199)
 
 
-def test_from_v2_to_v1_and_no_event_is_lost(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_from_v2_to_v1_and_no_event_is_lost(ingest: Ingest, redis_client: redis.Redis, tmp_path: Path) -> None:
     events, record = 15_000, tmp_path / "sent.jsonl"
     source = ["--events", str(events), "--seed", "3", "--start", "2026-08-11T12:00:00Z"]
     paced = [*source, "--rate", "2500", "--record", str(record)]
@@ -137,7 +138,7 @@ def test_from_v2_to_v1_and_no_event_is_lost(redis_url: str, redis_client: redis.
         simulator.start([*source, "--rate", "2500"], log=tmp_path / "v1.log") as v1,
         # A finite tape begins with its first client: both are to begin at the same time.
         connect(v1.url, close_timeout=0.1),
-        IngesterProcess(tmp_path, redis_url, f"{v2.events_url},{v1.url}", start_cursor=1) as ingester,
+        ingest(f"{v2.events_url},{v1.url}", start_cursor=1) as ingester,
     ):
         until(lambda: int(metadata(redis_client).get("events", 0)) > 1000)
         v2.stop()

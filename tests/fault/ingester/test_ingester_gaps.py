@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import redis
 from websockets.sync.server import ServerConnection
 
@@ -11,11 +9,12 @@ from ingester import wire
 from ingester.gaps import OUTAGE_S
 from ingester.wire import Reason
 from tests.fault.ingester.harness import (
-    IngesterProcess,
+    Ingest,
     Query,
     Source,
-    cursor,
+    clock_us,
     event,
+    first_events,
     gaps,
     known,
     metadata,
@@ -23,12 +22,13 @@ from tests.fault.ingester.harness import (
     stored,
     time_us,
     until,
+    until_stored,
 )
 
-SENT = [event(number) for number in range(200)]
+SENT = first_events(200)
 
 
-def test_a_late_first_event_is_recorded_with_it(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_a_late_first_event_is_recorded_with_it(ingest: Ingest, redis_client: redis.Redis) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
         first = len(source.connections) == 1
         for message in SENT[:50] if first else SENT[120:]:
@@ -38,8 +38,8 @@ def test_a_late_first_event_is_recorded_with_it(redis_url: str, redis_client: re
         else:
             connection.recv()
 
-    with Source([], behave=behave) as source, IngesterProcess(tmp_path, redis_url, source.url) as ingester:
-        until(lambda: cursor(redis_client) == time_us(199))
+    with Source([], behave=behave) as source, ingest(source.url) as ingester:
+        until_stored(redis_client, 199)
         host = metadata(redis_client)["host"]
         assert ingester.stop() == 0
         assert ingester.log.read_text().count("event=gap") == 1
@@ -49,7 +49,7 @@ def test_a_late_first_event_is_recorded_with_it(redis_url: str, redis_client: re
     assert missing(redis_client) == {n for n in range(200) if event(n) not in set(stored(redis_client))}
 
 
-def test_a_stall_is_recorded_and_healed(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_a_stall_is_recorded_and_healed(ingest: Ingest, redis_client: redis.Redis) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
         if len(source.connections) > 1:
             until(lambda: gaps(redis_client))
@@ -61,9 +61,9 @@ def test_a_stall_is_recorded_and_healed(redis_url: str, redis_client: redis.Redi
 
     with (
         Source(list(SENT), behave=behave) as source,
-        IngesterProcess(tmp_path, redis_url, source.url, data_timeout_s=0.8) as ingester,
+        ingest(source.url, data_timeout_s=0.8) as ingester,
     ):
-        until(lambda: cursor(redis_client) == time_us(199))
+        until_stored(redis_client, 199)
         assert ingester.said("event=interrupted reason=stall")
     stalled, healed = gaps(redis_client)[:2]
     assert stalled.id == healed.id == f"stall:{metadata(redis_client)['host']}:{time_us(49)}"
@@ -78,37 +78,34 @@ def test_a_stall_is_recorded_and_healed(redis_url: str, redis_client: redis.Redi
 
 
 def test_an_outage_of_the_process_is_recorded_and_a_quick_restart_is_not(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with Source(list(SENT[:50])) as source:
-        ingester = IngesterProcess(tmp_path, redis_url, source.url)
+        ingester = ingest(source.url)
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(49))
+            until_stored(redis_client, 49)
         assert gaps(redis_client) == [], "nothing at the very first start"
         source.messages += SENT[50:100]
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(99))
+            until_stored(redis_client, 99)
         assert gaps(redis_client) == []
         # The same as waiting so long.
         flushed = int(metadata(redis_client)[wire.META_LAST_FLUSH_MS]) - int(OUTAGE_S * 1000)
         redis_client.hset(wire.METADATA_KEY, wire.META_LAST_FLUSH_MS, flushed)
         source.messages += SENT[100:]
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(199))
+            until_stored(redis_client, 199)
     (gap,) = known(redis_client)
     assert (gap.reason, gap.from_us, gap.healed) == (Reason.OUTAGE, time_us(99), "replay")
-    seconds, micros = redis_client.time()
-    assert 0 <= seconds * 1_000_000 + micros - gap.to_us < 60_000_000
+    assert 0 <= clock_us(redis_client) - gap.to_us < 60_000_000
     assert set(stored(redis_client)) == set(SENT)
 
 
-def test_of_an_outage_only_what_was_not_replayed_is_missing(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
+def test_of_an_outage_only_what_was_not_replayed_is_missing(ingest: Ingest, redis_client: redis.Redis) -> None:
     with Source(list(SENT[:50])) as source:
-        ingester = IngesterProcess(tmp_path, redis_url, source.url)
+        ingester = ingest(source.url)
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(49))
+            until_stored(redis_client, 49)
         redis_client.hset(wire.METADATA_KEY, wire.META_LAST_FLUSH_MS, 1_700_000_000_000)
 
         def behave(connection: ServerConnection, query: Query) -> None:
@@ -117,7 +114,7 @@ def test_of_an_outage_only_what_was_not_replayed_is_missing(
         source.messages += SENT[50:]
         source._behave = behave
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(199))
+            until_stored(redis_client, 199)
     late, outage = known(redis_client)
     assert (late.reason, late.from_us, late.to_us, late.healed) == (Reason.LATE, time_us(49), time_us(80), "")
     assert (outage.reason, outage.from_us, outage.healed) == (Reason.OUTAGE, time_us(80), "replay")
@@ -125,7 +122,7 @@ def test_of_an_outage_only_what_was_not_replayed_is_missing(
 
 
 def test_a_gap_that_a_dead_process_left_open_is_healed_by_the_next(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
         if len(source.connections) == 1:
@@ -137,13 +134,13 @@ def test_a_gap_that_a_dead_process_left_open_is_healed_by_the_next(
         connection.recv()
 
     with Source([], behave=behave) as source:
-        ingester = IngesterProcess(tmp_path, redis_url, source.url, data_timeout_s=0.8)
+        ingester = ingest(source.url, data_timeout_s=0.8)
         with ingester.start():
             until(lambda: gaps(redis_client))
             ingester.kill()
         assert not [gap for gap in known(redis_client) if gap.healed]
         source.messages += SENT
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(199))
+            until_stored(redis_client, 199)
     (gap,) = known(redis_client)
     assert (gap.reason, gap.from_us, gap.healed) == (Reason.STALL, time_us(49), "replay")

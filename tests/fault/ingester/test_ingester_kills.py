@@ -5,22 +5,30 @@ from __future__ import annotations
 import random
 import time
 from functools import partial
-from pathlib import Path
 
 import redis
 
-from tests.fault.ingester.harness import IngesterProcess, Source, cursor, event, stored, time_us, until
+from tests.fault.ingester.harness import (
+    Ingest,
+    Source,
+    cursor,
+    first_events,
+    stored,
+    time_us,
+    until,
+    until_stored,
+)
 
 KILLS = 21
 EVENTS = 50_000
 
 
-def test_no_event_is_lost_over_many_kills(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
-    sent = [event(number) for number in range(EVENTS)]
+def test_no_event_is_lost_over_many_kills(ingest: Ingest, redis_client: redis.Redis) -> None:
+    sent = first_events(EVENTS)
     dice = random.Random(7)
     moved = 0
     with Source(sent, pace_s=0.012) as source:
-        ingester = IngesterProcess(tmp_path, redis_url, source.url)
+        ingester = ingest(source.url)
         for _ in range(KILLS):
             before = cursor(redis_client)
             ingester.start()
@@ -36,7 +44,7 @@ def test_no_event_is_lost_over_many_kills(redis_url: str, redis_client: redis.Re
         assert cursor(redis_client) < time_us(EVENTS - 1), "the stream must outlast the kills to test them"
         source.pace_s = 0
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(EVENTS - 1), 40)
+            until_stored(redis_client, EVENTS - 1, 40)
             assert ingester.stop() == 0
     assert moved >= 12, "most kills must hit a process that has written"
     lines = stored(redis_client)

@@ -12,22 +12,26 @@ import redis
 from firehose.embedded.redis import RedisServer
 from ingester import wire
 from tests.fault.ingester.harness import (
+    NOWHERE,
+    Ingest,
     IngesterProcess,
     Source,
     cursor,
     entries,
     event,
+    first_events,
     metadata,
     stored,
     time_us,
     until,
+    until_stored,
 )
 
 EVENTS = 6000
 
 
 def test_redis_killed_and_restarted_mid_stream(tmp_path: Path) -> None:
-    sent = [event(number) for number in range(EVENTS)]
+    sent = first_events(EVENTS)
     server = RedisServer(tmp_path).start()
     with (
         server,
@@ -40,7 +44,7 @@ def test_redis_killed_and_restarted_mid_stream(tmp_path: Path) -> None:
             server.kill()
             until(partial(failed, ingester, 2 * part))
             server.start()
-        until(lambda: cursor(client) == time_us(EVENTS - 1))
+        until_stored(client, EVENTS - 1)
         assert ingester.stop() == 0
         lines = stored(client)
         assert sorted(lines) == sorted(sent), "one connection, so nothing comes twice either"
@@ -62,7 +66,7 @@ def test_full_redis_stops_the_reading_and_freed_redis_resumes_it(tmp_path: Path)
         assert source.sent < 40_000, "it must have stopped reading"
         assert stuck == max(int(time) for time in times(client))
         client.config_set("maxmemory", "0")
-        until(lambda: cursor(client) == time_us(39_999), 40)
+        until_stored(client, 39_999, 40)
         assert set(stored(client)) == set(source.messages)
 
 
@@ -88,62 +92,54 @@ def times(client: redis.Redis) -> list[bytes]:
     return [entry[wire.FIELD_LAST_US] for queue in wire.QUEUES for entry in entries(client, queue)]
 
 
-def test_restored_redis_is_followed_to_its_cursor(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
-    sent = [event(number) for number in range(100)]
-    with Source(list(sent)) as source, IngesterProcess(tmp_path, redis_url, source.url) as ingester:
-        until(lambda: cursor(redis_client) == time_us(99))
+def test_restored_redis_is_followed_to_its_cursor(ingest: Ingest, redis_client: redis.Redis) -> None:
+    sent = first_events(100)
+    with Source(list(sent)) as source, ingest(source.url) as ingester:
+        until_stored(redis_client, 99)
         redis_client.delete(*map(wire.stream_key, wire.QUEUES))
         redis_client.hset(
             wire.METADATA_KEY, mapping={"cursor": str(time_us(40)), "flush": "1", "writer": "ingester/x"}
         )
         redis_client.hdel(wire.METADATA_KEY, wire.META_WRITER)
         source.messages.append(event(100))
-        until(lambda: cursor(redis_client) == time_us(100))
+        until_stored(redis_client, 100)
         assert ingester.said("event=state_lost")
     assert source.connections[-1]["cursor"] == [str(time_us(40) - 20_000)]
     assert {event(number) for number in range(41, 101)} <= set(stored(redis_client))
 
 
-def test_same_name_ends_the_old_process_for_good(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
-    sent = [event(number) for number in range(EVENTS)]
-    with Source(sent, pace_s=0.02) as source, IngesterProcess(tmp_path, redis_url, source.url) as old:
+def test_same_name_ends_the_old_process_for_good(ingest: Ingest, redis_client: redis.Redis) -> None:
+    sent = first_events(EVENTS)
+    with Source(sent, pace_s=0.02) as source, ingest(source.url) as old:
         until(lambda: cursor(redis_client))
-        with IngesterProcess(tmp_path, redis_url, source.url) as new:
+        with ingest(source.url) as new:
             assert old.ended() == 3
             assert old.said("another process of the ingester ingester has taken over")
             assert not old.said("Traceback")
-            until(lambda: cursor(redis_client) == time_us(EVENTS - 1))
+            until_stored(redis_client, EVENTS - 1)
             assert new.stop() == 0
     assert set(stored(redis_client)) == set(sent)
 
 
-def test_standby_takes_over_when_the_writer_dies(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
-    sent = [event(number) for number in range(EVENTS)]
+def test_standby_takes_over_when_the_writer_dies(ingest: Ingest, redis_client: redis.Redis) -> None:
+    sent = first_events(EVENTS)
     with (
         Source(sent, pace_s=0.03) as source,
-        IngesterProcess(tmp_path, redis_url, source.url, lease_s=1.5) as first,
+        ingest(source.url, lease_s=1.5) as first,
     ):
         until(lambda: cursor(redis_client))
-        with IngesterProcess(tmp_path, redis_url, source.url, lease_s=1.5, ingester_name="standby") as standby:
+        with ingest(source.url, lease_s=1.5, ingester_name="standby") as standby:
             until(lambda: standby.said("event=standby"))
             time.sleep(0.3)
             assert metadata(redis_client)["writer"].startswith("ingester/")
             first.kill()
             until(lambda: metadata(redis_client)["writer"].startswith("standby/"))
-            until(lambda: cursor(redis_client) == time_us(EVENTS - 1))
+            until_stored(redis_client, EVENTS - 1)
     assert set(stored(redis_client)) == set(sent)
 
 
-def test_a_quiet_stream_keeps_heartbeat_and_lease(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
-    with Source([event(0)]) as source, IngesterProcess(tmp_path, redis_url, source.url, lease_s=0.9):
+def test_a_quiet_stream_keeps_heartbeat_and_lease(ingest: Ingest, redis_client: redis.Redis) -> None:
+    with Source([event(0)]) as source, ingest(source.url, lease_s=0.9):
         until(lambda: cursor(redis_client))
         first = metadata(redis_client)
         redis_client.delete(wire.HEARTBEATS_KEY)
@@ -153,10 +149,8 @@ def test_a_quiet_stream_keeps_heartbeat_and_lease(
     assert (later["cursor"], later["events"]) == (first["cursor"], "1")
 
 
-def test_without_a_connection_there_is_no_heartbeat(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
-    with IngesterProcess(tmp_path, redis_url, "ws://127.0.0.1:1/subscribe") as ingester:
+def test_without_a_connection_there_is_no_heartbeat(ingest: Ingest, redis_client: redis.Redis) -> None:
+    with ingest(NOWHERE) as ingester:
         until(lambda: ingester.log.read_text().count("event=disconnected") >= 3)
         assert not redis_client.exists(wire.HEARTBEATS_KEY)
         assert ingester.stop() == 0
@@ -180,5 +174,5 @@ def test_starts_before_redis(tmp_path: Path) -> None:
     with Source([event(0)]) as source, IngesterProcess(tmp_path, server.url, source.url) as ingester:
         until(lambda: ingester.said("event=sink_unavailable"))
         with server, redis.Redis.from_url(server.url) as client:
-            until(lambda: cursor(client) == time_us(0))
+            until_stored(client, 0)
             assert ingester.stop() == 0

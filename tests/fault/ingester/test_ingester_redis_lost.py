@@ -15,19 +15,18 @@ from ingester import wire
 from ingester.cursor import OTHER_HOST_REWIND_US
 from ingester.wire import Reason
 from tests.fault.ingester.harness import (
-    IngesterProcess,
+    Ingest,
     Source,
-    cursor,
-    event,
+    first_events,
     known,
     metadata,
     missing,
     stored,
     time_us,
-    until,
+    until_stored,
 )
 
-SENT = [event(number) for number in range(200)]
+SENT = first_events(200)
 
 
 def drain_all(client: redis.Redis, redis_url: str, lake: Path) -> None:
@@ -39,19 +38,19 @@ def drain_all(client: redis.Redis, redis_url: str, lake: Path) -> None:
 @pytest.mark.parametrize("runs", [True, False], ids=["running", "stopped"])
 @pytest.mark.parametrize("named", [0, time_us(150)], ids=["live", "start_cursor"])
 def test_resumes_where_the_lake_ends(
-    runs: bool, named: int, redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    runs: bool, named: int, redis_url: str, ingest: Ingest, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     lake = tmp_path / "lake"
     with Source(list(SENT[:100])) as source:
-        ingester = IngesterProcess(tmp_path, redis_url, source.url, lake=lake, start_cursor=named)
+        ingester = ingest(source.url, lake=lake, start_cursor=named)
         if named:
             source.connections.append({})
             redis_client.hset(wire.METADATA_KEY, mapping={"cursor": time_us(0), "host": "x", "protocol": "v1"})
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(99))
+            until_stored(redis_client, 99)
             drain_all(redis_client, redis_url, lake)
             source.messages += SENT[100:150]
-            until(lambda: cursor(redis_client) == time_us(149))
+            until_stored(redis_client, 149)
             host = metadata(redis_client)["host"]
             if not runs:
                 ingester.kill()
@@ -59,7 +58,7 @@ def test_resumes_where_the_lake_ends(
             source.messages += SENT[150:]
             if not runs:
                 ingester.start()
-            until(lambda: cursor(redis_client) == time_us(199))
+            until_stored(redis_client, 199)
             assert ingester.stop() == 0
     assert source.connections[-1]["cursor"] == [str(time_us(99) - OTHER_HOST_REWIND_US)]
     assert set(SENT[100:]) <= set(stored(redis_client)), "all that Redis had not been drained of, and all since"
@@ -69,13 +68,13 @@ def test_resumes_where_the_lake_ends(
 
 
 def test_what_no_host_has_any_more_is_said_to_be_missing(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    redis_url: str, ingest: Ingest, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     lake = tmp_path / "lake"
     with Source(list(SENT[:100])) as source:
-        ingester = IngesterProcess(tmp_path, redis_url, source.url, lake=lake)
+        ingester = ingest(source.url, lake=lake)
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(99))
+            until_stored(redis_client, 99)
             drain_all(redis_client, redis_url, lake)
         redis_client.flushall()
         source.messages += SENT[100:]
@@ -83,24 +82,22 @@ def test_what_no_host_has_any_more_is_said_to_be_missing(
             connection, {"cursor": [str(time_us(120))]}
         )
         with ingester.start():
-            until(lambda: cursor(redis_client) == time_us(199))
+            until_stored(redis_client, 199)
     late, lost = known(redis_client)
     assert (late.reason, late.from_us, late.to_us) == (Reason.LATE, time_us(99), time_us(120))
     assert (lost.reason, lost.from_us, lost.healed) == (Reason.REDIS_LOST, time_us(120), "replay")
     assert missing(redis_client) == set(range(100, 120))
 
 
-def test_emptied_before_the_first_drain_it_begins_again(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
+def test_emptied_before_the_first_drain_it_begins_again(ingest: Ingest, redis_client: redis.Redis) -> None:
     with (
         Source(list(SENT[:100])) as source,
-        IngesterProcess(tmp_path, redis_url, source.url) as ingester,
+        ingest(source.url) as ingester,
     ):
-        until(lambda: cursor(redis_client) == time_us(99))
+        until_stored(redis_client, 99)
         redis_client.flushall()
         source.messages += SENT[100:]
-        until(lambda: cursor(redis_client) == time_us(199))
+        until_stored(redis_client, 199)
         assert ingester.said("event=state_lost")
         assert ingester.stop() == 0
     assert set(stored(redis_client)) == set(SENT)
@@ -108,10 +105,8 @@ def test_emptied_before_the_first_drain_it_begins_again(
     assert (gap.reason, gap.healed) == (Reason.REDIS_LOST, "replay")
 
 
-def test_a_first_start_with_a_lake_elsewhere_is_the_live_tail(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
-    with Source(SENT) as source, IngesterProcess(tmp_path, redis_url, source.url, lake="") as ingester:
-        until(lambda: cursor(redis_client) == time_us(199))
+def test_a_first_start_with_a_lake_elsewhere_is_the_live_tail(ingest: Ingest, redis_client: redis.Redis) -> None:
+    with Source(SENT) as source, ingest(source.url, lake="") as ingester:
+        until_stored(redis_client, 199)
         assert ingester.stop() == 0
     assert source.connections == [{}] and known(redis_client) == []

@@ -10,17 +10,17 @@ import redis
 
 from firehose.simulator import process as simulator
 from ingester import wire
-from tests.fault.ingester.harness import IngesterProcess, metadata, stored, until
+from tests.fault.ingester.harness import Ingest, metadata, stored, until
 
 EVENTS = 20_000
 
 
-def test_every_message_is_in_redis_once(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_every_message_is_in_redis_once(ingest: Ingest, redis_client: redis.Redis, tmp_path: Path) -> None:
     record = tmp_path / "sent.jsonl"
     arguments = ["--events", str(EVENTS), "--rate", "0", "--odd", "0.02", "--record", str(record)]
     with (
         simulator.start(arguments, log=tmp_path / "simulator.log") as source,
-        IngesterProcess(tmp_path, redis_url, source.url, start_cursor=1) as ingester,
+        ingest(source.url, start_cursor=1) as ingester,
     ):
         until(lambda: metadata(redis_client).get("events") == str(EVENTS), 40)
         assert ingester.stop() == 0

@@ -19,7 +19,7 @@ from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Sup
 from ingester.frames import Buffer
 from ingester.scripts import HEARTBEATS_KEPT_MS
 from ingester.sink import Claim, Flush, Held, Sink
-from tests.fault.ingester.harness import cursor, entries, event, gaps, metadata, stored, time_us
+from tests.fault.ingester.harness import clock_us, cursor, entries, event, gaps, metadata, stored, time_us
 
 MINUTE_MS = 60_000
 
@@ -52,8 +52,7 @@ def test_writes_frames_and_state_together(redis_url: str, redis_client: redis.Re
     assert (state["cursor"], state["flush"], state["events"]) == (str(time_us(16)), "1", "6")
     assert (state["events:posts"], state["events:likes"], state["host"]) == ("3", "1", "host")
     assert state["protocol"] == "v1" and state["writer"].startswith("a/")
-    seconds, micros = redis_client.time()
-    assert 0 <= seconds * 1_000_000 + micros - time_us(16) - int(state["lag_us"]) < 60_000_000
+    assert 0 <= clock_us(redis_client) - time_us(16) - int(state["lag_us"]) < 60_000_000
     sink.write(flush(24))
     assert (metadata(redis_client)["events:posts"], metadata(redis_client)["events"]) == ("4", "7")
 
@@ -85,6 +84,22 @@ def test_open_gaps_that_cannot_be_read_stop_nothing(kept: str, redis_url: str, r
     redis_client.hset(wire.METADATA_KEY, wire.META_GAPS, kept)
     claim = Sink(redis_url, "a", "host").claim(60_000)
     assert isinstance(claim, Claim) and (claim.gaps, claim.cursor) == ((), time_us(0))
+
+
+def test_the_history_is_kept_for_the_next_and_written_when_it_is_another(
+    redis_url: str, redis_client: redis.Redis
+) -> None:
+    sink = claimed(redis_url)
+    sink.write(flush(0)._replace(history=b"one"))
+    redis_client.hset(wire.METADATA_KEY, wire.META_HISTORY, "untouched")
+    sink.write(flush(1)._replace(history=b"one"))
+    assert metadata(redis_client)[wire.META_HISTORY] == "untouched"
+    sink.write(flush(2)._replace(history=b"two"))
+    again = sink.claim(60_000)
+    assert isinstance(again, Claim) and again.history == b"two"
+    redis_client.hdel(wire.METADATA_KEY, wire.META_HISTORY)
+    sink.write(flush(3)._replace(history=b"two"))
+    assert metadata(redis_client)[wire.META_HISTORY] == "two", "after a claim nobody knows what is there"
 
 
 def test_a_gap_without_events_is_written_too(redis_url: str, redis_client: redis.Redis) -> None:

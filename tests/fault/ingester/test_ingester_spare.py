@@ -14,17 +14,18 @@ from tests.fault.ingester.harness import (
     IngesterProcess,
     Source,
     cursor,
-    event,
+    first_events,
     known,
     metadata,
     stored,
     time_us,
     until,
+    until_stored,
 )
 
 EVENTS = 8000
 LEASE_S = 1.5
-SENT = [event(number) for number in range(EVENTS)]
+SENT = first_events(EVENTS)
 
 
 def pair(tmp_path: Path, redis_url: str, one: Source, two: Source) -> tuple[IngesterProcess, IngesterProcess]:
@@ -57,7 +58,7 @@ def test_the_spare_takes_over_within_the_lease_and_loses_nothing(
                 assert left_at < time_us(EVENTS - 1)
                 until(lambda: writes(redis_client, "spare"))
                 assert time.monotonic() - killed < LEASE_S + 5.0
-                until(lambda: cursor(redis_client) == time_us(EVENTS - 1), 30)
+                until_stored(redis_client, EVENTS - 1, 30)
                 assert spare.stop() == 0
     assert two.connections == [{"cursor": [str(left_at - OTHER_HOST_REWIND_US)]}]
     lines = stored(redis_client)
@@ -81,7 +82,7 @@ def test_a_writer_that_wakes_up_later_writes_no_more(
                 os.kill(writer.process.pid, signal.SIGCONT)
                 assert writer.ended() == 75, "refused by the fence, and a standby once it is started again"
                 assert writer.said("the ingester spare/")
-                until(lambda: cursor(redis_client) == time_us(EVENTS - 1), 30)
+                until_stored(redis_client, EVENTS - 1, 30)
                 assert metadata(redis_client)["writer"].startswith("spare/")
                 with writer.start():
                     until(lambda: writer.said("event=standby"))

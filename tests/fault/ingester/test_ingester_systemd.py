@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from ingester import errors
-from tests.fault.ingester.harness import IngesterProcess, Source, cursor, event, until
+from tests.fault.ingester.harness import NOWHERE, Ingest, Source, cursor, event, until
 
 UNIT = Path(__file__).parents[3] / "ingester" / "systemd" / "bluesky-firehose-ingester.service"
 # systemd 254 and newer know these; an older one says that it ignores them.
@@ -43,11 +43,11 @@ class NotifySocket:
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
 def test_says_ready_alive_and_stopping(
-    abstract: bool, redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    abstract: bool, ingest: Ingest, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     systemd = NotifySocket(f"\0{tmp_path}/notify" if abstract else f"{tmp_path}/notify")
     with Source([event(0)]) as source:
-        ingester = IngesterProcess(tmp_path, redis_url, source.url, lease_s=0.9)
+        ingester = ingest(source.url, lease_s=0.9)
         with ingester.start(**systemd.environment):
             until(lambda: systemd.heard("READY=1"))
             until(lambda: systemd.heard("WATCHDOG=1", 2))
@@ -61,12 +61,12 @@ def test_says_ready_alive_and_stopping(
 
 
 def test_a_standby_is_not_ready_and_not_given_up(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    ingest: Ingest, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     systemd = NotifySocket(f"{tmp_path}/notify")
-    with Source([event(0)]) as source, IngesterProcess(tmp_path, redis_url, source.url) as first:
+    with Source([event(0)]) as source, ingest(source.url) as first:
         until(lambda: cursor(redis_client))
-        standby = IngesterProcess(tmp_path, redis_url, source.url, ingester_name="standby")
+        standby = ingest(source.url, ingester_name="standby")
         with standby.start(**systemd.environment):
             until(lambda: systemd.heard("EXTEND_TIMEOUT_USEC=90000000", 2))
             assert not systemd.heard("READY=1")
@@ -74,9 +74,9 @@ def test_a_standby_is_not_ready_and_not_given_up(
             until(lambda: systemd.heard("READY=1"), 5)
 
 
-def test_not_ready_without_a_source(redis_url: str, tmp_path: Path) -> None:
+def test_not_ready_without_a_source(tmp_path: Path, ingest: Ingest) -> None:
     systemd = NotifySocket(f"{tmp_path}/notify")
-    ingester = IngesterProcess(tmp_path, redis_url, "ws://127.0.0.1:1/subscribe")
+    ingester = ingest(NOWHERE)
     with ingester.start(**systemd.environment):
         until(lambda: ingester.said("event=disconnected"))
         assert not systemd.heard("READY=1")

@@ -21,12 +21,15 @@ from firehose.simulator import process as simulator
 from ingester import wire
 from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR
 from tests.fault.ingester.harness import (
-    IngesterProcess,
+    Ingest,
     Query,
     Source,
+    clock_us,
     cursor,
     event,
+    letters,
     metadata,
+    ordered,
     stored,
     time_us,
     until,
@@ -86,22 +89,19 @@ class SourceV2(Source):
             self._closing.wait(self.pace_s if sent < len(self.messages) else 0.02)
 
 
-def test_a_v2_stream_leaves_what_a_v1_stream_leaves(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
+def test_a_v2_stream_leaves_what_a_v1_stream_leaves(ingest: Ingest, redis_client: redis.Redis) -> None:
     numbers = range(400)
     with (
         SourceV2([frame(number) for number in numbers]) as source,
-        IngesterProcess(tmp_path, redis_url, source.url, wanted_collections="app.bsky.*") as ingester,
+        ingest(source.url, wanted_collections="app.bsky.*") as ingester,
     ):
         until(lambda: cursor(redis_client) == FIRST_SEQ + 399)
         assert ingester.stop() == 0
         assert source.connections == [{"collections": ["app.bsky.*"]}]
-        origin = source.url.removeprefix("ws://").partition("/")[0]
+        origin = source.name
     state = metadata(redis_client)
     assert (state["protocol"], state["host"], state["time_us"]) == ("v2", origin, str(time_us(399)))
-    seconds, micros = redis_client.time()
-    assert 0 <= seconds * 1_000_000 + micros - time_us(399) - int(state["lag_us"]) < 60_000_000
+    assert 0 <= clock_us(redis_client) - time_us(399) - int(state["lag_us"]) < 60_000_000
     for queue in wire.QUEUES:
         expected = [number for number in numbers if queue == wire.QUEUES[order(number)]]
         lines = stored(redis_client, queue)
@@ -118,7 +118,7 @@ def order(number: int) -> int:
 
 @pytest.mark.parametrize("name", ["ConsumerTooSlow", "InternalError", "close", "kill"])
 def test_a_broken_stream_is_resumed_at_the_sequence_number(
-    name: str, redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    name: str, ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
         if len(source.connections) > 1:
@@ -132,7 +132,7 @@ def test_a_broken_stream_is_resumed_at_the_sequence_number(
     sent = [frame(number) for number in range(200)]
     with (
         SourceV2(sent, behave=behave) as source,
-        IngesterProcess(tmp_path, redis_url, source.url) as ingester,
+        ingest(source.url) as ingester,
     ):
         until(lambda: cursor(redis_client) == FIRST_SEQ + 199)
         assert not ingester.said("event=gap")
@@ -143,7 +143,7 @@ def test_a_broken_stream_is_resumed_at_the_sequence_number(
 
 
 def test_a_cursor_too_old_is_resumed_by_time_and_the_gap_is_named(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     def answer(connection: ServerConnection, request: Request) -> Response | None:
         asked = int(parse_qs(urlsplit(request.path).query).get("cursor", ["0"])[0])
@@ -153,7 +153,7 @@ def test_a_cursor_too_old_is_resumed_by_time_and_the_gap_is_named(
         return Response(400, "Bad Request", Headers([("Content-Length", str(len(body)))]), body)
 
     with SourceV2([frame(number) for number in range(50)], answer=answer) as source:
-        ingester = IngesterProcess(tmp_path, redis_url, source.url)
+        ingester = ingest(source.url)
         with ingester.start():
             until(lambda: cursor(redis_client) == FIRST_SEQ + 49)
             assert ingester.stop() == 0
@@ -168,9 +168,7 @@ def test_a_cursor_too_old_is_resumed_by_time_and_the_gap_is_named(
     assert "missing_from=2023-11-14T22:13:20.049000+00:00 missing_to=2023-11-14T22:13:20.070000+00:00" in gap
 
 
-def test_a_host_that_counts_anew_is_resumed_by_time(
-    redis_url: str, redis_client: redis.Redis, tmp_path: Path
-) -> None:
+def test_a_host_that_counts_anew_is_resumed_by_time(ingest: Ingest, redis_client: redis.Redis) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
         asked = int(query.get("cursor", ["0"])[0])
         if FIRST_SEQ + 100 < asked < V2_TIME_CURSOR:
@@ -178,10 +176,10 @@ def test_a_host_that_counts_anew_is_resumed_by_time(
         source.send_from_cursor(connection, query)
 
     with SourceV2([frame(number) for number in range(100)], behave=behave) as source:
-        origin = source.url.removeprefix("ws://").partition("/")[0]
+        origin = source.name
         state = {"cursor": 5_000_000, "time_us": time_us(49), "host": origin, "protocol": "v2"}
         redis_client.hset(wire.METADATA_KEY, mapping={name: str(value) for name, value in state.items()})
-        with IngesterProcess(tmp_path, redis_url, source.url) as ingester:
+        with ingest(source.url) as ingester:
             until(lambda: metadata(redis_client).get("events") == "100")
             assert ingester.said("the host began with 1099") and not ingester.said("event=gap")
     assert [query["cursor"] for query in source.connections] == [
@@ -192,7 +190,7 @@ def test_a_host_that_counts_anew_is_resumed_by_time(
 
 @pytest.mark.parametrize("answers", [True, False], ids=["served", "not-served"])
 def test_compression_with_the_hosts_own_dictionary(
-    answers: bool, redis_url: str, redis_client: redis.Redis, tmp_path: Path
+    answers: bool, ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     sent = [frame(number) for number in range(500)]
     trained = zstandard.train_dictionary(8192, [*sent])
@@ -208,21 +206,16 @@ def test_compression_with_the_hosts_own_dictionary(
     with SourceV2(sent, answer=answer) as source:
         if answers:
             source.compress = zstandard.ZstdCompressor(dict_data=trained).compress
-        with IngesterProcess(tmp_path, redis_url, source.url, zstd_dictionary="fetch") as ingester:
+        with ingest(source.url, zstd_dictionary="fetch") as ingester:
             until(lambda: cursor(redis_client) == FIRST_SEQ + 499)
             assert ingester.stop() == 0
             assert ingester.said("event=dictionary_unavailable") != answers
     assert asked.is_set()
     assert source.connections == [{"zstdDictionary": [str(trained.dict_id())]} if answers else {}]
-    assert len(stored(redis_client)) == 500 and not stored_letters(redis_client)
+    assert len(stored(redis_client)) == 500 and not letters(redis_client)
 
 
-def stored_letters(client: redis.Redis) -> list[bytes]:
-    """The dead letters in Redis."""
-    return [line for line in stored(client, wire.OTHER) if wire.DEAD_LETTER_KIND.encode() in line]
-
-
-def test_the_client_sends_no_data(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_the_client_sends_no_data(ingest: Ingest, redis_client: redis.Redis) -> None:
     heard: list[object] = []
 
     def behave(connection: ServerConnection, query: Query) -> None:
@@ -237,13 +230,13 @@ def test_the_client_sends_no_data(redis_url: str, redis_client: redis.Redis, tmp
 
     with (
         SourceV2([frame(0), frame(1)], behave=behave) as source,
-        IngesterProcess(tmp_path, redis_url, source.url),
+        ingest(source.url),
     ):
         until(lambda: cursor(redis_client) == FIRST_SEQ + 1)
     assert heard[0] is None
 
 
-def test_poison_is_kept_and_the_stream_goes_on(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_poison_is_kept_and_the_stream_goes_on(ingest: Ingest, redis_client: redis.Redis) -> None:
     poison = [
         b"nonsense",
         frame(1).replace(b'"seq":1001', b'"seq":"x"'),
@@ -252,21 +245,20 @@ def test_poison_is_kept_and_the_stream_goes_on(redis_url: str, redis_client: red
     ]
     with (
         SourceV2([frame(0), *poison, frame(8)]) as source,
-        IngesterProcess(tmp_path, redis_url, source.url) as ingester,
+        ingest(source.url) as ingester,
     ):
         until(lambda: cursor(redis_client) == FIRST_SEQ + 8)
         assert ingester.stop() == 0
-    letters = [msgspec.json.decode(line) for line in stored_letters(redis_client)]
-    assert [msgspec.convert(letter["bytes"], bytes) for letter in letters] == poison
+    assert [msgspec.convert(letter["bytes"], bytes) for letter in letters(redis_client)] == poison
     assert len(stored(redis_client, wire.POSTS)) == 2
 
 
-def test_the_simulators_v2_leaves_what_it_sent(redis_url: str, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_the_simulators_v2_leaves_what_it_sent(ingest: Ingest, redis_client: redis.Redis, tmp_path: Path) -> None:
     events, record = 10_000, tmp_path / "sent.jsonl"
     arguments = ["--events", str(events), "--rate", "0", "--sync", "0.01", "--record", str(record)]
     with (
         simulator.start(arguments, log=tmp_path / "simulator.log") as source,
-        IngesterProcess(tmp_path, redis_url, source.events_url, start_cursor=1) as ingester,
+        ingest(source.events_url, start_cursor=1) as ingester,
     ):
         until(lambda: metadata(redis_client).get("events") == str(events), 40)
         assert ingester.stop() == 0
@@ -274,8 +266,3 @@ def test_the_simulators_v2_leaves_what_it_sent(redis_url: str, redis_client: red
     assert received == Counter(map(ordered, record.read_bytes().splitlines()))
     assert sum(b'"kind":"sync"' in line for line in stored(redis_client, wire.OTHER)) > 20
     assert metadata(redis_client)["protocol"] == "v2"
-
-
-def ordered(line: bytes) -> bytes:
-    """An event in one order of keys."""
-    return msgspec.json.encode(msgspec.json.decode(line), order="sorted")

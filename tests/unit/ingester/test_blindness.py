@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from ingester.blindness import LEARN_US, LEAST, MEMORY_US, WINDOW_US, Blindness, Sight, Verdict
@@ -174,3 +175,74 @@ def test_a_rare_queue_needs_a_longer_window() -> None:
     assert stream.run(60) == []
     (verdict, *_) = stream.run(30, blocks=0.0)
     assert verdict.queue == "blocks" and verdict.until_us - verdict.since_us > 8 * WINDOW_US
+
+
+def reborn(stream: Stream, host: str = "a", wanted: str = "") -> None:
+    """Another process goes on with the same stream: it counts from zero."""
+    history = stream.blindness.history()
+    stream.blindness, stream.counts = Blindness(wanted), dict.fromkeys(stream.counts, 0)
+    stream.blindness.adopt(history)
+    stream.blindness.connected(host)
+
+
+def test_the_next_process_finds_what_the_one_before_has_not_noticed() -> None:
+    stream = learnt()
+    began = stream.at_us
+    assert stream.run(0.5, posts=0.0) == []
+    reborn(stream)
+    first, *_ = stream.run(3, posts=0.0)
+    assert (first.queue, first.sight) == ("posts", Sight.BLIND)
+    assert began - 2 * MINUTE <= first.since_us <= began
+
+
+@pytest.mark.parametrize("minutes", [0, 2], ids=["not asked yet", "half way"])
+def test_the_next_process_knows_that_another_host_has_it(minutes: float) -> None:
+    stream = learnt()
+    blind = stream.run(5, posts=0.0)[-1]
+    if minutes:
+        switched(stream, blind.since_us)
+        assert stream.run(minutes) == []
+    reborn(stream, "b")
+    if not minutes:
+        stream.at_us = blind.since_us - MINUTE
+    assert stream.blindness.blind("posts") and not stream.blindness.blind("likes")
+    (seen,) = stream.run(10)
+    assert (seen.queue, seen.sight) == ("posts", Sight.SEEN) and not stream.blindness.blind("posts")
+
+
+def test_the_next_process_knows_that_another_host_was_asked() -> None:
+    stream = learnt()
+    blind = stream.run(3, posts=0.0)[-1]
+    switched(stream, blind.since_us)
+    reborn(stream, "b")
+    assert [v.sight for v in stream.run(60, posts=0.0)] == [Sight.AGREED]
+
+
+def test_many_processes_are_as_good_as_one() -> None:
+    stream = learnt()
+    for _ in range(20):
+        reborn(stream)
+        assert stream.run(1.5) == []
+    assert {v.sight for v in stream.run(3, likes=0.0)} == {Sight.BLIND}
+
+
+def test_with_another_filter_nothing_is_as_usual() -> None:
+    stream = learnt()
+    reborn(stream, wanted="app.bsky.feed.post")
+    assert stream.run(60, likes=0.0) == []
+
+
+@pytest.mark.parametrize(
+    "kept", [b"", b"nonsense", b"[]", b'{"wanted":"","host":"a","queues":{"posts":{"seen":-1}}}']
+)
+def test_a_history_that_cannot_be_read_changes_nothing(kept: bytes) -> None:
+    stream = learnt()
+    with pytest.raises(msgspec.MsgspecError):
+        stream.blindness.adopt(kept)
+    assert {v.sight for v in stream.run(3, likes=0.0)} == {Sight.BLIND}
+
+
+def test_the_history_changes_once_a_window_only() -> None:
+    stream = learnt()
+    kept = [stream.blindness.history() for _ in range(150) if stream.run(0.4 / 60) == []]
+    assert len(set(kept)) <= 2 and len(kept[-1]) < 2500

@@ -138,12 +138,42 @@ def test_once_it_is_behind_the_stream_the_large_ones_since_are_asked_for() -> No
     resumption = Resumption(REWIND_MS)
     resumption.cursor(STORED_V1, V1, NOW)
     resumption.too_large(STORED_V1, V1)
-    resumption.cursor(STORED_V1, V1, NOW)
     assert resumption.behind(STORED_V1, V1) is None
     past = Position(STORED_V1.cursor + 5, STORED_V1.time_us + 5, "a", "v1")
     assert resumption.behind(past, V1) == STORED_V1
     later = Position(past.cursor + MINUTE, past.time_us + MINUTE, "a", "v1")
     assert resumption.cursor(later, V1, NOW) == past.cursor
+
+
+def after_a_message_was_left_out(past: Position) -> Resumption:
+    """What follows STORED_V1 was too large; the stream is at ``past`` now."""
+    resumption = Resumption(REWIND_MS)
+    resumption.cursor(STORED_V1, V1, NOW)
+    resumption.too_large(STORED_V1, V1)
+    resumption.cursor(STORED_V1, V1, NOW)
+    assert resumption.behind(past, V1) == STORED_V1
+    return resumption
+
+
+def test_a_place_that_was_passed_is_no_reason_to_skip_anything() -> None:
+    past = Position(NOW, NOW, "a", "v1")
+    assert after_a_message_was_left_out(past).cursor(STORED_V1, V1, NOW) == STORED_V1.cursor, "set back meanwhile"
+    elsewhere = V1._replace(name="c")
+    assert after_a_message_was_left_out(past).cursor(past, elsewhere, NOW) == NOW - OTHER_HOST_REWIND_US
+    assert after_a_message_was_left_out(past).cursor(STORED_V2, V2, NOW) == STORED_V2.cursor - REWIND_MS
+
+
+def test_a_search_ends_with_the_place_it_was_for() -> None:
+    later = Position(NOW, NOW, "a", "v1")
+    for position, host in ((later, V1), (STORED_V1, V1._replace(name="c"))):
+        resumption = Resumption(REWIND_MS)
+        for _ in range(TRIES):
+            resumption.cursor(STORED_V1, V1, NOW)
+            resumption.too_large(STORED_V1, V1)
+        assert resumption.stepping
+        rewind_us = REWIND_US if host is V1 else OTHER_HOST_REWIND_US
+        assert resumption.cursor(position, host, NOW) == position.time_us - rewind_us
+        assert not resumption.stepping and not resumption.leaves_out
 
 
 def positions(host: Host, seq: int, time_us: int) -> Position:
@@ -152,7 +182,8 @@ def positions(host: Host, seq: int, time_us: int) -> Position:
 
 
 # A few come again and again, as they do in the search for what lies behind a message.
-POSITIONS = st.sampled_from([STORED_V1, STORED_V2, FUTURE]) | st.builds(
+FEW = st.sampled_from([STORED_V1, STORED_V2, FUTURE])
+POSITIONS = FEW | st.builds(
     positions,
     st.sampled_from(HOSTS),
     st.integers(1, 10**9),
@@ -162,7 +193,7 @@ EVENTS = st.sampled_from(["arrived", "too_old", "too_large", "behind", "dropped"
 
 
 @given(
-    st.lists(st.tuples(POSITIONS, st.sampled_from(HOSTS), POSITIONS, EVENTS), max_size=20),
+    st.lists(st.tuples(FEW, st.sampled_from([V1, V2]), POSITIONS, EVENTS), max_size=20),
     POSITIONS,
     st.sampled_from(HOSTS),
     st.none() | POSITIONS.map(lambda blind: blind._replace(cursor=0)),

@@ -1,0 +1,109 @@
+"""What the next process makes of blindness that the one before has left open."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingester.blind_hosts import BlindHosts
+from ingester.blindness import Blindness
+from ingester.cursor import Position
+from ingester.gaps import Gaps
+from ingester.hosts import Host
+from ingester.wire import Gap
+
+MINUTE = 60_000_000
+START = 1_700_000_000_000_000
+BLIND = Host("ws://a/subscribe", "a", "v1")
+OTHER = Host("ws://b/subscribe", "b", "v1")
+USUAL = {"posts": 2400, "likes": 15_000}  # a minute
+
+
+class Process:
+    """What one process knows, looking once a minute at a stream of USUAL but for the ``blind`` queues."""
+
+    def __init__(self, wanted: str = "") -> None:
+        self.blindness, self.gaps = Blindness(wanted), Gaps()
+        self.hosts = BlindHosts(self.blindness, self.gaps)
+        self._counts = dict.fromkeys(USUAL, 0)
+
+    def listen(self, host: Host, since_us: int, minutes: int, *blind: str) -> int:
+        """Returns the time at the end."""
+        self.hosts.connected(host)
+        for minute in range(minutes + 1):
+            at_us = since_us + minute * MINUTE
+            for queue in USUAL if minute else ():
+                self._counts[queue] += 0 if queue in blind else USUAL[queue]
+            if found := self.hosts.look(self._counts, at_us, host, at_us):
+                self.hosts.leave(host, found)
+        return at_us
+
+    def last(self) -> list[Gap]:
+        """Each gap as its last record says."""
+        return list({gap.id: gap for gap in self.gaps.pending}.values())
+
+
+@pytest.fixture
+def died() -> tuple[Process, int]:
+    """A process that listened for ten minutes, the last three of them blind, and the time."""
+    process = Process()
+    at_us = process.listen(BLIND, START, 7)
+    at_us = process.listen(BLIND, at_us, 3, "posts")
+    assert len(process.gaps.open) == 1
+    return process, at_us
+
+
+def test_another_host_begins_where_it_began_and_heals_it(died: tuple[Process, int]) -> None:
+    process, at_us = died
+    (gap,) = process.gaps.open
+    heir = Process()
+    heir.gaps.adopt(process.gaps.open)
+    blind = heir.hosts.adopt(process.blindness.history(), Position(at_us, at_us, "a", "v1"), at_us)
+    assert blind == {("a", "v1")}
+    assert heir.hosts.since(OTHER).time_us == gap.from_us
+    assert not heir.hosts.since(BLIND).time_us, "from which nothing better is to be had"
+    heir.hosts.arrived(Position(gap.from_us - 1, gap.from_us - 1, "b", "v1"), OTHER, at_us)
+    assert not heir.hosts.since(OTHER).time_us, "once is enough"
+    heir.listen(OTHER, gap.from_us - MINUTE, 10)
+    assert [(each.id, each.healed) for each in heir.last()] == [(gap.id, "other host")] and not heir.gaps.open
+
+
+def test_another_host_that_was_on_its_way_does_not_begin_anew(died: tuple[Process, int]) -> None:
+    process, at_us = died
+    (gap,) = process.gaps.open
+    half_way = process.listen(OTHER, gap.from_us - MINUTE, 2)
+    heir = Process()
+    heir.gaps.adopt(process.gaps.open)
+    blind = heir.hosts.adopt(process.blindness.history(), Position(half_way, half_way, "b", "v1"), at_us)
+    assert blind == {("a", "v1")} and not heir.hosts.since(OTHER).time_us
+    heir.listen(OTHER, half_way, 10)
+    assert [each.healed for each in heir.last()] == ["other host"] and not heir.gaps.open
+
+
+@pytest.mark.parametrize("history", [b"", b"nonsense"])
+def test_without_the_history_it_is_closed_and_fetched(history: bytes, died: tuple[Process, int]) -> None:
+    process, at_us = died
+    heir = Process()
+    heir.gaps.adopt(process.gaps.open)
+    assert heir.hosts.adopt(history, Position(at_us, at_us, "a", "v1"), at_us) == {("a", "v1")}
+    assert heir.hosts.since(OTHER).time_us == process.gaps.open[0].from_us
+    assert [gap.healed for gap in heir.last()] == [""] and not heir.gaps.open
+
+
+def test_with_another_filter_it_is_closed(died: tuple[Process, int]) -> None:
+    process, at_us = died
+    heir = Process("app.bsky.feed.like")
+    heir.gaps.adopt(process.gaps.open)
+    heir.hosts.adopt(process.blindness.history(), Position(at_us, at_us, "a", "v1"), at_us)
+    assert not heir.gaps.open and not heir.blindness.blind("posts")
+
+
+def test_alone_it_goes_on_under_the_same_record(died: tuple[Process, int]) -> None:
+    process, at_us = died
+    heir = Process()
+    heir.gaps.adopt(process.gaps.open)
+    heir.hosts.adopt(process.blindness.history(), Position(at_us, at_us, "a", "v1"), at_us)
+    at_us = heir.listen(BLIND, at_us, 3, "posts")
+    assert [gap.id for gap in heir.gaps.open] == [process.gaps.open[0].id]
+    assert heir.gaps.open[0].to_us > process.gaps.open[0].to_us
+    heir.listen(BLIND, at_us, 3)
+    assert not heir.gaps.open and [gap.healed for gap in heir.last()] == [""]
