@@ -40,6 +40,8 @@ def crosscheck(
 
 
 def _print(report: CrosscheckReport) -> None:
+    import sys
+
     from rich.console import Console
     from rich.table import Table
 
@@ -48,4 +50,5 @@ def _print(report: CrosscheckReport) -> None:
     for one in report.differences:
         counts = map(str, (one.a, one.b, one.only_a, one.only_b))
         table.add_row(one.type, one.operation, *counts, f"{one.share:.2%}")
-    Console().print(table)
+    # A pipe has no width: wrapping to 80 columns would only harm what reads it.
+    Console(width=None if sys.stdout.isatty() else 1000, markup=False).print(table)

@@ -37,6 +37,8 @@ def verify(
 
 
 def _print(report: VerifyReport) -> None:
+    import sys
+
     from rich.console import Console
     from rich.table import Table
 
@@ -44,7 +46,8 @@ def _print(report: VerifyReport) -> None:
     table = Table("type", *(column.replace("_", " ") for column in columns))
     for name, counts in report.types.items():
         table.add_row(name, *(str(getattr(counts, column)) for column in columns))
-    console = Console()
+    # A pipe has no width: 80 columns would cut the names of the columns short.
+    console = Console(width=None if sys.stdout.isatty() else 1000, markup=False)
     console.print(table)
     console.print(
         f"{report.batches} raw batches of {report.raw_events} events; {report.quarantined} events in quarantine"
