@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ingester.blindness import Blindness, Sight, Verdict
+from ingester.blindness import Blindness
 from ingester.cursor import Position
 from ingester.gaps import Gaps, instant
+from ingester.history import Sight, Verdict
 from ingester.hosts import Host
 from ingester.logs import line
 
