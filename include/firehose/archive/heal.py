@@ -25,7 +25,7 @@ from firehose.archive.span import span_of
 from firehose.archive.wanted import Wanted
 from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
-from firehose.errors import FirehoseError
+from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import Host, host_of
 from firehose.settings import Settings
 from ingester.wire import Gap
@@ -85,12 +85,14 @@ def heal(
 
     Raises:
         FirehoseError: an id that is no open gap.
-        ServiceUnavailable, BufferFull, CorruptArchive: as their messages say; a later heal goes on from there.
+        ServiceUnavailable, BufferFull: as their messages say; a later heal goes on from there.
+        CorruptArchive: the same, once all other gaps have had their turn.
     """
     client = ArchiveClient(host)
     with closing(HealBuffer(settings.redis_url)) as buffer:
         gaps = _chosen(_open(settings, buffer), set(ids))
         listed = client.segments() if gaps else []
+        damaged: list[str] = []
         for gap in gaps:
             margin = min(margin_us, _OWN_MARGIN_US) if gap.host == host.name else margin_us
             span = span_of(listed, gap.from_us - margin, gap.to_us + margin)
@@ -100,9 +102,15 @@ def heal(
             if all(gap.id != known.id for known in _open(settings, buffer)):
                 yield one.report(0, "")
                 continue
-            segments = one.fetch(dry_run=dry_run)
+            try:
+                segments = one.fetch(dry_run=dry_run)
+            except CorruptArchive as error:  # a damaged segment must not keep all later gaps open
+                damaged.append(f"{gap.id}: {error}")
+                continue
             missing = span.missing or ("only planned" if dry_run else _finish(gap, settings, buffer))
             yield one.report(segments, missing)
+        if damaged:
+            raise CorruptArchive("; ".join(damaged))
 
 
 def _open(settings: Settings, buffer: HealBuffer) -> list[Gap]:

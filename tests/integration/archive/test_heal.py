@@ -353,6 +353,18 @@ def test_a_damaged_answer_is_refused_in_one_line(
     assert queued(redis_client) == ({queue: sent()[queue]} if queue else sent())
 
 
+def test_a_damaged_segment_keeps_no_other_gap_open(
+    settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess
+) -> None:
+    for first in (110, 310):
+        note(redis_client, gap(first, first + 10))
+    with Proxy(archive.http_url, lambda path, body: body[:9] if "seg_0000000002" in path else body) as proxy:
+        done = firehose(settings, "heal", "--archive", proxy.url)
+    assert done.stdout.startswith("late/310 ") and done.stdout.endswith("; healed\n")
+    assert (done.returncode, one_line(done.stderr).startswith("firehose: late/110: ")) == (1, True)
+    assert queued(redis_client) == sent(310, 320)
+
+
 def test_a_full_redis_is_left_to_the_live_stream(settings: Settings, redis_client: redis.Redis) -> None:
     note(redis_client, gap())
     used = int(redis_client.info("memory")["used_memory"])
