@@ -6,6 +6,7 @@ Lives here: how far each interval is, and which failures of a step have an excus
 from __future__ import annotations
 
 import errno
+import os
 import signal
 from datetime import UTC, datetime
 from typing import Final
@@ -75,7 +76,8 @@ class Interval(msgspec.Struct):
             return "undrained"
         if error == "ServiceUnavailable" and "no Redis" in run.excuses:
             return "no Redis"
-        if (outcome.errno in _NO_SPACE or "No space left" in outcome.trace) and "disk full" in run.excuses:
+        full = outcome.errno in _NO_SPACE or any(os.strerror(number) in outcome.trace for number in _NO_SPACE)
+        if full and "disk full" in run.excuses:
             return "disk full"
         if error in ("CorruptBatch", "CorruptLake") and "torn" in run.excuses:
             return "torn"

@@ -36,7 +36,8 @@ def port() -> int:
     """
     while True:
         candidate = random.SystemRandom().randrange(*_PORTS)
-        folder = Path(tempfile.gettempdir()) / "soak-ports"
+        # Of this user alone: another one's folder cannot be written to.
+        folder = Path(tempfile.gettempdir()) / f"soak-ports-{os.getuid()}"
         folder.mkdir(exist_ok=True)
         lock = os.open(folder / str(candidate), os.O_CREAT | os.O_RDWR, 0o666)
         with socket.socket() as probe, contextlib.suppress(OSError):
