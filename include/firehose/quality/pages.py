@@ -30,6 +30,8 @@ a{color:#0b57a4;margin-right:.6rem}</style></head><body><h1>Data quality by batc
 <th>Data Docs</th></tr></thead><tbody>
 """
 _FOOT = "</tbody></table></body></html>\n"
+# Where the Data Docs' own pages lead home: we keep no index of Great Expectations' there.
+_HOME = '<!doctype html><meta http-equiv="refresh" content="0; url=../index.html">Home\n'
 
 
 def front_page(lake: Path) -> Path:
@@ -42,6 +44,7 @@ def write_front_page(lake: Path) -> None:
     latest = sorted(result_paths(lake), reverse=True)[:SHOWN]
     rows = "".join(_row(lake, path) for path in latest)
     files.write_bytes(front_page(lake), (_HEAD + rows + _FOOT).encode())
+    files.write_bytes(docs_folder(lake) / "index.html", _HOME.encode())
     if len(latest) == SHOWN:
         oldest = latest[-1].parent.name.removeprefix("batch=")
         for pages in (docs_folder(lake) / "validations").glob("*/*"):

@@ -183,7 +183,11 @@ def test_the_front_page_lists_every_batch_with_its_data_docs(
     links = re.findall(r'href="([^"]+)"', page)
     assert any("/validations/likes/" in link for link in links)
     for link in links:
-        assert "Expectation" in (folder / unquote(link)).read_text()
+        docs = folder / unquote(link)
+        assert "Expectation" in docs.read_text()
+        (home,) = set(re.findall(r'href="([./]+/index.html)"', docs.read_text()))
+        assert 'url=../index.html"' in (docs.parent / home).read_text()
+        assert (docs.parent / home).resolve().parents[1] == folder
 
 
 def test_a_rerun_without_bad_events_empties_the_quarantine(
