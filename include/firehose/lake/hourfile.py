@@ -1,6 +1,6 @@
 """Replacing one hour file: what it holds, less this batch's earlier rows, plus this batch's new ones.
 
-One pass over the old file and two over the new rows, row group by row group: held are 40 bytes of each new row,
+One pass over the old file and two over the new rows, row group by row group: held are 25 bytes of each new row,
 never the rows. Must not: know where rows come from, or what a batch is beyond the value of a column.
 """
 

@@ -1,4 +1,4 @@
-"""What identifies an event, and which of many rows are an event's first: exact, at some 40 bytes a row.
+"""What identifies an event, and which of many rows are an event's first: at 25 bytes a row.
 
 Identities are compared by keyed hashes of 128 bits, whose keys are drawn anew by each process: nobody can make two
 events that look alike. Must not: read files, know what becomes of a row.

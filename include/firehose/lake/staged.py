@@ -18,7 +18,7 @@ from firehose.lake.notes import Merged
 from firehose.quality.result import SliceResult, staged_path
 
 #: One commit, which a death makes to be done again. Each one costs a copy of what the hour holds so far, so it is
-#: as large as memory allows, at some 100 bytes a row while they are sorted: most hours take one.
+#: as large as memory allows, at some 50 bytes a row while they are sorted: most hours take one.
 COMMIT_ROWS = 4_000_000
 #: And not too long, where rows are large: a slice is of 96 MiB of raw JSON.
 COMMIT_SLICES = 32
