@@ -7,14 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from firehose.embedded.airflow import prepare_airflow_home
+from tests.sinks import Webhook, web_server
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -52,31 +51,8 @@ def described(python: Run) -> dict[str, Any]:
     return found
 
 
-class Webhook(HTTPServer):
-    """An alert sink that keeps what it is sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.bodies: list[dict[str, Any]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/alerts"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Webhook
-
-    def do_POST(self) -> None:
-        self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(204)
-        self.end_headers()
-
-
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    """A running sink."""
-    server = Webhook()
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """A running sink of alerts."""
+    with web_server() as server:
+        yield server

@@ -5,43 +5,25 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message
+from tests.sinks import Webhook, mail_server
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-class Mailbox(Message):
-    """Keeps what it receives."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.received: list[Any] = []
-
-    def handle_message(self, message: Any) -> None:
-        self.received.append(message)
-
-
-def test_a_failed_task_calls_somebody(python: Run, webhook: Any, free_port: int, tmp_path: Path) -> None:
+def test_a_failed_task_calls_somebody(python: Run, webhook: Webhook, free_port: int, tmp_path: Path) -> None:
     # A manifest that cannot be read is nothing that a retry would heal.
     manifest = tmp_path / "raw/date=2026-11-23/batch=20261123T200000Z/manifest.json"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{")
-    mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port)
-    controller.start()
-    try:
+    with mail_server(free_port) as mailbox:
         done = python(
             *("-m", "airflow", "dags", "test", "firehose_batch", "2026-11-23T20:05:00Z"),
             FIREHOSE_LAKE=str(tmp_path),
-            FIREHOSE_ALERT_WEBHOOK_URL=webhook.url,
+            FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
             FIREHOSE_ALERT_EMAIL="ops@example.org",
             FIREHOSE_SMTP_URL=f"smtp://127.0.0.1:{free_port}",
         )
-    finally:
-        controller.stop()
     assert done.returncode != 0, done.stdout[-2000:]
     (body,) = webhook.bodies
     assert body["title"] == "firehose_batch.drain failed"

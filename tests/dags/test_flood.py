@@ -24,6 +24,7 @@ from firehose.lake.verify import verify
 from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_path
 from firehose.simulator import generate
 from ingester import wire
+from tests.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 GOOD = list(generate.events(2000, seed=9, start_us=1_780_002_000_000_000, rate=50))
@@ -47,7 +48,7 @@ def batch() -> Batch:
 def test_a_flood_calls_somebody_at_once_and_is_let_through_on_demand(
     python: Run,
     airflow_home: dict[str, str],
-    webhook: Any,
+    webhook: Webhook,
     redis_client: redis.Redis,
     redis_url: str,
     batch: Batch,
@@ -60,7 +61,7 @@ def test_a_flood_calls_somebody_at_once_and_is_let_through_on_demand(
             *("-m", "airflow", *arguments),
             FIREHOSE_LAKE=str(tmp_path),
             FIREHOSE_REDIS_URL=redis_url,
-            FIREHOSE_ALERT_WEBHOOK_URL=webhook.url,
+            FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
             **variables,
         )
 

@@ -2,80 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message
 
 from firehose.alerts import notify
 from firehose.settings import Settings
+from tests.sinks import Mailbox, Webhook, mail_server, web_server
 
 SECRET = "s3cret-token"
+PATH = f"hooks/{SECRET}"
 DETAILS = {"dag": "firehose_batch", "log": "http://localhost:8080/log"}
-
-
-class Mailbox(Message):
-    """Keeps what it receives."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.received: list[Any] = []
-
-    def handle_message(self, message: Any) -> None:
-        self.received.append(message)
-
-
-class Webhook(HTTPServer):
-    """Keeps the bodies it is sent and answers with ``status``."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.bodies: list[dict[str, Any]] = []
-        self.status = 200
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hooks/{SECRET}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Webhook
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.bodies.append(json.loads(body))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep the test's output clean."""
 
 
 @pytest.fixture
 def mailbox(free_port: int) -> Iterator[tuple[Mailbox, str]]:
-    box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=free_port)
-    controller.start()
-    yield box, f"smtp://127.0.0.1:{free_port}"
-    controller.stop()
+    with mail_server(free_port) as box:
+        yield box, f"smtp://127.0.0.1:{free_port}"
 
 
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    server = Webhook()
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with web_server() as server:
+        yield server
 
 
 def test_mail_says_what_where_and_how(mailbox: tuple[Mailbox, str]) -> None:
@@ -91,7 +42,7 @@ def test_mail_says_what_where_and_how(mailbox: tuple[Mailbox, str]) -> None:
 
 
 def test_webhook_gets_text_for_people_and_fields_for_programs(webhook: Webhook) -> None:
-    notify(Settings(alert_webhook_url=webhook.url), "drain failed", "Redis is away", DETAILS)
+    notify(Settings(alert_webhook_url=webhook.url(PATH)), "drain failed", "Redis is away", DETAILS)
     (body,) = webhook.bodies
     assert body["title"] == "drain failed"
     assert body["text"].startswith("drain failed: Redis is away")
@@ -104,7 +55,7 @@ def test_a_sink_that_fails_is_one_line_and_the_other_still_delivers(
     settings = Settings(
         alert_email="ops@example.org",
         smtp_url=f"smtp://user:{SECRET}@127.0.0.1:{free_port}",
-        alert_webhook_url=webhook.url,
+        alert_webhook_url=webhook.url(PATH),
     )
     notify(settings, "title", "text", {})
     assert len(webhook.bodies) == 1
@@ -133,7 +84,7 @@ def test_a_wrong_webhook_address_is_one_line_without_it(
 
 def test_a_refusing_webhook_is_reported(webhook: Webhook, caplog: pytest.LogCaptureFixture) -> None:
     webhook.status = 500
-    notify(Settings(alert_webhook_url=webhook.url), "title", "text", {})
+    notify(Settings(alert_webhook_url=webhook.url(PATH)), "title", "text", {})
     assert "HTTP Error 500" in caplog.text
     assert SECRET not in caplog.text
 
