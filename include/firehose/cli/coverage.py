@@ -40,7 +40,7 @@ def coverage(
         _print(shown)
     seconds = missing_us(gaps) / 1e6
     typer.echo(
-        f"{len(gaps)} gaps, {len(still_open)} open; {seconds:,.3f} s of witnessed time are missing", err=True
+        f"gaps: {len(gaps)}, {len(still_open)} open; {seconds:,.3f} s of witnessed time are missing", err=True
     )
 
 

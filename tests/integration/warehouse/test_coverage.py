@@ -192,7 +192,7 @@ def test_the_command_lists_the_gaps_newest_last(
         "late",
         "it",
     ]
-    assert everything.stderr == "3 gaps, 2 open; 360.000 s of witnessed time are missing\n"
+    assert everything.stderr == "gaps: 3, 2 open; 360.000 s of witnessed time are missing\n"
     listed = CliRunner().invoke(app, ["--json", "--open"], catch_exceptions=False)
     found = [msgspec.json.decode(line) for line in listed.stdout.splitlines()]
     assert [(each["id"], each["queue"], each["healed"]) for each in found] == [
@@ -204,9 +204,9 @@ def test_the_command_lists_the_gaps_newest_last(
     healed = gap(at(20, 4), 2, "over it", healed="archive")
     record = msgspec.structs.replace(healed, noted_us=healed.noted_us + 1)
     redis_client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(record)})
-    assert "3 gaps, 1 open" in CliRunner().invoke(app, [], catch_exceptions=False).stderr
+    assert "gaps: 3, 1 open" in CliRunner().invoke(app, [], catch_exceptions=False).stderr
     monkeypatch.setenv("FIREHOSE_REDIS_URL", f"redis://127.0.0.1:{free_port}/0")
     away = CliRunner().invoke(app, [], catch_exceptions=False)
     first, last = away.stderr.splitlines()
     assert first.startswith("as of the last batch, since Redis at redis://127.0.0.1:")
-    assert "3 gaps, 2 open" in last
+    assert "gaps: 3, 2 open" in last
