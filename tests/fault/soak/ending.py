@@ -119,7 +119,6 @@ class Ending(Schedule):
             FIRED.count(Fault.HOST_SWITCHED, ingester.said("event=host_switched"))
             FIRED.count(Fault.CURSOR_TOO_OLD, ingester.said("event=cursor_too_old"))
             FIRED.count(Fault.TIME_TOO_OLD, ingester.said("name=OutdatedCursor"))
-            FIRED.count(Fault.COUNTS_ANEW, ingester.said("the host began with"))
             proof = ingester.proof.read_text() if ingester.proof.exists() else ""
             FIRED.count(Fault.INGESTER_CRASHED, FIRED.point(proof))
             known = [errors.OK, errors.UNWRITTEN, errors.FENCED, errors.SUPERSEDED, -signal.SIGKILL]

@@ -54,7 +54,7 @@ class SourceRules(Schedule):
             return
         host.kill()
         self._arrive(count, 0)
-        host.count_anew(by)
+        FIRED.count(Fault.COUNTS_ANEW, host.count_anew(by))
         host.start()
         host.ready()
         self.renumbered = True

@@ -82,10 +82,14 @@ class Host:
         self._forgotten += forgotten
         del self.messages[:forgotten]
 
-    def count_anew(self, by: int) -> None:
-        """Give the events that it has other sequence numbers, as a rebuilt host does; for a host that is down."""
-        self._first_seq = max(1, self._first_seq + self._forgotten + by)
-        self._forgotten = 0
+    def count_anew(self, by: int) -> bool:
+        """Give the events that it has other sequence numbers, as a rebuilt host does; for a host that is down.
+
+        False: they are the same ones, since none is below 1.
+        """
+        before = self._first_seq + self._forgotten
+        self._first_seq, self._forgotten = max(1, before + by), 0
+        return self._first_seq != before
 
     def kill(self) -> None:
         """End it at once."""
