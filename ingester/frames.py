@@ -34,10 +34,11 @@ class Frame(NamedTuple):
 class Buffer:
     """The events received since the last flush, as v1 sends them. ``last_us`` is the time of the last one.
 
-    ``start`` is the position before them, ``host`` what stamps them.
+    ``start`` is the position before them, ``host`` what stamps them. ``placed``: a message of the connection has
+    said where the stream is; until then :meth:`begin` takes them, and the position stays where it is.
     """
 
-    __slots__ = ("_append", "_first", "_host", "_leap", "_lines", "_start", "count", "last_us", "size")
+    __slots__ = ("_append", "_host", "_leap", "_lines", "_start", "count", "last_us", "placed", "size")
 
     def __init__(self, start: Position = LIVE_TAIL, host: str = "") -> None:
         self._lines: dict[str, list[bytes]] = {queue: [] for queue in wire.QUEUES}
@@ -47,8 +48,7 @@ class Buffer:
         self.last_us = start.time_us
         self._start = start
         self._host = host
-        # The first event of a connection may lie anywhere: where the host could resume.
-        self._first = True
+        self.placed = False
         self._leap = 0
 
     @property
@@ -66,9 +66,19 @@ class Buffer:
     def fresh(self) -> Self:
         """An empty buffer for what follows."""
         next_one = type(self)(self.position, self._host)
-        next_one._first = self._first and not self.count
+        next_one.placed = self.placed
         next_one._leap = self._leap
         return next_one
+
+    def begin(self, message: bytes) -> None:
+        """:meth:`add` while nothing has said where the stream is: it may be anywhere, where the host could resume.
+
+        A message that cannot be read, nor names a time near the one before, says nothing.
+        """
+        queue, time_us, line = classify(message, self.last_us)
+        if time_us and (line is message or time_us != self.last_us):
+            self.last_us, self.placed = time_us, True
+        self._put(queue, line)
 
     def add(self, message: bytes) -> None:
         """Put one message into its queue, whatever it holds."""
@@ -76,19 +86,21 @@ class Buffer:
         if self._leap or abs(time_us - self.last_us) >= PLAUSIBLE_US:
             time_us = self._followed(time_us)
         self.last_us = time_us
+        # As _put, which would cost a call for each event.
         self._append[queue](line)
         self.count += 1
         self.size += len(line)
 
+    def reject(self, message: bytes, error: Exception) -> None:
+        """Keep a message that could not even be decompressed as a dead letter; its bytes name no time."""
+        queue, _, line = dead_letter(message, error, self.last_us)
+        self._put(queue, line)
+
     def _followed(self, time_us: int) -> int:
-        if self._first and not self.count:
-            return time_us or self.last_us
         last_us, self._leap = follow(self.last_us, time_us, self._leap, PLAUSIBLE_US)
         return last_us
 
-    def reject(self, message: bytes, error: Exception) -> None:
-        """Keep a message that could not even be decompressed as a dead letter."""
-        queue, self.last_us, line = dead_letter(message, error, self.last_us)
+    def _put(self, queue: str, line: bytes) -> None:
         self._append[queue](line)
         self.count += 1
         self.size += len(line)
@@ -128,6 +140,16 @@ class BufferV2(Buffer):
         """As in v1; the start while no sequence number of this host has come."""
         return Position(self._seq, self.last_us, self._host, V2) if self._seq else self._start
 
+    def begin(self, message: bytes) -> None:
+        """As in v1; the same is raised as by :meth:`add`."""
+        try:
+            queue, time_us, seq, line = events_v2.read(message)
+        except events_v2.UNREADABLE as error:
+            return self.reject(message, error)
+        if time_us:
+            self.last_us, self._seq, self.placed = time_us, seq, True
+        return self._put(queue, line)
+
     def add(self, message: bytes) -> None:
         """Put the event of one frame into its queue, whatever it holds.
 
@@ -143,18 +165,17 @@ class BufferV2(Buffer):
 
     def reject(self, message: bytes, error: Exception) -> None:
         """As in v1."""
-        self._keep(events_v2.dead_letter(message, error, self.last_us, self._seq))
+        letter = events_v2.dead_letter(message, error, self.last_us, self._seq)
+        if self.placed:
+            self._keep(letter)
+        else:
+            self._put(letter.queue, letter.line)
 
     def _keep(self, event: events_v2.Event) -> None:
         queue, time_us, seq, line = event
         self.last_us = self._followed(time_us)
-        if self._first and not self.count:
-            self._seq = seq
-        else:
-            self._seq, self._leap_seq = follow(self._seq, seq, self._leap_seq, PLAUSIBLE_SEQ)
-        self._append[queue](line)
-        self.count += 1
-        self.size += len(line)
+        self._seq, self._leap_seq = follow(self._seq, seq, self._leap_seq, PLAUSIBLE_SEQ)
+        self._put(queue, line)
 
 
 def buffer_for(host: Host, start: Position) -> Buffer:

@@ -65,10 +65,11 @@ class Pump:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _read(self, connection: ClientConnection) -> None:
-        """The first event, then the hot loop. It goes on as long as messages wait: their limit makes it yield."""
+        """The beginning, then the hot loop. It goes on as long as messages wait: their limit makes it yield."""
         receive, writer, decompress = connection.recv, self._writer, self._source.decompress
-        while not writer.buffer.count:
-            self._take(await receive(decode=False))
+        while not writer.buffer.placed:
+            await writer.make_room()
+            self._begin(await receive(decode=False))
         self._source.arrived(writer.buffer.position)
         most_events, most_bytes = self._settings.flush_events, self._settings.flush_bytes
         while True:
@@ -83,11 +84,11 @@ class Pump:
             if buffer.count >= most_events or buffer.size >= most_bytes:
                 await writer.make_room()
 
-    def _take(self, message: bytes) -> None:
-        """What the hot loop does with a message, which spares itself the call."""
+    def _begin(self, message: bytes) -> None:
+        """Take in a message of those up to the first that says where the stream is."""
         decompress, buffer = self._source.decompress, self._writer.buffer
         try:
-            buffer.add(decompress(message) if decompress else message)
+            buffer.begin(decompress(message) if decompress else message)
         except UNREADABLE as error:
             buffer.reject(message, error)
         except SourceNotice as notice:

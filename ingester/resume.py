@@ -93,7 +93,11 @@ class Resumption:
         self._by_time = (
             bool(asked)
             and first != before
-            and (first.cursor < asked or (ahead_us > OTHER_HOST_REWIND_US and not self.stepping))
+            and (
+                first.cursor < asked
+                or (first.cursor <= before.cursor and ahead_us > 0)
+                or (ahead_us > OTHER_HOST_REWIND_US and not self.stepping)
+            )
         )
         if self._by_time:
             raise Renumbered(before, first.cursor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import redis
 from websockets.sync.server import ServerConnection
 
@@ -28,10 +29,15 @@ from tests.fault.ingester.harness import (
 SENT = first_events(200)
 
 
-def test_a_late_first_event_is_recorded_with_it(ingest: Ingest, redis_client: redis.Redis) -> None:
+@pytest.mark.parametrize(
+    "before", [[], [b"no event", b'{"time_us":1,"kind":"x"']], ids=["at once", "after poison"]
+)
+def test_a_late_first_event_is_recorded_with_it(
+    before: list[bytes], ingest: Ingest, redis_client: redis.Redis
+) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
         first = len(source.connections) == 1
-        for message in SENT[:50] if first else SENT[120:]:
+        for message in SENT[:50] if first else [*before, *SENT[120:]]:
             connection.send(message, text=True)
         if first:
             connection.socket.close()

@@ -28,7 +28,7 @@ def flush(*numbers: int, lease_ms: int = 60_000, connected: bool = True, size: i
     """The events ``numbers`` in frames of two."""
     buffer = Buffer()
     for number in numbers:
-        buffer.add(event(number, size))
+        (buffer.add if buffer.placed else buffer.begin)(event(number, size))
     return Flush(buffer.pack(2), buffer.last_us, connected, lease_ms)
 
 

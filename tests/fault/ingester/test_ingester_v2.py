@@ -20,6 +20,7 @@ from websockets.sync.server import ServerConnection
 from firehose.simulator import process as simulator
 from ingester import wire
 from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR
+from ingester.wire import Reason
 from tests.fault.ingester.harness import (
     Ingest,
     Query,
@@ -27,6 +28,7 @@ from tests.fault.ingester.harness import (
     clock_us,
     cursor,
     event,
+    gaps,
     letters,
     metadata,
     ordered,
@@ -114,6 +116,28 @@ def test_a_v2_stream_leaves_what_a_v1_stream_leaves(ingest: Ingest, redis_client
 def order(number: int) -> int:
     """The place of an event's queue in wire.QUEUES."""
     return (number % 8) if number % 8 < 5 else {5: 7, 6: 5, 7: 6}[number % 8]
+
+
+def test_a_late_event_after_a_frame_that_cannot_be_read_is_a_gap(
+    ingest: Ingest, redis_client: redis.Redis
+) -> None:
+    def behave(connection: ServerConnection, query: Query) -> None:
+        first = len(source.connections) == 1
+        # The broken frame still names its sequence number, but no time: that is no end of a gap.
+        for message in map(frame, range(100)) if first else [frame(150)[:-3], *map(frame, range(151, 200))]:
+            connection.send(message.decode())
+        if first:
+            connection.socket.close()
+        else:
+            connection.recv()
+
+    with SourceV2([], behave=behave) as source, ingest(source.url) as ingester:
+        until(lambda: cursor(redis_client) == FIRST_SEQ + 199)
+        assert ingester.stop() == 0
+    (gap,) = gaps(redis_client)
+    assert (gap.reason, gap.healed, gap.protocol) == (Reason.LATE, "", "v2")
+    assert (gap.from_us, gap.to_us) == (time_us(99), time_us(151))
+    assert len(letters(redis_client)) == 1
 
 
 @pytest.mark.parametrize("name", ["ConsumerTooSlow", "InternalError", "close", "kill"])

@@ -19,6 +19,7 @@ from ingester.hosts import V1, V2
 from tests.fault.ingester.harness import event, time_us
 
 HOUR_US = 3_600_000_000
+HERE = Position(time_us(0), time_us(0), "host", V1)
 FAR = 2**62
 
 
@@ -31,7 +32,7 @@ def cursors(moments: list[int], *, start: int = time_us(0), flush_each: bool = F
     """The cursor after each event of a connection that resumed at ``start``."""
     buffer, found = Buffer(Position(start, start, "host", V1), "host"), []
     for moment in moments:
-        buffer.add(at(moment))
+        (buffer.add if buffer.placed else buffer.begin)(at(moment))
         found.append(buffer.position.cursor)
         buffer = buffer.fresh() if flush_each else buffer
     return found
@@ -62,12 +63,27 @@ def test_the_first_event_of_a_connection_may_lie_anywhere_but_at_no_time() -> No
     assert cursors([time_us(1)], start=0) == [time_us(1)]
 
 
+@pytest.mark.parametrize(
+    "buffer", [Buffer(HERE, "host"), BufferV2(HERE._replace(protocol=V2), "host")], ids=[V1, V2]
+)
+def test_what_cannot_be_read_does_not_say_where_the_stream_is(buffer: Buffer) -> None:
+    start = buffer.position
+    for message in (b"no event", b'{"$type":"message","payload":{"seq":%d' % (HERE.cursor + 5)):
+        buffer.begin(message)
+        buffer.reject(message, ValueError("why"))
+        assert (buffer.placed, buffer.position) == (False, start)
+        buffer = buffer.fresh()
+        assert (buffer.placed, buffer.position) == (False, start)
+
+
 def test_a_wrong_sequence_number_leaves_the_cursor_where_it_was() -> None:
     buffer = BufferV2(Position(100, time_us(0), "host", V2), "host")
     for number, expected in ((101, 101), (101 + PLAUSIBLE_SEQ, 101), (102, 102), (10**15 - 1, 102), (103, 103)):
         moment = "2023-11-14T22:13:20.000001Z"
         payload = {"$type": "x#account", "seq": number, "did": "did:plc:x", "time": moment, "account": {"seq": 1}}
-        buffer.add(msgspec.json.encode({"$type": "message", "payload": payload}))
+        (buffer.add if buffer.placed else buffer.begin)(
+            msgspec.json.encode({"$type": "message", "payload": payload})
+        )
         assert buffer.position.cursor == expected
         buffer = buffer.fresh()
 

@@ -173,13 +173,14 @@ KINDS = st.sampled_from([f"{METHOD}#{kind}" for kind in ("commit", "identity", "
     )
 )
 def test_any_message_leaves_a_frame_that_can_be_packed(message: bytes) -> None:
-    buffer = BufferV2(HERE, "h")
-    try:
-        buffer.add(message)
-    except (SourceNotice, StreamError):
-        return
-    (packed,) = buffer.pack(10)
-    assert packed.events == 1 and packed.first_us == packed.last_us >= 0
+    for method in (BufferV2.begin, BufferV2.add):
+        buffer = BufferV2(HERE, "h")
+        try:
+            method(buffer, message)
+        except (SourceNotice, StreamError):
+            continue
+        (packed,) = buffer.pack(10)
+        assert packed.events == 1 and packed.first_us == packed.last_us >= 0
 
 
 def test_recorded_frames_and_v1_events_of_the_same_records_agree() -> None:

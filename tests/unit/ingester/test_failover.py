@@ -123,13 +123,13 @@ def test_a_sequence_number_goes_to_its_own_host_only(made: Host, asked: Host, se
 def test_a_position_is_a_hosts_own_from_its_first_event_on() -> None:
     before = Position(50_000, NOW, "b", "v2")
     for buffer in (Buffer(before, "a"), BufferV2(before, "c")):
-        buffer.add(b"nonsense")
+        buffer.begin(b"nonsense")
         assert buffer.position == before == buffer.fresh().position, "a dead letter tells nothing of this host"
     v1 = Buffer(before, "a")
-    v1.add(b'{"did":"d","time_us":%d,"kind":"identity"}' % (NOW - 5))
+    v1.begin(b'{"did":"d","time_us":%d,"kind":"identity"}' % (NOW - 5))
     assert v1.position == Position(NOW - 5, NOW - 5, "a", "v1") == v1.fresh().position
     v2 = BufferV2(before, "c")
-    v2.add(
+    v2.begin(
         b'{"$type":"message","payload":{"$type":"x#identity","seq":3,"did":"d","time":"2026-08-11T12:50:34.283860Z"}}'
     )
     assert v2.position == Position(3, 1_786_452_634_283_860, "c", "v2") == v2.fresh().position

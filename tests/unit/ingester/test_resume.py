@@ -79,6 +79,15 @@ def test_a_host_that_counts_anew_is_asked_by_time_until_it_is_left() -> None:
     assert resumption.cursor(STORED_V2, V2, NOW) == STORED_V2.cursor - REWIND_MS
 
 
+@pytest.mark.parametrize("behind", [0, REWIND_MS])
+@pytest.mark.parametrize("ahead_us", [1, OTHER_HOST_REWIND_US - 1])
+def test_a_known_number_of_a_later_event_is_another_events(behind: int, ahead_us: int) -> None:
+    resumption = Resumption(REWIND_MS)
+    resumption.cursor(STORED_V2, V2, NOW)
+    with pytest.raises(Renumbered):
+        resumption.arrived(Position(STORED_V2.cursor - behind, STORED_V2.time_us + ahead_us, "b", "v2"))
+
+
 def test_a_sequence_number_of_far_ahead_is_another_events() -> None:
     resumption = Resumption(REWIND_MS)
     resumption.cursor(STORED_V2, V2, NOW)
