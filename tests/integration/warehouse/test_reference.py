@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from firehose.batch.interval import Batch
+from firehose.events.envelope import Undecodable
+from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.reference import Recipe, cookbook_page, recipes, schema_page
@@ -43,6 +47,23 @@ def test_every_recipe_finds_something(analyst: Client) -> None:
     found = {recipe.name: len(analyst.query(recipe.sql).result_rows) for recipe in recipes()}
     assert len(found) >= 12
     assert {name for name, rows in found.items() if not rows} == set()
+
+
+def test_every_statement_for_newcomers_and_operators_runs(
+    analyst: Client, client: Client, settings: Settings
+) -> None:
+    # README's are arguments of a shell command, those of the operator's page lie between backticks.
+    newcomers = re.findall(r'firehose query "([^"]+)"', (DOCS.parent / "README.md").read_text())
+    operators = re.findall(r"`(SELECT [^`]+)`", (DOCS / "operations.md").read_text())
+    assert len(newcomers) >= 2 and len(operators) >= 3
+    batch = Batch.parse("20261123T200000Z", 300)
+    with Quarantine(batch, quarantine_path(settings.lake_path, batch)) as quarantine:
+        quarantine.add_undecodable("posts", [Undecodable("no event", b"x")])
+    for statement in [*newcomers, *operators]:
+        # The analyst may not read files.
+        reader = client if "file('" in statement else analyst
+        found = reader.query(statement.replace("'…/", f"'{settings.lake_path}/"))
+        assert found.result_rows or "has(langs, 'ja')" in statement or "ops.gaps" in statement, statement
 
 
 def by_name(name: str) -> Recipe:
