@@ -85,7 +85,11 @@ class Pump:
                 await writer.make_room()
 
     def _begin(self, message: bytes) -> None:
-        """Take in a message of those up to the first that says where the stream is."""
+        """Take in a message of those up to the first that says where the stream is.
+
+        The hot loop has these lines once more, to be spared a call for each event. In both the buffer is looked up
+        after the wait for the message: a flush that begins meanwhile takes the one before away.
+        """
         decompress, buffer = self._source.decompress, self._writer.buffer
         try:
             buffer.begin(decompress(message) if decompress else message)

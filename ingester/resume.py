@@ -87,24 +87,26 @@ class Resumption:
             Overshot: there may be one before it that can be read; reconnect at the old position.
         """
         before, asked = self.before, self._asked_seq
-        # A sequence number that the host has not reached is answered with the live tail, without a word; one
-        # that it has given to another event, with that event.
-        ahead_us = first.time_us - before.time_us
-        self._by_time = (
-            bool(asked)
-            and first != before
-            and (
-                first.cursor < asked
-                or (first.cursor <= before.cursor and ahead_us > 0)
-                or (ahead_us > OTHER_HOST_REWIND_US and not self.stepping)
-            )
-        )
+        self._by_time = self._renumbered(first)
         if self._by_time:
             raise Renumbered(before, first.cursor)
         late = first.cursor > before.cursor if asked else first.time_us > before.time_us
         why = Reason.UNREAD if self._passed_by() else Reason.REFUSED if self.refused else Reason.LATE
         self.refused = self._back_to_floor = False
         return why if late else None
+
+    def _renumbered(self, first: Position) -> bool:
+        """Whether a sequence number was asked for, and the answer is not of the numbering that it is from."""
+        before, asked = self.before, self._asked_seq
+        if not asked or first == before:
+            return False
+        ahead_us = first.time_us - before.time_us
+        if first.cursor < asked:
+            return True
+        if first.cursor <= before.cursor:  # an event that came before the last one is no later
+            return ahead_us > 0
+        # A number that the host has not reached is answered with the live tail, without a word.
+        return ahead_us > OTHER_HOST_REWIND_US and not self.stepping
 
     def _passed_by(self) -> bool:
         """Whether the first event was asked for behind a message that is too large."""

@@ -59,8 +59,9 @@ def catchup(events: Events = 20_000_000, as_json: Json = False) -> None:
 
 def _print(report: BenchReport, as_json: bool) -> None:
     import msgspec
-    from rich.console import Console
     from rich.table import Table
+
+    from firehose.cli.console import stdout
 
     if as_json:
         typer.echo(msgspec.json.encode(report))
@@ -72,4 +73,4 @@ def _print(report: BenchReport, as_json: bool) -> None:
             table.add_row(
                 f"{key} {part}".strip(), f"{figure:,}" if isinstance(figure, int | float) else str(figure)
             )
-    Console().print(table)
+    stdout().print(table)

@@ -45,17 +45,14 @@ def coverage(
 
 
 def _print(gaps: list[Gap]) -> None:
-    import sys
-
-    from rich.console import Console
     from rich.table import Table
 
     from firehose.batch.gaps import instant
+    from firehose.cli.console import stdout
 
     table = Table("from", "to", "type", "reason", "host", "healed by", "id", box=None)
     for gap in gaps:
         where = f"{gap.host} {gap.protocol}".strip()
         span = (instant(gap.from_us), instant(gap.to_us))
         table.add_row(*span, gap.queue or "all", gap.reason, where, gap.healed or "open", gap.id)
-    # A pipe has no width: wrapping to 80 columns would only harm what reads it.
-    Console(width=None if sys.stdout.isatty() else 1000, markup=False).print(table)
+    stdout().print(table)

@@ -40,15 +40,13 @@ def crosscheck(
 
 
 def _print(report: CrosscheckReport) -> None:
-    import sys
-
-    from rich.console import Console
     from rich.table import Table
+
+    from firehose.cli.console import stdout
 
     title = f"{report.hour:%Y-%m-%dT%H}: A is {report.a}, B is {report.b}"
     table = Table("type", "operation", "A", "B", "only in A", "only in B", "difference", title=title)
     for one in report.differences:
         counts = map(str, (one.a, one.b, one.only_a, one.only_b))
         table.add_row(one.type, one.operation, *counts, f"{one.share:.2%}")
-    # A pipe has no width: wrapping to 80 columns would only harm what reads it.
-    Console(width=None if sys.stdout.isatty() else 1000, markup=False).print(table)
+    stdout().print(table)

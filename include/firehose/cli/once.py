@@ -17,9 +17,9 @@ def once(
 ) -> None:
     """Take recorded events through the whole pipeline in one go, without Airflow."""
     import msgspec
-    from rich.console import Console
     from rich.table import Table
 
+    from firehose.cli.console import stdout
     from firehose.once import once as run
 
     report = run(replay, home)
@@ -30,7 +30,7 @@ def once(
     for name, counts in report.types.items():
         numbers = (counts.received, counts.good, counts.quarantined, counts.duplicate, counts.stored)
         table.add_row(name, *map(str, numbers))
-    Console().print(table)
+    stdout().print(table)
     typer.echo(
         f"The lake is {report.home}/lake. To query it: FIREHOSE_HOME={report.home} firehose clickhouse, and then\n"
         f"FIREHOSE_HOME={report.home} firehose query 'SELECT count() FROM firehose.posts'",

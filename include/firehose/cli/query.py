@@ -24,7 +24,6 @@ _NUMBER: Final = re.compile(r"^(?:Nullable\(|LowCardinality\()*(?:U?Int\d|B?Floa
 _NULL: Final = "ᴺᵁᴸᴸ"  # as the format writes it
 _CELL: Final = 80
 _READABLE: Final = 12  # characters that a column needs to tell anything
-_UNBOUNDED: Final = 100_000
 # Control characters, line and paragraph separators, lone surrogates.
 _UNSAFE: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -72,16 +71,16 @@ def _copy(chunks: Iterator[bytes]) -> None:
 def _show(body: bytes, seconds: float) -> None:
     """Print a table to standard output, and the number of rows to standard error."""
     import msgspec
-    from rich.console import Console
+
+    from firehose.cli.console import UNBOUNDED, stdout
 
     # Not splitlines: the text of posts may hold other line separators than JSON's escaped newline.
     lines = body.decode(errors="replace").rstrip("\n").split("\n")
     rows = [msgspec.json.decode(line, type=list[str]) for line in lines if line]
     if len(rows) >= 2:
-        # What is not a terminal has no width: wrapping a piped table to 80 columns would only harm it.
-        console = Console(width=None if sys.stdout.isatty() else _UNBOUNDED)
+        console = stdout()
         made = table(rows[0], rows[1], rows[2:])
-        natural = console.measure(made, options=console.options.update(width=_UNBOUNDED)).maximum
+        natural = console.measure(made, options=console.options.update(width=UNBOUNDED)).maximum
         too_narrow = natural > console.width and console.width // len(rows[0]) < _READABLE
         console.print(records(rows[0], rows[2:]) if too_narrow else made)
     count = max(len(rows) - 2, 0)

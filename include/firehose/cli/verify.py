@@ -37,17 +37,15 @@ def verify(
 
 
 def _print(report: VerifyReport) -> None:
-    import sys
-
-    from rich.console import Console
     from rich.table import Table
+
+    from firehose.cli.console import stdout
 
     columns = ("rows", "verified", "without_record", "mismatched", "unverifiable", "duplicates")
     table = Table("type", *(column.replace("_", " ") for column in columns))
     for name, counts in report.types.items():
         table.add_row(name, *(str(getattr(counts, column)) for column in columns))
-    # A pipe has no width: 80 columns would cut the names of the columns short.
-    console = Console(width=None if sys.stdout.isatty() else 1000, markup=False)
+    console = stdout()
     console.print(table)
     console.print(
         f"{report.batches} raw batches of {report.raw_events} events; {report.quarantined} events in quarantine"

@@ -1,0 +1,16 @@
+"""Where commands print their tables. Must not: know what is in them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from rich.console import Console
+
+#: Wider than any table.
+UNBOUNDED: Final = 100_000
+
+
+def stdout() -> Console:
+    """Standard output. What is no terminal has no width: wrapping a table to 80 columns would only harm it."""
+    return Console(width=None if sys.stdout.isatty() else UNBOUNDED, markup=False)
