@@ -29,15 +29,15 @@ HEAVY = (
 
 
 def collect(dags: Path) -> dict[str, Any]:
-    """Every DAG of a folder by id, the import errors, the seconds of parsing, the heavy modules that it loaded."""
+    """Every DAG of a folder by id, the import errors, the seconds of CPU that parsing takes, the heavy modules that it loaded."""
     # Airflow costs seconds to import and is configured by the environment alone, so not at the top.
     from airflow.dag_processing.dagbag import DagBag
 
     before = {name for name in HEAVY if name in sys.modules}
-    began = time.monotonic()
+    began = time.process_time()
     bag = DagBag(dag_folder=str(dags))
     return {
-        "seconds": time.monotonic() - began,
+        "cpu_seconds": time.process_time() - began,
         "errors": bag.import_errors,
         "heavy": sorted({name for name in HEAVY if name in sys.modules} - before),
         "dags": {dag_id: _dag(dag) for dag_id, dag in sorted(bag.dags.items())},

@@ -15,7 +15,7 @@ from .conftest import ANALYST, LOADER, SECONDS
 
 ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))"
 GREEDY = "SELECT length(groupArray(number)) FROM numbers(1000000000)"
-WAIT_S = 5.0
+WAIT_S = 20.0
 
 
 @pytest.mark.parametrize("user", [LOADER, ANALYST])
@@ -26,10 +26,9 @@ def test_memory_is_limited(endpoint: EndpointProcess, user: tuple[str, str]) -> 
 
 @pytest.mark.parametrize("user", [LOADER, ANALYST])
 def test_time_is_limited(endpoint: EndpointProcess, user: tuple[str, str]) -> None:
-    started = time.monotonic()
     response = httpx.post(endpoint.url, content=ENDLESS, auth=user, timeout=30)
     assert (response.status_code, response.headers["x-clickhouse-exception-code"]) == (408, "159")
-    assert time.monotonic() - started < SECONDS + 2
+    assert f"maximum: {SECONDS}000.000 ms" in response.text
 
 
 def test_limits_hold_in_subqueries_and_unions(analyst: httpx.Client) -> None:
@@ -46,22 +45,27 @@ def test_the_loader_may_ask_for_more_time(loader: httpx.Client) -> None:
     assert longer.status_code == 200, longer.text
 
 
-def test_parallel_queries_overlap(analyst: httpx.Client) -> None:
+def test_parallel_queries_overlap(endpoint: EndpointProcess) -> None:
     parallel = 10
 
     def ask(_number: int) -> str:
-        return analyst.post("/", content="SELECT sleep(1)").text
+        query = "SELECT sleepEachRow(1) AS side_by_side FROM numbers(100)"
+        parameters = {"max_execution_time": "100", "max_block_size": "1"}
+        return httpx.post(endpoint.url, params=parameters, content=query, auth=LOADER, timeout=60).text
 
-    started = time.monotonic()
     with ThreadPoolExecutor(parallel) as pool:
-        assert list(pool.map(ask, range(parallel))) == ["0\n"] * parallel
-    assert time.monotonic() - started < parallel / 2
+        answers = pool.map(ask, range(parallel))
+        try:
+            _wait_until_running(endpoint, "side_by_side", parallel)
+        finally:
+            httpx.post(endpoint.url, content=f"KILL QUERY WHERE {_runs('side_by_side')} ASYNC", auth=LOADER)
+        assert all("QUERY_WAS_CANCELLED" in answer for answer in answers)
 
 
 def test_a_slow_query_blocks_no_ping(endpoint: EndpointProcess, analyst: httpx.Client) -> None:
     slow = threading.Thread(target=lambda: analyst.post("/", content=ENDLESS))
     slow.start()
-    _wait_until_running(endpoint, "sipHash64", running=True)
+    _wait_until_running(endpoint, "sipHash64", 1)
     answered = 0
     while slow.is_alive():
         assert httpx.get(endpoint.url + "/ping").text == "Ok.\n"
@@ -87,27 +91,28 @@ def test_a_client_that_goes_away_ends_its_query(endpoint: EndpointProcess, query
                 next(response.iter_raw())
         except httpx.ReadTimeout:
             pass
-    _wait_until_running(endpoint, "gone FROM", running=False)
+    _wait_until_running(endpoint, "gone FROM", 0)
 
 
-def _wait_until_running(endpoint: EndpointProcess, mark: str, *, running: bool) -> None:
-    query = f"SELECT count() > 0 FROM system.processes WHERE position(query, '{mark[:-1]}' || '{mark[-1]}') > 0"
+def _runs(mark: str) -> str:
+    """The condition by which system.processes shows the queries that hold ``mark``, which it does not itself."""
+    return f"position(query, '{mark[:-1]}' || '{mark[-1]}') > 0"
+
+
+def _wait_until_running(endpoint: EndpointProcess, mark: str, queries: int) -> None:
+    query = f"SELECT count() FROM system.processes WHERE {_runs(mark)}"
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
-        answer = httpx.post(endpoint.url, content=query, auth=LOADER, timeout=30).text
-        if answer == f"{int(running)}\n":
+        running = httpx.post(endpoint.url, content=query, auth=LOADER, timeout=30).text
+        if running == f"{queries}\n":
             return
         time.sleep(0.05)
-    pytest.fail(f"after {WAIT_S:.0f} s the query is still {'absent' if running else 'running'}")
+    pytest.fail(f"after {WAIT_S:.0f} s {running.strip()} queries are running, not {queries}")
 
 
-def test_a_large_result_is_streamed(endpoint: EndpointProcess, loader: httpx.Client) -> None:
-    """Its first bytes are here long before its last; held whole, 8 GB would break the memory limit."""
-    started = time.monotonic()
+def test_a_large_result_is_streamed(loader: httpx.Client) -> None:
+    """It has no end: held whole, not one byte of it would arrive within the time limit."""
     parameters = {"max_execution_time": "100"}
-    with loader.stream(
-        "POST", "/", params=parameters, content="SELECT number FROM numbers(1000000000)"
-    ) as response:
+    with loader.stream("POST", "/", params=parameters, content="SELECT number FROM system.numbers") as response:
         first = next(response.iter_raw())
     assert first.startswith(b"0\n1\n")
-    assert time.monotonic() - started < WAIT_S
