@@ -29,7 +29,7 @@ HEAVY = (
 
 
 def collect(dags: Path) -> dict[str, Any]:
-    """Every DAG of a folder by id, the import errors, the seconds of CPU that parsing takes, the heavy modules that it loaded."""
+    """Every DAG of a folder by id, the import errors, the CPU seconds of parsing, the heavy modules it loads."""
     # Airflow costs seconds to import and is configured by the environment alone, so not at the top.
     from airflow.dag_processing.dagbag import DagBag
 
