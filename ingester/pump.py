@@ -83,6 +83,8 @@ class Pump:
                 self._source.noticed(notice)
             if buffer.count >= most_events or buffer.size >= most_bytes:
                 await writer.make_room()
+                # A replay brings minutes of the stream between two ticks: blindness is looked for at each flush.
+                self._source.look(writer.counts, writer.counted_us)
 
     def _begin(self, message: bytes) -> None:
         """Take in a message of those up to the first that says where the stream is.

@@ -71,19 +71,16 @@ def blind(client: redis.Redis) -> Gap:
     return gap
 
 
-def reached(client: redis.Redis, number: int) -> bool:
-    """Whether the last event in Redis is the tape's of this number."""
-    return int(metadata(client).get(wire.META_TIME_US, 0)) == event_time_us(START_US, number, RATE)
+def reached(client: redis.Redis, number: int, url: str) -> bool:
+    """Whether the last event in Redis is the tape's of this number, and comes from the host at ``url``."""
+    last = metadata(client)  # once: the next flush may be another host's, and of a far earlier time
+    is_last = last.get(wire.META_TIME_US) == str(event_time_us(START_US, number, RATE))
+    return is_last and last[wire.META_HOST] in url
 
 
-def at_end(client: redis.Redis) -> bool:
-    """Whether the last event of the tape is in Redis."""
-    return reached(client, EVENTS - 1)
-
-
-def is_from(client: redis.Redis, port: int) -> bool:
-    """Whether the last event in Redis comes from the host at this port."""
-    return metadata(client).get(wire.META_HOST) == f"127.0.0.1:{port}"
+def at_end(client: redis.Redis, url: str) -> bool:
+    """Whether the last event of the tape is in Redis, and comes from the host at ``url``."""
+    return reached(client, EVENTS - 1, url)
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2"])
@@ -98,7 +95,7 @@ def test_the_next_host_makes_blindness_good(
     with host(blind=True) as first, host() as second:
         urls = f"{first.url},{second.events_url if protocol == 'v2' else second.url}"
         with ingest(urls, start_cursor=1) as ingester:
-            until(lambda: at_end(redis_client) and metadata(redis_client)["host"] in second.url, 60)
+            until(lambda: at_end(redis_client, second.url), 60)
             assert ingester.stop() == 0
             said = ingester.log.read_text()
     assert said.count("event=blind ") == said.count("event=host_switched") == 1, "and no way back"
@@ -118,7 +115,7 @@ def test_alone_it_goes_on_and_says_so(
         host(blind=True) as only,
         ingest(only.url, start_cursor=1) as ingester,
     ):
-        until(lambda: at_end(redis_client), 60)
+        until(lambda: at_end(redis_client, only.url), 60)
         until(lambda: known(redis_client))
         assert ingester.stop() == 0
         said = ingester.log.read_text()
@@ -131,6 +128,22 @@ def test_alone_it_goes_on_and_says_so(
     assert len({gap.id for gap in gaps(redis_client)}) == 1
 
 
+def test_a_replay_is_judged_as_finely_as_it_is_flushed(
+    host: Callable[..., simulator.SimulatorProcess], ingest: Ingest, redis_client: redis.Redis
+) -> None:
+    seconds_a_flush = 300 / RATE
+    with (
+        host(blind=True) as only,
+        ingest(only.url, start_cursor=1, flush_events=300, flush_ms=2000) as ingester,
+    ):
+        until(lambda: at_end(redis_client, only.url), 60)
+        assert ingester.stop() == 0
+    # The last normal window, and what of the blind one may have been normal (see history.FLOOR).
+    longest_us = (60 + seconds_a_flush) * 1_000_000 * 1.2
+    went_blind = event_time_us(START_US, AFTER, RATE)
+    assert went_blind - longest_us <= blind(redis_client).from_us <= went_blind
+
+
 def test_hosts_that_agree_are_believed(
     host: Callable[..., simulator.SimulatorProcess], ingest: Ingest, redis_client: redis.Redis
 ) -> None:
@@ -139,7 +152,7 @@ def test_hosts_that_agree_are_believed(
         host(blind=True) as second,
         ingest(f"{first.url},{second.url}", start_cursor=1) as ingester,
     ):
-        until(lambda: at_end(redis_client) and metadata(redis_client)["host"] in second.url, 60)
+        until(lambda: at_end(redis_client, second.url), 60)
         until(lambda: ingester.said("why=agreed"))
         assert ingester.stop() == 0
         assert ingester.log.read_text().count("event=host_switched") == 1
@@ -171,7 +184,8 @@ def test_what_a_killed_process_missed_is_made_good_by_the_next(
     redis_client: redis.Redis,
 ) -> None:
     one, two = embedded.free_port(), embedded.free_port()
-    urls = f"ws://127.0.0.1:{one}/subscribe,ws://127.0.0.1:{two}/subscribe"
+    first, second = f"ws://127.0.0.1:{one}/subscribe", f"ws://127.0.0.1:{two}/subscribe"
+    urls = f"{first},{second}"
     last = (death.other_sends or death.blind_sends) - 1
     with ExitStack() as hosts:
         hosts.enter_context(host(blind=True, port=one, sends=death.blind_sends))
@@ -179,8 +193,8 @@ def test_what_a_killed_process_missed_is_made_good_by_the_next(
             hosts.enter_context(host(port=two, sends=death.other_sends))
         with ingest(urls, start_cursor=1) as ingester:
             noticed = death.blind_sends > DEATHS["not noticed"].blind_sends
-            until(lambda: reached(redis_client, last) and len(known(redis_client)) == noticed, 60)
-            until(lambda: is_from(redis_client, two if death.other_sends else one))
+            asked = second if death.other_sends else first
+            until(lambda: reached(redis_client, last, asked) and len(known(redis_client)) == noticed, 60)
             ingester.kill()
     assert [gap.healed for gap in known(redis_client)] == [""] * noticed, "what the dead process leaves"
     sent = tape_until(tape, death.blind_sends - 1)
@@ -190,10 +204,10 @@ def test_what_a_killed_process_missed_is_made_good_by_the_next(
         host(port=two),
         ingest(urls) as ingester,
     ):
-        until(lambda: reached(redis_client, EVENTS - 1) and is_from(redis_client, two), 60)
+        until(lambda: at_end(redis_client, second), 60)
         until(lambda: all(gap.healed for gap in known(redis_client)))
         assert ingester.stop() == 0
-        assert ingester.said(f'event=connected url="ws://127.0.0.1:{one}/') != noticed, "it is known to be blind"
+        assert ingester.said(f'event=connected url="{first}') != noticed, "it is known to be blind"
     assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
     gap = blind(redis_client)
     assert (gap.queue, gap.healed, gap.host) == (wire.POSTS, "other host", f"127.0.0.1:{one}")
@@ -207,13 +221,13 @@ def test_a_history_that_cannot_be_read_closes_what_is_open_and_fetches_it(
 ) -> None:
     with host(blind=True) as first, host() as second:
         with ingest(f"{first.url},{NOWHERE}", start_cursor=1) as ingester:
-            until(lambda: at_end(redis_client), 60)
+            until(lambda: at_end(redis_client, first.url), 60)
             until(lambda: known(redis_client))
             ingester.kill()
             assert ingester.log.read_text().count("event=host_switched") <= 2, "to the other host and back"
         redis_client.hset(wire.METADATA_KEY, wire.META_HISTORY, "nonsense")
         with ingest(f"{first.url},{second.url}") as ingester:
-            until(lambda: at_end(redis_client) and metadata(redis_client)["host"] in second.url, 60)
+            until(lambda: at_end(redis_client, second.url), 60)
             assert ingester.stop() == 0
             assert ingester.said("event=history_unreadable")
     assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
@@ -228,7 +242,7 @@ def test_a_host_that_is_not_blind_is_not_left(
         host() as only,
         ingest(f"{only.url},{NOWHERE}", start_cursor=1) as ingester,
     ):
-        until(lambda: at_end(redis_client), 60)
+        until(lambda: at_end(redis_client, only.url), 60)
         assert ingester.stop() == 0
         assert not ingester.said("event=host_switched")
     assert gaps(redis_client) == []
