@@ -75,7 +75,7 @@ def reached(client: redis.Redis, number: int, url: str) -> bool:
     """Whether the last event in Redis is the tape's of this number, and comes from the host at ``url``."""
     last = metadata(client)  # once: the next flush may be another host's, and of a far earlier time
     is_last = last.get(wire.META_TIME_US) == str(event_time_us(START_US, number, RATE))
-    return is_last and last[wire.META_HOST] in url
+    return is_last and f"//{last[wire.META_HOST]}/" in url
 
 
 def at_end(client: redis.Redis, url: str) -> bool:
