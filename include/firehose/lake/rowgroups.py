@@ -76,9 +76,21 @@ def read_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
         raise corrupt(path, error) from error
 
 
+def row_count(path: Path) -> int:
+    """The rows of a file, by its footer.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(path, error) from error
+
+
 def corrupt(path: Path, error: Exception) -> CorruptLake:
     """What to raise for an hour file that Arrow cannot read."""
-    return CorruptLake(f"{path}: {error}; restore it from a backup, or clear the runs of its hour")
+    return CorruptLake(f"{path}: {error}; make it again from the raw batches with `firehose rebuild`")
 
 
 def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
