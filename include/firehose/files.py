@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,11 @@ def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
         part.unlink(missing_ok=True)
         part.touch(mode)
         part.write_bytes(content)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file's content; to a path that :func:`replacing` gave, durably."""
+    shutil.copyfile(source, target)
 
 
 def rename_unsynced(source: Path, target: Path) -> None:

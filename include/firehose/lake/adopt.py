@@ -20,7 +20,7 @@ from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, notes, records, watch
 from firehose.lake.ledger import LedgerEntry, read_ledger, stored_rows
 from firehose.lake.locks import locked
-from firehose.lake.rowgroups import row_count
+from firehose.lake.rowgroups import row_count, time_span
 
 _MARK: Final = "watched.json"
 
@@ -82,8 +82,8 @@ def not_lost(lake: Path, entries: Iterable[LedgerEntry]) -> None:
     if any(entry.recorded for entry in entries):
         raise LakeChanged(
             f"{_mark(lake)} is missing, but the ledger says that this lake's hour files have records: restore "
-            f"{records.AREA}/ from a backup; without one see that `firehose verify` finds nothing else, then record "
-            "the files as they are: firehose adopt"
+            f"{records.AREA}/ from a backup. Without one, see that `firehose verify` finds nothing else, then "
+            "record the files as they are: firehose adopt"
         )
 
 
@@ -112,23 +112,23 @@ def _record(lake: Path, path: Path) -> None:
 
 
 def _check(lake: Path, entries: Sequence[LedgerEntry], paths: Sequence[Path]) -> None:
-    """See that the ledger's rows are there. Rows that no entry claims may be: a publication was killed."""
-    named = {(name, kind) for entry in entries for name, kinds in entry.hours.items() for kind in kinds}
-    missing = [
-        watch.Difference(hour, kind, "the ledger says that batches wrote it, and the file is missing")
-        for hour, kind in sorted((layout.parse_hour(name), kind) for name, kind in named)
-        if not layout.hour_file(lake, kind, hour).exists()
-    ]
-    if missing:
-        raise watch.changed(missing)
+    """See that each file is of its hour, and that the ledger's rows are there.
+
+    Rows that no entry claims may be there as well: a publication was killed.
+    """
+    _check_named(lake, entries)
+    for path in paths:
+        span, hour = time_span(path), layout.hour_of_file(path)
+        if span and {at // layout.HOUR_US for at in span} != {hour}:
+            raise watch.changed([watch.Difference(hour, path.stem, f"{path} has rows of another hour")])
     batches = {entry.batch for entry in entries}
     for record_type in schema.TYPES:
         claimed = stored_rows(entries, record_type)
         held = sum(_claimed_rows(path, batches) for path in paths if path.stem == record_type)
         if held < claimed:
             raise LakeChanged(
-                f"{lake}: the ledger says that {claimed} rows of {record_type} were stored, the hour files account "
-                f"for {held}: `firehose verify` looks for the reason; nothing was written. To make an hour again "
+                f"{lake}: the ledger says that {claimed} rows of {record_type} were stored, the hour files account"
+                f" for {held}; nothing was written. `firehose verify` looks for the reason. To make an hour again "
                 "from the raw batches: firehose rebuild HOUR"
             )
 
@@ -138,3 +138,14 @@ def _claimed_rows(path: Path, batches: set[str]) -> int:
     noted = notes.read(path)
     others = sum(one.stored for name, done in noted.commits.items() if name not in batches for one in done.slices)
     return row_count(path) + sum(noted.displaced.values()) - others
+
+
+def _check_named(lake: Path, entries: Sequence[LedgerEntry]) -> None:
+    named = {(name, kind) for entry in entries for name, kinds in entry.hours.items() for kind in kinds}
+    missing = [
+        watch.Difference(hour, kind, "the ledger says that batches wrote it, and the file is missing")
+        for hour, kind in sorted((layout.parse_hour(name), kind) for name, kind in named)
+        if not layout.hour_file(lake, kind, hour).exists()
+    ]
+    if missing:
+        raise watch.changed(missing)

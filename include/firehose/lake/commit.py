@@ -69,13 +69,13 @@ def commit(lake: Path, batch: Batch, work: HourCommit, known: Known) -> Outcome:
     Only then do the neighbours lose their later copies, always anew: the killed run may not have come so far.
 
     Raises:
-        LakeChanged: a file has changed since :func:`check`; nothing of this hour is written. Or a neighbour that has
-            copies to lose has other bytes: that one is not written.
+        LakeChanged: a file has changed since :func:`check`; nothing of this hour is written. Or a neighbour that
+            has copies to lose has other bytes; that one is not written.
     """
     hour, path = work.rows.hour, layout.hour_file(lake, work.record_type, work.rows.hour)
     with locked(lake, work.record_type, work.hours):
-        for one in sorted(work.hours):
-            require(lake, work.record_type, one, known)
+        for looked_at in sorted(work.hours):
+            require(lake, work.record_type, looked_at, known)
         if not work.rows.parts and not concerns(path, batch.start):
             return Outcome(Merged(0, 0, 0), set())
         done = _merge(path, batch, work)

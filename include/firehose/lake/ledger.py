@@ -66,6 +66,10 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     recorded: bool = False
     rebuilt: list[Rebuilt] = []
 
+    def was_rebuilt(self, hour: str, record_type: str) -> bool:
+        """Whether an hour file that the batch had written was made again since."""
+        return any((one.hour, one.record_type) == (hour, record_type) for one in self.rebuilt)
+
 
 def entry_path(lake: Path, batch: Batch) -> Path:
     """Where the entry of a batch lies."""
@@ -91,6 +95,13 @@ def read_entry(path: Path) -> LedgerEntry | None:
 def entry_paths(lake: Path) -> list[Path]:
     """Where the entries are, in the order of their intervals."""
     return sorted((lake / AREA).glob("date=*/batch=*.json"))
+
+
+def ledger_days(lake: Path) -> list[date]:
+    """The days on which batches of the ledger start, in order."""
+    return sorted(
+        date.fromisoformat(path.name.removeprefix("date=")) for path in (lake / AREA).glob("date=????-??-??")
+    )
 
 
 def read_day(lake: Path, day: date) -> list[LedgerEntry]:

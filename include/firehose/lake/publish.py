@@ -1,7 +1,8 @@
 """The publish step: a validated batch's good rows into their hour files, then the ledger entry.
 
 Safe to repeat and to be killed at any point: each hour file is replaced as a whole, an hour's own file before its
-neighbours lose copies to it, and the entry is written last. Nothing is written if a file is not what its record says.
+neighbours lose copies to it, and the entry is written last. Nothing is written over a file that is not what its
+record says.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from firehose.lake.commit import HourCommit, check, commit, plan
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
 from firehose.lake.notes import Merged
 from firehose.lake.staged import Commit, parts_of
-from firehose.lake.watch import known_nearby
+from firehose.lake.watch import known_since
 from firehose.quality.result import (
     SliceResult,
     TypeCounts,
@@ -59,7 +60,7 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
     earlier = read_entry(ledger)
     begin(lake)
     work = {kind: _planned(lake, batch, kind, _hours_of(earlier, kind)) for kind in validated.counts}
-    known = known_nearby(lake)
+    known = known_since(lake)
     for one in (one for commits in work.values() for one in commits):
         check(lake, one, known)
     touched: dict[int, set[str]] = {}

@@ -97,7 +97,9 @@ def see(hour_file: Path) -> Seen | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CorruptLake(f"{hour_file}: cannot be read ({error.strerror}); see to its rights and its disk") from error
+        raise CorruptLake(
+            f"{hour_file}: cannot be read ({error.strerror}); see to its rights and its disk"
+        ) from error
 
 
 def describe(hour_file: Path, by: str) -> HourRecord:
@@ -123,9 +125,9 @@ def describe(hour_file: Path, by: str) -> HourRecord:
 def replacing(hour_file: Path, by: str) -> Iterator[Path]:
     """As :func:`firehose.files.replacing`, for an hour file: what it is going to hold is on record first.
 
-    In this order, each step durable before the next: the new file under its partial name; its record beside the old
-    one; the new file in place. Then its record takes the old one's place, which a power loss may undo: until the
-    next look both files count as right.
+    In this order, each step durable before the next: the new file under its partial name; its record beside the
+    old one; the new file in place. Then its record takes the old one's place. A power loss may undo that: both
+    files count as right until somebody looks again.
     """
 
     def intend(part: Path) -> None:

@@ -6,8 +6,8 @@ file is in place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from firehose import files, schema
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, records
-from firehose.lake.ledger import LedgerEntry, read_day
+from firehose.lake.ledger import LedgerEntry, ledger_days, read_day
 from firehose.lake.locks import locked
 from firehose.lake.records import HourRecord, Records, Seen
 from firehose.lake.rowgroups import row_count
@@ -44,19 +44,18 @@ def known_by(entries: Iterable[LedgerEntry]) -> Known:
     return lambda hour, record_type: (layout.hour_name(hour), record_type) in named
 
 
-def known_nearby(lake: Path) -> Known:
-    """What the batches name that start on an hour's day or on the next one: nearly all that write into it.
+def known_since(lake: Path) -> Known:
+    """What the batches name that start on an hour's day, on the day before, or on any later one.
 
-    Each day of the ledger is read once, and only when an hour of it is asked for.
+    No earlier batch holds an event of the hour, unless a host's clock was a day ahead. Each day of the ledger is
+    read once, and only when an hour is asked for: for an hour that is new, one day or two.
     """
-
-    @cache
-    def of_day(day: date) -> Known:
-        return known_by(read_day(lake, day))
+    days = cache(lambda: ledger_days(lake))
+    of_day = cache(lambda day: known_by(read_day(lake, day)))
 
     def known(hour: int, record_type: str) -> bool:
-        day = datetime.fromtimestamp(hour * 3600, UTC).date()
-        return any(of_day(one)(hour, record_type) for one in (day, day + timedelta(days=1)))
+        first = datetime.fromtimestamp(hour * 3600, UTC).date() - timedelta(days=1)
+        return any(of_day(day)(hour, record_type) for day in days() if day >= first)
 
     return known
 
@@ -111,9 +110,7 @@ def _found(path: Path, seen: Seen) -> str:
         return f"a file of {seen.bytes} bytes that cannot be read as Parquet"
 
 
-def difference(
-    lake: Path, record_type: str, hour: int, known: Known, *, full: bool = False
-) -> Difference | None:
+def difference(lake: Path, record_type: str, hour: int, known: Known, *, full: bool = False) -> Difference | None:
     """As :func:`compare`, beside writers: what differs is looked at again when nobody replaces the file."""
     found = compare(lake, record_type, hour, known, full=full)
     if found is None:
@@ -131,6 +128,19 @@ def differences(lake: Path, hours: Iterable[int], known: Known) -> Iterator[Diff
         for record_type in schema.TYPES:
             if found := difference(lake, record_type, hour, known):
                 yield found
+
+
+def behind(
+    there: Sequence[HourRecord], record_type: str, hour: str, writers: Iterable[LedgerEntry]
+) -> list[LedgerEntry]:
+    """Those batches of the ledger that wrote an hour file after the one on record: an older one was restored."""
+    return [
+        entry
+        for entry in writers
+        if entry.recorded
+        and not entry.was_rebuilt(hour, record_type)
+        and not any(record.noted.mentions(entry.batch) for record in there)
+    ]
 
 
 def require(lake: Path, record_type: str, hour: int, known: Known, *, full: bool = False) -> None:

@@ -119,7 +119,7 @@ def test_a_killed_validation_goes_on_where_it_was(
     assert verify(settings.lake_path).ok
 
 
-def test_committing_does_not_take_half_a_validation(
+def test_publishing_does_not_take_half_a_validation(
     settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(EVENTS, batches[0])
