@@ -6,7 +6,7 @@ other does. Excludes publications of the batches and of the hours meanwhile. Saf
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from filelock import FileLock
 
 from firehose import crash, files, schema
 from firehose.batch.interval import Batch
+from firehose.batch.lock import locks_folder
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, watch
 from firehose.lake.adopt import watched
@@ -69,10 +71,10 @@ def rebuild(
         CorruptLake: the rows that can be made are not as many as were there; or nothing ever wrote this hour.
     """
     beside = {hour + step for hour in hours for step in (-1, 1)} - set(hours)
-    with writers_out(lake, record_type, hours) as wanted, locked(lake, record_type, {*hours, *beside}):
-        _check_beside(lake, record_type, hours, beside)
-        sources = sources_of(lake, wanted, partial=partial)
-        with _scratch(lake) as scratch:
+    with _scratch(lake) as scratch, writers_out(lake, record_type, hours) as wanted:
+        with locked(lake, record_type, {*hours, *beside}):
+            _check_beside(lake, record_type, hours, beside)
+            sources = sources_of(lake, wanted, partial=partial)
             made = remake(lake, scratch, record_type, sorted(hours), sources)
             for one in wanted:
                 _check(one, made[one.hour], partial=partial)
@@ -160,6 +162,12 @@ def _set_aside(lake: Path, one: Wanted) -> Path | None:
 
 @contextmanager
 def _scratch(lake: Path) -> Iterator[Path]:
-    (lake / _SCRATCH).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=lake / _SCRATCH) as folder:
-        yield Path(folder)
+    """An empty folder, for one rebuild at a time; what a killed one has left is removed."""
+    folder = lake / _SCRATCH
+    with FileLock(locks_folder(lake) / "rebuild.lock"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from firehose.errors import CorruptLake
 from firehose.lake import layout, notes, records
+from firehose.lake.adopt import watched
 from firehose.lake.ledger import LedgerEntry, stored_rows
 from firehose.lake.remake import Remade
 from firehose.lake.rowgroups import rows_by_batch

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -70,9 +70,9 @@ def hour_file_of(record: Path) -> Path:
     return layout.hour_file(record.parents[3], record.name.partition(".")[0], number)
 
 
-def recorded_files(lake: Path) -> list[Path]:
-    """Every hour file that has a record, whether it is there or not, in the order of time."""
-    return sorted({hour_file_of(path) for path in (lake / AREA).glob("date=*/hour=*/*.json")})
+def recorded_files(lake: Path, day: date | None = None) -> list[Path]:
+    """Every hour file, of a day or of all, that has a record, whether it is there or not, in the order of time."""
+    return sorted({hour_file_of(path) for path in (lake / AREA).glob(f"date={day or '*'}/hour=*/*.json")})
 
 
 def read(hour_file: Path) -> Records:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-import redis
 from typer.testing import CliRunner
 
 from firehose import schema
 from firehose.batch import manifest as manifests
-from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.cli.app import app
-from firehose.embedded.redis import RedisServer
 from firehose.errors import CorruptBatch, CorruptLake, LakeChanged
 from firehose.lake import layout, records
 from firehose.lake.adopt import accept, begin, watched
@@ -26,89 +22,22 @@ from firehose.lake.ledger import entry_path, read_entry, read_ledger
 from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
-from firehose.quality.validate import validate
 from firehose.settings import Settings
-from tests.security.lakes import EDGE_HOUR, EVENTS, everything, fill, minutes, rows, run
+from tests.security.lake.lakes import EDGE_HOUR, EVENTS, everything, rows, run
+from tests.security.lake.spoil import (
+    another_byte,
+    another_hours,
+    both_gone,
+    cut,
+    empty,
+    gone,
+    likes,
+    torn_record,
+    without_record,
+)
 
 HOUR = layout.hour_name(EDGE_HOUR)
 Spoil = Callable[[Path], None]
-
-
-class Made(NamedTuple):
-    """A lake that was made once, and its batches: each repeats the end of the one before."""
-
-    home: Path
-    batches: list[Batch]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer) -> Iterator[Made]:
-    """Two batches published out of order, and a third one validated."""
-    home = tmp_path_factory.mktemp("made")
-    settings = Settings(home=str(home), lake=str(home / "lake"), redis_url=redis_server.url)
-    batches = minutes(3)
-    with redis.Redis.from_url(redis_server.url) as client:
-        client.flushall()
-        for batch, part in zip(batches, (EVENTS[:900], EVENTS[700:1300], EVENTS[1200:]), strict=True):
-            fill(client, part, batch)
-    for batch in batches:
-        drain(settings, batch)
-        validate(settings, batch)
-    for batch in (batches[1], batches[0]):
-        publish(settings, batch)
-    yield Made(home, batches)
-
-
-@pytest.fixture
-def settings(tmp_path: Path, made: Made, redis_url: str) -> Settings:
-    """Of a copy of that lake."""
-    shutil.copytree(made.home / "lake", tmp_path / "lake", ignore=shutil.ignore_patterns("docs"))
-    return Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=redis_url)
-
-
-@pytest.fixture
-def batches(made: Made, settings: Settings) -> list[Batch]:
-    return made.batches
-
-
-def likes(settings: Settings) -> Path:
-    return layout.hour_file(settings.lake_path, schema.LIKES, EDGE_HOUR)
-
-
-def gone(path: Path) -> None:
-    path.rename(path.parents[5] / "moved-away.parquet")
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-200])
-
-
-def another_hours(path: Path) -> None:
-    shutil.copyfile(layout.hour_file(path.parents[4], schema.LIKES, EDGE_HOUR - 1), path)
-
-
-def another_byte(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[100] ^= 1
-    path.write_bytes(content)
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def without_record(path: Path) -> None:
-    records.record_path(path).unlink()
-
-
-def torn_record(path: Path) -> None:
-    record = records.record_path(path)
-    record.write_bytes(record.read_bytes()[:-30])
-
-
-def both_gone(path: Path) -> None:
-    without_record(path)
-    gone(path)
 
 
 SPOILS: dict[str, tuple[Spoil, str]] = {
