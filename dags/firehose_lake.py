@@ -3,7 +3,7 @@
 Once a day every hour file is compared with its record in the lake's `_hours/`: is it there, has it the recorded
 size and the recorded footer? That sees a file that is missing, cut off, older, or another one. A share of the
 files is read in full as well, so that each one is read once in `FIREHOSE_LAKE_CHECK_DAYS` days: that sees changed
-bytes. The ledger is compared, too: it sees a file and its record that are both older than a batch that wrote there.
+bytes. The ledger is compared, too: that sees a file and its record that are older than a batch that wrote there.
 
 All that differs comes in one alert, and the run fails. Nothing is changed: `firehose rebuild` makes an hour again
 from the raw batches (docs/operations.md, "An hour file is not what its record says"). Days without a run are made

@@ -71,17 +71,19 @@ def rebuild(
         CorruptLake: the rows that can be made are not as many as were there; or nothing ever wrote this hour.
     """
     beside = {hour + step for hour in hours for step in (-1, 1)} - set(hours)
-    with _scratch(lake) as scratch, writers_out(lake, record_type, hours) as wanted:
-        with locked(lake, record_type, {*hours, *beside}):
-            _check_beside(lake, record_type, hours, beside)
-            sources = sources_of(lake, wanted, partial=partial)
-            made = remake(lake, scratch, record_type, sorted(hours), sources)
-            for one in wanted:
-                _check(one, made[one.hour], partial=partial)
-            lost = displaced(lake, wanted, made)
-            for hour, of_hour in lost.items():
-                made[hour].noted = msgspec.structs.replace(made[hour].noted, displaced=of_hour)
-            return [_replace(lake, one, made[one.hour], reason) for one in wanted]
+    with (
+        _scratch(lake) as scratch,
+        writers_out(lake, record_type, hours) as wanted,
+        locked(lake, record_type, {*hours, *beside}),
+    ):
+        _check_beside(lake, record_type, hours, beside)
+        sources = sources_of(lake, wanted, partial=partial)
+        made = remake(lake, scratch, record_type, sorted(hours), sources)
+        for one in wanted:
+            _check(one, made[one.hour], partial=partial)
+        for hour, of_hour in displaced(lake, wanted, made).items():
+            made[hour].noted = msgspec.structs.replace(made[hour].noted, displaced=of_hour)
+        return [_replace(lake, one, made[one.hour], reason) for one in wanted]
 
 
 def _check_beside(lake: Path, record_type: str, hours: Sequence[int], beside: Iterable[int]) -> None:
