@@ -59,13 +59,23 @@ class Point(StrEnum):
     RESULT_RENAMED = "validate.result_renamed"
 
     # Publish: from staged rows into hour files and the ledger.
+    WATCHED_SYNCED = "publish.watched_synced"  # that this lake's hour files have records from now on
+    WATCHED_RENAMED = "publish.watched_renamed"
     HOUR_COPIED = "publish.hour_copied"  # the old rows are in the partial file, the new ones are not
     HOUR_SYNCED = "publish.hour_synced"
+    RECORD_SYNCED = "publish.record_synced"  # what the new hour file will hold; the old one is in place
+    RECORD_RENAMED = "publish.record_renamed"
     HOUR_RENAMED = "publish.hour_renamed"
+    RECORD_SETTLED = "publish.record_settled"  # only the new hour file is right from here on
     HOURS_DONE = "publish.hours_done"  # every hour file is in place, the ledger does not say so
     LEDGER_SYNCED = "publish.ledger_synced"
     LEDGER_RENAMED = "publish.ledger_renamed"
     STAGED_REMOVED = "publish.staged_removed"  # some staged files are gone
+
+    # Rebuild: from raw files into hour files that were lost or changed.
+    ASIDE_SYNCED = "rebuild.aside_synced"  # a copy of the file that is wrong, which is still in place
+    ASIDE_RENAMED = "rebuild.aside_renamed"
+    REBUILD_NOTED = "rebuild.noted"  # the ledger says so, the hour file is not in place
 
     # Summaries: from the lake into ClickHouse.
     STAGING_CREATED = "summaries.staging_created"
@@ -73,6 +83,7 @@ class Point(StrEnum):
     PARTITION_SWAPPED = "summaries.partition_swapped"
     GAPS_SWAPPED = "summaries.gaps_swapped"
     REBUILT = "summaries.rebuilt"  # every partition is swapped, no batch is recorded as loaded
+    HOURS_LOADED = "summaries.hours_loaded"  # what the hour files should hold; no batch is recorded as loaded
     BATCHES_RECORDED = "summaries.batches_recorded"
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Published batches: ``firehose_batch`` updates it, ``firehose_summaries`` wakes up on it.
 BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
+#: When the lake is checked each day, in UTC: as good as any other time, and away from the full hour.
+CHECK_AT: Final = "20 4 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/orchestration/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
 RETRIES: Final = 5

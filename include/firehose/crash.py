@@ -25,6 +25,9 @@ _FILES: Final = (
     ("/quarantine/date=", Point.QUARANTINE_SYNCED, Point.QUARANTINE_RENAMED),
     ("/suites.json", Point.SUITES_SYNCED, Point.SUITES_RENAMED),
     ("/result.json", Point.RESULT_SYNCED, Point.RESULT_RENAMED),
+    ("/_hours/date=", Point.RECORD_SYNCED, Point.RECORD_RENAMED),
+    ("/_hours/watched.json", Point.WATCHED_SYNCED, Point.WATCHED_RENAMED),
+    ("/_aside/date=", Point.ASIDE_SYNCED, Point.ASIDE_RENAMED),
     ("/ledger/date=", Point.LEDGER_SYNCED, Point.LEDGER_RENAMED),
     ("/hour=", Point.HOUR_SYNCED, Point.HOUR_RENAMED),
 )

@@ -31,6 +31,10 @@ class CorruptLake(FirehoseError):
     """A file of the lake cannot be read or is not what its name says."""
 
 
+class LakeChanged(CorruptLake):
+    """An hour file is not what its record says: missing, shorter, or another file. It must not be built upon."""
+
+
 class CorruptArchive(FirehoseError):
     """What an archive sent is damaged, or is not what the archive said that it would send."""
 

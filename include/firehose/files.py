@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +19,12 @@ PART_SUFFIX = ".part"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, ready: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """Yield a path to write to; on a normal exit that file is synced and takes ``path``'s place.
 
     On an error the partial file is removed and ``path`` stays as it was. A crash may leave a ``.part`` file,
-    which the next write of the same path replaces.
+    which the next write of the same path replaces. ``ready`` is called with the synced partial file, just before
+    it takes the place: for what has to be durable first.
     """
     made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,6 +33,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield part
         sync_file(part)
         crash.file_synced(path)
+        if ready:
+            ready(part)
         part.replace(path)
         crash.file_renamed(path)
     except BaseException:
@@ -46,6 +50,19 @@ def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
         part.unlink(missing_ok=True)
         part.touch(mode)
         part.write_bytes(content)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file's content; to a path that :func:`replacing` gave, durably."""
+    shutil.copyfile(source, target)
+
+
+def rename_unsynced(source: Path, target: Path) -> None:
+    """Give a durable file of the same folder another name, in one step, replacing what has that name.
+
+    The folder is not synced: after a power loss the file has either name, and the caller must be fine with both.
+    """
+    source.replace(target)
 
 
 def sync_file(path: Path) -> None:

@@ -19,6 +19,10 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
         str, Meta(description="v2 host whose archive heals gaps; empty: the first one of FIREHOSE_JETSTREAM_URL")
     ] = ""
     batch_minutes: Annotated[int, Meta(ge=1, le=60, description="Length of a batch in minutes")] = 5
+    lake_check_days: Annotated[
+        int,
+        Meta(ge=1, le=366, description="The daily check reads every hour file in full once in this many days"),
+    ] = 30
     start_date: Annotated[
         str, Meta(description="First interval of the batch DAG, RFC 3339; the demo sets it at first start")
     ] = ""

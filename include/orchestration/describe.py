@@ -87,7 +87,8 @@ def _dag(dag: Any) -> dict[str, Any]:
 def _schedule(dag: Any) -> str:
     expression = getattr(dag.timetable, "expression", None)
     if expression:
-        return f"`{expression}` (UTC; the cron expression of `FIREHOSE_BATCH_MINUTES`)"
+        of_setting = "; the cron expression of `FIREHOSE_BATCH_MINUTES`" if dag.dag_id == "firehose_batch" else ""
+        return f"`{expression}` (UTC{of_setting})"
     return "updates of " + ", ".join(f"`{asset.name}`" for asset in dag.timetable.asset_condition.objects)
 
 

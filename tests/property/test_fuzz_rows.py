@@ -21,6 +21,7 @@ from firehose.batch.interval import Batch
 from firehose.events.envelope import MAX_DEPTH, Undecodable, decode_event
 from firehose.events.rebuild import record_cid, record_of
 from firehose.events.rows import decode_rows, to_table
+from firehose.lake import layout
 from firehose.lake.hourfile import merge
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.quality.rules import split
@@ -42,7 +43,7 @@ def through(record_type: str, lines: Sequence[bytes]) -> tuple[list[dict[str, An
         with Quarantine(BATCH, quarantine_path(lake, BATCH)) as quarantine:
             quarantine.add_undecodable(record_type, failed)
             quarantine.add_rows(record_type, table, kept, reasons)
-        staged, hour = lake / "staged.parquet", lake / "hour.parquet"
+        staged, hour = lake / "staged.parquet", layout.hour_file(lake, record_type, 0)
         pq.write_table(table.filter(mask), staged)
         good = pq.read_table(staged, schema=schema.SCHEMAS[record_type])
         merged = merge(hour, record_type, START, lambda _=None: iter([good]))

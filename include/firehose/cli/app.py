@@ -8,6 +8,7 @@ import sys
 import typer
 
 from firehose.cli import bench
+from firehose.cli.adopt import adopt
 from firehose.cli.clickhouse import clickhouse_serve
 from firehose.cli.coverage import coverage
 from firehose.cli.crosscheck import crosscheck
@@ -16,6 +17,7 @@ from firehose.cli.heal import heal
 from firehose.cli.migrate import migrate
 from firehose.cli.once import once
 from firehose.cli.query import query
+from firehose.cli.rebuild import rebuild
 from firehose.cli.settings import settings
 from firehose.cli.simulate import simulate
 from firehose.cli.summaries import summaries
@@ -34,6 +36,8 @@ app.command()(demo)
 app.command()(once)
 app.command()(query)
 app.command()(verify)
+app.command()(rebuild)
+app.command()(adopt)
 app.command()(coverage)
 app.command()(heal)
 app.command()(crosscheck)

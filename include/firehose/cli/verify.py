@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from firehose.lake.verify import VerifyReport
+    from firehose.lake.report import VerifyReport
 
 
 def verify(
@@ -16,9 +16,13 @@ def verify(
         Optional[Path],  # noqa: UP045 - typer reads it at run time
         typer.Option(help="Folder of a `firehose once`; default: the lake of the settings."),
     ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Only hour files against their records, as the daily check does."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check every stored record against its CID, every raw file against its manifest, and every count."""
+    """Check every stored record against its CID, every file against what is known of it, and every count."""
     import msgspec
 
     from firehose.errors import FirehoseError
@@ -28,12 +32,32 @@ def verify(
     lake = home / "lake" if home else load().lake_path
     if not lake.is_dir():
         raise FirehoseError(f"{lake}: no lake there; name the folder with --home or FIREHOSE_LAKE")
+    if quick:
+        raise typer.Exit(_quick(lake, load().lake_check_days, as_json=as_json))
     report = run(lake)
     if as_json:
         typer.echo(msgspec.json.encode(report))
     else:
         _print(report)
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _quick(lake: Path, days: int, *, as_json: bool) -> int:
+    import msgspec
+
+    from firehose.lake.check import check
+
+    report = check(lake, days)
+    differences = [str(one) for one in report.differences]
+    if as_json:
+        typer.echo(msgspec.json.encode({**msgspec.structs.asdict(report), "differences": differences}))
+    else:
+        typer.echo(f"{report.files} hour files, {report.read} of them read in full ({report.read_bytes} bytes)")
+        for said in differences:
+            typer.echo(said, err=True)
+        hint = f"{len(differences)} differ; to make an hour again from the raw batches: firehose rebuild HOUR"
+        typer.echo(hint if differences else "all is well")
+    return 1 if differences else 0
 
 
 def _print(report: VerifyReport) -> None:

@@ -89,13 +89,17 @@ def held(at: Edge, new: Rows, batch: datetime) -> pa.Array:
     return pa.concat_arrays([pa.array([], pa.string()), *found])
 
 
-def displace(at: Edge, batch: datetime, source: str) -> None:
-    """Drop the neighbour's copies, by later batches, of what this batch has stored near the edge.
+def displaced_copies(at: Edge, batch: datetime) -> pa.Array:
+    """Identities of the neighbour's copies, by later batches, of what this batch has stored near the edge."""
+    return _copies(at, Batches(batch, batch), Batches(first=batch + _SECOND))
 
-    Safe to repeat: a copy goes only if this batch's own one is in its file.
+
+def displace(at: Edge, batch: datetime, copies: pa.Array, source: str) -> None:
+    """Drop these copies from the neighbour's file.
+
+    Safe to repeat: they are found anew each time, and only if this batch's own one is in its file.
     """
-    if len(lost := _copies(at, Batches(batch, batch), Batches(first=batch + _SECOND))):
-        drop_later(at.there, at.record_type, batch, lost, source=source, hour=at.hour)
+    drop_later(at.there, at.record_type, batch, copies, source=source, hour=at.hour)
 
 
 def doubled(at: Edge) -> int:

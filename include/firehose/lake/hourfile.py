@@ -7,7 +7,7 @@ never the rows. Must not: know where rows come from, or what a batch is beyond t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from firehose import crash, files, schema
-from firehose.lake import notes
+from firehose import crash, schema
+from firehose.lake import notes, records
 from firehose.lake.identity import Events, Prints, identities, prints
 from firehose.lake.notes import Done, Merged, Noted, Taken
 from firehose.lake.rowgroups import Writer, read_groups
@@ -39,7 +39,7 @@ def merge(
     number: int = 0,
     elsewhere: pa.Array | None = None,
 ) -> Merged:
-    """Bring ``new`` rows of ``batch`` into an hour file. The file is replaced as a whole, or not at all.
+    """Bring ``new`` rows of ``batch`` into an hour file. The file and its record are replaced, or neither is.
 
     An event lies in the lake once: of two copies the one of the earlier batch stays, whatever the order in
     which batches come. ``number`` is that of the commit: with the first one, 0, the rows that this batch stored in
@@ -59,7 +59,7 @@ def merge(
     if number == 0:
         gone.pop(mine, None)
     before = gone.total()
-    with files.replacing(path) as part, Writer(part, record_type) as writer:
+    with records.replacing(path, notes.batch_id(batch)) as part, Writer(part, record_type) as writer:
         for old in read_groups(path, record_type):
             kept, lost = _keep(record_type, old, batch, events, first=number == 0)
             writer.keep(kept)
@@ -85,7 +85,7 @@ def drop_later(path: Path, record_type: str, batch: datetime, keys: pa.Array, *,
     """
     noted, events = notes.read(path), Events([prints(keys)])
     gone: Counter[str] = Counter()
-    with files.replacing(path) as part, Writer(part, record_type) as writer:
+    with records.replacing(path, notes.batch_id(batch)) as part, Writer(part, record_type) as writer:
         for old in read_groups(path, record_type):
             kept, lost = _keep(record_type, old, batch, events, first=False)
             writer.keep(kept)
@@ -95,6 +95,14 @@ def drop_later(path: Path, record_type: str, batch: datetime, keys: pa.Array, *,
         rows = gone.total() + (before.rows if before and before.source == source else 0)
         taken = {**noted.taken, notes.taker_id(batch, hour): Taken(source, rows)}
         writer.note(Noted(dict(Counter(noted.displaced) + gone), noted.commits, taken).encode())
+
+
+def put(path: Path, record_type: str, groups: Iterable[pa.Table], noted: Noted, by: str) -> None:
+    """Replace an hour file by these row groups, each in order already, and these notes."""
+    with records.replacing(path, by) as part, Writer(part, record_type) as writer:
+        for group in groups:
+            writer.keep(group)
+        writer.note(noted.encode())
 
 
 def _keep(

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
@@ -34,8 +35,27 @@ class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
     displaced: int = 0
 
 
+class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
+    """An hour file in which the batch has rows was made again from the raw batches, and why.
+
+    ``rows`` of this batch are in it now. ``lost`` counts those that this batch had stored and that could not be
+    made again; publishing the batch again counts anew.
+    """
+
+    hour: str
+    record_type: str
+    at: datetime
+    reason: str
+    rows: int
+    lost: int = 0
+
+
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One published batch. ``hours`` maps ``2026-11-23T20`` to the types that the batch has touched in it."""
+    """One published batch. ``hours`` maps ``2026-11-23T20`` to the types that the batch has touched in it.
+
+    ``recorded``: the hour files that it touched have a record (:mod:`firehose.lake.records`). Entries of earlier
+    versions do not say so.
+    """
 
     batch: str
     start: datetime
@@ -43,6 +63,12 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     published_at: datetime
     counts: dict[str, LedgerCounts]
     hours: dict[str, list[str]]
+    recorded: bool = False
+    rebuilt: list[Rebuilt] = []
+
+    def was_rebuilt(self, hour: str, record_type: str) -> bool:
+        """Whether an hour file that the batch had written was made again since."""
+        return any((one.hour, one.record_type) == (hour, record_type) for one in self.rebuilt)
 
 
 def entry_path(lake: Path, batch: Batch) -> Path:
@@ -71,6 +97,23 @@ def entry_paths(lake: Path) -> list[Path]:
     return sorted((lake / AREA).glob("date=*/batch=*.json"))
 
 
+def ledger_days(lake: Path) -> list[date]:
+    """The days on which batches of the ledger start, in order."""
+    return sorted(
+        date.fromisoformat(path.name.removeprefix("date=")) for path in (lake / AREA).glob("date=????-??-??")
+    )
+
+
+def read_day(lake: Path, day: date) -> list[LedgerEntry]:
+    """The entries of the batches that start on a day, in order.
+
+    Raises:
+        CorruptLake: a file is no ledger entry.
+    """
+    paths = sorted((lake / AREA / f"date={day}").glob("batch=*.json"))
+    return [entry for path in paths if (entry := read_entry(path))]
+
+
 def read_ledger(lake: Path) -> list[LedgerEntry]:
     """All entries, in the order of their intervals.
 
@@ -78,6 +121,15 @@ def read_ledger(lake: Path) -> list[LedgerEntry]:
         CorruptLake: a file is no ledger entry.
     """
     return [entry for path in entry_paths(lake) if (entry := read_entry(path))]
+
+
+def stored_rows(entries: Iterable[LedgerEntry], record_type: str) -> int:
+    """Rows of a type that these batches have stored, less those that a rebuild could not make again."""
+    stored = 0
+    for entry in entries:
+        stored += entry.counts[record_type].stored if record_type in entry.counts else 0
+        stored -= sum(one.lost for one in entry.rebuilt if one.record_type == record_type)
+    return stored
 
 
 def write_entry(path: Path, entry: LedgerEntry) -> None:

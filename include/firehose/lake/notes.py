@@ -11,10 +11,9 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from firehose.lake.rowgroups import corrupt
+from firehose.lake.rowgroups import corrupt, rows_by_batch
 
 # Batch id to the rows that it has lost.
 _DISPLACED = b"firehose:displaced"
@@ -52,6 +51,10 @@ class Noted(msgspec.Struct, frozen=True):
     displaced: dict[str, int]
     commits: dict[str, Done]
     taken: dict[str, Taken]
+
+    def mentions(self, batch: str) -> bool:
+        """Whether the batch of this id has written into the file, rows or the loss of rows."""
+        return batch in self.commits or any(taker.startswith(f"{batch} ") for taker in self.taken)
 
     def encode(self) -> dict[bytes, bytes]:
         """As a footer keeps them."""
@@ -126,14 +129,4 @@ def concerns(path: Path, batch: datetime) -> bool:
     if batch_id(batch) in noted.commits or batch_id(batch) in noted.displaced:
         return True
     # An earlier version of this program noted no commits.
-    return path.exists() and batch in _read_batches(path)
-
-
-def _read_batches(path: Path) -> set[datetime]:
-    """Whose rows a file holds."""
-    try:
-        with pq.ParquetFile(path) as source:
-            groups = (source.read_row_group(index, ["batch"]) for index in range(source.num_row_groups))
-            return {batch for rows in groups for batch in pc.unique(rows["batch"]).to_pylist()}
-    except (pa.ArrowInvalid, OSError) as error:
-        raise corrupt(path, error) from error
+    return batch in rows_by_batch(path)

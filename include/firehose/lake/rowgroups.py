@@ -6,6 +6,7 @@ Must not: know what identifies an event, what a batch is, or when a file takes a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -76,9 +77,56 @@ def read_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
         raise corrupt(path, error) from error
 
 
+def row_count(path: Path) -> int:
+    """The rows of a file, by its footer.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(path, error) from error
+
+
+def time_span(path: Path) -> tuple[int, int] | None:
+    """The least and the greatest witnessed time of a file, in microseconds, by its footer; None: it has no rows.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    try:
+        footer = pq.read_metadata(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(path, error) from error
+    column = footer.schema.names.index("time_us")
+    groups = [footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups)]
+    known = [one for one in groups if one is not None and one.has_min_max]
+    return (min(one.min for one in known), max(one.max for one in known)) if known else None
+
+
+def rows_by_batch(path: Path) -> dict[datetime, int]:
+    """The rows of each batch in a file, by the batch's start; none where there is no file. Reads one column.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    found: dict[datetime, int] = {}
+    if not path.exists():
+        return found
+    try:
+        with pq.ParquetFile(path) as source:
+            for index in range(source.num_row_groups):
+                for one in source.read_row_group(index, ["batch"])["batch"].value_counts().to_pylist():
+                    found[one["values"]] = found.get(one["values"], 0) + one["counts"]
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(path, error) from error
+    return found
+
+
 def corrupt(path: Path, error: Exception) -> CorruptLake:
     """What to raise for an hour file that Arrow cannot read."""
-    return CorruptLake(f"{path}: {error}; restore it from a backup, or clear the runs of its hour")
+    return CorruptLake(f"{path}: {error}; make it again from the raw batches with `firehose rebuild`")
 
 
 def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,62 +21,27 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch, CorruptLake
 from firehose.events.rebuild import record_cid, record_of
 from firehose.lake import edges, layout
+from firehose.lake.accounting import readable_entries, verify_ledger, verify_quarantine, verify_records
 from firehose.lake.identity import Events, identities, prints
-from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry
 from firehose.lake.notes import displaced
-from firehose.quality.quarantine import AREA as QUARANTINE
+from firehose.lake.report import LISTED, TypeReport, VerifyReport
 
 _ROWS = 20_000
-#: Problems beyond this number are counted, not listed.
-LISTED = 100
-
-
-class TypeReport(msgspec.Struct, kw_only=True):
-    """One type's rows: ``verified`` match their CID; ``without_record`` have none (deletes, account events)."""
-
-    rows: int = 0
-    verified: int = 0
-    without_record: int = 0
-    mismatched: int = 0
-    unverifiable: int = 0
-    duplicates: int = 0
-
-
-class VerifyReport(msgspec.Struct, kw_only=True):
-    """What was checked and what is wrong. ``ok`` only where nothing is.
-
-    ``unverifiable`` lists records that no CID can be computed for, with the reason: odd, but no damage.
-    """
-
-    ok: bool = True
-    batches: int = 0
-    raw_events: int = 0
-    quarantined: int = 0
-    types: dict[str, TypeReport] = {}
-    problem_count: int = 0
-    problems: list[str] = []
-    unverifiable: list[str] = []
-
-    def add(self, problem: str) -> None:
-        """Note a problem; only the first ones are kept in words."""
-        self.ok = False
-        self.problem_count += 1
-        if len(self.problems) < LISTED:
-            self.problems.append(problem)
 
 
 def verify(lake: Path) -> VerifyReport:
     """Check the whole lake; problems are in the report, not raised."""
     report = VerifyReport(types={record_type: TypeReport() for record_type in schema.TYPES})
+    entries = readable_entries(lake, report)
+    verify_records(lake, entries, report)  # first: it says in one line what takes a line for each row below
     _verify_raw(lake, report)
     stored: dict[tuple[str, str], int] = {}
     for record_type in schema.TYPES:
         for path in layout.hour_files(lake, record_type):
             _verify_hour(lake, path, record_type, report, stored)
         _verify_edges(lake, record_type, report)
-    entries = _ledger(lake, report)
-    _verify_ledger(entries, report, stored)
-    _verify_quarantine(lake, entries, report)
+    verify_ledger(entries, report, stored)
+    verify_quarantine(lake, entries, report)
     for problem in (*orphans(lake), *damaged(lake)):
         report.add(problem)
     return report
@@ -180,42 +144,3 @@ def _verify_rows(
 
 def _label(record_type: str, row: dict[str, Any]) -> str:
     return " ".join(str(row[column]) for column in schema.IDENTITY[record_type])
-
-
-def _ledger(lake: Path, report: VerifyReport) -> list[LedgerEntry]:
-    entries = []
-    for path in entry_paths(lake):
-        try:
-            entries.append(read_entry(path))
-        except CorruptLake as error:
-            report.add(str(error))
-    return [entry for entry in entries if entry]
-
-
-def _verify_ledger(entries: list[LedgerEntry], report: VerifyReport, stored: dict[tuple[str, str], int]) -> None:
-    """The ledger against the rows of the lake: those that are there, and those that earlier batches displaced."""
-    for record_type in schema.TYPES:
-        claimed = sum(entry.counts[record_type].stored for entry in entries if record_type in entry.counts)
-        held = sum(count for (_, kind), count in stored.items() if kind == record_type)
-        if claimed != held:
-            report.add(f"ledger: {record_type} should have {claimed} rows in the lake, it has {held}")
-    known = {entry.batch for entry in entries}
-    for batch in sorted({batch for batch, _ in stored} - known):
-        report.add(f"ledger: no entry for batch {batch}, which has rows in the lake; clear its run")
-    for entry in entries:
-        for record_type, counts in entry.counts.items():
-            accounted = counts.good + counts.duplicates + counts.quarantined
-            if counts.received != accounted or counts.good != counts.stored:
-                report.add(f"ledger: batch {entry.batch}, {record_type}: counts do not add up: {counts}")
-
-
-def _verify_quarantine(lake: Path, entries: list[LedgerEntry], report: VerifyReport) -> None:
-    """The quarantine against the ledger."""
-    for path in sorted((lake / QUARANTINE).glob("date=*/batch=*/quarantine.parquet")):
-        try:
-            report.quarantined += pq.read_metadata(path).num_rows
-        except (pa.ArrowInvalid, OSError) as error:
-            report.add(f"{path.relative_to(lake)}: not readable as Parquet: {error}")
-    claimed = sum(counts.quarantined for entry in entries for counts in entry.counts.values())
-    if claimed != report.quarantined:
-        report.add(f"ledger: {claimed} events should be in quarantine, there are {report.quarantined}")

@@ -61,20 +61,31 @@ def _start(hour_name: str) -> datetime:
     return datetime.fromtimestamp(layout.parse_hour(hour_name) * 3600, UTC)
 
 
-def rebuilds(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[Rebuild]:
-    """What to rebuild for the given entries, by day and table.
+def touched(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> dict[datetime, set[str]]:
+    """The hours, and the types there, that loading these entries builds again.
 
-    An hour that an earlier edition of a batch wrote into is rebuilt too: its rows may be gone now.
+    An hour that an earlier edition of a batch wrote into is one, too: its rows may be gone now.
     """
-    touched: dict[datetime, set[str]] = {}
+    found: dict[datetime, set[str]] = {}
     for entry in entries:
         for hour, types in hours_of(entry).items():
-            touched.setdefault(hour, set()).update(types)
+            found.setdefault(hour, set()).update(types)
         for hour in loaded[entry.batch].hours if entry.batch in loaded else ():
-            touched.setdefault(hour, set()).update(TYPES)
-    days = sorted({hour.date() for hour in touched})
+            found.setdefault(hour, set()).update(TYPES)
+    return found
+
+
+def sound(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded], wrong: set[datetime]) -> list[LedgerEntry]:
+    """The entries that no ``wrong`` hour is built again for."""
+    return [entry for entry in entries if not wrong & touched([entry], loaded).keys()]
+
+
+def rebuilds(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[Rebuild]:
+    """What to rebuild for the given entries, by day and table."""
+    hours = touched(entries, loaded)
+    days = sorted({hour.date() for hour in hours})
     planned = [
-        Rebuild(day, s.table, tuple(sorted(h for h, t in touched.items() if h.date() == day and s.types & t)))
+        Rebuild(day, s.table, tuple(sorted(h for h, t in hours.items() if h.date() == day and s.types & t)))
         for day in days
         for s in SUMMARIES
     ]

@@ -23,11 +23,13 @@ from firehose.batch.gaps import open_gaps
 from firehose.batch.lock import locks_folder
 from firehose.errors import ServiceUnavailable
 from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.lake.watch import Difference, changed
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
+from firehose.warehouse.hours import load_hours, wrong_hours
 from firehose.warehouse.migrate import SQL_FOLDER
-from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds
+from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds, sound, touched
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,8 @@ _BATCH_COLUMNS: Final = (
 class RefreshResult(NamedTuple):
     """What a refresh brought in: batches loaded, hours rebuilt (of any table), and how long it took.
 
-    ``open_gaps`` counts the gaps in coverage that nothing has made good.
+    ``open_gaps`` counts the gaps in coverage that nothing has made good. ``waiting`` are batches that are not
+    loaded because an hour that they wrote is not what its record says: ``differences``.
     """
 
     batches: tuple[str, ...]
@@ -50,6 +53,8 @@ class RefreshResult(NamedTuple):
     hours: int
     seconds: float
     open_gaps: int = 0
+    waiting: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
 def refresh(settings: Settings) -> RefreshResult:
@@ -59,6 +64,8 @@ def refresh(settings: Settings) -> RefreshResult:
     and a batch counts as loaded only after all its partitions are swapped. Only one runs at a time.
 
     Raises:
+        LakeChanged: an hour is not what its record says. All batches are loaded but those that wrote this hour: of
+            it ClickHouse keeps what it has.
         ServiceUnavailable: ClickHouse does not answer, or another refresh has run for ten minutes.
         CorruptLake: an entry of the ledger, or of the coverage ledger, cannot be read.
         FirehoseError: ClickHouse refuses a statement; most often the migrations were not applied.
@@ -68,21 +75,27 @@ def refresh(settings: Settings) -> RefreshResult:
         try:
             gaps = read_gaps(settings.lake_path)
             load_gaps(client, gaps)
-            result = load(client, read_ledger(settings.lake_path))
-            return result._replace(open_gaps=len(open_gaps(gaps)))
+            result = load(client, settings.lake_path, read_ledger(settings.lake_path))
         finally:
             client.close()
+    if result.differences:
+        kept = f"{len(result.waiting)} batches that wrote there are not loaded, and what was loaded of it stays"
+        raise changed(list(result.differences), kept)
+    return result._replace(open_gaps=len(open_gaps(gaps)))
 
 
-def load(client: Client, ledger: list[LedgerEntry]) -> RefreshResult:
-    """As :func:`refresh`, for a client and a ledger at hand, and without excluding others."""
+def load(client: Client, lake: Path, ledger: list[LedgerEntry]) -> RefreshResult:
+    """As :func:`refresh`, for a ledger at hand, without excluding others, and without raising for differences."""
     began = time.monotonic()
     loaded = _loaded(client)
-    todo = pending(ledger, loaded)
+    wanted = pending(ledger, loaded)
+    differences = tuple(wrong_hours(lake, ledger, touched(wanted, loaded)))
+    todo = sound(wanted, loaded, {_instant(one.hour) for one in differences})
     plan = rebuilds(todo, loaded)
     for rebuild in plan:
         _rebuild(client, rebuild)
     crash.reached(crash.Point.REBUILT)
+    load_hours(client, lake, {hour.date() for hour in touched(todo, loaded)})
     _record(client, todo)
     crash.reached(crash.Point.BATCHES_RECORDED)
     hours = {hour for rebuild in plan for hour in rebuild.hours}
@@ -91,9 +104,15 @@ def load(client: Client, ledger: list[LedgerEntry]) -> RefreshResult:
         tuple(sorted({rebuild.day for rebuild in plan})),
         len(hours),
         time.monotonic() - began,
+        waiting=tuple(entry.batch for entry in wanted if entry not in todo),
+        differences=differences,
     )
     log.info("loaded %d batches, rebuilt %d hours in %.1f s", len(todo), len(hours), result.seconds)
     return result
+
+
+def _instant(hour: int) -> datetime:
+    return datetime.fromtimestamp(hour * 3600, UTC)
 
 
 @contextmanager

@@ -10,13 +10,18 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
+from firehose.lake import layout
+from firehose.lake.ledger import read_ledger
 from firehose.lake.publish import publish
+from firehose.lake.rebuild import rebuild
 from firehose.quality.validate import validate
+from firehose.schema import LIKES
 from firehose.settings import Settings
 from firehose.warehouse.summaries import refresh
 from ingester import crash
@@ -25,8 +30,16 @@ STEPS: dict[str, Callable[[Settings, Batch], object]] = {
     "drain": drain,
     "validate": validate,
     "publish": publish,
+    "rebuild": lambda settings, _: rebuild(
+        settings.lake_path, LIKES, _first_hour(settings.lake_path), reason="test"
+    ),
     "refresh": lambda settings, _: refresh(settings),
 }
+
+
+def _first_hour(lake: Path) -> list[int]:
+    named = (name for entry in read_ledger(lake) for name, types in entry.hours.items() if LIKES in types)
+    return [layout.parse_hour(min(named))]
 
 
 class Request(msgspec.Struct):

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
+from firehose import schema
 from firehose.batch.interval import Batch
+from firehose.lake import layout
+from firehose.lake.ledger import read_ledger
 from ingester import wire
 from ingester.crash import Point
 from tests.fault.crash.oracle import assert_every_event_is_accounted_for
@@ -55,22 +58,38 @@ CASES = {
     Point.SUITES_RENAMED: Case("drained", "validate"),
     Point.RESULT_SYNCED: Case("drained", "validate"),
     Point.RESULT_RENAMED: Case("drained", "validate"),
+    Point.WATCHED_SYNCED: Case("validated", "publish"),
+    Point.WATCHED_RENAMED: Case("validated", "publish"),
     Point.HOUR_COPIED: Case("published", "publish", 2),
     Point.HOUR_SYNCED: Case("published", "publish", 2),
+    Point.RECORD_SYNCED: Case("published", "publish", 2),
+    Point.RECORD_RENAMED: Case("published", "publish", 2),
     Point.HOUR_RENAMED: Case("published", "publish", 2),
+    Point.RECORD_SETTLED: Case("published", "publish", 2),
     Point.HOURS_DONE: Case("published", "publish"),
     Point.LEDGER_SYNCED: Case("published", "publish"),
     Point.LEDGER_RENAMED: Case("published", "publish"),
     Point.STAGED_REMOVED: Case("published", "publish", 2),
+    Point.ASIDE_SYNCED: Case("published twice", "rebuild"),
+    Point.ASIDE_RENAMED: Case("published twice", "rebuild"),
+    Point.REBUILD_NOTED: Case("published twice", "rebuild"),
     Point.STAGING_CREATED: Case("published twice", "refresh", 3),
     Point.STAGING_FILLED: Case("published twice", "refresh", 3),
     Point.PARTITION_SWAPPED: Case("published twice", "refresh", 3),
     Point.GAPS_SWAPPED: Case("published twice", "refresh"),
     Point.REBUILT: Case("published twice", "refresh"),
+    Point.HOURS_LOADED: Case("published twice", "refresh"),
     Point.BATCHES_RECORDED: Case("published twice", "refresh"),
 }
 INGESTER = [point for point, case in CASES.items() if case.step == "ingest"]
-PIPELINE = [point for point, case in CASES.items() if case.step != "ingest"]
+PIPELINE = [point for point, case in CASES.items() if case.step not in ("ingest", "rebuild")]
+# A rebuild passes those of hour files as well: twice in its scratch folder, once for each batch, then in the lake.
+REBUILD = {point: case.nth for point, case in CASES.items() if case.step == "rebuild"} | {
+    Point.LEDGER_RENAMED: 1,
+    Point.RECORD_RENAMED: 3,
+    Point.HOUR_RENAMED: 3,
+    Point.RECORD_SETTLED: 3,
+}
 # Great Expectations takes its time: of the deaths in drain and validate only some are followed to the end. The
 # others leave the same files, so what follows is the same.
 SAME_IN_THE_END = {point for point in PIPELINE if CASES[point].step in ("drain", "validate")} - {
@@ -119,7 +138,7 @@ def test_a_dead_step_is_as_if_it_had_not_died(
     world.go_back(case.stage)
     one, two = world.batches
     # Publishing dies in the second batch, whose hours hold rows of the first one already.
-    fatal = two if case.step == "publish" else one
+    fatal = two if case.stage == "published" else one
     died = world.die(f"{point}:{case.nth}", (case.step, fatal))
     assert_died_at(point, died.code, died.proof)
     again, *further = world.steps_from(case.stage)
@@ -136,6 +155,29 @@ def test_a_dead_step_is_as_if_it_had_not_died(
     assert world.ledger() == ledger
     assert world.loaded() == loaded
     assert world.gaps() == world.recorded_gaps()
+    assert_every_event_is_accounted_for(world)
+
+
+@pytest.mark.parametrize("point", REBUILD)
+def test_a_dead_rebuild_is_as_if_it_had_not_died(
+    world: World, reference: tuple[Contents, object, object], point: Point
+) -> None:
+    world.go_back("published twice")
+    two = world.batches[1]
+    path = layout.hour_files(world.lake, schema.LIKES)[0]
+    torn = path.read_bytes()[:-100]
+    path.write_bytes(torn)
+    died = world.die(f"{point}:{REBUILD[point]}", ("rebuild", two))
+    assert_died_at(point, died.code, died.proof)
+    in_place = point in (Point.HOUR_RENAMED, Point.RECORD_SETTLED)
+    assert (path.read_bytes() != torn) == in_place
+    world.run(("rebuild", two), ("refresh", two))
+    contents, ledger, loaded = reference
+    assert world.contents() == contents
+    assert world.ledger() == ledger
+    assert world.loaded() == loaded
+    assert torn in [aside.read_bytes() for aside in world.lake.glob("_aside/**/*.parquet")]
+    assert all(entry.rebuilt for entry in read_ledger(world.lake))
     assert_every_event_is_accounted_for(world)
 
 

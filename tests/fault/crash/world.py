@@ -36,6 +36,8 @@ from tests.fault.ingester.harness import IngesterProcess, cursor, stored, until
 Step = tuple[str, Batch]
 
 STEPS: Final = ("drain", "validate", "publish", "refresh")
+# When a file was written.
+_MOMENTS: Final = ("created_at", "published_at", "recorded_at", "since")
 #: What the first batch is, the second one being validated; then what that one is.
 STAGES: Final = ("ingested", "drained", "validated", "published", "published twice")
 Row = dict[str, Any]
@@ -164,7 +166,7 @@ class World:
         shutil.rmtree(self.lake, ignore_errors=True)
         if stage and (kept := self.home / "stages" / stage).exists():
             shutil.copytree(kept, self.lake)
-        for summary in (*(summary.table for summary in SUMMARIES), "ops.batches", "ops.gaps"):
+        for summary in (*(summary.table for summary in SUMMARIES), "ops.batches", "ops.gaps", "ops.hours"):
             self.clickhouse.command(f"TRUNCATE TABLE {summary}")
 
     def steps_from(self, stage: str) -> list[Step]:
@@ -233,7 +235,7 @@ def _content(path: Path) -> object:
         return path.read_bytes()
     content = msgspec.json.decode(path.read_bytes())
     if isinstance(content, dict):
-        content = {name: value for name, value in content.items() if name not in ("created_at", "published_at")}
+        content = {name: value for name, value in content.items() if name not in _MOMENTS}
     return content
 
 

@@ -19,7 +19,7 @@ def test_a_torn_ledger_entry_and_a_torn_quarantine_are_problems_in_the_report(tm
     report = verify(tmp_path)
     assert not report.ok
     assert [problem.partition(".")[0].rpartition("/")[2] for problem in report.problems] == [
-        "posts",
         "batch=20261124T000000Z",
+        "posts",
         "quarantine",
     ]

@@ -17,7 +17,8 @@ from firehose.batch.drain import drain, redis_ms
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.publish import publish
-from firehose.lake.verify import VerifyReport, verify
+from firehose.lake.report import VerifyReport
+from firehose.lake.verify import verify
 from firehose.quality.quarantine import quarantine_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings

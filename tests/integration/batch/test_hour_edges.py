@@ -285,7 +285,7 @@ def test_a_batch_settles_only_its_own_copies(lake: Path, monkeypatch: pytest.Mon
     for number in (2, 1, 0, 1):
         stage(lake, BATCHES[number], given[BATCHES[number]])
         if not entry_path(lake, BATCHES[0]).exists() and number == 1:
-            boundaries.left = 4  # copied, synced, renamed; the fourth is in the neighbour's file
+            boundaries.left = 7  # six in its own hour's file, and the neighbour's is copied
             with pytest.raises(Killed):
                 run(lake, BATCHES[number])
             assert [len(rows) for rows in stored(lake).values()] == [1, 1]

@@ -19,7 +19,7 @@ from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError, PoisonFlood
-from firehose.lake import publish as publishing
+from firehose.lake import commit as committing
 from firehose.lake import rowgroups, staged
 from firehose.lake.hourfile import Rows, merge
 from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
@@ -154,7 +154,7 @@ def test_a_killed_publication_goes_on_where_it_was(
         merged.append(named["number"])
         return merge(*arguments, **named)
 
-    monkeypatch.setattr(publishing, "merge", dies)
+    monkeypatch.setattr(committing, "merge", dies)
     die_after = 5
     with pytest.raises(Killed):
         publish(settings, batches[0])
@@ -196,7 +196,7 @@ def test_a_killed_publication_goes_on_with_commits_of_another_size(
         return merge(*arguments, **named)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(publishing, "merge", dies)
+        patched.setattr(committing, "merge", dies)
         patched.setattr(staged, "COMMIT_ROWS", sizes[0])
         publish(settings, batches[0])
     path, _ = merged[-1]
@@ -206,7 +206,7 @@ def test_a_killed_publication_goes_on_with_commits_of_another_size(
         merged.append((arguments[0], named["number"]))
         return merge(*arguments, **named)
 
-    monkeypatch.setattr(publishing, "merge", counted)
+    monkeypatch.setattr(committing, "merge", counted)
     monkeypatch.setattr(staged, "COMMIT_ROWS", sizes[1])
     publish(settings, batches[0])
     assert merged[0] == (path, 1), "what is in the file is not merged again"
@@ -231,7 +231,7 @@ def test_an_hour_file_is_replaced_once_for_many_slices(
         merged.append(arguments[0])
         return merge(*arguments, **named)
 
-    monkeypatch.setattr(publishing, "merge", counted)
+    monkeypatch.setattr(committing, "merge", counted)
     publish(settings, batches[0])
     assert sorted(merged) == sorted(settings.lake_path.glob("year=*/**/*.parquet"))
 
@@ -302,7 +302,7 @@ def test_giant_posts_make_smaller_slices_and_row_groups(
 
     monkeypatch.setattr(rowgroups, "ROW_GROUP_BYTES", 500_000)
     monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2)
-    monkeypatch.setattr(publishing, "merge", counted)
+    monkeypatch.setattr(committing, "merge", counted)
     validate(settings, batches[0])
     publish(settings, batches[0])
     assert 200_000 < max(tables) < 1_500_000

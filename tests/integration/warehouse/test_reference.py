@@ -81,4 +81,4 @@ def test_the_most_liked_post_comes_with_its_text(analyst: Client) -> None:
 
 
 def test_the_accounting_adds_up(analyst: Client) -> None:
-    assert {row[-1] for row in analyst.query(by_name("accounting").sql).result_rows} == {0}
+    assert {row[-2:] for row in analyst.query(by_name("accounting").sql).result_rows} == {(0, 0)}

@@ -195,13 +195,13 @@ def test_the_accounting_is_queryable(client: Client, settings: Settings, lake: L
 def test_a_refresh_killed_before_any_command_is_completed_by_the_next(client: Client, lake: LakeBuilder) -> None:
     small(lake)
     ledger = read_ledger(lake.root)
-    load(client, ledger)
+    load(client, lake.root, ledger)
     wanted = contents(client)
     died = 0
     while True:
         client.command("TRUNCATE TABLE ops.batches")
         try:
-            load(DyingClient(client, died), ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
+            load(DyingClient(client, died), lake.root, ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
             break
         except SystemExit:
             died += 9  # not every point, but each kind: a rebuild has seven commands
@@ -217,9 +217,9 @@ def test_a_batch_counts_as_loaded_only_after_its_swaps(client: Client, lake: Lak
     small(lake)
     ledger = read_ledger(lake.root)
     with pytest.raises(SystemExit):
-        load(DyingClient(client, 20), ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
+        load(DyingClient(client, 20), lake.root, ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
     assert fetch(client, "SELECT count() FROM ops.batches") == [(0,)]
-    assert len(load(client, ledger).batches) == 2
+    assert len(load(client, lake.root, ledger).batches) == 2
 
 
 def test_refreshes_exclude_each_other(

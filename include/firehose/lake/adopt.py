@@ -1,0 +1,151 @@
+"""Begins to watch a lake: ``_hours/watched.json`` says that from then on every hour file has a record.
+
+A new lake is watched from its first batch on. The hour files of an earlier version are taken as they are, once,
+if they hold what the ledger says. A lake that has lost its records is never taken for one that had none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from filelock import FileLock
+
+from firehose import files, schema
+from firehose.batch.lock import locks_folder
+from firehose.errors import CorruptLake, LakeChanged
+from firehose.lake import layout, notes, records, watch
+from firehose.lake.ledger import LedgerEntry, read_ledger, stored_rows
+from firehose.lake.locks import locked
+from firehose.lake.rowgroups import row_count, time_span
+
+_MARK: Final = "watched.json"
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """Since when a lake is watched, and how many hour files it had then."""
+
+    since: datetime
+    adopted: int
+
+
+def watched(lake: Path) -> Watched | None:
+    """Since when a lake is watched; None: not yet.
+
+    Raises:
+        CorruptLake: what says so cannot be read.
+    """
+    path = _mark(lake)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Watched)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise CorruptLake(f"{path}: not readable ({error}); restore {records.AREA}/ from a backup") from error
+
+
+def begin(lake: Path, *, lost: bool = False) -> Watched:
+    """Watch a lake, if it is not watched yet: record every hour file. A killed call is gone on with by the next.
+
+    ``lost``: also if the lake was watched before, since somebody has seen to it that the files are right.
+
+    Raises:
+        LakeChanged: the lake had records and has lost them; or the files hold less than the ledger says.
+        CorruptLake: a ledger entry, a record or an hour file cannot be read.
+    """
+    if found := watched(lake):
+        return found
+    with FileLock(locks_folder(lake) / "watched.lock"):
+        if found := watched(lake):
+            return found
+        entries = read_ledger(lake)
+        if not lost:
+            not_lost(lake, entries)
+        paths = [path for record_type in schema.TYPES for path in layout.hour_files(lake, record_type)]
+        _check(lake, entries, paths)
+        for path in paths:
+            _record(lake, path)
+        mark = Watched(since=datetime.now(UTC), adopted=len(paths))
+        files.write_bytes(_mark(lake), msgspec.json.encode(mark))
+        return mark
+
+
+def not_lost(lake: Path, entries: Iterable[LedgerEntry]) -> None:
+    """See that a lake that is not watched never was.
+
+    Raises:
+        LakeChanged: the ledger says that it was.
+    """
+    if any(entry.recorded for entry in entries):
+        raise LakeChanged(
+            f"{_mark(lake)} is missing, but the ledger says that this lake's hour files have records: restore "
+            f"{records.AREA}/ from a backup. Without one, see that `firehose verify` finds nothing else, then "
+            "record the files as they are: firehose adopt"
+        )
+
+
+def accept(lake: Path, record_type: str, hour: int) -> int:
+    """Record one hour file as it is, whatever its record says, and return its rows.
+
+    Raises:
+        CorruptLake: it is not there, or cannot be read.
+    """
+    with locked(lake, record_type, [hour]):
+        return records.adopt(layout.hour_file(lake, record_type, hour)).rows
+
+
+def _mark(lake: Path) -> Path:
+    return lake / records.AREA / _MARK
+
+
+def _record(lake: Path, path: Path) -> None:
+    record_type, hour = path.stem, layout.hour_of_file(path)
+    with locked(lake, record_type, [hour]):
+        known = records.read(path)
+        if known.now is None and known.next is None:
+            records.adopt(path)
+        else:  # a call that was killed recorded it, or a rebuild did
+            watch.require(lake, record_type, hour, lambda *_: True)
+
+
+def _check(lake: Path, entries: Sequence[LedgerEntry], paths: Sequence[Path]) -> None:
+    """See that each file is of its hour, and that the ledger's rows are there.
+
+    Rows that no entry claims may be there as well: a publication was killed.
+    """
+    _check_named(lake, entries)
+    for path in paths:
+        span, hour = time_span(path), layout.hour_of_file(path)
+        if span and {at // layout.HOUR_US for at in span} != {hour}:
+            raise watch.changed([watch.Difference(hour, path.stem, f"{path} has rows of another hour")])
+    batches = {entry.batch for entry in entries}
+    for record_type in schema.TYPES:
+        claimed = stored_rows(entries, record_type)
+        held = sum(_claimed_rows(path, batches) for path in paths if path.stem == record_type)
+        if held < claimed:
+            raise LakeChanged(
+                f"{lake}: the ledger says that {claimed} rows of {record_type} were stored, the hour files account"
+                f" for {held}; nothing was written. `firehose verify` looks for the reason. To make an hour again "
+                "from the raw batches: firehose rebuild HOUR"
+            )
+
+
+def _claimed_rows(path: Path, batches: set[str]) -> int:
+    """Rows of a file, and those displaced from it, less what batches without a ledger entry have stored there."""
+    noted = notes.read(path)
+    others = sum(one.stored for name, done in noted.commits.items() if name not in batches for one in done.slices)
+    return row_count(path) + sum(noted.displaced.values()) - others
+
+
+def _check_named(lake: Path, entries: Sequence[LedgerEntry]) -> None:
+    named = {(name, kind) for entry in entries for name, kinds in entry.hours.items() for kind in kinds}
+    missing = [
+        watch.Difference(hour, kind, "the ledger says that batches wrote it, and the file is missing")
+        for hour, kind in sorted((layout.parse_hour(name), kind) for name, kind in named)
+        if not layout.hour_file(lake, kind, hour).exists()
+    ]
+    if missing:
+        raise watch.changed(missing)

@@ -1,0 +1,120 @@
+"""The daily check: every hour file against its record, a share of them in full, records against the ledger.
+
+Of the full readings ``_hours/checked.json`` keeps the last day; losing it means that a share is read again.
+Must not: change an hour file or a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from firehose import files, schema
+from firehose.errors import CorruptLake
+from firehose.lake import layout, records, watch
+from firehose.lake.adopt import begin, not_lost, watched
+from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.lake.watch import Difference, behind
+
+_CHECKED: Final = "checked.json"
+_EPOCH: Final = date(1970, 1, 1)
+
+
+class CheckReport(msgspec.Struct, kw_only=True):
+    """How many hour files were looked at, how many bytes of how many were read in full, and all that differs."""
+
+    files: int = 0
+    read: int = 0
+    read_bytes: int = 0
+    differences: list[Difference] = []
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    day: date
+
+
+def check(lake: Path, days: int, today: date | None = None) -> CheckReport:
+    """Look at every hour file, and read those in full whose turn it is: each once in ``days`` days.
+
+    Days that were missed since the last check count as well. A lake of an earlier version is adopted first.
+
+    Raises:
+        LakeChanged: a lake of an earlier version does not hold what the ledger says, or has lost its records.
+        CorruptLake: a ledger entry cannot be read.
+    """
+    begin(lake)
+    number = ((today or datetime.now(UTC).date()) - _EPOCH).days
+    first = max(_last(lake) + 1, number - days + 1)
+    turns = {day % days for day in range(min(first, number), number + 1)}
+    report = compare_all(lake, read_ledger(lake), lambda hour: hour % days in turns)
+    done = _Checked(date.fromordinal(_EPOCH.toordinal() + number))
+    files.write_bytes(lake / records.AREA / _CHECKED, msgspec.json.encode(done))
+    return report
+
+
+def compare_all(lake: Path, entries: Sequence[LedgerEntry], full: Callable[[int], bool]) -> CheckReport:
+    """Look at every file that is there, has a record, or is named by the ledger.
+
+    ``full`` says which hours to read in full.
+
+    A lake that is not watched yet has nothing to compare.
+
+    Raises:
+        LakeChanged: the lake has lost its records.
+    """
+    report = CheckReport()
+    if watched(lake) is None:
+        not_lost(lake, entries)
+        return report
+    known = watch.known_by(entries)
+    writers = _writers(entries)
+    paths = {path for kind in schema.TYPES for path in layout.hour_files(lake, kind)}
+    paths |= {*records.recorded_files(lake), *(layout.hour_file(lake, kind, hour) for hour, kind in writers)}
+    for path in sorted(paths):
+        hour, kind = layout.hour_of_file(path), path.stem
+        whole = full(hour)
+        found = watch.difference(lake, kind, hour, known, full=whole) or _older(
+            path, kind, hour, writers.get((hour, kind), [])
+        )
+        report.files += 1
+        if found:
+            report.differences.append(found)
+        elif whole:
+            report.read += 1
+            report.read_bytes += path.stat().st_size
+    return report
+
+
+def _writers(entries: Sequence[LedgerEntry]) -> dict[tuple[int, str], list[LedgerEntry]]:
+    """Which batches have written each hour and type."""
+    found: dict[tuple[int, str], list[LedgerEntry]] = {}
+    for entry in entries:
+        for name, kinds in entry.hours.items():
+            for kind in kinds:
+                found.setdefault((layout.parse_hour(name), kind), []).append(entry)
+    return found
+
+
+def _older(path: Path, kind: str, hour: int, writers: Sequence[LedgerEntry]) -> Difference | None:
+    """A file and its record that are both from before a batch that the ledger names: restored together, say."""
+    try:
+        now, following = records.read(path)
+    except CorruptLake:
+        return None  # a publication replaces the record just now, or the next look says so
+    missing = behind([one for one in (now, following) if one], kind, layout.hour_name(hour), writers)
+    if not missing:
+        return None
+    return Difference(hour, kind, f"the ledger says that batch {missing[0].batch} wrote it; the file is older")
+
+
+def _last(lake: Path) -> int:
+    """The day of the last check, in days since the epoch; 0: none is known."""
+    try:
+        read = (lake / records.AREA / _CHECKED).read_bytes()
+        return (msgspec.json.decode(read, type=_Checked).day - _EPOCH).days
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return 0

@@ -1,0 +1,75 @@
+"""Rows of some hours out of raw batches, by the same decoding and rules as a validation, into scratch files.
+
+Must not: stage, quarantine, or know which rows are duplicates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from firehose import files, schema
+from firehose.batch import manifest as manifests
+from firehose.batch.interval import Batch
+from firehose.batch.raw import read_chunks
+from firehose.errors import CorruptBatch
+from firehose.events.rows import decode_rows, to_table
+from firehose.lake import layout
+from firehose.lake.staged import Part
+from firehose.quality.rules import split
+from firehose.quality.slices import CHUNK_EVENTS
+
+
+class RawBatch(NamedTuple):
+    """A batch, and the raw file of one of its types; None: it drained no event of the type."""
+
+    batch: Batch
+    path: Path | None
+
+
+def find(lake: Path, batch_id: str, record_type: str) -> RawBatch:
+    """The raw file of a batch, checked against its manifest.
+
+    Raises:
+        CorruptBatch: it is gone, or differs from its manifest.
+    """
+    folder = manifests.folder_of(lake, Batch.parse(batch_id, 1))
+    manifest = manifests.read(folder)
+    if manifest is None:
+        raise CorruptBatch(f"{folder}: there is no manifest")
+    batch = Batch.of(manifest.start, manifest.end)
+    if (queue := manifest.queues.get(record_type)) is None:
+        return RawBatch(batch, None)
+    path = folder / queue.name
+    if not path.is_file():
+        raise CorruptBatch(f"{path}: named in the manifest, but missing")
+    if path.stat().st_size != queue.size or files.sha256(path) != queue.sha256:
+        raise CorruptBatch(f"{path}: differs from its manifest")
+    return RawBatch(batch, path)
+
+
+def write_rows(raw: RawBatch, record_type: str, hours: Sequence[int], path: Path) -> dict[int, Part]:
+    """Write a batch's good rows of these hours to ``path``. Returns where they are, for each hour that has any."""
+    counts = dict.fromkeys(hours, 0)
+    with pq.ParquetWriter(path, schema.SCHEMAS[record_type], compression="zstd", compression_level=1) as writer:
+        for table in _good(raw, record_type):
+            of_row = table["time_us"].to_numpy() // layout.HOUR_US
+            for hour in hours:
+                counts[hour] += int((of_row == hour).sum())
+            writer.write_table(table.filter(pa.array(np.isin(of_row, hours))))
+    return {hour: Part(path, rows) for hour, rows in counts.items() if rows}
+
+
+def _good(raw: RawBatch, record_type: str) -> Iterator[pa.Table]:
+    if raw.path is None:
+        return
+    for lines in read_chunks(raw.path, CHUNK_EVENTS):
+        rows, _, _ = decode_rows(record_type, lines)
+        table = to_table(record_type, rows, raw.batch.start)
+        mask, _ = split(record_type, table)
+        yield table.filter(mask)

@@ -1,0 +1,175 @@
+"""Makes hour files again from raw batches: every batch that wrote into them, merged in order, by the usual rules.
+
+What is there is set aside with its bytes, the ledger says what was done, and the new file takes its place as any
+other does. Excludes publications of the batches and of the hours meanwhile. Safe to repeat and to be killed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from filelock import FileLock
+
+from firehose import crash, files, schema
+from firehose.batch.interval import Batch
+from firehose.batch.lock import locks_folder
+from firehose.errors import CorruptLake, LakeChanged
+from firehose.lake import layout, watch
+from firehose.lake.adopt import watched
+from firehose.lake.hourfile import put
+from firehose.lake.ledger import LedgerEntry, Rebuilt, entry_path, read_entry, read_ledger, write_entry
+from firehose.lake.locks import locked
+from firehose.lake.notes import Noted
+from firehose.lake.reckon import displaced
+from firehose.lake.remake import Remade, remake
+from firehose.lake.rowgroups import read_groups
+from firehose.lake.wanted import Wanted, sources_of, writers_out
+
+ASIDE: Final = "_aside"
+_SCRATCH: Final = "_rebuild"
+
+
+class RebuiltHour(msgspec.Struct, frozen=True, kw_only=True):
+    """An hour file that was made again. ``before`` is what its record said (-1: it had none), ``aside`` where the
+    file that was in its place is now (empty: there was none)."""
+
+    hour: str
+    record_type: str
+    rows: int
+    before: int
+    batches: int
+    aside: str
+
+
+def differing(lake: Path, hours: Sequence[int]) -> dict[str, list[int]]:
+    """Which types of these hours are not what their records say, all bytes read: hours by type."""
+    known = watch.known_by(read_ledger(lake))
+    found: dict[str, list[int]] = {}
+    for record_type in schema.TYPES:
+        for hour in hours:
+            if watch.difference(lake, record_type, hour, known, full=True):
+                found.setdefault(record_type, []).append(hour)
+    return found
+
+
+def rebuild(
+    lake: Path, record_type: str, hours: Sequence[int], *, reason: str, partial: bool = False
+) -> list[RebuiltHour]:
+    """Make the files of a type and some hours again. Hours beside each other that are both wrong go together.
+
+    ``partial``: also where a raw batch is gone, or the rows are others than those on record: what can be made is.
+
+    Raises:
+        CorruptBatch: a raw batch is gone or damaged; nothing is changed.
+        LakeChanged: a neighbouring hour, whose copies count, is wrong as well.
+        CorruptLake: the rows that can be made are not as many as were there; or nothing ever wrote this hour.
+    """
+    beside = {hour + step for hour in hours for step in (-1, 1)} - set(hours)
+    with (
+        _scratch(lake) as scratch,
+        writers_out(lake, record_type, hours) as wanted,
+        locked(lake, record_type, {*hours, *beside}),
+    ):
+        _check_beside(lake, record_type, hours, beside)
+        sources = sources_of(lake, wanted, partial=partial)
+        made = remake(lake, scratch, record_type, sorted(hours), sources)
+        for one in wanted:
+            _check(one, made[one.hour], partial=partial)
+        for hour, of_hour in displaced(lake, wanted, made).items():
+            made[hour].noted = msgspec.structs.replace(made[hour].noted, displaced=of_hour)
+        return [_replace(lake, one, made[one.hour], reason) for one in wanted]
+
+
+def _check_beside(lake: Path, record_type: str, hours: Sequence[int], beside: Iterable[int]) -> None:
+    known, recorded = watch.known_by(read_ledger(lake)), watched(lake) is not None
+    wrong = [
+        found
+        for hour in sorted(beside)
+        if (found := watch.compare(lake, record_type, hour, known))
+        # A lake of an earlier version has no records yet.
+        and (recorded or not layout.hour_file(lake, record_type, hour).exists())
+    ]
+    if wrong:
+        names = " ".join(layout.hour_name(hour) for hour in sorted({*hours, *(one.hour for one in wrong)}))
+        raise LakeChanged(
+            f"{'; '.join(map(str, wrong))}; nothing was changed. Copies of events may lie on either side of an "
+            f"hour, so make these hours again together: firehose rebuild {names} --type {record_type}"
+        )
+
+
+def _check(one: Wanted, made: Remade, *, partial: bool) -> None:
+    if one.record and made.rows != one.record.rows and not partial:
+        raise CorruptLake(
+            f"{layout.hour_name(one.hour)} {one.record_type}: the raw batches give {made.rows} rows, its record "
+            f"says {one.record.rows}; nothing was changed. --partial puts in what the raw batches give; if the "
+            "rules have changed since, clear the validate tasks of its batches after that"
+        )
+
+
+def _replace(lake: Path, one: Wanted, made: Remade, reason: str) -> RebuiltHour:
+    """Set aside what is there, say so in the ledger, then put the new file in its place.
+
+    In this order: after a death the hour still differs from its record, so nothing builds on it, and a repetition
+    does the rest.
+    """
+    aside = _set_aside(lake, one)
+    for path in (entry_path(lake, Batch(entry.start, entry.end)) for entry in one.entries):
+        if entry := read_entry(path):  # again: another hour of it may just have been rebuilt
+            write_entry(path, _noted(entry, one, made, reason))
+    crash.reached(crash.Point.REBUILD_NOTED)
+    put(one.path, one.record_type, read_groups(made.path, one.record_type), _notes(one, made), "rebuild")
+    return RebuiltHour(
+        hour=layout.hour_name(one.hour),
+        record_type=one.record_type,
+        rows=made.rows,
+        before=one.record.rows if one.record else -1,
+        batches=len(one.batches),
+        aside=str(aside) if aside else "",
+    )
+
+
+def _notes(one: Wanted, made: Remade) -> Noted:
+    """The notes that were lost with the file; where the rows are others, those of making it."""
+    return one.record.noted if one.record and one.record.rows == made.rows else made.noted
+
+
+def _noted(entry: LedgerEntry, one: Wanted, made: Remade, reason: str) -> LedgerEntry:
+    """The entry with what was done, published anew: so the hour's summaries are built again."""
+    hour, rows, lost = layout.hour_name(one.hour), made.by_batch.get(entry.batch, 0), 0
+    if one.record and one.record.rows != made.rows and (done := one.record.noted.commits.get(entry.batch)):
+        lost = sum(merged.stored for merged in done.slices) - rows
+    now = datetime.now(UTC)
+    said = Rebuilt(hour=hour, record_type=one.record_type, at=now, reason=reason, rows=rows, lost=lost)
+    others = [was for was in entry.rebuilt if (was.hour, was.record_type) != (hour, one.record_type)]
+    return msgspec.structs.replace(entry, published_at=now, rebuilt=[*others, said])
+
+
+def _set_aside(lake: Path, one: Wanted) -> Path | None:
+    """Copy the file that is in the hour's place to ``_aside/``, under a name of its own content."""
+    if not one.path.is_file():
+        return None
+    hour = datetime.fromtimestamp(one.hour * 3600, UTC)
+    name = f"{one.record_type}-{files.sha256(one.path)[:16]}.parquet"
+    aside = lake / ASIDE / f"{hour:date=%Y-%m-%d/hour=%H}" / name
+    with files.replacing(aside) as part:
+        files.copy(one.path, part)
+    return aside
+
+
+@contextmanager
+def _scratch(lake: Path) -> Iterator[Path]:
+    """An empty folder, for one rebuild at a time; what a killed one has left is removed."""
+    folder = lake / _SCRATCH
+    with FileLock(locks_folder(lake) / "rebuild.lock"):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,190 @@
+"""What each hour file holds, on record: ``_hours/date=YYYY-MM-DD/hour=HH/<type>.json``, one record a file.
+
+Lives here: records, and the one way to replace an hour file, by which record and file survive a death together.
+Must not: say what follows from a difference (:mod:`firehose.lake.watch` does).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import msgspec
+
+from firehose import crash, files
+from firehose.errors import CorruptLake
+from firehose.lake import layout, notes
+from firehose.lake.notes import Noted
+from firehose.lake.rowgroups import row_count
+
+AREA: Final = "_hours"
+_NEXT: Final = ".next.json"
+_TAIL: Final = 8  # of a Parquet file: the length of its footer, and PAR1
+
+
+class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What an hour file holds. ``footer_sha256`` is of its footer alone, ``sha256`` of all of it.
+
+    The footer has the position and size of every column chunk and the least and greatest value of most, so another
+    file has another footer. ``by`` is the batch that wrote the file, or ``adopt`` or ``rebuild``. ``noted`` is
+    what the footer notes of batches (:mod:`firehose.lake.notes`), so that a rebuild can note it again.
+    """
+
+    rows: int
+    bytes: int
+    sha256: str
+    footer_sha256: str
+    by: str
+    recorded_at: datetime
+    noted: Noted
+
+
+class Records(NamedTuple):
+    """An hour file's record, and that of the file about to replace it: after a death either file may be there."""
+
+    now: HourRecord | None
+    next: HourRecord | None
+
+
+class Seen(NamedTuple):
+    """What is cheap to see of a file: its size, and the digest of its footer (empty if it has none)."""
+
+    bytes: int
+    footer_sha256: str
+
+
+def record_path(hour_file: Path) -> Path:
+    """Where the record of an hour file lies."""
+    hour = datetime.fromtimestamp(layout.hour_of_file(hour_file) * 3600, UTC)
+    return hour_file.parents[4] / AREA / f"{hour:date=%Y-%m-%d/hour=%H}" / f"{hour_file.stem}.json"
+
+
+def hour_file_of(record: Path) -> Path:
+    """The inverse of :func:`record_path`, for the record of a file that is about to be in place as well."""
+    day, hour = (part.name.partition("=")[2] for part in (record.parents[1], record.parent))
+    number = layout.parse_hour(f"{day}T{hour}")
+    return layout.hour_file(record.parents[3], record.name.partition(".")[0], number)
+
+
+def recorded_files(lake: Path, day: date | None = None) -> list[Path]:
+    """Every hour file, of a day or of all, that has a record, whether it is there or not, in the order of time."""
+    return sorted({hour_file_of(path) for path in (lake / AREA).glob(f"date={day or '*'}/hour=*/*.json")})
+
+
+def read(hour_file: Path) -> Records:
+    """The records of an hour file.
+
+    Raises:
+        CorruptLake: a record cannot be read.
+    """
+    path = record_path(hour_file)
+    return Records(_read(path), _read(_next(path)))
+
+
+def see(hour_file: Path) -> Seen | None:
+    """A look at size and footer; None where there is no file.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    try:
+        with hour_file.open("rb") as stream:
+            return _see(stream)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CorruptLake(
+            f"{hour_file}: cannot be read ({error.strerror}); see to its rights and its disk"
+        ) from error
+
+
+def describe(hour_file: Path, by: str) -> HourRecord:
+    """The record of an hour file as it is. Reads all of it, at some 1.5 GB a second from memory.
+
+    Raises:
+        CorruptLake: it is not there, or cannot be read.
+    """
+    if (seen := see(hour_file)) is None:
+        raise CorruptLake(f"{hour_file}: is not there")
+    return HourRecord(
+        rows=row_count(hour_file),
+        bytes=seen.bytes,
+        sha256=files.sha256(hour_file),
+        footer_sha256=seen.footer_sha256,
+        by=by,
+        recorded_at=datetime.now(UTC),
+        noted=notes.read(hour_file),
+    )
+
+
+@contextmanager
+def replacing(hour_file: Path, by: str) -> Iterator[Path]:
+    """As :func:`firehose.files.replacing`, for an hour file: what it is going to hold is on record first.
+
+    In this order, each step durable before the next: the new file under its partial name; its record beside the
+    old one; the new file in place. Then its record takes the old one's place. A power loss may undo that: both
+    files count as right until somebody looks again.
+    """
+
+    def intend(part: Path) -> None:
+        files.write_bytes(_next(record_path(hour_file)), msgspec.json.encode(describe(part, by)))
+
+    with files.replacing(hour_file, intend) as part:
+        yield part
+    settle(hour_file)
+
+
+def settle(hour_file: Path) -> None:
+    """If the file that was about to be in place is, only its record is left. The caller holds the hour's lock."""
+    path = record_path(hour_file)
+    following = _read(_next(path))
+    if following and (seen := see(hour_file)) and matches(following, seen):
+        files.rename_unsynced(_next(path), path)
+        crash.reached(crash.Point.RECORD_SETTLED)
+
+
+def adopt(hour_file: Path) -> HourRecord:
+    """Record an hour file as it is, whatever its record says. The caller holds the hour's lock.
+
+    Raises:
+        CorruptLake: it is not there, or cannot be read.
+    """
+    path, record = record_path(hour_file), describe(hour_file, "adopt")
+    _next(path).unlink(missing_ok=True)
+    files.write_bytes(path, msgspec.json.encode(record))
+    return record
+
+
+def matches(record: HourRecord, seen: Seen) -> bool:
+    """Whether a file is the recorded one, as far as size and footer tell: changed data pages are not seen."""
+    return (record.bytes, record.footer_sha256) == seen
+
+
+def _next(path: Path) -> Path:
+    return path.with_suffix(_NEXT)
+
+
+def _read(path: Path) -> HourRecord | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=HourRecord)
+    except FileNotFoundError:
+        return None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CorruptLake(f"{path}: not a record of an hour file ({error})") from error
+    except OSError as error:
+        raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
+
+
+def _see(stream: BinaryIO) -> Seen:
+    size = stream.seek(0, 2)
+    stream.seek(max(size - _TAIL, 0))
+    tail = stream.read(_TAIL)
+    footer = int.from_bytes(tail[:4], "little")
+    if tail[4:] != b"PAR1" or footer + _TAIL > size:
+        return Seen(size, "")
+    stream.seek(size - _TAIL - footer)
+    return Seen(size, hashlib.sha256(stream.read()).hexdigest())

@@ -1,0 +1,72 @@
+"""Hour files made from raw batches in a scratch lake: batch after batch, hour after hour, as if in order.
+
+Copies in neighbouring hours count as in a publication. Must not: write anything outside of the scratch folder.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from firehose.lake import edges, layout, notes, raws
+from firehose.lake.edges import Edge
+from firehose.lake.hourfile import merge
+from firehose.lake.notes import Merged, Noted
+from firehose.lake.raws import RawBatch
+from firehose.lake.rowgroups import rows_by_batch
+from firehose.lake.staged import Commit, Part
+
+
+class Remade(msgspec.Struct):
+    """An hour file in the scratch lake (it may be missing: no rows), its rows, by batch as well, and its notes.
+
+    ``duplicates`` counts, by batch, rows that are not in it since an earlier batch has the event.
+    """
+
+    path: Path
+    rows: int
+    by_batch: dict[str, int]
+    duplicates: Counter[str]
+    noted: Noted
+
+
+def remake(
+    lake: Path, scratch: Path, record_type: str, hours: Sequence[int], sources: Sequence[RawBatch]
+) -> dict[int, Remade]:
+    """Make the files of these hours, in order, out of these batches, in order.
+
+    Of two copies that of the earlier batch stays, so batches give in order what they gave in any order.
+
+    Raises:
+        CorruptBatch: a raw file is damaged.
+        CorruptLake: a neighbouring hour cannot be read.
+    """
+    duplicates: dict[int, Counter[str]] = {hour: Counter() for hour in hours}
+    for raw in sources:
+        rows = scratch / f"{raw.batch.id}.parquet"
+        for hour, part in sorted(raws.write_rows(raw, record_type, hours, rows).items()):
+            merged = _merge(lake, scratch, record_type, raw, hour, part, hours)
+            duplicates[hour][raw.batch.id] += merged.duplicates
+        rows.unlink()
+    return {hour: _described(layout.hour_file(scratch, record_type, hour), duplicates[hour]) for hour in hours}
+
+
+def _merge(
+    lake: Path, scratch: Path, record_type: str, raw: RawBatch, hour: int, part: Part, hours: Sequence[int]
+) -> Merged:
+    rows = Commit(hour, [part])
+    here = layout.hour_file(scratch, record_type, hour)
+    held = [pa.array([], pa.string())]
+    for neighbour in edges.neighbours(hour, (read["time_us"] for read in rows.read(["time_us"]))):
+        there = layout.hour_file(scratch if neighbour in hours else lake, record_type, neighbour)
+        held.append(edges.held(Edge(record_type, hour, neighbour, here, there), rows.read, raw.batch.start))
+    return merge(here, record_type, raw.batch.start, rows.read, elsewhere=pa.concat_arrays(held))
+
+
+def _described(path: Path, duplicates: Counter[str]) -> Remade:
+    by_batch = {notes.batch_id(batch): rows for batch, rows in rows_by_batch(path).items()}
+    return Remade(path, sum(by_batch.values()), by_batch, duplicates, notes.read(path))

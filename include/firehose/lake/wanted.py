@@ -1,0 +1,92 @@
+"""The hour files to make again, and what from: the batches that wrote into them, with their raw files.
+
+Lives here: finding out, and keeping publications of these batches out. Must not: write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+
+from firehose.batch.lock import lock_path
+from firehose.errors import CorruptBatch, CorruptLake
+from firehose.lake import layout, raws, records
+from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.lake.raws import RawBatch
+from firehose.lake.records import HourRecord
+from firehose.lake.watch import behind
+
+
+class Wanted(msgspec.Struct):
+    """One file to make again: its record, the batches that wrote into it, and the ledger's entries of these."""
+
+    hour: int
+    record_type: str
+    path: Path
+    record: HourRecord | None
+    batches: list[str]
+    entries: list[LedgerEntry]
+
+
+@contextmanager
+def writers_out(lake: Path, record_type: str, hours: Sequence[int]) -> Iterator[list[Wanted]]:
+    """Hold the locks of all batches that wrote into these files, so that their entries and rows stay as they are.
+
+    They come before the locks of hours, as in a publication.
+    """
+    held: set[str] = set()
+    while True:
+        with ExitStack() as locks:
+            for batch in sorted(held):
+                locks.enter_context(FileLock(lock_path(lake, batch), is_singleton=True))
+            wanted = [_wanted(lake, record_type, hour) for hour in sorted(hours)]
+            needed = {batch for one in wanted for batch in one.batches}
+            if needed <= held:
+                yield wanted
+                return
+        held |= needed
+
+
+def _wanted(lake: Path, record_type: str, hour: int) -> Wanted:
+    path, name = layout.hour_file(lake, record_type, hour), layout.hour_name(hour)
+    entries = [entry for entry in read_ledger(lake) if record_type in entry.hours.get(name, ())]
+    record = _record(path)
+    if record and behind([record], record_type, name, entries):
+        record = None  # it was restored from before some of these batches
+    batches = {entry.batch for entry in entries} | {*(record.noted.commits if record else ())}
+    if not batches:
+        raise CorruptLake(f"{name} {record_type}: neither the ledger nor a record says that a batch wrote into it")
+    return Wanted(hour, record_type, path, record, sorted(batches), entries)
+
+
+def _record(path: Path) -> HourRecord | None:
+    try:
+        there = records.read(path)
+    except CorruptLake:  # that is one reason to be here
+        return None
+    return there.next or there.now
+
+
+def sources_of(lake: Path, wanted: Sequence[Wanted], *, partial: bool) -> list[RawBatch]:
+    """The raw batches of these files, in order; ``partial``: those that can be read.
+
+    Raises:
+        CorruptBatch: one is gone or damaged.
+    """
+    found, gone = [], []
+    for batch in sorted({batch for one in wanted for batch in one.batches}):
+        try:
+            found.append(raws.find(lake, batch, wanted[0].record_type))
+        except CorruptBatch as error:
+            gone.append(str(error))
+    if gone and not partial:
+        raise CorruptBatch(
+            f"{len(gone)} of {len(gone) + len(found)} raw batches cannot be read: {'; '.join(gone[:5])}; nothing "
+            "was changed. Restore them, or the hour file and its record, from a backup; --partial makes the hour "
+            "without their rows, which are lost then"
+        )
+    return found

@@ -1,0 +1,58 @@
+"""Hour files as the summaries meet them: those that differ from their records, and ``ops.hours``, the records.
+
+Must not: decide what follows from a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from firehose import crash
+from firehose.errors import CorruptLake
+from firehose.lake import layout, records
+from firehose.lake.adopt import not_lost, watched
+from firehose.lake.ledger import LedgerEntry
+from firehose.lake.watch import Difference, differences, known_by
+
+_COLUMNS: Final = ("hour", "type", "rows", "bytes", "sha256", "written_by", "recorded_at", "loaded_at")
+
+
+def wrong_hours(lake: Path, ledger: list[LedgerEntry], hours: Iterable[datetime]) -> Iterator[Difference]:
+    """Every file of these hours that is not what its record says; none in a lake that is not watched yet.
+
+    Every type: a summary is made of several, also where a batch has touched but one of them.
+
+    Raises:
+        LakeChanged: the lake has lost its records.
+    """
+    if watched(lake) is None:
+        not_lost(lake, ledger)
+        return
+    yield from differences(lake, (int(hour.timestamp()) // 3600 for hour in hours), known_by(ledger))
+
+
+def load_hours(client: Client, lake: Path, days: set[date]) -> None:
+    """Bring the records of these days into ``ops.hours``, or of all days if it is empty."""
+    if not client.command("SELECT count() FROM ops.hours"):
+        paths = records.recorded_files(lake)
+    else:
+        paths = [path for day in sorted(days) for path in records.recorded_files(lake, day)]
+    now = datetime.now(UTC)
+    if rows := [row for path in paths for row in _row(path, now)]:
+        client.insert("hours", rows, column_names=_COLUMNS, database="ops")
+    crash.reached(crash.Point.HOURS_LOADED)
+
+
+def _row(path: Path, now: datetime) -> Iterator[list[object]]:
+    try:
+        there = records.read(path)
+    except CorruptLake:  # it is a difference where it matters; what was loaded of it stays
+        return
+    if record := there.now or there.next:
+        hour = datetime.fromtimestamp(layout.hour_of_file(path) * 3600, UTC)
+        yield [hour, path.stem, record.rows, record.bytes, record.sha256, record.by, record.recorded_at, now]

@@ -1,0 +1,91 @@
+"""A lake file is gone, in a real Airflow: the batch and the daily check each fail with one alert, until it is rebuilt."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import zstandard
+
+from firehose import schema
+from firehose.batch.drain import drain
+from firehose.batch.interval import Batch
+from firehose.lake import layout
+from firehose.lake.ledger import read_ledger
+from firehose.lake.publish import publish
+from firehose.lake.rebuild import rebuild
+from firehose.lake.verify import verify
+from firehose.settings import Settings
+from firehose.simulator import generate
+from ingester import wire
+from tests.sinks import Webhook
+from tests.staging import stage
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+HOUR = 494_452
+LIKES = [
+    line
+    for line in generate.events(600, seed=9, start_us=HOUR * layout.HOUR_US, rate=5)
+    if b'"collection":"app.bsky.feed.like"' in line
+]
+NAME = f"{layout.hour_name(HOUR)} likes"
+
+
+def fill(client: redis.Redis, batch: Batch, lines: list[bytes]) -> None:
+    fields: Any = {wire.FIELD_COUNT: len(lines), wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
+    fields[wire.FIELD_PAYLOAD] = zstandard.compress(wire.join_lines(lines))
+    client.xadd(wire.stream_key(wire.LIKES), fields, id=f"{batch.start_ms}-1")
+
+
+@pytest.mark.timeout(600)  # Airflow is started four times
+def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
+    python: Run, webhook: Webhook, redis_client: redis.Redis, redis_url: str, tmp_path: Path
+) -> None:
+    end = datetime.fromtimestamp(int(datetime.now(UTC).timestamp()) // 300 * 300 - 300, UTC)
+    five = timedelta(minutes=5)
+    first, second = Batch.of(end - 2 * five, end - five), Batch.of(end - five, end)
+    fill(redis_client, first, LIKES[:100])
+    fill(redis_client, second, LIKES[80:])
+    settings = Settings(home=str(tmp_path), lake=str(tmp_path), redis_url=redis_url)
+    drain(settings, first)
+    stage(tmp_path, first, schema.LIKES, [HOUR])
+    publish(settings, first)
+
+    def run(dag: str) -> bool:
+        """`airflow dags test`; whether it succeeded."""
+        done = python(
+            *("-m", "airflow", "dags", "test", dag, f"{end:%Y-%m-%dT%H:%M:%SZ}"),
+            FIREHOSE_LAKE=str(tmp_path),
+            FIREHOSE_REDIS_URL=redis_url,
+            FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
+        )
+        return done.returncode == 0
+
+    assert run("firehose_lake")
+    assert webhook.bodies == []
+    path = layout.hour_file(tmp_path, schema.LIKES, HOUR)
+    path.rename(tmp_path / "moved.parquet")
+
+    assert not run("firehose_batch")
+    assert not path.exists() and [entry.batch for entry in read_ledger(tmp_path)] == [first.id]
+    assert not run("firehose_lake")
+    assert [body["title"] for body in webhook.bodies] == [
+        "firehose_batch.publish failed",
+        "firehose_lake.check failed",
+    ]
+    for body in webhook.bodies:
+        assert f"LakeChanged: {NAME}: its record says 100 rows" in body["reason"]
+        assert "the file is missing" in body["reason"] and "firehose rebuild" in body["reason"]
+        assert "\n" not in body["reason"]
+
+    rebuild(tmp_path, schema.LIKES, [HOUR], reason="moved away")
+    assert run("firehose_batch") and run("firehose_lake")
+    assert len(webhook.bodies) == 2
+    report = verify(tmp_path)
+    assert report.ok, report.problems
+    assert report.types[schema.LIKES].rows == len(LIKES)

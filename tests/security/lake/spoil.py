@@ -1,0 +1,51 @@
+"""What is done to the lake's files behind the pipeline's back. Must not: say what follows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from firehose import schema
+from firehose.lake import layout, records
+from firehose.settings import Settings
+from tests.security.lake.lakes import EDGE_HOUR
+
+
+def likes(settings: Settings) -> Path:
+    return layout.hour_file(settings.lake_path, schema.LIKES, EDGE_HOUR)
+
+
+def gone(path: Path) -> None:
+    path.rename(path.parents[5] / "moved-away.parquet")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def another_hours(path: Path) -> None:
+    shutil.copyfile(layout.hour_file(path.parents[4], schema.LIKES, EDGE_HOUR - 1), path)
+
+
+def another_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def without_record(path: Path) -> None:
+    records.record_path(path).unlink()
+
+
+def torn_record(path: Path) -> None:
+    record = records.record_path(path)
+    record.write_bytes(record.read_bytes()[:-30])
+
+
+def both_gone(path: Path) -> None:
+    without_record(path)
+    gone(path)
