@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from firehose import schema
+from firehose import files, schema
 from firehose.lake import layout
 from firehose.lake.hourfile import Rows, drop_later
 from firehose.lake.identity import identities
+from firehose.lake.notes import taken
 from firehose.lake.rowgroups import corrupt
 
 #: How far apart the stamps of two copies may lie for them to be found across an hour's edge, in microseconds.
@@ -96,6 +97,8 @@ def displace(at: Edge, batch: datetime, source: str) -> None:
     """
     if len(lost := _copies(at, Batches(batch, batch), Batches(first=batch + _SECOND))):
         drop_later(at.there, at.record_type, batch, lost, source=source, hour=at.hour)
+    elif taken(at.there, batch, at.hour):
+        files.settle(at.there)  # what an earlier run did, perhaps as its last act
 
 
 def doubled(at: Edge) -> int:

@@ -147,6 +147,8 @@ def _merge_hour(
     todo = list(commits(whole.hour, rest))
     if not todo and not done:
         todo = [Commit(whole.hour, [])]  # what an earlier run stored has to go
+    if not todo:
+        files.settle(path)  # the ledger is to rely on what an earlier run did, perhaps its last act
     for commit in todo:
         held = [edges.held(at, commit.read, batch.start) for at in met]
         done.append(
