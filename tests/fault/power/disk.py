@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from tests.fault.power.journal import (
     ROOT,
+    Began,
     Deleted,
     Event,
     Journal,
@@ -28,7 +29,7 @@ from tests.fault.power.journal import (
 LOST, TORN, WHOLE = CONTENTS = ("lost", "torn", "whole")
 #: A tree that power left: content by path, None for a folder.
 Tree = dict[str, bytes | None]
-#: More changes at a time than these are tried alone, left out alone, and by their order; fewer in every combination.
+# Of more changes at a time than these not every combination is tried (see _subsets).
 _ALL_SUBSETS: Final = 4
 
 
@@ -71,7 +72,7 @@ class Disk:
                 self._sync(node)
             case SyncFailed(node):
                 self._fail(node)
-            case Deleted() | Returned():
+            case Began() | Deleted() | Returned():
                 pass
 
     def _sync(self, number: int) -> None:
@@ -81,9 +82,7 @@ class Disk:
                 node.durable = node.now
             return
         for change in self.pending:
-            if change.folder != number:
-                left.append(change)
-            elif change.stuck:
+            if change.folder != number or change.stuck:
                 left.append(change)
             else:
                 _set(node.names, change.names)

@@ -56,13 +56,17 @@ class Deleted(msgspec.Struct, frozen=True, tag=True):
     content: str
 
 
+class Began(msgspec.Struct, frozen=True, tag=True):
+    """A process began. What is there before the first one is on the disk."""
+
+
 class Returned(msgspec.Struct, frozen=True, tag=True):
     """A step came to its end."""
 
     step: str
 
 
-Event = Made | Names | Written | Synced | SyncFailed | Deleted | Returned
+Event = Made | Names | Written | Synced | SyncFailed | Deleted | Began | Returned
 
 
 class Journal:

@@ -20,7 +20,7 @@ from firehose.settings import Settings
 from ingester import crash
 from tests.fault.power import disk
 from tests.fault.power.disk import Tree
-from tests.fault.power.journal import Deleted, Event, Journal, Returned
+from tests.fault.power.journal import Began, Deleted, Event, Journal, Returned, Synced
 from tests.fault.power.recorder import Recorder
 
 Step = Callable[[Settings], object]
@@ -35,7 +35,7 @@ class Ended(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A disk that a power loss left after ``event``, written to a folder; ``returned``: steps that were through."""
+    """A disk that a power loss left after ``event``; ``returned`` are the steps that were through by then."""
 
     event: Event
     number: int
@@ -98,20 +98,35 @@ class Machine:
         told.write_bytes(msgspec.json.encode((said, recorder.syncs)))
         return code
 
+    def syncs_of_interest(self) -> list[int]:
+        """Of what was run: the first and the last sync of each file with content and of each folder, by number."""
+        first, last, number = dict[int, int](), dict[int, int](), 0
+        since = False  # what was there before counts as synced in the journal's beginning
+        for event, now in disk.replay(self.journal.events()):
+            since = since or isinstance(event, Began)
+            if since and isinstance(event, Synced):
+                number += 1
+                node = now.nodes[event.node]
+                if node.folder or self.journal.content(node.now):
+                    first.setdefault(event.node, number)
+                    last[event.node] = number
+        return sorted({*first.values(), *last.values()})
+
     def power_losses(self, at: Callable[[Event], bool]) -> Iterator[Found]:
         """Every disk that a power loss just after one of these events leaves, with Redis as it was then.
 
         What is found lies in a folder of its own until the next one is asked for.
         """
         assert self._before is not None, "nothing was run"
-        held = self._before
+        held, began = self._before, False  # what was there before is not to be lost
         number, returned, seen = 0, list[str](), set[tuple[object, ...]]()
         for event, now in disk.replay(self.journal.events()):
             if isinstance(event, Returned):
                 returned.append(event.step)
             if isinstance(event, Deleted):
                 held = self.journal.redis(event.content)
-            if not at(event):
+            began = began or isinstance(event, Began)
+            if not began or not at(event):
                 continue
             for tree in now.left_over(self.journal):
                 key = (frozenset(tree.items()), frozenset(held.items()), len(returned))
@@ -141,4 +156,3 @@ class Machine:
         self.client.flushall()
         for key, value in held.items():
             self.client.restore(key, 0, value)
-

@@ -16,7 +16,18 @@ from typing import Any, Final
 import redis
 
 from tests.fault.power.disk import Disk
-from tests.fault.power.journal import ROOT, Deleted, Journal, Made, Names, Returned, Synced, SyncFailed, Written
+from tests.fault.power.journal import (
+    ROOT,
+    Began,
+    Deleted,
+    Journal,
+    Made,
+    Names,
+    Returned,
+    Synced,
+    SyncFailed,
+    Written,
+)
 
 # Locks are of running processes, and quality pages are made again: neither is relied upon after a power loss.
 _NOT_KEPT: Final = (".locks", "docs")
@@ -38,11 +49,14 @@ class Recorder:
         self._ids: dict[tuple[int, int], int] = {}
         self._state: dict[int, tuple[int, int]] = {}
         self._adopt(ROOT, self._root)
+        if not journal.events():
+            self._take_for_durable()
         self._syncs = 0
 
     def watch(self) -> None:
         """Begin."""
         self._look()
+        self._add(Began())
         for name in ("replace", "rename", "unlink", "remove", "mkdir", "rmdir"):
             self._wrap(name)
         real_sync = os.fsync
@@ -74,6 +88,12 @@ class Recorder:
         """How many fsyncs there were."""
         return self._syncs
 
+    def _take_for_durable(self) -> None:
+        """What is there before the first process has been there for long."""
+        self._look(by="long ago")
+        for node in list(self._disk.nodes):
+            self._add(Synced(node))
+
     def _wrap(self, name: str) -> None:
         real: Callable[..., Any] = getattr(os, name)
 
@@ -97,14 +117,13 @@ class Recorder:
         return path.endswith(".part") or any(f"/{name}/" in path for name in _NOT_KEPT)
 
     def _watch_redis(self) -> None:
-        real = redis.Redis.execute_command
+        call: Callable[..., Any] = redis.Redis.execute_command
 
         def execute_command(client: redis.Redis, *args: Any, **named: Any) -> Any:
-            answer = real(client, *args, **named)
+            answer = call(client, *args, **named)
             if str(args[0]).split()[0] not in _READING:
                 self._look()
-                keys: Any = real(client, "KEYS", "*")
-                held = {key: real(client, "DUMP", key) for key in keys}
+                held = {key: call(client, "DUMP", key) for key in call(client, "KEYS", "*")}
                 self._add(Deleted(str(args[0]), self._journal.keep_redis(held)))
             return answer
 
@@ -166,7 +185,7 @@ class Recorder:
         self._ids[_key(Path(path).stat())] = folder
         for name, node in self._disk.names_now(folder).items():
             where = f"{path}/{name}"
-            if not os.path.lexists(where):  # noqa: PTH110 - what is gone is found by the first look
+            if not os.path.lexists(where):
                 continue
             stat = os.lstat(where)
             self._ids[_key(stat)] = node

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,8 +22,7 @@ from firehose.settings import Settings
 from ingester import wire
 from ingester.crash import Point
 from ingester.wire import Gap, Reason
-from tests.fault.power.disk import replay
-from tests.fault.power.journal import Deleted, Event, Returned, Synced
+from tests.fault.power.journal import Deleted, Event, Returned
 from tests.fault.power.machine import Found, Machine
 
 NewMachine = Callable[[], Machine]
@@ -118,3 +116,63 @@ def test_power_lost_after_a_death_and_a_rerun_loses_nothing(
     assert machine.run(step(batches[0])).code == 0
     for found in machine.power_losses(deletes):
         assert_all_is_there(found, batches[0])
+
+
+def test_frames_that_a_later_drain_deletes_for_a_dead_one_are_on_the_disk(
+    new_machine: NewMachine, batches: list[Batch]
+) -> None:
+    machine, (dead, later, _) = new_machine(), batches
+    fill(machine.client, dead)
+    assert machine.run(step(dead), at=Point.MANIFEST_RENAMED).code == -9
+    machine.client.zadd(wire.HEARTBEATS_KEY, {"x": later.start_ms})
+    assert machine.run(step(later)).code == 0
+    losses = 0
+    for losses, found in enumerate(machine.power_losses(deletes), 1):  # noqa: B007 - counted
+        assert_all_is_there(found, dead)
+    assert losses > 3
+
+
+def test_what_was_learnt_in_a_missed_interval_is_on_the_disk_before_it_leaves_redis(
+    new_machine: NewMachine, batches: list[Batch]
+) -> None:
+    machine, (missed, later, _) = new_machine(), batches
+    fill(machine.client, missed)
+    machine.client.delete(wire.stream_key(wire.LIKES), wire.stream_key(wire.POSTS))
+    machine.client.zadd(wire.HEARTBEATS_KEY, {"x": later.start_ms})
+
+    def miss(settings: Settings) -> None:
+        with pytest.raises(MissedInterval):
+            drain(settings, missed)
+
+    assert machine.run(miss, at=Point.COVERAGE_RENAMED).code == -9
+    ended = machine.run(miss)
+    assert ended.code == 0, ended.said
+    assert not machine.client.xlen(wire.COVERAGE_KEY)
+    losses = 0
+    for losses, found in enumerate(machine.power_losses(deletes), 1):  # noqa: B007 - counted
+        known = read_gaps(found.settings.lake_path)
+        assert {gap.reason for gap in known} == {Reason.LATE, Reason.BLIND, Reason.NOT_LISTENING}
+    assert losses
+
+
+def test_a_sync_that_fails_deletes_nothing_and_the_retry_loses_nothing(
+    new_machine: NewMachine, batches: list[Batch]
+) -> None:
+    failed = 0
+    machine = new_machine()
+    fill(machine.client, batches[0])
+    assert machine.run(step(batches[0])).code == 0
+    for number in machine.syncs_of_interest():
+        machine = new_machine()
+        fill(machine.client, batches[0])
+        ended = machine.run(step(batches[0]), fail_sync=number)
+        assert ended.said.startswith("DiskFailed: ") and "\n" not in ended.said, ended
+        assert "not written (Input/output error); see to the disk" in ended.said
+        assert machine.client.xlen(wire.stream_key(wire.LIKES)) == LIKES
+        assert machine.client.xlen(wire.COVERAGE_KEY) == len(GAPS)
+        ended = machine.run(step(batches[0]))
+        assert ended.code == 0, ended.said
+        for found in machine.power_losses(lambda event: isinstance(event, Returned)):
+            assert_all_is_there(found, batches[0])
+            failed += 1
+    assert failed > 10
