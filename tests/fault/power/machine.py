@@ -21,7 +21,7 @@ from ingester import crash
 from tests.fault.power import disk
 from tests.fault.power.disk import Tree
 from tests.fault.power.journal import Began, Deleted, Event, Journal, Returned, Synced
-from tests.fault.power.recorder import Recorder
+from tests.fault.power.recorder import Failing, Recorder
 
 Step = Callable[[Settings], object]
 
@@ -58,8 +58,11 @@ class Machine:
         # A home below the root: nothing above the lake itself is durable by being there already.
         return Settings(home=str(root / "home"), lake=str(root / "home" / "lake"), redis_url=self._url)
 
-    def run(self, *steps: Step, at: str = "", fail_sync: int = 0) -> Ended:
-        """Run steps; ``at`` kills the process at a crash point, ``fail_sync`` lets an fsync fail (from 1 on)."""
+    def run(self, *steps: Step, at: str = "", fail_sync: int = 0, fail_sync_of: str = "") -> Ended:
+        """Run steps; ``at`` kills the process at a crash point.
+
+        ``fail_sync`` lets an fsync fail, by its number from 1 on; ``fail_sync_of`` the first one of such a path.
+        """
         told, proof = self.home / "said", self.home / "proof"
         told.unlink(missing_ok=True)
         proof.unlink(missing_ok=True)
@@ -70,7 +73,7 @@ class Machine:
             code = 1
             try:
                 environ = {crash.AT: at, crash.PROOF: str(proof)} if at else {}
-                code = self._in_child(told, steps, environ, fail_sync)
+                code = self._in_child(told, steps, environ, (fail_sync, fail_sync_of))
             finally:
                 os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -83,8 +86,8 @@ class Machine:
         path = self.home / "proof"
         return path.read_text() if path.exists() else ""
 
-    def _in_child(self, told: Path, steps: tuple[Step, ...], environ: dict[str, str], fail_sync: int) -> int:
-        recorder = Recorder(self.root, self.journal, fail_sync)
+    def _in_child(self, told: Path, steps: tuple[Step, ...], environ: dict[str, str], fails: Failing) -> int:
+        recorder = Recorder(self.root, self.journal, fails)
         said, code = "", 0
         try:
             crash.arm(environ)

@@ -34,15 +34,19 @@ _NOT_KEPT: Final = (".locks", "docs")
 _READING: Final = {"XRANGE", "XLEN", "HGETALL", "HGET", "ZCOUNT", "TIME", "TYPE", "EXISTS", "SCRIPT", "CLIENT"}
 
 
+#: The fsync that is to fail: by its number from 1 on (0: none), or the first one of a path with this in it.
+Failing = tuple[int, str]
+
+
 class Escaped(BaseException):
     """Something durable was done that does not go through the watched calls. Nothing may catch it."""
 
 
 class Recorder:
-    """Watches this process's work below ``root``. ``fail_sync``: which fsync (from 1 on) is to fail, once."""
+    """Watches this process's work below ``root``, and lets one fsync fail, if told to."""
 
-    def __init__(self, root: Path, journal: Journal, fail_sync: int = 0) -> None:
-        self._root, self._journal, self._fail = str(root), journal, fail_sync
+    def __init__(self, root: Path, journal: Journal, fails: Failing = (0, "")) -> None:
+        self._root, self._journal, self._fails = str(root), journal, fails
         self._disk = Disk()
         for event in journal.events():
             self._disk.apply(event)
@@ -67,7 +71,7 @@ class Recorder:
             if node is not None:
                 self._read(node, Path(f"/proc/self/fd/{descriptor}"))
                 self._syncs += 1
-                if self._syncs == self._fail:
+                if self._is_to_fail(descriptor):
                     self._add(SyncFailed(node))
                     raise OSError(errno.EIO, os.strerror(errno.EIO))
             real_sync(descriptor)
@@ -82,6 +86,13 @@ class Recorder:
         """A step came to its end."""
         self._look()
         self._add(Returned(step))
+
+    def _is_to_fail(self, descriptor: int) -> bool:
+        number, path = self._fails
+        if self._syncs != number and not (path and path in str(Path(f"/proc/self/fd/{descriptor}").readlink())):
+            return False
+        self._fails = (0, "")
+        return True
 
     @property
     def syncs(self) -> int:
