@@ -21,8 +21,10 @@ log = logging.getLogger(__name__)
 
 #: A stream that was away for no longer (seconds) was only interrupted: over two heartbeats.
 OUTAGE_S: Final = 5.0
-#: What makes a gap good: the same stream from where it was left, or the stream of another host.
+#: What makes a gap good: the same stream from where it was left, the same connection once Redis took events again,
+#: or the stream of another host.
 REPLAY: Final = "replay"
+READ_ON: Final = "read on"
 OTHER_HOST: Final = "other host"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -115,6 +117,17 @@ class Gaps:
             self.close(msgspec.structs.replace(gap, to_us=before.time_us), now_us)
         if late:
             self.close(_gap(why, before, host.name, host.protocol, late.time_us), now_us)
+
+    def held_up(self, before: Position, idle_s: float, now_us: int) -> None:
+        """Redis took nothing for ``idle_s`` seconds, up to now, and the stream is read on from after ``before``.
+
+        Nothing is missing for that. Yet no interval in that time has an event or a heartbeat, and the batch
+        pipeline takes such a one for time that nobody listened to, unless this record spans it.
+        """
+        if before.host and before.time_us:
+            since = before._replace(time_us=min(before.time_us, now_us - int(idle_s * 1_000_000)))
+            gap = _gap(Reason.OUTAGE, since, before.host, before.protocol, now_us)
+            self._note(msgspec.structs.replace(gap, healed=READ_ON), now_us)
 
     def unread(self, before: Position, after: Position, now_us: int) -> None:
         """The stream has gone past a message that was too large, somewhere between two events."""
