@@ -21,10 +21,8 @@ log = logging.getLogger(__name__)
 
 #: A stream that was away for no longer (seconds) was only interrupted: over two heartbeats.
 OUTAGE_S: Final = 5.0
-#: What makes a gap good: the same stream from where it was left, the same connection once Redis took events again,
-#: or the stream of another host.
+#: What makes a gap good: the same stream from where it was left, or the stream of another host.
 REPLAY: Final = "replay"
-READ_ON: Final = "read on"
 OTHER_HOST: Final = "other host"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -127,7 +125,7 @@ class Gaps:
         if before.host and before.time_us:
             since = before._replace(time_us=min(before.time_us, now_us - int(idle_s * 1_000_000)))
             gap = _gap(Reason.OUTAGE, since, before.host, before.protocol, now_us)
-            self._note(msgspec.structs.replace(gap, healed=READ_ON), now_us)
+            self._note(msgspec.structs.replace(gap, healed=REPLAY), now_us)
 
     def unread(self, before: Position, after: Position, now_us: int) -> None:
         """The stream has gone past a message that was too large, somewhere between two events."""
