@@ -64,8 +64,10 @@ class Delivery:
         if not self._began.time_us:
             self._began = position._replace(cursor=0, protocol="") if position.host else position
 
-    async def bring(self, buffer: Buffer, flush: Flush, pending: Callable[[], int]) -> None:
+    async def bring(self, buffer: Buffer, flush: Flush, pending: Callable[[], int]) -> float:
         """Write ``flush`` with the events of ``buffer``; ``pending`` counts, for the log, what waits meanwhile.
+
+        Returns for how long (seconds) Redis would not take it; 0: it took it at once.
 
         Raises:
             Fenced, Superseded: another ingester writes now.
@@ -74,16 +76,20 @@ class Delivery:
         """
         flush = flush._replace(frames=await self._in_thread(buffer.pack, self._frame_events))
         crash.reached(crash.Point.FLUSH_PACKED)
+        loop = asyncio.get_running_loop()
+        began, refused = loop.time(), False
         for delay in self._delays():
             try:
                 await self._in_thread(self._sink.write, flush)
                 break
             except SinkUnavailable as error:
+                refused = True
                 log.warning(line("sink_unavailable", error=error, pending=pending(), retry_s=round(delay, 2)))
                 await self._pause(delay)
             except StateLost:
                 await self._reclaim()
         self.stand(buffer.position)
+        return loop.time() - began if refused else 0.0
 
     async def _reclaim(self) -> None:
         """Redis lost this writer's state: go on from its cursor, or where it is known that nothing is missing."""

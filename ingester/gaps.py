@@ -116,6 +116,17 @@ class Gaps:
         if late:
             self.close(_gap(why, before, host.name, host.protocol, late.time_us), now_us)
 
+    def held_up(self, before: Position, idle_s: float, now_us: int) -> None:
+        """Redis took nothing for ``idle_s`` seconds, up to now, and the stream is read on from after ``before``.
+
+        Nothing is missing for that. Yet no interval in that time has an event or a heartbeat, and the batch
+        pipeline takes such a one for time that nobody listened to, unless this record spans it.
+        """
+        if before.host and before.time_us:
+            since = before._replace(time_us=min(before.time_us, now_us - int(idle_s * 1_000_000)))
+            gap = _gap(Reason.OUTAGE, since, before.host, before.protocol, now_us)
+            self._note(msgspec.structs.replace(gap, healed=REPLAY), now_us)
+
     def unread(self, before: Position, after: Position, now_us: int) -> None:
         """The stream has gone past a message that was too large, somewhere between two events."""
         for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us == before.time_us]:

@@ -15,7 +15,7 @@ from ingester.blindness import Blindness
 from ingester.cursor import Position
 from ingester.delivery import Delivery
 from ingester.frames import Buffer, buffer_for
-from ingester.gaps import Gaps
+from ingester.gaps import OUTAGE_S, Gaps
 from ingester.hosts import Host
 from ingester.settings import IngesterSettings
 from ingester.sink import Flush
@@ -35,6 +35,7 @@ class Writer:
         blindness: Blindness,
         settings: IngesterSettings,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.buffer = Buffer()
         self.written = 0
@@ -46,6 +47,7 @@ class Writer:
         self._blindness = blindness
         self._settings = settings
         self._clock = clock
+        self._now = now
         self._heartbeat_s = min(HEARTBEAT_S, settings.lease_s / 3)
         self._writing: asyncio.Task[None] | None = None
         self._under_way = 0
@@ -76,6 +78,8 @@ class Writer:
         self._delivery.stand(position)
         self.buffer = Buffer(position)
         self._under_way = 0
+        if self._writing is not None and self._writing.done():
+            self._writing = None
 
     def listen(self, host: Host) -> None:
         """From now on messages come from ``host``; nothing may be waiting to be written (see :meth:`drain`)."""
@@ -142,10 +146,14 @@ class Writer:
         self._writing = asyncio.create_task(self._write(full, self._flush(full, self._delivery.lease_ms)))
 
     def _check(self) -> None:
-        """Raise what the write under way has failed with, if it has."""
+        """Raise what the last write has failed with, if it has: each time, until :meth:`restart`.
+
+        What is in memory follows on events that are not in Redis. Written all the same, by a stop that comes just
+        then, its cursor would pass them by.
+        """
         if self._writing is not None and self._writing.done():
-            task, self._writing = self._writing, None
-            task.result()
+            self._writing.result()
+            self._writing = None
 
     async def _settled(self) -> None:
         if self._writing is not None:
@@ -158,10 +166,14 @@ class Writer:
         return Flush((), at.cursor, self.connected, lease_ms, *at[1:], *learnt)
 
     async def _write(self, buffer: Buffer, flush: Flush) -> None:
-        await self._delivery.bring(buffer, flush, lambda: self.pending)
+        before = self.position
+        refused_s = await self._delivery.bring(buffer, flush, lambda: self.pending)
         self._gaps.written(flush.gaps)
         self.written += buffer.count
         self._under_way = 0
-        self._last_write = self._clock()
+        now = self._clock()
+        if refused_s > OUTAGE_S:
+            self._gaps.held_up(before, now - self._last_write, int(self._now() * 1_000_000))
+        self._last_write = now
         crash.reached(crash.Point.FLUSH_SETTLED)
         self._delivery.progress()

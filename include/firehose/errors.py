@@ -47,6 +47,10 @@ class PoisonFlood(FirehoseError):
     """So many events of a batch are bad that publishing the rest would hide it: somebody has to look."""
 
 
+class DiskFailed(FirehoseError, OSError):
+    """The disk took a file or its name only in part, or not at all. A retry writes the whole file again."""
+
+
 class WorkerLost(FirehoseError):
     """A process that worked for a step died. What it had committed is kept: a retry goes on from there."""
 

@@ -1,47 +1,58 @@
 """Durable files: written aside, synced, renamed. A reader sees the old file or the new one, never a part.
 
-Every write of the lake goes through here. Must not: know what is in a file.
+Every write and removal in the lake goes through here, so what has returned survives a power loss. Must not: know
+what is in a file.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from firehose import crash
+from firehose.errors import DiskFailed
 
 #: No glob of a query ends in it. ClickHouse's globs match dot-files, so a prefix would not do.
 PART_SUFFIX = ".part"
+
+
+# The disk's own errors: what a step was about to write did not get there, whatever it was.
+_OF_THE_DISK: Final = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @contextmanager
 def replacing(path: Path, ready: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """Yield a path to write to; on a normal exit that file is synced and takes ``path``'s place.
 
-    On an error the partial file is removed and ``path`` stays as it was. A crash may leave a ``.part`` file,
+    On an error the partial file is removed and ``path`` stays as it was, so that a retry writes all of it again:
+    after a failed sync the kernel may take pages for written that never were. A crash may leave a ``.part`` file,
     which the next write of the same path replaces. ``ready`` is called with the synced partial file, just before
     it takes the place: for what has to be durable first.
+
+    Raises:
+        DiskFailed: the disk is full, read-only or broken.
     """
-    made = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + PART_SUFFIX)
-    try:
-        yield part
-        sync_file(part)
-        crash.file_synced(path)
-        if ready:
-            ready(part)
-        part.replace(path)
-        crash.file_renamed(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    for folder in (path.parent, *(folder.parent for folder in made)):
-        sync_folder(folder)
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield part
+            sync_file(part)
+            crash.file_synced(path)
+            if ready:
+                ready(part)
+            part.replace(path)
+            crash.file_renamed(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        sync_names(path)
 
 
 def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -65,6 +76,29 @@ def rename_unsynced(source: Path, target: Path) -> None:
     source.replace(target)
 
 
+def settle(path: Path) -> None:
+    """Make a file durable that another process left, by writing the same bytes again.
+
+    That process may have died, or failed, after the file had taken its name and before that was on the disk.
+    """
+    with replacing(path) as part:
+        shutil.copyfile(path, part)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, durably; nothing happens where there is none.
+
+    Raises:
+        DiskFailed: the disk is read-only or broken.
+    """
+    with _explained(path):
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return
+        sync_folder(path.parent)
+
+
 def sync_file(path: Path) -> None:
     """Wait until ``path``'s content is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -77,6 +111,36 @@ def sync_file(path: Path) -> None:
 def sync_folder(path: Path) -> None:
     """Wait until the names in ``path`` are on the disk: a rename is durable only then."""
     sync_file(path)
+
+
+def sync_names(path: Path) -> None:
+    """Wait until ``path`` can be found on the disk: its own name, and those of the folders that it lies in.
+
+    A folder that is there may be no more than a moment old: another process made it, or one that died before it
+    had synced the folder above. Those above one that we cannot write to are not ours to make.
+    """
+    for folder in path.absolute().parents:
+        try:
+            sync_folder(folder)
+        except PermissionError:
+            return
+        if folder.is_mount() or not os.access(folder, os.W_OK):
+            return
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DiskFailed:
+        raise
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        raise DiskFailed(
+            f"{path}: not written ({error.strerror}); see to the disk (room, rights, its health), then retry: "
+            "it is written again as a whole"
+        ) from error
 
 
 def sha256(path: Path) -> str:

@@ -159,8 +159,9 @@ def _waiting(client: redis.Redis, high: str) -> Iterator[tuple[bytes, Gap]]:
 
 def _add(lake: Path, batch: Batch, records: Iterable[Gap]) -> list[Gap]:
     path = records_path(lake, batch)
-    known = read_records(path)
-    if new := set(records) - set(known):
-        known = sorted({*known, *new}, key=lambda gap: (gap.noted_us, gap.id, msgspec.json.encode(gap)))
-        files.write_bytes(path, msgspec.json.format(msgspec.json.encode(known)))
-    return known
+    known = {*read_records(path), *records}
+    ordered = sorted(known, key=lambda gap: (gap.noted_us, gap.id, msgspec.json.encode(gap)))
+    # Written also where nothing is new: what an earlier attempt left may not be on the disk under its name.
+    if ordered:
+        files.write_bytes(path, msgspec.json.format(msgspec.json.encode(ordered)))
+    return ordered

@@ -62,6 +62,7 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
             manifest = _copy(client, settings, batch, held)
         else:
             manifests.check(folder, manifest)
+            manifests.settle(folder)
         crash.reached(crash.Point.DELETE_BEGINS)
         buffer.remove_copied(client, folder, manifest)
         coverage.forget(client, settings.lake_path, batch)
@@ -159,7 +160,7 @@ def _copy_queue(client: redis.Redis, spans: list[Span], folder: Path, queue: str
             if first:
                 ends.append((first, last))
     if not ends:
-        path.unlink()
+        files.remove(path)
         return None
     return QueueFile(
         name=path.name,

@@ -100,6 +100,14 @@ def write(folder: Path, manifest: Manifest) -> None:
     files.write_bytes(folder / NAME, msgspec.json.format(msgspec.json.encode(manifest)))
 
 
+def settle(folder: Path) -> None:
+    """Make the manifest that an earlier drain left durable: it may have died before the name was on the disk.
+
+    To be called before anything is deleted from Redis on the word of a manifest that this process did not write.
+    """
+    files.settle(folder / NAME)
+
+
 def coverage_sha256(folder: Path) -> str:
     """The SHA-256 of a raw batch's file in the coverage ledger, empty if it has none."""
     path = _coverage_path(folder)

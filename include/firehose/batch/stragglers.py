@@ -117,6 +117,7 @@ def _left(client: redis.Redis, lake: Path, done: Done, held: ExitStack) -> bool:
         if not _locked(lock_path(lake, done.batch), held):
             return False  # its own drain is at it, or a later step: the next batch looks again
         if done.folder and (manifest := manifests.read(done.folder)):
+            manifests.settle(done.folder)
             buffer.remove_copied(client, done.folder, manifest)
     return bool(_with_frames(client, [done]))
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from firehose import files
 from firehose.batch.interval import Batch
 from firehose.lake import edges, layout
 from firehose.lake.edges import Edge
@@ -83,6 +84,8 @@ def commit(lake: Path, batch: Batch, work: HourCommit, known: Known) -> Outcome:
             if len(copies := edges.displaced_copies(edge, batch.start)):
                 require(lake, work.record_type, edge.neighbour, known, full=True)
                 edges.displace(edge, batch.start, copies, work.source)
+            elif taken(edge.there, batch.start, hour):
+                files.settle(edge.there)  # what an earlier run did, perhaps as its last act
         lost = {edge.neighbour: one for edge in work.edges if (one := taken(edge.there, batch.start, hour))}
     # What an earlier run took is not this run's count, but its hour has changed.
     done.append(Merged(0, 0, sum(one.rows for one in lost.values() if one.source == work.source)))
@@ -100,6 +103,8 @@ def _merge(path: Path, batch: Batch, work: HourCommit) -> list[Merged]:
     todo = list(commits(work.rows.hour, rest))
     if not todo and not done:
         todo = [Commit(work.rows.hour, [])]  # what an earlier run stored has to go
+    if not todo:
+        files.settle(path)  # the ledger is to rely on what an earlier run did, perhaps its last act
     for one in todo:
         held = [edges.held(edge, one.read, batch.start) for edge in work.edges]
         done.append(

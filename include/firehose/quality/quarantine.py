@@ -62,7 +62,7 @@ class Quarantine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._writer is None and kind is None:
-            self._path.unlink(missing_ok=True)
+            files.remove(self._path)
         self._stack.__exit__(kind, error, trace)
 
     def add_undecodable(self, record_type: str, failed: Sequence[Undecodable]) -> None:
@@ -100,7 +100,7 @@ def gather(batch: Batch, lake: Path, parts: Iterable[Path]) -> None:
     with Quarantine(batch, quarantine_path(lake, batch)) as quarantine:
         for table in _tables(parts):
             quarantine.add_table(table)
-    sample_path(lake, batch).unlink(missing_ok=True)
+    files.remove(sample_path(lake, batch))
 
 
 def keep_sample(batch: Batch, lake: Path, parts: Iterable[Path]) -> Path:

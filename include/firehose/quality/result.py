@@ -85,18 +85,23 @@ def begin(lake: Path, batch: Batch, fingerprint: str) -> None:
     marker = folder / _UNFINISHED
     if marker.exists() and marker.read_text() == fingerprint:
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    abandon(lake, batch)
     files.write_bytes(marker, fingerprint.encode())
 
 
 def finish(lake: Path, batch: Batch) -> None:
-    """End a validation, whose result is stored: the next one begins anew."""
-    (staged_folder(lake, batch) / _UNFINISHED).unlink(missing_ok=True)
+    """End a validation, whose result is stored: the next one begins anew.
+
+    Durably, and before anything else of it is removed: with the mark, what is left would be taken for whole.
+    """
+    files.remove(staged_folder(lake, batch) / _UNFINISHED)
 
 
 def abandon(lake: Path, batch: Batch) -> None:
     """Drop what a validation has done so far."""
-    shutil.rmtree(staged_folder(lake, batch), ignore_errors=True)
+    finish(lake, batch)
+    if (folder := staged_folder(lake, batch)).exists():
+        shutil.rmtree(folder)
 
 
 def read_slice(lake: Path, batch: Batch, record_type: str, number: int) -> SliceResult | None:

@@ -15,7 +15,7 @@ import msgspec
 from firehose import schema
 from firehose.lake.verify import verify
 from ingester import wire
-from tests.fault.crash.world import World
+from tests.fault.crash.lake_view import LakeView
 
 _FIELD: Final = {
     name: re.compile(rb'"%s":"([^"]*)"' % name.encode()) for name in ("collection", "operation", "kind")
@@ -39,7 +39,7 @@ def by_kind(messages: Sequence[bytes]) -> Counter[tuple[str, str]]:
     return Counter(map(kind_of, messages))
 
 
-def assert_every_event_is_accounted_for(world: World) -> None:
+def assert_every_event_is_accounted_for(world: LakeView) -> None:
     """The conservation oracle: sent = lake rows + quarantined + duplicates dropped."""
     delivered, quarantined = world.delivered(), world.quarantined()
     assert set(delivered) == set(world.sent)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import msgspec
-import pyarrow.parquet as pq
 import redis
 from clickhouse_connect.driver.client import Client
 
@@ -24,13 +23,11 @@ from firehose import schema
 from firehose.batch.coverage import read_gaps
 from firehose.batch.drain import redis_ms
 from firehose.batch.interval import Batch
-from firehose.batch.raw import read_chunks
-from firehose.lake import layout
-from firehose.lake.ledger import LedgerCounts, read_ledger
 from firehose.settings import Settings
 from firehose.simulator.process import SimulatorProcess
 from firehose.warehouse.plan import SUMMARIES
 from ingester import crash, wire
+from tests.fault.crash.lake_view import LakeView, original
 from tests.fault.ingester.harness import IngesterProcess, cursor, stored, until
 
 Step = tuple[str, Batch]
@@ -40,7 +37,6 @@ STEPS: Final = ("drain", "validate", "publish", "refresh")
 _MOMENTS: Final = ("created_at", "published_at", "recorded_at", "since")
 #: What the first batch is, the second one being validated; then what that one is.
 STAGES: Final = ("ingested", "drained", "validated", "published", "published twice")
-Row = dict[str, Any]
 
 
 class Died(NamedTuple):
@@ -61,15 +57,15 @@ class Contents(NamedTuple):
     summaries: dict[str, bytes]
 
 
-class World:
+class World(LakeView):
     """The home that all tests use in turn. ``sent`` are the stream's messages, each once, in order."""
 
     def __init__(
         self, settings: Settings, client: redis.Redis, source: SimulatorProcess, clickhouse: Client
     ) -> None:
-        self.settings, self.client, self.source, self.clickhouse = settings, client, source, clickhouse
-        self.home, self.lake = settings.home_path, settings.lake_path
-        self.sent: list[bytes] = []
+        super().__init__(settings.lake_path, client)
+        self.settings, self.source, self.clickhouse = settings, source, clickhouse
+        self.home = settings.home_path
         self.batches: list[Batch] = []
         self._redis: dict[str, dict[bytes, bytes]] = {"": {}}
         self._driver = subprocess.Popen(
@@ -196,25 +192,6 @@ class World:
             },
         )
 
-    def rows(self, record_type: str, columns: list[str] | None = None) -> list[Row]:
-        """Every row of a type; of ``columns`` those that the type has."""
-        paths = layout.hour_files(self.lake, record_type)
-        return [row for path in paths for row in pq.ParquetFile(path).read(columns).to_pylist()]
-
-    def quarantined(self) -> list[Row]:
-        """Every row of the quarantine."""
-        paths = self.lake.glob("quarantine/**/*.parquet")
-        return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
-
-    def delivered(self) -> list[bytes]:
-        """Every message in the raw files, as often as it came."""
-        paths = self.lake.glob("raw/**/*.zst")
-        return [original(line) for path in paths for lines in read_chunks(path, 1 << 20) for line in lines]
-
-    def ledger(self) -> dict[str, dict[str, LedgerCounts]]:
-        """The counts of each batch and type."""
-        return {entry.batch: entry.counts for entry in read_ledger(self.lake)}
-
     def loaded(self) -> list[Sequence[Any]]:
         """What ClickHouse says of the batches, but for the times at which they were published and loaded."""
         query = "SELECT * EXCEPT (published_at, loaded_at) FROM ops.batches FINAL ORDER BY ALL"
@@ -237,10 +214,3 @@ def _content(path: Path) -> object:
     if isinstance(content, dict):
         content = {name: value for name, value in content.items() if name not in _MOMENTS}
     return content
-
-
-def original(line: bytes) -> bytes:
-    """The message as it came over the wire."""
-    if wire.DEAD_LETTER_KIND.encode() not in line:
-        return line
-    return msgspec.convert(msgspec.json.decode(line)["bytes"], bytes)

@@ -23,8 +23,8 @@ from firehose.lake.notes import displaced
 from firehose.lake.verify import verify
 from ingester.hosts import V1, V2
 from ingester.wire import OTHER
+from tests.fault.crash.lake_view import original
 from tests.fault.crash.oracle import kind_of
-from tests.fault.crash.world import original
 from tests.fault.soak.tape import Tape
 
 

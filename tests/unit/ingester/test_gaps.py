@@ -53,6 +53,19 @@ def test_a_late_first_event_is_a_gap_of_its_host() -> None:
     ]
 
 
+def test_time_in_which_redis_took_nothing_is_healed_whatever_the_hosts_clock_says() -> None:
+    gaps = Gaps()
+    gaps.held_up(BEFORE, 0.0005, 9000)
+    ahead = Position(8900, 8900, "a", "v1")
+    gaps.held_up(ahead, 0.005, 9000)
+    gaps.held_up(Position(), 1000.0, 9000)  # nothing was known yet, so nothing can be missing
+    assert [(gap.reason, gap.from_us, gap.to_us, gap.healed) for gap in gaps.pending] == [
+        (Reason.OUTAGE, 1000, 9000, "replay"),
+        (Reason.OUTAGE, 4000, 9000, "replay"),
+    ]
+    assert gaps.open == ()
+
+
 def test_an_outage_is_healed_by_the_replay() -> None:
     gaps = Gaps()
     gaps.resumed(BEFORE, None, HOST, 2000, OUTAGE_S + 1, Reason.LATE)

@@ -1,0 +1,92 @@
+"""Redis takes nothing for a while, and the stream is read on afterwards: no gap of that stays open."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from firehose.batch import coverage
+from firehose.batch.gaps import open_gaps
+from firehose.batch.interval import Batch
+from firehose.embedded.redis import RedisServer
+from firehose.settings import Settings
+from ingester.gaps import OUTAGE_S, REPLAY
+from ingester.wire import Reason
+from tests.fault.ingester.harness import IngesterProcess, Source, known, stored, until
+from tests.fault.ingester.harness import event as numbered
+
+
+@contextmanager
+def hung(server: RedisServer) -> Iterator[None]:
+    """Redis takes connections and answers nothing."""
+    pid = int(redis.Redis.from_url(server.url).info("server")["process_id"])  # type: ignore[index]  # sync client
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def away(server: RedisServer) -> Iterator[None]:
+    """Redis is not there."""
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@pytest.mark.parametrize("outage", [hung, away])
+def test_time_in_which_redis_took_nothing_is_no_open_gap(tmp_path: Path, outage: Any) -> None:
+    # Events of now, one each 20 ms: their times are what gaps are made of.
+    stop, sent = threading.Event(), list[bytes]()
+    with RedisServer(tmp_path).start() as server, redis.Redis.from_url(server.url) as client:
+        settings = Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=server.url)
+        with Source(sent) as source, IngesterProcess(tmp_path, server.url, source.url) as ingester:
+            feeding = threading.Thread(target=feed, args=(sent, stop))
+            feeding.start()
+            until(lambda: stored(client))
+            with outage(server):
+                began = time.time()
+                until(lambda: ingester.said("event=sink_unavailable"))
+                until(lambda: time.time() > began + OUTAGE_S + 2)
+                silent = Batch.of(utc(began + 1), utc(began + 1 + OUTAGE_S))
+            until(lambda: ingester.said("event=healed"))
+            stop.set()
+            feeding.join()
+            until(lambda: set(stored(client)) == set(sent), 30)
+            assert ingester.stop() == 0
+            assert len(source.connections) == 1, "the stream was read on, over the same connection"
+        assert sorted(stored(client)) == sorted(sent), "and nothing came twice"
+        (gap,) = known(client)
+        assert (gap.reason, gap.healed) == (Reason.OUTAGE, REPLAY)
+        # What the drain records of an interval in the middle of it, once it learns of it.
+        coverage.record_silence(settings.lake_path, silent)
+        assert [gap.healed for gap in coverage.known_gaps(settings)] == [REPLAY, REPLAY]
+        assert open_gaps(coverage.known_gaps(settings)) == []
+
+
+def feed(sent: list[bytes], stop: threading.Event) -> None:
+    """Let the source have another event, again and again."""
+    number = 0
+    while not stop.wait(0.02):
+        time_us = time.time_ns() // 1000
+        original = numbered(number)
+        sent.append(original.replace(b"1700000000%06d" % (number * 1000), b"%d" % time_us))
+        number += 1
+
+
+def utc(moment: float) -> datetime:
+    """A moment, in whole seconds."""
+    return datetime.fromtimestamp(int(moment), UTC)

@@ -1,0 +1,127 @@
+"""Power fails while a batch is validated, and after each step of a pipeline: every event is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+import zstandard
+
+from firehose.batch.drain import drain
+from firehose.batch.interval import Batch
+from firehose.lake.publish import publish
+from firehose.lake.verify import verify
+from firehose.quality.validate import validate
+from firehose.settings import Settings
+from firehose.simulator import generate
+from ingester import wire
+from tests.fault.crash.lake_view import LakeView
+from tests.fault.crash.oracle import assert_every_event_is_accounted_for
+from tests.fault.power.journal import Event, Names, Returned
+from tests.fault.power.machine import Found, Machine
+
+NewMachine = Callable[[], Machine]
+EVENTS = list(generate.events(1500, seed=5, start_us=1_780_002_000_000_000 - 20_000_000, rate=40))
+LIKES = [line for line in EVENTS if b'"create"' in line and b'"collection":"app.bsky.feed.like"' in line][:80]
+FOLLOWS = [line for line in EVENTS if b'"create"' in line and b'"collection":"app.bsky.graph.follow"' in line][:20]
+BAD = [line.replace(b'"did":"did:', b'"did":"nobody:', 1) for line in (LIKES[0], LIKES[1], FOLLOWS[0])]
+QUEUES = {wire.LIKES: [*LIKES, *BAD[:2], *LIKES[:5]], wire.FOLLOWS: [*FOLLOWS, BAD[2]]}
+SENT = [*LIKES, *FOLLOWS, *BAD]
+
+
+@pytest.fixture
+def machine(new_machine: NewMachine, batches: list[Batch]) -> Iterator[Machine]:
+    """A machine whose Redis holds two types, both with bad events, one with events that come twice."""
+    machine = new_machine()
+    for queue, lines in QUEUES.items():
+        for number, part in enumerate((lines[:50], lines[50:]), 1):
+            if part:
+                fields: Any = {wire.FIELD_COUNT: len(part), wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
+                fields[wire.FIELD_PAYLOAD] = zstandard.compress(wire.join_lines(part))
+                machine.client.xadd(wire.stream_key(queue), fields, id=f"{batches[0].start_ms + 1000}-{number}")
+    yield machine
+
+
+Step = Callable[[Settings], object]
+
+
+@pytest.fixture
+def steps(batches: list[Batch]) -> list[Step]:
+    """The three steps of the batch."""
+
+    def drained(settings: Settings) -> None:
+        drain(settings, batches[0])
+
+    def validated(settings: Settings) -> None:
+        validate(settings, batches[0])
+
+    def published(settings: Settings) -> None:
+        publish(settings, batches[0])
+
+    return [drained, validated, published]
+
+
+def assert_accounted_for(found: Found) -> None:
+    """The oracle of the crash tests, on what was found."""
+    with redis.Redis.from_url(found.settings.redis_url) as client:
+        assert_every_event_is_accounted_for(LakeView(found.settings.lake_path, client, SENT))
+
+
+def returned(event: Event) -> bool:
+    """Whether a step is through."""
+    return isinstance(event, Returned)
+
+
+def ends_a_validation(event: Event) -> bool:
+    """Whether a mark, or the bad events of the first slice, have just been removed from the staged rows."""
+    gone = {name for name, node in event.names.items() if node is None} if isinstance(event, Names) else set()
+    return bool(gone & {"unfinished", "follows-0000.bad"})
+
+
+def test_power_lost_between_the_steps_leaves_the_next_one_all_it_needs(
+    machine: Machine, steps: list[Step]
+) -> None:
+    ended = machine.run(*steps)
+    assert ended.code == 0, ended.said
+    losses = {step.__name__: 0 for step in steps}
+    for found in machine.power_losses(returned):
+        losses[found.returned[-1]] += 1
+        if found.returned[-1] == "drained":
+            report = verify(found.settings.lake_path)
+            assert report.ok, report.problems
+            continue  # the validation of what is there follows, as in the next test
+        if found.returned[-1] == "validated":
+            steps[2](found.settings)
+        report = verify(found.settings.lake_path)
+        assert report.ok, report.problems
+        for path in found.settings.lake_path.glob("staged/**/*.parquet"):
+            path.unlink()  # a removal that was not on the disk: it does no harm, and the next run removes it
+        assert_accounted_for(found)
+    assert all(losses.values()), losses
+
+
+def test_power_lost_at_the_end_of_a_validation_keeps_every_bad_event(machine: Machine, steps: list[Step]) -> None:
+    ended = machine.run(*steps[:2])
+    assert ended.code == 0, ended.said
+    losses = 0
+    for losses, found in enumerate(machine.power_losses(ends_a_validation), 1):  # noqa: B007 - counted
+        steps[1](found.settings)
+        steps[2](found.settings)
+        assert_accounted_for(found)
+    assert 2 <= losses <= 8, "each is a whole validation"
+
+
+@pytest.mark.parametrize("area", ["quarantine", "quality"])
+def test_a_sync_that_fails_during_a_validation_is_made_good_by_the_retry(
+    machine: Machine, steps: list[Step], batches: list[Batch], area: str
+) -> None:
+    ended = machine.run(steps[0], steps[1], fail_sync_of=f"/{area}/date=")
+    assert ended.said.startswith("DiskFailed: ") and "\n" not in ended.said, ended
+    ended = machine.run(steps[1], steps[2])
+    assert ended.code == 0, ended.said
+    for found in machine.power_losses(lambda event: isinstance(event, Returned) and event.step == "published"):
+        report = verify(found.settings.lake_path)
+        assert report.ok, report.problems
+        assert report.quarantined == len(BAD)

@@ -1,0 +1,97 @@
+"""When bad events are a flood: of one type, or of all together; said as soon as it is certain, and not before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from firehose import schema
+from firehose.batch.manifest import Manifest, QueueFile
+from firehose.quality.flood import FLOOR, Flood
+from firehose.quality.result import SliceResult, TypeCounts
+
+MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def manifest(**events: int) -> Manifest:
+    """A manifest of so many events of each type."""
+    queues = {
+        name: QueueFile(
+            name=f"{name}.jsonl.zst",
+            frames=1,
+            events=count,
+            size=1,
+            sha256="",
+            ranges=[],
+            first_us=1,
+            last_us=2,
+        )
+        for name, count in events.items()
+    }
+    return Manifest(
+        batch="b",
+        start=MOMENT,
+        end=MOMENT,
+        created_at=MOMENT,
+        cursor=1,
+        host="h",
+        protocol="v1",
+        time_us=1,
+        minutes_heard=1,
+        queues=queues,
+    )
+
+
+def bad(record_type: str, count: int, reason: str = "did: expected a did") -> SliceResult:
+    """A slice with so many bad events, and one good one."""
+    return SliceResult(
+        record_type=record_type,
+        number=0,
+        counts=TypeCounts(count + 1, 1, count),
+        rows={},
+        sha256="",
+        reasons={reason: count},
+        suites=[],
+    )
+
+
+def test_half_of_a_type_is_no_flood_and_one_more_is() -> None:
+    flood = Flood(manifest(likes=2 * FLOOR, posts=100 * FLOOR), 0.5)
+    assert flood.add(bad(schema.LIKES, FLOOR)) == ""
+    said = flood.add(bad(schema.LIKES, 1))
+    assert said.startswith(f"likes: at least {FLOOR + 1} of {2 * FLOOR} events are bad (limit 50%)")
+    assert said.endswith("most often 'did: expected a did'")
+
+
+def test_a_rare_type_is_no_flood_by_itself() -> None:
+    flood = Flood(manifest(likes=FLOOR - 1, posts=100 * FLOOR), 0.5)
+    assert flood.add(bad(schema.LIKES, FLOOR - 1)) == ""
+
+
+def test_one_type_is_judged_by_its_own_events_not_by_anothers() -> None:
+    flood = Flood(manifest(likes=2 * FLOOR, follows=2 * FLOOR, posts=100 * FLOOR), 0.5)
+    assert flood.add(bad(schema.FOLLOWS, FLOOR)) == ""
+    assert flood.add(bad(schema.LIKES, FLOOR)) == ""
+    assert flood.add(bad(schema.FOLLOWS, 1)).startswith("follows: ")
+
+
+def test_rare_types_together_are_a_flood() -> None:
+    some = FLOOR - 1
+    flood = Flood(manifest(likes=some, follows=some, blocks=some), 0.5)
+    assert flood.add(bad(schema.LIKES, some, "often")) == ""
+    said = flood.add(bad(schema.FOLLOWS, some - 1, "seldom"))
+    assert said.startswith(f"all types, most of it likes: at least {2 * some - 1} of {3 * some} events are bad")
+    assert said.endswith("most often 'often'")
+
+
+@pytest.mark.parametrize(("most", "flooded"), [(0.0, True), (0.2, False), (1.0, False)])
+def test_the_share_that_may_be_bad_is_a_setting(most: float, flooded: bool) -> None:
+    flood = Flood(manifest(likes=10 * FLOOR), most)
+    assert bool(flood.add(bad(schema.LIKES, FLOOR))) is flooded
+
+
+def test_a_reason_is_said_in_one_short_line() -> None:
+    flood = Flood(manifest(likes=FLOOR), 0.0)
+    said = flood.add(bad(schema.LIKES, FLOOR, "x\n" * 1000))
+    assert "\n" not in said and len(said) < 400
