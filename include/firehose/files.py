@@ -68,12 +68,15 @@ def copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def rename_unsynced(source: Path, target: Path) -> None:
-    """Give a durable file of the same folder another name, in one step, replacing what has that name.
+def rename(source: Path, target: Path) -> None:
+    """Give a durable file of the same folder another name, durably, replacing what has that name.
 
-    The folder is not synced: after a power loss the file has either name, and the caller must be fine with both.
+    Raises:
+        DiskFailed: the disk is read-only or broken.
     """
-    source.replace(target)
+    with _explained(target):
+        source.replace(target)
+        sync_folder(target.parent)
 
 
 def settle(path: Path) -> None:

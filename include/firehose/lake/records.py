@@ -126,8 +126,8 @@ def replacing(hour_file: Path, by: str) -> Iterator[Path]:
     """As :func:`firehose.files.replacing`, for an hour file: what it is going to hold is on record first.
 
     In this order, each step durable before the next: the new file under its partial name; its record beside the
-    old one; the new file in place. Then its record takes the old one's place. A power loss may undo that: both
-    files count as right until somebody looks again.
+    old one; the new file in place; its record in the old one's place. The last one too: the next replacement writes
+    another record beside it, and a power loss may keep that name and lose this one.
     """
 
     def intend(part: Path) -> None:
@@ -143,7 +143,7 @@ def settle(hour_file: Path) -> None:
     path = record_path(hour_file)
     following = _read(_next(path))
     if following and (seen := see(hour_file)) and matches(following, seen):
-        files.rename_unsynced(_next(path), path)
+        files.rename(_next(path), path)
         crash.reached(crash.Point.RECORD_SETTLED)
 
 
