@@ -1,4 +1,4 @@
-"""A lake file is gone, in a real Airflow: the batch and the daily check each fail with one alert, until it is rebuilt."""
+"""A lake file is gone, in a real Airflow: batch and daily check each fail with one alert, until it is rebuilt."""
 
 from __future__ import annotations
 
