@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test soak check bench lock docs clean
+.PHONY: help env demo test soak mutants check bench lock docs clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ test: env  ## Run every test, two files at a time
 
 soak: env  ## Run 200 random schedules of faults from socket to lake, and ask the oracle after each
 	@$(VENV)/bin/python -m tests.fault.soak $(SOAK)
+
+mutants: env  ## Plant bugs of one edit each in a copy, and see that the tests named for them fail
+	@$(VENV)/bin/python -m tests.mutations $(MUTANTS)
 
 check: env  ## Lint, types, import rules
 	@$(VENV)/bin/ruff check .

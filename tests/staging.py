@@ -1,4 +1,4 @@
-"""What a validation leaves of a drained batch, without Great Expectations, which takes seconds and changes no row."""
+"""What a validation leaves of a batch, made without Great Expectations, which takes seconds and changes no row."""
 
 from __future__ import annotations
 

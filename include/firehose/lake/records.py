@@ -126,7 +126,7 @@ def replacing(hour_file: Path, by: str) -> Iterator[Path]:
     """As :func:`firehose.files.replacing`, for an hour file: what it is going to hold is on record first.
 
     In this order, each step durable before the next: the new file under its partial name; its record beside the
-    old one; the new file in place; its record in the old one's place. The last step too, since the next replacement
+    old one; the new file in place; its record in the old one's place. The last step too: the next replacement
     writes another record beside it: a power loss could keep that name and lose this one.
     """
 

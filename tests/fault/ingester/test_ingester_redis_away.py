@@ -29,7 +29,7 @@ from tests.fault.ingester.harness import event as numbered
 @contextmanager
 def hung(server: RedisServer) -> Iterator[None]:
     """Redis takes connections and answers nothing."""
-    pid = int(redis.Redis.from_url(server.url).info("server")["process_id"])  # type: ignore[index]  # sync client
+    pid = int(redis.Redis.from_url(server.url).info("server")["process_id"])
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

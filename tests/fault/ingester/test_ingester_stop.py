@@ -104,6 +104,23 @@ def test_a_gap_that_waits_does_not_overtake_the_write_under_way(
     assert all(gap.healed for gap in known(redis_client))
 
 
+def test_a_gap_whose_flush_failed_comes_with_the_next(
+    gate: Proxy, tmp_path: Path, redis_client: redis.Redis
+) -> None:
+    with Source(first_events(8)) as source, behind(gate, tmp_path, source.url, data_timeout_s=1) as ingester:
+        until_stored(redis_client, 7)
+        gate.refuse(b'"stall:')
+        until(lambda: gate.refused >= 1)
+        redis_client.delete(*map(wire.stream_key, wire.QUEUES))
+        redis_client.hset(wire.METADATA_KEY, mapping={"cursor": str(time_us(3)), "flush": "1"})
+        gate.refuse()
+        until(lambda: Reason.STALL in {gap.reason for gap in known(redis_client)})
+        until_stored(redis_client, 7)
+        assert ingester.said("event=state_lost")
+        assert ingester.stop() == 0
+    assert all(gap.healed for gap in known(redis_client))
+
+
 def test_a_stop_that_gives_up_leaves_the_cursor_before_what_is_missing(
     gate: Proxy, tmp_path: Path, redis_client: redis.Redis, redis_url: str
 ) -> None:

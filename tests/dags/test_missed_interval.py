@@ -1,0 +1,76 @@
+"""The drain's task over an interval without events: which is skipped, which is alerted about, which fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from firehose.batch.coverage import read_gaps
+from firehose.batch.interval import Batch
+from ingester import wire
+from tests.sinks import Webhook
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+# The task's own function, over several intervals in one process, since importing Airflow costs seconds.
+_SCRIPT = """
+import json, sys
+from datetime import datetime
+from types import SimpleNamespace
+sys.path[:0] = ["dags", "plugins"]
+import firehose_batch, firehose_wiring
+drain = firehose_batch.firehose_batch().get_task("drain").python_callable
+outcomes = []
+for start, end in json.loads(sys.argv[1]):
+    start, end = datetime.fromisoformat(start), datetime.fromisoformat(end)
+    run = SimpleNamespace(run_id="r", run_type="scheduled", data_interval_start=start, data_interval_end=end)
+    firehose_wiring.get_current_context = lambda: {"dag_run": run}
+    try:
+        outcomes.append(["returned", drain()])
+    except Exception as error:
+        outcomes.append([type(error).__name__, str(error)])
+print(json.dumps(outcomes))
+"""
+
+
+@pytest.fixture
+def batches() -> list[Batch]:
+    """Four times five minutes that are over, in order."""
+    end = datetime.fromtimestamp(int(time.time()) // 300 * 300, UTC)
+    starts = [end - timedelta(minutes=5 * number) for number in (4, 3, 2, 1)]
+    return [Batch.of(start, start + timedelta(minutes=5)) for start in starts]
+
+
+def test_what_becomes_of_an_interval_without_events(
+    python: Run, webhook: Webhook, redis_client: redis.Redis, redis_url: str, batches: list[Batch], tmp_path: Path
+) -> None:
+    early, missed, heard, _not_yet = batches
+    redis_client.hset(wire.METADATA_KEY, wire.META_FIRST_START_MS, early.end_ms)
+    redis_client.zadd(wire.HEARTBEATS_KEY, {"x": heard.start_ms})
+    done = python(
+        *("-c", _SCRIPT, json.dumps([[one.start.isoformat(), one.end.isoformat()] for one in batches])),
+        FIREHOSE_LAKE=str(tmp_path),
+        FIREHOSE_REDIS_URL=redis_url,
+        FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
+    )
+    assert done.returncode == 0, done.stderr
+    outcomes: list[Any] = json.loads(done.stdout.splitlines()[-1])
+    (first, why), (second, because), (third, result), (fourth, problem) = outcomes
+    assert first == second == "AirflowSkipException", "nothing to process: the run is skipped"
+    assert "before the ingester was first started" in why
+    assert "the gap is in" in because
+    assert (third, result["events"], result["open_gaps"]) == ("returned", 0, 0)
+    assert fourth == "NotListening", "it may still run for all that is known: the task fails"
+    assert "see whether the ingester runs" in problem
+    (gap,) = read_gaps(tmp_path)
+    assert (gap.reason, gap.from_us) == (wire.Reason.NOT_LISTENING, missed.start_ms * 1000)
+    (alert,) = webhook.bodies
+    assert alert["title"] == f"gap in coverage, batch {missed.id}"
+    assert "not_listening" in alert["details"]["gap 1"]
