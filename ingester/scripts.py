@@ -2,7 +2,8 @@
 
 Both look before they write, and begin to write with a command that Redis refuses when it is full: after
 the first write nothing in a script can fail, so a flush is there whole, with its cursor, or not at all.
-They need no syntax newer than Redis 6.2. KEYS are metadata, heartbeats, the streams in wire.QUEUES' order, and the
+What either calls is what the user ``ingester`` may do (include/redis/users.acl). They need no syntax newer than
+Redis 6.2. KEYS are metadata, heartbeats, the streams in wire.QUEUES' order, and the
 stream of gaps.
 """
 
@@ -12,14 +13,22 @@ from typing import Final
 
 from ingester import wire
 
+# Replies {'type', key, its type, wanted type} for a key of KEYS that somebody else has made another thing of.
+_MISTYPED: Final = """
+local function mistyped(i)
+  local wanted = i == 1 and 'hash' or i == 2 and 'zset' or 'stream'
+  local found = redis.call('TYPE', KEYS[i]).ok
+  if found ~= 'none' and found ~= wanted then return {'type', KEYS[i], found, wanted} end
+end
+"""
+
 #: ARGV: name, new writer, lease in ms. Replies {"claimed", cursor, host, protocol, time_us, ms since the
 #: last flush or '', open gaps, history},
 #: or {"wait", writer, ms left} while another name holds the lease, or {"type", key, its type, wanted type}.
-CLAIM: Final = f"""
-for i, key in ipairs(KEYS) do
-  local wanted = i == 1 and 'hash' or i == 2 and 'zset' or 'stream'
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= wanted then return {{'type', key, found, wanted}} end
+CLAIM: Final = f"""{_MISTYPED}
+for i = 1, #KEYS do
+  local wrong = mistyped(i)
+  if wrong then return wrong end
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -46,7 +55,11 @@ HEARTBEATS_KEPT_MS: Final = 30 * 86_400_000
 #: records, then for each frame: index in KEYS, counter's field, n, first, last, payload.
 #: Replies {"written"}, {"applied"} (this flush is already there), {"lost"}, {"stale", writer} or
 #: {"type", key, its type, wanted}.
-WRITE: Final = f"""
+WRITE: Final = f"""{_MISTYPED}
+for i = 1, 2 do
+  local wrong = mistyped(i)
+  if wrong then return wrong end
+end
 local total = '{wire.META_EVENTS}'
 local meta = redis.call('HMGET', KEYS[1], '{wire.META_WRITER}', '{wire.META_FLUSH}',
   '{wire.META_CURSOR}', total)
@@ -56,16 +69,12 @@ if meta[2] == ARGV[2] then return {{'applied'}} end
 if meta[2] ~= ARGV[3] or (meta[3] or '') ~= ARGV[4] then return {{'lost'}} end
 local first_gap = 14
 local first_frame = first_gap + tonumber(ARGV[13])
-local function mistyped(key)
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= 'stream' then return {{'type', key, found, 'stream'}} end
-end
 if first_frame > first_gap then
-  local wrong = mistyped(KEYS[#KEYS])
+  local wrong = mistyped(#KEYS)
   if wrong then return wrong end
 end
 for i = first_frame, #ARGV, 6 do
-  local wrong = mistyped(KEYS[tonumber(ARGV[i])])
+  local wrong = mistyped(tonumber(ARGV[i]))
   if wrong then return wrong end
 end
 local time = redis.call('TIME')

@@ -106,10 +106,10 @@ class Pipeline:
     def lost(self) -> None:
         """Redis holds less than it did: what it lost and no batch has cannot come again here."""
         held = {
-            zstandard.decompress(fields[wire.FIELD_PAYLOAD]).strip()
+            zstandard.decompress(entry.get(wire.FIELD_PAYLOAD)).strip()
             for queue in QUEUES
-            for chunk in buffer.entries(self.client, queue, "-", "+")
-            for _, fields in chunk
+            for chunk in buffer.frames(self.client, queue, "-", "+")
+            for entry in chunk
         }
         self.expected &= held | set(self.copied())
 
