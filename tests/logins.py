@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from firehose.embedded.redis import RedisServer
 from ingester.redis_access import INGESTER, ROLES, RedisAccess
-from ingester.settings import DEFAULT_REDIS_PASSWORDS
+from ingester.settings import DEFAULT_HOME, DEFAULT_REDIS_PASSWORDS
+
+#: Where the fixture ``redis_url`` leaves the passwords of the session, for a home that has none of its own.
+PASSWORDS: Final = f"{DEFAULT_HOME}/{DEFAULT_REDIS_PASSWORDS}"
 
 
 def copy_passwords(server: RedisServer, home: Path) -> None:
