@@ -42,19 +42,15 @@ class RedisAccess(NamedTuple):
             return cls(settings.redis_url, role)
         path = settings.redis_passwords_path / role
         try:
-            password = path.read_text().strip()
-        except FileNotFoundError:
-            if settings.redis_passwords != DEFAULT_REDIS_PASSWORDS:
-                raise SettingsError(
-                    f"FIREHOSE_REDIS_PASSWORDS: there is no file {path}; make it or unset this"
-                ) from None
-            password = ""
+            _password(path)
+            if not path.exists() and settings.redis_passwords != DEFAULT_REDIS_PASSWORDS:
+                raise SettingsError(f"FIREHOSE_REDIS_PASSWORDS: there is no file {path}; make it or unset this")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise SettingsError(
                 f"FIREHOSE_REDIS_PASSWORDS: {path} cannot be read ({reason}); see to its owner"
             ) from None
-        return cls(settings.redis_url, role, path if password else None)
+        return cls(settings.redis_url, role, path)
 
     def options(self) -> dict[str, Any]:
         """Arguments for ``redis.Redis.from_url`` beside the URL."""
@@ -78,15 +74,15 @@ class RedisAccess(NamedTuple):
             )
         if not isinstance(error, AuthenticationError):
             return ""
-        if self.password_file is not None:
-            remedy = f"{self.password_file} must hold the password that Redis has for this user"
-        elif has_login(self.url):
+        if has_login(self.url):
             remedy = "check the login in FIREHOSE_REDIS_URL"
-        else:
+        elif self.password_file is None or not self.password_file.exists():
             remedy = (
                 f"there is no login in FIREHOSE_REDIS_URL, nor a file {self.role} in FIREHOSE_REDIS_PASSWORDS: "
                 "give one of them"
             )
+        else:
+            remedy = f"{self.password_file} must hold the password that Redis has for this user"
         return f"Redis at {self.where} refuses the login of {self._who}: {remedy}"
 
     @property
@@ -96,22 +92,29 @@ class RedisAccess(NamedTuple):
 
     @property
     def _who(self) -> str:
-        if self.password_file is not None:
-            return f"the user {self.role}"
-        return "the user of FIREHOSE_REDIS_URL" if has_login(self.url) else f"the {self.role}"
+        return "the user of FIREHOSE_REDIS_URL" if has_login(self.url) else f"the user {self.role}"
 
 
 class _PasswordFile(CredentialProvider):
-    """Reads the password for each new connection: one that was rotated counts without a restart."""
+    """Reads the password for each new connection: one that was made or rotated since counts without a restart."""
 
     def __init__(self, user: str, path: Path) -> None:
         self._user, self._path = user, path
 
-    def get_credentials(self) -> tuple[str, str]:
+    def get_credentials(self) -> tuple[str, str] | tuple[()]:  # type: ignore[override]  # empty: no login is sent
         try:
-            return self._user, self._path.read_text().strip()
+            password = _password(self._path)
         except (OSError, UnicodeDecodeError) as error:
             raise AuthenticationError(f"{self._path} cannot be read") from error
+        return (self._user, password) if password else ()
+
+
+def _password(path: Path) -> str:
+    """What a password file holds; empty if there is none."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def has_login(url: str) -> bool:

@@ -30,7 +30,8 @@ from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
 told = []
-drain(msgspec.json.decode(sys.argv[1], type=Settings), msgspec.json.decode(sys.argv[2], type=Batch), tell=told.append)
+settings, batch = (msgspec.json.decode(text, type=kind) for text, kind in zip(sys.argv[1:], (Settings, Batch)))
+drain(settings, batch, tell=told.append)
 print(*told, sep="\\n")
 """
 
