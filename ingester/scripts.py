@@ -13,19 +13,31 @@ from typing import Final
 
 from ingester import wire
 
-# Replies {'type', key, its type, wanted type} for a key of KEYS that somebody else has made another thing of.
-_MISTYPED: Final = """
+# What is in the way at a key of KEYS: {'type', key, its type, wanted type}, or {'full', key} for a stream that has
+# given out its last id. Either is somebody else's doing.
+_IN_THE_WAY: Final = """
 local function mistyped(i)
   local wanted = i == 1 and 'hash' or i == 2 and 'zset' or 'stream'
   local found = redis.call('TYPE', KEYS[i]).ok
   if found ~= 'none' and found ~= wanted then return {'type', KEYS[i], found, wanted} end
+  return nil, found
+end
+local function in_the_way(i)
+  local wrong, found = mistyped(i)
+  if wrong or found == 'none' then return wrong end
+  local info = redis.call('XINFO', 'STREAM', KEYS[i])
+  for n = 1, #info, 2 do
+    if info[n] == 'last-generated-id' and info[n + 1] == '18446744073709551615-18446744073709551615' then
+      return {'full', KEYS[i]}
+    end
+  end
 end
 """
 
 #: ARGV: name, new writer, lease in ms. Replies {"claimed", cursor, host, protocol, time_us, ms since the
 #: last flush or '', open gaps, history},
 #: or {"wait", writer, ms left} while another name holds the lease, or {"type", key, its type, wanted type}.
-CLAIM: Final = f"""{_MISTYPED}
+CLAIM: Final = f"""{_IN_THE_WAY}
 for i = 1, #KEYS do
   local wrong = mistyped(i)
   if wrong then return wrong end
@@ -54,8 +66,8 @@ HEARTBEATS_KEPT_MS: Final = 30 * 86_400_000
 #: time_us of the last event, open gaps, history ('' leaves the one that is there), number of gap records, these
 #: records, then for each frame: index in KEYS, counter's field, n, first, last, payload.
 #: Replies {"written"}, {"applied"} (this flush is already there), {"lost"}, {"stale", writer} or
-#: {"type", key, its type, wanted}.
-WRITE: Final = f"""{_MISTYPED}
+#: {"type", key, its type, wanted} or {"full", key}.
+WRITE: Final = f"""{_IN_THE_WAY}
 for i = 1, 2 do
   local wrong = mistyped(i)
   if wrong then return wrong end
@@ -70,12 +82,15 @@ if meta[2] ~= ARGV[3] or (meta[3] or '') ~= ARGV[4] then return {{'lost'}} end
 local first_gap = 14
 local first_frame = first_gap + tonumber(ARGV[13])
 if first_frame > first_gap then
-  local wrong = mistyped(#KEYS)
+  local wrong = in_the_way(#KEYS)
   if wrong then return wrong end
 end
+local looked = {{}}
 for i = first_frame, #ARGV, 6 do
-  local wrong = mistyped(tonumber(ARGV[i]))
+  local key = tonumber(ARGV[i])
+  local wrong = not looked[key] and in_the_way(key)
   if wrong then return wrong end
+  looked[key] = true
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

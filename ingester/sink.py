@@ -35,8 +35,6 @@ _json: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
 # Errors that pass. Inside a script Redis 6 wraps them in "ERR Error running script", so the text decides.
 _PASSING: Final = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "BUSY ", "NOREPLICAS ", "MASTERDOWN ", "TRYAGAIN ")
-# A foreign entry has taken the stream's last id: the next drain makes room.
-_EXHAUSTED: Final = "exhausted the last possible ID"
 
 
 class Claim(NamedTuple):
@@ -180,6 +178,11 @@ class Sink:
             answer = [word.decode(errors="surrogateescape") for word in script(keys=_KEYS, args=args)]
         except redis.RedisError as error:
             raise _translated(error, self._access) from None
+        if answer[0] == "full":
+            raise SinkUnavailable(
+                f"Redis stream {answer[1]} has no ids left, because somebody else wrote an entry with the last "
+                "one; the next drain makes room"
+            )
         if answer[0] == "type":
             # A drain sets it aside, with its content; until then the events wait at the source.
             raise SinkUnavailable(
@@ -228,6 +231,6 @@ def _translated(error: redis.RedisError, access: RedisAccess) -> SinkUnavailable
     text = " ".join(str(error).split())
     code = f"{getattr(error, 'status_code', None) or ''} {text}"
     passing = isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.BusyLoadingError)
-    if passing or any(word in code for word in (*_PASSING, _EXHAUSTED)):
+    if passing or any(word in code for word in _PASSING):
         return SinkUnavailable(f"Redis cannot write now: {text}")
     return SinkRefused(f"Redis refuses the write: {text}")

@@ -26,6 +26,7 @@ from ingester import crash, wire
 
 _DRAIN: Final = """
 import sys, msgspec
+from pathlib import Path
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
@@ -33,6 +34,7 @@ told = []
 settings, batch = (msgspec.json.decode(text, type=kind) for text, kind in zip(sys.argv[1:], (Settings, Batch)))
 drain(settings, batch, tell=told.append)
 print(*told, sep="\\n")
+print("peak", Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 

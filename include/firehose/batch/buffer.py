@@ -32,6 +32,9 @@ _READ_FRAMES: Final = 100
 #: A read ends with the entry that brings it here, so that it is bounded whatever somebody has put there.
 _READ_BYTES: Final = 16 * 1024 * 1024
 
+#: Nothing can follow it; Redis does not take it as the exclusive begin of a range.
+_LAST_ID: Final = b"%d-%d" % (2**64 - 1, 2**64 - 1)
+
 # KEYS: a stream. ARGV: first id, last id, most entries, most bytes. Replies the entries as XRANGE does, as far as
 # they fit; always one, if there is any.
 _READ: Final = """
@@ -99,6 +102,8 @@ def entries(client: redis.Redis, key: str, low: str, high: str) -> Iterator[list
     read = client.register_script(_READ)
     while found := cast(list[Any], read([key], [low, high, _READ_FRAMES, _READ_BYTES])):
         yield [Entry(entry_id, tuple(fields)) for entry_id, fields in found]
+        if found[-1][0] == _LAST_ID:
+            return
         low = "(" + found[-1][0].decode()
 
 
