@@ -6,7 +6,8 @@ caught up, and the newest one goes first: live data does not wait for a backlog.
 1. **drain** copies what Redis received in the interval to `raw/`, and only then deletes it there.
    Skips the run if the ingester had not been started yet, or was away and has come back since (the gap is
    recorded in the lake's `coverage/`); fails if nothing was heard then nor since. Alerts on every gap in coverage
-   that the interval brought and that nothing has made good.
+   that the interval brought and that nothing has made good, and on what somebody else has put into Redis: that is
+   moved out of the way and kept.
 2. **validate** splits the rows into good ones and `quarantine/`, runs the Great Expectations suites
    and builds Data Docs. A failed suite alerts; its good rows are published all the same. A flood of bad events
    (`FIREHOSE_MAX_QUARANTINE_RATE`) fails the run at once. A killed run goes on where it was.
@@ -50,9 +51,11 @@ def firehose_batch() -> None:
     @task
     def drain() -> dict[str, Any]:
         """Redis to raw files. Streams, so it needs no slot, and Redis is relieved before all else."""
+        from functools import partial
+
         import msgspec
 
-        from firehose.alerts import report_gaps
+        from firehose.alerts import report_foreign, report_gaps
         from firehose.batch.coverage import gaps_of
         from firehose.batch.drain import drain
         from firehose.errors import BeforeFirstStart, MissedInterval
@@ -60,7 +63,7 @@ def firehose_batch() -> None:
 
         settings, batch = load(), current_batch()
         try:
-            result = drain(settings, batch)
+            result = drain(settings, batch, tell=partial(report_foreign, settings, batch.id))
         except (BeforeFirstStart, MissedInterval) as error:
             report_gaps(settings, batch.id, gaps_of(settings, batch))
             raise AirflowSkipException(str(error)) from error

@@ -5,12 +5,13 @@ Health is progress, not a process that exists. Must not: import the project's ba
 
 from __future__ import annotations
 
-import os
 import sys
 
 import redis
 
 from ingester import wire
+from ingester.redis_access import INGESTER, RedisAccess
+from ingester.settings import IngesterSettings, SettingsError, read_settings
 
 #: A quiet network, a reconnect with its longest pause, and then some.
 MAX_SILENCE_S = 120.0
@@ -23,8 +24,20 @@ def silence_s(client: redis.Redis) -> float:
     return seconds + microseconds / 1e6 - int(last_ms) / 1000 if last_ms else float("inf")
 
 
-if __name__ == "__main__":
-    with redis.Redis.from_url(os.environ["FIREHOSE_REDIS_URL"], socket_timeout=5) as connection:
-        silent = silence_s(connection)
+def main() -> str:
+    """What is wrong, in one line; nothing if all is well."""
+    try:
+        access = RedisAccess.of(read_settings(IngesterSettings), INGESTER)
+        with redis.Redis.from_url(access.url, socket_timeout=5, **access.options()) as connection:
+            silent = silence_s(connection)
+    except (SettingsError, ValueError) as error:
+        return str(error)
+    except redis.RedisError as error:
+        return access.refusal(error) or f"Redis at {access.where} does not answer: {error}"
     if silent > MAX_SILENCE_S:
-        sys.exit(f"nothing written to Redis for {silent:.0f} s (limit {MAX_SILENCE_S:.0f} s)")
+        return f"nothing written to Redis for {silent:.0f} s (limit {MAX_SILENCE_S:.0f} s)"
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main() or 0)

@@ -16,6 +16,7 @@ from ingester.delivery import Delivery
 from ingester.health import Notifier
 from ingester.hosts import hosts
 from ingester.logs import line, setup
+from ingester.redis_access import INGESTER, RedisAccess
 from ingester.service import Service
 from ingester.settings import IngesterSettings, SettingsError, read_settings
 from ingester.sink import Sink
@@ -58,7 +59,7 @@ async def _serve(settings: IngesterSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     notifier = Notifier(os.environ)
-    sink = Sink(settings.redis_url, settings.ingester_name, hosts(settings)[0].name)
+    sink = Sink(RedisAccess.of(settings, INGESTER), settings.ingester_name, hosts(settings)[0].name)
     pauses = min(5.0, settings.backoff_max_s)
     delivery = Delivery(sink, settings, lambda: delays(0.05, pauses), notifier.progress)
     service = Service(settings, delivery, notifier)

@@ -30,6 +30,9 @@ class Point(StrEnum):
     RELEASED = "ingester.released"  # the right to write is given back, the process still runs
 
     # Drain: from Redis into raw files.
+    MOVED_ASIDE = "drain.moved_aside"  # a key of a foreign type has another name, its content is not kept yet
+    FOREIGN_SYNCED = "drain.foreign_synced"
+    FOREIGN_RENAMED = "drain.foreign_renamed"  # its content is kept, Redis still holds it
     RAW_COPYING = "drain.raw_copying"  # some frames are in the partial file
     RAW_SYNCED = "drain.raw_synced"
     RAW_RENAMED = "drain.raw_renamed"

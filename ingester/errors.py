@@ -40,7 +40,7 @@ class SourceRefused(IngesterError):
 
 
 class SinkRefused(IngesterError):
-    """Redis refuses in a way that waiting cannot mend: a wrong login, a key of another type."""
+    """Redis refuses in a way that waiting cannot mend: a wrong login, a missing right."""
 
     exit_code: ClassVar[int] = REFUSED
 
@@ -50,7 +50,7 @@ class Unwritten(IngesterError):
 
 
 class SinkUnavailable(Exception):
-    """Redis is away, loading, read-only or full: the same write may succeed later."""
+    """Redis is away, loading, read-only or full, or a key has a foreign type: the write may succeed later."""
 
 
 class StateLost(Exception):

@@ -2,7 +2,8 @@
 
 Both look before they write, and begin to write with a command that Redis refuses when it is full: after
 the first write nothing in a script can fail, so a flush is there whole, with its cursor, or not at all.
-They need no syntax newer than Redis 6.2. KEYS are metadata, heartbeats, the streams in wire.QUEUES' order, and the
+What either calls is what the user ``ingester`` may do (include/redis/users.acl). They need no syntax newer than
+Redis 6.2. KEYS are metadata, heartbeats, the streams in wire.QUEUES' order, and the
 stream of gaps.
 """
 
@@ -12,14 +13,34 @@ from typing import Final
 
 from ingester import wire
 
+# What is in the way at a key of KEYS: {'type', key, its type, wanted type}, or {'full', key} for a stream that has
+# given out its last id. Either is somebody else's doing.
+_IN_THE_WAY: Final = """
+local function mistyped(i)
+  local wanted = i == 1 and 'hash' or i == 2 and 'zset' or 'stream'
+  local found = redis.call('TYPE', KEYS[i]).ok
+  if found ~= 'none' and found ~= wanted then return {'type', KEYS[i], found, wanted} end
+  return nil, found
+end
+local function in_the_way(i)
+  local wrong, found = mistyped(i)
+  if wrong or found == 'none' then return wrong end
+  local info = redis.call('XINFO', 'STREAM', KEYS[i])
+  for n = 1, #info, 2 do
+    if info[n] == 'last-generated-id' and info[n + 1] == '18446744073709551615-18446744073709551615' then
+      return {'full', KEYS[i]}
+    end
+  end
+end
+"""
+
 #: ARGV: name, new writer, lease in ms. Replies {"claimed", cursor, host, protocol, time_us, ms since the
 #: last flush or '', open gaps, history},
 #: or {"wait", writer, ms left} while another name holds the lease, or {"type", key, its type, wanted type}.
-CLAIM: Final = f"""
-for i, key in ipairs(KEYS) do
-  local wanted = i == 1 and 'hash' or i == 2 and 'zset' or 'stream'
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= wanted then return {{'type', key, found, wanted}} end
+CLAIM: Final = f"""{_IN_THE_WAY}
+for i = 1, #KEYS do
+  local wrong = mistyped(i)
+  if wrong then return wrong end
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -45,8 +66,12 @@ HEARTBEATS_KEPT_MS: Final = 30 * 86_400_000
 #: time_us of the last event, open gaps, history ('' leaves the one that is there), number of gap records, these
 #: records, then for each frame: index in KEYS, counter's field, n, first, last, payload.
 #: Replies {"written"}, {"applied"} (this flush is already there), {"lost"}, {"stale", writer} or
-#: {"type", key, its type, wanted}.
-WRITE: Final = f"""
+#: {"type", key, its type, wanted} or {"full", key}.
+WRITE: Final = f"""{_IN_THE_WAY}
+for i = 1, 2 do
+  local wrong = mistyped(i)
+  if wrong then return wrong end
+end
 local total = '{wire.META_EVENTS}'
 local meta = redis.call('HMGET', KEYS[1], '{wire.META_WRITER}', '{wire.META_FLUSH}',
   '{wire.META_CURSOR}', total)
@@ -56,17 +81,16 @@ if meta[2] == ARGV[2] then return {{'applied'}} end
 if meta[2] ~= ARGV[3] or (meta[3] or '') ~= ARGV[4] then return {{'lost'}} end
 local first_gap = 14
 local first_frame = first_gap + tonumber(ARGV[13])
-local function mistyped(key)
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= 'stream' then return {{'type', key, found, 'stream'}} end
-end
 if first_frame > first_gap then
-  local wrong = mistyped(KEYS[#KEYS])
+  local wrong = in_the_way(#KEYS)
   if wrong then return wrong end
 end
+local looked = {{}}
 for i = first_frame, #ARGV, 6 do
-  local wrong = mistyped(KEYS[tonumber(ARGV[i])])
+  local key = tonumber(ARGV[i])
+  local wrong = not looked[key] and in_the_way(key)
   if wrong then return wrong end
+  looked[key] = true
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

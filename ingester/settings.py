@@ -20,6 +20,7 @@ from ingester import crash
 PREFIX = "FIREHOSE_"
 DEFAULT_HOME = "~/tmp/bluesky_firehose"
 ENV_FILE_NAME = "firehose.env"
+DEFAULT_REDIS_PASSWORDS = "redis-access"
 # Variables of the prefix that are no settings: where to read them, and what only tests set.
 _NO_SETTINGS = (PREFIX + "ENV_FILE", crash.AT, crash.PROOF)
 
@@ -37,6 +38,13 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
         DEFAULT_HOME
     )
     redis_url: Annotated[str, Meta(description="Redis that buffers the events")] = "redis://localhost:6379/0"
+    redis_passwords: Annotated[
+        str,
+        Meta(
+            description="Folder (relative: in FIREHOSE_HOME) with a file for each role (ingester, pipeline, "
+            "monitoring) that holds its Redis password; not read where FIREHOSE_REDIS_URL has a login"
+        ),
+    ] = DEFAULT_REDIS_PASSWORDS
     jetstream_url: Annotated[
         str,
         Meta(
@@ -82,6 +90,11 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "ingester"
     lease_s: Annotated[float, Meta(gt=0, description="How long a silent writer keeps the right to write")] = 15.0
     log_level: Annotated[str, Meta(pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Log level")] = "INFO"
+
+    @property
+    def redis_passwords_path(self) -> Path:
+        """``redis_passwords`` as an absolute path."""
+        return Path(self.home).expanduser().absolute() / Path(self.redis_passwords).expanduser()
 
     @property
     def lake_path(self) -> Path:
@@ -144,4 +157,4 @@ def _explain(error: str, raw: Mapping[str, object]) -> str:
 
 def redacted(url: str) -> str:
     """``url`` without its user and password, fit for a log."""
-    return re.sub(r"//[^@/]*@", "//***@", url)
+    return re.sub(r"//[^/\s]*@", "//***@", url)

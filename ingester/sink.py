@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthorizationError
 from redis.retry import Retry
 
 from ingester import crash, wire
@@ -22,6 +21,7 @@ from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Sup
 from ingester.frames import Frame
 from ingester.hosts import V1, V2
 from ingester.logs import line
+from ingester.redis_access import RedisAccess
 from ingester.scripts import CLAIM, WRITE
 from ingester.settings import SettingsError
 from ingester.wire import Gap
@@ -93,18 +93,20 @@ class _Client(redis.Redis):
 class Sink:
     """The connection to Redis of one ingester process. Not safe for concurrent calls."""
 
-    def __init__(self, url: str, name: str, host: str) -> None:
+    def __init__(self, access: RedisAccess, name: str, host: str) -> None:
         try:
             # No retries of its own: after an error only a retry under the same flush number is safe.
             self._redis = _Client.from_url(
-                url,
+                access.url,
                 socket_timeout=TIMEOUT_S,
                 socket_connect_timeout=TIMEOUT_S,
                 retry=Retry(NoBackoff(), 0),
                 client_name="bluesky-firehose-ingester",
+                **access.options(),
             )
         except ValueError as error:
             raise SettingsError(f"FIREHOSE_REDIS_URL: {error}") from None
+        self._access = access
         self._claim = self._redis.register_script(CLAIM)
         self._write = self._redis.register_script(WRITE)
         self._name = name
@@ -140,7 +142,8 @@ class Sink:
             SinkRefused: Redis never will take it.
         """
         number, cursor = self._flush + 1, str(flush.cursor or "")
-        args: list[str | int | bytes] = [self._writer, number, self._flush, self._cursor, cursor]
+        args: list[str | int | bytes] = [self._writer, number, self._flush]
+        args += [self._cursor.encode(errors="surrogateescape"), cursor]
         args += [flush.host or self._host, flush.protocol or V1, flush.lease_ms, int(flush.connected)]
         args += [flush.time_us or flush.cursor, _json(flush.open_gaps) if flush.open_gaps else ""]
         # It changes once a minute, and is larger than the rest of a heartbeat.
@@ -171,39 +174,61 @@ class Sink:
 
     def _call(self, script: redis.commands.core.Script, args: list[str | int | bytes]) -> list[str]:
         try:
-            answer = [word.decode() for word in script(keys=_KEYS, args=args)]
+            # Whatever bytes somebody else has put there: what is compared with them later must be the same.
+            answer = [word.decode(errors="surrogateescape") for word in script(keys=_KEYS, args=args)]
         except redis.RedisError as error:
-            raise _translated(error) from None
+            raise _translated(error, self._access) from None
+        if answer[0] == "full":
+            raise SinkUnavailable(
+                f"Redis stream {answer[1]} has no ids left, because somebody else wrote an entry with the last "
+                "one; the next drain makes room"
+            )
         if answer[0] == "type":
-            raise SinkRefused(f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: move it away")
+            # A drain sets it aside, with its content; until then the events wait at the source.
+            raise SinkUnavailable(
+                f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: somebody else wrote it; the next "
+                "drain sets it aside"
+            )
         return answer
 
 
 def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str, history: str) -> Claim:
     return Claim(
-        int(cursor or 0),
+        _number("cursor", cursor),
         host,
         protocol,
-        int(time_us or 0) if protocol == V2 else 0,
-        max(0, int(away_ms or 0)) / 1000,
+        _number("time_us", time_us) if protocol == V2 else 0,
+        max(0, _number("last_flush_ms", away_ms)) / 1000,
         _known(gaps) if gaps else (),
-        history.encode(),
+        history.encode(errors="surrogateescape"),
     )
+
+
+def _number(name: str, text: str) -> int:
+    """A number of the stored state; 0 where somebody else has written another thing: as if it were lost."""
+    try:
+        return int(text or 0)
+    except ValueError:
+        log.error(line("state_unreadable", field=name, value=ascii(text[:100])))
+        return 0
 
 
 def _known(gaps: str) -> tuple[Gap, ...]:
     try:
         return _decode(gaps)
-    except msgspec.MsgspecError as error:  # of another version: their records are in the stream of gaps already
+    except (
+        msgspec.MsgspecError,
+        UnicodeError,
+    ) as error:  # of another version: their records are in the stream of gaps already
         log.warning(line("open_gaps_unreadable", reason=error))
         return ()
 
 
-def _translated(error: redis.RedisError) -> SinkUnavailable | SinkRefused:
+def _translated(error: redis.RedisError, access: RedisAccess) -> SinkUnavailable | SinkRefused:
     """The one place that decides what passes and what does not."""
+    if refusal := access.refusal(error):
+        return SinkRefused(refusal)
     text = " ".join(str(error).split())
-    if isinstance(error, redis.AuthenticationError | AuthorizationError) or "NOPERM" in text:
-        return SinkRefused(f"Redis refuses the login: {text}; check FIREHOSE_REDIS_URL")
     code = f"{getattr(error, 'status_code', None) or ''} {text}"
     passing = isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.BusyLoadingError)
     if passing or any(word in code for word in _PASSING):

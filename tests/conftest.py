@@ -6,11 +6,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
 
 from firehose.embedded import redis as embedded
+from ingester.settings import DEFAULT_HOME
+from tests.logins import copy_passwords
 
 _HOME = pytest.StashKey[str]()
 
@@ -41,15 +44,17 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.
 
 
 @pytest.fixture
-def redis_url(redis_client: redis.Redis, redis_server: embedded.RedisServer) -> str:
-    """The URL of an empty Redis."""
+def redis_url(redis_client: redis.Redis, redis_server: embedded.RedisServer, tmp_path: Path) -> str:
+    """The URL of an empty Redis. ``tmp_path`` is a home with the passwords of its roles."""
+    for home in (tmp_path, Path(DEFAULT_HOME).expanduser()):
+        copy_passwords(redis_server, home)
     return redis_server.url
 
 
 @pytest.fixture
 def redis_client(redis_server: embedded.RedisServer) -> Iterator[redis.Redis]:
-    """A client (bytes in, bytes out) of an empty Redis."""
-    with redis.Redis.from_url(redis_server.url) as client:
+    """A client (bytes in, bytes out) of an empty Redis that may do everything."""
+    with redis_server.client() as client:
         client.flushall()
         yield client
 

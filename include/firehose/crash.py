@@ -22,6 +22,7 @@ _FILES: Final = (
     (".slice.json", Point.SLICE_SYNCED, Point.SLICE_RENAMED),
     (".bad", Point.BAD_SYNCED, Point.BAD_RENAMED),
     ("/staged/date=", Point.STAGED_SYNCED, Point.STAGED_RENAMED),
+    ("/quarantine/redis/", Point.FOREIGN_SYNCED, Point.FOREIGN_RENAMED),
     ("/quarantine/date=", Point.QUARANTINE_SYNCED, Point.QUARANTINE_RENAMED),
     ("/suites.json", Point.SUITES_SYNCED, Point.SUITES_RENAMED),
     ("/result.json", Point.RESULT_SYNCED, Point.RESULT_RENAMED),

@@ -19,7 +19,9 @@ import msgspec
 import redis
 
 from firehose import files
-from firehose.batch.drain import drain, redis_ms
+from firehose.batch import buffer
+from firehose.batch.buffer import redis_ms
+from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
@@ -35,6 +37,7 @@ from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 from ingester import wire
+from ingester.redis_access import MONITORING
 from ingester.settings import ENV_FILE_NAME, PREFIX
 
 log = logging.getLogger(__name__)
@@ -84,7 +87,7 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
             simulator.start([*(f"--replay={path}" for path in replay), "--once", "--keep-invalid"])
         )
         settings = _settings(home, server.url, source.url)
-        with redis.Redis.from_url(server.url) as client:
+        with buffer.client(settings, MONITORING) as client:
             start = redis_ms(client) // 1000
             _timed(seconds, "ingest", lambda: _ingest(settings, client, expected))
             end = redis_ms(client) // 1000 + 1

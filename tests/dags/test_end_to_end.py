@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-import redis
 
+from firehose.batch import buffer
 from firehose.batch.interval import Batch
 from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
@@ -56,7 +56,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setting
             clickhouse_loader_password=secrets.token_urlsafe(),
             clickhouse_analyst_password=secrets.token_urlsafe(),
         )
-        with redis.Redis.from_url(server.url) as client, ingester_process(ready):
+        with server.client() as client, ingester_process(ready):
             deadline = time.monotonic() + 60
             while int(cast(bytes, client.hget(wire.METADATA_KEY, wire.META_EVENTS)) or 0) < events:
                 assert time.monotonic() < deadline, "the ingester makes no progress"
@@ -68,7 +68,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setting
 @pytest.fixture
 def batch(settings: Settings) -> Batch:
     """A whole minute of the past, into which every entry is moved: nobody has to wait for one to end."""
-    with redis.Redis.from_url(settings.redis_url) as client:
+    with buffer.client(settings) as client:
         now_ms = cast(tuple[int, int], client.time())[0] * 1000
         start_ms = (now_ms // MINUTE_MS - 2) * MINUTE_MS
         for queue in wire.QUEUES:
@@ -99,7 +99,7 @@ def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
     assert sum(count.quarantined for count in counts) > 0, "the simulator was asked for odd events"
     first = everything(settings)
     assert sum(first[name][0] for name in wire.QUEUES) == sum(count.stored for count in counts)
-    with redis.Redis.from_url(settings.redis_url) as client:
+    with buffer.client(settings) as client:
         assert not any(client.xlen(wire.stream_key(queue)) for queue in wire.QUEUES)
 
     # Airflow clears a run that exists before it tests it again.
@@ -132,7 +132,7 @@ def note_gap(settings: Settings, batch: Batch) -> None:
     """A record of the coverage stream in the batch's interval."""
     gap = Gap(id="g", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="wss://one", protocol="v1")
     fields: Any = {wire.FIELD_GAP: msgspec.json.encode(gap)}
-    with redis.Redis.from_url(settings.redis_url) as client:
+    with buffer.client(settings) as client:
         client.delete(wire.COVERAGE_KEY)
         client.xadd(wire.COVERAGE_KEY, fields, id=f"{batch.start_ms}-1")
 

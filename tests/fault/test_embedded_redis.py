@@ -26,10 +26,10 @@ def test_runs_with_the_projects_configuration(redis_client: redis.Redis) -> None
 
 def test_keeps_what_it_acknowledged_when_killed(tmp_path: Path) -> None:
     server = RedisServer(tmp_path).start()
-    redis.Redis.from_url(server.url).set("key", "kept")
+    server.client().set("key", "kept")
     server.kill()
     with server.start():
-        assert redis.Redis.from_url(server.url).get("key") == b"kept"
+        assert server.client().get("key") == b"kept"
 
 
 def test_taken_port_is_one_clear_line(redis_server: RedisServer, tmp_path: Path) -> None:
@@ -39,11 +39,9 @@ def test_taken_port_is_one_clear_line(redis_server: RedisServer, tmp_path: Path)
     assert "\n" not in str(caught.value)
 
 
-def test_listens_on_a_unix_socket_only(tmp_path: Path) -> None:
-    with RedisServer(tmp_path, unix_socket=tmp_path / "s", maxmemory="100mb") as server:
-        client = redis.Redis.from_url(server.url)
-        assert client.config_get("port") == {"port": "0"}
-        assert client.config_get("maxmemory") == {"maxmemory": str(100 << 20)}
+def test_a_limit_of_its_own(tmp_path: Path) -> None:
+    with RedisServer(tmp_path, maxmemory="100mb") as server:
+        assert server.client().config_get("maxmemory") == {"maxmemory": str(100 << 20)}
 
 
 def test_missing_binary_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from firehose.alerts.sinks import notify
 from firehose.settings import Settings, SettingsError, load, redacted
 from ingester.wire import Gap, Reason
 
-__all__ = ["notify", "report_gaps", "report_quality", "task_failed"]
+__all__ = ["notify", "report_foreign", "report_gaps", "report_quality", "task_failed"]
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +116,17 @@ def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap]) -> bool:
         details,
     )
     return True
+
+
+def report_foreign(settings: Settings, batch_id: str, said: str) -> None:
+    """Alert on what somebody else has put into Redis, and what the drain has done about it: ``said``."""
+    log.error("batch %s: %s", batch_id, said)
+    notify(
+        settings,
+        f"foreign data in Redis, batch {batch_id}",
+        f"{said}. See 'Foreign data in Redis' in docs/operations.md.",
+        {"batch": batch_id},
+    )
 
 
 def _line(gap: Gap) -> str:

@@ -13,20 +13,21 @@ import redis
 import zstandard
 
 from firehose.archive.events import Event
-from firehose.errors import BufferFull, FirehoseError, ServiceUnavailable
-from firehose.settings import redacted
+from firehose.batch.buffer import HEAL_KEY, client, entries, unavailable
+from firehose.batch.foreign import gap_of
+from firehose.errors import BufferFull, ServiceUnavailable
+from firehose.settings import Settings
 from ingester import wire
+from ingester.redis_access import PIPELINE, RedisAccess
 
 log = logging.getLogger(__name__)
 
-#: Redis hash: how far the heal of a gap has come, by the gap's id.
-PROGRESS_KEY: Final = "firehose:heal"
 #: As the ingester packs them.
 _FRAME_EVENTS: Final = 500
 _LEVEL: Final = 1
 #: The share of Redis' memory that a heal leaves to the live stream.
 _LEFT_TO_LIVE: Final = 0.2
-_KEYS: Final = [PROGRESS_KEY, wire.COVERAGE_KEY, *map(wire.stream_key, wire.QUEUES)]
+_KEYS: Final = [HEAL_KEY, wire.COVERAGE_KEY, *map(wire.stream_key, wire.QUEUES)]
 _INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
 
 # Begins with looking, then with a write that Redis refuses when it is full: after it nothing in it can fail.
@@ -68,12 +69,9 @@ class Progress(msgspec.Struct, frozen=True):
 class HealBuffer:
     """The connection of a heal to Redis. Every method may raise ServiceUnavailable."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        try:
-            self._redis = redis.Redis.from_url(url, socket_timeout=30, client_name="bluesky-firehose-heal")
-        except ValueError as error:
-            raise FirehoseError(f"FIREHOSE_REDIS_URL: {error}") from None
+    def __init__(self, settings: Settings) -> None:
+        self._access = RedisAccess.of(settings, PIPELINE)
+        self._redis = client(settings, socket_timeout=30, client_name="bluesky-firehose-heal")
         self._progress = b""
         self._last_record = b""
         self._script = self._redis.register_script(_WRITE)
@@ -87,14 +85,9 @@ class HealBuffer:
         if not self._call(self._redis.exists, wire.COVERAGE_KEY):
             return []
         self._last_record = self._call(self._redis.xinfo_stream, wire.COVERAGE_KEY)["last-generated-id"]
-        entries = cast(list[tuple[bytes, dict[bytes, bytes]]], self._call(self._redis.xrange, wire.COVERAGE_KEY))
-        found = []
-        for entry_id, fields in entries:
-            try:
-                found.append(msgspec.json.decode(fields.get(wire.FIELD_GAP, b""), type=wire.Gap))
-            except msgspec.MsgspecError as error:  # the drain leaves it there as well
-                log.warning("%s: entry %s is no gap (%s)", wire.COVERAGE_KEY, entry_id.decode(), error)
-        return found
+        chunks = self._call(lambda: [*entries(self._redis, wire.COVERAGE_KEY, "-", "+")])
+        # What is not a record is the drain's to set aside.
+        return [gap for chunk in chunks for entry in chunk if (gap := gap_of(entry))]
 
     def now_us(self) -> int:
         """Redis' clock in µs."""
@@ -106,7 +99,7 @@ class HealBuffer:
 
         What is written afterwards is refused if Redis no longer has it, or if another heal was faster.
         """
-        self._progress = cast("bytes | None", self._call(self._redis.hget, PROGRESS_KEY, gap_id)) or b""
+        self._progress = cast("bytes | None", self._call(self._redis.hget, HEAL_KEY, gap_id)) or b""
         try:
             progress = msgspec.json.decode(self._progress or b'{"task":"","seq":0}', type=Progress)
         except msgspec.MsgspecError:
@@ -140,10 +133,13 @@ class HealBuffer:
             return False
         if answer == b"lost":
             raise ServiceUnavailable(
-                f"Redis at {redacted(self._url)} lost what this heal wrote, or another heal is at work; heal again"
+                f"Redis at {self._access.where} lost what this heal wrote, or another heal is at work; heal again"
             )
         if answer != b"written":
-            raise FirehoseError(f"Redis key {answer.decode()} is of another type than it should be: move it away")
+            raise ServiceUnavailable(
+                f"Redis key {answer.decode()} is of another type than it should be; the next drain sets it aside, "
+                "then heal again"
+            )
         self._progress = progress
         return True
 
@@ -155,7 +151,7 @@ class HealBuffer:
 
     def _full(self, why: str) -> BufferFull:
         return BufferFull(
-            f"Redis at {redacted(self._url)} is too full to heal now ({why}); heal again once batches have been "
+            f"Redis at {self._access.where} is too full to heal now ({why}); heal again once batches have been "
             "drained: it goes on from here"
         )
 
@@ -166,9 +162,7 @@ class HealBuffer:
             text = " ".join(str(error).split())
             if "OOM " in f"{getattr(error, 'status_code', '')} {text}":
                 raise self._full(text) from None
-            raise ServiceUnavailable(
-                f"Redis at {redacted(self._url)} does not take the events ({text}); see to it, then heal again"
-            ) from None
+            raise unavailable(self._access, error) from None
 
 
 def _by_queue(events: list[Event]) -> dict[str, list[Event]]:

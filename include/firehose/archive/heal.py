@@ -89,7 +89,7 @@ def heal(
         CorruptArchive: the same, once all other gaps have had their turn.
     """
     client = ArchiveClient(host)
-    with closing(HealBuffer(settings.redis_url)) as buffer:
+    with closing(HealBuffer(settings)) as buffer:
         gaps = _chosen(_open(settings, buffer), set(ids))
         listed = client.segments() if gaps else []
         damaged: list[str] = []

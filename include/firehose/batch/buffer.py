@@ -1,6 +1,6 @@
 """Redis' streams as the drain sees them: read in pieces, and emptied of what a synced file proves to be copied.
 
-Must not: decide what belongs to a batch.
+Must not: decide what belongs to a batch, or what is a frame (frame.py does).
 """
 
 from __future__ import annotations
@@ -11,38 +11,81 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import redis
 
 from firehose import crash
+from firehose.batch.frame import Entry, copied_form, presumed_form
 from firehose.batch.manifest import Manifest, QueueFile
-from firehose.errors import ServiceUnavailable
-from firehose.settings import Settings, redacted
+from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.settings import Settings
 from ingester import wire
+from ingester.redis_access import PIPELINE, RedisAccess
 
 log = logging.getLogger(__name__)
 
-Entry = tuple[bytes, dict[bytes, bytes]]
-
-#: One read holds at most so many frames: some 8 MiB at the usual size of a frame.
+#: Redis hash: how far the heal of a gap has come, by the gap's id.
+HEAL_KEY: Final = "firehose:heal"
+#: One read holds at most this many frames: some 8 MiB at the usual size of a frame.
 _READ_FRAMES: Final = 100
+#: A read ends with the entry that brings it here, so that it is bounded whatever somebody has put there.
+_READ_BYTES: Final = 16 * 1024 * 1024
+
+#: Nothing can follow it; Redis does not take it as the exclusive begin of a range.
+_LAST_ID: Final = b"%d-%d" % (2**64 - 1, 2**64 - 1)
+
+# KEYS: a stream. ARGV: first id, last id, most entries, most bytes. Replies the entries as XRANGE does, as far as
+# they fit; always one, if there is any.
+_READ: Final = """
+local found, size = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3]), 0
+for i, entry in ipairs(found) do
+  for _, part in ipairs(entry[2]) do size = size + #part end
+  if size > tonumber(ARGV[4]) then return {unpack(found, 1, i)} end
+end
+return found
+"""
+
+
+def client(settings: Settings, role: str = PIPELINE, **options: Any) -> redis.Redis:
+    """A client (bytes in, bytes out) that logs in as ``role``.
+
+    Raises:
+        FirehoseError: ``FIREHOSE_REDIS_URL`` is not one.
+        SettingsError: the role's password cannot be read.
+    """
+    access = RedisAccess.of(settings, role)
+    try:
+        return redis.Redis.from_url(access.url, **access.options(), **options)
+    except ValueError as error:
+        raise FirehoseError(f"FIREHOSE_REDIS_URL: {error}") from None
 
 
 @contextmanager
 def connected(settings: Settings) -> Iterator[redis.Redis]:
-    """A client of Redis.
+    """A client of Redis, as the role ``pipeline``.
 
     Raises:
-        ServiceUnavailable: it does not answer, at any time within the block.
+        ServiceUnavailable: Redis does not answer or refuses a command, at any time within the block.
+        FirehoseError, SettingsError: see :func:`client`.
     """
-    try:
-        with redis.Redis.from_url(settings.redis_url) as client:
-            yield client
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise ServiceUnavailable(
-            f"Redis at {redacted(settings.redis_url)} does not answer ({error}); start it, then retry"
-        ) from error
+    with client(settings) as connection:
+        try:
+            yield connection
+        except redis.RedisError as error:
+            raise unavailable(RedisAccess.of(settings, PIPELINE), error) from error
+
+
+def unavailable(access: RedisAccess, error: redis.RedisError) -> ServiceUnavailable:
+    """One line of what is wrong with Redis and what to do."""
+    said = " ".join(str(error).split())
+    if refusal := access.refusal(error):
+        return ServiceUnavailable(refusal)
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+        return ServiceUnavailable(f"Redis at {access.where} does not answer ({said}); start it, then retry")
+    if "WRONGTYPE" in f"{getattr(error, 'status_code', '')} {said}":
+        said += "; the next drain sets aside what is there"
+    return ServiceUnavailable(f"Redis at {access.where} refuses a command ({said}); see to it, then retry")
 
 
 def redis_ms(client: redis.Redis) -> int:
@@ -51,24 +94,39 @@ def redis_ms(client: redis.Redis) -> int:
     return seconds * 1000 + microseconds // 1000
 
 
-def entries(client: redis.Redis, queue: str, low: str, high: str) -> Iterator[list[Entry]]:
-    """The frames of a queue from id ``low`` to ``high`` (inclusive), some at a time."""
-    key = wire.stream_key(queue)
-    while chunk := cast(list[Entry], client.xrange(key, low, high, count=_READ_FRAMES)):
-        yield chunk
-        low = "(" + chunk[-1][0].decode()
+def entries(client: redis.Redis, key: str, low: str, high: str) -> Iterator[list[Entry]]:
+    """The entries of a stream from id ``low`` to ``high`` (inclusive), some at a time.
+
+    What is in memory is bounded by ``_READ_BYTES`` and one entry, and that by Redis' ``proto-max-bulk-len``.
+    """
+    read = client.register_script(_READ)
+    while found := cast(list[Any], read([key], [low, high, _READ_FRAMES, _READ_BYTES])):
+        yield [Entry(entry_id, tuple(fields)) for entry_id, fields in found]
+        if found[-1][0] == _LAST_ID:
+            return
+        low = "(" + found[-1][0].decode()
+
+
+def frames(client: redis.Redis, queue: str, low: str, high: str) -> Iterator[list[Entry]]:
+    """As :func:`entries`, of a queue."""
+    return entries(client, wire.stream_key(queue), low, high)
 
 
 def next_ms(client: redis.Redis, queue: str, low_ms: int, high_ms: int) -> int | None:
-    """The time in the id of the first frame of a queue in [low_ms, high_ms), or None."""
+    """The time in the id of the first entry of a queue in [low_ms, high_ms), or None."""
     if low_ms >= high_ms:
         return None
-    found = cast(list[Entry], client.xrange(wire.stream_key(queue), str(low_ms), str(high_ms - 1), count=1))
+    found = cast(list[Any], client.xrange(wire.stream_key(queue), str(low_ms), str(high_ms - 1), count=1))
     return int(found[0][0].partition(b"-")[0]) if found else None
 
 
+def holds(client: redis.Redis, queue: str, copied: QueueFile) -> bool:
+    """Whether Redis has any entry with an id in the copied ranges."""
+    return any(client.xrange(wire.stream_key(queue), first, last, count=1) for first, last in copied.ranges)
+
+
 def remove_copied(client: redis.Redis, folder: Path, manifest: Manifest) -> None:
-    """Delete the frames that the batch's files hold. Whatever else has an id in their ranges stays."""
+    """Delete the entries that the batch's files hold. Whatever else has an id in their ranges stays."""
     for queue, copied in manifest.queues.items():
         ids = _still_there(client, folder, queue, copied)
         for offset in range(0, len(ids), _READ_FRAMES):
@@ -77,28 +135,30 @@ def remove_copied(client: redis.Redis, folder: Path, manifest: Manifest) -> None
 
 
 def _still_there(client: redis.Redis, folder: Path, queue: str, copied: QueueFile) -> list[bytes]:
-    """Ids of the frames in the copied ranges, if they are what the file ends with; else none.
+    """Ids of the entries in the copied ranges, if they are what the file ends with; else none.
 
-    Frames are deleted in the order of the file, so what a death left of them is its end. An id proves nothing:
+    Entries are deleted in the order of the file, so what a death left of them is its end. An id proves nothing:
     a Redis that was emptied, or restored from an older copy, may give it again if its clock goes back.
     """
+    # Where no entry was foreign, none need be looked into again.
+    form = copied_form if copied.foreign else presumed_form
     ids: list[bytes] = []
     size, digest = 0, hashlib.sha256()
     for first, last in copied.ranges:
-        for chunk in entries(client, queue, first, last):
-            for entry_id, fields in chunk:
-                payload = fields.get(wire.FIELD_PAYLOAD, b"")
-                ids.append(entry_id)
-                size += len(payload)
-                digest.update(payload)
-    if ids and digest.digest() != _digest_of_end(folder / copied.name, size):
-        log.warning(
-            "%s: Redis holds %d other frames with ids of these: left to a later batch",
-            folder / copied.name,
-            len(ids),
-        )
-        return []
-    return ids
+        for chunk in frames(client, queue, first, last):
+            for entry in chunk:
+                content = form(queue, entry)
+                ids.append(entry.id)
+                size += len(content)
+                digest.update(content)
+    if not ids or digest.digest() == _digest_of_end(folder / copied.name, size):
+        return ids
+    log.warning(
+        "%s: Redis holds %d other frames with ids of these: left to a later batch",
+        folder / copied.name,
+        len(ids),
+    )
+    return []
 
 
 def _digest_of_end(path: Path, size: int) -> bytes:

@@ -10,13 +10,15 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 import redis
 
 from firehose import crash, files
 from firehose.batch import buffer
+from firehose.batch.ahead import AHEAD_MS
+from firehose.batch.foreign import gap_of
 from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
@@ -28,7 +30,6 @@ log = logging.getLogger(__name__)
 
 AREA: Final = "coverage"
 _READ_ENTRIES: Final = 500
-_Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 def records_path(lake: Path, batch: Batch) -> Path:
@@ -69,7 +70,7 @@ def known_gaps(settings: Settings) -> list[Gap]:
         CorruptLake: a file of the coverage ledger cannot be read.
     """
     with buffer.connected(settings) as client:  # first: what a drain takes from there is in the lake then
-        waiting = [gap for _, gap in _waiting(client, "+")]
+        waiting = [gap for _, gap in _waiting(client, "-", "+")]
     return resolve([*waiting, *_records(settings.lake_path)])
 
 
@@ -111,7 +112,7 @@ def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:
     That an archive made a gap good is taken once every frame from before that record has left Redis, and so is in
     a batch: nobody would ask again for the events of a gap that the lake calls healed.
     """
-    waiting = _waiting(client, str(batch.end_ms - 1))
+    waiting = _for_batch(client, batch)
     return _add(lake, batch, [gap for at, gap in waiting if gap.healed != BY_ARCHIVE or _is_oldest(client, at)])
 
 
@@ -124,7 +125,7 @@ def _is_oldest(client: redis.Redis, entry_id: bytes) -> bool:
 def forget(client: redis.Redis, lake: Path, batch: Batch) -> None:
     """Delete from Redis the records that the batch's file holds, and no others."""
     if kept := set(read_records(records_path(lake, batch))):
-        ids = [entry_id for entry_id, gap in _waiting(client, str(batch.end_ms - 1)) if gap in kept]
+        ids = [entry_id for entry_id, gap in _for_batch(client, batch) if gap in kept]
         for offset in range(0, len(ids), _READ_ENTRIES):
             client.xdel(wire.COVERAGE_KEY, *ids[offset : offset + _READ_ENTRIES])
             crash.reached(crash.Point.DELETED_SOME)
@@ -144,17 +145,20 @@ def record_silence(lake: Path, batch: Batch) -> None:
         _add(lake, batch, [gap])
 
 
-def _waiting(client: redis.Redis, high: str) -> Iterator[tuple[bytes, Gap]]:
-    """The records in Redis up to the id ``high``, with their ids."""
-    low = "-"
-    while chunk := cast(list[_Entry], client.xrange(wire.COVERAGE_KEY, low, high, count=_READ_ENTRIES)):
-        for entry_id, fields in chunk:
-            try:
-                yield entry_id, msgspec.json.decode(fields.get(wire.FIELD_GAP, b""), type=Gap)
-            except msgspec.MsgspecError as error:
-                # It stays where it is: a batch must not fail for it, and it must not be lost.
-                log.error("%s: entry %s is no gap (%s): left there", wire.COVERAGE_KEY, entry_id.decode(), error)
-        low = "(" + chunk[-1][0].decode()
+def _for_batch(client: redis.Redis, batch: Batch) -> Iterator[tuple[bytes, Gap]]:
+    """Those that a batch takes: from before its end, and those whose ids are too far ahead for any batch."""
+    yield from _waiting(client, "-", str(batch.end_ms - 1))
+    yield from _waiting(client, str(buffer.redis_ms(client) + AHEAD_MS), "+")
+
+
+def _waiting(client: redis.Redis, low: str, high: str) -> Iterator[tuple[bytes, Gap]]:
+    """The records in Redis from the id ``low`` to ``high``, with their ids."""
+    for chunk in buffer.entries(client, wire.COVERAGE_KEY, low, high):
+        for entry in chunk:
+            if gap := gap_of(entry):
+                yield entry.id, gap
+            else:  # the next drain sets it aside
+                log.error("%s: entry %s is no gap", wire.COVERAGE_KEY, entry.id.decode())
 
 
 def _add(lake: Path, batch: Batch, records: Iterable[Gap]) -> list[Gap]:

@@ -5,7 +5,6 @@ Frames are copied as they are, and what was learnt of gaps with them. Must not: 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -18,14 +17,16 @@ from typing import cast
 import msgspec
 import redis
 
-from firehose import crash, files
-from firehose.batch import buffer, coverage, stragglers
+from firehose import crash
+from firehose.batch import ahead, buffer, coverage, foreign, stragglers
 from firehose.batch import manifest as manifests
-from firehose.batch.buffer import Entry, redis_ms
-from firehose.batch.gaps import Span
+from firehose.batch.buffer import redis_ms
+from firehose.batch.copying import copy_queue
+from firehose.batch.foreign import Tell
+from firehose.batch.frame import frame_of
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
-from firehose.batch.manifest import Manifest, QueueFile
+from firehose.batch.manifest import Manifest
 from firehose.errors import BeforeFirstStart, MissedInterval, NotListening
 from firehose.settings import Settings
 from ingester import wire
@@ -43,8 +44,13 @@ class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @alone
-def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = time.sleep) -> DrainResult:
+def drain(
+    settings: Settings, batch: Batch, sleep: Callable[[float], None] = time.sleep, tell: Tell = log.error
+) -> DrainResult:
     """Copy the interval out of Redis, describe it, delete it from Redis. Safe to repeat at any point.
+
+    ``tell`` gets a line for everything in Redis that is not the pipeline's and was set aside: once, unless the
+    drain dies before it has deleted it.
 
     Raises:
         BeforeFirstStart: the interval ended before the ingester first started.
@@ -57,6 +63,7 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
     manifest = manifests.read(folder)
     # What is held keeps other drains from what this one takes along, until it is deleted from Redis.
     with buffer.connected(settings) as client, ExitStack() as held:
+        foreign.set_aside(client, settings.lake_path, tell)
         if manifest is None:
             _wait_until_past(client, batch.end_ms, sleep)
             manifest = _copy(client, settings, batch, held)
@@ -64,8 +71,10 @@ def drain(settings: Settings, batch: Batch, sleep: Callable[[float], None] = tim
             manifests.check(folder, manifest)
             manifests.settle(folder)
         crash.reached(crash.Point.DELETE_BEGINS)
+        _tell_foreign(client, manifest, tell)
         buffer.remove_copied(client, folder, manifest)
         coverage.forget(client, settings.lake_path, batch)
+        ahead.go_back(client)
         crash.reached(crash.Point.DELETED_ALL)
     return DrainResult(manifest=str(folder / manifests.NAME), events=manifest.events)
 
@@ -79,23 +88,24 @@ def _wait_until_past(client: redis.Redis, end_ms: int, sleep: Callable[[float], 
 def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack) -> Manifest:
     lake = settings.lake_path
     folder = manifests.folder_of(lake, batch)
-    metadata = cast(dict[bytes, bytes], client.hgetall(wire.METADATA_KEY))
-    first_start_ms = _first_start_ms(metadata, lake)
+    known = _metadata(client)
+    first_start_ms = _first_start_ms(known, lake)
     heard = client.zcount(wire.HEARTBEATS_KEY, batch.start_ms, batch.end_ms - 1)
     if not heard and not _any_frame(client, batch):
         _refuse_silence(client, first_start_ms, batch, lake)
-    spans = [*stragglers.spans(client, settings, batch, first_start_ms, held), (batch.start_ms, batch.end_ms)]
-    queues = {queue: made for queue in wire.QUEUES if (made := _copy_queue(client, spans, folder, queue))}
+    older = stragglers.spans(client, settings, batch, first_start_ms, held)
+    spans = [*older, (batch.start_ms, batch.end_ms), *ahead.span(client, lake, held)]
+    queues = {queue: made for queue in wire.QUEUES if (made := copy_queue(client, spans, folder, queue))}
     learnt = coverage.take(client, lake, batch)
     manifest = Manifest(
         batch=batch.id,
         start=batch.start,
         end=batch.end,
         created_at=datetime.now(UTC),
-        cursor=int(metadata.get(wire.META_CURSOR.encode(), b"0")),
-        host=metadata.get(wire.META_HOST.encode(), b"").decode(),
-        protocol=metadata.get(wire.META_PROTOCOL.encode(), b"").decode(),
-        time_us=int(metadata.get(wire.META_TIME_US.encode(), b"0")),
+        cursor=_number(known[wire.META_CURSOR]),
+        host=known[wire.META_HOST],
+        protocol=known[wire.META_PROTOCOL],
+        time_us=_number(known[wire.META_TIME_US]),
         minutes_heard=heard,
         queues=queues,
         coverage_sha256=manifests.coverage_sha256(folder),
@@ -106,14 +116,51 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
     return manifest
 
 
-def _first_start_ms(metadata: dict[bytes, bytes], lake: Path) -> int:
+def _metadata(client: redis.Redis) -> dict[str, str]:
+    """What the drain needs of the ingester's state, as text; empty where there is none."""
+    fields = [wire.META_CURSOR, wire.META_HOST, wire.META_PROTOCOL, wire.META_TIME_US, wire.META_FIRST_START_MS]
+    values = cast(list[bytes | None], client.hmget(wire.METADATA_KEY, fields))
+    return {name: (value or b"").decode(errors="replace") for name, value in zip(fields, values, strict=True)}
+
+
+def _number(text: str) -> int:
+    """A number of the ingester's state; 0 where somebody else has written another thing."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    if text:
+        log.error("%s holds %.100r where a number belongs; the ingester writes it again", wire.METADATA_KEY, text)
+    return 0
+
+
+def _first_start_ms(known: dict[str, str], lake: Path) -> int:
     """The earlier one of what Redis and the lake know: a Redis that was lost begins anew. 0: neither does."""
-    known = (int(metadata.get(wire.META_FIRST_START_MS.encode(), b"0")), manifests.first_start_ms(lake))
-    return min((ms for ms in known if ms), default=0)
+    both = (_number(known[wire.META_FIRST_START_MS]), manifests.first_start_ms(lake))
+    return min((ms for ms in both if ms), default=0)
 
 
 def _any_frame(client: redis.Redis, batch: Batch) -> bool:
-    return any(buffer.next_ms(client, queue, batch.start_ms, batch.end_ms) for queue in wire.QUEUES)
+    """Whether the ingester has written anything in the interval: what others have written is no sign of it."""
+    span = (str(batch.start_ms), str(batch.end_ms - 1))
+    return any(
+        not frame_of(queue, entry).foreign
+        for queue in wire.QUEUES
+        for chunk in buffer.frames(client, queue, *span)
+        for entry in chunk
+    )
+
+
+def _tell_foreign(client: redis.Redis, manifest: Manifest, tell: Tell) -> None:
+    odd = {name: queue for name, queue in manifest.queues.items() if queue.foreign or queue.miscounted}
+    if not any(buffer.holds(client, name, queue) for name, queue in odd.items()):
+        return  # told before they were deleted
+    said = [
+        f"{name}: {queue.foreign} not frames, {queue.miscounted} with another count than they say"
+        for name, queue in odd.items()
+    ]
+    tell(
+        f"batch {manifest.batch} holds entries of Redis that the ingester did not write ({'; '.join(said)}). What "
+        "is not a frame goes to quarantine with its bytes; all other events are published"
+    )
 
 
 def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake: Path) -> None:
@@ -139,36 +186,3 @@ def _ran_before(lake: Path, batch: Batch) -> bool:
     batches = (path.parent.name for path in (lake / manifests.AREA).glob(f"date=*/batch=*/{manifests.NAME}"))
     gaps = (path.stem for path in (lake / coverage.AREA).glob("date=*/batch=*.json"))
     return any(name < f"batch={batch.id}" for name in chain(batches, gaps))
-
-
-def _copy_queue(client: redis.Redis, spans: list[Span], folder: Path, queue: str) -> QueueFile | None:
-    path = folder / f"{queue}.jsonl.zst"
-    digest, frames, events, size = hashlib.sha256(), 0, 0, 0
-    ends: list[tuple[Entry, Entry]] = []  # first and last of each span that has any
-    with files.replacing(path) as part, part.open("wb") as out:
-        for start_ms, end_ms in spans:
-            first: Entry | None = None
-            for chunk in buffer.entries(client, queue, str(start_ms), str(end_ms - 1)):
-                for _, fields in chunk:
-                    payload = fields[wire.FIELD_PAYLOAD]
-                    out.write(payload)
-                    digest.update(payload)
-                    events, size = events + int(fields[wire.FIELD_COUNT]), size + len(payload)
-                frames += len(chunk)
-                first, last = first or chunk[0], chunk[-1]
-                crash.reached(crash.Point.RAW_COPYING)
-            if first:
-                ends.append((first, last))
-    if not ends:
-        files.remove(path)
-        return None
-    return QueueFile(
-        name=path.name,
-        frames=frames,
-        events=events,
-        size=size,
-        sha256=digest.hexdigest(),
-        ranges=[(first[0].decode(), last[0].decode()) for first, last in ends],
-        first_us=int(ends[0][0][1][wire.FIELD_FIRST_US]),
-        last_us=int(ends[-1][1][1][wire.FIELD_LAST_US]),
-    )

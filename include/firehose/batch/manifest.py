@@ -21,7 +21,9 @@ AREA = "raw"
 class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     """One queue's part of a raw batch. ``ranges`` are the first and last entry ids of its frames, in order:
 
-    those of the interval, and before them those of older frames that nobody else came for.
+    those of the interval, before them those of older frames that nobody else came for, and after them those of
+    frames whose ids are far in the future. ``frames`` are entries; ``foreign`` of them were not frames, and are in
+    the file as dead letters, which count as events; ``miscounted`` held another number of events than they said.
     """
 
     name: str
@@ -32,6 +34,8 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     ranges: list[tuple[str, str]]
     first_us: int
     last_us: int
+    foreign: int = 0
+    miscounted: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,7 @@
-"""Reading a raw file: concatenated zstd frames of newline-ended JSON, a bounded number of lines at a time."""
+"""Reading a raw file: concatenated zstd frames of newline-ended JSON, a bounded number of lines at a time.
+
+Also says, before they get there, whether bytes are such frames. Must not: decode events.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,13 @@ _BLOCK_BYTES: Final = 128 * 1024
 _BLOCK_HEADER: Final = 3
 _CHECKSUM: Final = 4
 _RLE: Final = 1
+# What RFC 8878 asks of every decoder, and far more than the ingester's frames need.
+_MOST_WINDOW: Final = 8 * 1024 * 1024
+_READ_BYTES: Final = 1024 * 1024
+
+
+class NotFrames(ValueError):
+    """Bytes that cannot go to a raw file. The message says why, as in "its payload …"."""
 
 
 class Span(NamedTuple):
@@ -63,7 +73,41 @@ def _frames(path: Path) -> Iterator[tuple[int, int, int]]:
             start = end
 
 
-def _frame_end(content: mmap.mmap, start: int) -> tuple[int, int, int | None]:
+def count_lines(payload: bytes, most_lines: int, most_bytes: int) -> int:
+    """The number of lines in whole zstd frames; what is in memory does not depend on how large they are
+    decompressed.
+
+    Raises:
+        NotFrames: they are not, or hold no line, or end within one, or are a bomb: more than ``most_lines`` or
+    ``most_bytes``."""
+    try:
+        start = 0
+        while start < len(payload):
+            if zstandard.get_frame_parameters(payload[start : start + 18]).window_size > _MOST_WINDOW:
+                raise NotFrames("needs a window larger than frames have")
+            start, _, _ = _frame_end(payload, start)
+        return _count(payload, most_lines, most_bytes)
+    except (zstandard.ZstdError, IndexError) as error:
+        raise NotFrames(f"is not whole zstd frames ({error})") from None
+
+
+def _count(payload: bytes, most_lines: int, most_bytes: int) -> int:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
+    lines = size = 0
+    part = b""
+    with decompressor.stream_reader(payload, read_across_frames=True) as reader:
+        while read := reader.read(_READ_BYTES):
+            part = read
+            lines += part.count(b"\n")
+            size += len(part)
+            if size > most_bytes or lines > most_lines:
+                raise NotFrames(f"is more than {most_lines} lines or {most_bytes} bytes when decompressed")
+    if not part.endswith(b"\n"):
+        raise NotFrames("ends within a line" if part else "holds nothing")
+    return lines
+
+
+def _frame_end(content: mmap.mmap | bytes, start: int) -> tuple[int, int, int | None]:
     """Where a frame ends, how many blocks it has, and how large it says that it is.
 
     Raises:

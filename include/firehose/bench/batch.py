@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-import redis
 
-from firehose.batch.drain import redis_ms
+from firehose.batch import buffer
+from firehose.batch.buffer import redis_ms
 from firehose.bench.ingest import wait_for_events, write_tape
 from firehose.bench.report import BenchReport, PeakRss
 from firehose.demo.home import environment, project_root
@@ -28,6 +28,7 @@ from firehose.embedded.redis import RedisServer, free_port
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
 from firehose.simulator import process as simulator
+from ingester.redis_access import MONITORING
 
 # An interval must hold all events: they are let go at the start of a minute.
 _INGEST_S = 45
@@ -129,7 +130,7 @@ def _fill(settings: Settings, tape: Path, events: int) -> datetime:
     """Bring all events into Redis within one minute of its clock; returns that minute."""
     with simulator.start([f"--replay={tape}", "--once", f"--retention={events}"]) as source:
         ready = msgspec.structs.replace(settings, jetstream_url=source.url, start_cursor=1, rewind_ms=0)
-        with redis.Redis.from_url(settings.redis_url) as client:
+        with buffer.client(settings, MONITORING) as client:
             while redis_ms(client) // 1000 % 60 > 60 - _INGEST_S:
                 time.sleep(0.2)
             minute = redis_ms(client) // 60_000

@@ -16,8 +16,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-import redis
-
 from firehose.batch.interval import Batch
 from firehose.bench.made_up import fill
 from firehose.bench.report import BenchReport, PeakRss
@@ -25,6 +23,7 @@ from firehose.embedded.redis import RedisServer
 from firehose.errors import FirehoseError
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.settings import Settings
+from ingester.redis_access import PIPELINE
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ def bench_catchup(events: int) -> BenchReport:
             settings = Settings(home=str(folder), lake=str(folder / "lake"), redis_url=server.url)
             end = int(time.time()) // _WINDOW_S * _WINDOW_S
             batch = Batch.of(datetime.fromtimestamp(end - _WINDOW_S, UTC), datetime.fromtimestamp(end, UTC))
-            with redis.Redis.from_url(server.url) as client:
+            with server.client(PIPELINE) as client:
                 log.info("filling Redis with %d events", events)
                 fill(client, batch, events, start_us, _RATE)
                 held = int(client.info("memory")["used_memory"])

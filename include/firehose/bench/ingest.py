@@ -23,6 +23,7 @@ from firehose.settings import Settings
 from firehose.simulator import generate
 from firehose.simulator import process as simulator
 from ingester import wire
+from ingester.redis_access import MONITORING
 
 _RUNS = 3
 _STALL_S = 60.0
@@ -86,7 +87,7 @@ def _ingest(home: Path, tape: Path, events: int) -> tuple[float, float]:
             start_cursor=1,
             rewind_ms=0,
         )
-        with redis.Redis.from_url(server.url) as client, ingester_process(settings) as process:
+        with server.client(MONITORING) as client, ingester_process(settings) as process:
             first = wait_for_events(client, 1, process)
             began = time.perf_counter()
             wait_for_events(client, events, process)

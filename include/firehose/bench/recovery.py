@@ -17,8 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import redis
-
+from firehose.batch.buffer import client
 from firehose.bench.made_up import write_tape
 from firehose.bench.pipeline import Pipeline
 from firehose.bench.report import BenchReport
@@ -28,6 +27,7 @@ from firehose.settings import Settings
 from firehose.simulator import process as simulator
 from firehose.warehouse.client import clickhouse_errors, connect
 from ingester import wire
+from ingester.redis_access import MONITORING
 
 log = logging.getLogger(__name__)
 
@@ -140,8 +140,8 @@ def _newest(settings: Settings) -> int:
 
 
 def _metadata(settings: Settings, field: str) -> int:
-    with redis.Redis.from_url(settings.redis_url) as client:
-        return int(client.hget(wire.METADATA_KEY, field) or 0)
+    with client(settings, MONITORING) as connection:
+        return int(connection.hget(wire.METADATA_KEY, field) or 0)
 
 
 def _queryable(settings: Settings) -> int:

@@ -18,6 +18,7 @@ from firehose.cli.migrate import migrate
 from firehose.cli.once import once
 from firehose.cli.query import query
 from firehose.cli.rebuild import rebuild
+from firehose.cli.redis_access import redis_access
 from firehose.cli.settings import settings
 from firehose.cli.simulate import simulate
 from firehose.cli.summaries import summaries
@@ -45,6 +46,7 @@ app.command()(simulate)
 app.command("clickhouse")(clickhouse_serve)
 app.command()(migrate)
 app.command()(summaries)
+app.command("redis-access")(redis_access)
 app.command()(settings)
 app.add_typer(bench.app, name="bench")
 

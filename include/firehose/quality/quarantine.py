@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firehose import files
+from firehose.batch.foreign import QUARANTINE
 from firehose.batch.interval import Batch
 from firehose.events.envelope import Undecodable
 
-AREA: Final = "quarantine"
+AREA: Final = QUARANTINE
 SCHEMA: Final = pa.schema(
     [
         ("batch", pa.timestamp("ms", tz="UTC")),

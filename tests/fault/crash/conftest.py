@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import redis
 
 from firehose.batch.interval import Batch
 from firehose.embedded.redis import RedisServer, free_port
@@ -34,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     record = home / "sent.jsonl"
     with (
         RedisServer(home) as server,
-        redis.Redis.from_url(server.url) as client,
+        server.client() as client,
         simulator.start([*STREAM, f"--record={record}"], log=home / "simulator.log") as source,
     ):
         settings = Settings(

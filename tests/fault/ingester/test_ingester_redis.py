@@ -35,7 +35,7 @@ def test_redis_killed_and_restarted_mid_stream(tmp_path: Path) -> None:
     server = RedisServer(tmp_path).start()
     with (
         server,
-        redis.Redis.from_url(server.url) as client,
+        server.client() as client,
         Source(sent, pace_s=0.02) as source,
         IngesterProcess(tmp_path, server.url, source.url) as ingester,
     ):
@@ -54,7 +54,7 @@ def test_redis_killed_and_restarted_mid_stream(tmp_path: Path) -> None:
 def test_full_redis_stops_the_reading_and_freed_redis_resumes_it(tmp_path: Path) -> None:
     with (
         RedisServer(tmp_path, maxmemory="8mb") as server,
-        redis.Redis.from_url(server.url) as client,
+        server.client() as client,
         Source([event(number, 2000) for number in range(40_000)]) as source,
         IngesterProcess(tmp_path, server.url, source.url, flush_events=1000) as ingester,
     ):
@@ -159,7 +159,7 @@ def test_without_a_connection_there_is_no_heartbeat(ingest: Ingest, redis_client
 def test_stop_while_redis_is_away_says_what_is_not_written(tmp_path: Path) -> None:
     server = RedisServer(tmp_path).start()
     with Source([event(0)]) as source, IngesterProcess(tmp_path, server.url, source.url) as ingester:
-        until(lambda: cursor(redis.Redis.from_url(server.url)) == time_us(0))
+        until(lambda: cursor(server.client()) == time_us(0))
         server.kill()
         source.messages += [event(1), event(2)]
         until(lambda: ingester.said("pending=2"))
@@ -173,6 +173,6 @@ def test_starts_before_redis(tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     with Source([event(0)]) as source, IngesterProcess(tmp_path, server.url, source.url) as ingester:
         until(lambda: ingester.said("event=sink_unavailable"))
-        with server, redis.Redis.from_url(server.url) as client:
+        with server, server.client() as client:
             until_stored(client, 0)
             assert ingester.stop() == 0

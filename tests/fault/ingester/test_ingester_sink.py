@@ -17,9 +17,12 @@ from firehose.embedded.redis import RedisServer
 from ingester import wire
 from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Superseded
 from ingester.frames import Buffer
+from ingester.redis_access import INGESTER, RedisAccess
 from ingester.scripts import HEARTBEATS_KEPT_MS
+from ingester.settings import IngesterSettings
 from ingester.sink import Claim, Flush, Held, Sink
 from tests.fault.ingester.harness import clock_us, cursor, entries, event, gaps, metadata, stored, time_us
+from tests.logins import as_ingester
 
 MINUTE_MS = 60_000
 
@@ -32,9 +35,14 @@ def flush(*numbers: int, lease_ms: int = 60_000, connected: bool = True, size: i
     return Flush(buffer.pack(2), buffer.last_us, connected, lease_ms)
 
 
-def claimed(url: str, name: str = "a", lease_ms: int = 60_000) -> Sink:
+def access(url: str) -> RedisAccess:
+    """The ingester's login at the session's Redis; as the URL says where it has one."""
+    return RedisAccess.of(IngesterSettings(redis_url=url), INGESTER)
+
+
+def claimed(url: str | RedisAccess, name: str = "a", lease_ms: int = 60_000) -> Sink:
     """A sink that may write."""
-    sink = Sink(url, name, "host")
+    sink = Sink(access(url) if isinstance(url, str) else url, name, "host")
     assert isinstance(sink.claim(lease_ms), Claim)
     return sink
 
@@ -66,7 +74,7 @@ def test_gaps_come_with_their_flush_once(
     with reply_loser(redis_server.port) as (url, lose):
         sink = claimed(url)
         sink.write(flush(0)._replace(open_gaps=(GAP,)))
-        again = Sink(redis_url, "a", "host").claim(60_000)
+        again = Sink(access(redis_url), "a", "host").claim(60_000)
         assert isinstance(again, Claim) and again.gaps == (GAP,), "the next writer knows what is open"
         sink.claim(60_000)
         lose.set()
@@ -82,7 +90,7 @@ def test_gaps_come_with_their_flush_once(
 def test_open_gaps_that_cannot_be_read_stop_nothing(kept: str, redis_url: str, redis_client: redis.Redis) -> None:
     claimed(redis_url).write(flush(0))
     redis_client.hset(wire.METADATA_KEY, wire.META_GAPS, kept)
-    claim = Sink(redis_url, "a", "host").claim(60_000)
+    claim = Sink(access(redis_url), "a", "host").claim(60_000)
     assert isinstance(claim, Claim) and (claim.gaps, claim.cursor) == ((), time_us(0))
 
 
@@ -108,7 +116,7 @@ def test_a_gap_without_events_is_written_too(redis_url: str, redis_client: redis
     assert gaps(redis_client) == [GAP] and cursor(redis_client) == 0
     redis_client.delete(wire.COVERAGE_KEY)
     redis_client.set(wire.COVERAGE_KEY, "legacy")
-    with pytest.raises(SinkRefused, match="firehose:coverage holds a string"):
+    with pytest.raises(SinkUnavailable, match="firehose:coverage holds a string"):
         sink.write(flush(0)._replace(gaps=(GAP,)))
     assert stored(redis_client) == []
 
@@ -124,7 +132,7 @@ def test_first_start_is_recorded_once(redis_url: str, redis_client: redis.Redis)
 def test_same_name_takes_over_at_once(redis_url: str, redis_client: redis.Redis) -> None:
     old = claimed(redis_url)
     old.write(flush(0))
-    new = Sink(redis_url, "a", "host")
+    new = Sink(access(redis_url), "a", "host")
     claim = new.claim(60_000)
     assert isinstance(claim, Claim) and claim._replace(away_s=0) == Claim(time_us(0), "host", "v1")
     assert 0 <= claim.away_s < 60
@@ -136,7 +144,7 @@ def test_same_name_takes_over_at_once(redis_url: str, redis_client: redis.Redis)
 
 def test_other_name_waits_until_the_lease_ends(redis_url: str) -> None:
     old = claimed(redis_url, "a", lease_ms=60_000)
-    standby = Sink(redis_url, "b", "host")
+    standby = Sink(access(redis_url), "b", "host")
     held = standby.claim(60_000)
     assert isinstance(held, Held) and held.writer.startswith("a/") and 50_000 < held.left_ms <= 60_000
     old.write(flush(0, lease_ms=0))
@@ -186,23 +194,23 @@ def test_changed_state_is_noticed(
     assert event(1, 10) in stored(redis_client)
 
 
-def test_key_of_another_type_is_refused_before_anything_is_written(
+def test_key_of_another_type_is_waited_for_and_nothing_is_written(
     redis_url: str, redis_client: redis.Redis
 ) -> None:
     sink = claimed(redis_url)
     redis_client.rpush(wire.stream_key(wire.LIKES), "legacy")
     before = redis_client.hgetall(wire.METADATA_KEY)
-    with pytest.raises(SinkRefused, match="firehose:likes:queue holds a list"):
+    with pytest.raises(SinkUnavailable, match="firehose:likes:queue holds a list"):
         sink.write(flush(0, 1))
     assert redis_client.hgetall(wire.METADATA_KEY) == before
     assert not redis_client.exists(wire.stream_key(wire.POSTS))
-    with pytest.raises(SinkRefused, match="firehose:likes:queue holds a list"):
-        Sink(redis_url, "a", "host").claim(1000)
+    with pytest.raises(SinkUnavailable, match="firehose:likes:queue holds a list"):
+        Sink(access(redis_url), "a", "host").claim(1000)
 
 
 def test_full_redis_takes_a_flush_whole_or_not_at_all(tmp_path: Path) -> None:
-    with RedisServer(tmp_path, maxmemory="3mb") as server, redis.Redis.from_url(server.url) as client:
-        sink = claimed(server.url)
+    with RedisServer(tmp_path, maxmemory="3mb") as server, server.client() as client:
+        sink = claimed(as_ingester(server))
         taken: list[int] = []
         with pytest.raises(SinkUnavailable, match="OOM"):
             for start in range(0, 100_000, 40):
@@ -211,7 +219,7 @@ def test_full_redis_takes_a_flush_whole_or_not_at_all(tmp_path: Path) -> None:
         assert sorted(stored(client)) == sorted(event(number, 2000) for number in taken)
         assert cursor(client) == time_us(taken[-1])
         with pytest.raises(SinkUnavailable, match="OOM"):
-            Sink(server.url, "a", "host").claim(1000)
+            Sink(as_ingester(server), "a", "host").claim(1000)
         client.config_set("maxmemory", "100mb")
         sink.write(flush(taken[-1] + 1))
         assert cursor(client) == time_us(taken[-1] + 1)
@@ -235,14 +243,15 @@ def test_heartbeats_mark_listened_minutes_and_are_trimmed(redis_url: str, redis_
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock"])
 def test_absent_redis_is_retryable(url: str) -> None:
     with pytest.raises(SinkUnavailable):
-        Sink(url, "a", "host").claim(1000)
+        Sink(access(url), "a", "host").claim(1000)
 
 
 def test_wrong_login_is_not_retryable_and_hides_the_password(tmp_path: Path) -> None:
-    with RedisServer(tmp_path) as server:
-        redis.Redis.from_url(server.url).config_set("requirepass", "right")
-        with pytest.raises(SinkRefused, match="check FIREHOSE_REDIS_URL") as caught:
-            Sink(f"redis://:wrong@127.0.0.1:{server.port}/0", "a", "host").claim(1000)
+    with (
+        RedisServer(tmp_path) as server,
+        pytest.raises(SinkRefused, match="check the login in FIREHOSE_REDIS_URL") as caught,
+    ):
+        Sink(access(f"redis://:wrong@127.0.0.1:{server.port}/0"), "a", "host").claim(1000)
     assert "wrong@" not in str(caught.value)
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from firehose.embedded.redis import RedisServer
 from ingester import wire
 from tests.fault.soak.clock import Clock
@@ -21,7 +19,7 @@ class Buffer:
 
     def __init__(self, home: Path) -> None:
         self.server = RedisServer(home, port())
-        self.client = redis.Redis.from_url(self.server.url, socket_timeout=20)
+        self.client = self.server.client(socket_timeout=20)
         self.clock = Clock(home / "clock")
         self.full = False
         self._errors_before = 0

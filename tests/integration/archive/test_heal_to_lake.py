@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import redis
 
-from firehose.archive.buffer import PROGRESS_KEY
+from firehose.batch.buffer import HEAL_KEY
 from firehose.batch.coverage import read_gaps
 from firehose.lake.verify import verify
 from firehose.settings import Settings
@@ -41,12 +41,12 @@ def test_a_healed_gap_is_whole_in_the_lake(settings: Settings, redis_client: red
     line, environment = command(settings, "heal")
     killed = subprocess.Popen(line, env=environment)
     deadline = time.monotonic() + 20
-    while not redis_client.exists(PROGRESS_KEY):
+    while not redis_client.exists(HEAL_KEY):
         assert time.monotonic() < deadline, "the heal does not begin"
         time.sleep(0.001)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait(10) == -signal.SIGKILL
-    assert redis_client.exists(PROGRESS_KEY), "it had ended before it was killed"
+    assert redis_client.exists(HEAL_KEY), "it had ended before it was killed"
     assert firehose(settings, "heal").returncode == 0
 
     after = to_the_lake(settings, redis_client, since)

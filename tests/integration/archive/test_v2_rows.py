@@ -19,6 +19,7 @@ from firehose.settings import Settings
 from firehose.simulator import process
 from tests.fault.ingester.harness import Query, Source
 from tests.integration.archive.pipeline import Rows, ingest, now_s, rows, to_the_lake
+from tests.logins import PASSWORDS
 
 RECORDED = Path(__file__).parents[4] / "shared" / "events"
 FRAMES = RECORDED / "zdict_v2_frames_2026-08-11.jsonl"
@@ -34,7 +35,13 @@ def take(
 ) -> tuple[Settings, LedgerEntry]:
     """Everything of a source through a pipeline of its own."""
     client.flushall()
-    settings = Settings(home=str(home), lake=str(home / "lake"), redis_url=redis_url, jetstream_url=source)
+    settings = Settings(
+        home=str(home),
+        lake=str(home / "lake"),
+        redis_url=redis_url,
+        redis_passwords=PASSWORDS,
+        jetstream_url=source,
+    )
     since = now_s(client)
     ingest(settings, client, events)
     return settings, to_the_lake(settings, client, since)

@@ -156,8 +156,10 @@ def test_what_is_no_record_stops_no_batch_and_is_not_lost(
     note(redis_client, batches[0], NOTED)
     drain(settings, batches[0])
     assert records(settings, batches[0]) == [NOTED]
-    assert redis_client.xlen(wire.COVERAGE_KEY) == 1
-    assert "is no gap" in caplog.text
+    assert redis_client.xlen(wire.COVERAGE_KEY) == 0
+    (kept,) = settings.lake_path.glob("quarantine/redis/firehose-coverage-*.resp")
+    assert b"$3\r\ngap\r\n$1\r\n{\r\n" in kept.read_bytes()
+    assert str(kept) in caplog.text
 
 
 def test_a_file_that_cannot_be_read_says_so(settings: Settings, batches: list[Batch]) -> None:

@@ -27,6 +27,7 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval, NotListening
 from firehose.settings import Settings
 from ingester import wire
+from tests.logins import PASSWORDS
 
 INTERVALS = 5
 QUEUES = (wire.POSTS, wire.LIKES)
@@ -42,7 +43,7 @@ class Pipeline:
     def __init__(self, client: redis.Redis, url: str, home: str, silent: set[int]) -> None:
         client.flushall()
         self.client, self.written, self.expected = client, 0, set[bytes]()
-        self.settings = Settings(home=home, lake=f"{home}/lake", redis_url=url)
+        self.settings = Settings(home=home, lake=f"{home}/lake", redis_url=url, redis_passwords=PASSWORDS)
         first = int(time.time()) // 60 * 60 - 60 * (INTERVALS + 2)
         starts = [datetime.fromtimestamp(first + 60 * n, UTC) for n in range(INTERVALS + 2)]
         self.batches = [Batch.of(start, end) for start, end in pairwise(starts)]
@@ -106,10 +107,10 @@ class Pipeline:
     def lost(self) -> None:
         """Redis holds less than it did: what it lost and no batch has cannot come again here."""
         held = {
-            zstandard.decompress(fields[wire.FIELD_PAYLOAD]).strip()
+            zstandard.decompress(entry.get(wire.FIELD_PAYLOAD)).strip()
             for queue in QUEUES
-            for chunk in buffer.entries(self.client, queue, "-", "+")
-            for _, fields in chunk
+            for chunk in buffer.frames(self.client, queue, "-", "+")
+            for entry in chunk
         }
         self.expected &= held | set(self.copied())
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.lake.ledger import read_ledger
@@ -80,7 +79,7 @@ def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, s
 
 def _events_written(home: Path) -> int:
     """What the ingester has ever written: the demo's Redis keeps it over its stops."""
-    with RedisServer(home) as server, redis.Redis.from_url(server.url) as client:
+    with RedisServer(home) as server, server.client() as client:
         return int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)
 
 

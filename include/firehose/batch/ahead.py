@@ -1,0 +1,58 @@
+"""Entries whose ids are far in the future: no interval would come for them, nor for what is written after them.
+
+Redis gives out rising ids, so one entry that somebody wrote with the id of a distant time drags every later frame
+there. Must not: copy or delete entries.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import redis
+from filelock import FileLock, Timeout
+
+from firehose.batch import buffer
+from firehose.batch.gaps import Span
+from firehose.batch.lock import locks_folder
+from ingester import wire
+
+#: Redis' clock may be set back by this much (ms) without anything being taken early: no batch is longer.
+AHEAD_MS: Final = 3_600_000
+_END_MS: Final = 2**64
+
+# KEYS: streams. ARGV: the latest time (ms) that an id may sensibly have, and the time. A stream that gives out
+# later ids although it holds none goes on at the time, or after its last entry.
+_GO_BACK: Final = """
+for _, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 1 then
+    local info, at = redis.call('XINFO', 'STREAM', key), {}
+    for i = 1, #info, 2 do at[info[i]] = info[i + 1] end
+    local function ms(id) return tonumber(string.match(id, '^%d+')) end
+    local last = at['last-entry'] and at['last-entry'][1] or '0-0'
+    if ms(at['last-generated-id']) > tonumber(ARGV[1]) and ms(last) <= tonumber(ARGV[1]) then
+      redis.call('XSETID', key, ms(last) >= tonumber(ARGV[2]) and last or ARGV[2] .. '-0')
+    end
+  end
+end
+"""
+
+
+def span(client: redis.Redis, lake: Path, held: ExitStack) -> list[Span]:
+    """The span (ms) of such entries, if there are any, for one drain at a time: until ``held`` ends."""
+    begin = buffer.redis_ms(client) + AHEAD_MS
+    if all(buffer.next_ms(client, queue, begin, _END_MS) is None for queue in wire.QUEUES):
+        return []
+    try:
+        held.enter_context(FileLock(locks_folder(lake) / "ahead.lock", timeout=0))
+    except Timeout:
+        return []
+    return [(begin, _END_MS)]
+
+
+def go_back(client: redis.Redis) -> None:
+    """Let streams from which such entries are gone give out ids of the present again."""
+    now = buffer.redis_ms(client)
+    keys = [*map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]
+    client.register_script(_GO_BACK)(keys, [now + AHEAD_MS, now])

@@ -1,0 +1,134 @@
+"""What somebody else has put where the pipeline's keys are: moved out of the way, and kept with its bytes.
+
+A key of a foreign type is renamed to ``<key>:misplaced`` in one step, so that the ingester can write again; then
+its content goes to ``quarantine/redis/`` in the lake, and only then it is deleted. So do entries of the stream of
+gaps that are none. Foreign entries of the queues' streams are the drain's: they belong to a batch. Must not: read
+frames."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, cast
+
+import msgspec
+import redis
+from filelock import FileLock
+
+from firehose import crash, files
+from firehose.batch import buffer
+from firehose.batch.frame import Entry, as_command
+from firehose.batch.lock import locks_folder
+from firehose.errors import ServiceUnavailable
+from ingester import wire
+
+log = logging.getLogger(__name__)
+
+#: The area of the lake for what is not published.
+QUARANTINE: Final = "quarantine"
+Tell = Callable[[str], object]
+
+_STREAMS: Final = (*map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY)
+_TYPES: Final = {
+    wire.METADATA_KEY: "hash",
+    wire.HEARTBEATS_KEY: "zset",
+    buffer.HEAL_KEY: "hash",
+    **dict.fromkeys(_STREAMS, "stream"),
+}
+_ASIDE: Final = ":misplaced"
+#: A larger key is moved out of the way, and left in Redis: a task must fit in memory.
+_MOST_BYTES: Final = 256 * 1024 * 1024
+
+# KEYS: each key, followed by where it goes. ARGV: the type of each. Replies key, found type, wanted type, whether
+# it is in the way still, for each that is or was of another type. In one step: a stream that the ingester has made
+# since somebody looked is never moved.
+_MOVE: Final = """
+local moved = {}
+for i = 1, #KEYS, 2 do
+  local wanted, found = ARGV[(i + 1) / 2], redis.call('TYPE', KEYS[i]).ok
+  if found ~= 'none' and found ~= wanted then
+    local free = redis.call('RENAMENX', KEYS[i], KEYS[i + 1])
+    moved[#moved + 1] = {KEYS[i], found, wanted, 1 - free}
+  end
+end
+return moved
+"""
+
+
+def set_aside(client: redis.Redis, lake: Path, tell: Tell) -> None:
+    """Make room for the ingester, and keep what was in its way. Safe to repeat at any point.
+
+    ``tell`` gets one line for each thing that was kept or moved.
+
+    Raises:
+        ServiceUnavailable: a key cannot be moved, because what was moved before is still there.
+    """
+    with FileLock(locks_folder(lake) / "foreign.lock"):
+        _keep_moved(client, lake, tell)
+        blocked = [key for key, blocks in _move(client, tell) if blocks]
+        crash.reached(crash.Point.MOVED_ASIDE)
+        _keep_moved(client, lake, tell)
+        if blocked:
+            raise ServiceUnavailable(
+                f"Redis keys {', '.join(blocked)} are of a foreign type, and {blocked[0]}{_ASIDE} is taken, so "
+                "they cannot be moved out of the way; save what is there and delete it (see docs/operations.md)"
+            )
+        _keep_records(client, lake, tell)
+
+
+def _move(client: redis.Redis, tell: Tell) -> Iterator[tuple[str, bool]]:
+    keys = [name for key in _TYPES for name in (key, key + _ASIDE)]
+    for key, found, wanted, blocks in cast(list[Any], client.register_script(_MOVE)(keys, [*_TYPES.values()])):
+        if not blocks:
+            tell(
+                f"Redis key {key.decode()} held a {found.decode()}, not a {wanted.decode()}, so nobody could use "
+                f"it: it is now {key.decode()}{_ASIDE}. The ingester has waited; what it missed comes from the "
+                "source again"
+            )
+        yield key.decode(), bool(blocks)
+
+
+def _keep_moved(client: redis.Redis, lake: Path, tell: Tell) -> None:
+    for key in _TYPES:
+        aside = key + _ASIDE
+        if not client.exists(aside):
+            continue
+        if (size := int(client.memory_usage(aside) or 0)) > _MOST_BYTES:
+            log.error("%s takes %d bytes of Redis: too large to be kept, so it is left there", aside, size)
+            continue
+        if (content := client.dump(aside)) is not None:
+            path = _keep(lake, key, as_command(b"RESTORE", key.encode(), b"0", content))
+            client.unlink(aside)
+            tell(f"what was in Redis key {key} is kept in {path}")
+
+
+def _keep_records(client: redis.Redis, lake: Path, tell: Tell) -> None:
+    for chunk in buffer.entries(client, wire.COVERAGE_KEY, "-", "+"):
+        if foreign := [entry for entry in chunk if gap_of(entry) is None]:
+            key = wire.COVERAGE_KEY.encode()
+            commands = (as_command(b"XADD", key, entry.id, *entry.fields) for entry in foreign)
+            path = _keep(lake, wire.COVERAGE_KEY, b"".join(commands))
+            client.xdel(wire.COVERAGE_KEY, *(entry.id for entry in foreign))
+            tell(
+                f"{len(foreign)} entries of {wire.COVERAGE_KEY} were not records of gaps; they are kept in {path}"
+            )
+
+
+def _keep(lake: Path, key: str, content: bytes) -> Path:
+    """Keep bytes durably under a name that is their own, so that keeping them again changes nothing."""
+    name = f"{key.replace(':', '-')}-{hashlib.sha256(content).hexdigest()[:16]}.resp"
+    path = lake / QUARANTINE / "redis" / name
+    files.write_bytes(path, content)
+    return path
+
+
+def gap_of(entry: Entry) -> wire.Gap | None:
+    """The record in an entry of the stream of gaps; None: it is not one."""
+    if len(entry.fields) != 2 or entry.fields[0] != wire.FIELD_GAP:
+        return None
+    try:
+        return msgspec.json.decode(entry.fields[1], type=wire.Gap)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
