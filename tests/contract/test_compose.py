@@ -35,11 +35,15 @@ VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::([?-])([^}]*))?\}")
 
 
 def environment(service: str) -> dict[str, str]:
-    """A service's variables, with ``word`` in place of every required one."""
-    filled: dict[str, str] = {}
-    for name, value in SERVICES[service].get("environment", {}).items():
-        filled[name] = VARIABLE.sub(lambda m: str(m[3]) if m[2] == "-" else "word", value)
-    return filled
+    """A service's variables, with ``word`` (or a date) in place of every required one."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[2] == "-":
+            return str(found[3])
+        return "2026-11-23T20:40:00Z" if found[1].endswith("_DATE") else "word"
+
+    given = SERVICES[service].get("environment", {})
+    return {name: VARIABLE.sub(value, text) for name, text in given.items()}
 
 
 def test_follows_the_compose_specification() -> None:
