@@ -87,6 +87,11 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
             "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
         },
         "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        # Airflow sets these modes whatever the umask is, and by default for all users.
+        "logging": {
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
+        },
         "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1},
         # After a power failure the tasks of the scheduler that is gone are found, and run again, within a minute.
         "scheduler": {"orphaned_tasks_check_interval": 15, "task_instance_heartbeat_timeout": 60},
