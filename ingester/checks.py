@@ -66,6 +66,13 @@ def folder(value: str) -> str:
     return ""
 
 
+def home(value: str) -> str:
+    """A folder that the embedded services can have."""
+    if found := re.search(r"[\\&?]", value):
+        return f"has {found[0]!r}, which the embedded ClickHouse cannot have in a path: choose one without \\ & ?"
+    return folder(value)
+
+
 def lake_root(value: str) -> str:
     """A folder, or a URL as ClickHouse takes it, that its views can read."""
     if found := _WILDCARDS.search(value):

@@ -43,7 +43,7 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     home: Annotated[
         str,
-        Meta(description="Folder of the embedded services' data, logs and env file", extra=must(checks.folder)),
+        Meta(description="Folder of the embedded services' data, logs and env file", extra=must(checks.home)),
     ] = DEFAULT_HOME
     redis_url: Annotated[str, Meta(description="Redis that buffers the events", extra=must(checks.redis_url))] = (
         "redis://localhost:6379/0"

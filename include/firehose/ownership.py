@@ -1,4 +1,4 @@
-"""Who uses a folder: a lock that the kernel holds for one process, with a note of who that is, and private folders.
+"""Who uses a folder: a lock that the kernel holds for one process, with a note of who that is; private folders.
 
 The lock ends with its process, however that ends, so it is never stale. Must not: know what is in a folder.
 """
@@ -112,11 +112,11 @@ def private_folder(path: Path, setting: str) -> Path:
     Raises:
         FirehoseError: it cannot be made; the message names ``setting``, which says where it is.
     """
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in reversed(missing):
             folder.mkdir(mode=0o700, exist_ok=True)
-        os.listdir(path)
+        next(path.iterdir(), None)
     except OSError as error:
         raise _unusable(path, setting, error) from None
     return path

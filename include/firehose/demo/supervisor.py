@@ -47,9 +47,9 @@ class Supervisor:
         private_folder(self.logs, "FIREHOSE_HOME")
         for service in self._wanted:
             spec = Leashed(service.command, str(Path.cwd()), service.priority, last=service.last)
-            leash.write(self._run, service.name, spec)
+            leash.leashed(self._run, service.name, spec)
         runner = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", _CONFIG]
-        leash.write(self._run, leash.RUNNER, Leashed(runner, str(self._run), 0, parent=os.getpid()))
+        leash.leashed(self._run, leash.RUNNER, Leashed(runner, str(self._run), 0, parent=os.getpid()))
         files.write_bytes(self._run / _CONFIG, self._text().encode(), mode=0o600)
         with (self.logs / "supervisord.out").open("ab") as out:
             # A session of its own: Ctrl-C reaches only us, and we stop the services in order.

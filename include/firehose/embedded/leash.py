@@ -1,7 +1,7 @@
-"""Runs one service of a home under a lock that the kernel holds, and ends it with the process that started it.
+"""Runs a command so that it ends with the process that started it; a home's service under a kernel's lock as well.
 
-``python -P -m firehose.embedded.leash NAME`` in a home's ``run`` folder becomes what ``NAME.json`` says (a
-:class:`Leashed`). It runs before every service, so: the standard library only. Must not: know what a service is.
+``python -P -m firehose.embedded.leash RUN NAME`` becomes what ``RUN/NAME.json`` says (a :class:`Leashed`), with
+``PARENT -- COMMAND …`` that command. It runs before every service: so the standard library only.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ PATIENCE_S: Final = 15.0
 #: A runner closes what it finds above the first few when it starts.
 _LOCK_FD: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
+_LEASH: Final = (sys.executable, "-P", "-m", "firehose.embedded.leash")
 _FLOCK: Final = "hhqqi0q"  # struct flock
 
 
 class Leashed(NamedTuple):
-    """A service. ``last`` ends only after all others; ``parent`` is its runner's pid, 0: whoever holds its lock."""
+    """A service. ``last``: it ends only after all others. ``parent``: who starts it, 0: the runner of its home."""
 
     command: list[str]
     folder: str
@@ -46,14 +47,19 @@ class Holder(NamedTuple):
     priority: int
 
 
-def write(run: Path, name: str, service: Leashed) -> None:
-    """Say what ``name`` is, before it is started."""
+def leashed(run: Path, name: str, service: Leashed) -> None:
+    """Say what ``name`` is, before it is started by :func:`command`."""
     (run / f"{name}.json").write_text(json.dumps(service._asdict()))
 
 
-def command(name: str) -> list[str]:
-    """The command line that starts the service ``name``, in the home's ``run`` folder."""
-    return [sys.executable, "-P", "-m", "firehose.embedded.leash", name]
+def command(name: str, run: str = ".") -> list[str]:
+    """The command line that starts the service ``name`` of the home with the folder ``run``."""
+    return [*_LEASH, run, name]
+
+
+def ending_with_us(command: list[str]) -> list[str]:
+    """``command``, so that it gets SIGTERM when the thread that starts it ends."""
+    return [*_LEASH, str(os.getpid()), "--", *command]
 
 
 def holder(lock: Path) -> Holder | None:
@@ -76,9 +82,15 @@ def holders(run: Path) -> list[Holder]:
     return sorted(found, key=lambda held: (held.name != RUNNER, -held.priority, held.name))
 
 
-def main(name: str) -> NoReturn:
-    """Become the service ``name``."""
-    run = Path.cwd()
+def main(arguments: list[str]) -> NoReturn:
+    """Become the service, or the command."""
+    if arguments[1] == "--":
+        _end_with(int(arguments[0]))
+        os.execvp(arguments[2], arguments[2:])  # noqa: S606 - the command is our caller's
+    _serve(Path(arguments[0]), arguments[1])
+
+
+def _serve(run: Path, name: str) -> NoReturn:
     service = Leashed(**json.loads((run / f"{name}.json").read_text()))
     if service.parent:
         _end_with(service.parent)
@@ -150,4 +162,4 @@ def _await_others(run: Path, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1:])

@@ -72,6 +72,6 @@ def _kill_rest(lock: Path, group: int) -> None:
         with suppress(psutil.Error, OSError):
             if os.getpgid(process.pid) != group or process.pid == os.getpid():
                 continue
-            held = [os.stat(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")]
+            held = [opened.stat() for opened in Path(f"/proc/{process.pid}/fd").iterdir()]
             if any((one.st_dev, one.st_ino) == (file.st_dev, file.st_ino) for one in held):
                 process.kill()  # psutil compares the time at which it began, so a reused pid is refused
