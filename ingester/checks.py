@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 Check = Callable[[str], str]
 
@@ -121,7 +121,9 @@ def redis_url(value: str) -> str:
         return text(value) or ("" if urlsplit(value).path else said)
     if wrong := _address(value, ("redis", "rediss"), said):
         return wrong
-    return "" if re.fullmatch(r"/?\d*", urlsplit(value).path) else f"{said}: the database is a number"
+    parts = urlsplit(value)
+    databases = [parts.path.removeprefix("/"), *parse_qs(parts.query).get("db", [])]
+    return "" if all(re.fullmatch(r"\d*", one) for one in databases) else f"{said}: the database is a number"
 
 
 def clickhouse_url(value: str) -> str:

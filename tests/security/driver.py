@@ -1,6 +1,6 @@
 """A parent of a light demo: Redis, simulator and ingester under the demo's own supervisor. Run by the tests here.
 
-``python -m tests.security.driver HOME REDIS_PORT SIMULATOR_PORT`` does what `firehose demo` does, without Airflow.
+``python -m tests.security.driver HOME REDIS_PORT SIMULATOR_PORT [stubborn]`` does what `firehose demo` does, without Airflow.
 """
 
 from __future__ import annotations
@@ -19,10 +19,17 @@ from firehose.ownership import RUN, own_home
 from firehose.settings import Settings
 
 PYTHON = [sys.executable, "-m"]
+# Needs to be told twice.
+STUBBORN = """
+import signal, sys, time
+told = []
+signal.signal(signal.SIGTERM, lambda *_: sys.exit() if told else told.append(1))
+while True: time.sleep(600)
+"""
 
 
 def services(home: Path, redis_port: int, simulator_port: int) -> list[Service]:
-    """Three of the demo's services, with the demo's priorities."""
+    """Three of the demo's services, with the demo's priorities, and one that does not end when its runner does."""
     redis = RedisServer(home, redis_port)
     redis.folder.mkdir(exist_ok=True)
     simulator = [*PYTHON, "firehose.simulator", "--port", str(simulator_port)]
@@ -30,10 +37,11 @@ def services(home: Path, redis_port: int, simulator_port: int) -> list[Service]:
         Service(name="redis", command=redis.command, priority=10, last=True),
         Service(name="simulator", command=simulator, priority=40),
         Service(name="ingester", command=[*PYTHON, "ingester"], priority=50),
+        Service(name="stubborn", command=[sys.executable, "-c", STUBBORN], priority=60),
     ]
 
 
-def main(home: Path, redis_port: int, simulator_port: int) -> None:
+def main(home: Path, redis_port: int, simulator_port: int, *, stubborn: bool) -> None:
     """Run until the supervisor ends."""
     os.umask(0o077)
     settings = Settings(
@@ -47,7 +55,8 @@ def main(home: Path, redis_port: int, simulator_port: int) -> None:
     )
     with own_home(home, "the test's demo"):
         print("left behind:", *stop_left_behind(home / RUN), flush=True)
-        supervisor = Supervisor(home, services(home, redis_port, simulator_port), environment(settings))
+        wanted = services(home, redis_port, simulator_port)[: 4 if stubborn else 3]
+        supervisor = Supervisor(home, wanted, environment(settings))
         supervisor.start()
         while not (failed := supervisor.failed()):
             time.sleep(0.1)
@@ -55,4 +64,4 @@ def main(home: Path, redis_port: int, simulator_port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), stubborn=sys.argv[4:] == ["stubborn"])

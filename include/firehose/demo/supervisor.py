@@ -70,10 +70,10 @@ class Supervisor:
             ServiceUnavailable: supervisord itself has ended; so have the services by then.
         """
         if self._process is None or self._process.poll() is not None:
-            stopped = stop_left_behind(self._run)
+            stop_left_behind(self._run)
             raise ServiceUnavailable(
-                f"the process runner has ended, and {', '.join(stopped) or 'its services'} with it; "
-                f"see {self.logs / 'supervisord.log'}, and start again"
+                "the process runner was killed, and its services have been stopped in order: start again; "
+                f"its log is {self.logs / 'supervisord.log'}"
             )
         for state in self._states():
             if state["statename"] == "FATAL":

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TextIO
+from urllib.parse import quote
 
 from firehose.errors import FirehoseError
 
@@ -86,7 +87,8 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
             "simple_auth_manager_passwords_file": home / _PASSWORDS,
             "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
         },
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        # SQLAlchemy decodes percent signs in it.
+        "database": {"sql_alchemy_conn": f"sqlite:///{quote(str(home / 'airflow.db'))}"},
         # Airflow sets these modes whatever the umask is, and by default for all users.
         "logging": {
             "file_task_handler_new_folder_permissions": "0o700",

@@ -141,8 +141,11 @@ def _keep(run: Path, name: str, service: Leashed) -> NoReturn:
     waited = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
     ours = os.getpid()
     signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    # Open, so that this process is recognised as well. The service's own must be the only one that it ever closes.
+    marker = os.open(run / f"{name}.lock", os.O_RDONLY | os.O_CREAT, 0o600)
     child = os.fork()
     if not child:
+        os.close(marker)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, waited)
         _end_with(ours)
         _become(run, name, service)
