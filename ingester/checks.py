@@ -28,8 +28,8 @@ def complaint(name: str, value: object, wrong: str) -> str:
 PREFIX: Final = "FIREHOSE_"
 _COLLECTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*(\.\*)?")
 _MAIL: Final = re.compile(r"[^@\s,]+@[^@\s,]+")
-#: ClickHouse's file() takes these for patterns, and knows no way to write them as themselves.
-_WILDCARDS: Final = re.compile(r"[*?{}]")
+#: In a path ClickHouse takes some for wildcards, and reads no partition below a quotation mark, silently.
+_UNREADABLE: Final = re.compile(r"[*?{}\"]|\b(year|month|day|hour|user_did)=")
 _V2: Final = "/xrpc/network.bsky.jetstream.subscribeEvents"
 
 
@@ -75,8 +75,8 @@ def home(value: str) -> str:
 
 def lake_root(value: str) -> str:
     """A folder, or a URL as ClickHouse takes it, that its views can read."""
-    if found := _WILDCARDS.search(value):
-        return f"has {found[0]!r}, which ClickHouse takes for a pattern: choose a path without * ? {{ }}"
+    if found := _UNREADABLE.search(value):
+        return f"has {found[0]!r}, which is a wildcard or a partition to ClickHouse: choose another path"
     return folder(value)
 
 
@@ -117,13 +117,17 @@ def url(*schemes: str) -> Check:
 def redis_url(value: str) -> str:
     """What redis-py connects to; it would take the database 0 for any that is not a number."""
     said = "must be redis://HOST:PORT/DATABASE, rediss://… or unix:///PATH"
-    if value.startswith("unix://"):
-        return text(value) or ("" if urlsplit(value).path else said)
-    if wrong := _address(value, ("redis", "rediss"), said):
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # brackets that are not an IPv6 address
+        return said
+    unix = parts.scheme == "unix"
+    if wrong := text(value) if unix else _address(value, ("redis", "rediss"), said):
         return wrong
-    parts = urlsplit(value)
-    databases = [parts.path.removeprefix("/"), *parse_qs(parts.query).get("db", [])]
-    return "" if all(re.fullmatch(r"\d*", one) for one in databases) else f"{said}: the database is a number"
+    databases = [*([] if unix else [parts.path.removeprefix("/")]), *parse_qs(parts.query).get("db", [])]
+    if not all(re.fullmatch(r"\d*", one, re.ASCII) for one in databases):
+        return f"{said}: the database is a number"
+    return "" if parts.path or not unix else said
 
 
 def clickhouse_url(value: str) -> str:

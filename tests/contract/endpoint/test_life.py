@@ -84,7 +84,7 @@ def test_users_of_one_name_are_refused(make_settings: MakeSettings) -> None:
 
 def test_a_data_folder_in_use_is_one_line(make_settings: MakeSettings) -> None:
     with process.start(make_settings()):
-        refused(make_settings(), "in use by another process", "FIREHOSE_HOME")
+        refused(make_settings(), "is in use by `firehose clickhouse` since", "FIREHOSE_HOME")
 
 
 def test_a_failed_start_says_why(make_settings: MakeSettings) -> None:
