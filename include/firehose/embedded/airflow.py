@@ -89,7 +89,7 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
         },
         # SQLAlchemy decodes percent signs in it.
         "database": {"sql_alchemy_conn": f"sqlite:///{quote(str(home / 'airflow.db'))}"},
-        # Airflow sets the modes whatever the umask is. Its own folders are not found below a home with a percent sign.
+        # Airflow sets modes whatever the umask is, and does not find its folders below a home with a percent sign.
         "logging": {
             "base_log_folder": home / "logs",
             "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",
