@@ -30,6 +30,7 @@ def main() -> int:
         prog="python -m ingester",
         description="Reads Jetstream into Redis. Its settings are FIREHOSE_* variables; see docs/settings.md.",
     ).parse_args()
+    os.umask(0o077)
     try:
         settings = read_settings(IngesterSettings)
         setup(settings.log_level)

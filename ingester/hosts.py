@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from ingester.checks import jetstream_urls
 from ingester.settings import IngesterSettings, SettingsError
 
 V1: Final = "v1"
@@ -25,21 +26,14 @@ def hosts(settings: IngesterSettings) -> tuple[Host, ...]:
     """The hosts of ``jetstream_url``; at least one.
 
     Raises:
-        SettingsError: an entry is no websocket URL.
+        SettingsError: an entry is not a websocket URL.
     """
     return tuple(_host(url.strip()) for url in settings.jetstream_url.split(","))
 
 
 def _host(url: str) -> Host:
-    try:
-        parts = urlsplit(url)
-        named = parts.scheme in ("ws", "wss") and parts.hostname
-    except ValueError:  # brackets that are no IPv6 address
-        named = None
-    if not named:
-        raise SettingsError(
-            "FIREHOSE_JETSTREAM_URL: each host must be ws://… or wss://…, ending in /subscribe (v1) "
-            f"or /xrpc/{V2_METHOD} (v2); separate several by commas"
-        )
+    if wrong := jetstream_urls(url):
+        raise SettingsError(f"FIREHOSE_JETSTREAM_URL: {wrong}")
+    parts = urlsplit(url)
     protocol = V2 if parts.path.rstrip("/").endswith("/" + V2_METHOD) else V1
     return Host(url, parts.netloc.rpartition("@")[2], protocol)

@@ -1,6 +1,7 @@
 """Fetches pip's wheel from the Python registry and installs it with itself: for a Python without ensurepip.
 
 Usage: get_pip.py VENV. The index is PIP_INDEX_URL, else pypi.org. Only the standard library is at hand here.
+What runs is the file whose hash stands here, whatever an index or a proxy gives.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import urllib.request
 from pathlib import Path
 
 VERSION = "25.3"
+#: Of that version's wheel. For a new one: pip download --no-deps pip==VERSION, then sha256sum, on two networks.
+SHA256 = "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd"
 
 
 def main(venv: Path) -> None:
@@ -27,9 +30,10 @@ def main(venv: Path) -> None:
         sys.exit(f"make: {index} has no pip {VERSION}; install python3-venv, then try again")
     url = urllib.parse.urljoin(index, match[1])
     wheel = _get(url)
-    expected = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).fragment)).get("sha256")
-    if expected and hashlib.sha256(wheel).hexdigest() != expected:
-        sys.exit(f"make: {url}: the file does not have the hash that the index gives")
+    if hashlib.sha256(wheel).hexdigest() != SHA256:
+        sys.exit(
+            f"make: {index}: its pip {VERSION} is not the file whose hash is in scripts/get_pip.py; not installed"
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"pip-{VERSION}-py3-none-any.whl"
         path.write_bytes(wheel)

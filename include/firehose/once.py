@@ -6,6 +6,7 @@ The same services and step functions as in operation, started and stopped here. 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import shutil
 import time
@@ -24,13 +25,17 @@ from firehose.batch.buffer import redis_ms
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.embedded.ingester import ingester_process
+from firehose.embedded.leash import Leashed, leashed
+from firehose.embedded.leash import command as leash_command
+from firehose.embedded.left_behind import stop_left_behind
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.endpoint import process as endpoint
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
+from firehose.ownership import RUN, own_home
 from firehose.quality.validate import validate
-from firehose.settings import Settings
+from firehose.settings import Settings, checked
 from firehose.simulator import process as simulator
 from firehose.simulator import replay as recordings
 from firehose.warehouse.client import connect
@@ -56,6 +61,16 @@ class TypeAccount(msgspec.Struct, frozen=True, kw_only=True):
     stored: int
 
 
+class _Redis(RedisServer):
+    """A Redis that ends with this process, and that the next run recognises if it has not."""
+
+    def prepare(self) -> list[str]:
+        """The server's own command, on a leash."""
+        run = self.folder.parent / RUN
+        leashed(run, "redis", Leashed(super().prepare(), str(Path.cwd()), 10, parent=os.getpid()))
+        return leash_command("redis", str(run))
+
+
 class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
     """The accounting of one run, by type, and the seconds of each step."""
 
@@ -73,16 +88,22 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
     A second run in the same folder adds what is new; events that are there already count as duplicates.
 
     Raises:
-        FirehoseError: a file that cannot be read, a service that does not start, a source that stalls.
+        SettingsError: a folder that the lake cannot have.
+        FirehoseError: a folder in use, a file that cannot be read, a service that does not start, a source that
+            stalls.
     """
     expected = sum(1 for _ in recordings.events(replay, keep_invalid=True))
     if not expected:
         raise FirehoseError(f"{', '.join(map(str, replay))}: no events; name files of one JSON event a line")
-    home = home.expanduser().absolute()
+    home = checked(home_settings(home)).home_path
     seconds: dict[str, float] = {}
     with ExitStack() as services:
+        services.enter_context(own_home(home, "firehose once"))
+        _refuse_demo(home)
+        if left := stop_left_behind(home / RUN):
+            log.warning("stopped what an earlier run had left behind: %s", ", ".join(left))
         shutil.rmtree(home / "redis", ignore_errors=True)  # a buffer only: the source is still there
-        server = services.enter_context(RedisServer(home))
+        server = services.enter_context(_Redis(home))
         source = services.enter_context(
             simulator.start([*(f"--replay={path}" for path in replay), "--once", "--keep-invalid"])
         )
@@ -105,6 +126,14 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
     return OnceReport(home=str(home), batch=batch.id, received=received, types=types, seconds=seconds)
 
 
+def _refuse_demo(home: Path) -> None:
+    if (home / "airflow").exists():
+        raise FirehoseError(
+            f"{home} is the home of a `firehose demo`, whose buffer and env file a run would replace: "
+            "name another folder with --home"
+        )
+
+
 def _load(settings: Settings) -> None:
     with closing(connect(settings)) as client:
         migrate(client, settings)
@@ -123,6 +152,7 @@ def _account(counts: LedgerCounts) -> TypeAccount:
 
 def home_settings(home: Path) -> Settings:
     """The settings of a folder that :func:`once` has filled; nothing of the environment counts."""
+    home = home.expanduser().absolute()
     return Settings(home=str(home), lake=str(home / "lake"))
 
 

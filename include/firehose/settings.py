@@ -7,40 +7,68 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ingester.settings import DEFAULT_HOME, IngesterSettings, SettingsError, read_settings, redacted
+from ingester import checks
+from ingester.settings import (
+    DEFAULT_HOME,
+    IngesterSettings,
+    SettingsError,
+    checked,
+    must,
+    read_settings,
+    redacted,
+)
 
-__all__ = ["DEFAULT_HOME", "Settings", "SettingsError", "load", "redacted"]
+__all__ = ["DEFAULT_HOME", "Settings", "SettingsError", "checked", "load", "redacted"]
 
 
 class Settings(IngesterSettings, frozen=True, kw_only=True):
     """Every setting of the project. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
     archive_url: Annotated[
-        str, Meta(description="v2 host whose archive heals gaps; empty: the first one of FIREHOSE_JETSTREAM_URL")
+        str,
+        Meta(
+            description="v2 host whose archive heals gaps; empty: the first one of FIREHOSE_JETSTREAM_URL",
+            extra=must(checks.optional(checks.url("ws", "wss", "http", "https"))),
+        ),
     ] = ""
-    batch_minutes: Annotated[int, Meta(ge=1, le=60, description="Length of a batch in minutes")] = 5
+    batch_minutes: Annotated[
+        int, Meta(ge=1, le=60, description="Length of a batch in minutes", extra=must(checks.divides_an_hour))
+    ] = 5
     lake_check_days: Annotated[
         int,
         Meta(ge=1, le=366, description="The daily check reads every hour file in full once in this many days"),
     ] = 30
     start_date: Annotated[
-        str, Meta(description="First interval of the batch DAG, RFC 3339; the demo sets it at first start")
+        str,
+        Meta(
+            description="First interval of the batch DAG, RFC 3339; the demo sets it at first start",
+            extra=must(checks.optional(checks.instant)),
+        ),
     ] = ""
-    clickhouse_url: Annotated[str, Meta(description="ClickHouse over HTTP, embedded or a server")] = (
-        "http://localhost:8123"
-    )
-    clickhouse_loader: Annotated[str, Meta(description="User that migrates and loads")] = "loader"
+    clickhouse_url: Annotated[
+        str,
+        Meta(description="ClickHouse over HTTP, embedded or a server", extra=must(checks.clickhouse_url)),
+    ] = "http://localhost:8123"
+    clickhouse_loader: Annotated[
+        str, Meta(description="User that migrates and loads", extra=must(checks.name))
+    ] = "loader"
     clickhouse_loader_password: Annotated[str, Meta(description="Its password; the demo makes one")] = ""
-    clickhouse_analyst: Annotated[str, Meta(description="Read-only user of the analysts")] = "analyst"
+    clickhouse_analyst: Annotated[
+        str, Meta(description="Read-only user of the analysts", extra=must(checks.name))
+    ] = "analyst"
     clickhouse_analyst_password: Annotated[str, Meta(description="Its password; the demo makes one")] = ""
     clickhouse_lake: Annotated[
-        str, Meta(description="The lake's root as ClickHouse sees it; empty: the same path as FIREHOSE_LAKE")
+        str,
+        Meta(
+            description="The lake's root as ClickHouse sees it; empty: the same path as FIREHOSE_LAKE",
+            extra=must(checks.optional(checks.lake_root)),
+        ),
     ] = ""
     query_max_memory_mib: Annotated[
-        int, Meta(ge=64, description="Memory limit of one query on the embedded endpoint")
+        int, Meta(ge=64, le=2**24, description="Memory limit of one query on the embedded endpoint")
     ] = 4096
     query_max_seconds: Annotated[
-        int, Meta(ge=1, description="Time limit of one query on the embedded endpoint")
+        int, Meta(ge=1, le=86_400, description="Time limit of one query on the embedded endpoint")
     ] = 60
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
     docs_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Data Docs")] = 8081
@@ -52,10 +80,23 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
         float,
         Meta(gt=0, le=1, description="Share of quarantined events, of a type or all, above which a batch stops"),
     ] = 0.5
-    alert_webhook_url: Annotated[str, Meta(description="Failures are posted here as JSON; empty: no webhook")] = ""
-    alert_email: Annotated[str, Meta(description="Failures are mailed here; empty: no mail")] = ""
+    alert_webhook_url: Annotated[
+        str,
+        Meta(
+            description="Failures are posted here as JSON; empty: no webhook",
+            extra=must(checks.optional(checks.url("http", "https"))),
+        ),
+    ] = ""
+    alert_email: Annotated[
+        str,
+        Meta(description="Failures are mailed here; empty: no mail", extra=must(checks.optional(checks.mail))),
+    ] = ""
     smtp_url: Annotated[
-        str, Meta(description="smtp://user:password@host:port, or smtps://…, for FIREHOSE_ALERT_EMAIL")
+        str,
+        Meta(
+            description="smtp://user:password@host:port, or smtps://…, for FIREHOSE_ALERT_EMAIL",
+            extra=must(checks.optional(checks.url("smtp", "smtps"))),
+        ),
     ] = ""
 
     @property
@@ -67,6 +108,19 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     def clickhouse_lake_root(self) -> str:
         """The lake's root as ClickHouse sees it."""
         return self.clickhouse_lake or str(self.lake_path)
+
+    def contradiction(self) -> str:
+        """As for the ingester; and the pipeline has a lake that ClickHouse can read, and two users."""
+        if not self.lake:
+            return "FIREHOSE_LAKE is empty: only an ingester can do without a lake; see docs/settings.md"
+        if not self.clickhouse_lake and (wrong := checks.lake_root(str(self.lake_path))):
+            return f"FIREHOSE_LAKE={self.lake!r}: {wrong}; see docs/settings.md"
+        if self.clickhouse_loader == self.clickhouse_analyst:
+            return (
+                f"FIREHOSE_CLICKHOUSE_LOADER and FIREHOSE_CLICKHOUSE_ANALYST are both {self.clickhouse_loader!r}; "
+                "give them different names"
+            )
+        return ""
 
 
 def load(**overrides: object) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -35,11 +36,15 @@ VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::([?-])([^}]*))?\}")
 
 
 def environment(service: str) -> dict[str, str]:
-    """A service's variables, with ``word`` in place of every required one."""
-    filled: dict[str, str] = {}
-    for name, value in SERVICES[service].get("environment", {}).items():
-        filled[name] = VARIABLE.sub(lambda m: str(m[3]) if m[2] == "-" else "word", value)
-    return filled
+    """A service's variables, with ``word`` (or a date) in place of every required one."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[2] == "-":
+            return str(found[3])
+        return "2026-11-23T20:40:00Z" if found[1].endswith("_DATE") else "word"
+
+    given = SERVICES[service].get("environment", {})
+    return {name: VARIABLE.sub(value, text) for name, text in given.items()}
 
 
 def test_follows_the_compose_specification() -> None:
@@ -150,6 +155,47 @@ def test_addresses_name_services_and_their_ports(service: str) -> None:
             assert listening.get(host) == port or name == "AIRFLOW__API__BASE_URL", f"{name}={value}"
     for port in SERVICES[service].get("ports", []):
         assert port.rsplit(":", 1)[1] == listening[service]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_has_more_rights_than_it_needs(service: str) -> None:
+    entry = SERVICES[service]
+    assert entry["cap_drop"] == ["ALL"]
+    assert "cap_add" not in entry
+    assert entry["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "network_mode", "pid", "ipc", "devices"} & entry.keys()
+    assert entry.get("read_only", False) == (service not in AIRFLOW)
+    if "build" not in entry:  # ours say so in their Dockerfile
+        assert entry["user"] not in ("root", "0", "0:0")
+    for volume in entry.get("volumes", []):
+        assert "docker.sock" not in volume
+
+
+def test_services_share_a_network_only_where_one_needs_the_other() -> None:
+    networks = COMPOSE["networks"]
+    members = {
+        network: {name for name, entry in SERVICES.items() if network in entry["networks"]} for network in networks
+    }
+    needed: set[frozenset[str]] = set()
+    for name in SERVICES:
+        for value in environment(name).values():
+            hosts = re.findall(r"//(?:[^@/\s]*@)?([\w.-]+):\d+", value)
+            needed |= {frozenset((name, host)) for host in hosts if host != name}
+    # Airflow's services share one environment; of them only the tasks, which the scheduler forks, work with data.
+    tasks = {"redis", "clickhouse"}
+    needed -= {frozenset((name, other)) for name in AIRFLOW if name != "airflow-scheduler" for other in tasks}
+    for a, b in map(tuple, needed):
+        assert not {a, b} <= SERVICES.keys() or any({a, b} <= found for found in members.values()), (a, b)
+    for network, found in members.items():
+        for a, b in itertools.combinations(found, 2):
+            both = [c for c in found if {frozenset((a, c)), frozenset((b, c))} <= needed]
+            assert frozenset((a, b)) in needed or both or {a, b} <= set(AIRFLOW), f"{a} and {b} on {network}"
+    internal = {network for network, options in networks.items() if options and options["internal"]}
+    assert internal == {"buffer", "airflow", "warehouse"}
+    for name, entry in SERVICES.items():
+        outside = set(entry["networks"]) - internal
+        assert bool(entry.get("ports")) <= bool(outside), f"{name}: its ports would not be published"
+        assert not outside or name in {"clickhouse", "ingester", *AIRFLOW}, name
 
 
 def test_volumes_and_mounted_files_exist() -> None:

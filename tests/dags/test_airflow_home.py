@@ -63,7 +63,7 @@ def test_each_home_has_secrets_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     two.read(tmp_path / "b%c" / "airflow.cfg")
     for section, option in (("core", "fernet_key"), ("api", "secret_key"), ("api_auth", "jwt_secret")):
         assert one[section][option] != two[section][option]
-    assert two["database"]["sql_alchemy_conn"] == f"sqlite:///{tmp_path}/b%%c/airflow.db"
+    assert two["database"]["sql_alchemy_conn"] == f"sqlite:///{tmp_path}/b%%25c/airflow.db"
 
 
 def test_an_airflow_that_cannot_make_its_database_says_where_to_look(tmp_path: Path) -> None:

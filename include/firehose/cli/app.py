@@ -1,9 +1,8 @@
-"""Wires the commands together and turns the project's errors into one line and an exit code."""
+"""Wires the commands together."""
 
 from __future__ import annotations
 
 import logging
-import sys
 
 import typer
 
@@ -13,6 +12,7 @@ from firehose.cli.clickhouse import clickhouse_serve
 from firehose.cli.coverage import coverage
 from firehose.cli.crosscheck import crosscheck
 from firehose.cli.demo import demo
+from firehose.cli.ending import one_line
 from firehose.cli.heal import heal
 from firehose.cli.migrate import migrate
 from firehose.cli.once import once
@@ -23,8 +23,6 @@ from firehose.cli.settings import settings
 from firehose.cli.simulate import simulate
 from firehose.cli.summaries import summaries
 from firehose.cli.verify import verify
-from firehose.errors import FirehoseError
-from firehose.settings import SettingsError
 
 app = typer.Typer(
     help="The Bluesky firehose, every event kept: from Jetstream to ClickHouse.",
@@ -55,8 +53,5 @@ def main() -> None:
     """Entry point of the console script."""
     # The driver logs the errors that it raises as well, and a user is to read one line.
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
-    try:
+    with one_line():
         app()
-    except (FirehoseError, SettingsError) as error:
-        print(f"firehose: {error}", file=sys.stderr)  # noqa: T201 - the one line that a user reads
-        sys.exit(1)

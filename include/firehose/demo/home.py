@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from firehose import files
+from firehose.errors import FirehoseError
 from firehose.settings import Settings, load
+from ingester import env_file
 from ingester.settings import ENV_FILE_NAME, PREFIX
 
 _NOTE = """\
@@ -18,18 +21,42 @@ _NOTE = """\
 
 
 def prepare(settings: Settings) -> Settings:
-    """Make the demo's env file if there is none, and return the settings that it and the environment give."""
-    path = settings.home_path / ENV_FILE_NAME
-    if not path.exists():
-        chosen = {
-            "BATCH_MINUTES": "1",
-            "START_DATE": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:00Z}",
-            "CLICKHOUSE_LOADER_PASSWORD": secrets.token_urlsafe(16),
-            "CLICKHOUSE_ANALYST_PASSWORD": secrets.token_urlsafe(16),
-        }
-        lines = "".join(f"{PREFIX}{name}={value}\n" for name, value in chosen.items())
-        files.write_bytes(path, (_NOTE + lines).encode(), mode=0o600)
+    """Make the demo's env file, or complete one that was made before the first start; returns what then holds.
+
+    Raises:
+        FirehoseError: the file is there and empty, or lacks what a used home was started with.
+    """
+    named = os.environ.get(PREFIX + "ENV_FILE")
+    path = Path(named).expanduser() if named else settings.home_path / ENV_FILE_NAME
+    given = env_file.variables(os.environ) | os.environ
+    missing = {name: value for name, value in _first_values().items() if not given.get(PREFIX + name)}
+    if not missing or (path.exists() and not _may_be_completed(path, settings, missing)):
+        return load()
+    said = path.read_text() if path.exists() else _NOTE
+    lines = "".join(f"{PREFIX}{name}={value}\n" for name, value in missing.items())
+    files.write_bytes(path, f"{said.rstrip()}\n{lines}".encode(), mode=0o600)
     return load()
+
+
+def _first_values() -> dict[str, str]:
+    return {
+        "BATCH_MINUTES": "1",
+        "START_DATE": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:00Z}",
+        "CLICKHOUSE_LOADER_PASSWORD": secrets.token_urlsafe(16),
+        "CLICKHOUSE_ANALYST_PASSWORD": secrets.token_urlsafe(16),
+    }
+
+
+def _may_be_completed(path: Path, settings: Settings, missing: Iterable[str]) -> bool:
+    """Whether a user made this env file for a new home. One that has lost lines must not get other values."""
+    used = any((settings.home_path / name).exists() for name in ("airflow", "redis", "clickhouse"))
+    lost = [PREFIX + name for name in missing if name != "BATCH_MINUTES"]
+    if lost and (used or not path.read_text().strip()):
+        raise FirehoseError(
+            f"{path} lacks {', '.join(lost)}: put it back from a copy, or remove it: then the demo makes new "
+            "passwords, and accounts for intervals from now on only"
+        )
+    return not used
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
 
 from firehose.demo import home, source
 from firehose.demo.progress import Progress
-from firehose.demo.services import Supervisor, refuse_taken_ports, services
+from firehose.demo.services import refuse_foreign, refuse_taken_ports, refuse_used_data, services
+from firehose.demo.supervisor import Supervisor
 from firehose.embedded.airflow import USER, password, prepare_airflow_home
+from firehose.embedded.left_behind import stop_left_behind
 from firehose.errors import FirehoseError
+from firehose.ownership import RUN, exposed, own_home
 from firehose.settings import Settings
 
 _POLL_S = 0.5
@@ -22,30 +27,56 @@ def run(settings: Settings, *, simulated: bool, until_results: bool) -> None:
     """Run the demo until Ctrl-C or SIGTERM; ``until_results``: only until results can be queried.
 
     Raises:
-        FirehoseError: a taken port, or a service that does not start.
+        FirehoseError: the home is in use, a taken port, or a service that does not start.
     """
     console = Console(stderr=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _signal, _frame: stop.set())
-    settings, simulated = _choose_source(home.prepare(settings), console, simulated=simulated)
-    wanted = services(settings, simulated=simulated)
-    refuse_taken_ports(wanted)
-    airflow_home = settings.home_path / "airflow"
-    root = home.project_root()
+    open_to_others = exposed(_data_folders(settings))
+    with own_home(settings.home_path, "firehose demo") as ownership:
+        if left := stop_left_behind(settings.home_path / RUN):
+            console.print(f"stopped what an earlier run had left behind: {', '.join(left)}")
+        if open_to_others:
+            console.print(_exposed_line(open_to_others), soft_wrap=True, highlight=False)
+        settings, simulated = _choose_source(home.prepare(settings), console, simulated=simulated)
+        refuse_foreign(settings)
+        wanted = services(settings, simulated=simulated)
+        refuse_taken_ports(wanted)
+        refuse_used_data(settings)
+        ownership.serves(service.port for service in wanted if service.port)
+        supervisor = Supervisor(settings.home_path, wanted, _prepare_airflow(settings, console))
+        names = ", ".join(service.name for service in wanted)
+        console.print(f"starting {names}; their logs are in {supervisor.logs}", highlight=False)
+        supervisor.start()
+        try:
+            _watch(settings, supervisor, console, stop, until_results=until_results)
+        finally:
+            console.print("stopping; nothing is lost, and the next start goes on from here")
+            supervisor.stop()
+            console.print("stopped")
+
+
+def _data_folders(settings: Settings) -> list[Path]:
+    parts = ("airflow", "clickhouse", "logs", "redis")
+    return [settings.home_path, *(settings.home_path / part for part in parts), settings.lake_path]
+
+
+def _exposed_line(folders: list[Path]) -> str:
+    names = " ".join(shlex.quote(str(folder)) for folder in folders)
+    return f"other users of this machine can look into folders from before; to stop that: chmod -R go= {names}"
+
+
+def _prepare_airflow(settings: Settings, console: Console) -> dict[str, str]:
     console.print("preparing Airflow (its database, at the first start only)")
-    environ = prepare_airflow_home(
-        airflow_home, root / "dags", root / "plugins", home.environment(settings), port=settings.airflow_port
+    root = home.project_root()
+    return prepare_airflow_home(
+        settings.home_path / "airflow",
+        root / "dags",
+        root / "plugins",
+        home.environment(settings),
+        port=settings.airflow_port,
     )
-    supervisor = Supervisor(settings.home_path, wanted, environ)
-    console.print(f"starting {', '.join(service.name for service in wanted)}; their logs are in {supervisor.logs}")
-    supervisor.start()
-    try:
-        _watch(settings, supervisor, console, stop, until_results=until_results)
-    finally:
-        console.print("stopping; nothing is lost, and the next start goes on from here")
-        supervisor.stop()
-        console.print("stopped")
 
 
 def _choose_source(settings: Settings, console: Console, *, simulated: bool) -> tuple[Settings, bool]:

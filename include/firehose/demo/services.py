@@ -1,53 +1,51 @@
-"""The demo's services under supervisord: what runs, in which order it starts and stops, and how it fares.
+"""The demo's services: what runs, on which ports, and in which order it starts and stops.
 
-supervisord starts low priorities first and stops them last, one after the other: so the ingester flushes while
-Redis is still there. Must not: wait for results, print.
+Low priorities start first and stop last, one after the other: so the ingester flushes while Redis is still there.
+Must not: start or stop them (supervisor.py), print.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shlex
 import socket
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
-from typing import Any, cast
+from typing import Final
 from urllib.parse import urlsplit
-from xmlrpc.client import Fault, ServerProxy
 
 import msgspec
-from supervisor.xmlrpc import SupervisorTransport
 
-from firehose import files
 from firehose.embedded import airflow
 from firehose.embedded.redis import RedisServer
 from firehose.embedded.redis_config import login_of
-from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.errors import FirehoseError
+from firehose.ownership import own, private_folder
 from firehose.quality.result import QUALITY
 from firehose.settings import Settings
 
-_STOP_TIMEOUT_S = 90.0
+#: Databases that a Redis server has unless it is told otherwise.
+_DATABASES: Final = 16
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """One process of the demo. ``port`` is where it listens, and ``setting`` the variable that moves it."""
+    """One process of the demo. ``port`` is where it listens, and ``setting`` the variable that moves it.
+
+    ``last``: whatever happens, it ends only after all others.
+    """
 
     name: str
     command: list[str]
     priority: int
     port: int = 0
     setting: str = ""
+    last: bool = False
 
 
 def services(settings: Settings, *, simulated: bool) -> list[Service]:
     """The services in the order in which they start."""
     redis_port = urlsplit(settings.redis_url).port or 6379
     python = [sys.executable, "-m"]
-    docs = settings.lake_path / QUALITY
-    docs.mkdir(parents=True, exist_ok=True)
+    docs = private_folder(settings.lake_path / QUALITY, "FIREHOSE_LAKE")
     redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
+    private_folder(redis.folder, "FIREHOSE_HOME")
     docs_server = [
         *python,
         "http.server",
@@ -60,7 +58,9 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     simulator = [*python, "firehose.simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
     clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
     found = [
-        Service(name="redis", command=redis.prepare(), priority=10, port=redis_port, setting="REDIS_URL"),
+        Service(
+            name="redis", command=redis.prepare(), priority=10, port=redis_port, setting="REDIS_URL", last=True
+        ),
         Service(
             name="clickhouse",
             command=[*python, "firehose.endpoint"],
@@ -89,13 +89,54 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     return sorted(found, key=lambda service: service.priority)
 
 
+def refuse_foreign(settings: Settings) -> None:
+    """The demo runs a Redis and a ClickHouse of its own: settings that mean others cannot be meant for it.
+
+    Raises:
+        FirehoseError: one does; the line names it.
+    """
+    redis = urlsplit(settings.redis_url)
+    if redis.scheme != "redis" or redis.hostname not in ("localhost", "127.0.0.1"):
+        raise FirehoseError(
+            "FIREHOSE_REDIS_URL: the demo runs a Redis of its own, on this machine and without TLS; "
+            "use redis://localhost:PORT/0"
+        )
+    if int(redis.path.strip("/") or 0) >= _DATABASES:
+        raise FirehoseError(f"FIREHOSE_REDIS_URL: the demo's Redis has the databases 0 to {_DATABASES - 1}")
+    clickhouse = urlsplit(settings.clickhouse_url)
+    if clickhouse.scheme != "http" or clickhouse.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise FirehoseError(
+            "FIREHOSE_CLICKHOUSE_URL: the demo runs a ClickHouse of its own, on this machine and without TLS; "
+            "use http://localhost:PORT"
+        )
+
+
+def refuse_used_data(settings: Settings) -> None:
+    """Raises:
+    FirehoseError: a `firehose clickhouse` serves this home's data, so that the demo's could not.
+    """
+    folder = private_folder(settings.home_path / "clickhouse", "FIREHOSE_HOME")
+    try:
+        own(folder / "lock", "firehose demo").close()
+    except FirehoseError as error:
+        raise FirehoseError(f"the ClickHouse data in {folder} {error}: stop that first") from None
+
+
 def refuse_taken_ports(wanted: list[Service]) -> None:
     """Raises:
-    FirehoseError: something listens where a service would; the line names the setting that moves it.
+    FirehoseError: something listens where a service would, or two services would; the line names the setting
+        that moves one.
     """
+    by_port: dict[int, Service] = {}
     for service in wanted:
         if not service.port:
             continue
+        if other := by_port.get(service.port):
+            raise FirehoseError(
+                f"port {service.port} is meant for {other.name} and for {service.name}: set another one in "
+                f"FIREHOSE_{service.setting} or FIREHOSE_{other.setting}"
+            )
+        by_port[service.port] = service
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -105,112 +146,3 @@ def refuse_taken_ports(wanted: list[Service]) -> None:
                     f"port {service.port} on 127.0.0.1 is taken, so {service.name} cannot start: stop what "
                     f"listens there, or set another one in FIREHOSE_{service.setting}"
                 ) from None
-
-
-class Supervisor:
-    """supervisord as a child process, with the demo's services."""
-
-    def __init__(self, home: Path, wanted: list[Service], environ: dict[str, str]) -> None:
-        self.logs = home / "logs"
-        self._wanted = wanted
-        self._environ = environ
-        # A unix socket's path has a short limit of its own, whatever the home is called.
-        name = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-        self._socket = Path(tempfile.gettempdir()) / f"firehose-{name}.sock"
-        self._config = home / "supervisord.conf"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start supervisord, which starts the services."""
-        self.logs.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(self._config, self._text().encode())
-        with (self.logs / "supervisord.out").open("ab") as out:
-            # A session of its own: Ctrl-C reaches only us, and we stop the services in order.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(self._config)],
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-
-    def failed(self) -> str:
-        """Which service has given up, and its last words; empty while all is well.
-
-        Raises:
-            ServiceUnavailable: supervisord itself has ended.
-        """
-        if self._process is None or self._process.poll() is not None:
-            raise ServiceUnavailable(f"the process runner has ended; see {self.logs / 'supervisord.log'}")
-        for state in self._states():
-            if state["statename"] == "FATAL":
-                return f"{state['name']} does not start: {self.last_words(state['name'])}"
-        return ""
-
-    def last_words(self, name: str) -> str:
-        """The last line of a service's log, and where the rest is."""
-        log = self.logs / f"{name}.log"
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return f"{lines[-1] if lines else 'it said nothing'} (all of it in {log})"
-
-    def stop(self) -> None:
-        """Stop every service in order and wait for the last one.
-
-        Raises:
-            ServiceUnavailable: they did not all end in time.
-        """
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            raise ServiceUnavailable(f"not all services have ended; see {self.logs / 'supervisord.log'}") from None
-
-    def _states(self) -> list[dict[str, Any]]:
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        try:
-            with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
-                return cast(list[dict[str, Any]], proxy.supervisor.getAllProcessInfo())
-        except (OSError, Fault):  # it is just starting, or stopping
-            return []
-
-    def _text(self) -> str:
-        general = f"""\
-[supervisord]
-logfile={_escape(self.logs / "supervisord.log")}
-pidfile={_escape(self._config.with_suffix(".pid"))}
-minfds=1024
-silent=true
-
-[unix_http_server]
-file={_escape(self._socket)}
-chmod=0700
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-        return general + "".join(self._program(service) for service in self._wanted)
-
-    def _program(self, service: Service) -> str:
-        # Signals go to the whole group, or a killed parent's children would be left behind.
-        return f"""
-[program:{service.name}]
-command={_escape(shlex.join(service.command))}
-priority={service.priority}
-startsecs=2
-startretries=5
-autorestart=true
-stopwaitsecs=20
-killasgroup=true
-redirect_stderr=true
-stdout_logfile={_escape(self.logs / service.name)}.log
-stdout_logfile_maxbytes=20MB
-stdout_logfile_backups=2
-"""
-
-
-def _escape(value: object) -> str:
-    """supervisord expands percent signs."""
-    return str(value).replace("%", "%%")

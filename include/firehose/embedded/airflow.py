@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TextIO
+from urllib.parse import quote
 
 from firehose.errors import FirehoseError
 
@@ -86,7 +87,15 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
             "simple_auth_manager_passwords_file": home / _PASSWORDS,
             "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
         },
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        # SQLAlchemy decodes percent signs in it.
+        "database": {"sql_alchemy_conn": f"sqlite:///{quote(str(home / 'airflow.db'))}"},
+        # Airflow sets modes whatever the umask is, and does not find its folders below a home with a percent sign.
+        "logging": {
+            "base_log_folder": home / "logs",
+            "dag_processor_child_process_log_directory": home / "logs" / "dag_processor",
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
+        },
         "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1},
         # After a power failure the tasks of the scheduler that is gone are found, and run again, within a minute.
         "scheduler": {"orphaned_tasks_check_interval": 15, "task_instance_heartbeat_timeout": 60},

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from firehose.embedded.leash import ending_with_us
 from firehose.errors import ServiceUnavailable
 from firehose.settings import Settings
 from ingester.settings import PREFIX, IngesterSettings
@@ -25,7 +26,10 @@ def ingester_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in IngesterSettings.__struct_fields__
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "ingester"], env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr
+        ending_with_us([sys.executable, "-m", "ingester"]),
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
     )
     try:
         yield process

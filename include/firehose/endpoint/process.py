@@ -19,6 +19,7 @@ from typing import IO
 
 import msgspec
 
+from firehose.embedded.leash import ending_with_us
 from firehose.errors import ServiceUnavailable
 from firehose.settings import Settings
 
@@ -109,7 +110,7 @@ def _spawn(settings: Settings, output: IO[bytes]) -> subprocess.Popen[bytes]:
         environment["FIREHOSE_" + name.upper()] = str(value)
     # A session of its own: Ctrl-C in the terminal reaches the parent, which stops it in its turn.
     return subprocess.Popen(
-        [sys.executable, "-m", "firehose.endpoint"],
+        ending_with_us([sys.executable, "-m", "firehose.endpoint"]),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import fcntl
 import ipaddress
 import logging
 import os
@@ -19,11 +18,12 @@ import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import uvicorn
 
+from firehose import ownership
 from firehose.endpoint.app import MAX_QUERIES, Endpoint, application
 from firehose.endpoint.engine import Engine
 from firehose.endpoint.engine_config import Limits
@@ -31,6 +31,7 @@ from firehose.endpoint.response import Server
 from firehose.endpoint.sessions import Sessions
 from firehose.endpoint.users import Users
 from firehose.errors import ServiceUnavailable
+from firehose.ownership import Ownership
 from firehose.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -102,22 +103,19 @@ def bind(url: str) -> socket.socket:
     return listener
 
 
-def own(folder: Path) -> IO[bytes]:
-    """Take the data folder for this process, until the returned file is closed or the process ends.
+def own(folder: Path) -> Ownership:
+    """Take the data folder for this process, until the returned lock is closed or the process ends.
 
     Raises:
         ServiceUnavailable: another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / "lock").open("ab")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
+        return ownership.own(folder / "lock", "firehose clickhouse")
+    except ServiceUnavailable as error:
         raise ServiceUnavailable(
-            f"the ClickHouse data in {folder} is in use by another process; stop that one or change FIREHOSE_HOME"
+            f"the ClickHouse data in {folder} {error}: stop that first, or set FIREHOSE_HOME to another folder"
         ) from None
-    return lock
 
 
 def _is_loopback(host: str) -> bool:
@@ -168,7 +166,7 @@ def _serve(endpoint: Endpoint, listener: socket.socket) -> None:
     _Server(config, endpoint, address).run([listener])
 
 
-def _leave(engine: Engine, lock: IO[bytes]) -> None:
+def _leave(engine: Engine, lock: Ownership) -> None:
     """Close the engine, but wait neither for it nor for worker threads that are stuck in it: what a query was
     writing is on disk or not in the table, and the next start finds whole parts only."""
     closing = threading.Thread(target=engine.close, daemon=True)

@@ -31,7 +31,7 @@ class Users:
     """The users and their passwords.
 
     Raises:
-        SettingsError: a password is missing, or both users have the same name.
+        SettingsError: a password is missing. (Names that are the same are refused where settings are read.)
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,11 +43,6 @@ class Users:
                 raise SettingsError(
                     f"FIREHOSE_CLICKHOUSE_{role.upper()}_PASSWORD is not set; "
                     f"choose a password for the ClickHouse user {name!r} and set it"
-                )
-            if name in self._known:
-                raise SettingsError(
-                    f"FIREHOSE_CLICKHOUSE_LOADER and FIREHOSE_CLICKHOUSE_ANALYST are both {name!r}; "
-                    "give them different names"
                 )
             self._known[name] = (User(name, role), password.encode())
 

@@ -156,6 +156,7 @@ def _site(docs: Path) -> Any:
         "store_backend": {
             "module_name": "firehose.quality.site",
             "class_name": "Folder",
-            "base_directory": str(docs),
+            # Great Expectations would put a variable of the environment in the place of "$name" in a path.
+            "base_directory": str(docs).replace("$", r"\$"),
         },
     }

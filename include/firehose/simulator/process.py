@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from firehose.embedded.leash import ending_with_us
 from firehose.errors import FirehoseError
 
 _SOURCES = Path(__file__).resolve().parents[2]
@@ -91,7 +92,7 @@ def start(args: list[str], *, log: Path | None = None, timeout_s: float = 30.0) 
     }
     with log.open("ab") if log is not None else open(os.dup(2), "wb") as errors:  # noqa: PTH123 - a descriptor
         process = subprocess.Popen(
-            [sys.executable, "-m", "firehose.simulator", *args],
+            ending_with_us([sys.executable, "-m", "firehose.simulator", *args]),
             stdout=subprocess.PIPE,
             stderr=errors,
             stdin=subprocess.DEVNULL,

@@ -6,12 +6,12 @@ Lives here: SQL text, as pure functions. Must not: connections.
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Final, NamedTuple
 
 from firehose import schema
 from firehose.errors import FirehoseError
 from firehose.warehouse.columns import EVENTS, PARTITION, Column, file_columns, view_columns
+from ingester import checks
 
 DATABASE: Final = "firehose"
 _HOURS: Final = "year=*/month=*/day=*/hour=*"
@@ -31,12 +31,10 @@ def views(lake_root: str) -> list[View]:
     """All views over the lake at ``lake_root`` (a path, or ``s3://…``, as ClickHouse sees it), in order.
 
     Raises:
-        FirehoseError: the root has characters that are wildcards to ClickHouse.
+        FirehoseError: the root has what ClickHouse would not read as itself.
     """
-    if re.search(r"[*?{}]", lake_root):
-        raise FirehoseError(
-            f"the lake's root {lake_root!r} has a wildcard of ClickHouse (* ? {{ }}): choose another folder"
-        )
+    if wrong := checks.lake_root(lake_root):
+        raise FirehoseError(f"the lake's root {lake_root!r} {wrong}")
     made = []
     for name in schema.TYPES:
         columns = view_columns(name)

@@ -64,9 +64,7 @@ def test_a_taken_port_is_one_line(make_settings: MakeSettings) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    "url", ["http://0.0.0.0:8123", "http://example.org:8123", "https://127.0.0.1:8443", "nonsense"]
-)
+@pytest.mark.parametrize("url", ["http://0.0.0.0:8123", "http://example.org:8123", "https://127.0.0.1:8443"])
 def test_only_loopback(make_settings: MakeSettings, url: str) -> None:
     refused(make_settings(clickhouse_url=url), "FIREHOSE_CLICKHOUSE_URL", "this machine only")
 
@@ -84,7 +82,7 @@ def test_users_of_one_name_are_refused(make_settings: MakeSettings) -> None:
 
 def test_a_data_folder_in_use_is_one_line(make_settings: MakeSettings) -> None:
     with process.start(make_settings()):
-        refused(make_settings(), "in use by another process", "FIREHOSE_HOME")
+        refused(make_settings(), "is in use by `firehose clickhouse` since", "FIREHOSE_HOME")
 
 
 def test_a_failed_start_says_why(make_settings: MakeSettings) -> None:

@@ -21,6 +21,8 @@ from ingester import wire
 FIREHOSE = Path(sys.executable).parent / "firehose"
 # Air for a busy machine; the demo itself needs about a minute and a half.
 RESULTS_S = 280
+# What ends or changes a value in the configuration of one of the services.
+HOME, LAKE = "home %41 $x ;y #z 'q\" ü[b]=,:|>", "lake %41 $x ;y #z 'q' ü[b]=,:|>"
 
 
 @pytest.fixture
@@ -29,8 +31,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
-        "FIREHOSE_HOME": str(tmp_path / "home"),
-        "FIREHOSE_LAKE": str(tmp_path / "lake"),
+        "FIREHOSE_HOME": str(tmp_path / HOME),
+        "FIREHOSE_LAKE": str(tmp_path / LAKE),
         "FIREHOSE_REDIS_URL": f"redis://localhost:{free_port()}/0",
         "FIREHOSE_CLICKHOUSE_URL": f"http://localhost:{free_port()}",
         **{f"FIREHOSE_{name}_PORT": port for name, port in ports.items()},
@@ -54,11 +56,16 @@ def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, s
     assert first.returncode == 0, first.stderr
     for said in ("events can be queried", "likes", "Airflow", "user admin, password", "Data Docs", "ClickHouse"):
         assert said in first.stderr
-    assert verify(tmp_path / "lake").ok
-    batches = {entry.batch for entry in read_ledger(tmp_path / "lake")}
+    assert verify(tmp_path / LAKE).ok
+    batches = {entry.batch for entry in read_ledger(tmp_path / LAKE)}
     assert batches
-    secrets = (tmp_path / "home" / "firehose.env").read_text()
-    events = _events_written(tmp_path / "home")
+    exposed = [
+        path for name in (HOME, LAKE) for path in (tmp_path / name).rglob("*") if path.lstat().st_mode & 0o077
+    ]
+    assert [path for path in exposed if not path.is_symlink()] == [], "for its owner only"
+    assert list((tmp_path / HOME / "airflow" / "logs").glob("dag_id=firehose_batch/*"))
+    secrets = (tmp_path / HOME / "firehose.env").read_text()
+    events = _events_written(tmp_path / HOME)
     process = subprocess.Popen([FIREHOSE, "demo", "--simulate"], env=environ, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     said = "".join(_lines_until(process.stderr.readline, "Ctrl-C stops everything."))
@@ -68,9 +75,9 @@ def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, s
     assert process.wait(120) == 0
     assert "Traceback" not in said
     assert "stopped" in said
-    assert (tmp_path / "home" / "firehose.env").read_text() == secrets
-    assert batches <= {entry.batch for entry in read_ledger(tmp_path / "lake")}
-    assert _events_written(tmp_path / "home") > events
+    assert (tmp_path / HOME / "firehose.env").read_text() == secrets
+    assert batches <= {entry.batch for entry in read_ledger(tmp_path / LAKE)}
+    assert _events_written(tmp_path / HOME) > events
     for name in ("REDIS_URL", "CLICKHOUSE_URL"):
         port = int(environ[f"FIREHOSE_{name}"].rsplit(":", 1)[1].split("/")[0])
         with socket.socket() as probe:

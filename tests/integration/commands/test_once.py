@@ -73,8 +73,9 @@ def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) ->
     tape = tmp_path / "tape.jsonl"
     lines = list(generate.events(3000, seed=11, odd=0.01))
     tape.write_bytes(b"\n".join(lines) + b"\n")
-    home = tmp_path / "home"
+    home = tmp_path / "a %41 $x ;y #z 'q' ü[b]=,:|>"  # what ends or changes a value in some configuration
     first = once(home, tape)
+    assert not [path for path in [home, *home.rglob("*")] if path.stat().st_mode & 0o077], "for its owner only"
     assert (first["received"], total(first, "duplicate")) == (3000, 0)
     assert total(first, "stored") == total(first, "good") == 3000 - total(first, "quarantined")
     assert 0 < total(first, "quarantined") < 100

@@ -1,0 +1,33 @@
+"""What holds for every command: a foreseen error is one line and exit code 1, and files are for their owner only.
+
+Must not: know any command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from firehose.errors import FirehoseError
+from firehose.settings import SettingsError
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Run a command inside. Files and folders that it and its children make are for this user only."""
+    os.umask(0o077)
+    try:
+        yield
+    except (FirehoseError, SettingsError) as error:
+        _end(str(error))
+    except OSError as error:
+        if error.filename is None:  # not a file's fault
+            raise
+        _end(f"{os.fsdecode(error.filename)}: {error.strerror}; name another place, or make this one usable")
+
+
+def _end(text: str) -> None:
+    print(f"firehose: {text}", file=sys.stderr)  # noqa: T201 - the one line that a user reads
+    sys.exit(1)

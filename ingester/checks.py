@@ -1,0 +1,176 @@
+"""What a setting's value must look like: each check takes a value and returns what is wrong with it, or nothing.
+
+Lives here: the rules, which the declarations of the settings name. Must not: I/O, which setting has which rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+Check = Callable[[str], str]
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong. The message names the variable and what to do."""
+
+
+def complaint(name: str, value: object, wrong: str) -> str:
+    """The line about a setting (a field's name) whose value is ``wrong``; what may hold a secret is not shown."""
+    shown = "(hidden)" if "password" in name or "url" in name else f"{value!r:.200}"
+    return f"{PREFIX}{name.upper()}={shown}: {wrong}; see docs/settings.md"
+
+
+PREFIX: Final = "FIREHOSE_"
+_COLLECTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*(\.\*)?")
+_MAIL: Final = re.compile(r"[^@\s,]+@[^@\s,]+")
+#: In a path ClickHouse takes some for wildcards, and reads no partition below a quotation mark, silently.
+_UNREADABLE: Final = re.compile(r"[*?{}\"]|\b(year|month|day|hour|user_did)=")
+_V2: Final = "/xrpc/network.bsky.jetstream.subscribeEvents"
+
+
+def text(value: str) -> str:
+    """Text that a log line, a command line and a file name can hold."""
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in value):
+        return "has a control character, or bytes that are not UTF-8"
+    return ""
+
+
+def name(value: str) -> str:
+    """Text that is not empty."""
+    return text(value) or ("" if value.strip() else "must not be empty")
+
+
+def one_of(*allowed: str) -> Check:
+    """One of some words."""
+    return lambda value: "" if value in allowed else f"must be one of {', '.join(allowed)}"
+
+
+def optional(check: Check) -> Check:
+    """Nothing, or what ``check`` accepts."""
+    return lambda value: check(value) if value else ""
+
+
+def folder(value: str) -> str:
+    """A path that can be made absolute; whether it is there is another question."""
+    if wrong := name(value):
+        return wrong
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        return "begins with ~ and a user who has no home folder"
+    return ""
+
+
+def home(value: str) -> str:
+    """A folder that the embedded services can have."""
+    if found := re.search(r"[\\&?]", value):
+        return f"has {found[0]!r}, which the embedded ClickHouse cannot have in a path: choose one without \\ & ?"
+    return folder(value)
+
+
+def lake_root(value: str) -> str:
+    """A folder, or a URL as ClickHouse takes it, that its views can read."""
+    if found := _UNREADABLE.search(value):
+        return f"has {found[0]!r}, which is a wildcard or a partition to ClickHouse: choose another path"
+    return folder(value)
+
+
+def collections(value: str) -> str:
+    """NSIDs, or beginnings of such, with commas between them."""
+    for part in filter(None, map(str.strip, value.split(","))):
+        if not _COLLECTION.fullmatch(part):
+            return "must be collections such as app.bsky.feed.post or app.bsky.graph.*, separated by commas"
+    return ""
+
+
+def mail(value: str) -> str:
+    """One address or several with commas between them."""
+    ok = not text(value) and all(_MAIL.fullmatch(part.strip()) for part in value.split(","))
+    return "" if ok else "must be a mail address, or several separated by commas"
+
+
+def instant(value: str) -> str:
+    """A moment with its zone, as RFC 3339 writes it."""
+    try:
+        zoned = datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        zoned = False
+    return "" if zoned else "must be a date and time with a zone, such as 2026-11-23T20:40:00Z"
+
+
+def divides_an_hour(value: str) -> str:
+    """Minutes of which a whole number make an hour: a cron expression has no other equal intervals."""
+    return "" if 60 % int(value) == 0 else "must divide 60, such as 1, 5, 10 or 60"
+
+
+def url(*schemes: str) -> Check:
+    """An address with one of ``schemes`` and a host."""
+    said = "must be " + " or ".join(f"{scheme}://HOST" for scheme in schemes)
+    return lambda value: _address(value, schemes, said)
+
+
+def redis_url(value: str) -> str:
+    """What redis-py connects to; it would take the database 0 for any that is not a number."""
+    said = "must be redis://HOST:PORT/DATABASE, rediss://… or unix:///PATH"
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # brackets that are not an IPv6 address
+        return said
+    unix = parts.scheme == "unix"
+    if wrong := text(value) if unix else _address(value, ("redis", "rediss"), said):
+        return wrong
+    databases = [*([] if unix else [parts.path.removeprefix("/")]), *parse_qs(parts.query).get("db", [])]
+    if not all(re.fullmatch(r"\d*", one, re.ASCII) for one in databases):
+        return f"{said}: the database is a number"
+    return "" if parts.path or not unix else said
+
+
+def clickhouse_url(value: str) -> str:
+    """A server's HTTP interface. The driver would take a path for the database of every statement."""
+    said = "must be http://HOST:PORT or https://HOST:PORT"
+    if wrong := _address(value, ("http", "https"), said):
+        return wrong
+    parts = urlsplit(value)
+    if parts.path.strip("/") or parts.fragment:
+        return f"{said} without a path: the pipeline has databases of its own"
+    if "@" in parts.netloc:
+        return "must not hold a login: set FIREHOSE_CLICKHOUSE_LOADER and FIREHOSE_CLICKHOUSE_ANALYST"
+    return ""
+
+
+def jetstream_urls(value: str) -> str:
+    """One host or several with commas between them."""
+    said = (
+        f"each host must be ws://… or wss://…, ending in /subscribe (v1) or {_V2} (v2); separate several by commas"
+    )
+    return next(filter(None, (_address(part.strip(), ("ws", "wss"), said) for part in value.split(","))), "")
+
+
+def _address(value: str, schemes: tuple[str, ...], said: str) -> str:
+    if wrong := text(value):
+        return wrong
+    try:
+        parts = urlsplit(value)
+        # Both raise where a connection would: a port out of range, a name that no resolver can be asked for.
+        port, _ = parts.port, (parts.hostname or "").encode("idna")
+    except ValueError as error:
+        return f"{said} ({_shortly(error)})"
+    if parts.scheme not in schemes or not _host(parts) or re.search(r"\s", value):
+        return said
+    return "the port must be from 1 to 65535" if port == 0 else ""
+
+
+def _host(parts: SplitResult) -> bool:
+    return bool(parts.hostname) and not re.search(r"[\"'<>\\^`{|}]", parts.hostname or "")
+
+
+def _shortly(error: ValueError) -> str:
+    """The reason without the value, which may hold a password."""
+    if isinstance(error, UnicodeError):
+        return "the host is not a name"
+    return "the port must be from 1 to 65535" if "ort" in str(error) else "not a URL"

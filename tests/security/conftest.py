@@ -1,0 +1,105 @@
+"""For attacks on a home: the demo's own supervisor with three services, under a parent that can be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from firehose.embedded.leash import RUNNER, Holder, holders
+from firehose.embedded.redis import free_port
+from firehose.ownership import RUN
+from ingester import wire
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60.0
+
+
+def wait_for(reached: Callable[[], bool], what: str) -> None:
+    """Poll until ``reached``; fail with ``what`` after a while."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+class LightDemo:
+    """A running parent with its supervisor and services."""
+
+    def __init__(self, home: Path, *options: str) -> None:
+        self.home = home
+        self.run = home / RUN
+        self.redis_port, self.simulator_port = free_port(), free_port()
+        self.process = self.start(*options)
+
+    def start(self, *options: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a parent on this home."""
+        command = [sys.executable, "-m", "tests.security.driver", str(self.home)]
+        return subprocess.Popen(
+            [*command, str(self.redis_port), str(self.simulator_port), *options],
+            cwd=ROOT,
+            env=os.environ | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def held(self) -> dict[str, Holder]:
+        """Everything that runs in this home, by name."""
+        return {holder.name: holder for holder in holders(self.run)} if self.run.is_dir() else {}
+
+    def wait_until_streaming(self) -> dict[str, Holder]:
+        """Wait until the ingester has events that it has not written yet."""
+        wait_for(lambda: len(self.held()) >= 4, "the supervisor and its services run")
+        log = self.home / "logs" / "ingester.log"
+        wait_for(lambda: log.exists() and "event=connected" in log.read_text(), "the ingester is connected")
+        already = self._sent()
+        wait_for(lambda: self._sent() > already + 300, "the simulator has sent some events")
+        return self.held()
+
+    def _sent(self) -> int:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.simulator_port}/health", timeout=10) as answer:
+            return int(json.load(answer)["events"])
+
+    def events(self) -> int:
+        """Events that the ingester has written to the running Redis."""
+        with redis.Redis(port=self.redis_port) as client:
+            return int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL the parent, the supervisor or a service."""
+        os.kill(self.process.pid if name == "parent" else self.held()[name].pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with what ends values in configuration files in its name."""
+    return tmp_path / "a %41 $x ;y #z 'q\" ü"
+
+
+@pytest.fixture
+def demo(home: Path) -> Iterator[LightDemo]:
+    """A light demo; what a failed test leaves of it is killed."""
+    running = LightDemo(home)
+    yield running
+    end(running)
+
+
+def end(running: LightDemo) -> None:
+    """Kill whatever is left of it."""
+    running.process.kill()
+    running.process.wait()
+    assert running.process.stdout is not None
+    running.process.stdout.close()
+    for holder in sorted(running.held().values(), key=lambda held: held.name != RUNNER):
+        psutil.Process(holder.pid).kill()
