@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,9 @@ from firehose.events.rows import decode_rows, to_table
 from firehose.lake import layout
 from firehose.lake.staged import Part
 from firehose.quality.rules import split
-from firehose.quality.slices import CHUNK_EVENTS
+
+# Decoded at a time. (As a validation does; that one's number comes with Great Expectations, which takes seconds.)
+_CHUNK_EVENTS: Final = 25_000
 
 
 class RawBatch(NamedTuple):
@@ -68,7 +70,7 @@ def write_rows(raw: RawBatch, record_type: str, hours: Sequence[int], path: Path
 def _good(raw: RawBatch, record_type: str) -> Iterator[pa.Table]:
     if raw.path is None:
         return
-    for lines in read_chunks(raw.path, CHUNK_EVENTS):
+    for lines in read_chunks(raw.path, _CHUNK_EVENTS):
         rows, _, _ = decode_rows(record_type, lines)
         table = to_table(record_type, rows, raw.batch.start)
         mask, _ = split(record_type, table)

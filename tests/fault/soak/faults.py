@@ -59,6 +59,7 @@ class Fault(StrEnum):
     OUT_OF_ORDER = "batches published out of order"  # a later one was published before
     DISK_FULL = "disk full"  # the step's errno
     FILE_TORN = "finished file torn"  # the step's error says which
+    HOUR_LOST = "hour file lost and made again"  # it differs from its record, and afterwards it does not
 
 
 class Fired:

@@ -79,7 +79,7 @@ class Interval(msgspec.Struct):
         full = outcome.errno in _NO_SPACE or any(os.strerror(number) in outcome.trace for number in _NO_SPACE)
         if full and "disk full" in run.excuses:
             return "disk full"
-        if error in ("CorruptBatch", "CorruptLake") and "torn" in run.excuses:
+        if error in ("CorruptBatch", "CorruptLake", "LakeChanged") and "torn" in run.excuses:
             return "torn"
         return ""
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from firehose.errors import CorruptLake
+from firehose.lake import layout
+from firehose.lake.rebuild import differing, rebuild
 from firehose.lake.verify import verify
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.schedule import FIRED, WHICH, Schedule
-from tests.fault.soak.tear import choose
+from tests.fault.soak.tear import choose, hour_files
 
 
 class DiskRules(Schedule):
@@ -51,6 +54,25 @@ class DiskRules(Schedule):
         assert noticed or torn.step, f"nobody noticed {torn.path}"
         assert torn.restore() or not noticed
         FIRED.count(Fault.FILE_TORN, noticed)
+
+    @rule(which=WHICH, number=WHICH)
+    def lose_an_hour_file(self, which: int, number: int) -> None:
+        """An hour file is gone, and made again from the raw batches."""
+        self._join()
+        self.plant.disk.free()
+        interval, lake = self._interval(which), self.plant.lake
+        if not interval or not (paths := hour_files(lake, interval.batch)):
+            return
+        path = paths[number % len(paths)]
+        kind, hour = path.stem, layout.hour_of_file(path)
+        path.unlink()
+        assert differing(lake, [hour]) == {kind: [hour]}
+        try:
+            rebuild(lake, kind, [hour], reason="lost")
+        except CorruptLake:  # a death has left a copy in the hour that one beside it displaces
+            rebuild(lake, kind, [hour], reason="lost", partial=True)
+        assert differing(lake, [hour]) == {}
+        FIRED.count(Fault.HOUR_LOST)
 
     def _fill(self, left: int) -> None:
         self.plant.disk.fill(left)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from firehose.batch.interval import Batch
+from firehose.lake import records
 from firehose.lake.ledger import read_ledger
 
 #: Area of the lake, names of the files, and the step that reads them; without a step, ``verify`` does.
@@ -62,10 +63,16 @@ def _kinds(lake: Path, batch: Batch) -> list[tuple[str, list[Path]]]:
     """The files of each kind, and the step that reads them."""
     kinds = [(step, sorted(batch.folder(lake, area).glob(names))) for area, names, step in _READERS]
     ledger = sorted((lake / "ledger").glob(f"date=*/batch={batch.id}.json"))
-    return [*kinds, ("publish", ledger), ("publish", _hour_files(lake, batch))]
+    hours = hour_files(lake, batch)
+    return [
+        *kinds,
+        ("publish", ledger),
+        ("publish", hours),
+        ("publish", [records.record_path(one) for one in hours]),
+    ]
 
 
-def _hour_files(lake: Path, batch: Batch) -> list[Path]:
+def hour_files(lake: Path, batch: Batch) -> list[Path]:
     """The hour files that a published batch has touched, so that publishing it again reads them."""
     touched = [entry.hours for entry in read_ledger(lake) if entry.batch == batch.id]
     return [
