@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from firehose.endpoint import body, compression, errors, query, request
+from firehose.endpoint import body, compression, errors, query, request, users
 from firehose.endpoint.engine import Connection, Engine
 from firehose.endpoint.response import ResultResponse, Server
 from firehose.endpoint.sessions import Sessions, applied
@@ -172,7 +172,9 @@ class Handled(Response):
         answer: ResultResponse,
         gone: asyncio.Task[None],
     ) -> None:
-        prepared = applied(connection, asked.settings, keep=asked.session is not None)
+        analyst = user.role == users.ANALYST
+        settings = connection.rights.settings(asked.settings) if analyst else asked.settings
+        prepared = applied(connection, settings, keep=asked.session is not None)
         await self._work(lambda: _use(connection, asked))
         await self._work(prepared.__enter__)
         try:

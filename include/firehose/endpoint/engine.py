@@ -14,20 +14,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from firehose.endpoint import engine_config, errors
+from firehose.endpoint import engine_config, engine_files, errors
 from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.policy import Policy
+from firehose.endpoint.rights import Rights
 from firehose.endpoint.statement import Shape, shape
+from firehose.endpoint.syntax import Mentions, mentions
 from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
-_PRIVATE: Final = 0o600
 _CLOSED_FUNCTION: Final = "file"
+#: How parseQueryToJSON refuses a statement that it has no JSON for. There is none of a SELECT.
+_NO_TREE: Final = "does not support JSON serialization"
 
 
 class Engine:
     """The one engine of this process. Its data folder belongs to it alone."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, policy: Policy) -> None:
         # Before the import: chDB reads the time zone once, and would else handle the process's signals.
         os.environ["TZ"] = "UTC"
         from chdb import _chdb
@@ -35,7 +39,12 @@ class Engine:
         self._chdb: Any = _chdb  # its stub leaves out connections
         self._chdb.set_signal_handlers_enabled(0)
         self._limits = limits
-        self._address = _write_configuration(folder, limits)
+        self._policy = policy
+        catalog = engine_files.prepare(_chdb, folder)
+        self.rights = Rights(
+            catalog.names_of(policy.changeable), frozenset(catalog.settings), policy.system_tables
+        )
+        self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))
         self._root = self._open()
         _close_file_function(self._chdb)
         self.version, self.timezone, self.display_name = self._identity()
@@ -47,8 +56,8 @@ class Engine:
             QueryError: the engine refuses.
         """
         tag = uuid.uuid4().hex
-        connection = Connection(self._open(), tag)
-        for statement in engine_config.opening_statements(role, tag, self._limits):
+        connection = Connection(self._open(), tag, self.rights)
+        for statement in engine_config.opening_statements(role, tag, self._limits, self._policy):
             connection.execute(statement)
         return connection
 
@@ -86,9 +95,10 @@ class Connection:
         QueryError: what the engine reports, or that the connection has been closed.
     """
 
-    def __init__(self, native: Any, tag: str) -> None:
+    def __init__(self, native: Any, tag: str, rights: Rights) -> None:
         self._native = native
         self.tag = tag
+        self.rights = rights
         self._lock = threading.Lock()
         self._closed = False
 
@@ -159,6 +169,24 @@ class Connection:
             raise errors.without_explain(error) from None
         return shape(ast.bytes().decode(errors="replace"))
 
+    def mentions(self, statement: str) -> Mentions | None:
+        """The names in a statement that parses; None for a kind of statement whose tree the engine does not give.
+
+        Raises:
+            QueryError: it is nested too deeply.
+        """
+        try:
+            tree = self.execute(
+                "SELECT parseQueryToJSON({query:String})", "TabSeparatedRaw", {"query": _escaped(statement)}
+            )
+            return mentions(tree.bytes().decode(errors="replace"))
+        except errors.QueryError as error:
+            if _NO_TREE in error.text:
+                return None
+            raise
+        except RecursionError:
+            raise errors.refused(errors.TOO_DEEP_RECURSION, "The query is nested too deeply.") from None
+
     def close(self) -> None:
         """End the connection with its temporary tables, after the call that may be running."""
         with self._lock:
@@ -175,6 +203,13 @@ class Connection:
                 yield
 
 
+def _escaped(value: str) -> str:
+    """A value for a query parameter, which the engine reads as it reads TabSeparated."""
+    for character, name in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\0", "\\0")):
+        value = value.replace(character, name)
+    return value
+
+
 @contextmanager
 def _engine_errors() -> Iterator[None]:
     try:
@@ -187,20 +222,6 @@ def _engine_errors() -> Iterator[None]:
         raise errors.from_engine(error) from None
     except UnicodeEncodeError:
         raise errors.refused(errors.SYNTAX_ERROR, "The query is not valid UTF-8.") from None
-
-
-def _write_configuration(folder: Path, limits: Limits) -> str:
-    """Returns chDB's connection string."""
-    settings = folder / "config"
-    settings.mkdir(parents=True, exist_ok=True)
-    users, main = settings / "users.xml", settings / "config.xml"
-    for path, text in (
-        (users, engine_config.users_xml(limits)),
-        (main, engine_config.config_xml(str(users))),
-    ):
-        path.write_text(text)
-        path.chmod(_PRIVATE)
-    return f"{folder / 'data'}?config-file={main}"
 
 
 def _close_file_function(chdb: Any) -> None:

@@ -2,8 +2,8 @@
 
 Lives here: refusing what a user may not even try, and choosing how the engine runs a statement. Must not: HTTP.
 
-What the engine enforces (grants, readonly, constraints) is in engine_config. The refusals here come first and
-use the engine's own parser: they close what those rights leave open, such as SET ROLE and INTO OUTFILE.
+What the engine enforces (grants, readonly, constraints) is in engine_config. The refusals here and in rights come
+first and use the engine's own parser: they close what those leave open, such as SET ROLE and INTO OUTFILE.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from typing import IO, Any, Final, Protocol
 from firehose.endpoint import errors, formats, users
 from firehose.endpoint.engine import Connection
 from firehose.endpoint.request import Query, set_statement
-from firehose.endpoint.statement import Insert, Shape, has_where
+from firehose.endpoint.statement import Insert, Shape
 from firehose.endpoint.users import User
 
 _PIECE: Final = 1024 * 1024
 #: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
 _OWN_SESSION: Final = frozenset({"Set", "UseQuery"})
-#: Table functions that act before the engine checks the right to use them; found by calling all of them.
-_EAGER: Final = frozenset({"sqlite"})
 
 
 class Pieces(Protocol):
@@ -56,7 +54,7 @@ def run(connection: Connection, user: User, query: Query, statement: str) -> Res
     shape = connection.shape(statement, query.parameters)
     _check(user, query, kind, shape)
     if user.role == users.ANALYST:
-        _check_side_effects(user, shape, statement)
+        connection.rights.check(user.name, shape, connection.mentions(statement))
     output_format = shape.output_format or query.output_format
     make_joiner = formats.joiner(output_format) if shape.selects else None
     if make_joiner is None:
@@ -91,16 +89,6 @@ def _check(user: User, query: Query, kind: str, shape: Shape) -> None:
     reads = kind == "READ_ONLY" or shape.root in _OWN_SESSION
     if not reads and (user.role == users.ANALYST or query.read_only):
         raise _readonly(user, query)
-
-
-def _check_side_effects(user: User, shape: Shape, statement: str) -> None:
-    """sqlite() creates the file that it is given before it asks whether it may. An empty file would already
-    break the lake's views. The syntax tree shows every function, except within SHOW … WHERE.
-    """
-    if _EAGER & shape.functions or (shape.root.startswith("Show") and has_where(statement)):
-        raise errors.refused(
-            errors.ACCESS_DENIED, f"{user.name}: Not enough privileges for sqlite(), or for SHOW … WHERE"
-        )
 
 
 def _readonly(user: User, query: Query) -> errors.QueryError:
