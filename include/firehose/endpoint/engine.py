@@ -1,31 +1,25 @@
 """chDB with the rights of two users: opening it, and connections that can do what their role may.
 
-Lives here: every call into chDB. Must not: HTTP.
+Lives here: the one engine of the process. Must not: HTTP, what is done on a connection (connection).
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from firehose.endpoint import engine_config, engine_files, errors
+from firehose.endpoint import engine_config, engine_files
+from firehose.endpoint.connection import CLOSED_FUNCTION, Connection
 from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.parser import Parser
 from firehose.endpoint.policy import Policy
 from firehose.endpoint.rights import Rights
-from firehose.endpoint.statement import Shape, shape
-from firehose.endpoint.syntax import Mentions, mentions
 from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
-_CLOSED_FUNCTION: Final = "file"
-#: How parseQueryToJSON refuses a statement that it has no JSON for. There is none of a SELECT.
-_NO_TREE: Final = "does not support JSON serialization"
 
 
 class Engine:
@@ -44,6 +38,7 @@ class Engine:
         self.rights = Rights(
             catalog.names_of(policy.changeable), frozenset(catalog.settings), policy.system_tables
         )
+        self.parser = Parser(lambda: Connection(self._open(), "parser"))
         self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))
         self._root = self._open()
         _close_file_function(self._chdb)
@@ -56,7 +51,7 @@ class Engine:
             QueryError: the engine refuses.
         """
         tag = uuid.uuid4().hex
-        connection = Connection(self._open(), tag, self.rights)
+        connection = Connection(self._open(), tag)
         for statement in engine_config.opening_statements(role, tag, self._limits, self._policy):
             connection.execute(statement)
         return connection
@@ -88,142 +83,6 @@ class Engine:
         return version, timezone, name
 
 
-class Connection:
-    """One connection: one statement at a time. Its calls block, so they belong in a worker thread.
-
-    Raises (every method but close):
-        QueryError: what the engine reports, or that the connection has been closed.
-    """
-
-    def __init__(self, native: Any, tag: str, rights: Rights) -> None:
-        self._native = native
-        self.tag = tag
-        self.rights = rights
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def execute(
-        self, statement: str, output_format: str = "TabSeparated", parameters: Mapping[str, str] | None = None
-    ) -> Any:
-        """Run to the end. Returns chDB's result: ``get_memview()``, ``rows_written()`` and so on."""
-        with self._call():
-            return self._native.query(statement, output_format, params=dict(parameters or {}))
-
-    def stream(self, statement: str, output_format: str, parameters: Mapping[str, str]) -> Any:
-        """Begin a SELECT whose blocks :meth:`fetch` brings."""
-        with self._call():
-            return self._native.send_query(statement, output_format, params=dict(parameters))
-
-    def blocks(self, stream: Any) -> Iterator[Any]:
-        """The formatted blocks of a stream. One without rows (only a header) is the last."""
-        while True:
-            with self._call():
-                block = self._native.streaming_fetch_result(stream)
-            if block is None or not block.size():
-                return
-            yield block
-            if not block.rows_read():
-                return
-
-    def abandon(self, stream: Any) -> None:
-        """Cancel a stream that has not been read to its end."""
-        with self._call():
-            self._native.streaming_cancel_query(stream)
-
-    def begin_insert(self, head: str, input_format: str) -> Any:
-        """Begin an INSERT whose data :meth:`append` brings."""
-        with self._call():
-            return self._native.send_insert(head, input_format)
-
-    def append(self, insert: Any, data: bytes) -> None:
-        """The next piece of the data, cut anywhere."""
-        with self._call():
-            self._native.insert_append(insert, data)
-
-    def end_insert(self, insert: Any) -> Any:
-        """The data is complete."""
-        with self._call():
-            return self._native.insert_done(insert)
-
-    def cancel_insert(self, insert: Any) -> None:
-        """Give up an INSERT that failed; what it had already written stays, as in ClickHouse."""
-        with self._call():
-            self._native.insert_cancel(insert)
-
-    def classify(self, statement: str) -> tuple[str, int]:
-        """The engine's own judgement: READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN, and how many
-        statements there are."""
-        with self._call():
-            report = self._native.classify_query(statement, "")
-        return report["query_class"].name, int(report["statement_count"])
-
-    def shape(self, statement: str, parameters: Mapping[str, str]) -> Shape:
-        """How the engine's parser reads a single statement.
-
-        Raises:
-            QueryError: it does not parse.
-        """
-        try:
-            ast = self.execute(f"EXPLAIN AST {statement}", "LineAsString", parameters)
-        except errors.QueryError as error:
-            raise errors.without_explain(error) from None
-        return shape(ast.bytes().decode(errors="replace"))
-
-    def mentions(self, statement: str) -> Mentions | None:
-        """The names in a statement that parses; None for a kind of statement whose tree the engine does not give.
-
-        Raises:
-            QueryError: it is nested too deeply.
-        """
-        try:
-            tree = self.execute(
-                "SELECT parseQueryToJSON({query:String})", "TabSeparatedRaw", {"query": _escaped(statement)}
-            )
-            return mentions(tree.bytes().decode(errors="replace"))
-        except errors.QueryError as error:
-            if _NO_TREE in error.text:
-                return None
-            raise
-        except RecursionError:
-            raise errors.refused(errors.TOO_DEEP_RECURSION, "The query is nested too deeply.") from None
-
-    def close(self) -> None:
-        """End the connection with its temporary tables, after the call that may be running."""
-        with self._lock:
-            self._closed = True
-            self._native.close()
-
-    @contextmanager
-    def _call(self) -> Iterator[None]:
-        """chDB crashes the process when a closed connection is used: a late call must fail instead."""
-        with self._lock:
-            if self._closed:
-                raise errors.refused(errors.QUERY_WAS_CANCELLED, "The connection has been closed.")
-            with _engine_errors():
-                yield
-
-
-def _escaped(value: str) -> str:
-    """A value for a query parameter, which the engine reads as it reads TabSeparated."""
-    for character, name in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\0", "\\0")):
-        value = value.replace(character, name)
-    return value
-
-
-@contextmanager
-def _engine_errors() -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        if f"Python UDF '{_CLOSED_FUNCTION}'" in str(error):
-            raise errors.refused(
-                errors.FUNCTION_NOT_ALLOWED, f"Function {_CLOSED_FUNCTION} is not allowed on this endpoint"
-            ) from None
-        raise errors.from_engine(error) from None
-    except UnicodeEncodeError:
-        raise errors.refused(errors.SYNTAX_ERROR, "The query is not valid UTF-8.") from None
-
-
 def _close_file_function(chdb: Any) -> None:
     """The scalar function file() reads any file of the machine and asks for no right: take its name away.
 
@@ -233,4 +92,4 @@ def _close_file_function(chdb: Any) -> None:
     def refuse(path: str) -> str:
         raise PermissionError(path)
 
-    chdb.create_function(_CLOSED_FUNCTION, refuse, ["String"], "String", on_null="pass")
+    chdb.create_function(CLOSED_FUNCTION, refuse, ["String"], "String", on_null="pass")

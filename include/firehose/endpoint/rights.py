@@ -1,6 +1,6 @@
 """What the analyst may not even try, judged by the names in a statement before the engine runs it.
 
-Lives here: these refusals, with ClickHouse's codes. Must not: I/O, the engine, parsing.
+Lives here: these refusals, with ClickHouse's codes. Must not: I/O, parsing, the engine's rights (engine_config).
 
 The engine refuses nearly all of it again by itself, from the same list (policy, engine_config): either layer holds
 without the other, except where a comment says that it is the only one.
@@ -57,15 +57,12 @@ class Rights:
         self._check_settings(asked.keys() - {_READONLY})  # 0: the engine has the right words for it
         return asked
 
-    def check(self, user: str, shape: Shape, names: Mentions | None) -> None:
-        """Judge a statement by the engine's tree of it, and where there is none by ``shape``.
+    def check(self, user: str, names: Mentions) -> None:
+        """Judge a statement by the names in it.
 
         Raises:
             QueryError: it is, or has in it, what the analyst may not use.
         """
-        if names is None:
-            _check_plain(user, shape)
-            return
         if names.root not in _STATEMENTS or names.shows:
             raise _denied(user, "for this kind of statement")
         self._check_settings(names.settings)
@@ -84,7 +81,12 @@ class Rights:
                 )
 
 
-def _check_plain(user: str, shape: Shape) -> None:
+def check_plain(user: str, shape: Shape) -> None:
+    """Judge a statement whose tree the engine gives by its outline only.
+
+    Raises:
+        QueryError: it is not one of the few that are known to be harmless.
+    """
     if shape.root not in _PLAIN_STATEMENTS:
         raise _denied(user, "for this kind of statement")
     _check_functions(user, shape.functions)
