@@ -64,6 +64,23 @@ class _PathBeneath(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
 
 
+def landlock_version() -> int:
+    """The version of Landlock's interface that this kernel has.
+
+    Raises:
+        SandboxUnavailable: there is none, or one that is too old.
+    """
+    try:
+        version = _call(_CREATE_RULESET, None, 0, _VERSION)
+    except OSError as error:
+        if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+            raise SandboxUnavailable(f"the kernel has no Landlock ({os.strerror(error.errno)})") from None
+        raise
+    if version < _OLDEST:
+        raise SandboxUnavailable(f"the kernel's Landlock is of version {version}, {_OLDEST} is needed")
+    return version
+
+
 def enter(readable: Iterable[Path], writable: Iterable[Path], *, tcp: bool = False) -> Sandbox:
     """From now on this process reads only below ``readable`` and ``writable``, and writes only below the latter.
 
@@ -75,7 +92,7 @@ def enter(readable: Iterable[Path], writable: Iterable[Path], *, tcp: bool = Fal
         RuntimeError: another thread is running, which would stay outside.
         OSError: the kernel refuses a rule.
     """
-    version = _version()
+    version = landlock_version()
     threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208 - a count, not paths
     if threads > 1:
         raise RuntimeError(f"the sandbox comes too late: {threads} threads are running")
@@ -93,18 +110,6 @@ def enter(readable: Iterable[Path], writable: Iterable[Path], *, tcp: bool = Fal
     finally:
         os.close(handle)
     return Sandbox(version, tcp_closed)
-
-
-def _version() -> int:
-    try:
-        version = _call(_CREATE_RULESET, None, 0, _VERSION)
-    except OSError as error:
-        if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
-            raise SandboxUnavailable(f"the kernel has no Landlock ({os.strerror(error.errno)})") from None
-        raise
-    if version < _OLDEST:
-        raise SandboxUnavailable(f"the kernel's Landlock is of version {version}, {_OLDEST} is needed")
-    return version
 
 
 def _rights(version: int) -> int:
