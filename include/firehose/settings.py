@@ -70,6 +70,14 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     query_max_seconds: Annotated[
         int, Meta(ge=1, le=86_400, description="Time limit of one query on the embedded endpoint")
     ] = 60
+    clickhouse_sandbox: Annotated[
+        str,
+        Meta(
+            pattern="^(auto|require)$",
+            description="Sandbox of the embedded endpoint; auto: where the kernel has Landlock; "
+            "require: it does not start without",
+        ),
+    ] = "auto"
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
     docs_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Data Docs")] = 8081
     simulator_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's simulator")] = 6008

@@ -212,14 +212,14 @@ def test_both_sides_see_the_lake_at_the_path_that_settings_say() -> None:
     assert f"lake:{environment('ingester')['FIREHOSE_LAKE']}:ro" in SERVICES["ingester"]["volumes"]
     seen = environment("airflow-scheduler")["FIREHOSE_CLICKHOUSE_LAKE"]
     assert f"lake:{seen}:ro" in SERVICES["clickhouse"]["volumes"]
-    config = ET.parse(ROOT / "docker/clickhouse/config.xml")  # noqa: S314 - our own file
+    config = ET.parse(ROOT / "include/clickhouse/server/config.xml")  # noqa: S314 - our own file
     allowed = config.getroot().findtext("user_files_path")
     assert allowed
     assert Path(seen).is_relative_to(allowed)
 
 
 def test_clickhouse_has_the_users_that_the_pipeline_logs_in_as() -> None:
-    root = ET.parse(ROOT / "docker/clickhouse/users.xml").getroot()  # noqa: S314 - our own file
+    root = ET.parse(ROOT / "include/clickhouse/server/users.xml").getroot()  # noqa: S314 - our own file
     users = root.find("users")
     assert users is not None
     default, *ours = list(users)
@@ -232,8 +232,13 @@ def test_clickhouse_has_the_users_that_the_pipeline_logs_in_as() -> None:
         assert password is not None
         assert password.get("from_env") in environment("clickhouse")
     grants = [grant.text for grant in ours[1].findall("grants/query")]
-    assert f"GRANT SELECT, SHOW ON {DATABASE}.*" in grants
-    assert root.findtext("profiles/analyst/readonly") == "2"
+    assert f"GRANT SELECT ON {DATABASE}.*" in grants
+    # 1: of all settings, a server lets the analyst change those that are marked as changeable, and no others.
+    assert root.findtext("profiles/analyst/readonly") == "1"
+    marked = root.findall("profiles/analyst/constraints/*")
+    assert marked
+    assert all(each.find("changeable_in_readonly") is not None for each in marked)
+    assert [user.findtext("profile") for user in ours] == ["loader", "analyst"]
 
 
 def test_redis_starts_with_its_password_limit_and_durability(tmp_path: Path, free_port: int) -> None:

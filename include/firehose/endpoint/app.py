@@ -21,8 +21,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from firehose.endpoint import body, compression, errors, query, request
-from firehose.endpoint.engine import Connection, Engine
+from firehose.endpoint import body, compression, errors, query, request, users
+from firehose.endpoint.connection import Connection
+from firehose.endpoint.engine import Engine
 from firehose.endpoint.response import ResultResponse, Server
 from firehose.endpoint.sessions import Sessions, applied
 from firehose.endpoint.users import User, Users
@@ -172,11 +173,15 @@ class Handled(Response):
         answer: ResultResponse,
         gone: asyncio.Task[None],
     ) -> None:
-        prepared = applied(connection, asked.settings, keep=asked.session is not None)
+        engine, analyst = self._endpoint.engine, user.role == users.ANALYST
+        settings = engine.rights.settings(asked.settings) if analyst else asked.settings
+        prepared = applied(connection, settings, keep=asked.session is not None)
         await self._work(lambda: _use(connection, asked))
         await self._work(prepared.__enter__)
         try:
-            result = await self._watched(connection, gone, lambda: _start(connection, user, asked, received))
+            result = await self._watched(
+                connection, gone, lambda: _start(engine, connection, user, asked, received)
+            )
             await answer.begin(result.output_format, result.summary, held=asked.wait_end)
             while (piece := await self._watched(connection, gone, lambda: next(result.pieces, None))) is not None:
                 await answer.send(piece)
@@ -203,10 +208,12 @@ def _use(connection: Connection, asked: request.Query) -> None:
         connection.execute("USE {database:Identifier}", parameters={"database": asked.database})
 
 
-def _start(connection: Connection, user: User, asked: request.Query, received: body.Request) -> query.Result:
+def _start(
+    engine: Engine, connection: Connection, user: User, asked: request.Query, received: body.Request
+) -> query.Result:
     if received.insert is not None and received.data is not None:
         return query.insert(connection, user, asked, received.insert, received.data)
-    return query.run(connection, user, asked, received.statement)
+    return query.run(engine, connection, user, asked, received.statement)
 
 
 def _next(result: query.Result) -> bytes | None:

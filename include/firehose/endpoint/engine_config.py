@@ -1,50 +1,45 @@
 """The engine's configuration files: its users' rights and limits, which the engine itself enforces.
 
 Lives here: config.xml and users.xml as text, and the statements that turn a new connection into a user's.
-Must not: passwords (they never reach the engine), I/O.
+Must not: passwords (they never reach the engine), which rights those are (policy), I/O.
 
-chDB opens every connection as the user ``default``, and refuses CREATE USER. But it reads roles, profiles and
-constraints from users.xml. So ``default`` holds two roles; each connection gives up all but one of them, loads
-that role's constraints, and goes read-only for the analyst, which the engine lets no statement undo.
+chDB opens every connection as the user ``default``, and refuses CREATE USER. But it reads roles, profiles,
+constraints and row policies from users.xml. So ``default`` holds two roles; each connection gives up all but one
+of them, loads that role's constraints, and goes read-only for the analyst, which no statement can undo.
+
+A server's list of what may be changed (``readonly`` 1 with ``changeable_in_readonly``) is an option that chDB
+does not have. The same list is enforced the other way round: every other setting that the engine has is constant.
+Likewise for the tables of ``system``, which chDB lets anyone read: a row policy empties all the others.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
-#: Settings that read or write files, reach the network, escape the limits, or hold SQL that the endpoint's look
-#: at the syntax tree would not see: fixed for the analyst.
-_FIXED: Final = (
-    "additional_result_filter",
-    "additional_table_filters",
-    "parallel_replicas_custom_key",
-    "allow_experimental_eval_table_function",
-    "dialect",
-    "format_avro_schema_registry_url",
-    "format_schema",
-    "format_schema_message_name",
-    "format_schema_source",
-    "format_template_resultset",
-    "format_template_row",
-    "format_template_row_format",
-    "format_template_resultset_format",
-    "input_format_record_errors_file_path",
-    "log_comment",
-    "max_untracked_memory",
-    "memory_tracker_fault_probability",
-    "timeout_overflow_mode",
-)
+from firehose.endpoint.policy import Policy, Range
+
 #: A quarter of the server's defaults: this process shares a machine with the whole pipeline.
 _INSERT_BLOCKS: Final = {
     "max_insert_block_size": 262_144,
     "min_insert_block_size_rows": 262_144,
     "min_insert_block_size_bytes": 64 * 1024 * 1024,
 }
-_ANALYST_GRANTS: Final = "SELECT, SHOW, dictGet, CREATE TEMPORARY TABLE"
 _MIB: Final = 1024 * 1024
+_READONLY: Final = "readonly"
+#: No constraints on these: the read-only mode holds itself, and is set after the constraints; USE sets the other.
+_FREE: Final = (_READONLY, "database")
+#: A setting of chDB alone: its table function reads the variables of this process.
+_PYTHON: Final = "allow_python_table_function"
+_LOADER_ONLY: Final = "has(currentRoles(), 'loader')"
+
+#: The engine without its database ``default``, which would be laid over the file system: default.`/etc/passwd`
+#: would be that file, even for functions that ask for no right, such as dictGet. It attaches that database only
+#: where ``default_database`` has a name; ``database`` is then the one in which the engine itself starts.
+_NO_FILE_SYSTEM: Final = "  <default_database></default_database>\n  <database>system</database>\n"
 
 
 @dataclass(frozen=True)
@@ -60,30 +55,50 @@ class Limits:
         return {"max_memory_usage": self.memory_mib * _MIB, "max_execution_time": self.seconds}
 
 
+@dataclass(frozen=True)
+class Catalog:
+    """What this version of the engine has."""
+
+    settings: Mapping[str, str]  # name to the setting that it is another name of, or to itself
+    system_tables: frozenset[str]
+
+    def names_of(self, settings: Iterable[str]) -> frozenset[str]:
+        """All names of ``settings``, aliases too."""
+        canonical = {self.settings.get(name, name) for name in settings}
+        return frozenset(name for name, target in self.settings.items() if target in canonical)
+
+
 def config_xml(users_path: str) -> str:
     """The engine's main configuration."""
     return (
         "<clickhouse>\n"
         f"  <user_directories><users_xml><path>{escape(users_path)}</path></users_xml></user_directories>\n"
+        f"{_NO_FILE_SYSTEM}"
         "</clickhouse>\n"
     )
 
 
-def users_xml(limits: Limits) -> str:
-    """Roles, profiles and constraints. Neither user can switch to ``default``: that would unset readonly."""
-    maxima = {**limits.settings, "max_threads": 4 * (os.cpu_count() or 1)}
-    constraints = "".join(
-        f"<{name}><min>1</min><max>{value}</max></{name}>" for name, value in maxima.items()
-    ) + "".join(f"<{name}><const/></{name}>" for name in _FIXED)
+def bare_config_xml() -> str:
+    """A configuration for asking the engine what it has. Without one, chDB would look for config.xml itself."""
+    return "<clickhouse></clickhouse>\n"
+
+
+def users_xml(limits: Limits, policy: Policy, catalog: Catalog) -> str:
+    """Roles, profiles, constraints, row policies. No user can switch to ``default``: that would unset readonly."""
+    grants = "".join(f"<query>{escape(grant)}</query>" for grant in policy.grants)
+    closed = "".join(
+        f"<{table}><filter>{_LOADER_ONLY}</filter></{table}>"
+        for table in sorted(catalog.system_tables - policy.system_tables)
+    )
     return f"""<clickhouse>
   <profiles>
-    <default><readonly>0</readonly><allow_python_table_function>0</allow_python_table_function></default>
-    <loader><readonly>0</readonly></loader>
-    <analyst><readonly>2</readonly><constraints>{constraints}</constraints></analyst>
+    <default><readonly>0</readonly><{_PYTHON}>0</{_PYTHON}></default>
+    <loader><readonly>0</readonly><constraints>{_constant({*policy.fixed, _PYTHON})}</constraints></loader>
+    <analyst><readonly>2</readonly><constraints>{_analyst(limits, policy, catalog)}</constraints></analyst>
   </profiles>
   <roles>
     <loader><grants><query>GRANT ALL ON *.*</query></grants></loader>
-    <analyst><grants><query>GRANT {_ANALYST_GRANTS} ON *.*</query></grants></analyst>
+    <analyst><grants>{grants}</grants></analyst>
   </roles>
   <users>
     <default>
@@ -92,6 +107,7 @@ def users_xml(limits: Limits) -> str:
       <profile>default</profile>
       <quota>default</quota>
       <grants><query>GRANT loader</query><query>GRANT analyst</query></grants>
+      <databases><system>{closed}</system></databases>
     </default>
   </users>
   <quotas><default/></quotas>
@@ -99,7 +115,7 @@ def users_xml(limits: Limits) -> str:
 """
 
 
-def opening_statements(role: str, tag: str, limits: Limits) -> list[str]:
+def opening_statements(role: str, tag: str, limits: Limits, policy: Policy) -> list[str]:
     """What makes a new connection one of ``role``; ``tag`` finds its queries in system.processes."""
     common = {
         "log_comment": f"'{tag}'",
@@ -108,6 +124,7 @@ def opening_statements(role: str, tag: str, limits: Limits) -> list[str]:
         "allow_introspection_functions": "0",
         "storage_file_read_method": "'pread'",
         **{name: str(value) for name, value in _INSERT_BLOCKS.items()},
+        **(policy.values if role == "analyst" else {}),
         **{name: str(value) for name, value in limits.settings.items()},
     }
     statements = [
@@ -116,4 +133,22 @@ def opening_statements(role: str, tag: str, limits: Limits) -> list[str]:
         # A profile set by SET brings its constraints only; its values, readonly too, need a SET of their own.
         f"SET profile = '{role}'",
     ]
-    return [*statements, "SET readonly = 2"] if role == "analyst" else statements
+    return [*statements, f"SET {_READONLY} = 2"] if role == "analyst" else statements
+
+
+def _analyst(limits: Limits, policy: Policy, catalog: Catalog) -> str:
+    ranges = dict(policy.changeable)
+    for name, value in {**limits.settings, "max_threads": 4 * (os.cpu_count() or 1)}.items():
+        ranges[name] = Range("1", str(value))
+    changeable = catalog.names_of([*ranges, *_FREE])
+    return _constant(catalog.settings.keys() - changeable) + "".join(
+        f"<{name}>{_bound('min', each.min)}{_bound('max', each.max)}</{name}>" for name, each in ranges.items()
+    )
+
+
+def _constant(names: Iterable[str]) -> str:
+    return "".join(f"<{name}><const/></{name}>" for name in sorted(names))
+
+
+def _bound(tag: str, value: str | None) -> str:
+    return "" if value is None else f"<{tag}>{escape(value)}</{tag}>"

@@ -2,8 +2,8 @@
 
 Lives here: refusing what a user may not even try, and choosing how the engine runs a statement. Must not: HTTP.
 
-What the engine enforces (grants, readonly, constraints) is in engine_config. The refusals here come first and
-use the engine's own parser: they close what those rights leave open, such as SET ROLE and INTO OUTFILE.
+What the engine enforces (grants, readonly, constraints) is in engine_config. The refusals here and in rights come
+first and use the engine's own parser: they close what those leave open, such as SET ROLE and INTO OUTFILE.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import IO, Any, Final, Protocol
 
-from firehose.endpoint import errors, formats, users
-from firehose.endpoint.engine import Connection
+from firehose.endpoint import errors, formats, rights, users
+from firehose.endpoint.connection import Connection
+from firehose.endpoint.engine import Engine
 from firehose.endpoint.request import Query, set_statement
-from firehose.endpoint.statement import Insert, Shape, has_where
+from firehose.endpoint.statement import Insert, Shape
 from firehose.endpoint.users import User
 
 _PIECE: Final = 1024 * 1024
 #: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
-_OWN_SESSION: Final = frozenset({"Set", "UseQuery"})
-#: Table functions that act before the engine checks the right to use them; found by calling all of them.
-_EAGER: Final = frozenset({"sqlite"})
+_OWN_SESSION: Final = frozenset({"Set", "SetQuery", "UseQuery"})
+_READS: Final = "READ_ONLY"
 
 
 class Pieces(Protocol):
@@ -42,7 +42,7 @@ class Result:
     summary: dict[str, int] = field(default_factory=dict)
 
 
-def run(connection: Connection, user: User, query: Query, statement: str) -> Result:
+def run(engine: Engine, connection: Connection, user: User, query: Query, statement: str) -> Result:
     """Run ``statement`` up to its first bytes. Blocks.
 
     Raises:
@@ -54,9 +54,10 @@ def run(connection: Connection, user: User, query: Query, statement: str) -> Res
     if count > 1:
         raise errors.refused(errors.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
     shape = connection.shape(statement, query.parameters)
-    _check(user, query, kind, shape)
     if user.role == users.ANALYST:
-        _check_side_effects(user, shape, statement)
+        _check_analyst(engine, user, query, kind, statement)
+    else:
+        _check_loader(user, query, kind, shape)
     output_format = shape.output_format or query.output_format
     make_joiner = formats.joiner(output_format) if shape.selects else None
     if make_joiner is None:
@@ -85,22 +86,22 @@ def insert(connection: Connection, user: User, query: Query, target: Insert, dat
     return Result(query.output_format, _cut(memoryview(b"")), _summary(done))
 
 
-def _check(user: User, query: Query, kind: str, shape: Shape) -> None:
-    if shape.selects and kind != "READ_ONLY":
+def _check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
+    if shape.selects and kind != _READS:
         raise errors.refused(errors.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
-    reads = kind == "READ_ONLY" or shape.root in _OWN_SESSION
-    if not reads and (user.role == users.ANALYST or query.read_only):
+    if query.read_only and kind != _READS and shape.root not in _OWN_SESSION:
         raise _readonly(user, query)
 
 
-def _check_side_effects(user: User, shape: Shape, statement: str) -> None:
-    """sqlite() creates the file that it is given before it asks whether it may. An empty file would already
-    break the lake's views. The syntax tree shows every function, except within SHOW … WHERE.
-    """
-    if _EAGER & shape.functions or (shape.root.startswith("Show") and has_where(statement)):
-        raise errors.refused(
-            errors.ACCESS_DENIED, f"{user.name}: Not enough privileges for sqlite(), or for SHOW … WHERE"
-        )
+def _check_analyst(engine: Engine, user: User, query: Query, kind: str, statement: str) -> None:
+    """By what the engine's parser says of the statement where no setting of the analyst applies."""
+    names = engine.parser.mentions(statement)
+    if kind != _READS and (names is None or names.root not in _OWN_SESSION):
+        raise _readonly(user, query)
+    if names is not None:
+        engine.rights.check(user.name, names)
+    else:
+        rights.check_plain(user.name, engine.parser.shape(statement, query.parameters))
 
 
 def _readonly(user: User, query: Query) -> errors.QueryError:

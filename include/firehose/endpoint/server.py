@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from firehose import ownership
+from firehose.endpoint import confinement, policy
 from firehose.endpoint.app import MAX_QUERIES, Endpoint, application
 from firehose.endpoint.engine import Engine
 from firehose.endpoint.engine_config import Limits
@@ -57,9 +58,11 @@ def serve(settings: Settings) -> None:
     listener = bind(settings.clickhouse_url)
     folder = settings.home_path / "clickhouse"
     lock = own(folder)
-    engine = Engine(folder, Limits(settings.query_max_memory_mib, settings.query_max_seconds))
+    rights = policy.load()
+    # Before the engine is even imported: its threads would stay outside.
+    confinement.confine(folder, _local_lake(settings), settings.clickhouse_sandbox)
+    engine = Engine(folder, Limits(settings.query_max_memory_mib, settings.query_max_seconds), rights)
     spool = folder / "spool"
-    spool.mkdir(exist_ok=True)
     # Some table functions create the file that they are to read before they ask whether they may.
     os.chdir(spool)
     endpoint = Endpoint(
@@ -72,6 +75,12 @@ def serve(settings: Settings) -> None:
     )
     _serve(endpoint, listener)
     _leave(engine, lock)
+
+
+def _local_lake(settings: Settings) -> Path | None:
+    """The lake's folder on this machine; None for a lake in an object store."""
+    root = settings.clickhouse_lake_root
+    return None if "://" in root else Path(root)
 
 
 def bind(url: str) -> socket.socket:

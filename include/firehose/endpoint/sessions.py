@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from firehose.endpoint import errors, request
-from firehose.endpoint.engine import Connection, Engine
+from firehose.endpoint.connection import Connection
+from firehose.endpoint.engine import Engine
 from firehose.endpoint.users import User
 
 

@@ -25,6 +25,7 @@ _READS: Final = frozenset({"SELECT", "WITH", "FROM", "WATCH", "EXPLAIN"})
 _AST_LINE: Final = re.compile(r"^( *)(\w+)(.*)$")
 _IDENTIFIER: Final = re.compile(r"^ Identifier (\w+)$")
 _FUNCTION: Final = re.compile(r"^ *Function (\w+)", re.MULTILINE)
+_SETTINGS: Final = re.compile(r"^ +Set\b", re.MULTILINE)
 #: Roots of the syntax tree whose results chDB can stream.
 _STREAMED: Final = frozenset({"SelectWithUnionQuery", "SelectIntersectExceptQuery", "SelectQuery"})
 
@@ -45,6 +46,7 @@ class Shape:
     root: str
     output_format: str | None  # as the statement itself names it
     functions: frozenset[str]  # ordinary and table functions, in lower case
+    has_settings: bool  # a SETTINGS clause below the root
 
     @property
     def selects(self) -> bool:
@@ -93,9 +95,6 @@ def shape(ast: str) -> Shape:
     named = _IDENTIFIER.match(children[-1]) if children else None
     is_query = root is not None and root[2] in (*_STREAMED, "Explain", "DescribeQuery")
     functions = frozenset(name.lower() for name in _FUNCTION.findall(ast))
-    return Shape(root[2] if root else "", named[1] if named and is_query else None, functions)
-
-
-def has_where(text: str) -> bool:
-    """Whether the keyword WHERE stands in ``text``. Unlike a name, a keyword can be neither quoted nor escaped."""
-    return any((token["word"] or "").upper() == "WHERE" for token in _TOKEN.finditer(text))
+    return Shape(
+        root[2] if root else "", named[1] if named and is_query else None, functions, bool(_SETTINGS.search(ast))
+    )

@@ -35,6 +35,7 @@ def _settings(home: Path, **overrides: object) -> Settings:
     return project_settings.load(
         **{
             "home": str(home),
+            "lake": str(home / "lake"),
             "clickhouse_url": f"http://127.0.0.1:{_free_port()}",
             "clickhouse_loader_password": LOADER[1],
             "clickhouse_analyst_password": ANALYST[1],
@@ -52,38 +53,40 @@ def make_settings(tmp_path: Path) -> MakeSettings:
 
 
 @pytest.fixture(scope="session")
-def lake_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Parquet file as the lake holds them, below hive folders; the path that views read, with its glob."""
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of one hour file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    hour = tmp_path_factory.mktemp("lake") / "year=2026" / "month=11" / "day=23" / "hour=00"
+    root = tmp_path_factory.mktemp("lake")
+    hour = root / "year=2026" / "month=11" / "day=23" / "hour=00"
     hour.mkdir(parents=True)
     pq.write_table(pa.table({"did": ["did:plc:a", "did:plc:b"], "time_us": [1, 2]}), hour / "likes.parquet")
-    return hour.parents[3] / "year=*" / "month=*" / "day=*" / "hour=*" / "likes.parquet"
+    return root
 
 
 @pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory, lake_file: Path) -> Iterator[EndpointProcess]:
-    """One endpoint for the tests that leave its tables ``fh.events`` and ``fh.likes`` as they are."""
-    with process.start(_settings(tmp_path_factory.mktemp("endpoint"))) as running:
+def endpoint(tmp_path_factory: pytest.TempPathFactory, lake: Path) -> Iterator[EndpointProcess]:
+    """One endpoint for the tests that leave its tables ``firehose.events`` and ``firehose.likes`` as they are."""
+    with process.start(_settings(tmp_path_factory.mktemp("endpoint"), lake=str(lake))) as running:
         with httpx.Client(base_url=running.url, auth=LOADER) as http:
-            for statement in _schema(lake_file):
+            for statement in _schema(lake):
                 response = http.post("/", content=statement)
                 assert response.status_code == 200, response.text
         yield running
 
 
-def _schema(lake_file: Path) -> list[str]:
+def _schema(lake: Path) -> list[str]:
+    hours = lake / "year=*" / "month=*" / "day=*" / "hour=*" / "likes.parquet"
     structure = "did String, time_us Int64, year UInt16, month UInt8, day UInt8, hour UInt8"
     return [
-        "CREATE DATABASE fh",
-        "CREATE TABLE fh.events (id UInt64, name String) ENGINE = MergeTree ORDER BY id",
-        "INSERT INTO fh.events SELECT number, toString(number) FROM numbers(1000)",
-        "CREATE VIEW fh.likes DEFINER = CURRENT_USER SQL SECURITY DEFINER AS "
-        f"SELECT * FROM file('{lake_file}', 'Parquet', '{structure}')",
-        "CREATE VIEW fh.invoked SQL SECURITY INVOKER AS "
-        f"SELECT * FROM file('{lake_file}', 'Parquet', '{structure}')",
+        "CREATE DATABASE firehose",
+        "CREATE TABLE firehose.events (id UInt64, name String) ENGINE = MergeTree ORDER BY id",
+        "INSERT INTO firehose.events SELECT number, toString(number) FROM numbers(1000)",
+        "CREATE VIEW firehose.likes DEFINER = CURRENT_USER SQL SECURITY DEFINER AS "
+        f"SELECT * FROM file('{hours}', 'Parquet', '{structure}')",
+        "CREATE VIEW firehose.invoked SQL SECURITY INVOKER AS "
+        f"SELECT * FROM file('{hours}', 'Parquet', '{structure}')",
     ]
 
 

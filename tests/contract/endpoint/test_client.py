@@ -18,7 +18,7 @@ from .conftest import ANALYST, LOADER, connect
 
 @pytest.fixture
 def table(client: Client) -> str:
-    name = f"fh.t_{uuid.uuid4().hex}"
+    name = f"firehose.t_{uuid.uuid4().hex}"
     client.command(f"CREATE TABLE {name} (id UInt64, at DateTime64(6), tags Array(String), note Nullable(String)) "
                    "ENGINE = MergeTree ORDER BY id")  # fmt: skip
     return name
@@ -58,11 +58,11 @@ def test_data_frames_and_arrow(client: Client, table: str) -> None:
 
 
 def test_parameters_settings_and_commands(client: Client) -> None:
-    query = "SELECT name FROM fh.events WHERE id IN {ids:Array(UInt64)} AND name != {not:String} ORDER BY id"
+    query = "SELECT name FROM firehose.events WHERE id IN {ids:Array(UInt64)} AND name != {not:String} ORDER BY id"
     assert client.query(query, parameters={"ids": [1, 2], "not": "o'1"}).result_rows == [("1",), ("2",)]
     setting = client.query("SELECT getSetting('max_threads')", settings={"max_threads": 3})
     assert setting.result_rows == [(3,)]
-    assert client.command("SELECT count() FROM fh.events") == 1000
+    assert client.command("SELECT count() FROM firehose.events") == 1000
     assert client.ping()
 
 
@@ -85,9 +85,9 @@ def test_the_query_may_travel_as_a_form(endpoint: EndpointProcess) -> None:
 
 def test_errors_carry_code_and_text(client: Client) -> None:
     with pytest.raises(DatabaseError, match=r"Code: 60\..*UNKNOWN_TABLE"):
-        client.query("SELECT * FROM fh.nope")
+        client.query("SELECT * FROM firehose.nope")
     with pytest.raises(DatabaseError, match=r"Code: 27\.|Code: 6\.|Code: 117\.|Code: 72\."):
-        client.raw_insert("fh.events", insert_block=b"not a number,x\n", fmt="CSV")
+        client.raw_insert("firehose.events", insert_block=b"not a number,x\n", fmt="CSV")
 
 
 def test_an_error_in_the_middle_of_a_stream_is_raised(client: Client) -> None:
@@ -107,14 +107,14 @@ def test_a_wrong_password_is_refused(endpoint: EndpointProcess) -> None:
 
 def test_the_analyst_reads_views_over_the_lake(endpoint: EndpointProcess) -> None:
     analyst = connect(endpoint.url, ANALYST)
-    assert analyst.query("SELECT did, hour FROM fh.likes WHERE day = 23 ORDER BY did").result_rows == [
+    assert analyst.query("SELECT did, hour FROM firehose.likes WHERE day = 23 ORDER BY did").result_rows == [
         ("did:plc:a", 0),
         ("did:plc:b", 0),
     ]
-    assert analyst.query_df("SELECT count() AS n FROM fh.likes")["n"].tolist() == [2]
+    assert analyst.query_df("SELECT count() AS n FROM firehose.likes")["n"].tolist() == [2]
     with pytest.raises(DatabaseError, match="READONLY"):
         analyst.insert(
-            "fh.events", [[1, "x"]], column_names=["id", "name"], column_type_names=["UInt64", "String"]
+            "firehose.events", [[1, "x"]], column_names=["id", "name"], column_type_names=["UInt64", "String"]
         )
     with pytest.raises(DatabaseError, match="READONLY"):
-        analyst.command("DROP TABLE fh.events")
+        analyst.command("DROP TABLE firehose.events")

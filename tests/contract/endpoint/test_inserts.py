@@ -23,7 +23,7 @@ LARGE = 200
 
 @pytest.fixture
 def table(loader: httpx.Client) -> str:
-    name = f"fh.i_{uuid.uuid4().hex}"
+    name = f"firehose.i_{uuid.uuid4().hex}"
     made = loader.post("/", content=f"CREATE TABLE {name} (id UInt64, s String) ENGINE = MergeTree ORDER BY id")
     assert made.status_code == 200
     return name
@@ -62,7 +62,7 @@ def test_the_data_is_found_wherever_it_is(loader: httpx.Client, table: str, url:
 
 
 def test_parameters_in_an_insert(loader: httpx.Client, table: str) -> None:
-    parameters = {"param_t": table.split(".")[1], "param_id": "1", "param_s": "o'k", "database": "fh"}
+    parameters = {"param_t": table.split(".")[1], "param_id": "1", "param_s": "o'k", "database": "firehose"}
     values = "INSERT INTO {t:Identifier} VALUES ({id:UInt64}, {s:String})"
     assert loader.post("/", params=parameters, content=values).status_code == 200
     by_body = {**parameters, "query": "INSERT INTO {t:Identifier} FORMAT CSV"}
@@ -133,7 +133,7 @@ def test_a_bad_row_is_an_error_of_clickhouse(loader: httpx.Client, table: str) -
     response = loader.post("/", params={"query": f"INSERT INTO {table} FORMAT CSV"}, content="1,a\nnot,a,row\n")
     assert response.status_code == 400
     assert response.text.startswith("Code: 27.")
-    unknown = loader.post("/", params={"query": "INSERT INTO fh.nope FORMAT CSV"}, content="1,a\n")
+    unknown = loader.post("/", params={"query": "INSERT INTO firehose.nope FORMAT CSV"}, content="1,a\n")
     assert (unknown.status_code, unknown.headers["x-clickhouse-exception-code"]) == (404, "60")
 
 

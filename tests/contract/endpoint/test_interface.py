@@ -44,7 +44,7 @@ def test_a_form_may_hold_query_and_parameters(loader: httpx.Client) -> None:
 
 
 def test_response_headers(loader: httpx.Client) -> None:
-    response = loader.post("/", params={"query_id": "mine"}, content="SELECT * FROM fh.events")
+    response = loader.post("/", params={"query_id": "mine"}, content="SELECT * FROM firehose.events")
     assert response.headers["x-clickhouse-query-id"] == "mine"
     assert response.headers["x-clickhouse-format"] == "TabSeparated"
     assert response.headers["x-clickhouse-timezone"] == "UTC"
@@ -110,16 +110,16 @@ def test_an_empty_result_has_its_header(loader: httpx.Client) -> None:
 
 
 def test_parameters_are_bound_by_the_engine(loader: httpx.Client) -> None:
-    parameters = {"param_name": "it's; DROP TABLE fh.events --", "param_list": "[1,2]", "param_tab": "a\\tb"}
+    parameters = {"param_name": "it's; DROP TABLE firehose.events --", "param_list": "[1,2]", "param_tab": "a\\tb"}
     query = "SELECT {name:String}, {list:Array(UInt8)}, {tab:String} FORMAT JSONCompactEachRow"
     response = loader.post("/", params=parameters, content=query)
-    assert response.json() == ["it's; DROP TABLE fh.events --", [1, 2], "a\tb"]
+    assert response.json() == ["it's; DROP TABLE firehose.events --", [1, 2], "a\tb"]
 
 
 def test_database_and_settings_by_url(loader: httpx.Client) -> None:
-    response = loader.post("/", params={"database": "fh"}, content="SELECT count() FROM events")
+    response = loader.post("/", params={"database": "firehose"}, content="SELECT count() FROM events")
     assert response.text == "1000\n"
-    response = loader.post("/", params={"max_result_rows": "1"}, content="SELECT * FROM fh.events")
+    response = loader.post("/", params={"max_result_rows": "1"}, content="SELECT * FROM firehose.events")
     assert response.headers["x-clickhouse-exception-code"] == "396"
     assert loader.post("/", params={"max_threads": "3"}, content="SELECT getSetting('max_threads')").text == "3\n"
 
@@ -161,11 +161,15 @@ def test_a_syntax_error_counts_positions_in_the_clients_text(loader: httpx.Clien
 
 
 def test_get_changes_nothing(loader: httpx.Client) -> None:
-    for query in ("INSERT INTO fh.events VALUES (1, 'x')", "DROP TABLE fh.events", "CREATE TABLE fh.z (a Int8)"):
+    for query in (
+        "INSERT INTO firehose.events VALUES (1, 'x')",
+        "DROP TABLE firehose.events",
+        "CREATE TABLE firehose.z (a Int8)",
+    ):
         response = loader.get("/", params={"query": query})
         assert response.headers["x-clickhouse-exception-code"] == "164"
         assert "method GET implies readonly" in response.text
-    assert loader.get("/", params={"query": "SELECT count() FROM fh.events"}).text == "1000\n"
+    assert loader.get("/", params={"query": "SELECT count() FROM firehose.events"}).text == "1000\n"
 
 
 def test_an_error_after_the_first_bytes_is_a_tagged_block_and_a_broken_body(loader: httpx.Client) -> None:

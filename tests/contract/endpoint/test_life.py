@@ -143,11 +143,11 @@ def test_what_was_acknowledged_survives_kill_9(make_settings: MakeSettings) -> N
     settings = make_settings()
     acknowledged = 0
     with process.start(settings) as running:
-        ask(running.url, "CREATE DATABASE fh")
-        ask(running.url, "CREATE TABLE fh.t (id UInt64) ENGINE = MergeTree ORDER BY id")
-        ask(running.url, "CREATE VIEW fh.v AS SELECT max(id) AS id FROM fh.t")
+        ask(running.url, "CREATE DATABASE firehose")
+        ask(running.url, "CREATE TABLE firehose.t (id UInt64) ENGINE = MergeTree ORDER BY id")
+        ask(running.url, "CREATE VIEW firehose.v AS SELECT max(id) AS id FROM firehose.t")
         for block in range(20):
-            ask(running.url, f"INSERT INTO fh.t SELECT number FROM numbers({block * 1000}, 1000)")
+            ask(running.url, f"INSERT INTO firehose.t SELECT number FROM numbers({block * 1000}, 1000)")
             acknowledged += 1000
         writer = threading.Thread(target=_write_until_it_dies, args=(running.url,))
         writer.start()
@@ -155,14 +155,16 @@ def test_what_was_acknowledged_survives_kill_9(make_settings: MakeSettings) -> N
         running.kill()
         writer.join()
     with process.start(settings) as running:
-        assert int(ask(running.url, f"SELECT count() FROM fh.t WHERE id < {acknowledged}")) == acknowledged
-        assert int(ask(running.url, "SELECT id FROM fh.v")) >= acknowledged - 1
+        assert int(ask(running.url, f"SELECT count() FROM firehose.t WHERE id < {acknowledged}")) == acknowledged
+        assert int(ask(running.url, "SELECT id FROM firehose.v")) >= acknowledged - 1
 
 
 def _write_until_it_dies(url: str) -> None:
     try:
         while True:
-            httpx.post(url, content="INSERT INTO fh.t SELECT 1000000 + number FROM numbers(100000)", auth=LOADER)
+            httpx.post(
+                url, content="INSERT INTO firehose.t SELECT 1000000 + number FROM numbers(100000)", auth=LOADER
+            )
     except httpx.HTTPError:
         return
 

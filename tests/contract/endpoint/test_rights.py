@@ -14,39 +14,39 @@ from .conftest import ANALYST, LOADER, SECONDS
 
 OUTSIDE = "/etc/passwd"
 WRITES = [
-    "INSERT INTO fh.events VALUES (1, 'x')",
-    "INSERT INTO fh.events FORMAT CSV\n1,x\n",
-    "INSERT INTO fh.events SELECT 1, 'x'",
+    "INSERT INTO firehose.events VALUES (1, 'x')",
+    "INSERT INTO firehose.events FORMAT CSV\n1,x\n",
+    "INSERT INTO firehose.events SELECT 1, 'x'",
     "INSERT INTO FUNCTION file('/tmp/firehose-never.csv') SELECT 1",
-    "CREATE TABLE fh.mine (a UInt8) ENGINE = Memory",
-    "CREATE TABLE fh.mine ENGINE = File(CSV, '/etc/passwd')",
+    "CREATE TABLE firehose.mine (a UInt8) ENGINE = Memory",
+    "CREATE TABLE firehose.mine ENGINE = File(CSV, '/etc/passwd')",
     "CREATE TEMPORARY TABLE mine (a String) ENGINE = File(CSV, '/etc/passwd')",
-    "CREATE VIEW fh.mine AS SELECT 1",
-    "CREATE OR REPLACE VIEW fh.likes AS SELECT 1",
-    "CREATE MATERIALIZED VIEW fh.mine ENGINE = Memory AS SELECT 1",
+    "CREATE VIEW firehose.mine AS SELECT 1",
+    "CREATE OR REPLACE VIEW firehose.likes AS SELECT 1",
+    "CREATE MATERIALIZED VIEW firehose.mine ENGINE = Memory AS SELECT 1",
     "CREATE DATABASE mine",
-    "CREATE DICTIONARY fh.mine (a UInt64) PRIMARY KEY a SOURCE(FILE(path '/etc/passwd' format 'CSV')) "
+    "CREATE DICTIONARY firehose.mine (a UInt64) PRIMARY KEY a SOURCE(FILE(path '/etc/passwd' format 'CSV')) "
     "LAYOUT(FLAT()) LIFETIME(0)",
     "CREATE FUNCTION mine AS (x) -> x",
     "CREATE USER mine",
     "CREATE ROLE mine",
     "CREATE NAMED COLLECTION mine AS a = 1",
-    "DROP TABLE fh.events",
-    "DROP VIEW fh.likes",
-    "DROP DATABASE fh",
-    "DETACH TABLE fh.events",
-    "ATTACH TABLE fh.mine",
-    "UNDROP TABLE fh.events",
-    "TRUNCATE TABLE fh.events",
-    "RENAME TABLE fh.events TO fh.mine",
-    "EXCHANGE TABLES fh.events AND fh.likes",
-    "ALTER TABLE fh.events DELETE WHERE 1",
-    "ALTER TABLE fh.events UPDATE name = '' WHERE 1",
-    "ALTER TABLE fh.events DROP PARTITION tuple()",
-    "DELETE FROM fh.events WHERE 1",
-    "OPTIMIZE TABLE fh.events",
-    "BACKUP TABLE fh.events TO File('/tmp/firehose-never')",
-    "RESTORE TABLE fh.events FROM File('/tmp/firehose-never')",
+    "DROP TABLE firehose.events",
+    "DROP VIEW firehose.likes",
+    "DROP DATABASE firehose",
+    "DETACH TABLE firehose.events",
+    "ATTACH TABLE firehose.mine",
+    "UNDROP TABLE firehose.events",
+    "TRUNCATE TABLE firehose.events",
+    "RENAME TABLE firehose.events TO firehose.mine",
+    "EXCHANGE TABLES firehose.events AND firehose.likes",
+    "ALTER TABLE firehose.events DELETE WHERE 1",
+    "ALTER TABLE firehose.events UPDATE name = '' WHERE 1",
+    "ALTER TABLE firehose.events DROP PARTITION tuple()",
+    "DELETE FROM firehose.events WHERE 1",
+    "OPTIMIZE TABLE firehose.events",
+    "BACKUP TABLE firehose.events TO File('/tmp/firehose-never')",
+    "RESTORE TABLE firehose.events FROM File('/tmp/firehose-never')",
     "SYSTEM FLUSH LOGS",
     "SYSTEM STOP MERGES",
     "SYSTEM SHUTDOWN",
@@ -59,10 +59,10 @@ WRITES = [
     "SET DEFAULT ROLE loader TO default",
     "EXECUTE AS default SELECT 1",
     "BEGIN TRANSACTION",
-    "CHECK TABLE fh.events",
+    "CHECK TABLE firehose.events",
     "SELECT 1 INTO OUTFILE '/tmp/firehose-never'",
-    "SELECT 1; DROP TABLE fh.events",
-    "EXPLAIN SELECT 1; DROP TABLE fh.events",
+    "SELECT 1; DROP TABLE firehose.events",
+    "EXPLAIN SELECT 1; DROP TABLE firehose.events",
 ]
 READS = [
     "SELECT * FROM file('/etc/passwd', 'LineAsString')",
@@ -87,7 +87,8 @@ READS = [
     "SELECT * APPLY file FROM (SELECT '/etc/passwd' AS x)",
     "SELECT arrayMap(file, ['/etc/passwd'])",
     "SELECT arrayMap(x -> file(x), ['/etc/passwd'])",
-    "SELECT id FROM fh.events SETTINGS additional_table_filters = {'fh.events': 'file(''/etc/passwd'') != '''''}",
+    "SELECT id FROM firehose.events "
+    "SETTINGS additional_table_filters = {'firehose.events': 'file(''/etc/passwd'') != '''''}",
     "SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
     "SELECT * FROM s3('http://127.0.0.1:1/bucket/key', 'CSV', 'a String')",
     "SELECT * FROM remote('127.0.0.1:1', system.one)",
@@ -103,7 +104,7 @@ READS = [
     "SELECT 1 FORMAT Template SETTINGS format_template_resultset = '/etc/passwd'",
     "SELECT 1 AS a FORMAT Protobuf SETTINGS format_schema = '/etc/passwd:x'",
     "SELECT * FROM system.users",
-    "SELECT * FROM fh.invoked",
+    "SELECT * FROM firehose.invoked",
     "SELECT addressToLine(1)",
 ]
 SETTINGS = [
@@ -133,7 +134,7 @@ def test_the_analyst_changes_nothing(analyst: httpx.Client, loader: httpx.Client
     response = analyst.post("/", content=statement)
     _refused(response)
     assert response.headers["x-clickhouse-exception-code"] in ("164", "497", "358", "62")
-    assert loader.post("/", content="SELECT count(), sum(id) FROM fh.events").text == "1000\t499500\n"
+    assert loader.post("/", content="SELECT count(), sum(id) FROM firehose.events").text == "1000\t499500\n"
     assert not list(Path("/tmp").glob("firehose-never*"))  # the statements that name a file name this one
 
 
@@ -156,9 +157,10 @@ def test_the_analyst_reads_nothing_else(analyst: httpx.Client, statement: str) -
         "EXPLAIN SELECT * FROM sqlite('{}', 't')",
         "DESCRIBE sqlite('{}', 't')",
         "DESCRIBE TABLE (SELECT * FROM sqlite('{}', 't'))",
-        "SHOW TABLES FROM fh WHERE name IN (SELECT * FROM `sql\\x69te`('{}', 't'))",
-        "SHOW COLUMNS FROM fh.events WHERE field IN (SELECT * FROM sqlite('{}', 't'))",
-        "SELECT 1 FROM fh.events SETTINGS additional_result_filter = '1 IN (SELECT * FROM sqlite(''{}'', ''t''))'",
+        "SHOW TABLES FROM firehose WHERE name IN (SELECT * FROM `sql\\x69te`('{}', 't'))",
+        "SHOW COLUMNS FROM firehose.events WHERE field IN (SELECT * FROM sqlite('{}', 't'))",
+        "SELECT 1 FROM firehose.events "
+        "SETTINGS additional_result_filter = '1 IN (SELECT * FROM sqlite(''{}'', ''t''))'",
         "SELECT * FROM viewExplain('EXPLAIN', '', (SELECT * FROM sqlite('{}', 't')))",
     ],
 )
@@ -172,7 +174,7 @@ def test_no_refused_statement_leaves_a_file(analyst: httpx.Client, tmp_path: Pat
 @pytest.mark.parametrize("way", ["set", "clause", "url"])
 def test_the_analyst_cannot_loosen_a_setting(endpoint: EndpointProcess, setting: str, way: str) -> None:
     name, value = (part.strip(" '") for part in setting.split("="))
-    if way == "url" and name == "log_comment":
+    if way == "url" and setting in ("log_comment = 'x'", "readonly = 1"):
         pytest.skip("accepted and without effect, as the documentation says")
     asked = {
         "set": ({}, f"SET {setting}"),
@@ -185,19 +187,20 @@ def test_the_analyst_cannot_loosen_a_setting(endpoint: EndpointProcess, setting:
         before = http.post("/", params=session, content=_read(name)).text
         _refused(http.post("/", params={**session, **parameters}, content=statement))
         assert http.post("/", params=session, content=_read(name)).text == before
-        _refused(http.post("/", params=session, content="INSERT INTO fh.events VALUES (1, 'x')"))
+        _refused(http.post("/", params=session, content="INSERT INTO firehose.events VALUES (1, 'x')"))
 
 
-@pytest.mark.parametrize("setting", [each for each in SETTINGS if not each.startswith("profile")])
-def test_a_subquerys_setting_is_clamped(analyst: httpx.Client, setting: str) -> None:
-    """There the engine does not refuse, it clamps to the constraints."""
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_subquerys_setting_is_clamped_or_refused(analyst: httpx.Client, setting: str) -> None:
+    """There the engine does not refuse, it clamps. So the endpoint refuses by the syntax tree."""
     read = _read(setting.split(" ")[0])
     response = analyst.post("/", content=f"SELECT * FROM ({read} SETTINGS {setting})")
-    assert response.status_code == 200, response.text
-    if "= 0" in setting and "max_" in setting:
+    if not setting.startswith(("max_memory_usage", "max_execution_time")):
+        assert response.headers["x-clickhouse-exception-code"] in ("452", "115")
+    elif setting.endswith("= 0"):
         assert response.text == "1\n"  # the least that is allowed, not "no limit"
     else:
-        assert response.text == analyst.post("/", content=read).text or setting.startswith("log_comment")
+        assert response.text == analyst.post("/", content=read).text
 
 
 def _read(name: str) -> str:
@@ -207,17 +210,17 @@ def _read(name: str) -> str:
 @pytest.mark.parametrize(
     "statement",
     [
-        "SELECT count() FROM fh.events",
-        "SELECT count() FROM fh.likes WHERE year = 2026",
-        "SELECT e.id, l.did FROM fh.events AS e JOIN fh.likes AS l ON e.id = l.time_us",
-        "SELECT count() FROM fh.events SETTINGS max_threads = 1, max_execution_time = 1",
-        "SELECT count() FROM fh.events SETTINGS max_memory_usage = 100000000",
-        "SHOW TABLES FROM fh",
-        "SHOW CREATE TABLE fh.events",
-        "DESCRIBE fh.likes",
-        "EXISTS fh.events",
-        "EXPLAIN SELECT * FROM fh.events",
-        "USE fh",
+        "SELECT count() FROM firehose.events",
+        "SELECT count() FROM firehose.likes WHERE year = 2026",
+        "SELECT e.id, l.did FROM firehose.events AS e JOIN firehose.likes AS l ON e.id = l.time_us",
+        "SELECT count() FROM firehose.events SETTINGS max_threads = 1, max_execution_time = 1",
+        "SELECT count() FROM firehose.events SETTINGS max_memory_usage = 100000000",
+        "SHOW TABLES FROM firehose",
+        "SHOW CREATE TABLE firehose.events",
+        "DESCRIBE firehose.likes",
+        "EXISTS firehose.events",
+        "EXPLAIN SELECT * FROM firehose.events",
+        "USE firehose",
         "SET max_threads = 1",
         "SELECT name FROM system.tables",
         "SELECT * FROM numbers(3)",
@@ -247,7 +250,7 @@ HARMLESS = {
 }
 
 
-_ARGUMENTS = (f"'{OUTSIDE}'", f"'{OUTSIDE}', 'LineAsString'", "fh, events", "'id', 'TSV', 'a String'")
+_ARGUMENTS = (f"'{OUTSIDE}'", f"'{OUTSIDE}', 'LineAsString'", "firehose, events", "'id', 'TSV', 'a String'")
 
 
 def test_no_other_table_function_gives_anything(loader: httpx.Client, analyst: httpx.Client) -> None:
@@ -273,7 +276,7 @@ def test_the_loader_may_do_everything_but_read_files_by_function(loader: httpx.C
         "CREATE TABLE other.t (a UInt8) ENGINE = MergeTree ORDER BY a",
         "ALTER TABLE other.t ADD COLUMN b String DEFAULT ''",
         "SYSTEM FLUSH LOGS",
-        "SELECT * FROM fh.invoked",
+        "SELECT * FROM firehose.invoked",
         "DROP DATABASE other SYNC",
     ):
         response = loader.post("/", content=statement)

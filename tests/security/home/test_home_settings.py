@@ -19,7 +19,7 @@ from firehose.settings import Settings, SettingsError
 from ingester.hosts import hosts
 from ingester.settings import IngesterSettings, read_settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FIREHOSE = str(Path(sys.executable).parent / "firehose")
 PORTS = ("0", "99999", "-1", "http", "")
 WHOLE = ("", "many", "1.5", "-1", "99999999999999999999999")

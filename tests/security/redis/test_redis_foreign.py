@@ -35,7 +35,7 @@ from ingester import wire
 from ingester.crash import Point
 from ingester.wire import Gap, Reason
 from tests.fault.ingester.harness import Ingest, IngesterProcess, Source, cursor, event, stored, time_us, until
-from tests.security.redis_servers import drain_apart, fields, hear, last_minute, payload
+from tests.security.redis.redis_servers import drain_apart, fields, hear, last_minute, payload
 
 EVENTS: Final = [line for line in generate.events(400, seed=8) if b"app.bsky.feed.like" in line][:60]
 LIKES: Final = wire.stream_key(wire.LIKES)

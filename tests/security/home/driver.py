@@ -1,6 +1,6 @@
 """A parent of a light demo: Redis, simulator and ingester under the demo's own supervisor. Run by the tests here.
 
-``python -m tests.security.driver HOME REDIS_PORT SIMULATOR_PORT [stubborn]`` is `firehose demo` without Airflow.
+``python -m tests.security.home.driver HOME REDIS_PORT SIMULATOR_PORT [stubborn]`` is `firehose demo` less Airflow.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "scripts" / "get_pip.py"
 LOCKS = sorted([*ROOT.glob("requirements*.txt"), *ROOT.glob("*/*requirements.txt")])
 

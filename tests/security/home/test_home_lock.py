@@ -11,7 +11,7 @@ import pytest
 
 from firehose.embedded.redis import free_port
 from firehose.ownership import own, own_home
-from tests.security.conftest import LightDemo
+from tests.security.home.conftest import LightDemo
 
 FIREHOSE = Path(sys.executable).parent / "firehose"
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-import redis
 
 from firehose.embedded.leash import RUNNER, Holder, holders
-from firehose.embedded.redis import free_port
+from firehose.embedded.redis import RedisServer, free_port
 from firehose.ownership import RUN
 from ingester import wire
+from ingester.redis_access import MONITORING
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60.0
 
 
@@ -44,7 +44,7 @@ class LightDemo:
 
     def start(self, *options: str, **environ: str) -> subprocess.Popen[str]:
         """Start a parent on this home."""
-        command = [sys.executable, "-m", "tests.security.driver", str(self.home)]
+        command = [sys.executable, "-m", "tests.security.home.driver", str(self.home)]
         return subprocess.Popen(
             [*command, str(self.redis_port), str(self.simulator_port), *options],
             cwd=ROOT,
@@ -73,7 +73,7 @@ class LightDemo:
 
     def events(self) -> int:
         """Events that the ingester has written to the running Redis."""
-        with redis.Redis(port=self.redis_port) as client:
+        with RedisServer(self.home, self.redis_port).client(MONITORING) as client:
             return int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)
 
     def kill(self, name: str) -> None:

@@ -36,7 +36,7 @@ from firehose.simulator import process as simulator
 from ingester import errors, wire
 from ingester.redis_access import INGESTER, MONITORING, PIPELINE, ROLES
 from tests.fault.ingester.harness import IngesterProcess, Source, event, metadata, until
-from tests.security.redis_servers import binaries, fields, hear, last_minute
+from tests.security.redis.redis_servers import binaries, fields, hear, last_minute
 
 FIREHOSE: Final = Path(sys.executable).parent / "firehose"
 #: What nobody but an administrator may do: the ways to files, to code, to other servers, and to nothing left.

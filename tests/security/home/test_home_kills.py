@@ -10,13 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-import redis
 
 from firehose.embedded.leash import RUNNER, Leashed, command, holders, leashed
 from firehose.embedded.left_behind import stop_left_behind
 from firehose.embedded.redis import RedisServer
 from ingester import wire
-from tests.security.conftest import LightDemo, end, wait_for
+from tests.security.home.conftest import LightDemo, end, wait_for
 
 
 @pytest.mark.parametrize("victims", [("parent",), (RUNNER,), ("parent", RUNNER)], ids="+".join)
@@ -36,7 +35,7 @@ def test_the_services_end_with_their_parent_and_the_ingester_flushes_first(
         assert demo.process.stdout is not None
         assert "the process runner was killed, and its services have been stopped" in demo.process.stdout.read()
     # The ingester flushes every ten seconds only, so what came since is there if it could write while it stopped.
-    with RedisServer(demo.home) as server, redis.Redis.from_url(server.url) as client:
+    with RedisServer(demo.home) as server, server.client() as client:
         assert int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0) > before
 
 

@@ -1,0 +1,64 @@
+"""The engine's parser, asked on connections of its own, which no setting of a client reaches.
+
+Lives here: the two forms in which the engine gives a statement's syntax tree. Must not: decisions about rights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from firehose.endpoint import errors
+from firehose.endpoint.statement import Shape, shape
+from firehose.endpoint.syntax import Mentions, mentions
+
+
+class Parser:
+    """Reads statements on connections from ``open_connection``, each closed after one use.
+
+    A client's own connection would not do: its settings apply to every question on it, and can cut or double the
+    rows of the answer.
+    """
+
+    def __init__(self, open_connection: Callable[[], Any]) -> None:
+        self._open = open_connection
+
+    def mentions(self, statement: str) -> Mentions | None:
+        """The names in a statement; None for a kind of statement whose tree the engine does not give as JSON.
+
+        It gives every SELECT's, and refuses the others as a bad argument.
+
+        Raises:
+            QueryError: it does not parse, or is nested too deeply.
+        """
+        query = "SELECT parseQueryToJSON({query:String})"
+        try:
+            return mentions(self._ask(query, "TabSeparatedRaw", {"query": _escaped(statement)}))
+        except errors.QueryError as error:
+            if error.code == errors.BAD_ARGUMENTS:
+                return None
+            raise
+        except RecursionError:
+            raise errors.refused(errors.TOO_DEEP_RECURSION, "The query is nested too deeply.") from None
+
+    def shape(self, statement: str, parameters: Mapping[str, str]) -> Shape:
+        """The outline of a statement.
+
+        Raises:
+            QueryError: it does not parse.
+        """
+        return shape(self._ask(f"EXPLAIN AST {statement}", "LineAsString", parameters))
+
+    def _ask(self, query: str, output_format: str, parameters: Mapping[str, str]) -> str:
+        connection = self._open()
+        try:
+            return str(connection.execute(query, output_format, parameters).bytes().decode(errors="replace"))
+        finally:
+            connection.close()
+
+
+def _escaped(value: str) -> str:
+    """A value for a query parameter, which the engine reads as it reads TabSeparated."""
+    for character, name in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\0", "\\0")):
+        value = value.replace(character, name)
+    return value
