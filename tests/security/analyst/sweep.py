@@ -1,8 +1,8 @@
 """Tries every setting, function, table function, format, table engine and system table of the engine in use.
 
 ``python -m tests.security.analyst.sweep ROLE GROUP FOLDER TREE FIRST`` runs the cases of a group from number FIRST
-on, each on a new connection, in this process, without the sandbox and without the endpoint's look at the syntax tree:
-the engine's rights alone. It writes each case's number to FOLDER/at before it begins, so that the parent knows
+on, each on a new connection, in this process, without the sandbox and the endpoint's look at the syntax tree: the
+engine's rights alone. It writes each case's number to FOLDER/at before it begins, so that the parent knows
 which one ended the process, and prints a line of JSON for each that changed a file or brought a canary out.
 """
 
