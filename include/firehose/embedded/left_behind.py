@@ -15,6 +15,7 @@ from typing import Final
 import psutil
 
 from firehose.embedded.leash import PATIENCE_S, RUNNER, Holder, holder, holders
+from firehose.errors import ServiceUnavailable
 
 #: A service that lost its runner was told to stop by the kernel; it gets so long before it is told again.
 _BY_ITSELF_S: Final = 5.0
@@ -24,7 +25,11 @@ _RUNNER_S: Final = 100.0
 
 
 def stop_left_behind(run: Path) -> list[str]:
-    """Stop every service of this home that runs, and wait for the last one. Returns their names in that order."""
+    """Stop every service of this home that runs, and wait for the last one. Returns their names in that order.
+
+    Raises:
+        ServiceUnavailable: one does not even end by SIGKILL.
+    """
     stopped: list[str] = []
     while found := holders(run):
         _stop(run / f"{found[0].name}.lock", found[0])
@@ -48,7 +53,8 @@ def _stop(lock: Path, held: Holder) -> None:
             _signal(process, signal.SIGTERM)
         if not _ends(process, _RUNNER_S if runner else _TERMINATED_S):
             _signal(process, signal.SIGKILL)
-            _ends(process, _BY_ITSELF_S)
+            if not _ends(process, _TERMINATED_S):  # it hangs in the kernel, on a disk that does not answer
+                raise ServiceUnavailable(f"{held.name} of this home, process {held.pid}, cannot be killed")
     finally:
         os.close(process)
     _kill_rest(lock, held.group)

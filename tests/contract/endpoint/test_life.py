@@ -76,10 +76,6 @@ def test_a_missing_password_is_one_line(make_settings: MakeSettings, missing: st
     )
 
 
-def test_users_of_one_name_are_refused(make_settings: MakeSettings) -> None:
-    refused(make_settings(clickhouse_analyst="loader"), "different names")
-
-
 def test_a_data_folder_in_use_is_one_line(make_settings: MakeSettings) -> None:
     with process.start(make_settings()):
         refused(make_settings(), "is in use by `firehose clickhouse` since", "FIREHOSE_HOME")
