@@ -53,7 +53,8 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="Folder (relative: in FIREHOSE_HOME) with a file for each role (ingester, pipeline, "
-            "monitoring) that holds its Redis password; not read where FIREHOSE_REDIS_URL has a login"
+            "monitoring) that holds its Redis password; not read where FIREHOSE_REDIS_URL has a login",
+            extra=must(checks.folder),
         ),
     ] = DEFAULT_REDIS_PASSWORDS
     jetstream_url: Annotated[

@@ -73,9 +73,9 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     clickhouse_sandbox: Annotated[
         str,
         Meta(
-            pattern="^(auto|require)$",
             description="Sandbox of the embedded endpoint; auto: where the kernel has Landlock; "
             "require: it does not start without",
+            extra=must(checks.one_of("auto", "require")),
         ),
     ] = "auto"
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080

@@ -46,6 +46,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
         "redis://u:hunter2@local\nhost/0",
         "unix://",
     ),
+    "redis_passwords": ("", "a\nb"),
     "jetstream_url": ("", "rubbish", "http://h/subscribe", "ws://", "ws://h:99999/s", "ws://h/s,", "ws://h:p/s"),
     "wanted_collections": ("app.bsky.*.post", "a b", "app..post", "\x07"),
     "start_cursor": WHOLE,
@@ -64,6 +65,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "log_level": ("", "info", "LOUD"),
     "archive_url": ("rubbish", "ftp://h", "https://", "https://h:99999"),
     "batch_minutes": (*WHOLE, "0", "7", "61"),
+    "lake_check_days": (*WHOLE, "0", "367"),
     "start_date": ("yesterday", "2026-11-23", "2026-11-23T20:40:00", "2026-13-01T00:00:00Z"),
     "clickhouse_url": (
         "",
@@ -83,6 +85,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "clickhouse_lake": ("s3://bucket/*", "/a?", "a\nb"),
     "query_max_memory_mib": WHOLE,
     "query_max_seconds": WHOLE,
+    "clickhouse_sandbox": ("", "off", "AUTO"),
     "airflow_port": PORTS,
     "docs_port": PORTS,
     "simulator_port": PORTS,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import redis
 
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
@@ -15,6 +14,7 @@ from firehose.embedded.redis import RedisServer
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
+from tests.logins import copy_passwords
 from tests.security.lake.lakes import EVENTS, fill, minutes
 
 
@@ -31,7 +31,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer) ->
     home = tmp_path_factory.mktemp("made")
     settings = Settings(home=str(home), lake=str(home / "lake"), redis_url=redis_server.url)
     batches = minutes(3)
-    with redis.Redis.from_url(redis_server.url) as client:
+    copy_passwords(redis_server, home)
+    with redis_server.client() as client:
         client.flushall()
         for batch, part in zip(batches, (EVENTS[:900], EVENTS[700:1300], EVENTS[1200:]), strict=True):
             fill(client, part, batch)
