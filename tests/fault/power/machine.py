@@ -11,14 +11,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import redis
 
 from firehose.settings import Settings
 from ingester import crash
-from tests.fault.power import disk
+from tests.fault.power import disk, redis_watch
 from tests.fault.power.disk import Tree
 from tests.fault.power.journal import Began, Deleted, Event, Journal, Returned, Synced
 from tests.fault.power.recorder import Failing, Recorder
@@ -67,7 +67,7 @@ class Machine:
         told.unlink(missing_ok=True)
         proof.unlink(missing_ok=True)
         if self._before is None:
-            self._before = self._held()
+            self._before = redis_watch.held(self.client)
         child = os.fork()
         if not child:
             code = 1
@@ -92,6 +92,7 @@ class Machine:
         try:
             crash.arm(environ)
             recorder.watch()
+            redis_watch.watch(self.client, recorder.emptied)
             for step in steps:
                 step(self.settings)
                 recorder.returned(getattr(step, "__name__", ""))
@@ -139,10 +140,6 @@ class Machine:
                 number += 1
                 with self._found(tree, held) as settings:
                     yield Found(event, number, settings, tuple(returned))
-
-    def _held(self) -> dict[bytes, bytes]:
-        keys: Any = self.client.keys()
-        return {key: self.client.dump(key) for key in keys}  # type: ignore[misc]  # the sync client
 
     @contextmanager
     def _found(self, tree: Tree, held: dict[bytes, bytes]) -> Iterator[Settings]:

@@ -1,7 +1,7 @@
 """Records what this process does to a disk, at the calls by which it does it; the disk is the real one.
 
-Lives here: the watch over ``os.fsync``, names and contents, and over what is deleted from Redis. To be used in a
-process of its own: nothing is put back. Must not: know what the files are, beyond which need not be durable.
+Lives here: the watch over ``os.fsync``, names and contents. To be used in a process of its own: nothing is put
+back. Must not: know what the files are, beyond which need not be durable.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
-
-import redis
 
 from tests.fault.power.disk import Disk
 from tests.fault.power.journal import (
@@ -31,8 +29,6 @@ from tests.fault.power.journal import (
 
 # Locks are of running processes, and quality pages are made again: neither is relied upon after a power loss.
 _NOT_KEPT: Final = (".locks", "docs")
-_READING: Final = {"XRANGE", "XLEN", "HGETALL", "HGET", "ZCOUNT", "TIME", "TYPE", "EXISTS", "SCRIPT", "CLIENT"}
-
 
 #: The fsync that is to fail: by its number from 1 on (0: none), or the first one of a path with this in it.
 Failing = tuple[int, str]
@@ -80,7 +76,6 @@ class Recorder:
 
         os.fsync = fsync  # type: ignore[assignment]  # it takes a descriptor, as this project's code gives it
         sys.addaudithook(self._audit)
-        self._watch_redis()
 
     def returned(self, step: str) -> None:
         """A step came to its end."""
@@ -127,18 +122,10 @@ class Recorder:
     def _is_passing(self, path: str) -> bool:
         return path.endswith(".part") or any(f"/{name}/" in path for name in _NOT_KEPT)
 
-    def _watch_redis(self) -> None:
-        call: Callable[..., Any] = redis.Redis.execute_command
-
-        def execute_command(client: redis.Redis, *args: Any, **named: Any) -> Any:
-            answer = call(client, *args, **named)
-            if str(args[0]).split()[0] not in _READING:
-                self._look()
-                held = {key: call(client, "DUMP", key) for key in call(client, "KEYS", "*")}
-                self._add(Deleted(str(args[0]), self._journal.keep_redis(held)))
-            return answer
-
-        redis.Redis.execute_command = execute_command  # type: ignore[assignment]  # as above
+    def emptied(self, command: str, held: dict[bytes, bytes]) -> None:
+        """Redis has done a command that is not a mere reading, and holds this now."""
+        self._look()
+        self._add(Deleted(command, self._journal.keep_redis(held)))
 
     def _look(self, by: str = "") -> None:
         """Note what has changed below the root. ``by``: the call that has just changed it."""
