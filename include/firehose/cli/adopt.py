@@ -18,14 +18,11 @@ def adopt(
     ] = None,
 ) -> None:
     """Record hour files as they are: all of a lake that has lost its records, or some restored from a backup."""
-    from firehose.cli.hours import hours_of, types_of
+    from firehose.cli.lake import existing_lake, hours_of, types_of
     from firehose.errors import FirehoseError
     from firehose.lake.adopt import accept, begin
-    from firehose.settings import load
 
-    lake = load().lake_path
-    if not lake.is_dir():
-        raise FirehoseError(f"{lake}: no lake there; FIREHOSE_LAKE names it")
+    lake = existing_lake()
     if bool(hour) != bool(record_type):
         raise FirehoseError("name both the hours and their --type, or neither")
     if not hour or not record_type:

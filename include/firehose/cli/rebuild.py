@@ -24,13 +24,11 @@ def rebuild(
     ] = False,
 ) -> None:
     """Make hour files again from the raw batches; what is there is set aside in the lake's _aside/."""
-    from firehose.cli.hours import hours_of, types_of
+    from firehose.cli.lake import existing_lake, hours_of, types_of
     from firehose.lake.rebuild import differing
     from firehose.lake.rebuild import rebuild as run
-    from firehose.settings import load
 
-    lake = load().lake_path
-    hours = hours_of(hour)
+    lake, hours = existing_lake(), hours_of(hour)
     wanted = dict.fromkeys(types_of(record_type), hours) if record_type else differing(lake, hours)
     for kind, of_kind in wanted.items():
         for done in run(lake, kind, of_kind, reason=reason, partial=partial):

@@ -25,13 +25,11 @@ def verify(
     """Check every stored record against its CID, every file against what is known of it, and every count."""
     import msgspec
 
-    from firehose.errors import FirehoseError
+    from firehose.cli.lake import existing_lake
     from firehose.lake.verify import verify as run
     from firehose.settings import load
 
-    lake = home / "lake" if home else load().lake_path
-    if not lake.is_dir():
-        raise FirehoseError(f"{lake}: no lake there; name the folder with --home or FIREHOSE_LAKE")
+    lake = existing_lake(home)
     if quick:
         raise typer.Exit(_quick(lake, load().lake_check_days, as_json=as_json))
     report = run(lake)
@@ -45,9 +43,15 @@ def verify(
 def _quick(lake: Path, days: int, *, as_json: bool) -> int:
     import msgspec
 
+    from firehose.errors import FirehoseError
     from firehose.lake.check import check
 
-    report = check(lake, days)
+    try:
+        report = check(lake, days)
+    except OSError as error:
+        raise FirehoseError(
+            f"{error.filename}: {error.strerror}; the check needs to write into the lake"
+        ) from error
     differences = [str(one) for one in report.differences]
     if as_json:
         typer.echo(msgspec.json.encode({**msgspec.structs.asdict(report), "differences": differences}))

@@ -14,7 +14,7 @@ from firehose import schema
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.cli.app import app
-from firehose.errors import CorruptBatch, CorruptLake, LakeChanged
+from firehose.errors import CorruptBatch, CorruptLake, FirehoseError, LakeChanged
 from firehose.lake import layout, records
 from firehose.lake.adopt import accept, begin, watched
 from firehose.lake.check import check
@@ -259,3 +259,35 @@ def test_a_file_restored_from_a_backup_can_be_accepted(settings: Settings, batch
     assert accept(settings.lake_path, schema.LIKES, EDGE_HOUR) > 0
     publish(settings, batches[2])
     assert verify(settings.lake_path).problems == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["rebuild", "yesterday"], "'yesterday' is not an hour: write it like 2026-11-23T20 (UTC)"),
+        (["rebuild", HOUR, "--type", "lykes"], "--type lykes: not a record type; there are posts, likes"),
+        (["rebuild", "2001-01-01T00", "--type", "likes"], "neither the ledger nor a record says that a batch"),
+        (["adopt", HOUR], "name both the hours and their --type, or neither"),
+        (["adopt", "2001-01-01T00", "--type", "likes"], "is not there"),
+        (["verify", "--home", "/nowhere"], "/nowhere/lake: no lake there"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_changes_nothing(
+    settings: Settings, command: list[str], words: str
+) -> None:
+    before = everything(settings.lake_path)
+    environment = {"FIREHOSE_LAKE": str(settings.lake_path), "FIREHOSE_HOME": settings.home}
+    done = CliRunner().invoke(app, command, env=environment)
+    assert isinstance(done.exception, FirehoseError)
+    assert words in str(done.exception) and "\n" not in str(done.exception)
+    assert everything(settings.lake_path) == before
+
+
+def test_the_quick_verification_says_what_differs(settings: Settings) -> None:
+    environment = {"FIREHOSE_LAKE": str(settings.lake_path), "FIREHOSE_HOME": settings.home}
+    whole = CliRunner().invoke(app, ["verify", "--quick"], env=environment)
+    assert (whole.exit_code, "all is well" in whole.output) == (0, True)
+    gone(likes(settings))
+    done = CliRunner().invoke(app, ["verify", "--quick"], env=environment)
+    assert done.exit_code == 1
+    assert f"{HOUR} likes: its record says" in done.output and "firehose rebuild HOUR" in done.output

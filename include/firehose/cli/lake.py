@@ -1,8 +1,24 @@
-"""Hours and record types as a user writes them on the command line."""
+"""The lake, its hours and its record types, as a user names them on the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+
+
+def existing_lake(home: Path | None = None) -> Path:
+    """The lake of the settings, or of the folder of a `firehose once`.
+
+    Raises:
+        FirehoseError: there is none.
+    """
+    from firehose.errors import FirehoseError
+    from firehose.settings import load
+
+    lake = home / "lake" if home else load().lake_path
+    if not lake.is_dir():
+        raise FirehoseError(f"{lake}: no lake there; name the folder with --home or FIREHOSE_LAKE")
+    return lake
 
 
 def hours_of(names: Sequence[str]) -> list[int]:
