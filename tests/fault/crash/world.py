@@ -161,9 +161,12 @@ class World:
         self.client.flushall()
         for key, value in self._redis[stage].items():
             self.client.restore(key, 0, value)
-        shutil.rmtree(self.lake, ignore_errors=True)
+        for (
+            below
+        ) in self.lake.iterdir():  # not the lake's folder itself, which the endpoint's sandbox knows by inode
+            shutil.rmtree(below) if below.is_dir() else below.unlink()
         if stage and (kept := self.home / "stages" / stage).exists():
-            shutil.copytree(kept, self.lake)
+            shutil.copytree(kept, self.lake, dirs_exist_ok=True)
         for summary in (*(summary.table for summary in SUMMARIES), "ops.batches", "ops.gaps"):
             self.clickhouse.command(f"TRUNCATE TABLE {summary}")
 
