@@ -159,9 +159,11 @@ class World(LakeView):
         self.client.flushall()
         for key, value in self._redis[stage].items():
             self.client.restore(key, 0, value)
-        shutil.rmtree(self.lake, ignore_errors=True)
+        # Not the lake's folder itself: the endpoint's sandbox knows it by its inode.
+        for below in self.lake.iterdir():
+            shutil.rmtree(below) if below.is_dir() else below.unlink()
         if stage and (kept := self.home / "stages" / stage).exists():
-            shutil.copytree(kept, self.lake)
+            shutil.copytree(kept, self.lake, dirs_exist_ok=True)
         for summary in (*(summary.table for summary in SUMMARIES), "ops.batches", "ops.gaps", "ops.hours"):
             self.clickhouse.command(f"TRUNCATE TABLE {summary}")
 

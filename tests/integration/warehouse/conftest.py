@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,9 +33,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture
-def settings(engine: Settings, tmp_path: Path) -> Settings:
-    """As ``engine``, with a lake of its own."""
-    return msgspec.structs.replace(engine, lake=str(tmp_path / "lake"))
+def settings(engine: Settings) -> Settings:
+    """As ``engine``, with a lake of its own, below the one folder that the endpoint's sandbox lets it read."""
+    return msgspec.structs.replace(engine, lake=str(Path(engine.lake) / uuid.uuid4().hex))
 
 
 @pytest.fixture
