@@ -35,8 +35,8 @@ def of_answer(answer: list[str]) -> SinkUnavailable | None:
     """
     if answer[0] == "type":
         return SinkUnavailable(
-            f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: somebody else wrote it; the next drain "
-            "sets it aside"
+            f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: somebody else wrote it; the next "
+            "drain sets it aside"
         )
     if answer[0] == "full":
         return SinkUnavailable(
