@@ -15,9 +15,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ingester import crash, wire
+from ingester import crash, refusals, wire
 from ingester.cursor import Position
-from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Superseded
+from ingester.errors import Fenced, StateLost, Superseded
 from ingester.frames import Frame
 from ingester.hosts import V1, V2
 from ingester.logs import line
@@ -33,8 +33,6 @@ _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wi
 _STREAM_INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
 _json: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
-# Errors that pass. Inside a script Redis 6 wraps them in "ERR Error running script", so the text decides.
-_PASSING: Final = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "BUSY ", "NOREPLICAS ", "MASTERDOWN ", "TRYAGAIN ")
 
 
 class Claim(NamedTuple):
@@ -177,18 +175,9 @@ class Sink:
             # Whatever bytes somebody else has put there: what is compared with them later must be the same.
             answer = [word.decode(errors="surrogateescape") for word in script(keys=_KEYS, args=args)]
         except redis.RedisError as error:
-            raise _translated(error, self._access) from None
-        if answer[0] == "full":
-            raise SinkUnavailable(
-                f"Redis stream {answer[1]} has no ids left, because somebody else wrote an entry with the last "
-                "one; the next drain makes room"
-            )
-        if answer[0] == "type":
-            # A drain sets it aside, with its content; until then the events wait at the source.
-            raise SinkUnavailable(
-                f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: somebody else wrote it; the next "
-                "drain sets it aside"
-            )
+            raise refusals.of_error(error, self._access) from None
+        if refusal := refusals.of_answer(answer):
+            raise refusal
         return answer
 
 
@@ -216,21 +205,7 @@ def _number(name: str, text: str) -> int:
 def _known(gaps: str) -> tuple[Gap, ...]:
     try:
         return _decode(gaps)
-    except (
-        msgspec.MsgspecError,
-        UnicodeError,
-    ) as error:  # of another version: their records are in the stream of gaps already
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        # Of another version, or somebody else's: their records are in the stream of gaps already.
         log.warning(line("open_gaps_unreadable", reason=error))
         return ()
-
-
-def _translated(error: redis.RedisError, access: RedisAccess) -> SinkUnavailable | SinkRefused:
-    """The one place that decides what passes and what does not."""
-    if refusal := access.refusal(error):
-        return SinkRefused(refusal)
-    text = " ".join(str(error).split())
-    code = f"{getattr(error, 'status_code', None) or ''} {text}"
-    passing = isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.BusyLoadingError)
-    if passing or any(word in code for word in _PASSING):
-        return SinkUnavailable(f"Redis cannot write now: {text}")
-    return SinkRefused(f"Redis refuses the write: {text}")

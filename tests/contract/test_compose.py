@@ -19,9 +19,11 @@ import jsonschema  # type: ignore[import-untyped]  # no stubs in the lock
 import pytest
 import redis
 import yaml
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from firehose.embedded.airflow import options
-from firehose.embedded.redis import executable
+from firehose.embedded.redis import RedisServer, executable
 from firehose.settings import Settings
 from firehose.warehouse.views import DATABASE
 from ingester.settings import IngesterSettings, read_settings
@@ -241,40 +243,65 @@ def test_clickhouse_has_the_users_that_the_pipeline_logs_in_as() -> None:
     assert [user.findtext("profile") for user in ours] == ["loader", "analyst"]
 
 
-def test_redis_starts_with_its_password_limit_and_durability(tmp_path: Path, free_port: int) -> None:
-    _, _, script = SERVICES["redis"]["command"]
-    script = (
-        script.replace("$$", "$")
-        .replace("/etc/redis/redis.conf", str(ROOT / "include/redis/redis.conf"))
-        .replace("/data", str(tmp_path))
-        .replace("/tmp/redis.conf", f"{tmp_path}/redis.conf")
-        .replace("exec redis-server", f"exec {executable()}")
-    )
-    variables = {"REDISCLI_AUTH": "word", "REDIS_MAXMEMORY": environment("redis")["REDIS_MAXMEMORY"]}
+def test_redis_starts_with_its_users_limit_and_durability(tmp_path: Path, free_port: int) -> None:
+    command = SERVICES["redis"]["command"]
+    mounted = dict(reversed(entry.split(":")[:2]) for entry in SERVICES["redis"]["volumes"])
+    assert mounted[command[-1]] == "./docker/redis-entry.sh"
+    assert {mounted[f"/etc/redis/{name}"] for name in ("redis.conf", "users.acl")} == {
+        "./include/redis/redis.conf",
+        "./include/redis/users.acl",
+    }
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/redis-server").symlink_to(executable())
+    variables = environment("redis") | {
+        "REDIS_RUN": f"{tmp_path}/run",
+        "REDIS_DATA": str(tmp_path),
+        "REDIS_PORT": str(free_port),
+        "REDIS_CONFIG": str(ROOT / "include/redis"),
+        "REDIS_INGESTER_PASSWORD": "in & out/1",
+        "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
+    }
+    assert variables["REDISCLI_AUTH"] == variables["REDIS_MONITORING_PASSWORD"]
     server = subprocess.Popen(
-        ["sh", "-c", f"{script.strip()} --port {free_port}"],
-        env=os.environ | variables,
-        stdout=subprocess.DEVNULL,
+        ["sh", str(ROOT / "docker/redis-entry.sh")], env=variables, stdout=subprocess.DEVNULL
     )
+    admin = tmp_path / "run/admin"
     try:
-        with redis.Redis(port=free_port, password="word") as client:
-            deadline = time.monotonic() + 20
-            while not _answers(client):
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+        deadline = time.monotonic() + 20
+        while not _answers(free_port, "monitoring", "word"):
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert _answers(free_port, "ingester", "in & out/1")
+        assert _answers(free_port, "pipeline", "word")
+        assert not _answers(free_port, "default", "word")
+        with redis.Redis(
+            unix_socket_path=f"{tmp_path}/run/admin.sock", username="admin", password=admin.read_text().strip()
+        ) as client:
             settings: dict[str, str] = client.config_get()
             wanted = {"maxmemory": str(4 << 30), "maxmemory-policy": "noeviction", "appendfsync": "always"}
             assert settings | wanted | {"appendonly": "yes", "dir": str(tmp_path)} == settings
-        with redis.Redis(port=free_port) as stranger, pytest.raises(redis.AuthenticationError):
-            stranger.ping()
+            entries = {
+                name: client.acl_getuser(name) for name in ("ingester", "pipeline", "monitoring", "default")
+            }
+        with RedisServer(tmp_path / "embedded") as embedded, embedded.client() as client:
+            assert {name: _rights(client.acl_getuser(name)) for name in entries} == {
+                name: _rights(entry) for name, entry in entries.items()
+            }
+        assert admin.stat().st_mode & 0o777 == 0o600 and admin.parent.stat().st_mode & 0o777 == 0o700
+        assert "in & out/1" not in Path(f"/proc/{server.pid}/cmdline").read_text()
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _answers(client: redis.Redis) -> bool:
+def _rights(user: Any) -> dict[str, list[str]]:
+    return {name: sorted(map(str, user[name])) for name in ("flags", "commands", "categories", "keys", "channels")}
+
+
+def _answers(port: int, user: str, password: str) -> bool:
     try:
-        return bool(client.ping())
+        with redis.Redis(port=port, username=user, password=password, retry=Retry(NoBackoff(), 0)) as client:
+            return bool(client.ping())
     except redis.ConnectionError:
         return False

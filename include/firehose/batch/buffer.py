@@ -35,14 +35,17 @@ _READ_BYTES: Final = 16 * 1024 * 1024
 #: Nothing can follow it; Redis does not take it as the exclusive begin of a range.
 _LAST_ID: Final = b"%d-%d" % (2**64 - 1, 2**64 - 1)
 
-# KEYS: a stream. ARGV: first id, last id, most entries, most bytes. Replies the entries as XRANGE does, as far as
-# they fit; always one, if there is any.
+# KEYS: a stream. ARGV: first id, last id, most entries, most bytes, the last id of all. Replies entries as XRANGE
+# does, up to the one that exceeds a limit. One by one, so that Redis itself never holds more of them at a time.
 _READ: Final = """
-local found, size = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3]), 0
-for i, entry in ipairs(found) do
+local found, low, size = {}, ARGV[1], 0
+repeat
+  local entry = redis.call('XRANGE', KEYS[1], low, ARGV[2], 'COUNT', 1)[1]
+  if not entry then break end
+  found[#found + 1] = entry
   for _, part in ipairs(entry[2]) do size = size + #part end
-  if size > tonumber(ARGV[4]) then return {unpack(found, 1, i)} end
-end
+  low = '(' .. entry[1]
+until #found == tonumber(ARGV[3]) or size > tonumber(ARGV[4]) or entry[1] == ARGV[5]
 return found
 """
 
@@ -100,7 +103,7 @@ def entries(client: redis.Redis, key: str, low: str, high: str) -> Iterator[list
     What is in memory is bounded by ``_READ_BYTES`` and one entry, and that by Redis' ``proto-max-bulk-len``.
     """
     read = client.register_script(_READ)
-    while found := cast(list[Any], read([key], [low, high, _READ_FRAMES, _READ_BYTES])):
+    while found := cast(list[Any], read([key], [low, high, _READ_FRAMES, _READ_BYTES, _LAST_ID])):
         yield [Entry(entry_id, tuple(fields)) for entry_id, fields in found]
         if found[-1][0] == _LAST_ID:
             return

@@ -60,60 +60,70 @@ return moved
 def set_aside(client: redis.Redis, lake: Path, tell: Tell) -> None:
     """Make room for the ingester, and keep what was in its way. Safe to repeat at any point.
 
-    ``tell`` gets one line for each thing that was kept or moved.
+    ``tell`` gets one line for all that was found, before it is deleted from Redis.
 
     Raises:
         ServiceUnavailable: a key cannot be moved, because what was moved before is still there.
     """
     with FileLock(locks_folder(lake) / "foreign.lock"):
-        _keep_moved(client, lake, tell)
-        blocked = [key for key, blocks in _move(client, tell) if blocks]
-        crash.reached(crash.Point.MOVED_ASIDE)
-        _keep_moved(client, lake, tell)
-        if blocked:
-            raise ServiceUnavailable(
-                f"Redis keys {', '.join(blocked)} are of a foreign type, and {blocked[0]}{_ASIDE} is taken, so "
-                "they cannot be moved out of the way; save what is there and delete it (see docs/operations.md)"
-            )
-        _keep_records(client, lake, tell)
+        # What was moved by a drain that died may be in the way of what is there now.
+        blocked = _set_aside(client, lake, tell) and _set_aside(client, lake, tell)
+    if blocked:
+        raise ServiceUnavailable(
+            f"Redis keys {', '.join(blocked)} are of a foreign type, and {blocked[0]}{_ASIDE} is taken, so they "
+            "cannot be moved out of the way; save what is there and delete it (see docs/operations.md)"
+        )
 
 
-def _move(client: redis.Redis, tell: Tell) -> Iterator[tuple[str, bool]]:
+def _set_aside(client: redis.Redis, lake: Path, tell: Tell) -> list[str]:
+    """Move, keep, tell, delete. Returns the keys that cannot be moved."""
+    said, blocked = _move(client)
+    crash.reached(crash.Point.MOVED_ASIDE)
+    moved = {key: path for key in _TYPES if (path := _keep_moved(client, lake, key))}
+    records = {} if blocked else dict(_keep_records(client, lake))
+    said += [f"what was in Redis key {key} is kept in {path}" for key, path in moved.items()]
+    for path, ids in records.items():
+        said.append(f"{len(ids)} entries of {wire.COVERAGE_KEY} are not gaps, and kept in {path}")
+    if said:
+        tell("; ".join(said))
+    for key in moved:
+        client.unlink(key + _ASIDE)
+    for ids in records.values():
+        client.xdel(wire.COVERAGE_KEY, *ids)
+    return blocked
+
+
+def _move(client: redis.Redis) -> tuple[list[str], list[str]]:
+    """Rename what is of a foreign type. Returns what to say of it, and the keys that cannot be."""
+    said, blocked = [], []
     keys = [name for key in _TYPES for name in (key, key + _ASIDE)]
-    for key, found, wanted, blocks in cast(list[Any], client.register_script(_MOVE)(keys, [*_TYPES.values()])):
-        if not blocks:
-            tell(
-                f"Redis key {key.decode()} held a {found.decode()}, not a {wanted.decode()}, so nobody could use "
-                f"it: it is now {key.decode()}{_ASIDE}. The ingester has waited; what it missed comes from the "
-                "source again"
-            )
-        yield key.decode(), bool(blocks)
+    for words in cast(list[Any], client.register_script(_MOVE)(keys, [*_TYPES.values()])):
+        key, found, wanted = (word.decode() for word in words[:3])
+        if words[3]:
+            blocked.append(key)
+        else:
+            said.append(f"Redis key {key} held a {found}, not a {wanted}, and was renamed to {key}{_ASIDE}")
+    return said, blocked
 
 
-def _keep_moved(client: redis.Redis, lake: Path, tell: Tell) -> None:
-    for key in _TYPES:
-        aside = key + _ASIDE
-        if not client.exists(aside):
-            continue
-        if (size := int(client.memory_usage(aside) or 0)) > _MOST_BYTES:
-            log.error("%s takes %d bytes of Redis: too large to be kept, so it is left there", aside, size)
-            continue
-        if (content := client.dump(aside)) is not None:
-            path = _keep(lake, key, as_command(b"RESTORE", key.encode(), b"0", content))
-            client.unlink(aside)
-            tell(f"what was in Redis key {key} is kept in {path}")
+def _keep_moved(client: redis.Redis, lake: Path, key: str) -> Path | None:
+    """Keep the content of a key that was moved; None: there is none, or it is too large for this process."""
+    if not client.exists(key + _ASIDE):
+        return None
+    if (size := int(client.memory_usage(key + _ASIDE) or 0)) > _MOST_BYTES:
+        log.error("%s%s takes %d bytes of Redis: too large to be kept, so it is left there", key, _ASIDE, size)
+        return None
+    content = client.dump(key + _ASIDE)
+    return None if content is None else _keep(lake, key, as_command(b"RESTORE", key.encode(), b"0", content))
 
 
-def _keep_records(client: redis.Redis, lake: Path, tell: Tell) -> None:
-    for chunk in buffer.entries(client, wire.COVERAGE_KEY, "-", "+"):
+def _keep_records(client: redis.Redis, lake: Path) -> Iterator[tuple[Path, list[bytes]]]:
+    """Keep what is no record of a gap in their stream; where, and the ids."""
+    key = wire.COVERAGE_KEY
+    for chunk in buffer.entries(client, key, "-", "+"):
         if foreign := [entry for entry in chunk if gap_of(entry) is None]:
-            key = wire.COVERAGE_KEY.encode()
-            commands = (as_command(b"XADD", key, entry.id, *entry.fields) for entry in foreign)
-            path = _keep(lake, wire.COVERAGE_KEY, b"".join(commands))
-            client.xdel(wire.COVERAGE_KEY, *(entry.id for entry in foreign))
-            tell(
-                f"{len(foreign)} entries of {wire.COVERAGE_KEY} were not records of gaps; they are kept in {path}"
-            )
+            commands = (as_command(b"XADD", key.encode(), entry.id, *entry.fields) for entry in foreign)
+            yield _keep(lake, key, b"".join(commands)), [entry.id for entry in foreign]
 
 
 def _keep(lake: Path, key: str, content: bytes) -> Path:

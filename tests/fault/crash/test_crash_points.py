@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from firehose import schema
+from firehose.batch.buffer import HEAL_KEY
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.ledger import read_ledger
@@ -33,6 +34,9 @@ CASES = {
     Point.FLUSH_WRITTEN: Case("", "ingest", 3),
     Point.FLUSH_SETTLED: Case("", "ingest", 3),
     Point.RELEASED: Case("", "ingest"),
+    Point.MOVED_ASIDE: Case("ingested", "drain"),
+    Point.FOREIGN_SYNCED: Case("ingested", "drain"),
+    Point.FOREIGN_RENAMED: Case("ingested", "drain"),
     Point.RAW_COPYING: Case("ingested", "drain", 2),
     Point.RAW_SYNCED: Case("ingested", "drain", 2),
     Point.RAW_RENAMED: Case("ingested", "drain", 2),
@@ -145,6 +149,8 @@ def test_a_dead_step_is_as_if_it_had_not_died(
     world.run(again)
     if case.step == "drain":
         assert not world.client.xlen(wire.COVERAGE_KEY)
+        assert not world.client.exists(HEAL_KEY, f"{HEAL_KEY}:misplaced")
+        assert len(list(world.lake.glob("quarantine/redis/*.resp"))) == 1
     if case.step != "refresh":
         assert world.files() == world.files(STAGES[STAGES.index(case.stage) + 1]), "the same lake, byte by byte"
     if point in SAME_IN_THE_END:

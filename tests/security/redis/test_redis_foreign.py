@@ -198,10 +198,9 @@ def test_a_key_of_a_foreign_type_makes_way_and_is_kept(
     content = redis_client.dump(key)
     told: list[str] = []
     assert drain(settings, batch, tell=told.append).events == (0 if key == LIKES else 5)
-    moved, kept = told
-    assert f"Redis key {key} held a {kind}" in moved
+    (line,) = told
     (path,) = settings.lake_path.glob("quarantine/redis/*.resp")
-    assert str(path) in kept
+    assert f"Redis key {key} held a {kind}" in line and str(path) in line
     assert path.read_bytes() == as_command(b"RESTORE", key.encode(), b"0", cast(bytes, content))
     assert redis_client.exists(key, f"{key}:misplaced") == 0
     # What is kept can be brought back by whoever may.
@@ -370,12 +369,12 @@ def test_a_death_between_keeping_and_deleting_changes_nothing(
 
 
 def test_memory_does_not_grow_with_what_somebody_puts_there(tmp_path: Path) -> None:
-    """Twelve entries of 8 MiB: a read of as many frames as usual would bring them all at once."""
+    """Ten entries of 8 MiB: a read of as many frames as usual would bring them all at once."""
     with RedisServer(tmp_path) as server, server.client() as client:
         settings = Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=server.url)
         batch = last_minute(client)
         hear(client, batch)
-        for number in range(12):
+        for number in range(10):
             client.xadd(LIKES, {"foo": b"x" * (8 << 20)}, id=f"{batch.start_ms}-{number + 1}")
         code, said = drain_apart(settings, batch)
         assert code == 0, said
