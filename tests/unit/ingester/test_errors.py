@@ -12,8 +12,8 @@ from redis._parsers.base import BaseParser
 from ingester import errors
 from ingester.errors import SinkRefused, SinkUnavailable
 from ingester.redis_access import RedisAccess
+from ingester.refusals import of_error
 from ingester.settings import SettingsError
-from ingester.sink import _translated
 
 ACCESS = RedisAccess("redis://127.0.0.1:6379/0", "ingester", Path("redis-access/ingester"))
 #: Errors as Redis sends them, and as a script passes them on.
@@ -50,18 +50,18 @@ def reply(text: str) -> redis.RedisError:
 
 @pytest.mark.parametrize("text", PASSING)
 def test_what_passes_is_tried_again(text: str) -> None:
-    assert isinstance(_translated(reply(text), ACCESS), SinkUnavailable)
+    assert isinstance(of_error(reply(text), ACCESS), SinkUnavailable)
 
 
 @pytest.mark.parametrize("text", FOR_GOOD)
 def test_what_waiting_cannot_mend_ends_the_process(text: str) -> None:
-    said = _translated(reply(text), ACCESS)
+    said = of_error(reply(text), ACCESS)
     assert isinstance(said, SinkRefused) and "\n" not in str(said)
 
 
 @pytest.mark.parametrize("kind", [redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError])
 def test_a_connection_that_fails_is_tried_again(kind: type[redis.RedisError]) -> None:
-    assert isinstance(_translated(kind("gone\naway"), ACCESS), SinkUnavailable)
+    assert isinstance(of_error(kind("gone\naway"), ACCESS), SinkUnavailable)
 
 
 def test_every_error_either_ends_the_process_with_its_code_or_is_handled_within() -> None:
