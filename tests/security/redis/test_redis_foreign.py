@@ -369,15 +369,15 @@ def test_a_death_between_keeping_and_deleting_changes_nothing(
 
 
 def test_memory_does_not_grow_with_what_somebody_puts_there(tmp_path: Path) -> None:
-    """Ten entries of 8 MiB: a read of as many frames as usual would bring them all at once."""
+    """Eight entries of 8 MiB: a read of as many frames as usual would bring them all at once."""
     with RedisServer(tmp_path) as server, server.client() as client:
         settings = Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=server.url)
         batch = last_minute(client)
         hear(client, batch)
-        for number in range(10):
+        for number in range(8):
             client.xadd(LIKES, {"foo": b"x" * (8 << 20)}, id=f"{batch.start_ms}-{number + 1}")
         code, said = drain_apart(settings, batch)
         assert code == 0, said
         assert client.xlen(LIKES) == 0
     peak_mib = int(said.split("peak ", 1)[1].split()[0]) / 1024
-    assert peak_mib < 200
+    assert peak_mib < 165  # 200 and more without the bound

@@ -27,7 +27,7 @@ from firehose.demo.services import services
 from firehose.embedded import redis as embedded
 from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
-from firehose.embedded.redis_config import TEMPLATES, login_of, write_access
+from firehose.embedded.redis_config import TEMPLATES, login_of
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
@@ -312,14 +312,17 @@ def test_a_rotated_password_counts_without_a_restart(server: RedisServer, tmp_pa
     old = (server.access / PIPELINE).read_text().strip()
     with buffer.client(settings) as client, server.client() as admin:
         assert client.ping()
-        write_access(server.access, rotate=PIPELINE)
+        rotate = [str(FIREHOSE), "redis-access", str(server.access), "--rotate"]
+        subprocess.run([*rotate, PIPELINE], env=environment(settings), check=True)
         admin.execute_command("ACL", "LOAD")
         client.connection_pool.disconnect()
         assert client.ping()
     with stranger(server.port, username=PIPELINE, password=old) as late:
         assert refused(late, ("PING",))
-    with pytest.raises(FirehoseError, match="no user 'root'"):
-        write_access(server.access, rotate="root")
+    wrong = subprocess.run(
+        [*rotate, "root"], env=environment(settings), capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 1 and wrong.stderr.startswith("firehose: Redis has no user 'root'")
 
 
 def _wrong_password(server: RedisServer, settings: Settings) -> None:
