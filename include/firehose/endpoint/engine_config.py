@@ -44,20 +44,28 @@ _INSERT_BLOCKS: Final = {
     "min_insert_block_size_bytes": 64 * 1024 * 1024,
 }
 _ANALYST_GRANTS: Final = "SELECT, SHOW, dictGet, CREATE TEMPORARY TABLE"
-_MIB: Final = 1024 * 1024
+MIB: Final = 1024 * 1024
+LOADER: Final = "loader"
+_ANALYST: Final = "analyst"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one query may use."""
+    """What one query may use, and the memory that all queries may use together."""
 
     memory_mib: int
     seconds: int
+    total_mib: int
 
-    @property
-    def settings(self) -> dict[str, int]:
-        """The same as settings of ClickHouse."""
-        return {"max_memory_usage": self.memory_mib * _MIB, "max_execution_time": self.seconds}
+    def share_mib(self, role: str) -> int:
+        """The part of all memory that the queries of ``role`` have: half each, and neither takes the other's."""
+        return self.total_mib // 2
+
+    def sizes(self, role: str) -> list[int]:
+        """The amounts of memory in MiB that a query can be granted, the smallest first."""
+        share = self.share_mib(role)
+        most = share if role == LOADER else min(self.memory_mib, share)
+        return [*(2**power for power in range(6, 30) if 2**power < most), most]
 
 
 def config_xml(users_path: str) -> str:
@@ -71,7 +79,12 @@ def config_xml(users_path: str) -> str:
 
 def users_xml(limits: Limits) -> str:
     """Roles, profiles and constraints. Neither user can switch to ``default``: that would unset readonly."""
-    maxima = {**limits.settings, "max_threads": 4 * (os.cpu_count() or 1)}
+    maxima = {
+        # Of no use to a query: its connection has a profile with the memory that it was granted.
+        "max_memory_usage": limits.sizes(_ANALYST)[0] * MIB,
+        "max_execution_time": limits.seconds,
+        "max_threads": 4 * (os.cpu_count() or 1),
+    }
     constraints = "".join(
         f"<{name}><min>1</min><max>{value}</max></{name}>" for name, value in maxima.items()
     ) + "".join(f"<{name}><const/></{name}>" for name in _FIXED)
@@ -80,6 +93,7 @@ def users_xml(limits: Limits) -> str:
     <default><readonly>0</readonly><allow_python_table_function>0</allow_python_table_function></default>
     <loader><readonly>0</readonly></loader>
     <analyst><readonly>2</readonly><constraints>{constraints}</constraints></analyst>
+    {_memory_profiles(limits)}
   </profiles>
   <roles>
     <loader><grants><query>GRANT ALL ON *.*</query></grants></loader>
@@ -99,7 +113,26 @@ def users_xml(limits: Limits) -> str:
 """
 
 
-def opening_statements(role: str, tag: str, limits: Limits) -> list[str]:
+def _memory_profiles(limits: Limits) -> str:
+    """One for each amount of memory: the engine takes a constraint only from a profile, and profiles only from
+    here."""
+    return "".join(
+        f"<analyst_{size}><profile>analyst</profile><constraints><max_memory_usage><min>1</min>"
+        f"<max>{size * MIB}</max></max_memory_usage></constraints></analyst_{size}>"
+        for size in limits.sizes(_ANALYST)
+    )
+
+
+def memory_statements(role: str, memory_mib: int) -> list[str]:
+    """What gives the queries of a connection their memory. An analyst can lower it afterwards, but not raise it.
+
+    A profile set by SET brings its constraints only; its values, readonly too, need a SET of their own.
+    """
+    profile = role if role == LOADER else f"{role}_{memory_mib}"
+    return [f"SET profile = '{profile}'", f"SET max_memory_usage = {memory_mib * MIB}"]
+
+
+def opening_statements(role: str, tag: str, limits: Limits, memory_mib: int) -> list[str]:
     """What makes a new connection one of ``role``; ``tag`` finds its queries in system.processes."""
     common = {
         "log_comment": f"'{tag}'",
@@ -108,12 +141,11 @@ def opening_statements(role: str, tag: str, limits: Limits) -> list[str]:
         "allow_introspection_functions": "0",
         "storage_file_read_method": "'pread'",
         **{name: str(value) for name, value in _INSERT_BLOCKS.items()},
-        **{name: str(value) for name, value in limits.settings.items()},
+        "max_execution_time": str(limits.seconds),
     }
     statements = [
         f"SET ROLE {role}",
         "SET " + ", ".join(f"{name} = {value}" for name, value in common.items()),
-        # A profile set by SET brings its constraints only; its values, readonly too, need a SET of their own.
-        f"SET profile = '{role}'",
+        *memory_statements(role, memory_mib),
     ]
-    return [*statements, "SET readonly = 2"] if role == "analyst" else statements
+    return [*statements, "SET readonly = 2"] if role == _ANALYST else statements

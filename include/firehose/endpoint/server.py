@@ -17,19 +17,26 @@ import socket
 import sys
 import threading
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from firehose.endpoint.app import MAX_QUERIES, Endpoint, application
+from firehose.endpoint import memory
+from firehose.endpoint.admission import Admission
+from firehose.endpoint.app import application
 from firehose.endpoint.engine import Engine
 from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.http_protocol import Door
+from firehose.endpoint.origins import guarded
+from firehose.endpoint.passwords import WrongPasswords
 from firehose.endpoint.response import Server
 from firehose.endpoint.sessions import Sessions
-from firehose.endpoint.users import Users
+from firehose.endpoint.spool import Spool
+from firehose.endpoint.state import Endpoint
+from firehose.endpoint.users import ANALYST, LOADER, Users
 from firehose.errors import ServiceUnavailable
 from firehose.settings import Settings, SettingsError
 
@@ -39,7 +46,7 @@ _BACKLOG: Final = 256
 #: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
 _GRACE_S: Final = 2
 _CLOSE_S: Final = 1.0
-_CANCEL_WORKERS: Final = 8
+_MIB: Final = 1024 * 1024
 
 
 def serve(settings: Settings) -> None:
@@ -56,21 +63,33 @@ def serve(settings: Settings) -> None:
     listener = bind(settings.clickhouse_url)
     folder = settings.home_path / "clickhouse"
     lock = own(folder)
-    engine = Engine(folder, Limits(settings.query_max_memory_mib, settings.query_max_seconds))
+    limits = memory.limits(settings)
+    engine = Engine(folder, limits)
     spool = folder / "spool"
     spool.mkdir(exist_ok=True)
     # Some table functions create the file that they are to read before they ask whether they may.
     os.chdir(spool)
-    endpoint = Endpoint(
+    door = Door.of(settings)
+    endpoint = _endpoint(settings, engine, limits, users, spool, door)
+    _serve(endpoint, listener, guarded(application(endpoint), settings, settings.clickhouse_url), door)
+    _leave(engine, lock)
+
+
+def _endpoint(
+    settings: Settings, engine: Engine, limits: Limits, users: Users, spool: Path, door: Door
+) -> Endpoint:
+    half = settings.http_spool_mib * _MIB // 2
+    return Endpoint(
         engine=engine,
         users=users,
         sessions=Sessions(engine),
         server=Server(engine.version, engine.timezone, engine.display_name),
-        spool=spool,
-        workers=ThreadPoolExecutor(MAX_QUERIES + _CANCEL_WORKERS, thread_name_prefix="query"),
+        spool=Spool(spool, {LOADER: half, ANALYST: half}, settings.http_disk_reserve_mib * _MIB),
+        admission=Admission(limits),
+        passwords=WrongPasswords(door.bursts),
+        max_body=settings.http_max_body_mib * _MIB,
+        patience_s=settings.http_timeout_s,
     )
-    _serve(endpoint, listener)
-    _leave(engine, lock)
 
 
 def bind(url: str) -> socket.socket:
@@ -152,11 +171,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _serve(endpoint: Endpoint, listener: socket.socket) -> None:
+def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, door: Door) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     config = uvicorn.Config(
-        application(endpoint),
+        app,
+        http=door.protocol,  # type: ignore[arg-type]  # it is called; the type asks for a class
+        ws="none",
         access_log=False,  # it would write URLs, and with them passwords
         log_config=None,
         log_level="warning",
