@@ -9,9 +9,10 @@ granted and not more, which the engine enforces, and the grants of a user never 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from firehose.endpoint import errors, users
@@ -21,7 +22,9 @@ from firehose.endpoint.engine_config import Limits
 SLOTS: Final = {users.LOADER: 16, users.ANALYST: 48}
 MAX_QUERIES: Final = sum(SLOTS.values())
 #: Of what is left, a query that does not say how much it needs gets this part: the next one must find some too.
-_PART: Final = {users.LOADER: 0.75, users.ANALYST: 0.5}
+_PART: Final = {users.LOADER: 0.5, users.ANALYST: 0.25}
+#: How long a query waits for others of its user to give memory back.
+_WAIT_S: Final = 10.0
 _MIB: Final = 1024 * 1024
 
 
@@ -30,6 +33,7 @@ class _User:
     share_mib: int
     running: int = 0
     granted_mib: int = 0
+    given_back: asyncio.Condition = field(default_factory=asyncio.Condition)
 
 
 class Admission:
@@ -58,22 +62,45 @@ class Admission:
         finally:
             user.running -= 1
 
-    @contextmanager
-    def memory(self, role: str, wish: str | None) -> Iterator[int]:
+    @asynccontextmanager
+    async def memory(self, role: str, wish: str | None, wait_s: float = _WAIT_S) -> AsyncIterator[int]:
         """Memory in MiB for one query; ``wish`` is the max_memory_usage that it names itself, in bytes.
 
         Raises:
-            QueryError: 241, the user's other queries have what it needs.
+            QueryError: 241, the user's other queries have what it needs, still after ``wait_s`` seconds.
         """
         user = self._users[role]
-        granted = self._grant(role, user.share_mib - user.granted_mib, _wish_mib(wish))
-        user.granted_mib += granted
+        granted = await self._granted(role, _wish_mib(wish), wait_s)
         try:
             yield granted
         finally:
             user.granted_mib -= granted
+            async with user.given_back:
+                user.given_back.notify_all()
 
-    def _grant(self, role: str, left: int, wish: int | None) -> int:
+    async def _granted(self, role: str, wish: int | None, wait_s: float) -> int:
+        user = self._users[role]
+        found = 0
+
+        def affordable() -> bool:
+            nonlocal found
+            found = self._size(role, user.share_mib - user.granted_mib, wish)
+            return found > 0
+
+        try:
+            async with asyncio.timeout(wait_s), user.given_back:
+                await user.given_back.wait_for(affordable)
+                user.granted_mib += found
+        except TimeoutError:
+            raise errors.refused(
+                errors.MEMORY_LIMIT_EXCEEDED,
+                f"The queries of {role} that are running leave {user.share_mib - user.granted_mib} MiB of its "
+                f"{user.share_mib} MiB (FIREHOSE_QUERY_TOTAL_MEMORY_MIB); try again later",
+            ) from None
+        return found
+
+    def _size(self, role: str, left: int, wish: int | None) -> int:
+        """What a query gets of the ``left`` MiB; 0: nothing that would do."""
         sizes = self._limits.sizes(role)
         if wish is None:
             most = min(self._limits.memory_mib, max(left * _PART[role], sizes[0]))
@@ -82,14 +109,7 @@ class Admission:
             fitting = sizes
         else:
             fitting = [size for size in sizes if size >= wish][:1] or sizes[-1:]
-        affordable = [size for size in fitting if size <= left]
-        if not affordable:
-            raise errors.refused(
-                errors.MEMORY_LIMIT_EXCEEDED,
-                f"The queries of {role} that are running leave {left} MiB of its "
-                f"{self._users[role].share_mib} MiB (FIREHOSE_QUERY_TOTAL_MEMORY_MIB); try again later",
-            )
-        return affordable[-1]
+        return max((size for size in fitting if size <= left), default=0)
 
 
 def _wish_mib(wish: str | None) -> int | None:

@@ -16,14 +16,13 @@ from typing import Any, Final
 
 from firehose.endpoint import engine_config, errors
 from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.session_memory import SessionMemory
 from firehose.endpoint.statement import Shape, shape
 from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
 _PRIVATE: Final = 0o600
 _CLOSED_FUNCTION: Final = "file"
-#: Characters of all SET statements of one session.
-_MAX_KEPT: Final = 256 * 1024
 
 
 class Engine:
@@ -51,7 +50,7 @@ class Engine:
             QueryError: the engine refuses.
         """
         tag = uuid.uuid4().hex
-        connection = Connection(self._open(), tag, role, memory_mib)
+        connection = Connection(self._open(), tag, SessionMemory(role, memory_mib))
         for statement in engine_config.opening_statements(role, tag, self._limits, memory_mib):
             connection.execute(statement)
         return connection
@@ -90,15 +89,10 @@ class Connection:
         QueryError: what the engine reports, or that the connection has been closed.
     """
 
-    def __init__(self, native: Any, tag: str, role: str, memory_mib: int) -> None:
+    def __init__(self, native: Any, tag: str, memory: SessionMemory) -> None:
         self._native = native
         self.tag = tag
-        self.has_state = False  # whether a statement has left something that a later one of the session may need
-        self._role = role
-        self._limit = memory_mib * engine_config.MIB
-        self._own_limit: int | None = None
-        self._changed = False
-        self._kept = 0
+        self.memory = memory
         self._lock = threading.Lock()
         self._closed = False
 
@@ -108,35 +102,6 @@ class Connection:
         """Run to the end. Returns chDB's result: ``get_memview()``, ``rows_written()`` and so on."""
         with self._call():
             return self._native.query(statement, output_format, params=dict(parameters or {}))
-
-    def give_memory(self, memory_mib: int) -> None:
-        """Grant the next query of a session its memory. A limit that the session has SET itself stays: an
-        analyst's where it is lower, a loader's in any case."""
-        if self._changed:
-            now = int(self.execute("SELECT getSetting('max_memory_usage')").bytes())
-            self._own_limit = now if now != self._limit else self._own_limit
-            self._changed = False
-        for statement in engine_config.memory_statements(self._role, memory_mib):
-            self.execute(statement)
-        self._limit = memory_mib * engine_config.MIB
-        own = self._own_limit
-        if own is not None and (own < self._limit or self._role == engine_config.LOADER):
-            self.execute(f"SET max_memory_usage = {own}")
-            self._limit = own
-
-    def keep(self, statement: str) -> None:
-        """Count what a statement leaves in its session: the text of a SET; that there is anything, for others.
-
-        Raises:
-            QueryError: the session holds as much as it may.
-        """
-        self.has_state = self._changed = True
-        self._kept += len(statement)
-        if self._kept > _MAX_KEPT:
-            raise errors.refused(
-                errors.LIMIT_EXCEEDED,
-                f"The SET statements of a session may have {_MAX_KEPT} bytes together; begin a new session.",
-            )
 
     def stream(self, statement: str, output_format: str, parameters: Mapping[str, str]) -> Any:
         """Begin a SELECT whose blocks :meth:`fetch` brings."""

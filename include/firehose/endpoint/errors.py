@@ -45,10 +45,10 @@ _STATUS: Final = {
     **dict.fromkeys((167, 168, 223, 321, 376, 427, 441, 456, 457, 675, 676), 400),
     # What was named is not there: functions, columns, types, tables, formats, databases, settings, roles.
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511), 404),
-    159: 408,  # TIMEOUT_EXCEEDED
+    **dict.fromkeys((159, SOCKET_TIMEOUT), 408),
     **dict.fromkeys((TOO_LARGE_SIZE_COMPRESSED, QUERY_IS_TOO_LARGE), 413),
     NOT_IMPLEMENTED: 501,
-    **dict.fromkeys((76, SOCKET_TIMEOUT, 439), 503),
+    **dict.fromkeys((76, 439), 503),
 }
 _CODE = re.compile(r"\bCode: (\d+)\.")
 _EXPLAIN_PREFIX: Final = "EXPLAIN AST "

@@ -98,7 +98,7 @@ class Handled(Response):
             if self._endpoint.stopping:
                 raise errors.refused(errors.QUERY_WAS_CANCELLED, "The server is stopping.")
             wish = asked.settings.get("max_memory_usage")
-            with self._endpoint.admission.memory(user.role, wish) as memory_mib:
+            async with self._endpoint.admission.memory(user.role, wish) as memory_mib:
                 await self._on_connection(user, asked, received, answer, gone, memory_mib)
             # Only now: who has read the end may use the session again at once.
             while packed := await self._work(answer.pack_held):

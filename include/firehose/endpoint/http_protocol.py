@@ -10,74 +10,21 @@ all that it has at each one.
 from __future__ import annotations
 
 import asyncio
-import resource
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from firehose.endpoint.bursts import Bursts
-from firehose.settings import Settings
+from firehose.endpoint.door import MAX_HEAD, UNREAD, Door, ImpatientFlow
 
-#: Request line and headers. A URL may hold a megabyte of parameters, three times that when it is escaped.
-MAX_HEAD: Final = 4 * 1024 * 1024
 _MAX_HEADERS: Final = 256
 _MAX_PATH: Final = 8 * 1024
 #: Bytes between two things of a body that the parser reports: only chunk extensions and trailers take any.
 _MAX_UNREPORTED: Final = 512 * 1024
-#: A client that was refused may still be sending; it gets this long to read why.
+#: A client that was refused may still be sending; it may go on for a moment, so that it reads why.
 _LINGER_S: Final = 1.0
-#: For a head that fits into a few packets.
-_HEAD_S: Final = 10.0
-_WANTED_FILES: Final = 8192
+_MAX_DISCARDED: Final = 16 * 1024 * 1024
 _METHOD_START: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
-
-
-@dataclass
-class Door:
-    """What all connections of a server share.
-
-    ``head_s``: seconds for a whole head. ``patience_s``: how long a client may read nothing of its response.
-    ``max_connections``: beyond it, the one that has waited longest without a request is closed.
-    ``max_waiting_bytes``: of all unfinished heads together, likewise.
-    """
-
-    head_s: float
-    patience_s: float
-    max_connections: int
-    bursts: Bursts = field(default_factory=Bursts)
-    max_waiting_bytes: int = 16 * MAX_HEAD
-    waiting_bytes: int = 0
-    waiting: OrderedDict[BoundedProtocol, None] = field(default_factory=OrderedDict)
-
-    @classmethod
-    def of(cls, settings: Settings) -> Door:
-        """As the settings say; a process may have as many files open as its hard limit allows."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        files = min(hard, _WANTED_FILES) if hard != resource.RLIM_INFINITY else _WANTED_FILES
-        if files > soft:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-        return cls(
-            head_s=min(_HEAD_S, settings.http_timeout_s),
-            patience_s=settings.http_timeout_s,
-            max_connections=max(soft, files) // 2,
-        )
-
-    def protocol(self, *args: Any, **options: Any) -> BoundedProtocol:
-        """What uvicorn makes for each connection."""
-        return BoundedProtocol(*args, door=self, **options)
-
-    def make_room(self, connections: int) -> None:
-        """Close connections without a request until the limits hold; the newest one stays."""
-        while len(self.waiting) > 1 and (
-            connections > self.max_connections or self.waiting_bytes > self.max_waiting_bytes
-        ):
-            oldest, _ = self.waiting.popitem(last=False)
-            oldest.cut("too many connections or unfinished request heads: the oldest ones are closed")
-            connections -= 1
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -94,7 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = _ImpatientFlow(transport, self._door)
+        self.flow = ImpatientFlow(transport, self._door)
         self._wait_for_head()
         self._door.waiting[self] = None
         self._door.make_room(len(self.connections))
@@ -105,6 +52,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
+            self._unreported += len(data)
+            if self._unreported > _MAX_DISCARDED:
+                self.transport.abort()
             return
         self._unset_keepalive_if_required()
         if self._in_head:
@@ -173,7 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _cut_unread(self) -> None:
         idle = self.transport.is_closing() or self.cycle.response_complete
         if idle and self.transport.get_write_buffer_size():
-            self.cut(_UNREAD)
+            self.cut(UNREAD)
 
     def _wait_for_head(self) -> None:
         if self._deadline is None:
@@ -224,6 +174,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer, and take nothing more from this connection."""
         self._stop_waiting()
         self._refused = True
+        self._unreported = 0
         self._door.bursts.note(f"refused: {why}")
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.abort()  # an answer is under way: nothing can be said in between
@@ -235,23 +186,3 @@ class BoundedProtocol(HttpToolsProtocol):
         )
         self.transport.write_eof()
         self.loop.call_later(_LINGER_S, self.transport.abort)
-
-
-_UNREAD: Final = "a client did not read its result: its connection was cut"
-
-
-class _ImpatientFlow(FlowControl):
-    """Waits for a reader, but not for ever: what has not been read keeps a query and its memory."""
-
-    def __init__(self, transport: asyncio.Transport, door: Door) -> None:
-        super().__init__(transport)
-        self._door = door
-
-    async def drain(self) -> None:
-        try:
-            async with asyncio.timeout(self._door.patience_s):
-                await super().drain()
-        except TimeoutError:
-            self._door.bursts.note(_UNREAD)
-            self._transport.abort()
-            await super().drain()  # until the loss of the connection has been noticed

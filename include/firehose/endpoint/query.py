@@ -59,7 +59,7 @@ def run(connection: Connection, user: User, query: Query, statement: str) -> Res
     if user.role == users.ANALYST:
         _check_side_effects(user, shape, statement)
     if kind != "READ_ONLY":
-        connection.keep(statement if shape.root == "Set" else "")
+        connection.memory.keep(statement if shape.root == "Set" else "")
     output_format = shape.output_format or query.output_format
     make_joiner = formats.joiner(output_format) if shape.selects else None
     if make_joiner is None:

@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import urlsplit
@@ -25,18 +26,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from firehose.endpoint import memory
-from firehose.endpoint.admission import Admission
 from firehose.endpoint.app import application
+from firehose.endpoint.door import Door
 from firehose.endpoint.engine import Engine
-from firehose.endpoint.engine_config import Limits
-from firehose.endpoint.http_protocol import Door
+from firehose.endpoint.http_protocol import BoundedProtocol
 from firehose.endpoint.origins import guarded
-from firehose.endpoint.passwords import WrongPasswords
-from firehose.endpoint.response import Server
-from firehose.endpoint.sessions import Sessions
-from firehose.endpoint.spool import Spool
-from firehose.endpoint.state import Endpoint
-from firehose.endpoint.users import ANALYST, LOADER, Users
+from firehose.endpoint.state import Endpoint, opened
+from firehose.endpoint.users import Users
 from firehose.errors import ServiceUnavailable
 from firehose.settings import Settings, SettingsError
 
@@ -46,7 +42,6 @@ _BACKLOG: Final = 256
 #: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
 _GRACE_S: Final = 2
 _CLOSE_S: Final = 1.0
-_MIB: Final = 1024 * 1024
 
 
 def serve(settings: Settings) -> None:
@@ -70,26 +65,9 @@ def serve(settings: Settings) -> None:
     # Some table functions create the file that they are to read before they ask whether they may.
     os.chdir(spool)
     door = Door.of(settings)
-    endpoint = _endpoint(settings, engine, limits, users, spool, door)
+    endpoint = opened(settings, engine, limits, users, spool, door.bursts)
     _serve(endpoint, listener, guarded(application(endpoint), settings, settings.clickhouse_url), door)
     _leave(engine, lock)
-
-
-def _endpoint(
-    settings: Settings, engine: Engine, limits: Limits, users: Users, spool: Path, door: Door
-) -> Endpoint:
-    half = settings.http_spool_mib * _MIB // 2
-    return Endpoint(
-        engine=engine,
-        users=users,
-        sessions=Sessions(engine),
-        server=Server(engine.version, engine.timezone, engine.display_name),
-        spool=Spool(spool, {LOADER: half, ANALYST: half}, settings.http_disk_reserve_mib * _MIB),
-        admission=Admission(limits),
-        passwords=WrongPasswords(door.bursts),
-        max_body=settings.http_max_body_mib * _MIB,
-        patience_s=settings.http_timeout_s,
-    )
 
 
 def bind(url: str) -> socket.socket:
@@ -176,7 +154,7 @@ def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, door: Door
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     config = uvicorn.Config(
         app,
-        http=door.protocol,  # type: ignore[arg-type]  # it is called; the type asks for a class
+        http=partial(BoundedProtocol, door=door),  # type: ignore[arg-type]  # it is called; the type asks for a class
         ws="none",
         access_log=False,  # it would write URLs, and with them passwords
         log_config=None,

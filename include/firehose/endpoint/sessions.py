@@ -60,7 +60,8 @@ class Sessions:
                 self._sessions[user.name, wish.id] = session
             session.busy = True
         if not is_new:
-            session.connection.give_memory(memory_mib)
+            held = session.connection
+            held.memory.grant(memory_mib, lambda statement: bytes(held.execute(statement).bytes()))
         return session.connection
 
     def _make_room(self, user: User) -> None:
@@ -69,7 +70,8 @@ class Sessions:
         own = [(key, held) for key, held in self._sessions.items() if key[0] == user.name]
         if len(own) < MAX_SESSIONS:
             return
-        empty = [(held.expires_at, key) for key, held in own if not held.busy and not held.connection.has_state]
+        idle = ((key, held) for key, held in own if not held.busy)
+        empty = [(held.expires_at, key) for key, held in idle if not held.connection.memory.has_state]
         if not empty:
             raise errors.refused(
                 errors.USER_SESSION_LIMIT_EXCEEDED,

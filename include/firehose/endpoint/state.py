@@ -8,19 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from firehose.endpoint import users
 from firehose.endpoint.admission import MAX_QUERIES, Admission
+from firehose.endpoint.bursts import Bursts
 from firehose.endpoint.engine import Engine
+from firehose.endpoint.engine_config import Limits
 from firehose.endpoint.passwords import WrongPasswords
 from firehose.endpoint.response import Server
 from firehose.endpoint.sessions import Sessions
 from firehose.endpoint.spool import Spool
 from firehose.endpoint.users import Users
+from firehose.settings import Settings
 
 _CANCEL_WORKERS: Final = 8
 _INTAKE_WORKERS: Final = 2
+_MIB: Final = 1024 * 1024
 #: Who has not said yet who it is.
 STRANGER: Final = ""
 
@@ -53,3 +58,22 @@ class Endpoint:
     workers: ThreadPoolExecutor = field(default_factory=_workers)
     intake: Mapping[str, ThreadPoolExecutor] = field(default_factory=_intake)
     stopping: bool = False
+
+
+def opened(
+    settings: Settings, engine: Engine, limits: Limits, known: Users, folder: Path, bursts: Bursts
+) -> Endpoint:
+    """The endpoint on an open engine; bodies and held results go to ``folder``."""
+    half = settings.http_spool_mib * _MIB // 2
+    shares = {users.LOADER: half, users.ANALYST: half}
+    return Endpoint(
+        engine=engine,
+        users=known,
+        sessions=Sessions(engine),
+        server=Server(engine.version, engine.timezone, engine.display_name),
+        spool=Spool(folder, shares, settings.http_disk_reserve_mib * _MIB),
+        admission=Admission(limits),
+        passwords=WrongPasswords(bursts),
+        max_body=settings.http_max_body_mib * _MIB,
+        patience_s=settings.http_timeout_s,
+    )
