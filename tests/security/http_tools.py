@@ -31,7 +31,7 @@ def endpoint(home: Path, **overrides: object) -> Iterator[EndpointProcess]:
     settings = project_settings.load(
         **{
             "home": str(home),
-            "clickhouse_url": f"http://127.0.0.1:{_free_port()}",
+            "clickhouse_url": f"http://127.0.0.1:{free_port()}",
             "clickhouse_loader_password": LOADER[1],
             "clickhouse_analyst_password": ANALYST[1],
             "query_max_memory_mib": 256,
@@ -165,7 +165,8 @@ def spool_bytes(running: EndpointProcess) -> int:
     return total
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -24,7 +24,6 @@ from firehose import files
 from firehose.embedded import airflow
 from firehose.embedded.redis import RedisServer
 from firehose.errors import FirehoseError, ServiceUnavailable
-from firehose.quality.result import QUALITY
 from firehose.settings import Settings
 
 _STOP_TIMEOUT_S = 90.0
@@ -44,19 +43,9 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     """The services in the order in which they start."""
     redis_port = urlsplit(settings.redis_url).port or 6379
     python = [sys.executable, "-m"]
-    docs = settings.lake_path / QUALITY
-    docs.mkdir(parents=True, exist_ok=True)
     redis = RedisServer(settings.home_path, redis_port)
     redis.folder.mkdir(parents=True, exist_ok=True)
-    docs_server = [
-        *python,
-        "http.server",
-        str(settings.docs_port),
-        "--bind",
-        "127.0.0.1",
-        "--directory",
-        str(docs),
-    ]
+    docs_server = [*python, "firehose.demo.docs_server"]
     simulator = [*python, "firehose.simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
     clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
     found = [
