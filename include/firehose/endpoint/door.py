@@ -46,6 +46,7 @@ class Door:
     bursts: Bursts = field(default_factory=Bursts)
     max_waiting_bytes: int = 16 * MAX_HEAD
     waiting_bytes: int = 0
+    taking_turns: int = 0
     waiting: OrderedDict[Waiting, None] = field(default_factory=OrderedDict)
 
     @classmethod

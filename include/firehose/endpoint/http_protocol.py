@@ -24,6 +24,8 @@ _MAX_UNREPORTED: Final = 512 * 1024
 #: A client that was refused may still be sending; it may go on for a moment, so that it reads why.
 _LINGER_S: Final = 1.0
 _MAX_DISCARDED: Final = 16 * 1024 * 1024
+_LARGE_HEAD: Final = 64 * 1024
+_TURN_S: Final = 0.005
 _METHOD_START: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
 
 
@@ -37,6 +39,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._unreported = 0
         self._refused = False
+        self._discarded = 0
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -52,9 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
-            self._unreported += len(data)
-            if self._unreported > _MAX_DISCARDED:
-                self.transport.abort()
+            self._discard(data)
             return
         self._unset_keepalive_if_required()
         if self._in_head:
@@ -77,6 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def cut(self, why: str) -> None:
         """Close the connection at once."""
         self._door.bursts.note(why)
+        self._stop_waiting()  # now, not when the loss is reported: it makes room for others
         self.transport.abort()
 
     # What the parser reports.
@@ -106,6 +108,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._unreported = 0
+        if self.cycle.response_complete:
+            self._discard(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -154,14 +158,14 @@ class BoundedProtocol(HttpToolsProtocol):
         searched = max(0, len(self._head) - 3)
         self._head += data
         self._door.waiting_bytes += len(data)
-        end = self._head.find(b"\n\r\n", searched)
-        if end < 0:
-            end = self._head.find(b"\n\n", searched)
+        end = _end_of_head(self._head, searched)
         if (len(self._head) if end < 0 else end) > MAX_HEAD:
             self._refuse(431, f"The head of the request is larger than {MAX_HEAD} bytes")
             return None
         if end < 0:
             self._door.make_room(len(self.connections))
+            if len(self._head) > _LARGE_HEAD:
+                self._take_turns()
             return None
         if self._head.count(b"\n", 0, end) > _MAX_HEADERS:
             self._refuse(431, f"The request has more than {_MAX_HEADERS} headers")
@@ -170,11 +174,30 @@ class BoundedProtocol(HttpToolsProtocol):
         self._drop_head()
         return whole
 
+    def _take_turns(self) -> None:
+        """Read on after the others that send large heads: together they get a small part of the time, so that all
+        else is answered between them."""
+        self.flow.pause_reading()
+        self._door.taking_turns += 1
+        self.loop.call_later(_TURN_S * self._door.taking_turns, self._read_on)
+
+    def _read_on(self) -> None:
+        self._door.taking_turns -= 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+
+    def _discard(self, data: bytes) -> None:
+        """What comes after the answer was given."""
+        self._discarded += len(data)
+        if self._discarded > _MAX_DISCARDED:
+            self.transport.abort()
+        else:
+            self._take_turns()
+
     def _refuse(self, status: int, why: str) -> None:
         """Answer, and take nothing more from this connection."""
         self._stop_waiting()
         self._refused = True
-        self._unreported = 0
         self._door.bursts.note(f"refused: {why}")
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.abort()  # an answer is under way: nothing can be said in between
@@ -186,3 +209,12 @@ class BoundedProtocol(HttpToolsProtocol):
         )
         self.transport.write_eof()
         self.loop.call_later(_LINGER_S, self.transport.abort)
+
+
+def _end_of_head(head: bytearray, start: int) -> int:
+    """Where the empty line is that ends it; -1: nowhere from ``start`` on. Most of a long head has no line end."""
+    start = head.find(b"\n", start)
+    if start < 0:
+        return -1
+    end = head.find(b"\n\r\n", start)
+    return end if end >= 0 else head.find(b"\n\n", start)

@@ -39,6 +39,7 @@ from firehose.settings import Settings, SettingsError
 log = logging.getLogger(__name__)
 _DEFAULT_PORT: Final = 8123
 _BACKLOG: Final = 256
+_SOCKET_BUFFER: Final = 512 * 1024
 #: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
 _GRACE_S: Final = 2
 _CLOSE_S: Final = 1.0
@@ -87,6 +88,10 @@ def bind(url: str) -> socket.socket:
     port = _DEFAULT_PORT if parts.port is None else parts.port
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Each connection inherits them. Left to itself the kernel gives one up to 32 MiB; a few hundred that send more
+    # than is read then take what all connections of the machine have together.
+    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        listener.setsockopt(socket.SOL_SOCKET, buffer, _SOCKET_BUFFER)
     try:
         listener.bind((host, port))
         listener.listen(_BACKLOG)
