@@ -21,7 +21,8 @@ class SettingsError(ValueError):
 
 def complaint(name: str, value: object, wrong: str) -> str:
     """The line about a setting (a field's name) whose value is ``wrong``; what may hold a secret is not shown."""
-    shown = "(hidden)" if "password" in name or "url" in name else f"{value!r:.200}"
+    secret = "password" in name or "url" in name or "://" in str(value)
+    shown = "(hidden)" if secret else f"{value!r:.200}"
     return f"{PREFIX}{name.upper()}={shown}: {wrong}; see docs/settings.md"
 
 
@@ -30,6 +31,7 @@ _COLLECTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*(\.\*)?
 _MAIL: Final = re.compile(r"[^@\s,]+@[^@\s,]+")
 #: In a path ClickHouse takes some for wildcards, and reads no partition below a quotation mark, silently.
 _UNREADABLE: Final = re.compile(r"[*?{}\"]|\b(year|month|day|hour|user_did)=")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _V2: Final = "/xrpc/network.bsky.jetstream.subscribeEvents"
 
 
@@ -149,6 +151,24 @@ def jetstream_urls(value: str) -> str:
         f"each host must be ws://… or wss://…, ending in /subscribe (v1) or {_V2} (v2); separate several by commas"
     )
     return next(filter(None, (_address(part.strip(), ("ws", "wss"), said) for part in value.split(","))), "")
+
+
+def host_names(value: str) -> str:
+    """Names or addresses of hosts with commas between them."""
+    ok = all(_HOST_NAME.fullmatch(part.strip()) for part in value.split(","))
+    return "" if ok else "must be host names without scheme and port, separated by commas"
+
+
+def origins(value: str) -> str:
+    """Origins of web pages, as browsers send them, with commas between them."""
+    said = "must be origins such as https://host or http://host:port, separated by commas"
+    for part in map(str.strip, value.split(",")):
+        if wrong := _address(part, ("http", "https"), said):
+            return wrong
+        parts = urlsplit(part)
+        if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+            return said
+    return ""
 
 
 def _address(value: str, schemes: tuple[str, ...], said: str) -> str:

@@ -78,6 +78,54 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
             extra=must(checks.one_of("auto", "require")),
         ),
     ] = "auto"
+    query_total_memory_mib: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**24,
+            description="Memory of all queries together on the embedded endpoint, half of it each for loader and "
+            "analyst; 0: half of the machine's memory",
+        ),
+    ] = 0
+    http_max_body_mib: Annotated[
+        int,
+        Meta(ge=1, le=2**24, description="Largest body the embedded endpoint takes from the loader, decompressed"),
+    ] = 2048
+    http_spool_mib: Annotated[
+        int,
+        Meta(
+            ge=64,
+            le=2**24,
+            description="Disk for bodies and held results on the embedded endpoint, half of it each for loader "
+            "and analyst",
+        ),
+    ] = 8192
+    http_disk_reserve_mib: Annotated[
+        int, Meta(ge=0, le=2**24, description="Disk space that bodies and held results leave free")
+    ] = 1024
+    http_timeout_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=86_400,
+            description="The embedded endpoint cuts off a client that neither sends nor reads for this long",
+        ),
+    ] = 30.0
+    http_allowed_hosts: Annotated[
+        str,
+        Meta(
+            description="Host names, comma-separated, under which the embedded endpoint and Data Docs may be "
+            "called, besides localhost",
+            extra=must(checks.optional(checks.host_names)),
+        ),
+    ] = ""
+    http_allowed_origins: Annotated[
+        str,
+        Meta(
+            description="Origins of web pages that may call the embedded endpoint, comma-separated: https://host",
+            extra=must(checks.optional(checks.origins)),
+        ),
+    ] = ""
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
     docs_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Data Docs")] = 8081
     simulator_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's simulator")] = 6008

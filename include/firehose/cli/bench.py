@@ -57,6 +57,29 @@ def catchup(events: Events = 20_000_000, as_json: Json = False) -> None:
     _print(bench_catchup(events), as_json)
 
 
+@app.command()
+def hostile(
+    seconds: Annotated[int, typer.Option(min=1, help="How long to attack.")] = 60,
+    events: Events = 300_000,
+    as_json: Json = False,
+) -> None:
+    """Attack the embedded ClickHouse endpoint beside a load: answers to /ping, memory, disk, the load's time.
+
+    Exits with 1 where the load fails, /ping takes a second, or memory exceeds the budget by 512 MiB.
+    """
+    import logging
+    import sys
+
+    from firehose.bench.hostile import Broken, bench_hostile
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    try:
+        _print(bench_hostile(seconds, events), as_json)
+    except Broken as broken:
+        _print(broken.report, as_json)
+        raise
+
+
 def _print(report: BenchReport, as_json: bool) -> None:
     import msgspec
     from rich.table import Table

@@ -43,18 +43,10 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     """The services in the order in which they start."""
     redis_port = urlsplit(settings.redis_url).port or 6379
     python = [sys.executable, "-m"]
-    docs = private_folder(settings.lake_path / QUALITY, "FIREHOSE_LAKE")
+    private_folder(settings.lake_path / QUALITY, "FIREHOSE_LAKE")  # what the quality pages' server serves
     redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
     private_folder(redis.folder, "FIREHOSE_HOME")
-    docs_server = [
-        *python,
-        "http.server",
-        str(settings.docs_port),
-        "--bind",
-        "127.0.0.1",
-        "--directory",
-        str(docs),
-    ]
+    docs_server = [*python, "firehose.demo.docs_server"]
     simulator = [*python, "firehose.simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
     clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
     found = [

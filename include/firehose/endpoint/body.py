@@ -1,24 +1,25 @@
 """Request bodies: decompressed, and held in memory only while they are small.
 
-Lives here: telling a query's text from an INSERT's data. Must not: the engine.
+Lives here: how much a body may hold, telling a query's text from an INSERT's data. Must not: the engine, waiting.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from firehose.endpoint import errors
 from firehose.endpoint.compression import Decoder
+from firehose.endpoint.spool import Spool, SpoolFile
 from firehose.endpoint.statement import Insert, insert_with_data
 
-_IN_MEMORY: Final = 8 * 1024 * 1024
-#: An INSERT's own text must end within so many bytes of the body, as within ClickHouse's max_query_size.
+#: An INSERT's own text must end within this many bytes of the body, as within ClickHouse's max_query_size.
 _HEAD: Final = 256 * 1024
-_MAX_TEXT: Final = 16 * 1024 * 1024
+#: Most bytes of a statement, and of a body of a user who may not insert.
+MAX_TEXT: Final = 16 * 1024 * 1024
+#: Rows of the firehose compress 10 to 20 times. What is small may be anything.
+_MAX_RATIO: Final = 250
+_ANY_RATIO: Final = 32 * 1024 * 1024
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Request:
 
     statement: str
     insert: Insert | None
-    data: IO[bytes] | None
+    data: SpoolFile | None
 
     def close(self) -> None:
         """Drop the spooled data."""
@@ -35,51 +36,80 @@ class Request:
             self.data.close()
 
 
-async def receive(url_text: str, chunks: AsyncIterator[bytes], encoding: str, folder: Path) -> Request:
-    """Read a whole body. It goes to a file in ``folder`` once it is large, so that a client that breaks off
-    leaves nothing half inserted, and a slow one holds no part of the engine.
+class Body:
+    """A body as it arrives. It goes to a file once it is large, so that a client that breaks off leaves nothing
+    half inserted, and a slow one holds no part of the engine. Its methods block: they belong in a worker thread.
 
-    Raises:
-        QueryError: the body does not decompress, or a statement is too large.
+    ``max_size``: bytes, compressed or not.
+
+    Raises (also its methods):
+        QueryError: the body does not decompress, is too large, or a bomb; there is no room for it.
     """
-    # SIM115: the file lives as long as the request that is returned.
-    spool = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder))  # noqa: SIM115
-    try:
-        decoder = Decoder(encoding)
-        async for chunk in chunks:
-            spool.write(decoder.feed(chunk))
-        decoder.finish()
-        size = spool.tell()
-        spool.seek(0)
-        return _request(url_text, spool, size)
-    except BaseException:
-        spool.close()
-        raise
+
+    def __init__(self, spool: Spool, role: str, encoding: str, max_size: int) -> None:
+        self._decoder = Decoder(encoding)
+        self._max_size = max_size
+        self._received = 0
+        self._file = spool.file(role)
+
+    def feed(self, data: bytes) -> None:
+        """The next piece."""
+        self._received += len(data)
+        self._check(self._received)
+        for plain in self._decoder.feed(data):
+            self._check(self._file.size + len(plain))
+            self._file.write(plain)
+
+    def finish(self, url_text: str) -> Request:
+        """All of it has come. The request that is returned owns the file from now on."""
+        self._decoder.finish()
+        self._file.seek(0)
+        return _request(url_text, self._file)
+
+    def close(self) -> None:
+        """Drop what was received; after an error, or where nobody waits for it."""
+        self._file.close()
+
+    def _check(self, size: int) -> None:
+        if size > self._max_size:
+            raise errors.refused(
+                errors.QUERY_IS_TOO_LARGE,
+                f"The body has more than the {self._max_size} bytes that are accepted, compressed or not.",
+            )
+        if self._decoder.packed and size > max(_ANY_RATIO, _MAX_RATIO * self._received):
+            raise errors.refused(
+                errors.TOO_LARGE_SIZE_COMPRESSED,
+                f"The body decompresses to more than {_MAX_RATIO} times its size: send it with less compression.",
+            )
 
 
-def _request(url_text: str, spool: IO[bytes], size: int) -> Request:
+def _request(url_text: str, spool: SpoolFile) -> Request:
     if url_text.strip():
-        return _from_url(url_text, spool, size)
-    start = _text(spool.read(min(size, _HEAD)))
+        return _from_url(url_text, spool)
+    start = _text(spool.read(min(spool.size, _HEAD)))
     insert = insert_with_data(start)
-    if insert is None or (size <= _HEAD and _is_values(insert)):
+    if insert is None or (spool.size <= _HEAD and _is_values(insert)):
         spool.seek(0)
-        return _as_statement("", spool, size)
+        return _as_statement("", spool)
     spool.seek(len(_bytes(start[: insert.data_at])))
     return Request(start[: insert.data_at], insert, spool)
 
 
-def _from_url(url_text: str, spool: IO[bytes], size: int) -> Request:
+def _from_url(url_text: str, spool: SpoolFile) -> Request:
     insert = insert_with_data(url_text)
-    if insert is None or (size == 0 and _is_values(insert)):
-        return _as_statement(url_text + "\n" if size else url_text, spool, size)
+    if insert is None or (spool.size == 0 and _is_values(insert)):
+        return _as_statement(url_text + "\n" if spool.size else url_text, spool)
     inline = url_text[insert.data_at :]
     if not inline.strip():
         return Request(url_text, insert, spool)
-    data = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it lives as long as the request
-    data.write(_bytes(inline))
-    while piece := spool.read(_HEAD):
-        data.write(piece)
+    data = spool.another()
+    try:
+        data.write(_bytes(inline))
+        while piece := spool.read(_HEAD):
+            data.write(piece)
+    except BaseException:
+        data.close()
+        raise
     spool.close()
     data.seek(0)
     return Request(url_text, insert, data)
@@ -90,12 +120,12 @@ def _is_values(insert: Insert) -> bool:
     return insert.input_format.lower() == "values"
 
 
-def _as_statement(start: str, spool: IO[bytes], size: int) -> Request:
-    if size > _MAX_TEXT:
+def _as_statement(start: str, spool: SpoolFile) -> Request:
+    if spool.size > MAX_TEXT:
         raise errors.refused(
-            errors.QUERY_IS_TOO_LARGE, f"The query has {size} bytes; at most {_MAX_TEXT} are accepted."
+            errors.QUERY_IS_TOO_LARGE, f"The query has {spool.size} bytes; at most {MAX_TEXT} are accepted."
         )
-    statement = start + _text(spool.read())
+    statement = start + _text(spool.read(MAX_TEXT))
     spool.close()
     return Request(statement, None, None)
 

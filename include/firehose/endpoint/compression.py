@@ -6,6 +6,7 @@ Lives here: which method, and incremental coders. Must not: I/O.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 import lz4.frame  # type: ignore[import-untyped]  # it has neither stubs nor py.typed
@@ -17,6 +18,10 @@ _GZIP_WBITS: Final = 31
 _ZLIB_WBITS: Final = 15
 _ZSTD_LEVEL: Final = 1
 _GZIP_LEVEL: Final = 3
+#: 8 MiB, the largest window of zstd as a Content-Encoding (RFC 9659): a frame takes its window's memory.
+_ZSTD_WINDOW_LOG: Final = 23
+#: Most bytes of one step of decompression.
+PIECE: Final = 1024 * 1024
 #: In the order in which they are chosen where a client accepts several: the cheapest first.
 METHODS: Final = ("lz4", "zstd", "gzip", "deflate")
 _FAILURES: Final = (RuntimeError, EOFError, ValueError, zlib.error, zstd.ZstdError)
@@ -77,7 +82,8 @@ def encoder(method: str | None) -> Encoder:
 
 
 class Decoder:
-    """Decompresses a request body; concatenated frames (gzip members, zstd frames) count as one stream.
+    """Decompresses a request body in bounded pieces; concatenated frames (gzip members, zstd frames) count as one
+    stream. It computes, so it belongs in a worker thread.
 
     Raises:
         QueryError: NOT_IMPLEMENTED for an unknown method, CANNOT_DECOMPRESS for broken data.
@@ -88,24 +94,29 @@ class Decoder:
         if self._method not in ("", "identity", *METHODS):
             raise errors.refused(
                 errors.NOT_IMPLEMENTED,
-                f"Unknown Content-Encoding {method!r}: use {', '.join(METHODS)} or none.",
+                f"Unknown Content-Encoding {method[:50]!r}: use {', '.join(METHODS)} or none.",
             )
         self._current: _Decompressor | None = None
 
-    def feed(self, data: bytes) -> bytes:
-        """The plain bytes of the next piece."""
-        if self._method in ("", "identity"):
-            return data
-        plain = []
+    @property
+    def packed(self) -> bool:
+        """Whether the body is compressed at all."""
+        return self._method not in ("", "identity")
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The plain bytes of the next piece of the body, at most ``PIECE`` at a time: a caller that has had
+        enough of a bomb stops asking."""
+        if not self.packed:
+            yield data
+            return
         try:
             while data:
                 if self._current is None or self._current.eof:
                     self._current = _decompressor(self._method)
-                plain.append(self._current.decompress(data))
+                yield from _bounded(self._current, data)
                 data = (self._current.unused_data or b"") if self._current.eof else b""
         except _FAILURES as error:
             raise errors.refused(errors.CANNOT_DECOMPRESS, f"Cannot decompress: {error}.") from None
-        return b"".join(plain)
 
     def finish(self) -> None:
         """To be called after the last piece: a frame that was cut off must not pass as a whole one."""
@@ -122,7 +133,34 @@ class _Decompressor(Protocol):
     @property
     def unused_data(self) -> bytes | None: ...
 
-    def decompress(self, data: bytes) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Zlib:
+    """zlib hands unread input back instead of keeping it, and names it differently."""
+
+    def __init__(self, wbits: int) -> None:
+        self._zlib = zlib.decompressobj(wbits)
+
+    @property
+    def eof(self) -> bool:
+        return self._zlib.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._zlib.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
+
+
+def _bounded(frame: _Decompressor, data: bytes) -> Iterator[bytes]:
+    """All that ``data`` decompresses to, up to the end of the frame. A full piece means that there may be more."""
+    plain = frame.decompress(data, PIECE)
+    yield plain
+    while len(plain) == PIECE and not frame.eof:
+        plain = frame.decompress(b"", PIECE)
+        yield plain
 
 
 def _decompressor(method: str) -> _Decompressor:
@@ -130,5 +168,5 @@ def _decompressor(method: str) -> _Decompressor:
         frame: _Decompressor = lz4.frame.LZ4FrameDecompressor()
         return frame
     if method == "zstd":
-        return zstd.ZstdDecompressor()
-    return zlib.decompressobj(_GZIP_WBITS if method == "gzip" else _ZLIB_WBITS)
+        return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
+    return _Zlib(_GZIP_WBITS if method == "gzip" else _ZLIB_WBITS)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from firehose.endpoint import errors
+from firehose.endpoint.session_memory import SessionMemory
 from firehose.endpoint.statement import Shape, shape
 
 #: The scalar function whose name the engine gives to one that refuses.
@@ -24,9 +25,10 @@ class Connection:
         QueryError: what the engine reports, or that the connection has been closed.
     """
 
-    def __init__(self, native: Any, tag: str) -> None:
+    def __init__(self, native: Any, tag: str, memory: SessionMemory) -> None:
         self._native = native
         self.tag = tag
+        self.memory = memory
         self._lock = threading.Lock()
         self._closed = False
 

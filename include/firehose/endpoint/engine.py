@@ -17,6 +17,7 @@ from firehose.endpoint.engine_config import Limits
 from firehose.endpoint.parser import Parser
 from firehose.endpoint.policy import Policy
 from firehose.endpoint.rights import Rights
+from firehose.endpoint.session_memory import SessionMemory
 from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ class Engine:
     def __init__(self, folder: Path, limits: Limits, policy: Policy) -> None:
         # Before the import: chDB reads the time zone once, and would else handle the process's signals.
         os.environ["TZ"] = "UTC"
+        # The engine's allocator gives back at once what a query has freed: else the next one adds to it.
+        os.environ["JE_MALLOC_CONF"] = "dirty_decay_ms:0,muzzy_decay_ms:0"
         from chdb import _chdb
 
         self._chdb: Any = _chdb  # its stub leaves out connections
@@ -38,21 +41,21 @@ class Engine:
         self.rights = Rights(
             catalog.names_of(policy.changeable), frozenset(catalog.settings), policy.system_tables
         )
-        self.parser = Parser(lambda: Connection(self._open(), "parser"))
+        self.parser = Parser(lambda: Connection(self._open(), "parser", SessionMemory(engine_config.LOADER, 0)))
         self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))
         self._root = self._open()
         _close_file_function(self._chdb)
         self.version, self.timezone, self.display_name = self._identity()
 
-    def connection(self, role: str) -> Connection:
+    def connection(self, role: str, memory_mib: int) -> Connection:
         """A new connection with the rights and limits of ``role``; it takes under a millisecond.
 
         Raises:
             QueryError: the engine refuses.
         """
         tag = uuid.uuid4().hex
-        connection = Connection(self._open(), tag)
-        for statement in engine_config.opening_statements(role, tag, self._limits, self._policy):
+        connection = Connection(self._open(), tag, SessionMemory(role, memory_mib))
+        for statement in engine_config.opening_statements(role, tag, self._limits, self._policy, memory_mib):
             connection.execute(statement)
         return connection
 

@@ -28,7 +28,9 @@ _INSERT_BLOCKS: Final = {
     "min_insert_block_size_rows": 262_144,
     "min_insert_block_size_bytes": 64 * 1024 * 1024,
 }
-_MIB: Final = 1024 * 1024
+MIB: Final = 1024 * 1024
+LOADER: Final = "loader"
+_ANALYST: Final = "analyst"
 _READONLY: Final = "readonly"
 #: No constraints on these: the read-only mode holds itself, and is set after the constraints; USE sets the other.
 _FREE: Final = (_READONLY, "database")
@@ -44,15 +46,21 @@ _NO_FILE_SYSTEM: Final = "  <default_database></default_database>\n  <database>s
 
 @dataclass(frozen=True)
 class Limits:
-    """What one query may use."""
+    """What one query may use, and the memory that all queries may use together."""
 
     memory_mib: int
     seconds: int
+    total_mib: int
 
-    @property
-    def settings(self) -> dict[str, int]:
-        """The same as settings of ClickHouse."""
-        return {"max_memory_usage": self.memory_mib * _MIB, "max_execution_time": self.seconds}
+    def share_mib(self, role: str) -> int:
+        """The part of all memory that the queries of ``role`` have: half each, and neither takes the other's."""
+        return self.total_mib // 2
+
+    def sizes(self, role: str) -> list[int]:
+        """The amounts of memory in MiB that a query can be granted, the smallest first."""
+        share = self.share_mib(role)
+        most = share if role == LOADER else min(self.memory_mib, share)
+        return [*(2**power for power in range(6, 30) if 2**power < most), most]
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ def users_xml(limits: Limits, policy: Policy, catalog: Catalog) -> str:
     <default><readonly>0</readonly><{_PYTHON}>0</{_PYTHON}></default>
     <loader><readonly>0</readonly><constraints>{_constant({*policy.fixed, _PYTHON})}</constraints></loader>
     <analyst><readonly>2</readonly><constraints>{_analyst(limits, policy, catalog)}</constraints></analyst>
+    {_memory_profiles(limits)}
   </profiles>
   <roles>
     <loader><grants><query>GRANT ALL ON *.*</query></grants></loader>
@@ -115,7 +124,26 @@ def users_xml(limits: Limits, policy: Policy, catalog: Catalog) -> str:
 """
 
 
-def opening_statements(role: str, tag: str, limits: Limits, policy: Policy) -> list[str]:
+def _memory_profiles(limits: Limits) -> str:
+    """One for each amount of memory: the engine takes a constraint only from a profile, and profiles only from
+    here."""
+    return "".join(
+        f"<analyst_{size}><profile>analyst</profile><constraints><max_memory_usage><min>1</min>"
+        f"<max>{size * MIB}</max></max_memory_usage></constraints></analyst_{size}>"
+        for size in limits.sizes(_ANALYST)
+    )
+
+
+def memory_statements(role: str, memory_mib: int) -> list[str]:
+    """What gives the queries of a connection their memory. An analyst can lower it afterwards, but not raise it.
+
+    A profile set by SET brings its constraints only; its values, readonly too, need a SET of their own.
+    """
+    profile = role if role == LOADER else f"{role}_{memory_mib}"
+    return [f"SET profile = '{profile}'", f"SET max_memory_usage = {memory_mib * MIB}"]
+
+
+def opening_statements(role: str, tag: str, limits: Limits, policy: Policy, memory_mib: int) -> list[str]:
     """What makes a new connection one of ``role``; ``tag`` finds its queries in system.processes."""
     common = {
         "log_comment": f"'{tag}'",
@@ -124,21 +152,26 @@ def opening_statements(role: str, tag: str, limits: Limits, policy: Policy) -> l
         "allow_introspection_functions": "0",
         "storage_file_read_method": "'pread'",
         **{name: str(value) for name, value in _INSERT_BLOCKS.items()},
-        **(policy.values if role == "analyst" else {}),
-        **{name: str(value) for name, value in limits.settings.items()},
+        **(policy.values if role == _ANALYST else {}),
+        "max_execution_time": str(limits.seconds),
     }
     statements = [
         f"SET ROLE {role}",
         "SET " + ", ".join(f"{name} = {value}" for name, value in common.items()),
-        # A profile set by SET brings its constraints only; its values, readonly too, need a SET of their own.
-        f"SET profile = '{role}'",
+        *memory_statements(role, memory_mib),
     ]
-    return [*statements, f"SET {_READONLY} = 2"] if role == "analyst" else statements
+    return [*statements, f"SET {_READONLY} = 2"] if role == _ANALYST else statements
 
 
 def _analyst(limits: Limits, policy: Policy, catalog: Catalog) -> str:
     ranges = dict(policy.changeable)
-    for name, value in {**limits.settings, "max_threads": 4 * (os.cpu_count() or 1)}.items():
+    maxima = {
+        # Of no use to a query: its connection has a profile with the memory that it was granted.
+        "max_memory_usage": limits.sizes(_ANALYST)[0] * MIB,
+        "max_execution_time": limits.seconds,
+        "max_threads": 4 * (os.cpu_count() or 1),
+    }
+    for name, value in maxima.items():
         ranges[name] = Range("1", str(value))
     changeable = catalog.names_of([*ranges, *_FREE])
     return _constant(catalog.settings.keys() - changeable) + "".join(

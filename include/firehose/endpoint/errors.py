@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 BAD_ARGUMENTS: Final = 36
+TOO_LARGE_SIZE_COMPRESSED: Final = 39
 NOT_IMPLEMENTED: Final = 48
 SYNTAX_ERROR: Final = 62
 CANNOT_DECOMPRESS: Final = 271
@@ -17,7 +18,11 @@ READONLY: Final = 164
 UNKNOWN_USER: Final = 192
 REQUIRED_PASSWORD: Final = 194
 TOO_MANY_SIMULTANEOUS_QUERIES: Final = 202
+SOCKET_TIMEOUT: Final = 209
 QUERY_IS_TOO_LARGE: Final = 229
+MEMORY_LIMIT_EXCEEDED: Final = 241
+NOT_ENOUGH_SPACE: Final = 243
+LIMIT_EXCEEDED: Final = 290
 TOO_DEEP_RECURSION: Final = 306
 INTO_OUTFILE_NOT_ALLOWED: Final = 358
 SESSION_NOT_FOUND: Final = 372
@@ -28,6 +33,7 @@ FUNCTION_NOT_ALLOWED: Final = 446
 SETTING_CONSTRAINT_VIOLATION: Final = 452
 ACCESS_DENIED: Final = 497
 AUTHENTICATION_FAILED: Final = 516
+USER_SESSION_LIMIT_EXCEEDED: Final = 700
 
 _NAMES: Final = {value: name for name, value in list(globals().items()) if isinstance(value, int)}
 _UNKNOWN: Final = 1002
@@ -42,10 +48,10 @@ _STATUS: Final = {
     **dict.fromkeys((167, 168, 223, 321, 376, 427, 441, 456, 457, 675, 676), 400),
     # What was named is not there: functions, columns, types, tables, formats, databases, settings, roles.
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511), 404),
-    159: 408,  # TIMEOUT_EXCEEDED
-    QUERY_IS_TOO_LARGE: 413,
+    **dict.fromkeys((159, SOCKET_TIMEOUT), 408),
+    **dict.fromkeys((TOO_LARGE_SIZE_COMPRESSED, QUERY_IS_TOO_LARGE), 413),
     NOT_IMPLEMENTED: 501,
-    **dict.fromkeys((76, 209, 439), 503),
+    **dict.fromkeys((76, 439), 503),
 }
 _CODE = re.compile(r"\bCode: (\d+)\.")
 _EXPLAIN_PREFIX: Final = "EXPLAIN AST "

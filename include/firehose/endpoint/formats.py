@@ -41,20 +41,22 @@ _TEXT: Final = {
     "lineasstring": "text/plain; charset=UTF-8",
     "tskv": "text/plain; charset=UTF-8",
 }
+#: The engine's own buffer, or bytes that were made from it.
+Chunk = memoryview | bytes
 
 
 class Joiner(Protocol):
     """Makes one stream of the chunks of a streaming query."""
 
-    def add(self, chunk: bytes) -> bytes:
-        """The bytes to send for the next chunk."""
+    def add(self, chunk: Chunk) -> Chunk:
+        """The bytes to send for the next chunk. What is returned may be a part of ``chunk``."""
 
     def end(self) -> bytes:
         """The bytes to send after the last chunk."""
 
 
 class _Rows:
-    def add(self, chunk: bytes) -> bytes:
+    def add(self, chunk: Chunk) -> Chunk:
         return chunk
 
     def end(self) -> bytes:
@@ -69,11 +71,13 @@ class _Headed:
         self._quoted = quoted
         self._header: bytes | None = None
 
-    def add(self, chunk: bytes) -> bytes:
+    def add(self, chunk: Chunk) -> Chunk:
         if self._header is None:
-            self._header = chunk[: self._header_length(chunk)]
+            first = bytes(chunk)
+            self._header = first[: self._header_length(first)]
             return chunk
-        return chunk.removeprefix(self._header)
+        length = len(self._header)
+        return chunk[length:] if chunk[:length] == self._header else chunk
 
     def end(self) -> bytes:
         return b""
@@ -100,7 +104,7 @@ class _ArrowStream:
         self._sink = io.BytesIO()
         self._writer: pa.RecordBatchStreamWriter | None = None
 
-    def add(self, chunk: bytes) -> bytes:
+    def add(self, chunk: Chunk) -> Chunk:
         with self._pa.ipc.open_stream(chunk) as reader:
             if self._writer is None:
                 self._writer = self._pa.ipc.new_stream(self._sink, reader.schema)

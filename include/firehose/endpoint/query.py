@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import IO, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from firehose.endpoint import errors, formats, rights, users
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
 from firehose.endpoint.request import Query, set_statement
+from firehose.endpoint.spool import SpoolFile
 from firehose.endpoint.statement import Insert, Shape
 from firehose.endpoint.users import User
 
@@ -58,6 +59,8 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
         _check_analyst(engine, user, query, kind, statement)
     else:
         _check_loader(user, query, kind, shape)
+    if kind != _READS:
+        connection.memory.keep(statement if shape.root == "Set" else "")
     output_format = shape.output_format or query.output_format
     make_joiner = formats.joiner(output_format) if shape.selects else None
     if make_joiner is None:
@@ -65,7 +68,7 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
     return _streamed(connection, query, statement, output_format, make_joiner())
 
 
-def insert(connection: Connection, user: User, query: Query, target: Insert, data: IO[bytes]) -> Result:
+def insert(connection: Connection, user: User, query: Query, target: Insert, data: SpoolFile) -> Result:
     """Run an INSERT with ``data``, read piece by piece. Blocks.
 
     Raises:
@@ -83,7 +86,7 @@ def insert(connection: Connection, user: User, query: Query, target: Insert, dat
     except errors.QueryError:
         connection.cancel_insert(running)
         raise
-    return Result(query.output_format, _cut(memoryview(b"")), _summary(done))
+    return Result(query.output_format, _cut(b""), _summary(done))
 
 
 def _check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
@@ -115,13 +118,15 @@ def _readonly(user: User, query: Query) -> errors.QueryError:
 
 def _whole(connection: Connection, query: Query, statement: str, output_format: str) -> Result:
     result = connection.execute(statement, query.output_format, query.parameters)
-    return Result(output_format, _cut(result.get_memview().view()), _summary(result))
+    return Result(output_format, _cut(result.get_memview().view(), result), _summary(result))
 
 
-def _cut(view: memoryview) -> Generator[bytes, None, None]:
-    """The engine's buffer piece by piece: a copy of all of it would double the memory."""
+def _cut(view: memoryview | bytes, owner: Any = None) -> Generator[bytes, None, None]:
+    """The engine's buffer piece by piece: a copy of all of it would double the memory. chDB's memory views do not
+    keep their buffer: ``owner`` is the result that does, for as long as this reads it."""
     for start in range(0, len(view), _PIECE):
         yield bytes(view[start : start + _PIECE])
+    del owner
 
 
 def _streamed(
@@ -145,6 +150,7 @@ class _Stream:
         self._blocks = connection.blocks(stream)
         self._joiner = joiner
         self._first: Any | None = None
+        self._pieces: Generator[bytes, None, None] = _cut(b"")
         self._finished = False
 
     def begin(self) -> dict[str, int]:
@@ -153,15 +159,23 @@ class _Stream:
         return _summary(self._first) if self._first is not None else {}
 
     def __next__(self) -> bytes:
-        if self._finished:
-            raise StopIteration
+        while (piece := next(self._pieces, None)) is None:
+            if self._finished:
+                raise StopIteration
+            self._pieces = self._joined()
+        return piece
+
+    def _joined(self) -> Generator[bytes, None, None]:
+        """What the next block adds to the result: from the engine's own buffer, where nothing is changed, since a
+        block may be as large as its query's memory."""
         block, self._first = self._first or next(self._blocks, None), None
         if block is None:
             self._finished = True
-            return self._joiner.end()
-        return self._joiner.add(block.bytes())
+            return _cut(self._joiner.end())
+        return _cut(self._joiner.add(block.get_memview().view()), block)
 
     def close(self) -> None:
+        self._pieces.close()
         if not self._finished:
             self._finished = True
             self._connection.abandon(self._stream)

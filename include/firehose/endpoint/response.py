@@ -6,20 +6,20 @@ Lives here: ClickHouse's response headers and its way to report a late error. Mu
 from __future__ import annotations
 
 import json
-import logging
 import secrets
-import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import Final
 
 from starlette.types import Send
 
 from firehose.endpoint import compression, errors, formats
+from firehose.endpoint.spool import SpoolFile
 
-log = logging.getLogger(__name__)
 _TAG_BYTES: Final = 8
-_HELD_IN_MEMORY: Final = 8 * 1024 * 1024
 _PIECE: Final = 1024 * 1024
+#: Given to the socket at a time: what its client has not read stays in memory.
+_WRITE: Final = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Server:
 
 
 class ResultResponse:
-    """One response. ``begin``, ``send`` … ``end``; or ``fail`` at any moment."""
+    """One response. ``begin``; ``pack`` and ``send`` for each piece; then ``pack_held`` and ``send`` while there
+    are bytes, and ``end``; or ``fail`` at any moment. What packs blocks, and belongs in a worker thread.
+    """
 
     def __init__(self, server: Server, send: Send) -> None:
         self.query_id = "-"
@@ -44,49 +46,70 @@ class ResultResponse:
         self._tag = secrets.token_hex(_TAG_BYTES)
         self._headers: dict[str, str] | None = None
         self._sent = False
-        self._held: IO[bytes] | None = None
+        self._held: SpoolFile | None = None
+        self._read_back = False
 
     def compress(self, method: str | None) -> None:
         """Compress what follows."""
         self._method = method
         self._encoder = compression.encoder(method)
 
-    async def begin(self, output_format: str, summary: dict[str, int], *, held: bool) -> None:
+    def begin(self, output_format: str, summary: dict[str, int], held: SpoolFile | None) -> None:
         """The result begins. ``held`` keeps everything back until its end, so that a late error still
-        gets its status."""
+        gets its status; it is closed with the response."""
         self._headers = {
             **self._common(),
             "Content-Type": formats.content_type(output_format),
             "X-ClickHouse-Format": output_format,
             "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
         }
-        if held:
-            # SIM115: closed by end or fail, which every response comes to.
-            self._held = tempfile.SpooledTemporaryFile(_HELD_IN_MEMORY)  # noqa: SIM115
+        self._held = held
 
-    async def send(self, piece: bytes) -> None:
-        """The next piece of the result."""
-        if self._held is not None:
-            self._held.write(piece)
-        elif packed := self._encoder.compress(piece):
-            await self._body(packed, more=True)
+    def pack(self, piece: bytes) -> bytes:
+        """The next piece of the result, as it is to be sent: perhaps nothing yet.
+
+        Raises:
+            QueryError: a result that is held back has no room.
+        """
+        if self._held is None:
+            return self._encoder.compress(piece)
+        self._held.write(piece)
+        return b""
+
+    def pack_held(self) -> bytes:
+        """After the last piece: the next part of a result that was held back; nothing at its end."""
+        if self._held is None:
+            return b""
+        if not self._read_back:
+            self._read_back = True
+            self._held.seek(0)
+        while piece := self._held.read(_PIECE):
+            if packed := self._encoder.compress(piece):
+                return packed
+        return b""
+
+    async def send(self, packed: bytes) -> None:
+        """Send what was packed."""
+        for start in range(0, len(packed), _WRITE):
+            await self._body(packed[start : start + _WRITE], more=True)
 
     async def end(self) -> None:
         """The result is complete."""
-        held, self._held = self._held, None
-        if held is not None:
-            with held:
-                held.seek(0)
-                while piece := held.read(_PIECE):
-                    await self.send(piece)
         await self._body(self._encoder.flush(), more=False)
         self.outcome = "200"
 
-    async def fail(self, error: errors.QueryError) -> None:
-        """Report ``error``: as status and body, or after the first byte as ClickHouse's exception block."""
-        self.outcome = f"code {error.code}"
+    def close(self) -> None:
+        """Drop what was held back. After every response; blocks."""
         if self._held is not None:
             self._held.close()
+
+    async def fail(self, error: errors.QueryError, unread: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Report ``error``: as status and body, or after the first byte as ClickHouse's exception block.
+
+        ``unread`` reads on for a moment what a client is still sending of its body. Then the connection is closed;
+        closed at once, the client might not get to see the answer.
+        """
+        self.outcome = f"code {error.code}"
         text = error.body(self._server.version).encode("utf-8", "replace")
         if self._sent:
             await self._fail_late(text)
@@ -100,8 +123,14 @@ class ResultResponse:
             self._headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
         self._encoder = compression.encoder(self._method)
         packed = self._encoder.compress(text) + self._encoder.flush()
+        self._headers["Content-Length"] = str(len(packed))
+        if unread is not None:
+            self._headers["Connection"] = "close"
         await self._start(error.status)
-        await self._send({"type": "http.response.body", "body": packed, "more_body": False})
+        await self._send({"type": "http.response.body", "body": packed, "more_body": unread is not None})
+        if unread is not None:
+            await unread()
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _fail_late(self, text: bytes) -> None:
         """The block that ClickHouse ends a broken result with. Its client looks for it by the tag."""
@@ -123,7 +152,7 @@ class ResultResponse:
 
     def _common(self) -> dict[str, str]:
         headers = {
-            "X-ClickHouse-Query-Id": self.query_id.replace("\r", "").replace("\n", ""),
+            "X-ClickHouse-Query-Id": self.query_id,
             "X-ClickHouse-Server-Display-Name": self._server.display_name,
             "X-ClickHouse-Timezone": self._server.timezone,
             "X-ClickHouse-Exception-Tag": self._tag,

@@ -16,20 +16,22 @@ import socket
 import sys
 import threading
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from firehose import ownership
-from firehose.endpoint import confinement, policy
-from firehose.endpoint.app import MAX_QUERIES, Endpoint, application
+from firehose.endpoint import confinement, memory, policy
+from firehose.endpoint.app import application
+from firehose.endpoint.door import Door
 from firehose.endpoint.engine import Engine
-from firehose.endpoint.engine_config import Limits
-from firehose.endpoint.response import Server
-from firehose.endpoint.sessions import Sessions
+from firehose.endpoint.http_protocol import BoundedProtocol
+from firehose.endpoint.origins import guarded
+from firehose.endpoint.state import Endpoint, opened
 from firehose.endpoint.users import Users
 from firehose.errors import ServiceUnavailable
 from firehose.ownership import Ownership
@@ -38,10 +40,10 @@ from firehose.settings import Settings, SettingsError
 log = logging.getLogger(__name__)
 _DEFAULT_PORT: Final = 8123
 _BACKLOG: Final = 256
+_SOCKET_BUFFER: Final = 512 * 1024
 #: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
 _GRACE_S: Final = 2
 _CLOSE_S: Final = 1.0
-_CANCEL_WORKERS: Final = 8
 
 
 def serve(settings: Settings) -> None:
@@ -58,22 +60,16 @@ def serve(settings: Settings) -> None:
     listener = bind(settings.clickhouse_url)
     folder = settings.home_path / "clickhouse"
     lock = own(folder)
-    rights = policy.load()
+    rights, limits = policy.load(), memory.limits(settings)
     # Before the engine is even imported: its threads would stay outside.
     confinement.confine(folder, _local_lake(settings), settings.clickhouse_sandbox)
-    engine = Engine(folder, Limits(settings.query_max_memory_mib, settings.query_max_seconds), rights)
+    engine = Engine(folder, limits, rights)
     spool = folder / "spool"
     # Some table functions create the file that they are to read before they ask whether they may.
     os.chdir(spool)
-    endpoint = Endpoint(
-        engine=engine,
-        users=users,
-        sessions=Sessions(engine),
-        server=Server(engine.version, engine.timezone, engine.display_name),
-        spool=spool,
-        workers=ThreadPoolExecutor(MAX_QUERIES + _CANCEL_WORKERS, thread_name_prefix="query"),
-    )
-    _serve(endpoint, listener)
+    door = Door.of(settings)
+    endpoint = opened(settings, engine, limits, users, spool, door.bursts)
+    _serve(endpoint, listener, guarded(application(endpoint), settings, settings.clickhouse_url), door)
     _leave(engine, lock)
 
 
@@ -100,6 +96,10 @@ def bind(url: str) -> socket.socket:
     port = _DEFAULT_PORT if parts.port is None else parts.port
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Each connection inherits them. Left to itself the kernel gives one up to 32 MiB; a few hundred that send more
+    # than is read then take what all connections of the machine have together.
+    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        listener.setsockopt(socket.SOL_SOCKET, buffer, _SOCKET_BUFFER)
     try:
         listener.bind((host, port))
         listener.listen(_BACKLOG)
@@ -159,11 +159,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _serve(endpoint: Endpoint, listener: socket.socket) -> None:
+def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, door: Door) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     config = uvicorn.Config(
-        application(endpoint),
+        app,
+        http=partial(BoundedProtocol, door=door),  # type: ignore[arg-type]  # it is called; the type asks for a class
+        ws="none",
         access_log=False,  # it would write URLs, and with them passwords
         log_config=None,
         log_level="warning",

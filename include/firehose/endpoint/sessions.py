@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from firehose.endpoint import errors, request
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
 from firehose.endpoint.users import User
+
+#: Of one user.
+MAX_SESSIONS: Final = 256
 
 
 @dataclass
@@ -33,15 +37,15 @@ class Sessions:
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._lock = threading.Lock()
 
-    def acquire(self, user: User, wish: request.SessionWish | None) -> Connection:
-        """A connection with the rights of ``user``, to be given back with :meth:`release`.
+    def acquire(self, user: User, wish: request.SessionWish | None, memory_mib: int) -> Connection:
+        """A connection with the rights of ``user`` and that much memory, to be given back with :meth:`release`.
 
         Raises:
-            QueryError: the session is in use, or should exist and does not.
+            QueryError: the session is in use, or should exist and does not, or there are too many.
         """
         self._expire()
         if wish is None:
-            return self._engine.connection(user.role)
+            return self._engine.connection(user.role, memory_mib)
         with self._lock:
             session = self._sessions.get((user.name, wish.id))
             if session is None and wish.must_exist:
@@ -50,11 +54,32 @@ class Sessions:
                 raise errors.refused(
                     errors.SESSION_IS_LOCKED, f"Session {wish.id} is locked by a concurrent client."
                 )
+            is_new = session is None
             if session is None:
-                session = _Session(self._engine.connection(user.role), 0, busy=True)
+                self._make_room(user)
+                session = _Session(self._engine.connection(user.role, memory_mib), 0, busy=True)
                 self._sessions[user.name, wish.id] = session
             session.busy = True
-            return session.connection
+        if not is_new:
+            held = session.connection
+            held.memory.grant(memory_mib, lambda statement: bytes(held.execute(statement).bytes()))
+        return session.connection
+
+    def _make_room(self, user: User) -> None:
+        """Close the session of ``user`` that has been idle longest, of those that hold nothing: its client sees no
+        difference. Clients open one each without ever using it as one."""
+        own = [(key, held) for key, held in self._sessions.items() if key[0] == user.name]
+        if len(own) < MAX_SESSIONS:
+            return
+        idle = ((key, held) for key, held in own if not held.busy)
+        empty = [(held.expires_at, key) for key, held in idle if not held.connection.memory.has_state]
+        if not empty:
+            raise errors.refused(
+                errors.USER_SESSION_LIMIT_EXCEEDED,
+                f"{user.name} has {MAX_SESSIONS} sessions that are in use or hold settings; "
+                "close one (close_session=1), or wait until one expires.",
+            )
+        self._sessions.pop(min(empty)[1]).connection.close()
 
     def release(self, user: User, wish: request.SessionWish | None, connection: Connection) -> None:
         """Give back a connection: it is closed, unless a session keeps it."""

@@ -10,10 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+#: A comment or quote without end goes to the end of the text: to look for its end at each start of one would take
+#: the square of the text's length.
 _TOKEN: Final = re.compile(
     r"""
-    (?P<space>\s+|--[^\n]*(?:\n|$)|\#!?\s[^\n]*(?:\n|$)|/\*.*?\*/)
-  | (?P<quoted>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`)
+    (?P<space>\s+|--[^\n]*(?:\n|$)|\#!?\s[^\n]*(?:\n|$)|/\*.*?(?:\*/|\Z))
+  | (?P<quoted>'(?:[^'\\]++|\\.|'')*+(?:'|\\?\Z)
+    |"(?:[^"\\]++|\\.|"")*+(?:"|\\?\Z)|`(?:[^`\\]++|\\.|``)*+(?:`|\\?\Z))
   | (?P<word>[A-Za-z_][A-Za-z_0-9]*)
   | (?P<open>[(\[{])
   | (?P<close>[)\]}])

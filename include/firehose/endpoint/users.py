@@ -53,6 +53,8 @@ class Users:
             QueryError: 516 for wrong credentials, 194 where there are none.
         """
         name, password = _credentials(headers, parameters)
+        if not name.isprintable():
+            raise errors.refused(errors.BAD_ARGUMENTS, "The user's name has characters that cannot be printed.")
         user, expected = self._known.get(name, (None, b""))
         # Compared for unknown names as well, so that time tells nothing about which names exist.
         matches = hmac.compare_digest(password.encode("utf-8", "surrogateescape"), expected)

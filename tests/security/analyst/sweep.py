@@ -150,10 +150,14 @@ GROUPS: dict[str, Callable[[Connection, Tree], Iterator[Case]]] = {
 }
 
 
+#: Of each query.
+_MEMORY_MIB = 256
+
+
 def run(role: str, group: str, folder: Path, tree: Tree, first: int) -> None:
     """Run the cases of ``group`` as ``role`` and print what they did."""
-    engine = Engine(folder, Limits(memory_mib=256, seconds=2), policy.load())
-    loader = engine.connection("loader")
+    engine = Engine(folder, Limits(memory_mib=_MEMORY_MIB, seconds=2, total_mib=8 * _MEMORY_MIB), policy.load())
+    loader = engine.connection("loader", _MEMORY_MIB)
     if first == 0:
         loader.execute("CREATE DATABASE firehose")
         loader.execute(view(tree.lake))
@@ -164,7 +168,7 @@ def run(role: str, group: str, folder: Path, tree: Tree, first: int) -> None:
     before = tree.stamps()
     for number, case in enumerate(cases[first:], first):
         os.pwrite(at, b"%10d" % number, 0)
-        connection = engine.connection(role)
+        connection = engine.connection(role, _MEMORY_MIB)
         for statement in case:
             if MARK in (answer := _answer(connection, statement)):
                 _report("read", statement, answer)
@@ -190,7 +194,7 @@ def _fill_system_tables(engine: Engine, loader: Connection, tree: Tree) -> None:
     _answer(loader, f"SELECT throwIf(1, '{MARK}-error')")
     _answer(loader, f"SELECT * FROM file('{tree.outside}/canary.csv')")
     running = f"SELECT '{MARK}-running', sleepEachRow(1) FROM numbers(300) SETTINGS max_block_size = 1"
-    other = engine.connection("loader")
+    other = engine.connection("loader", _MEMORY_MIB)
     other.execute("SET max_execution_time = 300")
     threading.Thread(target=_answer, args=(other, running), daemon=True).start()
 

@@ -1,0 +1,119 @@
+"""Who may run one more query, and with how much memory.
+
+Lives here: the slots and the memory of each user. Must not: HTTP, calls into the engine.
+
+chDB knows one user, so its own limits for a user or for all queries do not tell the loader from the analyst, and a
+query that meets the limit of all takes others with it. So memory is handed out here: a query may use what it was
+granted and not more, which the engine enforces, and the grants of a user never exceed its share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from firehose.endpoint import errors, users
+from firehose.endpoint.engine_config import Limits
+
+#: More statements at once are refused, not queued: a queue would only hide that the machine is overloaded.
+SLOTS: Final = {users.LOADER: 16, users.ANALYST: 48}
+MAX_QUERIES: Final = sum(SLOTS.values())
+#: Of what is left, a query that does not say how much it needs gets this part: the next one must find some too.
+_PART: Final = {users.LOADER: 0.5, users.ANALYST: 0.25}
+#: How long a query waits for others of its user to give memory back.
+_WAIT_S: Final = 10.0
+_MIB: Final = 1024 * 1024
+
+
+@dataclass
+class _User:
+    share_mib: int
+    running: int = 0
+    granted_mib: int = 0
+    given_back: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+
+class Admission:
+    """Hands out slots and memory. For one thread, an event loop's."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._users = {role: _User(limits.share_mib(role)) for role in SLOTS}
+
+    @contextmanager
+    def slot(self, role: str) -> Iterator[None]:
+        """One request of ``role``, from its body to the end of its answer.
+
+        Raises:
+            QueryError: 202, it has as many as it may.
+        """
+        user = self._users[role]
+        if user.running >= SLOTS[role]:
+            raise errors.refused(
+                errors.TOO_MANY_SIMULTANEOUS_QUERIES,
+                f"Too many simultaneous queries. Maximum: {SLOTS[role]} for {role}.",
+            )
+        user.running += 1
+        try:
+            yield
+        finally:
+            user.running -= 1
+
+    @asynccontextmanager
+    async def memory(self, role: str, wish: str | None, wait_s: float = _WAIT_S) -> AsyncIterator[int]:
+        """Memory in MiB for one query; ``wish`` is the max_memory_usage that it names itself, in bytes.
+
+        Raises:
+            QueryError: 241, the user's other queries have what it needs, still after ``wait_s`` seconds.
+        """
+        user = self._users[role]
+        granted = await self._granted(role, _wish_mib(wish), wait_s)
+        try:
+            yield granted
+        finally:
+            user.granted_mib -= granted
+            async with user.given_back:
+                user.given_back.notify_all()
+
+    async def _granted(self, role: str, wish: int | None, wait_s: float) -> int:
+        user = self._users[role]
+        found = 0
+
+        def affordable() -> bool:
+            nonlocal found
+            found = self._size(role, user.share_mib - user.granted_mib, wish)
+            return found > 0
+
+        try:
+            async with asyncio.timeout(wait_s), user.given_back:
+                await user.given_back.wait_for(affordable)
+                user.granted_mib += found
+        except TimeoutError:
+            raise errors.refused(
+                errors.MEMORY_LIMIT_EXCEEDED,
+                f"The queries of {role} that are running leave {user.share_mib - user.granted_mib} MiB of its "
+                f"{user.share_mib} MiB (FIREHOSE_QUERY_TOTAL_MEMORY_MIB); try again later",
+            ) from None
+        return found
+
+    def _size(self, role: str, left: int, wish: int | None) -> int:
+        """What a query gets of the ``left`` MiB; 0: nothing that would do."""
+        sizes = self._limits.sizes(role)
+        if wish is None:
+            most = min(self._limits.memory_mib, max(left * _PART[role], sizes[0]))
+            fitting = [size for size in sizes if size <= most]
+        elif wish == 0:  # as much as there is; the engine lets only the loader say so
+            fitting = sizes
+        else:
+            fitting = [size for size in sizes if size >= wish][:1] or sizes[-1:]
+        return max((size for size in fitting if size <= left), default=0)
+
+
+def _wish_mib(wish: str | None) -> int | None:
+    """None also for what is no plain number of bytes: the engine reads it, or refuses it."""
+    if wish is None or not wish.isdecimal() or len(wish) > 18:
+        return None
+    return -(-int(wish) // _MIB)

@@ -1,0 +1,79 @@
+"""What every request of the endpoint shares.
+
+Lives here: one object with the engine, the limits and the threads. Must not: anything that it does with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from firehose.endpoint import users
+from firehose.endpoint.admission import MAX_QUERIES, Admission
+from firehose.endpoint.bursts import Bursts
+from firehose.endpoint.engine import Engine
+from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.passwords import WrongPasswords
+from firehose.endpoint.response import Server
+from firehose.endpoint.sessions import Sessions
+from firehose.endpoint.spool import Spool
+from firehose.endpoint.users import Users
+from firehose.settings import Settings
+
+_CANCEL_WORKERS: Final = 8
+_INTAKE_WORKERS: Final = 2
+_MIB: Final = 1024 * 1024
+#: Who has not said yet who it is.
+STRANGER: Final = ""
+
+
+def _intake() -> Mapping[str, ThreadPoolExecutor]:
+    """Threads that read requests, by role: what one sends does not hold up the other, nor the queries."""
+    return {
+        role: ThreadPoolExecutor(_INTAKE_WORKERS, thread_name_prefix=f"intake-{role}")
+        for role in (users.LOADER, users.ANALYST, STRANGER)
+    }
+
+
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MAX_QUERIES + _CANCEL_WORKERS, thread_name_prefix="query")
+
+
+@dataclass
+class Endpoint:
+    """What every request shares. ``max_body``: bytes; ``patience_s``: how long a client may send nothing."""
+
+    engine: Engine
+    users: Users
+    sessions: Sessions
+    server: Server
+    spool: Spool
+    admission: Admission
+    passwords: WrongPasswords
+    max_body: int
+    patience_s: float
+    workers: ThreadPoolExecutor = field(default_factory=_workers)
+    intake: Mapping[str, ThreadPoolExecutor] = field(default_factory=_intake)
+    stopping: bool = False
+
+
+def opened(
+    settings: Settings, engine: Engine, limits: Limits, known: Users, folder: Path, bursts: Bursts
+) -> Endpoint:
+    """The endpoint on an open engine; bodies and held results go to ``folder``."""
+    half = settings.http_spool_mib * _MIB // 2
+    shares = {users.LOADER: half, users.ANALYST: half}
+    return Endpoint(
+        engine=engine,
+        users=known,
+        sessions=Sessions(engine),
+        server=Server(engine.version, engine.timezone, engine.display_name),
+        spool=Spool(folder, shares, settings.http_disk_reserve_mib * _MIB),
+        admission=Admission(limits),
+        passwords=WrongPasswords(bursts),
+        max_body=settings.http_max_body_mib * _MIB,
+        patience_s=settings.http_timeout_s,
+    )
