@@ -192,7 +192,7 @@ def test_a_file_in_a_form_is_refused_and_not_kept(running: EndpointProcess) -> N
 
 def test_the_reserve_of_the_disk_is_kept(tmp_path_factory: pytest.TempPathFactory) -> None:
     """More than any disk has: nothing that needs disk is taken, and what fits into memory works."""
-    with endpoint(tmp_path_factory.mktemp("reserve"), http_disk_reserve_mib=2**40) as running:
+    with endpoint(tmp_path_factory.mktemp("reserve"), http_disk_reserve_mib=2**24) as running:
         rows = b"7\t" + b"y" * 1000 + b"\n"
         large = httpx.post(running.url, params=INSERT, content=rows * 20_000, auth=LOADER, timeout=WAIT_S)
         assert code(large) == str(errors.NOT_ENOUGH_SPACE)
