@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from websockets.sync.server import ServerConnection
 
 from firehose.embedded.redis import RedisServer
 from ingester import wire
@@ -18,6 +19,7 @@ from ingester.gaps import REPLAY
 from ingester.wire import Reason
 from tests.fault.ingester.harness import (
     IngesterProcess,
+    Query,
     Source,
     cursor,
     entries,
@@ -107,18 +109,29 @@ def test_a_gap_that_waits_does_not_overtake_the_write_under_way(
 def test_a_gap_whose_flush_failed_comes_with_the_next(
     gate: Proxy, tmp_path: Path, redis_client: redis.Redis
 ) -> None:
-    with Source(first_events(8)) as source, behind(gate, tmp_path, source.url, data_timeout_s=1) as ingester:
-        until_stored(redis_client, 7)
-        gate.refuse(b'"stall:')
+    parts = [range(8), range(12, 20), range(3, 20)]  # the second connection begins too late
+
+    def behave(connection: ServerConnection, query: Query) -> None:
+        number = len(source.connections)
+        for one in parts[min(number, 3) - 1]:
+            connection.send(event(one), text=True)
+        if number == 1:
+            until_stored(redis_client, 7)
+            gate.refuse(b'"late:')
+            connection.close()
+        else:
+            connection.recv()
+
+    with Source([], behave=behave) as source, behind(gate, tmp_path, source.url) as ingester:
         until(lambda: gate.refused >= 1)
         redis_client.delete(*map(wire.stream_key, wire.QUEUES))
         redis_client.hset(wire.METADATA_KEY, mapping={"cursor": str(time_us(3)), "flush": "1"})
         gate.refuse()
-        until(lambda: Reason.STALL in {gap.reason for gap in known(redis_client)})
-        until_stored(redis_client, 7)
+        until_stored(redis_client, 19)
         assert ingester.said("event=state_lost")
         assert ingester.stop() == 0
-    assert all(gap.healed for gap in known(redis_client))
+    (gap,) = known(redis_client)
+    assert (gap.reason, gap.from_us, gap.to_us) == (Reason.LATE, time_us(7), time_us(12))
 
 
 def test_a_stop_that_gives_up_leaves_the_cursor_before_what_is_missing(

@@ -103,18 +103,17 @@ class Machine:
         return code
 
     def syncs_of_interest(self) -> list[int]:
-        """Of what was run: the first and the last sync of each file with content and of each folder, by number."""
-        first, last, number = dict[int, int](), dict[int, int](), 0
-        since = False  # what was there before counts as synced in the journal's beginning
+        """Of what was run: the last sync of each file with content and of each folder, by number."""
+        last, number = dict[int, int](), 0
+        began = False  # what was there before counts as synced in the journal's beginning
         for event, now in disk.replay(self.journal.events()):
-            since = since or isinstance(event, Began)
-            if since and isinstance(event, Synced):
+            began = began or isinstance(event, Began)
+            if began and isinstance(event, Synced):
                 number += 1
                 node = now.nodes[event.node]
                 if node.folder or self.journal.content(node.now):
-                    first.setdefault(event.node, number)
                     last[event.node] = number
-        return sorted({*first.values(), *last.values()})
+        return sorted(last.values())
 
     def power_losses(self, at: Callable[[Event], bool]) -> Iterator[Found]:
         """Every disk that a power loss just after one of these events leaves, with Redis as it was then.
