@@ -55,13 +55,13 @@ class DiskRules(Schedule):
         assert torn.restore() or not noticed
         FIRED.count(Fault.FILE_TORN, noticed)
 
-    @rule(which=WHICH, number=WHICH)
-    def lose_an_hour_file(self, which: int, number: int) -> None:
+    @rule(number=WHICH)
+    def lose_an_hour_file(self, number: int) -> None:
         """An hour file is gone, and made again from the raw batches."""
         self._join()
         self.plant.disk.free()
-        interval, lake = self._interval(which), self.plant.lake
-        if not interval or not (paths := hour_files(lake, interval.batch)):
+        lake = self.plant.lake
+        if not (paths := [path for interval in self.intervals.all for path in hour_files(lake, interval.batch)]):
             return
         path = paths[number % len(paths)]
         kind, hour = path.stem, layout.hour_of_file(path)

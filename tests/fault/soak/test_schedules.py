@@ -56,6 +56,20 @@ def test_a_failover_across_an_hour_stores_each_event_once(speak: Pair) -> None:
 
 
 @pytest.mark.usefixtures("by_hand")
+def test_hour_files_that_are_lost_amid_a_schedule_are_made_again() -> None:
+    state = machine.Firehose()
+    try:
+        state.begin(speak=(V1, V2), rewind_ms=1000, seed=2, count=300, done=3)
+        for number in range(3):
+            state.lose_an_hour_file(number=number)
+            state.events_arrive(count=50, step_us=0, settle=True)
+            state.step_again(which=0, step="publish")
+    finally:
+        state.teardown()
+    assert schedule.FIRED.faults[faults.Fault.HOUR_LOST] >= 3
+
+
+@pytest.mark.usefixtures("by_hand")
 def test_a_rebuilt_host_that_gives_a_known_number_to_a_later_event_loses_none() -> None:
     """Found by a random schedule: the later event was taken for the one that was asked for."""
     state = machine.Firehose()
