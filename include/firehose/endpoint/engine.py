@@ -38,7 +38,7 @@ class Engine:
         self.rights = Rights(
             catalog.names_of(policy.changeable), frozenset(catalog.settings), policy.system_tables
         )
-        self.parser = Parser(lambda: Connection(self._open(), "parser"))
+        self.parser = Parser(lambda: Connection(self._open(), "parser"), lambda: self.connection("analyst"))
         self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))
         self._root = self._open()
         _close_file_function(self._chdb)
