@@ -41,7 +41,10 @@ class Engine:
         self.rights = Rights(
             catalog.names_of(policy.changeable), frozenset(catalog.settings), policy.system_tables
         )
-        self.parser = Parser(lambda: Connection(self._open(), "parser", SessionMemory(engine_config.LOADER, 0)))
+        self.parser = Parser(
+            lambda: Connection(self._open(), "parser", SessionMemory(engine_config.LOADER, 0)),
+            lambda: self.connection("analyst", limits.sizes("analyst")[0]),
+        )
         self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))
         self._root = self._open()
         _close_file_function(self._chdb)

@@ -6,22 +6,24 @@ Lives here: the two forms in which the engine gives a statement's syntax tree. M
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from firehose.endpoint import errors
+from firehose.endpoint.connection import Connection
 from firehose.endpoint.statement import Shape, shape
 from firehose.endpoint.syntax import Mentions, mentions
 
 
 class Parser:
-    """Reads statements on connections from ``open_connection``, each closed after one use.
+    """Reads statements on new connections, each closed after one use.
 
     A client's own connection would not do: its settings apply to every question on it, and can cut or double the
-    rows of the answer.
+    rows of the answer. ``bare`` opens one with all rights, where the statement is only a value; ``confined`` one
+    with the analyst's, for EXPLAIN AST, which obeys the SETTINGS in the statement.
     """
 
-    def __init__(self, open_connection: Callable[[], Any]) -> None:
-        self._open = open_connection
+    def __init__(self, bare: Callable[[], Connection], confined: Callable[[], Connection]) -> None:
+        self._bare = bare
+        self._confined = confined
 
     def mentions(self, statement: str) -> Mentions | None:
         """The names in a statement; None for a kind of statement whose tree the engine does not give as JSON.
@@ -33,7 +35,8 @@ class Parser:
         """
         query = "SELECT parseQueryToJSON({query:String})"
         try:
-            return mentions(self._ask(query, "TabSeparatedRaw", {"query": _escaped(statement)}))
+            parameters = {"query": _escaped(statement)}
+            return mentions(_ask(self._bare(), query, "TabSeparatedRaw", parameters))
         except errors.QueryError as error:
             if error.code == errors.BAD_ARGUMENTS:
                 return None
@@ -47,14 +50,14 @@ class Parser:
         Raises:
             QueryError: it does not parse.
         """
-        return shape(self._ask(f"EXPLAIN AST {statement}", "LineAsString", parameters))
+        return shape(_ask(self._confined(), f"EXPLAIN AST {statement}", "LineAsString", parameters))
 
-    def _ask(self, query: str, output_format: str, parameters: Mapping[str, str]) -> str:
-        connection = self._open()
-        try:
-            return str(connection.execute(query, output_format, parameters).bytes().decode(errors="replace"))
-        finally:
-            connection.close()
+
+def _ask(connection: Connection, query: str, output_format: str, parameters: Mapping[str, str]) -> str:
+    try:
+        return str(connection.execute(query, output_format, parameters).bytes().decode(errors="replace"))
+    finally:
+        connection.close()
 
 
 def _escaped(value: str) -> str:
