@@ -137,8 +137,10 @@ def _expectations(rule: Rule, mostly: float) -> list[Expectation]:
     made: list[Expectation] = []
     if rule.required:
         made.append(gxe.ExpectColumnValuesToNotBeNull(**common))
-    if rule.regex is not None:
-        made.append(gxe.ExpectColumnValuesToMatchRegex(regex=rule.regex, **common))
+    if rule.syntax is not None:
+        made.append(gxe.ExpectColumnValuesToMatchRegex(regex=rule.syntax.pattern, **common))
+        if rule.syntax.open_ended:
+            made.append(gxe.ExpectColumnValueLengthsToBeBetween(max_value=rule.syntax.longest, **common))
     if rule.among is not None:
         made.append(gxe.ExpectColumnValuesToBeInSet(value_set=list(rule.among), **common))
     if rule.between is not None:
