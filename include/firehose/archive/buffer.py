@@ -59,10 +59,14 @@ return 'written'
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What a heal has brought to Redis: all that it was asked for (``task``) up to the sequence number ``seq``."""
+    """What a heal has brought to Redis: all that it was asked for (``task``) up to the sequence number ``seq``.
+
+    ``unknown`` of these events were of kinds that it does not know, and so are in quarantine.
+    """
 
     task: str
     seq: int
+    unknown: int = 0
 
 
 class HealBuffer:
@@ -101,8 +105,8 @@ class HealBuffer:
         seconds, microseconds = cast(tuple[int, int], self._call(self._redis.time))
         return seconds * 1_000_000 + microseconds
 
-    def begin(self, gap_id: str, task: str) -> int:
-        """The sequence number up to which an earlier heal of the same ``task`` has come; 0: there was none.
+    def begin(self, gap_id: str, task: str) -> Progress:
+        """How far an earlier heal of the same ``task`` has come; up to 0: there was none.
 
         What is written afterwards is refused if Redis no longer has it, or if another heal was faster.
         """
@@ -110,8 +114,8 @@ class HealBuffer:
         try:
             progress = msgspec.json.decode(self._progress or b'{"task":"","seq":0}', type=Progress)
         except msgspec.MsgspecError:
-            return 0
-        return progress.seq if progress.task == task else 0
+            return Progress(task, 0)
+        return progress if progress.task == task else Progress(task, 0)
 
     def write(self, gap_id: str, events: list[Event], progress: Progress) -> None:
         """Put events into their queues together with how far the heal has come: all of it, or nothing.

@@ -107,7 +107,8 @@ def heal(
             except CorruptArchive as error:  # a damaged segment must not keep all later gaps open
                 damaged.append(f"{gap.id}: {error}")
                 continue
-            missing = span.missing or ("only planned" if dry_run else _finish(gap, settings, buffer))
+            missing = "; ".join(filter(None, (span.missing, _not_known(one.unknown))))
+            missing = missing or ("only planned" if dry_run else _finish(gap, settings, buffer))
             yield one.report(segments, missing)
         if damaged:
             raise CorruptArchive("; ".join(damaged))
@@ -116,6 +117,12 @@ def heal(
 def _open(settings: Settings, buffer: HealBuffer) -> list[Gap]:
     # Redis first: what a drain takes from there in the meantime is in the lake then.
     return open_gaps(resolve([*buffer.gaps(), *read_gaps(settings.lake_path)]))
+
+
+def _not_known(events: int) -> str:
+    if not events:
+        return ""
+    return f"{events} of its events are of kinds that this version does not know; upgrade, then heal again"
 
 
 def _finish(gap: Gap, settings: Settings, buffer: HealBuffer) -> str:
@@ -145,14 +152,16 @@ class _Heal:
         self._gap, self._buffer, self._reading = gap, buffer, reading
         self._task = hashlib.sha256(reading.task.encode()).hexdigest()
         self._counts: Counter[str] = Counter()
+        self.unknown = 0
         self._waiting: list[Event] = []
         self._size = 0
 
     def fetch(self, *, dry_run: bool) -> int:
         """Bring the archive's part of the gap to Redis. Returns the number of segments that it is in."""
         segments = 0
-        after = self._buffer.begin(self._gap.id, self._task)
-        for part in self._reading.parts(after):
+        begun = self._buffer.begin(self._gap.id, self._task)
+        self.unknown = begun.unknown
+        for part in self._reading.parts(begun.seq):
             segments += part.is_new
             if dry_run:
                 continue
@@ -176,12 +185,13 @@ class _Heal:
 
     def _add(self, row: Row) -> None:
         event = event_of(row)
+        self.unknown += not row.is_known
         self._waiting.append(event)
         self._size += len(event.line)
         if len(self._waiting) >= _WRITE_EVENTS or self._size >= _WRITE_BYTES:
             self._write(row.seq)
 
     def _write(self, seq: int) -> None:
-        self._buffer.write(self._gap.id, self._waiting, Progress(self._task, seq))
+        self._buffer.write(self._gap.id, self._waiting, Progress(self._task, seq, self.unknown))
         self._counts.update(event.queue for event in self._waiting)
         self._waiting, self._size = [], 0

@@ -12,12 +12,14 @@ from typing import IO
 
 from firehose.archive import segment
 from firehose.archive.client import ArchiveClient, Listed, Planned
-from firehose.archive.format import Row
+from firehose.archive.events import resynced
+from firehose.archive.format import EVENTS, OPERATIONS, Row
 from firehose.archive.segment import Block
 from firehose.archive.span import Span
 from firehose.archive.wanted import Wanted
 from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import Host
+from ingester.resyncs import Resyncs
 
 _Frame = tuple[str, bytes, Block | None]
 
@@ -27,6 +29,7 @@ class Reading:
 
     def __init__(self, client: ArchiveClient, host: Host, span: Span, wanted: Wanted) -> None:
         self.client, self.host, self.span, self.wanted = client, host, span, wanted
+        self.resyncs = Resyncs()
 
     @property
     def task(self) -> str:
@@ -37,7 +40,8 @@ class Reading:
         """
         first = min(self.span.segments.values(), key=lambda one: one.index, default=None)
         bounds = first and (first.name, first.min_seq, first.min_witnessed_at)
-        return repr((self.host.name, self.span.asked, self.wanted, bounds))
+        # A version that knows more kinds has to read all of it: the one before has set their events aside.
+        return repr((self.host.name, self.span.asked, self.wanted, bounds, *sorted(OPERATIONS | EVENTS)))
 
     @property
     def absent(self) -> int:
@@ -98,6 +102,7 @@ class Part:
             for row in segment.rows(name, segment.decompress(name, frame), block):
                 if not bounds.min_seq <= row.seq <= bounds.max_seq:
                     raise CorruptArchive(f"{name}: sequence number {row.seq} is not of its segment")
+                row = resynced(row, self._reading.resyncs)
                 if row.seq <= self.done:
                     continue
                 self.done = row.seq

@@ -61,6 +61,7 @@ class _Commit(msgspec.Struct, gc=False):
     rkey: str
     record: Any
     cid: str | None = None
+    resync: Any = None
 
 
 class _LikeCommit(_Commit, gc=False):
@@ -85,6 +86,7 @@ class PlainEvent(msgspec.Struct, gc=False):
     identity: None = None
     account: None = None
     sync: None = None
+    displayed_us: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
 
 class _LikeEvent(PlainEvent, gc=False):
@@ -142,6 +144,8 @@ def columns(record_type: str, events: list[PlainEvent]) -> Columns:
         "rkey": [commit.rkey for commit in commits],
         "cid": [commit.cid for commit in commits],
         "created_at": [record.created_at for record in records],
+        "resync": [commit.resync is True for commit in commits],
+        "displayed_us": [event.displayed_us for event in events],
         **_COLUMNS[record_type](records),
     }
 

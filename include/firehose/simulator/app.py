@@ -21,7 +21,7 @@ from firehose.simulator.server import Simulator
 from firehose.simulator.sources import Blinded, Generated, Replayed, Source
 from firehose.simulator.tape import Tape
 from firehose.simulator.v2.host import HostOptions
-from firehose.simulator.v2.sources import Numbered, Synced
+from firehose.simulator.v2.sources import Imported, Numbered, Synced
 from firehose.simulator.v2.xrpc import Dictionary
 
 
@@ -50,6 +50,8 @@ class Config:
     first_seq: int = 1
     lookback: int = 0
     sync: float = 0.0
+    resync: int = 0
+    imported: float | None = None
     segment_events: int = 16_384
     block_events: int = 1024
     plan_entries: int = 100_000
@@ -122,7 +124,9 @@ def _source(config: Config) -> Source:
     if config.blind:
         source = Blinded(source, config.blind, config.blind_after)
     if config.sync:
-        source = Synced(source, config.sync, config.seed)
+        source = Synced(source, config.sync, config.seed, config.resync)
+    if config.imported is not None:
+        source = Imported(source, config.imported, config.seed)
     return Numbered(source, config.first_seq) if config.v2_host else source
 
 

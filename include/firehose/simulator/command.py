@@ -66,6 +66,13 @@ def simulate(
         int, typer.Option(min=0, help="How many events a cursor reaches back; 0: all retained ones.")
     ] = 0,
     sync: Annotated[float, typer.Option(min=0, max=1, help="Share of sync events, which only v2 sends.")] = 0.0,
+    resync: Annotated[
+        int, typer.Option(min=0, help="Most records that an account sends again after its sync event.")
+    ] = 0,
+    imported: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(min=0, max=1, help="Share of commits with an imported time; v2 says both times of each."),
+    ] = None,
     segment_events: Annotated[int, typer.Option(min=1, help="Events in a segment of v2's archive.")] = 16_384,
     block_events: Annotated[int, typer.Option(min=1, help="Events in a block of a segment.")] = 1024,
     plan_entries: Annotated[int, typer.Option(min=1, help="Entries on a page of planSnapshot.")] = 100_000,
@@ -107,6 +114,8 @@ def simulate(
         first_seq=first_seq,
         lookback=lookback,
         sync=sync,
+        resync=resync,
+        imported=imported,
         segment_events=segment_events,
         block_events=block_events,
         plan_entries=plan_entries,
