@@ -22,23 +22,31 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch, CorruptLake
 from firehose.events.rebuild import record_cid, record_of
 from firehose.lake import edges, layout
+from firehose.lake.disputed import Disputed, came_so, disputed
 from firehose.lake.identity import Events, identities, prints
 from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry
 from firehose.lake.notes import displaced
 from firehose.quality.quarantine import AREA as QUARANTINE
 
 _ROWS = 20_000
+# Records that do not give their CID are held until so many have come, then looked for in the raw files.
+_DISPUTES = 50_000
 #: Problems beyond this number are counted, not listed.
 LISTED = 100
 
 
 class TypeReport(msgspec.Struct, kw_only=True):
-    """One type's rows: ``verified`` match their CID; ``without_record`` have none (deletes, account events)."""
+    """One type's rows: ``verified`` match their CID; ``without_record`` have none (deletes, account events).
+
+    ``source_differs`` do not match, but came so: the raw line has the same record and the same CID. ``mismatched``
+    are damaged.
+    """
 
     rows: int = 0
     verified: int = 0
     without_record: int = 0
     mismatched: int = 0
+    source_differs: int = 0
     unverifiable: int = 0
     duplicates: int = 0
 
@@ -46,7 +54,8 @@ class TypeReport(msgspec.Struct, kw_only=True):
 class VerifyReport(msgspec.Struct, kw_only=True):
     """What was checked and what is wrong. ``ok`` only where nothing is.
 
-    ``unverifiable`` lists records that no CID can be computed for, with the reason: odd, but no damage.
+    ``unverifiable`` lists records that no CID can be computed for, with the reason: odd, but no damage; and
+    ``source_differs`` those that did not give their CID when they came. Both are listed up to the same number.
     """
 
     ok: bool = True
@@ -57,6 +66,15 @@ class VerifyReport(msgspec.Struct, kw_only=True):
     problem_count: int = 0
     problems: list[str] = []
     unverifiable: list[str] = []
+    source_differs: list[str] = []
+
+    @property
+    def verdict(self) -> str:
+        """``sound``, ``the source's own records differ`` or ``damaged``."""
+        if not self.ok:
+            return "damaged"
+        differs = any(counts.source_differs for counts in self.types.values())
+        return "the source's own records differ" if differs else "sound"
 
     def add(self, problem: str) -> None:
         """Note a problem; only the first ones are kept in words."""
@@ -71,10 +89,14 @@ def verify(lake: Path) -> VerifyReport:
     report = VerifyReport(types={record_type: TypeReport() for record_type in schema.TYPES})
     _verify_raw(lake, report)
     stored: dict[tuple[str, str], int] = {}
+    disputes: list[Disputed] = []
     for record_type in schema.TYPES:
         for path in layout.hour_files(lake, record_type):
-            _verify_hour(lake, path, record_type, report, stored)
+            _verify_hour(lake, path, record_type, report, stored, disputes)
+            if len(disputes) >= _DISPUTES:
+                _settle(lake, report, disputes)
         _verify_edges(lake, record_type, report)
+    _settle(lake, report, disputes)
     entries = _ledger(lake, report)
     _verify_ledger(entries, report, stored)
     _verify_quarantine(lake, entries, report)
@@ -103,7 +125,12 @@ def _verify_raw(lake: Path, report: VerifyReport) -> None:
 
 
 def _verify_hour(
-    lake: Path, path: Path, record_type: str, report: VerifyReport, stored: dict[tuple[str, str], int]
+    lake: Path,
+    path: Path,
+    record_type: str,
+    report: VerifyReport,
+    stored: dict[tuple[str, str], int],
+    disputes: list[Disputed],
 ) -> None:
     """One hour file: its rows belong to its hour, each event is there once, each record gives its CID."""
     counts = report.types[record_type]
@@ -114,7 +141,7 @@ def _verify_hour(
                 counts.duplicates += again
                 report.add(f"{name}: {again} rows are copies of an event that is there already")
             for table in _tables(source):
-                _verify_rows(name, table, record_type, counts, report, layout.hour_of_file(path))
+                disputes += _verify_rows(name, table, record_type, report, layout.hour_of_file(path))
                 for one in table["batch"].value_counts().to_pylist():
                     key = (f"{one['values']:%Y%m%dT%H%M%SZ}", record_type)
                     stored[key] = stored.get(key, 0) + one["counts"]
@@ -155,8 +182,10 @@ def _tables(source: pq.ParquetFile) -> Iterator[pa.Table]:
 
 
 def _verify_rows(
-    name: Path, table: pa.Table, record_type: str, counts: TypeReport, report: VerifyReport, hour: int
-) -> None:
+    name: Path, table: pa.Table, record_type: str, report: VerifyReport, hour: int
+) -> Iterator[Disputed]:
+    """Count the rows; those whose records do not give their CID are yet to be settled."""
+    counts = report.types[record_type]
     counts.rows += len(table)
     for row in table.to_pylist():
         if row["time_us"] // layout.HOUR_US != hour:
@@ -174,8 +203,22 @@ def _verify_rows(
         if cid == row["cid"]:
             counts.verified += 1
         else:
+            yield disputed(name, record_type, row, cid)
+
+
+def _settle(lake: Path, report: VerifyReport, disputes: list[Disputed]) -> None:
+    """Report each dispute as the source's own or as damage, and forget them."""
+    innocent = came_so(lake, disputes)
+    for one in disputes:
+        counts = report.types[one.record_type]
+        if one not in innocent:
             counts.mismatched += 1
-            report.add(f"{name}: {_label(record_type, row)} says CID {row['cid']}, its record gives {cid}")
+            report.add(one.text)
+            continue
+        counts.source_differs += 1
+        if len(report.source_differs) < LISTED:
+            report.source_differs.append(f"{one.text}; its source sent it so")
+    disputes.clear()
 
 
 def _label(record_type: str, row: dict[str, Any]) -> str:
