@@ -138,7 +138,7 @@ def _explain(error: str, raw: Mapping[str, object]) -> str:
     if not match:
         return error
     reason, name = match[1], match[2]
-    shown = "(hidden)" if "password" in name or "url" in name else repr(raw.get(name))
+    shown = "(hidden)" if any(word in name for word in ("password", "url", "key")) else repr(raw.get(name))
     return f"{PREFIX}{name.upper()}={shown}: {reason[0].lower()}{reason[1:]}; see docs/settings.md"
 
 

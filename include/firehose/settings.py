@@ -18,6 +18,16 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     archive_url: Annotated[
         str, Meta(description="v2 host whose archive heals gaps; empty: the first one of FIREHOSE_JETSTREAM_URL")
     ] = ""
+    archive_key: Annotated[
+        str, Meta(description="Key that the archive at FIREHOSE_ARCHIVE_URL asks for; sent to that host only")
+    ] = ""
+    archive_key_file: Annotated[str, Meta(description="File that holds that key instead")] = ""
+    archive_run_mib: Annotated[
+        int, Meta(ge=0, description="Most MiB that one heal downloads from an archive; 0: no limit")
+    ] = 0
+    archive_day_mib: Annotated[
+        int, Meta(ge=0, description="Most MiB that all heals of a UTC day download; 0: no limit")
+    ] = 0
     batch_minutes: Annotated[int, Meta(ge=1, le=60, description="Length of a batch in minutes")] = 5
     start_date: Annotated[
         str, Meta(description="First interval of the batch DAG, RFC 3339; the demo sets it at first start")

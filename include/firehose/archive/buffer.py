@@ -6,6 +6,7 @@ Lives here: the only code of a heal that talks to Redis. Must not: know where ev
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import msgspec
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: Redis hash: how far the heal of a gap has come, by the gap's id.
 PROGRESS_KEY: Final = "firehose:heal"
+#: Redis hash: bytes that heals have downloaded, by UTC day.
+BYTES_KEY: Final = "firehose:heal:bytes"
 #: As the ingester packs them.
 _FRAME_EVENTS: Final = 500
 _LEVEL: Final = 1
@@ -104,6 +107,17 @@ class HealBuffer:
         """Redis' clock in µs."""
         seconds, microseconds = cast(tuple[int, int], self._call(self._redis.time))
         return seconds * 1_000_000 + microseconds
+
+    def downloaded_today(self) -> int:
+        """The bytes that heals of this UTC day have downloaded."""
+        return int(cast("bytes | None", self._call(self._redis.hget, BYTES_KEY, self._today())) or 0)
+
+    def add_downloaded(self, count: int) -> None:
+        """Count bytes towards this UTC day."""
+        self._call(self._redis.hincrby, BYTES_KEY, self._today(), count)
+
+    def _today(self) -> str:
+        return f"{datetime.fromtimestamp(self.now_us() / 1e6, UTC):%Y-%m-%d}"
 
     def begin(self, gap_id: str, task: str) -> Progress:
         """How far an earlier heal of the same ``task`` has come; up to 0: there was none.

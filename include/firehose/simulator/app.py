@@ -20,6 +20,7 @@ from firehose.simulator.feed import Feed
 from firehose.simulator.server import Simulator
 from firehose.simulator.sources import Blinded, Generated, Replayed, Source
 from firehose.simulator.tape import Tape
+from firehose.simulator.v2.gate import OPEN, GateOptions
 from firehose.simulator.v2.host import HostOptions
 from firehose.simulator.v2.sources import Imported, Numbered, Synced
 from firehose.simulator.v2.xrpc import Dictionary
@@ -55,6 +56,7 @@ class Config:
     segment_events: int = 16_384
     block_events: int = 1024
     plan_entries: int = 100_000
+    gate: GateOptions = OPEN
     warm_up_s: float = 0.0
     blind: str = ""
     blind_after: int = 0
@@ -149,6 +151,7 @@ def _host_options(config: Config) -> HostOptions:
         segment_events=config.segment_events,
         block_events=config.block_events,
         plan_entries=config.plan_entries,
+        gate=config.gate,
     )
 
 
