@@ -123,7 +123,7 @@ def read(message: bytes, resyncs: Resyncs) -> Event:
         return event._replace(line=resyncs.take(event.line))
     time_us, shown_us = _times(commit.time, commit.witnessedAt)
     fields = _V1Commit(commit.rev, commit.operation, commit.collection, commit.rkey, commit.record, commit.cid)
-    if resyncs and resyncs.may_have(bytes(commit.rev)) and bytes(commit.operation) == b'"create"':
+    if resyncs.known and resyncs.may_have(bytes(commit.rev)) and bytes(commit.operation) == b'"create"':
         fields.resync = resyncs.has(_text(commit.did), _text(commit.rev))
     line = _encode(_V1Event(commit.did, time_us, "commit", fields, shown_us))
     return Event(_collection_queue(commit.collection, wire.OTHER), time_us, commit.seq, line)

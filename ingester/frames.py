@@ -89,7 +89,7 @@ class Buffer:
         if self._leap or abs(time_us - self.last_us) >= PLAUSIBLE_US:
             time_us = self._followed(time_us)
         self.last_us = time_us
-        if queue == wire.OTHER or self._resyncs:  # v1 hosts send no sync events: this is rare
+        if queue == wire.OTHER or self._resyncs.known:  # v1 hosts send no sync events: this is rare
             line = self._resyncs.take(line)
         # As _put, which would cost a call for each event.
         self._append[queue](line)

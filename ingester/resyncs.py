@@ -43,24 +43,24 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Resyncs:
-    """The latest revisions that sync events have announced, at most :data:`MOST`; false while there is none."""
+    """The latest revisions that sync events have announced, at most :data:`MOST`.
 
-    __slots__ = ("_encoded", "_known", "_revs")
+    ``known`` is empty while there is none: a look at it spares nearly every event a call.
+    """
+
+    __slots__ = ("_encoded", "_revs", "known")
 
     def __init__(self) -> None:
         # In the order of the last use; and how often each revision occurs there, in JSON, to say no quickly.
-        self._known: dict[tuple[str, str], None] = {}
+        self.known: dict[tuple[str, str], None] = {}
         self._revs: dict[bytes, int] = {}
         self._encoded: bytes | None = b"[]"
-
-    def __bool__(self) -> bool:
-        return bool(self._known)
 
     @property
     def state(self) -> bytes:
         """What :meth:`learn` takes."""
         if self._encoded is None:
-            self._encoded = _encode(list(self._known))
+            self._encoded = _encode(list(self.known))
         return self._encoded
 
     def learn(self, state: bytes) -> None:
@@ -74,14 +74,14 @@ class Resyncs:
 
     def announce(self, did: str, rev: str) -> None:
         """A sync event: the account's records come again under this revision."""
-        if (did, rev) in self._known:
-            self._known.pop((did, rev))
+        if (did, rev) in self.known:
+            self.known.pop((did, rev))
         else:
             quoted = _encode(rev)
             self._revs[quoted] = self._revs.get(quoted, 0) + 1
-        self._known[did, rev] = None
+        self.known[did, rev] = None
         self._encoded = None
-        if len(self._known) > MOST:
+        if len(self.known) > MOST:
             self._forget()
 
     def may_have(self, rev: bytes) -> bool:
@@ -90,9 +90,9 @@ class Resyncs:
 
     def has(self, did: str, rev: str) -> bool:
         """Whether a create under this revision is a record sent again."""
-        if (did, rev) not in self._known:
+        if (did, rev) not in self.known:
             return False
-        self._known[did, rev] = self._known.pop((did, rev))  # of those at work none is forgotten
+        self.known[did, rev] = self.known.pop((did, rev))  # of those at work none is forgotten
         return True
 
     def take(self, line: bytes) -> bytes:
@@ -109,8 +109,8 @@ class Resyncs:
         return marked(line) if self.has(event.did, commit.rev) else line
 
     def _forget(self) -> None:
-        oldest = next(iter(self._known))
-        del self._known[oldest]
+        oldest = next(iter(self.known))
+        del self.known[oldest]
         quoted = _encode(oldest[1])
         self._revs[quoted] -= 1
         if not self._revs[quoted]:

@@ -44,7 +44,7 @@ def resynced(row: Row, resyncs: Resyncs) -> Row:
     try:
         if row.kind == SYNC and isinstance(rev := libipld.decode_dag_cbor(row.payload).get("rev"), str):
             resyncs.announce(row.did.decode(), rev)
-        if row.kind == CREATE and resyncs and resyncs.has(row.did.decode(), row.rev.decode()):
+        if row.kind == CREATE and resyncs.known and resyncs.has(row.did.decode(), row.rev.decode()):
             return row._replace(kind=RESYNC)
     except (ValueError, AttributeError, RecursionError):  # for event_of to say
         pass
