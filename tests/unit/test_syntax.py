@@ -229,7 +229,7 @@ def test_the_edges_of_the_grammar(of: Syntax) -> None:
             text: (of.matches(text), arrow) for text, arrow in zip(vectors, in_arrow(of, vectors), strict=True)
         }
         assert said == dict.fromkeys(vectors, (right, right))
-        # As Great Expectations asks: a search, with the length beside it.
+        # As Great Expectations asks: a search, in what quality/suites.py cuts where it is too long.
         assert [bool(re.search(of.pattern, text)) and len(text) <= of.longest for text in vectors] == [
             right
         ] * len(vectors)

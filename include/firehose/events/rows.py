@@ -72,6 +72,8 @@ def _table(record_type: str, columns: plain.Columns, count: int, batch: datetime
         made[name] = pa.array(values, wanted.field(name).type)
     if "tid_us" in wanted.names and "rkey" in made:
         made["tid_us"] = tid_us(made["rkey"])
+    if "resync" in wanted.names and "resync" not in made:
+        made["resync"] = pa.repeat(pa.scalar(False), count)
     arrays = [made[field.name] if field.name in made else pa.nulls(count, field.type) for field in wanted]
     return pa.Table.from_arrays(arrays, schema=wanted)
 
