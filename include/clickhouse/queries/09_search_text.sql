@@ -3,6 +3,6 @@
 SELECT witnessed_at, did, text
 FROM firehose.posts
 WHERE hour_start = (SELECT max(hour) FROM firehose.languages_by_hour)
-    AND operation = 'create' AND hasTokenCaseInsensitive(text, 'coffee')
+    AND operation = 'create' AND NOT resync AND hasTokenCaseInsensitive(text, 'coffee')
 ORDER BY witnessed_at DESC
 LIMIT 20

@@ -6,7 +6,7 @@ SELECT subject_did, count() AS followed, countIf(uri IN (
     SELECT uri FROM firehose.follows WHERE date = latest AND operation = 'delete')) AS taken_back,
     followed - taken_back AS gained
 FROM firehose.follows
-WHERE date = latest AND operation = 'create'
+WHERE date = latest AND operation = 'create' AND NOT resync
 GROUP BY subject_did
 ORDER BY gained DESC, subject_did
 LIMIT 20

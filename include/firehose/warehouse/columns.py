@@ -22,7 +22,9 @@ class Column(NamedTuple):
 
 
 # The identity of an event and its clocks are in every row: Nullable would only cost time and mislead.
-_NEVER_NULL: Final = frozenset({"batch", "time_us", "did", "rev", "operation", "rkey", "collection", "seq"})
+_NEVER_NULL: Final = frozenset(
+    {"batch", "time_us", "did", "rev", "operation", "rkey", "collection", "seq", "resync"}
+)
 
 _COMMENTS: Final[dict[str, str]] = {
     "batch": "Start of the interval whose run stored the row",
@@ -36,6 +38,8 @@ _COMMENTS: Final[dict[str, str]] = {
     "created_at": "When the client claims that the record was made; NULL where it gave no instant",
     "created_at_raw": "That claim as text, where it is not the instant in canonical form",
     "extra": "JSON of every part of the record that no other column gives back exactly",
+    "resync": "Whether a resync sent the record again: then this create is nothing new",
+    "displayed_us": "The time that the host shows for the event, where an operator set another one than time_us",
     "text": "The post's text; NULL for a delete",
     "langs": "Languages that the client declared",
     "reply_parent_uri": "The post that this one answers",
@@ -155,6 +159,7 @@ EVENTS: Final = (
     Column("cid", "Nullable(String)", _COMMENTS["cid"], "NULL"),
     Column("created_at", "Nullable(DateTime64(6, 'UTC'))", _COMMENTS["created_at"], "NULL"),
     Column("extra", "Nullable(String)", _COMMENTS["extra"], "NULL"),
+    Column("resync", "Bool", _COMMENTS["resync"], "false"),
     Column("uri", "String", "at:// address of the record; empty for identities, accounts and sync events", "''"),
     *PARTITION,
     Column("date", "Date", _DATE.comment),
