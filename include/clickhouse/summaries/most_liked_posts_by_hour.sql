@@ -1,6 +1,12 @@
-SELECT toDate(hour_start), hour_start, assumeNotNull(subject_uri) AS uri_liked, count() AS total
-FROM firehose.likes
-WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create' AND subject_uri IS NOT NULL
-GROUP BY hour_start, uri_liked
-ORDER BY total DESC, uri_liked
+SELECT toDate({hour:DateTime('UTC')}), {hour:DateTime('UTC')}, uri, uniqExact(did) AS total
+FROM
+(
+    SELECT did, argMax(tuple(subject_uri), rev).1 AS uri
+    FROM firehose.likes
+    WHERE hour_start = {hour:DateTime('UTC')}
+    GROUP BY did, rkey
+    HAVING argMax(operation, rev) != 'delete' AND uri IS NOT NULL
+)
+GROUP BY uri
+ORDER BY total DESC, uri
 LIMIT 1000

@@ -1,11 +1,16 @@
 """What people ask of a post's facets and embed, taken out of them: hashtags, links, mentions, quotes.
 
+Beside what was written stands its one spelling: tags, hosts and registered domains of links, languages.
+
 Shapes: app.bsky.richtext.facet, app.bsky.embed.*. Whatever has another shape gives nothing, never an error.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+from firehose.events.links import site
+from firehose.events.spelling import language, tag
 
 _FEATURE = "app.bsky.richtext.facet#"
 _RECORD_EMBEDS = ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia")
@@ -19,9 +24,12 @@ class Derived(NamedTuple):
     hashtags: list[str] | None
     links: list[str] | None
     mentions: list[str] | None
+    tags: list[str] | None
+    link_hosts: list[str] | None
+    link_domains: list[str] | None
 
 
-_NOTHING = Derived(None, None, None, None, None)
+_NOTHING = Derived(None, None, None, None, None, None, None, None)
 
 
 def derive(embed: object, facets: object, tags: object) -> Derived:
@@ -37,8 +45,23 @@ def derive(embed: object, facets: object, tags: object) -> Derived:
     embed_type, quoted, link = _embedded(embed)
     if link:
         found["uri"].append(link)
-    hashtags = [tag.removeprefix("#").lower() for tag in found["tag"]]
-    return Derived(embed_type, quoted, _distinct(hashtags), _distinct(found["uri"]), _distinct(found["did"]))
+    written = found["tag"]
+    sites = [to for uri in found["uri"] if (to := site(uri))]
+    return Derived(
+        embed_type,
+        quoted,
+        _distinct([each.removeprefix("#").lower() for each in written]),
+        _distinct(found["uri"]),
+        _distinct(found["did"]),
+        _distinct([spelt for each in written if (spelt := tag(each))]),
+        _distinct([to.host for to in sites]),
+        _distinct([to.domain for to in sites]),
+    )
+
+
+def canonical_languages(declared: list[str] | None) -> list[str] | None:
+    """The languages that a post declares, each once and in canonical form; None where it declares none."""
+    return _distinct([language(each) for each in declared]) if declared else None
 
 
 def _distinct(values: list[str]) -> list[str] | None:

@@ -18,7 +18,7 @@ from firehose.events import plain
 from firehose.events.clocks import claimed_instants, tid_us
 from firehose.events.envelope import Commit, Event, Undecodable, decode_event
 from firehose.events.plain import PlainEvent
-from firehose.events.posts import derive
+from firehose.events.posts import canonical_languages, derive
 
 Row = tuple[Any, ...]
 _encode = msgspec.json.encode
@@ -190,7 +190,8 @@ def _post(event: Event, line: bytes) -> Row:
             modelled.add(key)
             texts.append(_encode(value).decode())
     head = _head(event, commit, record, _leftover(record, commit, modelled))
-    return (*head, text, langs, *parent, *root, *texts, *derive(*map(record.get, ("embed", "facets", "tags"))))
+    derived = derive(*map(record.get, ("embed", "facets", "tags")))
+    return (*head, text, langs, *parent, *root, *texts, *derived, canonical_languages(langs))
 
 
 def _other(event: Event, line: bytes) -> Row:

@@ -125,7 +125,8 @@ def test_summaries_agree_with_a_count_in_python(client: Client, settings: Settin
         client, "SELECT toUnixTimestamp(hour), accounts FROM firehose.active_accounts_by_hour WHERE type = 'all'"
     )
     assert {h // 3600: n for h, n in found} == Counter(hour for hour, _ in accounts)
-    likes = Counter((r["time_us"] // 3_600_000_000, r["subject_uri"]) for r in rows["likes"])
+    liking = {(r["time_us"] // 3_600_000_000, r["subject_uri"], r["did"]) for r in rows["likes"]}
+    likes = Counter((hour, uri) for hour, uri, _ in liking)
     found = fetch(client, "SELECT toUnixTimestamp(hour), uri, likes FROM firehose.most_liked_posts_by_hour")
     assert {(h // 3600, uri): n for h, uri, n in found} == likes
 
