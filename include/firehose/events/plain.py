@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from firehose import schema
 from firehose.events.envelope import MAX_DEPTH
-from firehose.events.posts import Derived, canonical_languages, derive
+from firehose.events.posts import Derived, derive
 
 Columns = dict[str, list[Any]]
 _encode = msgspec.json.encode
@@ -170,7 +170,6 @@ def _post(records: list[_Post]) -> Columns:
         "embed": [None if record.embed is UNSET else _encode(record.embed).decode() for record in records],
         "facets": [None if record.facets is UNSET else _encode(record.facets).decode() for record in records],
         **{name: list(column) for name, column in zip(Derived._fields, zip(*derived, strict=True), strict=True)},
-        "languages": [canonical_languages(record.langs or None) for record in records],
     }
 
 

@@ -18,7 +18,8 @@ from firehose.events import plain
 from firehose.events.clocks import claimed_instants, tid_us
 from firehose.events.envelope import Commit, Event, Undecodable, decode_event
 from firehose.events.plain import PlainEvent
-from firehose.events.posts import canonical_languages, derive
+from firehose.events.posts import derive
+from firehose.events.spelling import canonical_languages
 
 Row = tuple[Any, ...]
 _encode = msgspec.json.encode
@@ -60,7 +61,7 @@ def to_table(record_type: str, rows: Sequence[Row | PlainEvent], batch: datetime
 
 
 #: Columns that are not decoded, but made of others.
-_RECKONED = ("batch", "tid_us", "created_at_raw")
+_RECKONED = ("batch", "tid_us", "created_at_raw", "languages")
 
 
 def _table(record_type: str, columns: plain.Columns, count: int, batch: datetime) -> pa.Table:
@@ -72,6 +73,8 @@ def _table(record_type: str, columns: plain.Columns, count: int, batch: datetime
         made[name] = pa.array(values, wanted.field(name).type)
     if "tid_us" in wanted.names and "rkey" in made:
         made["tid_us"] = tid_us(made["rkey"])
+    if "languages" in wanted.names and "langs" in made:
+        made["languages"] = canonical_languages(made["langs"])
     arrays = [made[field.name] if field.name in made else pa.nulls(count, field.type) for field in wanted]
     return pa.Table.from_arrays(arrays, schema=wanted)
 
@@ -190,8 +193,7 @@ def _post(event: Event, line: bytes) -> Row:
             modelled.add(key)
             texts.append(_encode(value).decode())
     head = _head(event, commit, record, _leftover(record, commit, modelled))
-    derived = derive(*map(record.get, ("embed", "facets", "tags")))
-    return (*head, text, langs, *parent, *root, *texts, *derived, canonical_languages(langs))
+    return (*head, text, langs, *parent, *root, *texts, *derive(*map(record.get, ("embed", "facets", "tags"))))
 
 
 def _other(event: Event, line: bytes) -> Row:

@@ -11,6 +11,9 @@ from functools import lru_cache
 from typing import Final
 
 import langcodes
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from langcodes.tag_parser import LanguageTagError
 
 #: The language tag of what a client declared that is not a language tag (BCP 47's "undetermined").
@@ -49,3 +52,19 @@ def language(declared: str) -> str:
         return langcodes.standardize_tag(declared.strip())
     except LanguageTagError:
         return UNDETERMINED
+
+
+def canonical_languages(declared: pa.ListArray) -> pa.ListArray:
+    """Each row's declared languages in canonical form, each once; null and empty lists stay what they are."""
+    spoken = pc.dictionary_encode(declared.flatten())
+    canonical = pc.dictionary_encode(pa.array(map(language, spoken.dictionary.to_pylist()), pa.string()))
+    codes = canonical.indices.to_numpy()[spoken.indices.to_numpy()] if len(spoken) else np.empty(0, np.int32)
+    rows = pc.list_parent_indices(declared).to_numpy()
+    if len(rows) and (rows[1:] == rows[:-1]).any():
+        # The first of each language within a row; the order stays.
+        first = np.sort(np.unique(rows * (len(canonical) + 1) + codes, return_index=True)[1])
+        rows, codes = rows[first], codes[first]
+    lengths = np.bincount(rows, minlength=len(declared))
+    offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))), pa.int32())
+    values = canonical.dictionary.take(pa.array(codes))
+    return pa.ListArray.from_arrays(offsets, values, mask=declared.is_null())
