@@ -73,6 +73,7 @@ class Generator:
         kind = rng.choices(_KINDS, cum_weights=_WEIGHTS)[0]
         account = self._people.account()
         if kind in _ABOUT:
+            account = self._habits.renamed(account)
             return _ABOUT[kind](rng, self._people.did(account), self._next_seq(), time_us)
         chance = rng.random()
         if chance < DELETES.get(kind, 0.0):
@@ -109,7 +110,8 @@ class Generator:
         did = people.did(account)
         created = records.created_at(rng, time_us)
         rkey = (again.rkey if again else "") or self._rkey(account, time_us)
-        operation, subject = "create", again.subject if again else None
+        operation = "create"
+        subject: Post | str | None = again.subject if again else None
         if kind in (LIKE, REPOST):
             subject = subject if isinstance(subject, Post) else people.subject(time_us)
             record = records.on_post(rng, people, kind, created, time_us, subject)

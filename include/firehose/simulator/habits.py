@@ -9,7 +9,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from firehose.simulator import text
-from firehose.simulator.population import Made, Population
+from firehose.simulator.population import Made, Population, Post
 
 #: How many of the records that somebody deletes are written again, by kind of habit.
 _REDONE: Final = 0.25
@@ -17,8 +17,8 @@ _SAME_KEY: Final = 0.2
 #: How many writes are a second record about the same subject, and how many posts are an edit.
 _TWICE: Final = 0.004
 _EDITS: Final = 0.004
-#: One post in so many begins a campaign, in which a few accounts post one link within seconds.
-_CAMPAIGNS: Final = 0.0006
+#: The share of posts that begin a campaign, in which a few accounts post one link within seconds.
+_CAMPAIGNS: Final = 0.003
 _REMEMBERED: Final = 2_000
 
 
@@ -26,7 +26,7 @@ class Again(NamedTuple):
     """A write that repeats an earlier one: its account and subject; ``rkey`` where it takes the same key."""
 
     account: int
-    subject: object
+    subject: Post | str | None
     rkey: str = ""
     operation: str = "create"
 
@@ -38,6 +38,7 @@ class Habits:
         self._rng = rng
         self._people = people
         self._undone: dict[str, list[Made]] = {}
+        self._named: list[int] = []
         self._campaign: list[tuple[int, str]] = []
 
     def undone(self, kind: str, made: Made) -> None:
@@ -61,6 +62,15 @@ class Habits:
             made = undone.pop(int(len(undone) * rng.random()))
             return Again(made.account, made.subject, made.rkey if posts or rng.random() < _SAME_KEY else "")
         return None
+
+    def renamed(self, account: int) -> int:
+        """Whose identity event comes next: often that of an account that had one before."""
+        rng, named = self._rng, self._named
+        if named and rng.random() < 0.3:
+            return named[int(len(named) * rng.random())]
+        if len(named) < _REMEMBERED:
+            named.append(account)
+        return account
 
     def campaign(self) -> tuple[int, str] | None:
         """The account and the link of the next post of a campaign, if one is on."""

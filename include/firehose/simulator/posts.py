@@ -11,6 +11,7 @@ from typing import Any
 
 from firehose.simulator import identifiers, text
 from firehose.simulator.population import Population, Post
+from firehose.simulator.words import COPIED
 
 _MIME = ("image/jpeg", "image/jpeg", "image/png", "image/webp")
 
@@ -63,7 +64,9 @@ def _body(rng: Random, language: str) -> str:
     drawn = rng.random()
     if drawn < 0.03:
         return ""
-    if drawn < 0.0301:  # one in 10,000 posts is far over the 300 characters that the app allows
+    if drawn < 0.04:
+        return rng.choice(COPIED)
+    if drawn < 0.0401:  # one in 10,000 posts is far over the 300 characters that the app allows
         return text.sentence(rng, language, rng.randint(700, 1900))
     return text.sentence(rng, language, 1 + int(rng.expovariate(1 / 14)) % 48)
 

@@ -22,6 +22,7 @@ _DOMAINS: Final = words.DOMAINS.split()
 _BIOS: Final = words.BIOS
 _SPACELESS: Final = {"ja"}
 _REGIONAL: Final = {"en": ("en-US", "en-us", "en-GB", "EN"), "pt": ("pt-BR", "pt_br"), "de": ("de-DE",)}
+_WIDE: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 #: What keyboards and clients make of one tag: case, full width, another composition, marks and blanks around it.
 _SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (
     str.upper,
@@ -30,7 +31,6 @@ _SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (
     lambda tag: normalize("NFD", tag),
     lambda tag: f"#{tag}",
 )
-_WIDE: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
 
 def languages(rng: Random) -> tuple[str, list[str] | None]:

@@ -62,4 +62,12 @@ BIOS: Final = (
     "Follow me and I follow back!",
     "Opinions are my own.",
 )
+#: What many post word for word.
+COPIED: Final = (
+    "Good morning!",
+    "good morning!",
+    "This. So much this.",
+    "おはよう",
+    "Free followers, link in bio",
+)
 STATUSES: Final = ["deactivated", "deleted", "takendown", "suspended", "desynchronized", "throttled"]

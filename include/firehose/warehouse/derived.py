@@ -163,6 +163,12 @@ _POSTS: Final = (
         f" JSONExtractArrayRaw({_MEDIA}, 'images')), {_MEDIA_TYPE} = '{_EMBED}video',"
         f" [JSONExtractString({_MEDIA}, 'alt')], [])",
     ),
+    Column(
+        "self_labels",
+        "Array(String)",
+        "Labels that the author put on the post, such as porn; labels of moderators are another stream",
+        "arrayMap(x -> JSONExtractString(x, 'val'), JSONExtractArrayRaw(extra, 'labels', 'values'))",
+    ),
     _account("parent_did", "Account of the post that this one answers; empty: none", _did_of("reply_parent_uri")),
     _account("root_did", "Account of the post that began the thread; empty: none", _did_of("reply_root_uri")),
     _account("quoted_did", "Account of the record that the post quotes; empty: none", _did_of("quoted_uri")),

@@ -16,10 +16,11 @@ from clickhouse_connect.driver.client import Client
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors
-from firehose.warehouse.views import DATABASE, SQL_FOLDER, View, views
+from firehose.warehouse.views import DATABASE, View, views
 
 log = logging.getLogger(__name__)
 
+SQL_FOLDER: Final = Path(__file__).resolve().parents[2] / "clickhouse"
 _DATABASES: Final = (DATABASE, "ops")
 _LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS ops.migrations

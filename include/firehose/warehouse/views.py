@@ -19,7 +19,7 @@ from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_col
 from firehose.warehouse.derived import Column
 
 DATABASE: Final = "firehose"
-SQL_FOLDER: Final = Path(__file__).resolve().parents[2] / "clickhouse"
+_OVER_VIEWS: Final = Path(__file__).resolve().parents[2] / "clickhouse" / "views"
 _HOURS: Final = "year=*/month=*/day=*/hour=*"
 #: The layouts of an hour. Each is a glob of its own: braces around a slash match nothing in file().
 LAYOUTS: Final = ("{hours}/{type}.parquet", "{hours}/{type}/user_did=*/{type}.parquet")
@@ -73,7 +73,7 @@ def views(lake_root: str) -> list[View]:
     selects = (_type_select(name, lake_root, _events_columns(name)) for name in schema.TYPES)
     made.append(_view("events", list(EVENTS), "\nUNION ALL\n".join(selects)))
     made += [_quarantine(lake_root), _gif_hosts()]
-    return [*made, *(_over_views(path) for path in sorted((SQL_FOLDER / "views").glob("*.sql")))]
+    return [*made, *(_over_views(path) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
 
 
 def source(record_type: str, lake_root: str, layout: str) -> str:

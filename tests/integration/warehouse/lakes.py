@@ -113,17 +113,23 @@ class LakeBuilder:
             paths.append(path)
         return paths
 
-    def store(self, events: Iterable[dict[str, Any]]) -> None:
-        """Decode events in Jetstream's form, as a batch does, and write those of each hour and type."""
-        by_file: dict[tuple[str, datetime], list[bytes]] = {}
+    def store(self, events: Iterable[dict[str, Any]]) -> dict[datetime, list[str]]:
+        """Decode events in Jetstream's form, as a batch does, and write the files of each hour and type.
+
+        Returns the types that were written in each hour.
+        """
+        by_file: dict[tuple[datetime, str], list[bytes]] = {}
         for event in events:
             hour = datetime.fromtimestamp(event["time_us"] // 3_600_000_000 * 3600, UTC)
-            by_file.setdefault((queue_of(event), hour), []).append(json.dumps(event).encode())
-        for (record_type, hour), lines in by_file.items():
+            by_file.setdefault((hour, queue_of(event)), []).append(json.dumps(event).encode())
+        written: dict[datetime, list[str]] = {}
+        for (hour, record_type), lines in by_file.items():
             rows, _, failed = decode_rows(record_type, lines)
             assert not failed, failed
             self.folder(hour).mkdir(parents=True, exist_ok=True)
             pq.write_table(to_table(record_type, rows, hour), self.folder(hour) / f"{record_type}.parquet")
+            written.setdefault(hour, []).append(record_type)
+        return written
 
     def publish(self, start: datetime, hours: dict[datetime, list[str]], edition: int = 0) -> ledger.LedgerEntry:
         """Write the ledger entry of the batch that starts at ``start``; a higher ``edition`` is a rerun."""

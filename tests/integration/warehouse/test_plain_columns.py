@@ -184,7 +184,7 @@ def test_the_quarantine_is_a_view_for_analysts_too(client: Client, settings: Set
     assert analyst.query("SELECT * FROM firehose.quarantine").result_rows == []
     batch = Batch(at(20), at(20) + timedelta(minutes=5))
     with Quarantine(batch, quarantine_path(settings.lake_path, batch)) as quarantine:
-        quarantine.add_undecodable("posts", [Undecodable("no event", b'{"torn', None)])
+        quarantine.add_undecodable("posts", [Undecodable("no event", b'{"torn')])
         quarantine.add_undecodable(
             "likes", [Undecodable("text: expected str", b"{}", int(at(3).timestamp() * 1e6))]
         )
