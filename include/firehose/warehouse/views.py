@@ -33,7 +33,10 @@ _QUARANTINE: Final = (
     ),
     Column("type", "String", "The record type whose queue it came in"),
     Column(
-        "time_us", "Nullable(Int64)", "When the host saw it, microseconds since 1970; NULL where it does not say"
+        "time_us",
+        "Nullable(Int64)",
+        "When the host saw it, microseconds since 1970; NULL where it does not say",
+        "nullIf(stored.time_us, 0)",
     ),
     Column("reason", "String", "Why it is not a row of its type"),
     Column("raw", "String", "The event as it came, byte for byte; it may be neither JSON nor UTF-8"),
