@@ -5,14 +5,14 @@ WITH
     (SELECT max(day) FROM firehose.events_by_minute) AS latest,
     liked AS
     (
-        SELECT did, argMax(tuple(subject_uri), rev).1 AS uri FROM firehose.likes
+        SELECT did, argMax(ifNull(subject_uri, ''), rev) AS subject FROM firehose.likes
         WHERE date = latest
         GROUP BY did, rkey
-        HAVING argMax(operation, rev) != 'delete' AND uri IS NOT NULL
+        HAVING argMax(operation, rev) != 'delete' AND subject != ''
     ),
     best AS
     (
-        SELECT assumeNotNull(uri) AS post, uniqExact(did) AS likes FROM liked
+        SELECT subject AS post, uniqExact(did) AS likes FROM liked
         GROUP BY post ORDER BY likes DESC, post LIMIT 20
     )
 SELECT best.likes AS likes, best.post AS uri, written.text AS text, named.handle AS handle

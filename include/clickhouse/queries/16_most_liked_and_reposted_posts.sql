@@ -4,15 +4,15 @@ WITH
     (SELECT max(day) FROM firehose.events_by_minute) AS latest,
     standing AS
     (
-        SELECT 'like' AS kind, did, argMax(tuple(subject_uri), rev).1 AS post FROM firehose.likes
+        SELECT 'like' AS kind, did, argMax(ifNull(subject_uri, ''), rev) AS post FROM firehose.likes
         WHERE date BETWEEN latest - 6 AND latest
         GROUP BY did, rkey
-        HAVING argMax(operation, rev) != 'delete' AND post IS NOT NULL
+        HAVING argMax(operation, rev) != 'delete' AND post != ''
         UNION ALL
-        SELECT 'repost', did, argMax(tuple(subject_uri), rev).1 AS post FROM firehose.reposts
+        SELECT 'repost', did, argMax(ifNull(subject_uri, ''), rev) AS post FROM firehose.reposts
         WHERE date BETWEEN latest - 6 AND latest
         GROUP BY did, rkey
-        HAVING argMax(operation, rev) != 'delete' AND post IS NOT NULL
+        HAVING argMax(operation, rev) != 'delete' AND post != ''
     )
 SELECT post, uniqExactIf(did, kind = 'like') AS likes, uniqExactIf(did, kind = 'repost') AS reposts
 FROM standing

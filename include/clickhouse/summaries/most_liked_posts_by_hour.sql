@@ -1,12 +1,12 @@
-SELECT toDate({hour:DateTime('UTC')}), {hour:DateTime('UTC')}, uri, uniqExact(did) AS total
+SELECT toDate({hour:DateTime('UTC')}), {hour:DateTime('UTC')}, post, uniqExact(did) AS total
 FROM
 (
-    SELECT did, argMax(tuple(subject_uri), rev).1 AS uri
+    SELECT did, argMax(ifNull(subject_uri, ''), rev) AS post
     FROM firehose.likes
     WHERE hour_start = {hour:DateTime('UTC')}
     GROUP BY did, rkey
-    HAVING argMax(operation, rev) != 'delete' AND uri IS NOT NULL
+    HAVING argMax(operation, rev) != 'delete' AND post != ''
 )
-GROUP BY uri
-ORDER BY total DESC, uri
+GROUP BY post
+ORDER BY total DESC, post
 LIMIT 1000

@@ -9,7 +9,7 @@
 AS SELECT did, uri AS subject_uri, any(account) AS subject_did, min(seen) AS since, count() AS records
 FROM
 (
-    SELECT did, ifNull(argMax(tuple(subject_uri), rev).1, '') AS uri, argMax(subject_did, rev) AS account,
+    SELECT did, argMax(ifNull(subject_uri, ''), rev) AS uri, argMax(subject_did, rev) AS account,
         argMax(witnessed_at, rev) AS seen
     FROM firehose.likes
     GROUP BY did, rkey
