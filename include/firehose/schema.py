@@ -74,6 +74,11 @@ _COLUMNS: dict[str, _Columns] = {
         ("hashtags", _STRINGS),  # of facets and of the record's tags, lower case, without '#'
         ("links", _STRINGS),  # of facets and of an external embed
         ("mentions", _STRINGS),  # DIDs
+        # One spelling for all who meant the same (events/links.py, events/spelling.py), each value once.
+        ("tags", _STRINGS),
+        ("link_hosts", _STRINGS),
+        ("link_domains", _STRINGS),
+        ("languages", _STRINGS),
     ],
     LIKES: [*_COMMIT, *_SUBJECT_RECORD],
     REPOSTS: [*_COMMIT, *_SUBJECT_RECORD],

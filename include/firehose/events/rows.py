@@ -19,6 +19,7 @@ from firehose.events.clocks import claimed_instants, tid_us
 from firehose.events.envelope import Commit, Event, Undecodable, decode_event
 from firehose.events.plain import PlainEvent
 from firehose.events.posts import derive
+from firehose.events.spelling import canonical_languages
 
 Row = tuple[Any, ...]
 _encode = msgspec.json.encode
@@ -60,7 +61,7 @@ def to_table(record_type: str, rows: Sequence[Row | PlainEvent], batch: datetime
 
 
 #: Columns that are not decoded, but made of others.
-_RECKONED = ("batch", "tid_us", "created_at_raw")
+_RECKONED = ("batch", "tid_us", "created_at_raw", "languages")
 
 
 def _table(record_type: str, columns: plain.Columns, count: int, batch: datetime) -> pa.Table:
@@ -74,6 +75,8 @@ def _table(record_type: str, columns: plain.Columns, count: int, batch: datetime
         made["tid_us"] = tid_us(made["rkey"])
     if "resync" in wanted.names and "resync" not in made:
         made["resync"] = pa.repeat(pa.scalar(False), count)
+    if "languages" in wanted.names and "langs" in made:
+        made["languages"] = canonical_languages(made["langs"])
     arrays = [made[field.name] if field.name in made else pa.nulls(count, field.type) for field in wanted]
     return pa.Table.from_arrays(arrays, schema=wanted)
 
