@@ -4,6 +4,6 @@
 SELECT type, countIf(sample < 0.05) AS sampled, sampled * 20 AS estimated, count() AS in_truth,
     uniqExactIf(did, sample < 0.05) AS accounts
 FROM firehose.events
-WHERE date = (SELECT max(day) FROM firehose.events_by_minute)
+WHERE date = (SELECT max(day) FROM firehose.events_by_minute) AND NOT resync
 GROUP BY type
 ORDER BY in_truth DESC, type
