@@ -21,8 +21,8 @@ class SettingsError(ValueError):
 
 def complaint(name: str, value: object, wrong: str) -> str:
     """The line about a setting (a field's name) whose value is ``wrong``; what may hold a secret is not shown."""
-    secret = "password" in name or "url" in name or "://" in str(value)
-    shown = "(hidden)" if secret else f"{value!r:.200}"
+    hidden = any(word in name for word in ("password", "url", "key")) or "://" in str(value)
+    shown = "(hidden)" if hidden else f"{value!r:.200}"
     return f"{PREFIX}{name.upper()}={shown}: {wrong}; see docs/settings.md"
 
 

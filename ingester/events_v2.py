@@ -16,6 +16,7 @@ from ingester import wire
 from ingester.cursor import V2_TIME_CURSOR
 from ingester.errors import SourceNotice, StreamError
 from ingester.hosts import V2_METHOD
+from ingester.resyncs import Resyncs
 
 #: A sequence number found in a broken frame counts only so near to the one before: one far ahead would skip
 #: events, should the process end right then.
@@ -24,7 +25,7 @@ _SEQ: Final = re.compile(rb'"seq"\s*:\s*(\d{1,15})\b')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 #: Names that v1 gives to parts of an event: a v2 field of the same name would be mistaken for them.
-_TAKEN: Final = frozenset({"time_us", "kind", "commit"})
+_TAKEN: Final = frozenset({"time_us", "displayed_us", "kind", "commit"})
 
 
 class NotAnEvent(ValueError):
@@ -52,6 +53,7 @@ class _Commit(msgspec.Struct, gc=False, forbid_unknown_fields=True, tag_field="$
     seq: Annotated[int, Meta(ge=0, lt=V2_TIME_CURSOR)]
     did: Raw
     time: Annotated[datetime, Meta(tz=True)]
+    witnessedAt: Annotated[datetime, Meta(tz=True)] | None = None
     rev: Raw = _NONE
     operation: Raw = _NONE
     collection: str = ""
@@ -71,13 +73,15 @@ class _V1Commit(msgspec.Struct, gc=False, omit_defaults=True):
     rkey: Raw = _NONE
     record: Raw = _NONE
     cid: Raw = _NONE
+    resync: bool = False
 
 
-class _V1Event(msgspec.Struct, gc=False):
+class _V1Event(msgspec.Struct, gc=False, omit_defaults=True):
     did: Raw
     time_us: int
     kind: str
     commit: _V1Commit
+    displayed_us: int | None = None
 
 
 class _Frame(msgspec.Struct, gc=False):
@@ -102,8 +106,10 @@ _collection_queue: Final = wire.COLLECTION_QUEUES.get
 _kind_queue: Final = wire.KIND_QUEUES.get
 
 
-def read(message: bytes) -> Event:
+def read(message: bytes, resyncs: Resyncs) -> Event:
     """The event of a frame; kinds that v1 does not know, as ``sync``, keep their name and all their fields.
+
+    ``resyncs`` learns of sync events, and tells which creates are records sent again: those are marked.
 
     Raises:
         SourceNotice: the server says something about the stream; no event.
@@ -113,10 +119,13 @@ def read(message: bytes) -> Event:
     try:
         commit = _commit(message).payload
     except msgspec.ValidationError:
-        return _read_any(message)
-    time_us = _us(commit.time)
+        event = _read_any(message)
+        return event._replace(line=resyncs.take(event.line))
+    time_us, shown_us = _times(commit.time, commit.witnessedAt)
     fields = _V1Commit(commit.rev, commit.operation, commit.collection, commit.rkey, commit.record, commit.cid)
-    line = _encode(_V1Event(commit.did, time_us, "commit", fields))
+    if resyncs.known and resyncs.may_have(bytes(commit.rev)) and bytes(commit.operation) == b'"create"':
+        fields.resync = resyncs.has(_text(commit.did), _text(commit.rev))
+    line = _encode(_V1Event(commit.did, time_us, "commit", fields, shown_us))
     return Event(_collection_queue(commit.collection, wire.OTHER), time_us, commit.seq, line)
 
 
@@ -133,10 +142,13 @@ def _read_any(message: bytes) -> Event:
         if kind == "info":
             raise _notice(payload)
         seq, did = _seq(payload.pop("seq")), payload.pop("did")
-        time_us = _us(_instant(payload.pop("time")))
+        shown, witnessed = _instant(payload.pop("time")), payload.pop("witnessedAt", None)
+        time_us, shown_us = _times(shown, None if witnessed is None else _instant(witnessed))
     except KeyError as missing:
         raise NotAnEvent(f"a payload without {missing}") from None
     head = {"did": did, "time_us": time_us, "kind": kind}
+    if shown_us is not None:
+        head["displayed_us"] = shown_us
     if kind == "commit":
         collection = payload.get("collection")
         queue = _collection_queue(_text(collection), wire.OTHER) if collection is not None else wire.OTHER
@@ -158,11 +170,17 @@ def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -
     return Event(wire.OTHER, last_us, seq, line)
 
 
-def _us(instant: datetime) -> int:
-    time_us = (instant - _EPOCH) // _MICROSECOND
+def _times(shown: datetime, witnessed: datetime | None) -> tuple[int, int | None]:
+    """When the host witnessed the event, in µs, and the time that it shows for it, if that is another one.
+
+    A frame without the witnessed time shows that one, as far as anybody can tell.
+    """
+    shown_us = time_us = (shown - _EPOCH) // _MICROSECOND
+    if witnessed is not None:
+        time_us = (witnessed - _EPOCH) // _MICROSECOND
     if time_us < 0:
         raise NotAnEvent("a time before 1970")
-    return time_us
+    return time_us, None if shown_us == time_us else shown_us
 
 
 def _notice(payload: dict[str, Raw]) -> SourceNotice:

@@ -13,6 +13,7 @@ from ingester import events_v2, wire
 from ingester.cursor import Position
 from ingester.envelope import PLAUSIBLE_US, classify, dead_letter, follow, time_us_of
 from ingester.hosts import V1, V2, Host
+from ingester.resyncs import Resyncs
 
 #: On recorded events the levels 2 to 5 cost 1.3 to 5 times the time, and none of them made smaller frames.
 LEVEL: Final = 1
@@ -35,12 +36,13 @@ class Buffer:
     """The events received since the last flush, as v1 sends them. ``last_us`` is the time of the last one.
 
     ``start`` is the position before them, ``host`` what stamps them. ``placed``: a message of the connection has
-    said where the stream is; until then :meth:`begin` takes them, and the position stays where it is.
+    said where the stream is; until then :meth:`begin` takes them, and the position stays where it is. ``resyncs``
+    is what sync events have announced so far; it is shared with the buffers that follow.
     """
 
-    __slots__ = ("_append", "_host", "_leap", "_lines", "_start", "count", "last_us", "placed", "size")
+    __slots__ = ("_append", "_host", "_leap", "_lines", "_resyncs", "_start", "count", "last_us", "placed", "size")
 
-    def __init__(self, start: Position = LIVE_TAIL, host: str = "") -> None:
+    def __init__(self, start: Position = LIVE_TAIL, host: str = "", resyncs: Resyncs | None = None) -> None:
         self._lines: dict[str, list[bytes]] = {queue: [] for queue in wire.QUEUES}
         self._append = {queue: lines.append for queue, lines in self._lines.items()}
         self.count = 0
@@ -48,6 +50,7 @@ class Buffer:
         self.last_us = start.time_us
         self._start = start
         self._host = host
+        self._resyncs = Resyncs() if resyncs is None else resyncs
         self.placed = False
         self._leap = 0
 
@@ -65,7 +68,7 @@ class Buffer:
 
     def fresh(self) -> Self:
         """An empty buffer for what follows."""
-        next_one = type(self)(self.position, self._host)
+        next_one = type(self)(self.position, self._host, self._resyncs)
         next_one.placed = self.placed
         next_one._leap = self._leap
         return next_one
@@ -78,7 +81,7 @@ class Buffer:
         queue, time_us, line = classify(message, self.last_us)
         if time_us and (line is message or time_us != self.last_us):
             self.last_us, self.placed = time_us, True
-        self._put(queue, line)
+        self._put(queue, self._resyncs.take(line))
 
     def add(self, message: bytes) -> None:
         """Put one message into its queue, whatever it holds."""
@@ -86,6 +89,8 @@ class Buffer:
         if self._leap or abs(time_us - self.last_us) >= PLAUSIBLE_US:
             time_us = self._followed(time_us)
         self.last_us = time_us
+        if queue == wire.OTHER or self._resyncs.known:  # v1 hosts send no sync events: this is rare
+            line = self._resyncs.take(line)
         # As _put, which would cost a call for each event.
         self._append[queue](line)
         self.count += 1
@@ -124,8 +129,8 @@ class BufferV2(Buffer):
 
     __slots__ = ("_leap_seq", "_seq")
 
-    def __init__(self, start: Position = LIVE_TAIL, host: str = "") -> None:
-        super().__init__(start, host)
+    def __init__(self, start: Position = LIVE_TAIL, host: str = "", resyncs: Resyncs | None = None) -> None:
+        super().__init__(start, host, resyncs)
         self._seq = start.cursor if (start.host, start.protocol) == (host, V2) else 0
         self._leap_seq = 0
 
@@ -143,7 +148,7 @@ class BufferV2(Buffer):
     def begin(self, message: bytes) -> None:
         """As in v1; the same is raised as by :meth:`add`."""
         try:
-            queue, time_us, seq, line = events_v2.read(message)
+            queue, time_us, seq, line = events_v2.read(message, self._resyncs)
         except events_v2.UNREADABLE as error:
             return self.reject(message, error)
         if time_us:
@@ -158,7 +163,7 @@ class BufferV2(Buffer):
             StreamError: the server ends the stream.
         """
         try:
-            event = events_v2.read(message)
+            event = events_v2.read(message, self._resyncs)
         except events_v2.UNREADABLE as error:
             return self.reject(message, error)
         return self._keep(event)
@@ -178,9 +183,9 @@ class BufferV2(Buffer):
         self._put(queue, line)
 
 
-def buffer_for(host: Host, start: Position) -> Buffer:
+def buffer_for(host: Host, start: Position, resyncs: Resyncs) -> Buffer:
     """An empty buffer for a connection to ``host``."""
-    return (BufferV2 if host.protocol == V2 else Buffer)(start, host.name)
+    return (BufferV2 if host.protocol == V2 else Buffer)(start, host.name, resyncs)
 
 
 def _compressed(blocks: list[bytes]) -> list[bytes]:

@@ -35,7 +35,7 @@ end
 """
 
 #: ARGV: name, new writer, lease in ms. Replies {"claimed", cursor, host, protocol, time_us, ms since the
-#: last flush or '', open gaps, history},
+#: last flush or '', open gaps, history, resyncs},
 #: or {"wait", writer, ms left} while another name holds the lease, or {"type", key, its type, wanted type}.
 CLAIM: Final = f"""{_IN_THE_WAY}
 for i = 1, #KEYS do
@@ -46,7 +46,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local meta = redis.call('HMGET', KEYS[1], '{wire.META_WRITER}', '{wire.META_LEASE_MS}',
   '{wire.META_CURSOR}', '{wire.META_HOST}', '{wire.META_PROTOCOL}', '{wire.META_TIME_US}',
-  '{wire.META_LAST_FLUSH_MS}', '{wire.META_GAPS}', '{wire.META_HISTORY}')
+  '{wire.META_LAST_FLUSH_MS}', '{wire.META_GAPS}', '{wire.META_HISTORY}', '{wire.META_RESYNCS}')
 if meta[1] and string.match(meta[1], '^(.*)/') ~= ARGV[1] then
   local left = (tonumber(meta[2] or '') or 0) - now
   if left > 0 then return {{'wait', meta[1], string.format('%.0f', left)}} end
@@ -56,15 +56,15 @@ redis.call('HSET', KEYS[1], '{wire.META_WRITER}', ARGV[2], '{wire.META_FLUSH}', 
   '{wire.META_LEASE_MS}', string.format('%.0f', now + ARGV[3]))
 local away = tonumber(meta[7] or '')
 return {{'claimed', meta[3] or '', meta[4] or '', meta[5] or '', meta[6] or '',
-  away and string.format('%.0f', now - away) or '', meta[8] or '', meta[9] or ''}}
+  away and string.format('%.0f', now - away) or '', meta[8] or '', meta[9] or '', meta[10] or ''}}
 """
 
 #: How long heartbeats are kept, in ms.
 HEARTBEATS_KEPT_MS: Final = 30 * 86_400_000
 
 #: ARGV: writer, flush, flush before, cursor before, cursor, host, protocol, lease in ms, '1' if connected,
-#: time_us of the last event, open gaps, history ('' leaves the one that is there), number of gap records, these
-#: records, then for each frame: index in KEYS, counter's field, n, first, last, payload.
+#: time_us of the last event, open gaps, history and resyncs ('' leaves what is there), number of gap records,
+#: these records, then for each frame: index in KEYS, counter's field, n, first, last, payload.
 #: Replies {"written"}, {"applied"} (this flush is already there), {"lost"}, {"stale", writer} or
 #: {"type", key, its type, wanted} or {"full", key}.
 WRITE: Final = f"""{_IN_THE_WAY}
@@ -79,8 +79,8 @@ if not meta[1] then return {{'lost'}} end
 if meta[1] ~= ARGV[1] then return {{'stale', meta[1]}} end
 if meta[2] == ARGV[2] then return {{'applied'}} end
 if meta[2] ~= ARGV[3] or (meta[3] or '') ~= ARGV[4] then return {{'lost'}} end
-local first_gap = 14
-local first_frame = first_gap + tonumber(ARGV[13])
+local first_gap = 15
+local first_frame = first_gap + tonumber(ARGV[14])
 if first_frame > first_gap then
   local wrong = in_the_way(#KEYS)
   if wrong then return wrong end
@@ -119,9 +119,11 @@ for field, count in pairs(counts) do
   fields[#fields + 1] = field
   fields[#fields + 1] = string.format('%.0f', count)
 end
-if ARGV[12] ~= '' then
-  fields[#fields + 1] = '{wire.META_HISTORY}'
-  fields[#fields + 1] = ARGV[12]
+for i, field in ipairs({{'{wire.META_HISTORY}', '{wire.META_RESYNCS}'}}) do
+  if ARGV[11 + i] ~= '' then
+    fields[#fields + 1] = field
+    fields[#fields + 1] = ARGV[11 + i]
+  end
 end
 if ARGV[5] ~= '' then
   local lag = time[1] * 1000000 + time[2] - ARGV[10]

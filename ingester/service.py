@@ -92,6 +92,7 @@ class Service:
                 f"the cursor in Redis is one of protocol {claim.protocol}, this ingester speaks {V1} and {V2}"
             )
         self._gaps.adopt(claim.gaps)
+        self._writer.resyncs.learn(claim.resyncs)
         if claim.cursor:
             self._source.away(claim.away_s)
             self._writer.restart(claim.position)

@@ -45,6 +45,7 @@ class Claim(NamedTuple):
     away_s: float = 0.0  # since the last flush, by Redis' clock; 0 also if there was none
     gaps: tuple[Gap, ...] = ()  # that the writer before has left open
     history: bytes = b""  # what it expected of each queue
+    resyncs: bytes = b""  # the sync events that it knew
 
     @property
     def position(self) -> Position:
@@ -65,7 +66,7 @@ class Flush(NamedTuple):
 
     ``host`` and ``protocol`` are where the cursor comes from, by default v1 of the host that the sink was made
     for; ``time_us`` 0: the cursor is the last event's time. ``gaps`` are added to the stream of gaps,
-    ``open_gaps`` and ``history`` kept for whoever writes next.
+    ``open_gaps``, ``history`` and ``resyncs`` kept for whoever writes next.
     """
 
     frames: Sequence[Frame]
@@ -78,6 +79,7 @@ class Flush(NamedTuple):
     gaps: Sequence[Gap] = ()
     open_gaps: Sequence[Gap] = ()
     history: bytes = b""
+    resyncs: bytes = b""
 
 
 class _Client(redis.Redis):
@@ -112,7 +114,7 @@ class Sink:
         self._writer = ""
         self._flush = 0
         self._cursor = ""
-        self._history = b""
+        self._kept = (b"", b"")  # history and resyncs, as Redis has them
 
     def claim(self, lease_ms: int) -> Claim | Held:
         """Take the right to write for ``lease_ms``, at once from an ingester of the same name.
@@ -127,7 +129,7 @@ class Sink:
         if answer[0] == "wait":
             return Held(answer[1], int(answer[2]))
         crash.reached(crash.Point.CLAIMED)
-        self._writer, self._flush, self._cursor, self._history = writer, 0, answer[1], b""
+        self._writer, self._flush, self._cursor, self._kept = writer, 0, answer[1], (b"", b"")
         return _claim(*answer[1:])
 
     def write(self, flush: Flush) -> None:
@@ -144,8 +146,9 @@ class Sink:
         args += [self._cursor.encode(errors="surrogateescape"), cursor]
         args += [flush.host or self._host, flush.protocol or V1, flush.lease_ms, int(flush.connected)]
         args += [flush.time_us or flush.cursor, _json(flush.open_gaps) if flush.open_gaps else ""]
-        # It changes once a minute, and is larger than the rest of a heartbeat.
-        args += [flush.history if flush.history != self._history else b""]
+        # They change rarely, and are larger than the rest of a heartbeat.
+        kept = (flush.history, flush.resyncs)
+        args += [new if new != known else b"" for new, known in zip(kept, self._kept, strict=True)]
         args += [len(flush.gaps), *map(_json, flush.gaps)]
         for frame in flush.frames:
             args += [_STREAM_INDEX[frame.queue], wire.EVENTS_PREFIX + frame.queue]
@@ -156,7 +159,7 @@ class Sink:
             raise self._displaced(details[0])
         if status == "lost":
             raise StateLost
-        self._flush, self._cursor, self._history = number, cursor or self._cursor, flush.history
+        self._flush, self._cursor, self._kept = number, cursor or self._cursor, kept
 
     def close(self) -> None:
         """Close the connection."""
@@ -181,7 +184,7 @@ class Sink:
         return answer
 
 
-def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str, history: str) -> Claim:
+def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str, *kept: str) -> Claim:
     return Claim(
         _number("cursor", cursor),
         host,
@@ -189,7 +192,7 @@ def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, ga
         _number("time_us", time_us) if protocol == V2 else 0,
         max(0, _number("last_flush_ms", away_ms)) / 1000,
         _known(gaps) if gaps else (),
-        history.encode(errors="surrogateescape"),
+        *(part.encode(errors="surrogateescape") for part in kept),
     )
 
 

@@ -53,6 +53,7 @@ META_EVENTS: Final = "events"  # all events ever written
 META_HISTORY: Final = (
     "history"  # what the ingester expects of each queue, in JSON: the next process goes on with it
 )
+META_RESYNCS: Final = "resyncs"  # the latest sync events' accounts and revisions, in JSON: see resyncs.py
 META_GAPS: Final = "gaps"  # gaps that may still be made good: a JSON list of Gap, empty if none
 EVENTS_PREFIX: Final = "events:"  # + queue
 
@@ -67,6 +68,8 @@ FIELD_GAP: Final = b"gap"
 
 #: ``kind`` of the line that stands for a message which was no event (see :func:`dead_letter`).
 DEAD_LETTER_KIND: Final = "#undecodable"
+#: How the reason of a dead letter begins that is an event of a kind to come: set aside, but nothing is wrong.
+NEW_KIND: Final = "kind not known: "
 
 
 class Reason(StrEnum):

@@ -17,6 +17,7 @@ from ingester.delivery import Delivery
 from ingester.frames import Buffer, buffer_for
 from ingester.gaps import OUTAGE_S, Gaps
 from ingester.hosts import Host
+from ingester.resyncs import Resyncs
 from ingester.settings import IngesterSettings
 from ingester.sink import Flush
 
@@ -37,6 +38,7 @@ class Writer:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self.resyncs = Resyncs()
         self.buffer = Buffer()
         self.written = 0
         self.connected = False
@@ -83,7 +85,7 @@ class Writer:
 
     def listen(self, host: Host) -> None:
         """From now on messages come from ``host``; nothing may be waiting to be written (see :meth:`drain`)."""
-        self.buffer = buffer_for(host, self.position)
+        self.buffer = buffer_for(host, self.position, self.resyncs)
 
     async def make_room(self) -> None:
         """Return as soon as the buffer may take more: the backpressure.
@@ -163,7 +165,8 @@ class Writer:
     def _flush(self, buffer: Buffer, lease_ms: int) -> Flush:
         at, gaps = buffer.position, self._gaps
         learnt = tuple(gaps.pending), gaps.open, self._blindness.history()
-        return Flush((), at.cursor, self.connected, lease_ms, *at[1:], *learnt)
+        flush = Flush((), at.cursor, self.connected, lease_ms, *at[1:], *learnt)
+        return flush._replace(resyncs=self.resyncs.state)
 
     async def _write(self, buffer: Buffer, flush: Flush) -> None:
         before = self.position

@@ -11,6 +11,14 @@ class ServiceUnavailable(FirehoseError):
     """Redis, ClickHouse or another service does not answer. Trying again later may help."""
 
 
+class Throttled(ServiceUnavailable):
+    """A service asks to be left alone for ``wait_s`` seconds."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
 class NotListening(FirehoseError):
     """Nothing says that the ingester listened during an interval: it must not become an empty batch."""
 
@@ -37,6 +45,10 @@ class LakeChanged(CorruptLake):
 
 class CorruptArchive(FirehoseError):
     """What an archive sent is damaged, or is not what the archive said that it would send."""
+
+
+class BudgetSpent(FirehoseError):
+    """A download would exceed the bytes that it may take. What has come is kept: a later run goes on from it."""
 
 
 class BufferFull(FirehoseError):

@@ -37,6 +37,8 @@ _WITNESSED: _Columns = [
 # tid_us: the clock inside the record key, null where the key is no TID. created_at: what the client claims,
 # null where it is no instant; created_at_raw: its text, where that is not the instant in canonical form.
 # extra: JSON of every part of the record that the columns do not give back exactly.
+# resync: whether a resync sent the record again, so that this create is no birth; null in rows of older versions.
+# displayed_us: the time that the host shows for the event, where an operator set it to another one than time_us.
 _COMMIT: _Columns = [
     ("rev", pa.string()),
     ("operation", pa.string()),
@@ -46,6 +48,8 @@ _COMMIT: _Columns = [
     ("created_at", _INSTANT),
     ("created_at_raw", pa.string()),
     ("extra", pa.string()),
+    ("resync", pa.bool_()),
+    ("displayed_us", pa.int64()),
 ]
 _SUBJECT_RECORD: _Columns = [
     ("subject_uri", pa.string()),
@@ -70,6 +74,11 @@ _COLUMNS: dict[str, _Columns] = {
         ("hashtags", _STRINGS),  # of facets and of the record's tags, lower case, without '#'
         ("links", _STRINGS),  # of facets and of an external embed
         ("mentions", _STRINGS),  # DIDs
+        # One spelling for all who meant the same (events/links.py, events/spelling.py), each value once.
+        ("tags", _STRINGS),
+        ("link_hosts", _STRINGS),
+        ("link_domains", _STRINGS),
+        ("languages", _STRINGS),
     ],
     LIKES: [*_COMMIT, *_SUBJECT_RECORD],
     REPOSTS: [*_COMMIT, *_SUBJECT_RECORD],
@@ -91,10 +100,10 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     name: pa.schema([*_WITNESSED, *columns]) for name, columns in _COLUMNS.items()
 }
 
-#: The columns that identify an event within its type (jetstream.md: never time_us).
+#: The columns that identify an event within its type, never time_us; how, says firehose.lake.identity.
 IDENTITY: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(COMMIT_TYPES, ("did", "rev", "rkey", "operation")),
     OTHER: ("did", "rev", "collection", "rkey", "operation"),
-    IDENTITIES: ("did", "seq"),
-    ACCOUNTS: ("did", "seq"),
+    IDENTITIES: ("did", "time", "seq", "handle", "extra"),
+    ACCOUNTS: ("did", "time", "seq", "active", "status", "extra"),
 }

@@ -31,6 +31,18 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
             extra=must(checks.optional(checks.url("ws", "wss", "http", "https"))),
         ),
     ] = ""
+    archive_key: Annotated[
+        str, Meta(description="Key that the archive at FIREHOSE_ARCHIVE_URL asks for; sent to that host only")
+    ] = ""
+    archive_key_file: Annotated[
+        str, Meta(description="File that holds that key instead", extra=must(checks.optional(checks.folder)))
+    ] = ""
+    archive_run_mib: Annotated[
+        int, Meta(ge=0, le=2**24, description="Most MiB that one heal downloads from an archive; 0: no limit")
+    ] = 0
+    archive_day_mib: Annotated[
+        int, Meta(ge=0, le=2**24, description="Most MiB that all heals of a UTC day download; 0: no limit")
+    ] = 0
     batch_minutes: Annotated[
         int, Meta(ge=1, le=60, description="Length of a batch in minutes", extra=must(checks.divides_an_hour))
     ] = 5

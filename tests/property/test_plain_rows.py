@@ -94,11 +94,13 @@ commits = st.fixed_dictionaries(
         "rkey": st.sampled_from(["3mmoojp7etg2g", "self"]) | odd,
         "record": records | odd,
         "cid": st.just("b") | odd,
+        "resync": st.booleans() | odd,
     },
 )
 events = st.fixed_dictionaries(
     {"did": st.just("did:plc:a") | odd, "kind": st.sampled_from(["commit", "account"]), "commit": commits | odd},
-    optional={"time_us": st.sampled_from([1, 2**63, -(2**63)]) | odd, "identity": odd, "account": odd},
+    optional={"time_us": st.sampled_from([1, 2**63, -(2**63)]) | odd, "identity": odd, "account": odd}
+    | {"displayed_us": st.sampled_from([5, -5, 2**63, 1.0, 1e300]) | odd},
 )
 
 

@@ -1,8 +1,10 @@
 -- Domains that are linked to
--- On the latest day.
-SELECT domain, sum(posts) AS total, max(accounts) AS most_accounts_in_an_hour
-FROM firehose.link_domains_by_hour
-WHERE day = (SELECT max(day) FROM firehose.link_domains_by_hour)
+-- Registered domains on the latest day, without GIFs. Accounts are counted over the whole day, so from the posts.
+SELECT domain, count() AS linking, uniqExact(did) AS accounts
+FROM firehose.posts
+ARRAY JOIN link_domains AS domain
+WHERE date = (SELECT max(day) FROM firehose.link_domains_by_hour) AND operation = 'create' AND NOT resync
+    AND NOT (has_gif AND domain IN (SELECT domain FROM firehose.gif_hosts))
 GROUP BY domain
-ORDER BY total DESC, domain
+ORDER BY linking DESC, domain
 LIMIT 20

@@ -1,18 +1,32 @@
--- Most liked posts, with their text
--- Likes of the latest day; the text is there where the post itself was witnessed on that day too.
+-- Most liked posts of a day, with text and handle
+-- Accounts whose like of the latest day stood at its end, each once. The text is there where the post was witnessed in
+-- the week before, the handle where an identity event had named it by the end of the day.
 WITH
-    (SELECT max(day) FROM firehose.most_liked_posts_by_hour) AS latest,
+    (SELECT max(day) FROM firehose.events_by_minute) AS latest,
     liked AS
     (
-        SELECT uri, sum(likes) AS total FROM firehose.most_liked_posts_by_hour WHERE day = latest
-        GROUP BY uri ORDER BY total DESC, uri LIMIT 20
+        SELECT did, argMax(ifNull(subject_uri, ''), rev) AS subject FROM firehose.likes
+        WHERE date = latest AND NOT resync
+        GROUP BY did, rkey
+        HAVING argMax(operation, rev) != 'delete' AND subject != ''
+    ),
+    best AS
+    (
+        SELECT subject AS post, uniqExact(did) AS likes FROM liked
+        GROUP BY post ORDER BY likes DESC, post LIMIT 20
     )
-SELECT liked.total AS likes, liked.uri AS uri, posts.text AS text
-FROM liked
+SELECT best.likes AS likes, best.post AS uri, written.text AS text, named.handle AS handle
+FROM best
 LEFT JOIN
 (
-    SELECT uri, any(text) AS text FROM firehose.posts
-    WHERE date = latest AND operation = 'create' AND uri IN (SELECT uri FROM liked)
-    GROUP BY uri
-) AS posts ON posts.uri = liked.uri
+    SELECT uri AS post, argMax(tuple(text), rev).1 AS text FROM firehose.posts
+    WHERE date BETWEEN latest - 6 AND latest AND operation != 'delete' AND uri IN (SELECT post FROM best)
+    GROUP BY post
+) AS written ON written.post = best.post
+LEFT JOIN
+(
+    SELECT did, argMax(handle, since) AS handle FROM firehose.handles
+    WHERE toDate(since) <= latest
+    GROUP BY did
+) AS named ON named.did = extract(best.post, '^at://([^/]+)')
 ORDER BY likes DESC, uri

@@ -6,7 +6,7 @@ SELECT type, count() AS records,
     quantiles(0.5, 0.9, 0.99)(dateDiff('millisecond', tid_at, witnessed_at) / 1000) AS since_record_key
 FROM firehose.events
 WHERE hour_start = (SELECT toStartOfHour(max(minute)) FROM firehose.events_by_minute)
-    AND operation = 'create'
+    AND operation = 'create' AND NOT resync
     AND created_at BETWEEN witnessed_at - INTERVAL 1 DAY AND witnessed_at + INTERVAL 1 HOUR
 GROUP BY type
 ORDER BY records DESC

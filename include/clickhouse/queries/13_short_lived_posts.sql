@@ -1,11 +1,11 @@
 -- Posts deleted on the day they were written
--- And how many minutes they lived.
+-- And how many minutes they lived. A post that was written again under its key is not deleted.
 WITH (SELECT max(day) FROM firehose.events_by_minute) AS latest
-SELECT uri, dateDiff('minute', min(witnessed_at), max(witnessed_at)) AS minutes,
-    anyIf(text, operation = 'create') AS what
+SELECT any(uri) AS post, dateDiff('minute', argMaxIf(witnessed_at, rev, operation = 'create'), max(witnessed_at)) AS minutes,
+    argMaxIf(text, rev, operation != 'delete') AS what
 FROM firehose.posts
-WHERE date = latest
-GROUP BY uri
-HAVING countIf(operation = 'create') > 0 AND countIf(operation = 'delete') > 0
-ORDER BY minutes, uri
+WHERE date = latest AND NOT resync
+GROUP BY did, rkey
+HAVING argMax(operation, rev) = 'delete' AND countIf(operation = 'create') > 0
+ORDER BY minutes, post
 LIMIT 20

@@ -1,4 +1,4 @@
-SELECT toDate(hour_start), toStartOfMinute(witnessed_at) AS minute, type, operation, count()
+SELECT toDate(hour_start), toStartOfMinute(witnessed_at) AS minute, type, if(resync, 'resync', operation) AS done, count()
 FROM firehose.events
 WHERE hour_start = {hour:DateTime('UTC')}
-GROUP BY hour_start, minute, type, operation
+GROUP BY hour_start, minute, type, done

@@ -1,5 +1,9 @@
-SELECT toDate(hour_start), hour_start, lang, count()
-FROM firehose.posts
-ARRAY JOIN if(empty(langs), [''], arrayDistinct(langs)) AS lang
-WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create'
+SELECT toDate(hour_start), hour_start, lang, count(), countIf(lang = spoken[1])
+FROM
+(
+    SELECT hour_start, arrayDistinct(arrayMap(l -> splitByChar('-', l)[1], if(empty(languages), [''], languages))) AS spoken
+    FROM firehose.posts
+    WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create' AND NOT resync
+)
+ARRAY JOIN spoken AS lang
 GROUP BY hour_start, lang

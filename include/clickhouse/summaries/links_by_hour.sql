@@ -1,7 +1,8 @@
-SELECT toDate(hour_start), hour_start, url, lower(domainWithoutWWW(url)), count() AS shares, uniqExact(did)
+-- A link's host is the post's only one, or the one whose name is in it; max, since a host in punycode is not.
+SELECT toDate(hour_start), hour_start, url,
+    max(if(length(link_hosts) = 1, link_hosts[1], arrayFirst(h -> position(lower(url), h) > 0, link_hosts))),
+    count(), uniqExact(did)
 FROM firehose.posts
 ARRAY JOIN arrayDistinct(links) AS url
-WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create'
+WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create' AND NOT resync
 GROUP BY hour_start, url
-ORDER BY shares DESC, url
-LIMIT 1000

@@ -1,6 +1,12 @@
-SELECT toDate(hour_start), hour_start, assumeNotNull(subject_uri) AS uri_liked, count() AS total
-FROM firehose.likes
-WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create' AND subject_uri IS NOT NULL
-GROUP BY hour_start, uri_liked
-ORDER BY total DESC, uri_liked
+SELECT toDate({hour:DateTime('UTC')}), {hour:DateTime('UTC')}, post, uniqExact(did) AS total
+FROM
+(
+    SELECT did, argMax(ifNull(subject_uri, ''), rev) AS post
+    FROM firehose.likes
+    WHERE hour_start = {hour:DateTime('UTC')} AND NOT resync
+    GROUP BY did, rkey
+    HAVING argMax(operation, rev) != 'delete' AND post != ''
+)
+GROUP BY post
+ORDER BY total DESC, post
 LIMIT 1000

@@ -6,6 +6,7 @@ Lives here: the only code of a heal that talks to Redis. Must not: know where ev
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import msgspec
@@ -13,7 +14,7 @@ import redis
 import zstandard
 
 from firehose.archive.events import Event
-from firehose.batch.buffer import HEAL_KEY, client, entries, unavailable
+from firehose.batch.buffer import HEAL_BYTES_KEY, HEAL_KEY, client, entries, unavailable
 from firehose.batch.foreign import gap_of
 from firehose.errors import BufferFull, ServiceUnavailable
 from firehose.settings import Settings
@@ -60,10 +61,14 @@ return 'written'
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What a heal has brought to Redis: all that it was asked for (``task``) up to the sequence number ``seq``."""
+    """What a heal has brought to Redis: all that it was asked for (``task``) up to the sequence number ``seq``.
+
+    ``unknown`` of these events were of kinds that it does not know, and so are in quarantine.
+    """
 
     task: str
     seq: int
+    unknown: int = 0
 
 
 class HealBuffer:
@@ -94,8 +99,19 @@ class HealBuffer:
         seconds, microseconds = cast(tuple[int, int], self._call(self._redis.time))
         return seconds * 1_000_000 + microseconds
 
-    def begin(self, gap_id: str, task: str) -> int:
-        """The sequence number up to which an earlier heal of the same ``task`` has come; 0: there was none.
+    def downloaded_today(self) -> int:
+        """The bytes that heals of this UTC day have downloaded."""
+        return int(cast("bytes | None", self._call(self._redis.hget, HEAL_BYTES_KEY, self._today())) or 0)
+
+    def add_downloaded(self, count: int) -> None:
+        """Count bytes towards this UTC day."""
+        self._call(self._redis.hincrby, HEAL_BYTES_KEY, self._today(), count)
+
+    def _today(self) -> str:
+        return f"{datetime.fromtimestamp(self.now_us() / 1e6, UTC):%Y-%m-%d}"
+
+    def begin(self, gap_id: str, task: str) -> Progress:
+        """How far an earlier heal of the same ``task`` has come; up to 0: there was none.
 
         What is written afterwards is refused if Redis no longer has it, or if another heal was faster.
         """
@@ -103,8 +119,8 @@ class HealBuffer:
         try:
             progress = msgspec.json.decode(self._progress or b'{"task":"","seq":0}', type=Progress)
         except msgspec.MsgspecError:
-            return 0
-        return progress.seq if progress.task == task else 0
+            return Progress(task, 0)
+        return progress if progress.task == task else Progress(task, 0)
 
     def write(self, gap_id: str, events: list[Event], progress: Progress) -> None:
         """Put events into their queues together with how far the heal has come: all of it, or nothing.

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from firehose.archive import http
+from firehose.archive.access import KEYED, Budget, Key
 from firehose.archive.http import Call
 from firehose.archive.segment import MOST_BLOCK_BYTES
 from firehose.errors import CorruptArchive
@@ -71,10 +72,21 @@ class _Plan(msgspec.Struct, rename="camel"):
 
 
 class ArchiveClient:
-    """The archive of one v2 host. Each call is a connection of its own."""
+    """The archive of one v2 host. Each call is a connection of its own.
 
-    def __init__(self, host: Host, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._host, self._sleep = host, sleep
+    ``key`` is what it asks for, if it does; ``budget`` counts and bounds what is downloaded.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        key: Key | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        self._host, self._sleep, self._key = host, sleep, key
+        self.budget = budget or Budget()
 
     def segments(self) -> list[Listed]:
         """All sealed segments by their index.
@@ -87,7 +99,7 @@ class ArchiveClient:
         cursor = ""
         while True:
             parameters = {"limit": "1000", "cursor": cursor} if cursor else {"limit": "1000"}
-            page = self._json(Call(self._host, "listSegments", parameters), _Segments)
+            page = self._json(self._call("listSegments", parameters), _Segments)
             found += page.segments
             if not page.cursor:
                 return sorted(found, key=lambda one: one.index)
@@ -107,7 +119,7 @@ class ArchiveClient:
                 asked["kinds"] = kinds
             if collections:
                 asked["collections"] = collections
-            page = self._json(Call(self._host, "planSnapshot", {}, msgspec.json.encode(asked)), _Plan)
+            page = self._json(self._call("planSnapshot", {}, body=msgspec.json.encode(asked)), _Plan)
             if page.sealed_tip_seq < before:
                 raise CorruptArchive(
                     f"{self._host.name}: its plan ends with {page.sealed_tip_seq}, but {before} is sealed"
@@ -124,26 +136,40 @@ class ArchiveClient:
 
         Raises:
             ServiceUnavailable, CorruptArchive: as for :meth:`segments`; or it is of another state of the segment.
+            BudgetSpent: too much was downloaded already. How large a block is nobody knows before.
         """
+        self.budget.allow(0, f"a block of {segment}")
         parameters = {"segment": segment, "blockIndex": str(index)}
-        call = Call(self._host, "getBlock", parameters, etag=f"{checksum}:{index}")
-        return http.retried(self._host, lambda: http.content(call, MOST_BLOCK_BYTES), self._sleep)
+        call = self._call("getBlock", parameters, etag=f"{checksum}:{index}")
+        return self._counted(lambda: http.content(call, MOST_BLOCK_BYTES))
 
     def download(self, listed: Listed, into: IO[bytes]) -> None:
         """Write a whole segment into the empty file ``into``, which has exactly its size afterwards.
 
         Raises:
             ServiceUnavailable, CorruptArchive: as for :meth:`segments`.
+            BudgetSpent: it would be too much.
         """
         if listed.size_bytes > MOST_SEGMENT_BYTES:
             raise CorruptArchive(
                 f"{self._host.name}: {listed.name} has {listed.size_bytes} bytes, {MOST_SEGMENT_BYTES} are allowed"
             )
-        call = Call(self._host, "getSegment", {"name": listed.name})
-        http.retried(self._host, lambda: http.to_file(call, listed.size_bytes, into), self._sleep)
+        self.budget.allow(listed.size_bytes, listed.name)
+        call = self._call("getSegment", {"name": listed.name})
+        self._counted(lambda: http.to_file(call, listed.size_bytes, into))
+
+    def _call(self, name: str, parameters: dict[str, str], *, body: bytes | None = None, etag: str = "") -> Call:
+        key = self._key if name in KEYED else None
+        return Call(self._host, name, parameters, body, etag, key, self.budget.count)
+
+    def _counted(self, ask: Callable[[], T]) -> T:
+        try:
+            return http.retried(self._host, ask, self._sleep)
+        finally:
+            self.budget.settle()
 
     def _json(self, call: Call, kind: type[T]) -> T:
-        content = http.retried(self._host, lambda: http.content(call, _MOST_JSON_BYTES), self._sleep)
+        content = self._counted(lambda: http.content(call, _MOST_JSON_BYTES))
         try:
             return msgspec.json.decode(content, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

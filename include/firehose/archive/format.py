@@ -30,13 +30,21 @@ INDEX_ENTRY: Final = struct.Struct("<QIIIQQqq")
 #: Sequence number, witnessed time, displayed time (0: the same); kind; lengths of the texts.
 COLUMNS: Final = "QqqBBHBBI"
 ROW_BYTES: Final = struct.calcsize(f"<{COLUMNS}")
-#: A row's kind.
-KINDS: Final = {1: "create", 2: "update", 3: "delete", 4: "identity", 5: "account", 6: "sync"}
+CREATE: Final = 1
 DELETE: Final = 3
+SYNC: Final = 6
+#: The create of a record that a resync sends again.
+RESYNC: Final = 7
+#: A row's kind: an operation on a record, or an event. More may come.
+OPERATIONS: Final = {CREATE: "create", 2: "update", DELETE: "delete", RESYNC: "create"}
+EVENTS: Final = {4: "identity", 5: "account", SYNC: "sync"}
 
 
 class Row(NamedTuple):
-    """One event. ``payload`` is DAG-CBOR: of the record, or of the upstream event; none for a delete."""
+    """One event. ``payload`` is DAG-CBOR: of the record, or of the upstream event; none for a delete.
+
+    ``displayed_us`` is the time that the host shows for it, 0 where that is ``witnessed_us``.
+    """
 
     seq: int
     witnessed_us: int
@@ -46,3 +54,9 @@ class Row(NamedTuple):
     rkey: bytes
     rev: bytes
     payload: bytes
+    displayed_us: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version knows events of its kind."""
+        return self.kind in OPERATIONS or self.kind in EVENTS

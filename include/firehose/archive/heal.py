@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from firehose.archive.access import MIB, Budget, key_for
 from firehose.archive.buffer import HealBuffer, Progress
 from firehose.archive.client import ArchiveClient
 from firehose.archive.events import Event, event_of
@@ -25,7 +26,7 @@ from firehose.archive.span import span_of
 from firehose.archive.wanted import Wanted
 from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
-from firehose.errors import CorruptArchive, FirehoseError
+from firehose.errors import BudgetSpent, CorruptArchive, FirehoseError
 from firehose.jetstream import Host, host_of
 from firehose.settings import Settings
 from ingester.wire import Gap
@@ -42,10 +43,10 @@ _OWN_MARGIN_US: Final = 1_000_000
 
 
 class HealReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one gap. ``events`` are those put into Redis, by queue; ``segments`` those that are (or would
-    be) downloaded, in whole or in part. ``missing`` says why the gap is still open; empty: it is healed.
-    ``absent`` are sequence numbers of those segments that have no event: an archive drops what was overwritten or
-    deleted since.
+    """What came of one gap. ``events`` are those put into Redis, by queue; ``segments`` those that are or would
+    be downloaded, in whole or in part; ``downloaded`` are the bytes that came for it. ``missing`` says why the gap
+    is still open; empty: it is healed. ``absent`` are sequence numbers of those segments that have no event: an
+    archive drops what was overwritten or deleted since.
     """
 
     gap: str
@@ -56,6 +57,15 @@ class HealReport(msgspec.Struct, frozen=True, kw_only=True):
     events: dict[str, int]
     missing: str
     absent: int
+    downloaded: int = 0
+
+
+class HealPlan(NamedTuple):
+    """What the heal of one gap will download: of so many segments, ``most`` bytes at most."""
+
+    gap: str
+    segments: int
+    most: int
 
 
 def archive_host(settings: Settings, url: str = "") -> Host:
@@ -76,20 +86,29 @@ def archive_host(settings: Settings, url: str = "") -> Host:
 
 
 def heal(
-    settings: Settings, host: Host, ids: Iterable[str] = (), *, dry_run: bool = False, margin_us: int = MARGIN_US
+    settings: Settings,
+    host: Host,
+    ids: Iterable[str] = (),
+    *,
+    dry_run: bool = False,
+    margin_us: int = MARGIN_US,
+    announce: Callable[[HealPlan], None] = lambda plan: None,
 ) -> Iterator[HealReport]:
     """Heal the open gaps of the lake and of Redis, or those of ``ids``, oldest first. ``dry_run`` only plans.
 
     ``margin_us`` before and after a gap are taken along, and must be there for it to be healed: what the archive's
     host stamps within them may lie in the gap by the stamps of the gap's host. At most a second if those are one.
+    ``announce`` is told of each gap before anything is downloaded for it. Once the bytes of ``archive_run_mib`` or
+    ``archive_day_mib`` are spent, the gap at hand stays open, and no further one is begun.
 
     Raises:
         FirehoseError: an id that is no open gap.
         ServiceUnavailable, BufferFull: as their messages say; a later heal goes on from there.
         CorruptArchive: the same, once all other gaps have had their turn.
     """
-    client = ArchiveClient(host)
+    key = key_for(settings, host)
     with closing(HealBuffer(settings)) as buffer:
+        client = ArchiveClient(host, key=key, budget=_budget(settings, buffer))
         gaps = _chosen(_open(settings, buffer), set(ids))
         listed = client.segments() if gaps else []
         damaged: list[str] = []
@@ -100,22 +119,41 @@ def heal(
             one = _Heal(gap, buffer, reading)
             # The heal of a gap that spans an interval without heartbeat makes that good as well.
             if all(gap.id != known.id for known in _open(settings, buffer)):
-                yield one.report(0, "")
+                yield one.report("")
                 continue
+            spent = ""
             try:
-                segments = one.fetch(dry_run=dry_run)
+                announce(one.plan(precise=dry_run))
+                if not dry_run:
+                    one.fetch()
             except CorruptArchive as error:  # a damaged segment must not keep all later gaps open
                 damaged.append(f"{gap.id}: {error}")
                 continue
-            missing = span.missing or ("only planned" if dry_run else _finish(gap, settings, buffer))
-            yield one.report(segments, missing)
+            except BudgetSpent as error:
+                spent = str(error)
+            missing = "; ".join(filter(None, (spent, span.missing, _not_known(one.unknown))))
+            missing = missing or ("only planned" if dry_run else _finish(gap, settings, buffer))
+            yield one.report(missing)
+            if spent:
+                break
         if damaged:
             raise CorruptArchive("; ".join(damaged))
+
+
+def _budget(settings: Settings, buffer: HealBuffer) -> Budget:
+    run, day = settings.archive_run_mib * MIB, settings.archive_day_mib * MIB
+    return Budget(run, day, buffer.downloaded_today(), buffer.add_downloaded)
 
 
 def _open(settings: Settings, buffer: HealBuffer) -> list[Gap]:
     # Redis first: what a drain takes from there in the meantime is in the lake then.
     return open_gaps(resolve([*buffer.gaps(), *read_gaps(settings.lake_path)]))
+
+
+def _not_known(events: int) -> str:
+    if not events:
+        return ""
+    return f"{events} of its events are of kinds that this version does not know; upgrade, then heal again"
 
 
 def _finish(gap: Gap, settings: Settings, buffer: HealBuffer) -> str:
@@ -145,43 +183,63 @@ class _Heal:
         self._gap, self._buffer, self._reading = gap, buffer, reading
         self._task = hashlib.sha256(reading.task.encode()).hexdigest()
         self._counts: Counter[str] = Counter()
+        self.unknown = 0
         self._waiting: list[Event] = []
         self._size = 0
+        self._segments: set[str] = set()
+        self._done = 0
+        self._spent_before = reading.client.budget.spent
 
-    def fetch(self, *, dry_run: bool) -> int:
-        """Bring the archive's part of the gap to Redis. Returns the number of segments that it is in."""
-        segments = 0
-        after = self._buffer.begin(self._gap.id, self._task)
-        for part in self._reading.parts(after):
-            segments += part.is_new
-            if dry_run:
-                continue
-            for row in part.rows():
-                self._add(row)
-            self._write(part.done)
-        return segments
+    def plan(self, *, precise: bool) -> HealPlan:
+        """What is still to be downloaded. ``precise`` asks the archive for all of its plan, if there is one."""
+        begun = self._buffer.begin(self._gap.id, self._task)
+        self.unknown, self._done = begun.unknown, begun.seq
+        sizes = self._reading.sizes(self._done)
+        if precise:
+            self._segments = {part.name for part in self._reading.parts(self._done)}
+            sizes = {name: sizes.get(name, 0) for name in self._segments}
+        return HealPlan(self._gap.id, len(sizes), sum(sizes.values()))
 
-    def report(self, segments: int, missing: str) -> HealReport:
+    def fetch(self) -> None:
+        """Bring the archive's part of the gap to Redis.
+
+        Raises:
+            BudgetSpent: it is not whole. What had come by then is in Redis.
+        """
+        for part in self._reading.parts(self._done):
+            self._segments.add(part.name)
+            try:
+                for row in part.rows():
+                    self._add(row)
+            except BudgetSpent:
+                self._write(max(self._done, part.done))
+                raise
+            self._write(max(self._done, part.done))
+
+    def report(self, missing: str) -> HealReport:
         """What has come of it."""
         return HealReport(
             gap=self._gap.id,
             from_us=self._gap.from_us,
             to_us=self._gap.to_us,
             queue=self._gap.queue,
-            segments=segments,
+            segments=len(self._segments),
             events=dict(self._counts),
             missing=missing,
-            absent=self._reading.absent if segments else 0,
+            absent=self._reading.absent if self._segments else 0,
+            downloaded=self._reading.client.budget.spent - self._spent_before,
         )
 
     def _add(self, row: Row) -> None:
         event = event_of(row)
+        self.unknown += not row.is_known
         self._waiting.append(event)
         self._size += len(event.line)
         if len(self._waiting) >= _WRITE_EVENTS or self._size >= _WRITE_BYTES:
             self._write(row.seq)
 
     def _write(self, seq: int) -> None:
-        self._buffer.write(self._gap.id, self._waiting, Progress(self._task, seq))
+        self._done = seq
+        self._buffer.write(self._gap.id, self._waiting, Progress(self._task, seq, self.unknown))
         self._counts.update(event.queue for event in self._waiting)
         self._waiting, self._size = [], 0

@@ -1,22 +1,26 @@
 """One call of an archive over HTTP: bounded in time and in size, and asked again when it fails for a moment.
 
-Lives here: connections. Must not: what a call means.
+Lives here: connections, redirects, what a refusal means. Must not: what a call means, which bytes may come.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from socket import SHUT_RDWR
 from threading import Timer
 from typing import IO, Final, NamedTuple, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
 
-from firehose.errors import CorruptArchive, FirehoseError, ServiceUnavailable
+from firehose.archive.access import Key, origin
+from firehose.errors import CorruptArchive, FirehoseError, ServiceUnavailable, Throttled
 from firehose.jetstream import NAMESPACE, Host
 
 log = logging.getLogger(__name__)
@@ -25,16 +29,36 @@ T = TypeVar("T")
 TIMEOUT_S: Final = 60.0
 _WATCHED_BYTES: Final = 16 << 20
 _PAUSES_S: Final = (0.5, 2.0)
+#: How long to wait, in all, for a host that asks to be left alone.
+_PATIENCE_S: Final = 120.0
+_MOST_REDIRECTS: Final = 5
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_SAME_METHOD: Final = (307, 308)
+_NO_KEY: Final = (
+    "it asks for a key: set FIREHOSE_ARCHIVE_KEY (or …_KEY_FILE), and FIREHOSE_ARCHIVE_URL to this host"
+)
+_UNKNOWN_KEY: Final = "it does not know the key of FIREHOSE_ARCHIVE_KEY or FIREHOSE_ARCHIVE_KEY_FILE: check it"
 
 
 class Call(NamedTuple):
-    """What to ask a host; with a body it is a POST. ``etag``: what the answer must be, if it says what it is."""
+    """What to ask a host; with a body it is a POST. ``etag``: what the answer must be, if it says what it is.
+
+    ``key`` is sent to its own host only; ``received`` is told of each part of an answer that has come.
+    """
 
     host: Host
     name: str
     parameters: dict[str, str]
     body: bytes | None = None
     etag: str = ""
+    key: Key | None = None
+    received: Callable[[int], None] = lambda count: None
+
+    @property
+    def url(self) -> str:
+        """Where to ask."""
+        query = f"?{urlencode(self.parameters)}" if self.parameters else ""
+        return f"{self.host.base}/xrpc/{NAMESPACE}{self.name}{query}"
 
 
 class _Error(msgspec.Struct):
@@ -53,7 +77,7 @@ def content(call: Call, most: int) -> bytes:
     with _response(call) as (response, watch):
         parts: list[bytes] = []
         size = 0
-        while chunk := _read(response, _WATCHED_BYTES, watch):
+        while chunk := _read(call, response, _WATCHED_BYTES, watch):
             parts.append(chunk)
             size += len(chunk)
             if size > most:
@@ -74,7 +98,7 @@ def to_file(call: Call, size: int, into: IO[bytes]) -> None:
     into.truncate()
     with _response(call) as (response, watch):
         left = size
-        while left and (chunk := _read(response, min(left, _WATCHED_BYTES), watch)):
+        while left and (chunk := _read(call, response, min(left, _WATCHED_BYTES), watch)):
             _keep(into, chunk)
             left -= len(chunk)
         if left or response.read(1):
@@ -84,44 +108,93 @@ def to_file(call: Call, size: int, into: IO[bytes]) -> None:
 def retried(host: Host, ask: Callable[[], T], sleep: Callable[[float], None]) -> T:
     """The answer of ``ask``, which may fail for a moment: a heal asks hundreds of times.
 
+    A host that asks to be left alone for a while is, unless it is for too long.
+
     Raises:
-        ServiceUnavailable: it failed every time.
+        ServiceUnavailable: it failed every time, or the host wants to be left alone for longer.
+        FirehoseError: it refuses for good.
     """
-    for pause_s in _PAUSES_S:
+    pauses, patience_s = iter(_PAUSES_S), _PATIENCE_S
+    while True:
         try:
             return ask()
-        except (OSError, HTTPException, ServiceUnavailable) as error:
-            log.info("%s: %s; asking again", host.name, error)
-            sleep(pause_s)
-    try:
-        return ask()
-    except (OSError, HTTPException) as error:
-        raise ServiceUnavailable(
-            f"the archive at {host.base} does not answer ({type(error).__name__}: {error}); try again"
-        ) from None
+        except Throttled as error:
+            why, pause_s = str(error), max(error.wait_s, _PAUSES_S[0])
+            patience_s -= pause_s
+            if patience_s < 0:
+                raise
+        except ServiceUnavailable as error:
+            why = str(error)
+            if (pause_s := next(pauses, -1.0)) < 0:
+                raise
+        except (OSError, HTTPException) as error:
+            why = f"{type(error).__name__}: {error}"
+            if (pause_s := next(pauses, -1.0)) < 0:
+                raise ServiceUnavailable(
+                    f"the archive at {host.base} does not answer ({why}); try again"
+                ) from None
+        log.info("%s: %s; asking again in %.1f s", host.name, why, pause_s)
+        sleep(pause_s)
 
 
 @contextmanager
 def _response(call: Call) -> Iterator[tuple[HTTPResponse, _Watch]]:
-    parts = urlsplit(call.host.base)
+    url = call.url
+    for _ in range(_MOST_REDIRECTS + 1):
+        with _opened(url, call) as (response, watch):
+            if response.status in _REDIRECTS:
+                url = _redirected(call, url, response)
+                continue
+            if response.status != 200:
+                raise _refused(call, url, response)
+            etag = response.getheader("ETag", "").removeprefix("W/").strip('"')
+            # Another host that has the file has tags of its own.
+            if call.etag and etag and etag != call.etag and origin(url) == origin(call.url):
+                what = f"{call.host.name}: {call.name} {' '.join(call.parameters.values())}"
+                raise CorruptArchive(
+                    f"{what} is {etag[:40]}, not {call.etag}: the archive changed while it was being read; "
+                    "heal again"
+                )
+            yield response, watch
+            return
+    raise ServiceUnavailable(f"{call.host.name}: {call.name} is redirected over {_MOST_REDIRECTS} times")
+
+
+@contextmanager
+def _opened(url: str, call: Call) -> Iterator[tuple[HTTPResponse, _Watch]]:
+    parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S / 2)
-    path = f"{parts.path}/xrpc/{NAMESPACE}{call.name}"
-    path += f"?{urlencode(call.parameters)}" if call.parameters else ""
     headers = {"Content-Type": "application/json"} if call.body is not None else {}
+    headers |= call.key.header(url) if call.key else {}
     connection.connect()
     with _Watch(connection) as watch:
+        path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request("GET" if call.body is None else "POST", path, call.body, headers)
-        response = connection.getresponse()
-        if response.status != 200:
-            raise _refused(call, response)
-        etag = response.getheader("ETag", "").removeprefix("W/").strip('"')
-        if call.etag and etag and etag != call.etag:
-            what = f"{call.host.name}: {call.name} {' '.join(call.parameters.values())}"
-            raise CorruptArchive(
-                f"{what} is {etag[:40]}, not {call.etag}: the archive changed while it was being read; heal again"
-            )
-        yield response, watch
+        yield connection.getresponse(), watch
+
+
+def _redirected(call: Call, url: str, response: HTTPResponse) -> str:
+    """Where a redirect leads. What is said of it has no query: that may be a signature.
+
+    Raises:
+        ServiceUnavailable: it leads nowhere, out of encryption, or would turn a POST into something else.
+    """
+    location = response.getheader("Location", "")
+    try:
+        target = urljoin(url, location)
+        scheme, name, _ = origin(target)
+    except ValueError:
+        scheme, name = "", ""
+    if scheme not in ("http", "https") or not name or not location:
+        raise ServiceUnavailable(f"{call.host.name}: {call.name} is redirected to no address")
+    if urlsplit(url).scheme == "https" and scheme != "https":
+        raise ServiceUnavailable(f"{call.host.name}: {call.name} is redirected to {name} without encryption")
+    if call.body is not None and response.status not in _SAME_METHOD:
+        raise ServiceUnavailable(
+            f"{call.host.name}: {call.name}, a POST, is redirected with HTTP {response.status}: it would be lost"
+        )
+    return target
 
 
 class _Watch:
@@ -155,9 +228,11 @@ class _Watch:
         self._connection.close()
 
 
-def _read(response: HTTPResponse, size: int, watch: _Watch) -> bytes:
+def _read(call: Call, response: HTTPResponse, size: int, watch: _Watch) -> bytes:
     watch.again()
-    return response.read(size)
+    chunk = response.read(size)
+    call.received(len(chunk))
+    return chunk
 
 
 def _keep(into: IO[bytes], chunk: bytes) -> None:
@@ -170,12 +245,34 @@ def _keep(into: IO[bytes], chunk: bytes) -> None:
         ) from None
 
 
-def _refused(call: Call, response: HTTPResponse) -> ServiceUnavailable:
+def _refused(call: Call, url: str, response: HTTPResponse) -> FirehoseError:
+    """What to raise for a status: only what may pass is worth another attempt."""
     try:
         told = msgspec.json.decode(response.read(65536), type=_Error)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         told = _Error()
     said = " ".join(f"{told.error} {told.message}".split())[:200]
-    return ServiceUnavailable(
-        f"{call.host.name}: {call.name} is refused with HTTP {response.status} {said}".rstrip()
-    )
+    if call.key:  # whatever a server repeats
+        said = said.replace(call.key.secret, "***")
+    status, where = response.status, call.host.name
+    if origin(url) != origin(call.url):
+        where = f"{where} (redirected to {urlsplit(url).hostname})"
+    text = f"{where}: {call.name} is refused with HTTP {status} {said}".rstrip()
+    if status == HTTPStatus.UNAUTHORIZED:
+        return FirehoseError(f"{text}; {_UNKNOWN_KEY if call.key else _NO_KEY}")
+    if status == HTTPStatus.FORBIDDEN:
+        return FirehoseError(f"{text}; the key does not allow it: ask whoever runs the archive")
+    wait_s = _wait_s(response.getheader("Retry-After", ""))
+    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.SERVICE_UNAVAILABLE and wait_s):
+        return Throttled(f"{text}; it asks to wait {wait_s:.0f} s: heal again then, it goes on from here", wait_s)
+    return ServiceUnavailable(text)
+
+
+def _wait_s(retry_after: str) -> float:
+    """``Retry-After``, in seconds or as a date; 0: nothing that can be read."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0

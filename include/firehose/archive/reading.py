@@ -12,12 +12,14 @@ from typing import IO
 
 from firehose.archive import segment
 from firehose.archive.client import ArchiveClient, Listed, Planned
-from firehose.archive.format import Row
+from firehose.archive.events import resynced
+from firehose.archive.format import EVENTS, OPERATIONS, Row
 from firehose.archive.segment import Block
 from firehose.archive.span import Span
 from firehose.archive.wanted import Wanted
 from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import Host
+from ingester.resyncs import Resyncs
 
 _Frame = tuple[str, bytes, Block | None]
 
@@ -27,6 +29,7 @@ class Reading:
 
     def __init__(self, client: ArchiveClient, host: Host, span: Span, wanted: Wanted) -> None:
         self.client, self.host, self.span, self.wanted = client, host, span, wanted
+        self.resyncs = Resyncs()
 
     @property
     def task(self) -> str:
@@ -37,13 +40,22 @@ class Reading:
         """
         first = min(self.span.segments.values(), key=lambda one: one.index, default=None)
         bounds = first and (first.name, first.min_seq, first.min_witnessed_at)
-        return repr((self.host.name, self.span.asked, self.wanted, bounds))
+        # A version that knows more kinds has to read all of it: the one before has set their events aside.
+        return repr((self.host.name, self.span.asked, self.wanted, bounds, *sorted(OPERATIONS | EVENTS)))
 
     @property
     def absent(self) -> int:
         """Sequence numbers of its segments that have no event."""
         listed = self.span.segments.values()
         return sum(max(0, one.max_seq - one.min_seq + 1 - one.event_count) for one in listed)
+
+    def sizes(self, after: int) -> dict[str, int]:
+        """The segments that may hold events with seq > ``after``, and their bytes. Nobody says those of blocks."""
+        return {
+            name: one.size_bytes
+            for name, one in self.span.segments.items()
+            if one.max_seq > after and self.span.from_us < self.span.to_us
+        }
 
     def parts(self, after: int) -> Iterator[Part]:
         """What is to be read of the events with seq > ``after``, in order.
@@ -52,7 +64,7 @@ class Reading:
             ServiceUnavailable: the host does not answer.
             CorruptArchive: what it plans cannot be.
         """
-        after, name, low = max(after, self.span.after), "", 0
+        after, low = max(after, self.span.after), 0
         for planned in self._planned(after) if self.span.from_us < self.span.to_us else ():
             if (listed := self.span.segments.get(planned.name)) is None:
                 continue
@@ -63,9 +75,8 @@ class Reading:
                 )
             if planned.min_seq < low:  # what is done is a sequence number: all before it must have come
                 raise CorruptArchive(f"{self.host.name}: its plan is not in order at {planned.name}; heal again")
-            part = Part(self, planned, listed, after, is_new=planned.name != name)
-            yield part
-            name, low = planned.name, planned.min_seq
+            yield Part(self, planned, listed, after)
+            low = planned.min_seq
 
     def _planned(self, after: int) -> Iterator[Planned]:
         kinds, collections = self.wanted.plan
@@ -81,9 +92,10 @@ class Reading:
 class Part:
     """A segment or some of its blocks. ``done``: up to where all is done once :meth:`rows` has come to its end."""
 
-    def __init__(self, reading: Reading, planned: Planned, listed: Listed, after: int, *, is_new: bool) -> None:
-        self.is_new, self.done = is_new, after
+    def __init__(self, reading: Reading, planned: Planned, listed: Listed, after: int) -> None:
+        self.done = after
         self._reading, self._planned, self._listed = reading, planned, listed
+        self.name = planned.name
 
     def rows(self) -> Iterator[Row]:
         """Its rows that are wanted.
@@ -98,6 +110,7 @@ class Part:
             for row in segment.rows(name, segment.decompress(name, frame), block):
                 if not bounds.min_seq <= row.seq <= bounds.max_seq:
                     raise CorruptArchive(f"{name}: sequence number {row.seq} is not of its segment")
+                row = resynced(row, self._reading.resyncs)
                 if row.seq <= self.done:
                     continue
                 self.done = row.seq

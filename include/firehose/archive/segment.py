@@ -128,7 +128,7 @@ def rows(name: str, body: bytes, block: Block | None = None) -> Iterator[Row]:
     count = int.from_bytes(body[:4], "little")
     if len(body) < 4 or count * layout.ROW_BYTES > len(body) or count > MOST_BLOCK_ROWS:
         raise CorruptArchive(f"{name}: {count} rows in {len(body)} bytes")
-    seqs, times, _, kinds, *lengths = (
+    seqs, times, shown, kinds, *lengths = (
         struct.unpack_from(f"<{count}{code}", body, at) for code, at in _columns(count)
     )
     at = 4 + count * layout.ROW_BYTES
@@ -143,7 +143,7 @@ def rows(name: str, body: bytes, block: Block | None = None) -> Iterator[Row]:
         raise CorruptArchive(f"{name}: its sequence numbers do not rise")
     if block and (count != block.rows or (seqs and not block.min_seq <= seqs[0] <= seqs[-1] <= block.max_seq)):
         raise CorruptArchive(f"{name}: not the {block.rows} rows that the index of its segment says")
-    return _cut(body, (seqs, times, kinds), spans)
+    return _cut(body, (seqs, times, shown, kinds), spans)
 
 
 def _columns(count: int) -> Iterator[tuple[str, int]]:
@@ -154,6 +154,6 @@ def _columns(count: int) -> Iterator[tuple[str, int]]:
 
 
 def _cut(body: bytes, fixed: tuple[tuple[int, ...], ...], spans: list[list[int]]) -> Iterator[Row]:
-    for number, (seq, time_us, kind) in enumerate(zip(*fixed, strict=True)):
+    for number, (seq, time_us, displayed_us, kind) in enumerate(zip(*fixed, strict=True)):
         texts = (body[ends[number] : ends[number + 1]] for ends in spans)
-        yield Row(seq, time_us, kind, *texts)
+        yield Row._make((seq, time_us, kind, *texts, displayed_us))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from firehose import schema
-from firehose.archive.format import KINDS, Row
+from firehose.archive.format import EVENTS, Row
 from ingester import wire
 
 
@@ -27,10 +27,10 @@ class Wanted(NamedTuple):
 
     def has(self, row: Row) -> bool:
         """Whether the stream would have sent this event, into this queue."""
-        kind = KINDS.get(row.kind, "")
+        kind = EVENTS.get(row.kind, "")
         # What cannot be told becomes a dead letter, which is in the queue of all others.
         collection = row.collection.decode(errors="replace")
-        if kind in ("create", "update", "delete"):
+        if not kind and (collection or row.is_known):  # of a kind to come as well: it may be a record's
             if not self._wants(collection):
                 return False
             queue = wire.COLLECTION_QUEUES.get(collection, wire.OTHER)

@@ -35,6 +35,7 @@ _TYPES: Final = {
     wire.METADATA_KEY: "hash",
     wire.HEARTBEATS_KEY: "zset",
     buffer.HEAL_KEY: "hash",
+    buffer.HEAL_BYTES_KEY: "hash",
     **dict.fromkeys(_STREAMS, "stream"),
 }
 _ASIDE: Final = ":misplaced"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from firehose.archive.heal import HealReport
+    from firehose.archive.heal import HealPlan, HealReport
 
 
 def heal(
@@ -35,20 +35,30 @@ def heal(
     settings = load()
     host = archive_host(settings, archive)
     reports = 0
-    for report in run(settings, host, gap or (), dry_run=dry_run, margin_us=round(margin * 1e6)):
+    margin_us = round(margin * 1e6)
+    for report in run(settings, host, gap or (), dry_run=dry_run, margin_us=margin_us, announce=_announce):
         typer.echo(_line(report))
         reports += 1
     if not reports:
         typer.echo("no gap is open", err=True)
 
 
+def _announce(plan: HealPlan) -> None:
+    from firehose.archive.access import mib
+
+    typer.echo(f"{plan.gap}: at most {mib(plan.most)} to download, of {plan.segments} segments", err=True)
+
+
 def _line(report: HealReport) -> str:
+    from firehose.archive.access import mib
     from firehose.batch.gaps import instant
 
     begin, end = instant(report.from_us), instant(report.to_us)
     counts = ", ".join(f"{count} {queue}" for queue, count in sorted(report.events.items())) or "no events"
     what = f"{report.gap} ({begin} to {end}{f', {report.queue}' if report.queue else ''})"
     done = f"{counts} from {report.segments} segments"
+    if report.downloaded:
+        done += f" ({mib(report.downloaded)} downloaded)"
     if report.absent:
         done += f", in which {report.absent} numbers have no event (overwritten, deleted or never used)"
     return f"{what}: {done}; " + (f"still open: {report.missing}" if report.missing else "healed")

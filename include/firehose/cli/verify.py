@@ -22,7 +22,11 @@ def verify(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check every stored record against its CID, every file against what is known of it, and every count."""
+    """Check every stored record against its CID, every file against what is known of it, and every count.
+
+    Says one of three: sound; the source's own records differ (they came with another CID than they give; no damage
+    here); damaged, with exit status 1.
+    """
     import msgspec
 
     from firehose.cli.lake import existing_lake
@@ -69,7 +73,7 @@ def _print(report: VerifyReport) -> None:
 
     from firehose.cli.console import stdout
 
-    columns = ("rows", "verified", "without_record", "mismatched", "unverifiable", "duplicates")
+    columns = ("rows", "verified", "without_record", "mismatched", "source_differs", "unverifiable", "duplicates")
     table = Table("type", *(column.replace("_", " ") for column in columns))
     for name, counts in report.types.items():
         table.add_row(name, *(str(getattr(counts, column)) for column in columns))
@@ -78,8 +82,8 @@ def _print(report: VerifyReport) -> None:
     console.print(
         f"{report.batches} raw batches of {report.raw_events} events; {report.quarantined} events in quarantine"
     )
-    for problem in report.problems + report.unverifiable:
+    for problem in report.problems + report.source_differs + report.unverifiable:
         typer.echo(problem, err=True)
     if report.problem_count > len(report.problems):
         typer.echo(f"and {report.problem_count - len(report.problems)} more problems", err=True)
-    console.print("all is well" if report.ok else f"{report.problem_count} problems")
+    console.print(report.verdict if report.ok else f"{report.verdict}: {report.problem_count} problems")

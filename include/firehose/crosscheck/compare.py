@@ -1,7 +1,8 @@
 """Counting and comparing: nine bytes an event, and no event itself, are kept of each host.
 
 Hosts stamp the same event differently, so an event at the edge of the hour may be outside of it for one of them:
-what either places within counts, and the other has it if it has it within the hour or the margin around it.
+what either places within counts, and the other has it if it has it within the hour or the margin around it. The
+records that one host's resync sends again count only where the other host has sent them as new.
 Must not: connections, messages.
 """
 
@@ -54,8 +55,8 @@ class Tally:
         #: Messages that are no events.
         self.unreadable = 0
 
-    def add(self, key: Key, identity: int, time_us: int) -> None:
-        """Note an event of (type, operation).
+    def add(self, key: Key, identity: int, time_us: int, *, expected: bool = True) -> None:
+        """Note an event of (type, operation). One that is not ``expected`` of the other host is no difference.
 
         Raises:
             FirehoseError: there are too many.
@@ -68,7 +69,7 @@ class Tally:
         if key not in self._hashes:
             self._hashes[key], self._within[key] = array("q"), array("b")
         self._hashes[key].append(identity)
-        self._within[key].append(self._window.from_us <= time_us < self._window.to_us)
+        self._within[key].append(expected and self._window.from_us <= time_us < self._window.to_us)
 
     @property
     def keys(self) -> set[Key]:

@@ -6,12 +6,13 @@ Lives here: pure functions on one message of either protocol. Must not: connecti
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from ingester import wire
+from ingester.resyncs import Resyncs
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -28,12 +29,16 @@ class Ended(Exception):
 
 
 class Seen(NamedTuple):
-    """One event. ``identity`` is a hash that holds within this process only; ``time_us`` is its host's own."""
+    """One event. ``identity`` is a hash that holds within this process only; ``time_us`` is its host's own.
+
+    ``resync``: a resync has sent the record again. When a host does that is its own affair.
+    """
 
     type: str
     operation: str
     identity: int
     time_us: int
+    resync: bool = False
 
 
 class _Commit(msgspec.Struct, gc=False):
@@ -43,8 +48,7 @@ class _Commit(msgspec.Struct, gc=False):
     rkey: str
 
 
-class _Upstream(msgspec.Struct, gc=False):
-    seq: int
+_Upstream = dict[str, Any]
 
 
 class _V1(msgspec.Struct, gc=False):
@@ -60,6 +64,7 @@ class _Payload(msgspec.Struct, gc=False):
     type: str = msgspec.field(name="$type")
     did: str = ""
     time: Annotated[datetime, Meta(tz=True)] | None = None
+    witnessedAt: Annotated[datetime, Meta(tz=True)] | None = None
     rev: str = ""
     operation: str = ""
     collection: str = ""
@@ -96,12 +101,12 @@ def read_v1(message: bytes) -> Seen | None:
         parts = (event.did, commit.rev, commit.collection, commit.rkey, commit.operation)
         return _commit(parts, event.time_us)
     if upstream is not None and event.kind in wire.KIND_QUEUES:
-        return _other(event.kind, event.did, upstream.seq, event.time_us)
+        return _other(event.kind, event.did, upstream, event.time_us)
     raise Unreadable(f"kind {event.kind[:40]!r}")
 
 
-def read_v2(message: bytes) -> Seen | None:
-    """The event of a frame of ``subscribeEvents``; None for a notice.
+def read_v2(resyncs: Resyncs, message: bytes) -> Seen | None:
+    """The event of a frame of ``subscribeEvents``; None for a notice. ``resyncs`` is what came before it.
 
     Raises:
         Unreadable: it is neither.
@@ -119,15 +124,20 @@ def read_v2(message: bytes) -> Seen | None:
     kind = event.type.rpartition("#")[2]
     if kind == "info":
         return None
-    if event.time is None:
+    witnessed = event.witnessedAt or event.time
+    if witnessed is None:
         raise Unreadable("no time")
-    time_us = (event.time - _EPOCH) // _MICROSECOND
+    time_us = (witnessed - _EPOCH) // _MICROSECOND
     if kind == "commit":
-        return _commit((event.did, event.rev, event.collection, event.rkey, event.operation), time_us)
+        resync = event.operation == "create" and resyncs.has(event.did, event.rev)
+        seen = _commit((event.did, event.rev, event.collection, event.rkey, event.operation), time_us)
+        return seen._replace(resync=resync)
     upstream = event.identity or event.account or event.sync
     if upstream is None:
         raise Unreadable(f"kind {kind[:40]!r}")
-    return _other(kind, event.did, upstream.seq, time_us)
+    if event.sync:
+        resyncs.announce(event.did, str(event.sync.get("rev")))
+    return _other(kind, event.did, upstream, time_us)
 
 
 def _commit(parts: tuple[str, str, str, str, str], time_us: int) -> Seen:
@@ -135,6 +145,11 @@ def _commit(parts: tuple[str, str, str, str, str], time_us: int) -> Seen:
     return Seen(wire.COLLECTION_QUEUES.get(parts[2], wire.OTHER), operation, hash(parts), time_us)
 
 
-def _other(kind: str, did: str, seq: int, time_us: int) -> Seen:
+def _other(kind: str, did: str, upstream: _Upstream, time_us: int) -> Seen:
+    """An event that a relay has numbered. Two relays' copies are one by what they say (lake/identity.py)."""
+    if not isinstance(upstream.get("seq"), int):
+        raise Unreadable(f"a {kind[:40]} event without a number")
     operation = "" if kind in wire.KIND_QUEUES else kind[:10]
-    return Seen(wire.KIND_QUEUES.get(kind, wire.OTHER), operation, hash((did, kind, seq)), time_us)
+    said = {name: value for name, value in upstream.items() if name != "seq" or not upstream.get("time")}
+    identity = hash((did, kind, msgspec.json.encode(said, order="sorted")))
+    return Seen(wire.KIND_QUEUES.get(kind, wire.OTHER), operation, identity, time_us)

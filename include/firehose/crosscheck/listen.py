@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -22,6 +23,7 @@ from firehose.crosscheck.events import ONLY_V2, Ended, Unreadable, read_v1, read
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.jetstream import Host
 from firehose.settings import redacted
+from ingester.resyncs import Resyncs
 
 log = logging.getLogger(__name__)
 _MAX_MESSAGE: Final = 32 << 20
@@ -54,7 +56,7 @@ class Listener:
         self.tally = Tally(window)
         self._host, self._window, self._stop, self._sleep = host, window, stop, sleep
         self._also_v2, self._silence_s = also_v2, silence_s
-        self._read = read_v2 if host.v2 else read_v1
+        self._read = partial(read_v2, Resyncs()) if host.v2 else read_v1
         self._latest_us = 0
         self._last_us: deque[int] = deque(maxlen=_AFTER)
         self._after = 0
@@ -106,7 +108,8 @@ class Listener:
             self._latest_us = max(self._latest_us, min(seen.time_us, self._window.last_us))
             self._last_us.append(seen.time_us)
             if seen.operation != ONLY_V2 or self._also_v2:
-                self.tally.add((seen.type, seen.operation), seen.identity, seen.time_us)
+                key = (seen.type, seen.operation)
+                self.tally.add(key, seen.identity, seen.time_us, expected=not seen.resync)
 
     def _check_begin(self, first_us: int) -> None:
         if first_us > self._window.from_us:

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from ingester.wire import DEAD_LETTER_KIND
+from firehose.syntax import DID
+from ingester.wire import DEAD_LETTER_KIND, NEW_KIND
 
 #: Deeper events are refused. What a parser stands depends on how deep its caller already is, and a rerun from
 #: elsewhere must give the same rows.
@@ -24,10 +25,14 @@ _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 
 
 class Undecodable(ValueError):
-    """A line that is not an event. ``raw`` is what came over the wire, ``time_us`` the best guess of its time."""
+    """A line that is not an event. ``raw`` is what came over the wire, ``time_us`` the best guess of its time.
 
-    def __init__(self, reason: str, raw: bytes, time_us: int = 0) -> None:
+    ``new_kind``: nothing is wrong with it, but this version does not know events of its kind.
+    """
+
+    def __init__(self, reason: str, raw: bytes, time_us: int = 0, *, new_kind: bool = False) -> None:
         super().__init__(reason)
+        self.new_kind = new_kind
         self.reason = reason
         self.raw = raw
         self.time_us = time_us
@@ -42,10 +47,14 @@ class Commit(msgspec.Struct, gc=False):
     rkey: str
     record: msgspec.Raw = msgspec.Raw(b"")
     cid: str | None = None
+    resync: Any = None  # true: see ingester/resyncs.py
 
 
 class Event(msgspec.Struct, gc=False):
-    """One event; exactly the part that ``kind`` names is there."""
+    """One event; exactly the part that ``kind`` names is there.
+
+    ``displayed_us``: the time that the host shows, where it is not ``time_us`` (see ingester/events_v2.py).
+    """
 
     did: str
     time_us: _Time
@@ -54,6 +63,7 @@ class Event(msgspec.Struct, gc=False):
     identity: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
     sync: dict[str, Any] | None = None
+    displayed_us: Any = None
 
 
 class _DeadLetter(msgspec.Struct):
@@ -87,11 +97,15 @@ def decode_event(line: bytes) -> Event:
         raise Undecodable(f"envelope: {_TOO_DEEP}", line, event.time_us)
     if (event.kind == "commit" and event.commit) or (event.kind in PARTS and getattr(event, event.kind)):
         return event
+    if event.kind and event.kind not in _ALL_PARTS and not any(getattr(event, part) for part in _ALL_PARTS):
+        new = DID.matches(event.did)
+        raise Undecodable(f"envelope: kind {event.kind[:64]!r} is not known", line, event.time_us, new_kind=new)
     raise Undecodable(f"envelope: kind {event.kind[:64]!r} without its part", line, event.time_us)
 
 
 #: Kinds other than ``commit``.
-PARTS = ("identity", "account", "sync")
+PARTS: Final = ("identity", "account", "sync")
+_ALL_PARTS: Final = ("commit", *PARTS)
 
 
 def _revive(line: bytes) -> Undecodable | None:
@@ -101,7 +115,8 @@ def _revive(line: bytes) -> Undecodable | None:
         raw = base64.b64decode(letter.bytes, validate=True)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return Undecodable(f"message: {letter.error}", raw, letter.time_us)
+    new_kind = letter.error.startswith(NEW_KIND)
+    return Undecodable(f"message: {letter.error}", raw, letter.time_us, new_kind=new_kind)
 
 
 def _depth(line: bytes) -> int:

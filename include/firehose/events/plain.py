@@ -61,6 +61,7 @@ class _Commit(msgspec.Struct, gc=False):
     rkey: str
     record: Any
     cid: str | None = None
+    resync: Any = None
 
 
 class _LikeCommit(_Commit, gc=False):
@@ -85,6 +86,7 @@ class PlainEvent(msgspec.Struct, gc=False):
     identity: None = None
     account: None = None
     sync: None = None
+    displayed_us: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
 
 class _LikeEvent(PlainEvent, gc=False):
@@ -128,7 +130,7 @@ def _may_be_deep(line: bytes) -> bool:
 
 
 def columns(record_type: str, events: list[PlainEvent]) -> Columns:
-    """The columns of plain events by name; those that are null in all of them are not there.
+    """The columns of plain events by name; those that are null, or false, in all of them are not there.
 
     ``created_at`` is still the claimed text, and ``tid_us`` is for the caller to reckon from ``rkey``.
     """
@@ -142,8 +144,17 @@ def columns(record_type: str, events: list[PlainEvent]) -> Columns:
         "rkey": [commit.rkey for commit in commits],
         "cid": [commit.cid for commit in commits],
         "created_at": [record.created_at for record in records],
+        **_rare(events, commits),
         **_COLUMNS[record_type](records),
     }
+
+
+def _rare(events: list[PlainEvent], commits: list[Any]) -> Columns:
+    """What nearly no event has: a column is there only where one of these events has it."""
+    resync = [commit.resync for commit in commits]
+    displayed = [event.displayed_us for event in events]
+    found: Columns = {"resync": [mark is True for mark in resync]} if any(resync) else {}
+    return found | ({"displayed_us": displayed} if any(shown is not None for shown in displayed) else {})
 
 
 def _subject_record(records: list[_SubjectRecord]) -> Columns:

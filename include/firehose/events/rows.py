@@ -19,6 +19,7 @@ from firehose.events.clocks import claimed_instants, tid_us
 from firehose.events.envelope import Commit, Event, Undecodable, decode_event
 from firehose.events.plain import PlainEvent
 from firehose.events.posts import derive
+from firehose.events.spelling import canonical_languages
 
 Row = tuple[Any, ...]
 _encode = msgspec.json.encode
@@ -60,7 +61,7 @@ def to_table(record_type: str, rows: Sequence[Row | PlainEvent], batch: datetime
 
 
 #: Columns that are not decoded, but made of others.
-_RECKONED = ("batch", "tid_us", "created_at_raw")
+_RECKONED = ("batch", "tid_us", "created_at_raw", "languages")
 
 
 def _table(record_type: str, columns: plain.Columns, count: int, batch: datetime) -> pa.Table:
@@ -72,6 +73,10 @@ def _table(record_type: str, columns: plain.Columns, count: int, batch: datetime
         made[name] = pa.array(values, wanted.field(name).type)
     if "tid_us" in wanted.names and "rkey" in made:
         made["tid_us"] = tid_us(made["rkey"])
+    if "resync" in wanted.names and "resync" not in made:
+        made["resync"] = pa.repeat(pa.scalar(False), count)
+    if "languages" in wanted.names and "langs" in made:
+        made["languages"] = canonical_languages(made["langs"])
     arrays = [made[field.name] if field.name in made else pa.nulls(count, field.type) for field in wanted]
     return pa.Table.from_arrays(arrays, schema=wanted)
 
@@ -90,7 +95,7 @@ def _commit(event: Event, line: bytes) -> tuple[Commit, dict[str, Any]]:
 
 
 def _head(event: Event, commit: Commit, record: dict[str, Any], extra: bytes | None) -> Row:
-    """The columns that all commits share, up to ``extra``; ``created_at`` is still the claimed text."""
+    """The columns that all commits share; ``created_at`` is still the claimed text."""
     claim = record.get("createdAt")
     return (
         event.time_us,
@@ -101,6 +106,8 @@ def _head(event: Event, commit: Commit, record: dict[str, Any], extra: bytes | N
         commit.cid,
         claim if isinstance(claim, str) else None,
         None if extra is None else extra.decode(),
+        commit.resync is True,
+        _int(event.displayed_us),
     )
 
 
@@ -227,7 +234,7 @@ def _sync(event: Event, part: dict[str, Any]) -> Row:
     for name, taken in (("rev", rev), ("seq", seq)):
         if taken is not None:
             del part[name]
-    return (*head, "", rev, schema.SYNC, None if seq is None else str(seq), None, None, _rest(part))
+    return (*head, "", rev, schema.SYNC, None if seq is None else str(seq), None, None, _rest(part), False, None)
 
 
 def _part(event: Event, part: dict[str, Any] | None, line: bytes) -> dict[str, Any]:
@@ -251,7 +258,8 @@ def _text(value: object) -> str | None:
 
 
 def _rest(part: dict[str, Any]) -> str | None:
-    return _encode(part).decode() if part else None
+    """In order, so that two hosts' copies are the same text: it is a part of the event's identity."""
+    return msgspec.json.encode(part, order="sorted").decode() if part else None
 
 
 _MAKERS: dict[str, Callable[[Event, bytes], Row]] = {

@@ -129,7 +129,7 @@ def _copies(at: Edge, ours: Batches, theirs: Batches) -> pa.Array:
 
 def _mark(at: Edge) -> str:
     """The one column of an identity that alone tells nearly all events apart."""
-    return "rev" if "rev" in schema.IDENTITY[at.record_type] else "seq"
+    return "rev" if at.record_type in schema.COMMIT_TYPES else "did"
 
 
 def _rows(at: Edge, path: Path, batches: Batches, marks: pa.ChunkedArray | None = None) -> Iterator[pa.Table]:

@@ -1,7 +1,9 @@
 """What identifies an event, and which of many rows are an event's first: at 25 bytes a row.
 
-Identities are compared by keyed hashes of 128 bits, whose keys are drawn anew by each process: nobody can make two
-events that look alike. Must not: read files, know what becomes of a row.
+An operation on a record is known by account, revision, collection, record key and operation; an identity or
+account event by account, its own time and what it says. Each relay has numbers of its own, which may be 0 or begin
+again: it counts only where there is no time. Compared are keyed hashes of 128 bits, whose keys are drawn anew
+by each process: nobody can make two events that look alike. Must not: read files, know what becomes of a row.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pandas.util import hash_array
 from firehose import schema
 
 _SEPARATOR: Final = "\x1f"  # in no DID, TID, NSID or record key
+_NULL: Final = "\x1e"
 # SipHash takes 16 characters; a random one of hexadecimal digits holds 64 bits of chance.
 _KEYS: Final = (secrets.token_hex(8), secrets.token_hex(8))
 
@@ -31,8 +34,13 @@ class Prints(NamedTuple):
 
 
 def identities(record_type: str, table: pa.Table) -> pa.Array:
-    """The identity of each row as one string, its parts joined; rules have seen to it that no part is null."""
+    """The identity of each row as one string, its parts joined."""
     parts = [pc.cast(table[name], pa.string()).combine_chunks() for name in schema.IDENTITY[record_type]]
+    if record_type not in schema.COMMIT_TYPES:  # in all others rules have seen to it that no part is null
+        did, time, seq, *said = parts
+        has_time = pc.fill_null(pc.not_equal(time, ""), False)
+        number = pc.if_else(has_time, "", seq)
+        parts = [did, *(pc.fill_null(part, _NULL) for part in (time, number, *said))]
     return pc.binary_join_element_wise(*parts, _SEPARATOR)
 
 

@@ -9,12 +9,17 @@ LISTED = 100
 
 
 class TypeReport(msgspec.Struct, kw_only=True):
-    """One type's rows: ``verified`` match their CID; ``without_record`` have none (deletes, account events)."""
+    """One type's rows: ``verified`` match their CID; ``without_record`` have none (deletes, account events).
+
+    ``source_differs`` do not match, but came so: the raw line has the same record and the same CID. ``mismatched``
+    are damaged.
+    """
 
     rows: int = 0
     verified: int = 0
     without_record: int = 0
     mismatched: int = 0
+    source_differs: int = 0
     unverifiable: int = 0
     duplicates: int = 0
 
@@ -22,7 +27,8 @@ class TypeReport(msgspec.Struct, kw_only=True):
 class VerifyReport(msgspec.Struct, kw_only=True):
     """What was checked and what is wrong. ``ok`` only where nothing is.
 
-    ``unverifiable`` lists records that no CID can be computed for, with the reason: odd, but no damage.
+    ``unverifiable`` lists records that no CID can be computed for, with the reason: odd, but no damage; and
+    ``source_differs`` those that did not give their CID when they came. Both are listed up to the same number.
     """
 
     ok: bool = True
@@ -33,6 +39,15 @@ class VerifyReport(msgspec.Struct, kw_only=True):
     problem_count: int = 0
     problems: list[str] = []
     unverifiable: list[str] = []
+    source_differs: list[str] = []
+
+    @property
+    def verdict(self) -> str:
+        """``sound``, ``the source's own records differ`` or ``damaged``."""
+        if not self.ok:
+            return "damaged"
+        differs = any(counts.source_differs for counts in self.types.values())
+        return "the source's own records differ" if differs else "sound"
 
     def add(self, problem: str) -> None:
         """Note a problem; only the first ones are kept in words."""

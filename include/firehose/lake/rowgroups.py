@@ -26,7 +26,7 @@ _FULL: Final = 0.9
 # Delta encoding suits clocks, sequence numbers and TIDs, dictionaries the columns of few values; all other strings
 # are near-random, where a dictionary only costs.
 _ENCODINGS = {
-    **dict.fromkeys(("time_us", "tid_us", "seq", "created_at"), "DELTA_BINARY_PACKED"),
+    **dict.fromkeys(("time_us", "tid_us", "displayed_us", "seq", "created_at"), "DELTA_BINARY_PACKED"),
     **dict.fromkeys(("rev", "rkey"), "DELTA_BYTE_ARRAY"),
 }
 _DICTIONARY = (
@@ -34,6 +34,9 @@ _DICTIONARY = (
     "operation",
     "did",
     "langs.list.element",
+    "languages.list.element",
+    "link_hosts.list.element",
+    "link_domains.list.element",
     "embed_type",
     "collection",
     "status",

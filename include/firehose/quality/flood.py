@@ -1,7 +1,7 @@
 """When bad events are a flood: so many that the rest is not worth publishing before somebody has looked.
 
 Judged as slices come, against what the manifest says that there will be, so that a flood is certain when it is
-told, and told as soon as it is certain. Must not: do I/O.
+told, and told as soon as it is certain. Events of kinds to come are not bad, and not judged. Must not: do I/O.
 """
 
 from __future__ import annotations
@@ -25,23 +25,28 @@ class Flood:
         self._total = manifest.events
         self._most = most
         self._bad: Counter[str] = Counter()
+        self._new: Counter[str] = Counter()  # events of kinds that are not known
         self._reasons: dict[str, Counter[str]] = {}
 
     def add(self, one: SliceResult) -> str:
         """Count a slice; returns what to say of a flood, or nothing."""
         queue = one.record_type
-        self._bad[queue] += one.counts.quarantined
+        self._bad[queue] += one.counts.quarantined - one.new_kinds
+        self._new[queue] += one.new_kinds
         self._reasons.setdefault(queue, Counter()).update(one.reasons)
-        if self._is_flood(self._bad[queue], self._events[queue]):
-            return self._say(f"{queue}: ", self._bad[queue], self._events[queue], self._reasons[queue])
-        if self._is_flood(self._bad.total(), self._total):
+        bad, events = self._bad[queue], self._events[queue]
+        if self._is_flood(bad, events, self._new[queue]):
+            return self._say(f"{queue}: ", bad, events, self._reasons[queue])
+        bad = self._bad.total()
+        if self._is_flood(bad, self._total, self._new.total()):
             everywhere = sum(self._reasons.values(), Counter[str]())
             worst = self._bad.most_common(1)[0][0]
-            return self._say(f"all types, most of it {worst}: ", self._bad.total(), self._total, everywhere)
+            return self._say(f"all types, most of it {worst}: ", bad, self._total, everywhere)
         return ""
 
-    def _is_flood(self, bad: int, events: int) -> bool:
-        return events >= FLOOR and bad > self._most * events
+    def _is_flood(self, bad: int, events: int, new: int) -> bool:
+        # Those of new kinds dilute nothing, however many there are, nor do they make a flood of a handful.
+        return events >= FLOOR and bad > self._most * max(events - new, FLOOR)
 
     def _say(self, what: str, bad: int, events: int, reasons: Counter[str]) -> str:
         reason = reasons.most_common(1)[0][0][:_LONGEST].replace("\n", " ")

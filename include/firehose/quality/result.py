@@ -36,6 +36,7 @@ class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rows`` are the good rows by hour (since the epoch, as text: JSON has no other keys), ``sha256`` is of their
     file, ``reasons`` are the most frequent ones of the bad events, ``suites`` what Great Expectations said.
+    ``new_kinds`` of the quarantined events are there only because this version does not know their kind.
     """
 
     record_type: str
@@ -45,6 +46,7 @@ class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     reasons: dict[str, int]
     suites: list[dict[str, Any]]
+    new_kinds: int = 0
 
 
 class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):

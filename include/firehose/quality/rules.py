@@ -14,13 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from firehose import schema
+from firehose.syntax import AT_URI, DID, NSID, RECORD_CID, RECORD_KEY, TID, Syntax
 
-DID: Final = r"^did:[a-z]+:[a-zA-Z0-9._:%-]{1,240}$"
-TID: Final = r"^[2-7a-j][2-7a-z]{12}$"
-RKEY: Final = r"^[a-zA-Z0-9._:~-]{1,512}$"
-NSID: Final = r"^[a-zA-Z][a-zA-Z0-9-]*(?:\.[a-zA-Z][a-zA-Z0-9-]*){2,}$"
-CID: Final = r"^b[a-z2-7]{58}$"
-AT_URI: Final = r"^at://did:[a-z]+:[^/ ]+/[^/ ]+/[^/ ]+$"
 OPERATIONS: Final = ("create", "update", "delete")
 #: Witnessed times are between Bluesky's first day and the year 2100: others would found wild partitions.
 EARLIEST_US: Final = 1_668_470_400_000_000
@@ -33,14 +28,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     column: str
     required: bool = False
     exempt: tuple[str, ...] = ()
-    regex: str | None = None
+    syntax: Syntax | None = None
     among: tuple[str, ...] | None = None
     between: tuple[int, int] | None = None
 
     @property
     def reason(self) -> str:
         """What is written beside a row in quarantine."""
-        expected = self.regex or self.among or self.between or "a value"
+        expected = (self.syntax and self.syntax.name) or self.among or self.between or "a value"
         return f"{self.column}: expected {expected}"
 
     def broken_by(self, table: pa.Table) -> pa.Array:
@@ -54,8 +49,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return broken
 
     def _bad_values(self, values: pa.ChunkedArray) -> Any:
-        if self.regex is not None:
-            return pc.invert(pc.match_substring_regex(values, self.regex))
+        if self.syntax is not None:
+            right = pc.match_substring_regex(values, self.syntax.pattern)
+            if self.syntax.open_ended:  # these names are ASCII: a byte is a character
+                right = pc.and_(right, pc.less_equal(pc.binary_length(values), self.syntax.longest))
+            return pc.invert(right)
         if self.among is not None:
             return pc.invert(pc.is_in(values, value_set=pa.array(self.among)))
         if self.between is not None:
@@ -67,22 +65,22 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 # Operations that write no record.
 _NO_WRITE = ("delete", schema.SYNC)
 _EVENT = (
-    Rule(column="did", required=True, regex=DID),
+    Rule(column="did", required=True, syntax=DID),
     Rule(column="time_us", required=True, between=(EARLIEST_US, LATEST_US)),
 )
 _ROW = (
     *_EVENT,
-    Rule(column="rev", required=True, regex=TID),
-    Rule(column="rkey", required=True, regex=RKEY),
-    Rule(column="cid", required=True, exempt=_NO_WRITE, regex=CID),
+    Rule(column="rev", required=True, syntax=TID),
+    Rule(column="rkey", required=True, syntax=RECORD_KEY),
+    Rule(column="cid", required=True, exempt=_NO_WRITE, syntax=RECORD_CID),
 )
 _COMMIT = (*_ROW, Rule(column="operation", required=True, among=OPERATIONS))
 _SUBJECT_RECORD = (
     *_COMMIT,
-    Rule(column="subject_uri", required=True, exempt=_NO_WRITE, regex=AT_URI),
+    Rule(column="subject_uri", required=True, exempt=_NO_WRITE, syntax=AT_URI),
     Rule(column="subject_cid", required=True, exempt=_NO_WRITE),
 )
-_SUBJECT_ACCOUNT = (*_COMMIT, Rule(column="subject_did", required=True, exempt=_NO_WRITE, regex=DID))
+_SUBJECT_ACCOUNT = (*_COMMIT, Rule(column="subject_did", required=True, exempt=_NO_WRITE, syntax=DID))
 _SEQUENCED = (*_EVENT, Rule(column="seq", required=True))
 
 RULES: Final[dict[str, tuple[Rule, ...]]] = {
@@ -94,7 +92,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     schema.OTHER: (
         *_ROW,
         Rule(column="operation", required=True, among=(*OPERATIONS, schema.SYNC)),
-        Rule(column="collection", required=True, exempt=(schema.SYNC,), regex=NSID),
+        Rule(column="collection", required=True, exempt=(schema.SYNC,), syntax=NSID),
         Rule(column="extra", required=True, exempt=_NO_WRITE),
     ),
     schema.IDENTITIES: _SEQUENCED,

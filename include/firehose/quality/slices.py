@@ -68,7 +68,7 @@ def validate_slice(task: Slice) -> SliceResult:
     runner = SuiteRunner(batch.id, docs_folder(lake), task.max_error_rate)
     staged = staged_path(lake, batch, record_type, task.number)
     with Quarantine(batch, bad_path(lake, batch, record_type, task.number)) as quarantine:
-        counts, rows = _stage(task, staged, quarantine, runner)
+        counts, rows, new_kinds = _stage(task, staged, quarantine, runner)
     runner.build_docs()
     result = SliceResult(
         record_type=record_type,
@@ -77,6 +77,7 @@ def validate_slice(task: Slice) -> SliceResult:
         rows={str(hour): rows[hour] for hour in sorted(rows)},
         sha256=files.sha256(staged),
         reasons=dict(quarantine.reasons.most_common(_REASONS)),
+        new_kinds=new_kinds,
         suites=runner.results,
     )
     write_slice(lake, batch, result)
@@ -85,10 +86,13 @@ def validate_slice(task: Slice) -> SliceResult:
 
 def _stage(
     task: Slice, staged: Path, quarantine: Quarantine, runner: SuiteRunner
-) -> tuple[TypeCounts, Counter[int]]:
-    """Write the good rows, keep the bad ones, run the suite on both. Returns counts, and good rows by hour."""
+) -> tuple[TypeCounts, Counter[int], int]:
+    """Write the good rows, keep the bad ones, run the suite on both.
+
+    Returns counts, good rows by hour, and how many events are in quarantine only because their kind is not known.
+    """
     queue = task.record_type
-    raw = good = quarantined = 0
+    raw = good = quarantined = new_kinds = 0
     hours: Counter[int] = Counter()
     ruled = _Ruled(task, runner)
     path = manifests.folder_of(task.lake, task.batch) / task.name
@@ -103,10 +107,11 @@ def _stage(
             writer.write_table(published)
             raw, good = raw + len(lines), good + len(published)
             quarantined += len(failed) + len(reasons)
+            new_kinds += sum(one.new_kind for one in failed)
             hours.update(_hours(published))
             ruled.add(table.select(columns_of(queue)))
     ruled.check()
-    return TypeCounts(raw, good, quarantined), hours
+    return TypeCounts(raw, good, quarantined), hours, new_kinds
 
 
 def _writer(path: Path, record_type: str) -> pq.ParquetWriter:

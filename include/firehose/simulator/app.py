@@ -20,8 +20,9 @@ from firehose.simulator.feed import Feed
 from firehose.simulator.server import Simulator
 from firehose.simulator.sources import Blinded, Generated, Replayed, Source
 from firehose.simulator.tape import Tape
+from firehose.simulator.v2.gate import OPEN, GateOptions
 from firehose.simulator.v2.host import HostOptions
-from firehose.simulator.v2.sources import Numbered, Synced
+from firehose.simulator.v2.sources import Imported, Numbered, Synced
 from firehose.simulator.v2.xrpc import Dictionary
 
 
@@ -50,9 +51,12 @@ class Config:
     first_seq: int = 1
     lookback: int = 0
     sync: float = 0.0
+    resync: int = 0
+    imported: float | None = None
     segment_events: int = 16_384
     block_events: int = 1024
     plan_entries: int = 100_000
+    gate: GateOptions = OPEN
     warm_up_s: float = 0.0
     blind: str = ""
     blind_after: int = 0
@@ -122,7 +126,9 @@ def _source(config: Config) -> Source:
     if config.blind:
         source = Blinded(source, config.blind, config.blind_after)
     if config.sync:
-        source = Synced(source, config.sync, config.seed)
+        source = Synced(source, config.sync, config.seed, config.resync)
+    if config.imported is not None:
+        source = Imported(source, config.imported, config.seed)
     return Numbered(source, config.first_seq) if config.v2_host else source
 
 
@@ -145,6 +151,7 @@ def _host_options(config: Config) -> HostOptions:
         segment_events=config.segment_events,
         block_events=config.block_events,
         plan_entries=config.plan_entries,
+        gate=config.gate,
     )
 
 

@@ -66,9 +66,24 @@ def simulate(
         int, typer.Option(min=0, help="How many events a cursor reaches back; 0: all retained ones.")
     ] = 0,
     sync: Annotated[float, typer.Option(min=0, max=1, help="Share of sync events, which only v2 sends.")] = 0.0,
+    resync: Annotated[
+        int, typer.Option(min=0, help="Most records that an account sends again after its sync event.")
+    ] = 0,
+    imported: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(min=0, max=1, help="Share of commits with an imported time; v2 says both times of each."),
+    ] = None,
     segment_events: Annotated[int, typer.Option(min=1, help="Events in a segment of v2's archive.")] = 16_384,
     block_events: Annotated[int, typer.Option(min=1, help="Events in a block of a segment.")] = 1024,
     plan_entries: Annotated[int, typer.Option(min=1, help="Entries on a page of planSnapshot.")] = 100_000,
+    archive_key: Annotated[str, typer.Option(help="Key that the archive's calls ask for.")] = "",
+    archive_quota: Annotated[
+        int, typer.Option(min=0, help="Bytes that the archive gives in a window; then HTTP 429. 0: any.")
+    ] = 0,
+    archive_window: Annotated[float, typer.Option(min=0, help="Seconds of that window.")] = 60.0,
+    archive_redirect: Annotated[
+        bool, typer.Option("--archive-redirect", help="Redirect downloads to another host: localhost.")
+    ] = False,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds to answer 503 at first.")] = 0.0,
     blind: Annotated[
         str, typer.Option(help="Leave this collection out, as a host does that is blind to it.")
@@ -80,6 +95,7 @@ def simulate(
     import logging
 
     from firehose.simulator import app
+    from firehose.simulator.v2.gate import GateOptions
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
@@ -107,9 +123,12 @@ def simulate(
         first_seq=first_seq,
         lookback=lookback,
         sync=sync,
+        resync=resync,
+        imported=imported,
         segment_events=segment_events,
         block_events=block_events,
         plan_entries=plan_entries,
+        gate=GateOptions(archive_key, archive_quota, archive_window, archive_redirect),
         warm_up_s=warm_up,
         blind=blind,
         blind_after=blind_after,

@@ -10,9 +10,10 @@ from itertools import accumulate
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from firehose.simulator import identifiers, odd, posts, records, text, words
-from firehose.simulator.lines import commit_line, other_line
-from firehose.simulator.population import Population, Post
+from firehose.simulator import accounts, identifiers, odd, posts, records
+from firehose.simulator.habits import Again, Habits
+from firehose.simulator.lines import commit_line
+from firehose.simulator.population import Made, Population, Post
 
 POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
 FOLLOW, BLOCK = "app.bsky.graph.follow", "app.bsky.graph.block"
@@ -33,6 +34,8 @@ MIX: Final[dict[str, float]] = {
 }
 #: How many of a collection's events delete a record; 13% of all events on follows do.
 DELETES: Final = {LIKE: 0.028, POST: 0.03, REPOST: 0.04, FOLLOW: 0.13, BLOCK: 0.1, LIST_ITEM: 0.1}
+_ABOUT: Final = {_IDENTITY: accounts.identity, _ACCOUNT: accounts.account}
+_REPEATED: Final = (LIKE, REPOST, FOLLOW, BLOCK, POST)
 _KINDS: Final = list(MIX)
 _WEIGHTS: Final = list(accumulate(MIX.values()))
 _BURSTS: Final = (FOLLOW, LIST_ITEM, LIKE, POST)
@@ -53,6 +56,7 @@ class Generator:
     def __init__(self, seed: int = 0, odd_rate: float = 0.0) -> None:
         self._rng = Random(seed)
         self._people = Population(seed, self._rng)
+        self._habits = Habits(self._rng, self._people)
         self._odd_rate = odd_rate
         self._commit: _Commit | None = None
         self._seq = 30_340_180_350
@@ -68,15 +72,23 @@ class Generator:
             return self._odd(time_us)
         kind = rng.choices(_KINDS, cum_weights=_WEIGHTS)[0]
         account = self._people.account()
-        if kind == _IDENTITY:
-            return self._identity(account, time_us)
-        if kind == _ACCOUNT:
-            return self._account(account, time_us)
+        if kind in _ABOUT:
+            account = self._habits.renamed(account)
+            return _ABOUT[kind](rng, self._people.did(account), self._next_seq(), time_us)
         chance = rng.random()
         if chance < DELETES.get(kind, 0.0):
             return self._delete(kind, account, time_us)
         if chance > 0.997:
             return self._burst(account, time_us)
+        return self._one(kind, account, time_us)
+
+    def _one(self, kind: str, account: int, time_us: int) -> bytes:
+        """A commit of one write, which may repeat an earlier one."""
+        if kind in _REPEATED and (again := self._habits.repeated(kind, posts=kind == POST)):
+            return self._write(kind, again.account, _rev(again.account, time_us), time_us, again)
+        if kind == POST and (shared := self._habits.campaign()):
+            account, link = shared
+            return self._write(kind, account, _rev(account, time_us), time_us, link=link)
         return self._write(kind, account, _rev(account, time_us), time_us)
 
     def _burst(self, account: int, time_us: int) -> bytes:
@@ -90,20 +102,26 @@ class Generator:
         self._commit = commit._replace(left=left) if left else None
         return self._write(commit.kind, commit.account, commit.rev, time_us)
 
-    def _write(self, kind: str, account: int, rev: str, time_us: int) -> bytes:
-        """A create, or an update of what has a fixed key and of one post in 500."""
+    def _write(
+        self, kind: str, account: int, rev: str, time_us: int, again: Again | None = None, link: str = ""
+    ) -> bytes:
+        """A create, or an update of what has a fixed key; ``again`` is the earlier write that it repeats."""
         rng, people = self._rng, self._people
         did = people.did(account)
         created = records.created_at(rng, time_us)
-        rkey = self._rkey(account, time_us)
+        rkey = (again.rkey if again else "") or self._rkey(account, time_us)
         operation = "create"
+        subject: Post | str | None = again.subject if again else None
         if kind in (LIKE, REPOST):
-            record = records.on_post(rng, people, kind, created, time_us, time_us)
+            subject = subject if isinstance(subject, Post) else people.subject(time_us)
+            record = records.on_post(rng, people, kind, created, time_us, subject)
         elif kind in (FOLLOW, BLOCK):
-            record = records.on_account(people, kind, created)
+            subject = subject if isinstance(subject, str) else people.did(people.account())
+            record = records.on_account(kind, created, subject)
         elif kind == POST:
-            record, parent = posts.post(rng, people, created, time_us)
-            return self._post(record, parent, did, rev, rkey, account, time_us)
+            record, parent = posts.post(rng, people, created, time_us, link)
+            operation = again.operation if again else "create"
+            return self._post(record, parent, account, rev, rkey, operation, time_us)
         elif kind == PROFILE:
             record, rkey = records.profile(rng, created), "self"
             operation = "update" if rng.random() < 0.8 else "create"
@@ -114,48 +132,36 @@ class Generator:
             if fixed is not None:
                 operation, rkey = "update" if rng.random() < 0.5 else "create", fixed
         if kind in DELETES:
-            people.add_made(kind, account, rkey)
+            people.add_made(kind, Made(account, rkey, subject))
         return commit_line(did, time_us, rev, operation, kind, rkey, record, links=kind == PROFILE)
 
     def _post(
         self,
         record: dict[str, Any],
         parent: Post | None,
-        did: str,
+        account: int,
         rev: str,
         rkey: str,
-        account: int,
+        operation: str,
         time_us: int,
     ) -> bytes:
-        cid = identifiers.record_cid(record, links="embed" in record)
+        did, cid = self._people.did(account), identifiers.record_cid(record, links="embed" in record)
         uri = f"at://{did}/{POST}/{rkey}"
         root = (parent.root_uri, parent.root_cid) if parent else (uri, cid)
         self._people.add_post(Post(uri, cid, *root))
-        self._people.add_made(POST, account, rkey)
-        operation = "update" if self._rng.random() < 0.002 else "create"
+        if operation == "create":
+            self._people.add_made(POST, Made(account, rkey))
         return commit_line(did, time_us, rev, operation, POST, rkey, record, cid=cid)
 
     def _delete(self, kind: str, account: int, time_us: int) -> bytes:
         """Mostly of a record that an earlier event created; else of one from before the simulation."""
         made = self._people.take_made(kind) if self._rng.random() < 0.7 else None
-        account, rkey = made or (account, self._people.unknown_rkey(time_us - 86_400_000_000))
+        if made:
+            account, rkey = made.account, made.rkey
+            self._habits.undone(kind, made)
+        else:
+            rkey = self._people.unknown_rkey(time_us - 86_400_000_000)
         return commit_line(self._people.did(account), time_us, _rev(account, time_us), "delete", kind, rkey, None)
-
-    def _identity(self, account: int, time_us: int) -> bytes:
-        did = self._people.did(account)
-        identity: dict[str, Any] = {"did": did}
-        if self._rng.random() < 0.7:
-            identity["handle"] = text.handle(self._rng)
-        identity |= {"seq": self._next_seq(), "time": identifiers.iso(time_us - 300_000)}
-        return other_line("identity", did, time_us, identity)
-
-    def _account(self, account: int, time_us: int) -> bytes:
-        did = self._people.did(account)
-        active = self._rng.random() < 0.75
-        status = {"active": active, "did": did, "seq": self._next_seq(), "time": identifiers.iso(time_us)}
-        if not active:
-            status["status"] = words.STATUSES[int(len(words.STATUSES) * self._rng.random() ** 2)]
-        return other_line("account", did, time_us, status)
 
     def _odd(self, time_us: int) -> bytes:
         account, post = self._people.account(), self._people.recent_post(time_us)

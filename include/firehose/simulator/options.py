@@ -12,13 +12,10 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from firehose.syntax import DID, NSID
+
 MAX_COLLECTIONS: Final = 100
 MAX_DIDS: Final = 10_000
-_NSID: Final = re.compile(
-    r"[a-zA-Z]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)+"
-    r"\.[a-zA-Z]([a-zA-Z0-9]{0,62})?"
-)
-_DID: Final = re.compile(r"did:[a-z]+:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-]")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _INT64: Final = 1 << 63
 
@@ -127,10 +124,10 @@ def make_filter(collections: Sequence[str], dids: Sequence[str], max_bytes: int)
     prefixes = tuple(name.removesuffix("*") for name in collections if name.endswith(".*"))
     full = frozenset(name for name in collections if not name.endswith(".*"))
     for name in full:
-        if not _NSID.fullmatch(name):
+        if not NSID.matches(name):
             raise InvalidOptions(f"invalid subscriber options: invalid collection: {name}")
     for did in dids:
-        if not _DID.fullmatch(did):
+        if not DID.matches(did):
             raise InvalidOptions("invalid subscriber options: invalid DID")
     wanted = frozenset(dids)
     if len(wanted) > MAX_DIDS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 from typing import Final, NamedTuple, TypeVar
 
-from firehose.simulator import identifiers
+from firehose.simulator import identifiers, text
 
 T = TypeVar("T")
 
@@ -18,6 +18,7 @@ _SHIFT: Final = 250
 _RATIO: Final = (ACCOUNTS + _SHIFT) / _SHIFT
 _RECENT: Final = 20_000
 _DELETABLE: Final = 20_000
+_LINKS: Final = 4_000
 
 
 class Post(NamedTuple):
@@ -30,10 +31,11 @@ class Post(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A record that exists, by its account's number and its key."""
+    """A record that exists, by its account's number and its key, and what it is about (of posts: nothing)."""
 
     account: int
     rkey: str
+    subject: Post | str | None = None
 
 
 class Population:
@@ -46,6 +48,7 @@ class Population:
         self._posts: list[Post] = []
         self._liked: list[Post] = []
         self._made: dict[str, list[Made]] = {}
+        self._links: list[str] = []
 
     def account(self) -> int:
         """The number of the account that acts next."""
@@ -62,9 +65,14 @@ class Population:
         """Remember a post; beyond the limit it takes the place of a random earlier one."""
         _remember(self._posts, post, _RECENT, self._rng)
 
-    def add_made(self, collection: str, account: int, rkey: str) -> None:
+    def add_made(self, collection: str, made: Made) -> None:
         """Remember a record that a later event may delete."""
-        _remember(self._made.setdefault(collection, []), Made(account, rkey), _DELETABLE, self._rng)
+        _remember(self._made.setdefault(collection, []), made, _DELETABLE, self._rng)
+
+    def some_made(self, collection: str) -> Made | None:
+        """A record that exists, if one is remembered; it stays remembered."""
+        made = self._made.get(collection)
+        return made[int(len(made) * self._rng.random())] if made else None
 
     def take_made(self, collection: str) -> Made | None:
         """A record to delete, which no other event will delete; None while there is none."""
@@ -83,6 +91,16 @@ class Population:
         post = self.recent_post(now_us) if drawn < 0.85 else self.unknown_post(now_us)
         _remember(self._liked, post, _RECENT, self._rng)
         return post
+
+    def link(self) -> str:
+        """A link to post: often one that was posted before, so that few links are in most posts."""
+        rng = self._rng
+        if self._links and rng.random() < 0.5:
+            # Those at the front are the well-known ones: a power law.
+            return text.respelt(rng, self._links[int(len(self._links) * rng.random() ** 4)])
+        new = text.link(rng)
+        _remember(self._links, new, _LINKS, rng)
+        return new
 
     def recent_post(self, now_us: int) -> Post:
         """A post made in this simulation, or an unknown one while there is none."""

@@ -11,19 +11,24 @@ from typing import Any
 
 from firehose.simulator import identifiers, text
 from firehose.simulator.population import Population, Post
+from firehose.simulator.words import COPIED
 
 _MIME = ("image/jpeg", "image/jpeg", "image/png", "image/webp")
 
 
-def post(rng: Random, people: Population, created_at: str, now_us: int) -> tuple[dict[str, Any], Post | None]:
-    """A post record, and the post that it answers (None: it starts a thread)."""
+def post(
+    rng: Random, people: Population, created_at: str, now_us: int, link: str = ""
+) -> tuple[dict[str, Any], Post | None]:
+    """A post record, and the post that it answers (None: it starts a thread). With ``link`` it has that card."""
     language, langs = text.languages(rng)
     body = _body(rng, language)
     drawn = rng.random()
-    embed = _embed(rng, people, language, now_us) if drawn < 0.45 else None
+    embed = _external(rng, language, link) if link else None
+    if not link and drawn < 0.45:
+        embed = _embed(rng, people, language, now_us)
     facets: list[dict[str, Any]] = []
     if rng.random() < 0.20:
-        body, facets = _with_facets(rng, people, body)
+        body, facets = _with_facets(rng, people, body, embed)
     parent = people.recent_post(now_us) if rng.random() < 0.52 else None
     record: dict[str, Any] = {"$type": "app.bsky.feed.post", "createdAt": created_at}
     if embed is not None:
@@ -59,22 +64,30 @@ def _body(rng: Random, language: str) -> str:
     drawn = rng.random()
     if drawn < 0.03:
         return ""
-    if drawn < 0.0301:  # one in 10,000 posts is far over the 300 characters that the app allows
+    if drawn < 0.04:
+        return rng.choice(COPIED)
+    if drawn < 0.0401:  # one in 10,000 posts is far over the 300 characters that the app allows
         return text.sentence(rng, language, rng.randint(700, 1900))
     return text.sentence(rng, language, 1 + int(rng.expovariate(1 / 14)) % 48)
 
 
-def _with_facets(rng: Random, people: Population, body: str) -> tuple[str, list[dict[str, Any]]]:
-    """``body`` with one to three tags, links or mentions behind it, and their byte ranges."""
+def _with_facets(
+    rng: Random, people: Population, body: str, embed: dict[str, Any] | None
+) -> tuple[str, list[dict[str, Any]]]:
+    """``body`` with one to three tags, links or mentions behind it, and their byte ranges.
+
+    A link is often the one of the post's card as well.
+    """
     facets = []
+    card = (embed or {}).get("external", {}).get("uri", "")
     for _ in range(1 + int(rng.expovariate(1.6)) % 3):
         drawn = rng.random()
         feature: dict[str, str]
         if drawn < 0.5:
             tag = text.hashtag(rng)
-            shown, feature = "#" + tag, {"$type": "app.bsky.richtext.facet#tag", "tag": tag}
+            shown, feature = "#" + tag.removeprefix("#"), {"$type": "app.bsky.richtext.facet#tag", "tag": tag}
         elif drawn < 0.8:
-            uri = text.link(rng)
+            uri = card if card and rng.random() < 0.6 else people.link()
             shown, feature = uri[8:32] + "...", {"$type": "app.bsky.richtext.facet#link", "uri": uri}
         else:
             did = people.did(people.account())
@@ -94,13 +107,16 @@ def _embed(rng: Random, people: Population, language: str, now_us: int) -> dict[
     if drawn < 0.45:
         return _images(rng, language)
     if drawn < 0.65:
-        return _external(rng, language)
+        return _external(rng, language, text.gif(rng) if drawn < 0.48 else people.link())
     if drawn < 0.93:
         quoted = people.recent_post(now_us)
         return {"$type": "app.bsky.embed.record", "record": {"cid": quoted.cid, "uri": quoted.uri}}
     if drawn < 0.97:
         ratio = {"height": rng.choice((720, 1080, 1920)), "width": rng.choice((720, 1080, 1280))}
-        return {"$type": "app.bsky.embed.video", "aspectRatio": ratio, "video": blob(rng) | _VIDEO}
+        video: dict[str, Any] = {"$type": "app.bsky.embed.video"}
+        if rng.random() < 0.3:
+            video["alt"] = text.sentence(rng, language, rng.randint(3, 12))
+        return video | {"aspectRatio": ratio, "video": blob(rng) | _VIDEO}
     quoted = people.recent_post(now_us)
     return {
         "$type": "app.bsky.embed.recordWithMedia",
@@ -124,10 +140,10 @@ def _images(rng: Random, language: str) -> dict[str, Any]:
     return {"$type": "app.bsky.embed.images", "images": images}
 
 
-def _external(rng: Random, language: str) -> dict[str, Any]:
+def _external(rng: Random, language: str, link: str) -> dict[str, Any]:
     external: dict[str, Any] = {"description": text.sentence(rng, language, rng.randint(0, 24))}
     if rng.random() < 0.7:
         external["thumb"] = blob(rng)
     external["title"] = text.sentence(rng, language, rng.randint(2, 9))
-    external["uri"] = text.link(rng)
+    external["uri"] = link
     return {"$type": "app.bsky.embed.external", "external": external}

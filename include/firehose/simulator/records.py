@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from firehose.simulator import identifiers, text
-from firehose.simulator.population import Population
+from firehose.simulator.population import Population, Post
 from firehose.simulator.posts import blob
 
 _DAY_US = 86_400_000_000
@@ -50,10 +50,9 @@ def created_at(rng: Random, time_us: int) -> str:
 
 
 def on_post(
-    rng: Random, people: Population, collection: str, created: str, now_us: int, subject_us: int
+    rng: Random, people: Population, collection: str, created: str, now_us: int, subject: Post
 ) -> dict[str, Any]:
-    """A like or a repost; 5% came about ``via`` a repost."""
-    subject = people.subject(subject_us)
+    """A like or a repost of ``subject``; 5% came about ``via`` a repost."""
     record: dict[str, Any] = {
         "$type": collection,
         "createdAt": created,
@@ -65,9 +64,9 @@ def on_post(
     return record
 
 
-def on_account(people: Population, collection: str, created: str) -> dict[str, Any]:
-    """A follow or a block."""
-    return {"$type": collection, "createdAt": created, "subject": people.did(people.account())}
+def on_account(collection: str, created: str, subject: str) -> dict[str, Any]:
+    """A follow or a block of the account ``subject``."""
+    return {"$type": collection, "createdAt": created, "subject": subject}
 
 
 def profile(rng: Random, created: str) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def profile(rng: Random, created: str) -> dict[str, Any]:
         record["banner"] = blob(rng)
     if rng.random() < 0.6:
         record["createdAt"] = created
-    record["description"] = text.sentence(rng, "en", rng.randint(0, 30))
+    record["description"] = text.bio(rng)
     record["displayName"] = text.sentence(rng, "en", 2)
     return record
 
@@ -106,6 +105,10 @@ def other(
     if drawn < 0.5:
         record = {"$type": "app.bsky.graph.list", "createdAt": created, "name": text.sentence(rng, "en", 2)}
         return "app.bsky.graph.list", None, record | {"purpose": "app.bsky.graph.defs#curatelist"}
+    if drawn < 0.55:
+        blocked = f"at://{people.did(people.account() % 20)}/app.bsky.graph.list/3kmoderation2"
+        record = {"$type": "app.bsky.graph.listblock", "createdAt": created, "subject": blocked}
+        return "app.bsky.graph.listblock", None, record
     if drawn < 0.6:
         return (
             "chat.bsky.actor.declaration",

@@ -53,8 +53,21 @@ LANGUAGES: Final[list[tuple[str | None, float]]] = [
 EMOJI: Final = "😀 😂 🥹 😭 🔥 ✨ 💙 🦋 🎉 🙏 👀 🐈 🌧️ ☕ 🏳️‍🌈 👩‍💻 🇧🇷 🎨"
 TAGS: Final = """art photography caturday news nowplaying booksky gamedev politics anime vtuber furry birds nature
 nsfw science climate football music indiedev pixelart OC writing history infosec rust python bluesky イラスト 猫
-今日の積み上げ アニメ 写真 futebol bbb 日常"""
+今日の積み上げ アニメ 写真 futebol bbb 日常 café İzmir"""
 DOMAINS: Final = """www.youtube.com youtu.be open.spotify.com www.theguardian.com www.nytimes.com www.bbc.co.uk
 github.com arxiv.org en.wikipedia.org www.twitch.tv x.com www.nhk.or.jp note.com g1.globo.com apnews.com bsky.app
 medium.com www.reuters.com store.steampowered.com www.patreon.com"""
+BIOS: Final = (
+    "Crypto enthusiast. DM for a signal that never loses.",
+    "Follow me and I follow back!",
+    "Opinions are my own.",
+)
+#: What many post word for word.
+COPIED: Final = (
+    "Good morning!",
+    "good morning!",
+    "This. So much this.",
+    "おはよう",
+    "Free followers, link in bio",
+)
 STATUSES: Final = ["deactivated", "deleted", "takendown", "suspended", "desynchronized", "throttled"]

@@ -5,24 +5,18 @@ Lives here: declarations, made from firehose.schema. Must not: I/O, SQL statemen
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import pyarrow as pa
 
 from firehose import schema
+from firehose.warehouse.derived import ADDED, SAMPLE, SHOWN, Column
 
-
-class Column(NamedTuple):
-    """A column of a view. ``expression`` is empty where it is read from the file as it is."""
-
-    name: str
-    type: str
-    comment: str
-    expression: str = ""
-
-
-# The identity of an event and its clocks are in every row: Nullable would only cost time and mislead.
-_NEVER_NULL: Final = frozenset({"batch", "time_us", "did", "rev", "operation", "rkey", "collection", "seq"})
+# The identity of an event and its clocks are in every row: Nullable would only cost time and mislead. Of a delete
+# the account is empty.
+_NEVER_NULL: Final = frozenset(
+    {"batch", "time_us", "did", "rev", "operation", "rkey", "collection", "seq", "subject_did", "resync"}
+)
 
 _COMMENTS: Final[dict[str, str]] = {
     "batch": "Start of the interval whose run stored the row",
@@ -33,9 +27,8 @@ _COMMENTS: Final[dict[str, str]] = {
     "rkey": "Record key",
     "cid": "Content identifier of the record; NULL for a delete",
     "tid_us": "The clock inside the record key, in microseconds; NULL where the key is no TID",
-    "created_at": "When the client claims that the record was made; NULL where it gave no instant",
-    "created_at_raw": "That claim as text, where it is not the instant in canonical form",
-    "extra": "JSON of every part of the record that no other column gives back exactly",
+    "resync": "Whether a resync sent the record again: then this create is nothing new",
+    "displayed_us": "The time that the host shows for the event, where an operator set another one than time_us",
     "text": "The post's text; NULL for a delete",
     "langs": "Languages that the client declared",
     "reply_parent_uri": "The post that this one answers",
@@ -46,14 +39,14 @@ _COMMENTS: Final[dict[str, str]] = {
     "facets": "JSON of the facets, as in the record",
     "embed_type": "Type of the embed, such as app.bsky.embed.images",
     "quoted_uri": "The record that the post quotes",
-    "hashtags": "Tags of facets and of the record, lower case, without #",
-    "links": "URLs of facets and of an external embed",
+    "hashtags": "Tags of facets and of the record in lower case without #, as written else: use tags to count",
+    "links": "URLs of facets and of an external embed, as written, each once",
     "mentions": "DIDs that the post mentions",
     "subject_uri": "The record that is liked or reposted; NULL for a delete",
     "subject_cid": "Its content identifier",
     "via_uri": "The repost through which the account found the record",
     "via_cid": "Its content identifier",
-    "subject_did": "The account that is followed or blocked; NULL for a delete",
+    "subject_did": "The account that is followed or blocked; empty for a delete",
     "seq": "The relay's sequence number",
     "handle": "The account's handle; NULL where the event has none",
     "time": "The relay's time of the event, as sent",
@@ -120,7 +113,9 @@ def clickhouse_type(name: str, arrow: pa.DataType) -> str:
 
 def file_columns(record_type: str) -> list[Column]:
     """The columns that are in the files of a record type, in the order of its schema."""
-    comments = _COMMENTS | (_OTHER_COMMENTS if record_type == schema.OTHER else {})
+    comments = {name: column.comment for name, column in SHOWN.items()} | _COMMENTS
+    if record_type == schema.OTHER:
+        comments |= _OTHER_COMMENTS
     return [
         Column(field.name, clickhouse_type(field.name, field.type), comments[field.name])
         for field in schema.SCHEMAS[record_type]
@@ -129,7 +124,8 @@ def file_columns(record_type: str) -> list[Column]:
 
 def view_columns(record_type: str) -> list[Column]:
     """The columns of a record type's view: those of the files, of their path, and the derived ones."""
-    columns = [*file_columns(record_type), *PARTITION, _DATE, _HOUR_START, _WITNESSED_AT]
+    of_file = [SHOWN.get(column.name, column) for column in file_columns(record_type)]
+    columns = [*of_file, *PARTITION, _DATE, _HOUR_START, _WITNESSED_AT, *ADDED[record_type]]
     if record_type in schema.COMMIT_TYPES:
         fixed = schema.COLLECTIONS.get(record_type)
         collection = f"'/{fixed}/'" if fixed else "'/', collection, '/'"
@@ -153,12 +149,14 @@ EVENTS: Final = (
     Column("rev", "String", "Revision of the repository; empty for identities and accounts", "''"),
     Column("seq", "Nullable(Int64)", "The relay's sequence number; identities and accounts only", "NULL"),
     Column("cid", "Nullable(String)", _COMMENTS["cid"], "NULL"),
-    Column("created_at", "Nullable(DateTime64(6, 'UTC'))", _COMMENTS["created_at"], "NULL"),
-    Column("extra", "Nullable(String)", _COMMENTS["extra"], "NULL"),
+    Column("created_at", "Nullable(DateTime64(6, 'UTC'))", SHOWN["created_at"].comment, "NULL"),
+    SHOWN["extra"]._replace(expression="'{}'"),
+    Column("resync", "Bool", _COMMENTS["resync"], "false"),
     Column("uri", "String", "at:// address of the record; empty for identities, accounts and sync events", "''"),
     *PARTITION,
     Column("date", "Date", _DATE.comment),
     Column("hour_start", "DateTime('UTC')", _HOUR_START.comment),
     Column("witnessed_at", "DateTime64(6, 'UTC')", _WITNESSED_AT.comment),
+    SAMPLE,
     Column("tid_at", "Nullable(DateTime64(6, 'UTC'))", _TID_AT.comment, "NULL"),
 )

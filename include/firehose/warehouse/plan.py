@@ -27,6 +27,7 @@ SUMMARIES: Final = (
     Summary("firehose.languages_by_hour", frozenset({POSTS})),
     Summary("firehose.hashtags_by_hour", frozenset({POSTS})),
     Summary("firehose.link_domains_by_hour", frozenset({POSTS})),
+    Summary("firehose.link_hosts_by_hour", frozenset({POSTS})),
     Summary("firehose.links_by_hour", frozenset({POSTS})),
     Summary("firehose.most_liked_posts_by_hour", frozenset({LIKES})),
 )

@@ -1,22 +1,53 @@
-"""The views over the lake's Parquet files, generated from the schema and the lake's root.
+"""The views: over the lake's Parquet files, made from the schema and the lake's root, and over those views.
 
-Lives here: SQL text, as pure functions. Must not: connections.
+Lives here: SQL text, as pure functions; that of the views over views is in include/clickhouse/views.
+Must not: connections.
 """
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from firehose import schema
 from firehose.errors import FirehoseError
-from firehose.warehouse.columns import EVENTS, PARTITION, Column, file_columns, view_columns
+from firehose.events.links import GIF_HOSTS, site
+from firehose.quality import quarantine
+from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
+from firehose.warehouse.derived import Column
 from ingester import checks
 
 DATABASE: Final = "firehose"
+_OVER_VIEWS: Final = Path(__file__).resolve().parents[2] / "clickhouse" / "views"
 _HOURS: Final = "year=*/month=*/day=*/hour=*"
 #: The layouts of an hour. Each is a glob of its own: braces around a slash match nothing in file().
 LAYOUTS: Final = ("{hours}/{type}.parquet", "{hours}/{type}/user_did=*/{type}.parquet")
+_QUARANTINE: Final = (
+    # The file's own column batch is hidden by the folder's name, which is the batch's id.
+    Column(
+        "batch",
+        "DateTime64(3, 'UTC')",
+        "Start of the interval whose run set it aside",
+        "toDateTime64(parseDateTimeBestEffort(stored.batch, 'UTC'), 3, 'UTC')",
+    ),
+    Column("type", "String", "The record type whose queue it came in"),
+    Column(
+        "time_us",
+        "Nullable(Int64)",
+        "When the host saw it, microseconds since 1970; NULL where it does not say",
+        "nullIf(stored.time_us, 0)",
+    ),
+    Column("reason", "String", "Why it is not a row of its type"),
+    Column("raw", "String", "The event as it came, byte for byte; it may be neither JSON nor UTF-8"),
+    Column("date", "Date", "UTC day of the batch; a condition on it opens only that day's files"),
+    Column(
+        "witnessed_at",
+        "Nullable(DateTime64(6, 'UTC'))",
+        "time_us as an instant",
+        "fromUnixTimestamp64Micro(time_us, 'UTC')",
+    ),
+)
 
 
 class View(NamedTuple):
@@ -41,7 +72,9 @@ def views(lake_root: str) -> list[View]:
         made.append(_view(name, columns, _type_select(name, lake_root, columns)))
     # Not over the views above: planning a query over nested views takes several times as long.
     selects = (_type_select(name, lake_root, _events_columns(name)) for name in schema.TYPES)
-    return [*made, _view("events", list(EVENTS), "\nUNION ALL\n".join(selects))]
+    made.append(_view("events", list(EVENTS), "\nUNION ALL\n".join(selects)))
+    made += [_quarantine(lake_root), _gif_hosts()]
+    return [*made, *(_over_views(path) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
 
 
 def source(record_type: str, lake_root: str, layout: str) -> str:
@@ -49,9 +82,17 @@ def source(record_type: str, lake_root: str, layout: str) -> str:
 
     An explicit structure makes an empty lake an empty table, and spares opening a file to infer it.
     """
-    path = f"{lake_root.rstrip('/')}/{layout.format(hours=_HOURS, type=record_type)}"
+    return _table_function(lake_root, layout.format(hours=_HOURS, type=record_type), _structure(record_type))
+
+
+def _structure(record_type: str) -> str:
+    """The columns of a record type's files, and of their path, with their types."""
+    return ", ".join(f"{c.name} {c.type}" for c in (*file_columns(record_type), *PARTITION))
+
+
+def _table_function(lake_root: str, pattern: str, structure: str) -> str:
     function = "s3" if lake_root.startswith("s3://") else "file"
-    structure = ", ".join(f"{c.name} {c.type}" for c in (*file_columns(record_type), *PARTITION))
+    path = f"{lake_root.rstrip('/')}/{pattern}"
     return f"{function}({quoted(path)}, 'Parquet', {quoted(structure)})"
 
 
@@ -62,15 +103,50 @@ def quoted(text: str) -> str:
 
 def _view(name: str, columns: list[Column], select: str) -> View:
     what = "all events" if name == "events" else name
-    # The mark lets a later run see whether the view is still the one that it would make.
-    mark = hashlib.sha256(f"{columns}{select}".encode()).hexdigest()[:12]
-    comment = f"One row an event: {what} in the Parquet files of the lake (definition {mark})"
+    return _declared(name, f"One row an event: {what} in the Parquet files of the lake", columns, select)
+
+
+def _declared(name: str, about: str, columns: list[Column], select: str) -> View:
     declared = ",\n".join(f"    `{c.name}` {c.type} COMMENT {quoted(c.comment)}" for c in columns)
+    return _statement(name, about, f"(\n{declared}\n)\nAS {select}")
+
+
+def _quarantine(lake_root: str) -> View:
+    columns = list(_QUARANTINE)
+    stored = "batch String, type String, time_us Nullable(Int64), reason String, raw String, date Date"
+    files = _table_function(lake_root, f"{quarantine.AREA}/date=*/batch=*/quarantine.parquet", stored)
+    select = f"SELECT {_select_list(columns)} FROM {files} AS stored"
+    return _declared("quarantine", "Events set aside, each with the reason", columns, select)
+
+
+def _gif_hosts() -> View:
+    columns = [
+        Column("host", "String", "Host whose links are GIFs"),
+        Column("domain", "String", "Its registered domain"),
+    ]
+    sites = [found for host in GIF_HOSTS if (found := site(host))]
+    rows = ", ".join(f"({quoted(found.host)}, {quoted(found.domain)})" for found in sites)
+    select = f"SELECT pair.1 AS host, pair.2 AS domain FROM (SELECT arrayJoin([{rows}]) AS pair)"
+    return _declared(
+        "gif_hosts", "Hosts whose links are GIFs from a client's picker, not references", columns, select
+    )
+
+
+def _over_views(path: Path) -> View:
+    """A view of a file: a line of comment, the columns, and ``AS SELECT …``."""
+    about, _, body = path.read_text(encoding="utf-8").partition("\n")
+    return _statement(path.stem, about.removeprefix("-- "), body.strip())
+
+
+def _statement(name: str, about: str, body: str) -> View:
+    """``body`` is the list of columns and, after it, ``AS SELECT …``."""
+    # The mark lets a later run see whether the view is still the one that it would make.
+    comment = f"{about} (definition {hashlib.sha256(body.encode()).hexdigest()[:12]})"
+    columns, _, select = body.partition("\nAS ")
     # DEFINER: analysts need no right to read files, only to select from the view.
     statement = (
-        f"CREATE OR REPLACE VIEW {DATABASE}.{name}\n(\n{declared}\n)\n"
-        f"DEFINER = CURRENT_USER SQL SECURITY DEFINER\n"
-        f"AS {select}\nCOMMENT {quoted(comment)}"
+        f"CREATE OR REPLACE VIEW {DATABASE}.{name}\n{columns}\n"
+        f"DEFINER = CURRENT_USER SQL SECURITY DEFINER\nAS {select}\nCOMMENT {quoted(comment)}"
     )
     return View(name, statement, comment)
 
@@ -80,7 +156,7 @@ def _type_select(record_type: str, lake_root: str, columns: list[Column]) -> str
     branches = "\nUNION ALL\n".join(
         f"SELECT {stored} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS
     )
-    return f"SELECT {_select_list(columns)} FROM\n(\n{branches}\n)"
+    return f"SELECT {_select_list(columns)} FROM\n(\n{branches}\n) AS stored"
 
 
 def _events_columns(record_type: str) -> list[Column]:

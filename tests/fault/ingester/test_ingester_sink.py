@@ -94,20 +94,25 @@ def test_open_gaps_that_cannot_be_read_stop_nothing(kept: str, redis_url: str, r
     assert isinstance(claim, Claim) and (claim.gaps, claim.cursor) == ((), time_us(0))
 
 
-def test_the_history_is_kept_for_the_next_and_written_when_it_is_another(
-    redis_url: str, redis_client: redis.Redis
+@pytest.mark.parametrize("kept", [wire.META_HISTORY, wire.META_RESYNCS])
+def test_what_a_process_knew_is_kept_for_the_next_and_written_when_it_is_another(
+    kept: str, redis_url: str, redis_client: redis.Redis
 ) -> None:
+    def knowing(number: int, state: bytes) -> Flush:
+        flushed = flush(number)
+        return flushed._replace(history=state) if kept == wire.META_HISTORY else flushed._replace(resyncs=state)
+
     sink = claimed(redis_url)
-    sink.write(flush(0)._replace(history=b"one"))
-    redis_client.hset(wire.METADATA_KEY, wire.META_HISTORY, "untouched")
-    sink.write(flush(1)._replace(history=b"one"))
-    assert metadata(redis_client)[wire.META_HISTORY] == "untouched"
-    sink.write(flush(2)._replace(history=b"two"))
+    sink.write(knowing(0, b"one"))
+    redis_client.hset(wire.METADATA_KEY, kept, "untouched")
+    sink.write(knowing(1, b"one"))
+    assert metadata(redis_client)[kept] == "untouched"
+    sink.write(knowing(2, b"two"))
     again = sink.claim(60_000)
-    assert isinstance(again, Claim) and again.history == b"two"
-    redis_client.hdel(wire.METADATA_KEY, wire.META_HISTORY)
-    sink.write(flush(3)._replace(history=b"two"))
-    assert metadata(redis_client)[wire.META_HISTORY] == "two", "after a claim nobody knows what is there"
+    assert isinstance(again, Claim) and getattr(again, kept) == b"two"
+    redis_client.hdel(wire.METADATA_KEY, kept)
+    sink.write(knowing(3, b"two"))
+    assert metadata(redis_client)[kept] == "two", "after a claim nobody knows what is there"
 
 
 def test_a_gap_without_events_is_written_too(redis_url: str, redis_client: redis.Redis) -> None:

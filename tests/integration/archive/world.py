@@ -149,7 +149,8 @@ def command(settings: Settings, *arguments: str) -> tuple[list[str], dict[str, s
     """
     if arguments[0] == "heal" and "--margin" not in arguments:
         arguments += ("--margin", "0")
-    kept = ("home", "lake", "redis_url", "archive_url", "jetstream_url", "wanted_collections")
+    kept = ["home", "lake", "redis_url", "archive_url", "jetstream_url", "wanted_collections"]
+    kept += ["archive_key", "archive_key_file"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("FIREHOSE_")}
     environment |= {f"FIREHOSE_{name.upper()}": str(getattr(settings, name)) for name in kept}
     return [str(Path(sys.executable).parent / "firehose"), *arguments], environment

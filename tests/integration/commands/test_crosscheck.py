@@ -105,6 +105,32 @@ def test_other_stamps_and_events_that_come_twice_make_no_difference(
     assert counts(report, "a") == counts(report, "b") == sent(LINES, shift_us)
 
 
+def test_what_one_hosts_resync_sends_again_is_no_difference(serve: Serve, whole: process.SimulatorProcess) -> None:
+    """The one host has lost its way in three accounts; one of their records the other host has sent as new, under
+    the very revision of the resync.
+    """
+    births = [line for line in LINES[300:2000] if b'"operation":"create"' in line][:9]
+    rev = json.loads(births[0])["commit"]["rev"]
+    lines = list(LINES)
+    for line in births[::3]:
+        event = json.loads(line)
+        sync = {"did": event["did"], "rev": rev, "seq": 7, "time": "x"}
+        head = {"did": event["did"], "time_us": event["time_us"]}
+        again = [json.loads(one) for one in births]
+        lines.append(json.dumps({**head, "kind": "sync", "sync": sync}).encode())
+        for one in again:
+            commit = {**one["commit"], "rev": rev}
+            lines.append(json.dumps({**head, "kind": "commit", "commit": commit}).encode())
+    lines.sort(key=lambda line: json.loads(line)["time_us"])
+    diverged = serve([line for line in lines if line != births[0]])
+    done = crosscheck(diverged.events_url, whole.events_url, "--json", "--tolerance", "0")
+    report = json.loads(done.stdout)
+    only = [one for one in report["differences"] if one["only_a"] or one["only_b"]]
+    # The sync events themselves: only the host that has lost its way announces them.
+    assert {(one["type"], one["operation"]) for one in only} <= {("other", "sync"), ("other", "all")}
+    assert sum(one["only_a"] for one in only if one["operation"] == "sync") == 3
+
+
 def test_a_host_that_lacks_a_type_is_named(serve: Serve, whole: process.SimulatorProcess) -> None:
     reposts = [line for line in LINES if b'"collection":"app.bsky.feed.repost"' in line]
     likes = [line for line in LINES if b'"collection":"app.bsky.feed.like"' in line]

@@ -145,7 +145,23 @@ def test_every_type_has_its_events_and_its_row(client: Client, settings: Setting
     query = "SELECT type, events, seconds FROM ops.coverage WHERE toHour(hour) = {hour:UInt8} ORDER BY type"
     rows = client.query(query, parameters={"hour": 20}).result_rows
     assert rows == [(name, 3 * (name == "posts"), 300.0) for name in sorted(schema.TYPES)]
-    assert client.query(query, parameters={"hour": 5}).result_rows == [("likes", 1, 0.0)]
+    replayed = client.query(query, parameters={"hour": 5}).result_rows
+    assert replayed == [(name, int(name == "likes"), 60.0) for name in sorted(schema.TYPES)]
+
+
+def test_a_replay_of_old_events_covers_the_hours_it_came_from(
+    client: Client, settings: Settings, lake: LakeBuilder
+) -> None:
+    lake.write("posts", [row("posts", at(2, minute)) for minute in (10, 40)])
+    lake.write("likes", [row("likes", at(4, 0)), row("likes", at(4, 59))])
+    # The batch ran at 20:00, when nothing was listened to: no second of that hour is covered.
+    lake.publish(at(20), {at(2): ["posts"], at(4): ["likes"]})
+    write(lake, at(20), gap(at(2, 20), 5))
+    refresh(settings)
+    assert hours(client, "posts") == {2: (31 * 60, 300, 0, 0), 4: (3600, 0, 0, 0)}
+    publish(lake, at(9), at(9, 10))  # and then the live stream
+    refresh(settings)
+    assert hours(client, "likes") == {2: (31 * 60, 300, 0, 0), 4: (3600, 0, 0, 0), 9: (600, 0, 0, 0)}
 
 
 def test_a_gap_since_1970_makes_no_row_for_each_hour_since(

@@ -14,6 +14,7 @@ from firehose.settings import Settings
 from firehose.warehouse.columns import EVENTS, view_columns
 from firehose.warehouse.migrate import SQL_FOLDER, Migrated, migrate, read_migrations
 from firehose.warehouse.plan import SUMMARIES
+from firehose.warehouse.views import views
 from tests.integration.warehouse.dying import DyingClient
 from tests.integration.warehouse.lakes import TABLES, drop_databases
 
@@ -31,7 +32,8 @@ def columns_of(client: Client, table: str) -> list[tuple[str, str]]:
 def test_second_run_applies_nothing(empty: Client, settings: Settings) -> None:
     first = migrate(empty, settings)
     assert first.migrations == tuple(m.name for m in read_migrations(SQL_FOLDER / "migrations"))
-    assert first.views == (*schema.TYPES, "events")
+    assert first.views == tuple(view.name for view in views(settings.clickhouse_lake_root))
+    assert {*schema.TYPES, "events", "quarantine", "current_posts", "handles"} <= {*first.views}
     assert migrate(empty, settings) == Migrated((), ())
     recorded = empty.query("SELECT name FROM ops.migrations ORDER BY number").result_columns
     assert tuple(recorded[0]) == first.migrations
@@ -77,7 +79,7 @@ def test_an_edited_migration_is_refused(empty: Client, settings: Settings, tmp_p
 
 def test_views_follow_the_lake(client: Client, settings: Settings, tmp_path: Path) -> None:
     moved = msgspec.structs.replace(settings, lake=str(tmp_path / "it's elsewhere"))
-    assert migrate(client, moved).views == (*schema.TYPES, "events")
+    assert migrate(client, moved).views == (*schema.TYPES, "events", "quarantine")
     assert "elsewhere" in str(client.command("SHOW CREATE TABLE firehose.posts"))
     assert client.command("SELECT count() FROM firehose.events") == 0
 

@@ -55,12 +55,19 @@ def test_columns_come_back_as_they_were_written(client: Client, lake: LakeBuilde
     assert [second[k] for k in ("cid", "text", "created_at", "langs", "tid_at")] == [None, None, None, [], None]
 
 
-def test_claimed_years_from_1_to_9999_survive(client: Client, lake: LakeBuilder) -> None:
-    years = [1, 1677, 1899, 1970, 2026, 2262, 2299, 2300, 2826, 9999]
-    claims = [datetime(year, 6, 1, 2, 3, 4, 5, tzinfo=UTC) for year in years]
+def test_a_claimed_time_is_a_day_of_the_calendar_or_text(client: Client, lake: LakeBuilder) -> None:
+    """Date holds 1970 to 2149 and wraps: toDate of year 1 would be a day in 1974."""
+    years = [1, 1677, 1969, 1970, 2026, 2105, 2106, 2300, 9999]
+    claims = [datetime(year, 6, 1, 2, 3, 4, 5000, tzinfo=UTC) for year in years]
     lake.write("likes", [row("likes", at(1, 0, n), created_at=claim) for n, claim in enumerate(claims)])
-    rows = client.query("SELECT toString(created_at) FROM firehose.likes ORDER BY time_us").result_columns[0]
-    assert list(rows) == [f"{year:04d}-06-01 02:03:04.000005" for year in years]
+    rows = client.query(
+        "SELECT toDate(created_at), created_at_raw FROM firehose.likes ORDER BY time_us"
+    ).result_rows
+    inside = range(1970, 2106)
+    assert [day.year if day else None for day, _ in rows] == [year if year in inside else None for year in years]
+    assert [raw for _, raw in rows] == [
+        None if year in inside else f"{year:04d}-06-01T02:03:04.005Z" for year in years
+    ]
 
 
 def test_all_events_are_in_the_view_of_events(client: Client, small_lake: LakeBuilder) -> None:

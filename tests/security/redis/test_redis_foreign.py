@@ -187,6 +187,7 @@ DAMAGES: Final[dict[str, Callable[[redis.Redis, str], object]]] = {
         (wire.METADATA_KEY, "stream"),
         (wire.HEARTBEATS_KEY, "string"),
         ("firehose:heal", "set"),
+        ("firehose:heal:bytes", "string"),
     ],
 )
 def test_a_key_of_a_foreign_type_makes_way_and_is_kept(

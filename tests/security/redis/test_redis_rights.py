@@ -172,6 +172,7 @@ def commands(admin: redis.Redis) -> Iterator[tuple[str, tuple[str, ...]]]:
     ("role", "command"),
     [
         (INGESTER, ("HGET", "firehose:heal", "x")),
+        (INGESTER, ("HGET", "firehose:heal:bytes", "x")),
         (INGESTER, ("XADD", "other:posts:queue", "*", "n", "1")),
         (INGESTER, ("XADD", "firehose:posts:queue:misplaced", "*", "n", "1")),
         (INGESTER, ("XRANGE", "firehose:posts:queue", "-", "+")),

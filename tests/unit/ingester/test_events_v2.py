@@ -11,17 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester import wire
+from ingester import events_v2, wire
 from ingester.cursor import Position
 from ingester.errors import SourceNotice, StreamError
-from ingester.events_v2 import PLAUSIBLE_SEQ, UNREADABLE, dead_letter, read
+from ingester.events_v2 import PLAUSIBLE_SEQ, UNREADABLE, dead_letter
 from ingester.frames import BufferV2
+from ingester.resyncs import Resyncs
 
 METHOD = "network.bsky.jetstream.subscribeEvents"
 RECORDED = Path(__file__).parents[4] / "shared" / "events" / "zdict_v2_frames_2026-08-11.jsonl"
 TIME = "2026-08-11T12:50:34.283860Z"
 TIME_US = 1_786_452_634_283_860
 HERE = Position(41, 7, "h", "v2")
+
+
+def read(message: bytes) -> events_v2.Event:
+    """The event of a frame, no resync being at work."""
+    return events_v2.read(message, Resyncs())
 
 
 def frame(kind: str, fields: str = "", *, seq: object = 42, time: str = f'"{TIME}"') -> bytes:

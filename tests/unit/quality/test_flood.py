@@ -1,9 +1,13 @@
-"""When bad events are a flood: of one type, or of all together; said as soon as it is certain, and not before."""
+"""When bad events are a flood: of one type, or of all together; said as soon as it is certain, and not before.
+
+Events of kinds to come, however many, are none, nor do they hide one.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from firehose import schema
@@ -95,3 +99,22 @@ def test_a_reason_is_said_in_one_short_line() -> None:
     flood = Flood(manifest(likes=FLOOR), 0.0)
     said = flood.add(bad(schema.LIKES, FLOOR, "x\n" * 1000))
     assert "\n" not in said and len(said) < 400
+
+
+@pytest.mark.parametrize(
+    ("events", "quarantined", "new_kinds", "is_flood"),
+    [
+        (FLOOR, FLOOR // 2 + 1, 0, True),
+        (FLOOR, FLOOR // 2, 0, False),
+        (FLOOR - 1, FLOOR - 1, 0, False),
+        (6000, 6000, 6000, False),  # an account of thousands, all of a kind to come
+        (100_000, 100_000, 99_990, False),  # ten bad ones beside them are no flood
+        (100_000, 96_000, 90_000, True),  # six of ten thousand that can be judged
+        (100_000, 94_000, 90_000, False),
+    ],
+)
+def test_only_what_can_be_judged_is_counted(events: int, quarantined: int, new_kinds: int, is_flood: bool) -> None:
+    flood = Flood(manifest(other=events), 0.5)
+    counts = TypeCounts(events, events - quarantined, quarantined)
+    result = msgspec.structs.replace(bad(schema.OTHER, quarantined), counts=counts, new_kinds=new_kinds)
+    assert bool(flood.add(result)) == is_flood

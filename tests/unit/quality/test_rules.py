@@ -45,7 +45,7 @@ def wrong(rule: Rule) -> Iterator[Any]:
     """Values that break a rule."""
     if rule.required:
         yield None
-    if rule.regex is not None:
+    if rule.syntax is not None:
         yield from ("", "two words")
     if rule.among is not None:
         yield "nonsense"

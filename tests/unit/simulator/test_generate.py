@@ -92,12 +92,12 @@ def test_revs_of_an_account_rise_and_keys_are_its_own(commits: list[dict[str, An
         commit = event["commit"]
         assert commit["rev"] >= last.get(event["did"], "")
         last[event["did"]] = commit["rev"]
-        if (
-            commit["operation"] == "create"
-            and commit["rkey"].startswith("3m")
-            and "gate" not in commit["collection"]
-        ):
-            key = (event["did"], commit["collection"], commit["rkey"])
+        key = (event["did"], commit["collection"], commit["rkey"])
+        if commit["operation"] == "delete":
+            created.discard(key)
+        elif commit["operation"] == "update" and commit["collection"] == generate.POST:
+            assert key in created
+        elif commit["rkey"].startswith("3m") and "gate" not in commit["collection"]:
             assert key not in created
             created.add(key)
 
@@ -125,10 +125,11 @@ def test_most_deletes_name_a_record_that_was_created(commits: list[dict[str, Any
 
 def test_few_posts_get_most_likes_and_subjects_are_simulated(commits: list[dict[str, Any]]) -> None:
     posts = {
-        f"at://{e['did']}/{generate.POST}/{e['commit']['rkey']}": e["commit"]["cid"]
+        (f"at://{e['did']}/{generate.POST}/{e['commit']['rkey']}", e["commit"]["cid"])
         for e in commits
         if _is_post(e) and "cid" in e["commit"]
     }
+    uris = {uri for uri, _ in posts}
     subjects = [
         e["commit"]["record"]["subject"]
         for e in commits
@@ -136,9 +137,52 @@ def test_few_posts_get_most_likes_and_subjects_are_simulated(commits: list[dict[
     ]
     likes = Counter(subject["uri"] for subject in subjects)
     assert sum(count for _, count in likes.most_common(len(likes) // 10)) > 0.3 * len(subjects)
-    known = [subject for subject in subjects if subject["uri"] in posts]
+    known = [subject for subject in subjects if subject["uri"] in uris]
     assert len(known) > 0.3 * len(subjects)
-    assert sum(posts[subject["uri"]] == subject["cid"] for subject in known) > 0.99 * len(known)
+    assert sum((subject["uri"], subject["cid"]) in posts for subject in known) > 0.99 * len(known)
+
+
+def test_people_do_again_what_they_undid_and_write_twice(commits: list[dict[str, Any]]) -> None:
+    deleted: set[tuple[str, str, str]] = set()
+    undone: set[tuple[str, str]] = set()
+    about: dict[tuple[str, str, str], str] = {}
+    standing: Counter[tuple[str, str]] = Counter()
+    seen: Counter[str] = Counter()
+    for event in commits:
+        commit = event["commit"]
+        key = (event["did"], commit["collection"], commit["rkey"])
+        if commit["operation"] == "delete":
+            deleted.add(key)
+            if key in about:
+                pair = (event["did"], about.pop(key))
+                undone.add(pair)
+                standing[pair] -= 1
+        else:
+            seen["under its key"] += commit["operation"] == "create" and key in deleted and _is_post(event)
+            seen["edits"] += commit["operation"] == "update" and _is_post(event)
+            subject = commit["record"].get("subject", "")
+            if subject and commit["collection"] in (generate.LIKE, generate.FOLLOW):
+                pair = (event["did"], subject["uri"] if isinstance(subject, dict) else subject)
+                seen["again"] += pair in undone
+                seen["twice"] += standing[pair] > 0
+                about[key] = pair[1]
+                standing[pair] += 1
+    assert all(seen[habit] > 2 for habit in ("again", "twice", "edits", "under its key")), seen
+
+
+def test_few_links_and_tags_are_shared_in_many_spellings(commits: list[dict[str, Any]]) -> None:
+    posts = [e["commit"]["record"] for e in commits if "record" in e["commit"] and _is_post(e)]
+    cards = [post["embed"]["external"]["uri"] for post in posts if "external" in post.get("embed", {})]
+    links = Counter(cards)
+    assert links.most_common(1)[0][1] > 5
+    assert 0.3 < len(links) / len(cards) < 0.9
+    assert any("media.tenor.com" in uri for uri in cards)
+    features = [f for post in posts for facet in post.get("facets", []) for f in facet["features"]]
+    tags = Counter(feature["tag"] for feature in features if "tag" in feature)
+    assert len({tag for tag in tags if tag.casefold() == "art"}) == 3
+    assert any(tag.startswith("#") for tag in tags) and "\uff41\uff52\uff54" in tags
+    langs = {lang for post in posts for lang in post.get("langs", [])}
+    assert {"en", "en-US", "en-us", "pt_br"} <= langs
 
 
 def test_created_at_takes_many_forms(commits: list[dict[str, Any]]) -> None:

@@ -62,6 +62,8 @@ def test_quoting() -> None:
 
 def test_the_mark_of_a_view_changes_with_its_definition_only() -> None:
     here, again, there = (views(root) for root in ("/a", "/a", "/b"))
-    assert [v.name for v in here] == [*schema.TYPES, "events"]
+    over_files = [*schema.TYPES, "events", "quarantine"]
+    assert [v.name for v in here][: len(over_files)] == over_files
     assert here == again
-    assert all(a.comment != b.comment for a, b in zip(here, there, strict=True))
+    differ = {a.name for a, b in zip(here, there, strict=True) if a.comment != b.comment}
+    assert differ == set(over_files)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from firehose.archive.format import KINDS
+from firehose.archive.format import EVENTS
 from firehose.simulator import frames
 from firehose.simulator.v2 import segment
 from firehose.simulator.v2.options import Filter, invalid
@@ -20,7 +20,6 @@ from firehose.simulator.v2.subscriber import Numbers
 
 #: From this share of its blocks on a plan names a whole segment.
 _WHOLE: Final = 0.75
-_KIND_NAMES: Final = {number: name if number > 3 else "commit" for number, name in KINDS.items()}
 
 
 class Contents(NamedTuple):
@@ -169,7 +168,7 @@ def _seal(index: int, lines: list[bytes], first_seq: int, block_events: int) -> 
 
 def _contents(block: Block) -> Contents:
     return Contents(
-        kinds=frozenset(_KIND_NAMES[one.kind] for one in block.rows),
+        kinds=frozenset(EVENTS.get(one.kind, "commit") for one in block.rows),
         dids=frozenset(one.did.decode() for one in block.rows),
         collections=frozenset(one.collection.decode() for one in block.rows if one.collection),
         min_seq=block.min_seq,

@@ -18,6 +18,7 @@ from firehose.simulator.session import Sender
 from firehose.simulator.tape import Tape
 from firehose.simulator.v2 import options, xrpc
 from firehose.simulator.v2.archive import Archive
+from firehose.simulator.v2.gate import OPEN, Gate, GateOptions
 from firehose.simulator.v2.session import EventSession
 from firehose.simulator.v2.subscriber import EventSubscriber, Numbers, Start, start
 
@@ -40,6 +41,7 @@ class HostOptions:
     segment_events: int = 16_384
     block_events: int = 1024
     plan_entries: int = 100_000
+    gate: GateOptions = OPEN
 
 
 class Stream(NamedTuple):
@@ -58,7 +60,7 @@ class Host:
         self.v1_cursors = given.v1_cursors
         self._dictionary, self._ahead = given.dictionary, given.ahead
         archive = Archive(self.numbers, given.segment_events, given.block_events, given.plan_entries)
-        self._calls = xrpc.Calls(archive, given.dictionary)
+        self._calls = xrpc.Calls(archive, given.dictionary, Gate(given.gate))
 
     def stream(self, query: str, now_us: int) -> Stream:
         """The subscription that a handshake asks for.

@@ -51,16 +51,21 @@ class _Event(msgspec.Struct, gc=False):
     identity: msgspec.Raw = _NOTHING
     account: msgspec.Raw = _NOTHING
     sync: msgspec.Raw = _NOTHING
+    displayed_us: msgspec.Raw = _NOTHING
 
 
 class Message(NamedTuple):
-    """An event by its JSON parts: ``fields`` are those between the type and the sequence number."""
+    """An event by its JSON parts: ``fields`` are those between the type and the sequence number.
+
+    ``time`` is the displayed one; ``witnessed`` is empty where the frame does not say it.
+    """
 
     kind: str
     quoted_did: bytes
     quoted_collection: bytes
     time: bytes
     fields: bytes
+    witnessed: bytes = b""
 
     @property
     def did(self) -> str:
@@ -74,12 +79,9 @@ class Message(NamedTuple):
 
     def frame(self, seq: int) -> bytes:
         """The message frame with this sequence number, its keys sorted as Go sorts them."""
-        return b'%b%b,"seq":%d,"time":%b}}' % (
-            _HEADS.get(self.kind) or _head(self.kind),
-            self.fields,
-            seq,
-            self.time,
-        )
+        head = _HEADS.get(self.kind) or _head(self.kind)
+        witnessed = self.witnessed and b',"witnessedAt":%b' % self.witnessed
+        return b'%b%b,"seq":%d,"time":%b%b}}' % (head, self.fields, seq, self.time, witnessed)
 
 
 def _head(kind: str) -> bytes:
@@ -127,12 +129,16 @@ def _decoded(line: bytes) -> Message:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise Unreadable(str(line[:60])) from None
     did, time, commit = bytes(event.did), _rfc3339(bytes(event.time_us)), event.commit
+    if shown := bytes(event.displayed_us):
+        witnessed, time = time, _rfc3339(shown)
+    else:
+        witnessed = b""
     if commit is None:
         inner: bytes = getattr(event, event.kind) if event.kind in KINDS[1:] else _NOTHING
         parts = {"did": event.did, event.kind: inner}
-        return Message(event.kind, did, b"", time, _joined(parts))
+        return Message(event.kind, did, b"", time, _joined(parts), witnessed)
     parts = {name: getattr(commit, name) for name in commit.__struct_fields__} | {"did": event.did}
-    return Message(event.kind, did, bytes(commit.collection), time, _joined(parts))
+    return Message(event.kind, did, bytes(commit.collection), time, _joined(parts), witnessed)
 
 
 def _joined(parts: Mapping[str, bytes]) -> bytes:

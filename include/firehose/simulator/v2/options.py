@@ -32,6 +32,8 @@ class Refused(ValueError):
     def __init__(self, name: str, message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)
         self.name, self.status = name, status
+        #: Of an HTTP 429: how long to wait.
+        self.retry_after_s = 0
 
 
 def invalid(message: str) -> Refused:

@@ -5,16 +5,22 @@ Lives here: one line to one row. Must not: blocks, files.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import libipld
 import msgspec
 
-from firehose.archive.format import KINDS, Row
+from firehose.archive.format import CREATE, DELETE, EVENTS, RESYNC, Row
 from firehose.simulator import identifiers
+from ingester.resyncs import MARK
 
-_KINDS = {name: number for number, name in KINDS.items()}
-_COMMITS = ("create", "update", "delete")
+_EVENTS: Final = {name: number for number, name in EVENTS.items()}
+_OPERATIONS: Final = {"create": CREATE, "update": 2, "delete": DELETE}
+#: ``kind9`` in a line is a row of kind 9: for the kinds that servers may come to write.
+_NUMBERED: Final = re.compile(r"kind(\d{1,3})")
+#: The most bytes in the columns of an account, and in those of collection, record key and revision.
+_LONG, _SHORT = 65_535, 255
 
 
 def row(line: bytes, seq: int) -> Row | None:
@@ -24,33 +30,40 @@ def row(line: bytes, seq: int) -> Row | None:
         kind = event["kind"]
         if kind == "commit":
             return _commit(event, seq)
-        if kind not in _KINDS or kind in _COMMITS:
+        if numbered := _NUMBERED.fullmatch(kind):
+            return _record(event, event["commit"], seq, int(numbered[1]))
+        if kind not in _EVENTS:
             return None
-        [did] = _texts(event["did"])
-        return Row(seq, _time_us(event), _KINDS[kind], b"", did, b"", b"", _cbor(event[kind]))
+        did = _text(event["did"], _LONG)
+        return Row(seq, _time_us(event), _EVENTS[kind], b"", did, b"", b"", _cbor(event[kind]))
     except (msgspec.DecodeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
 
 
 def _commit(event: dict[str, Any], seq: int) -> Row | None:
     commit = event["commit"]
-    operation, collection = commit["operation"], commit["collection"]
-    if operation not in _COMMITS or not collection:
+    operation = commit["operation"]
+    if operation not in _OPERATIONS or not commit["collection"]:
         return None
-    did, nsid, rkey, rev = _texts(event["did"], collection, commit["rkey"], commit["rev"])
-    payload = b"" if operation == "delete" else _cbor(commit["record"])
-    return Row(seq, _time_us(event), _KINDS[operation], nsid, did, rkey, rev, payload)
+    return _record(event, commit, seq, RESYNC if commit.get(MARK) else _OPERATIONS[operation])
 
 
-def _texts(*values: str) -> list[bytes]:
-    """The columns of text, which hold 255 bytes at most.
+def _record(event: dict[str, Any], commit: dict[str, Any], seq: int, kind: int) -> Row:
+    nsid, rkey, rev = (_text(commit[name], _SHORT) for name in ("collection", "rkey", "rev"))
+    payload = b"" if kind == DELETE else _cbor(commit["record"])
+    did, shown = _text(event["did"], _LONG), event.get("displayed_us", 0)
+    return Row(seq, _time_us(event), kind, nsid, did, rkey, rev, payload, shown)
+
+
+def _text(value: str, most: int) -> bytes:
+    """A column of text.
 
     Raises:
-        ValueError: one is longer.
-        TypeError: one is no string.
+        ValueError: it is longer than the column can say.
+        TypeError: it is no string.
     """
-    encoded = [bytes(value, "utf-8") for value in values]
-    if any(len(text) > 255 for text in encoded):
+    encoded = bytes(value, "utf-8")
+    if len(encoded) > most:
         raise ValueError("too long for a column")
     return encoded
 

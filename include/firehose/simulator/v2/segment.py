@@ -46,11 +46,11 @@ def name(index: int) -> str:
 def body(rows: Sequence[Row]) -> bytes:
     """The columns of a block, uncompressed."""
     n = len(rows)
-    seqs, times, kinds, *texts = zip(*rows, strict=True) if rows else ((),) * 8
+    seqs, times, kinds, *texts, shown = zip(*rows, strict=True) if rows else ((),) * 9
     collections, dids, rkeys, revs, payloads = (list(map(len, column)) for column in texts)
     fixed = struct.pack(
         "<I" + "".join(f"{n}{code}" for code in layout.COLUMNS),
-        *chain((n,), seqs, times, (0,) * n, kinds, collections, dids, rkeys, revs, payloads),
+        *chain((n,), seqs, times, shown, kinds, collections, dids, rkeys, revs, payloads),
     )
     return fixed + b"".join(b"".join(column) for column in texts)
 

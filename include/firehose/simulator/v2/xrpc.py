@@ -17,6 +17,7 @@ from websockets.http11 import Request, Response
 
 from firehose.simulator.v2 import segment
 from firehose.simulator.v2.archive import Archive, Plan, Planned, Sealed
+from firehose.simulator.v2.gate import Gate
 from firehose.simulator.v2.options import Filter, Refused, invalid, make_filter, number
 
 #: What all paths begin with; the name of the call follows.
@@ -43,8 +44,8 @@ class _PlanInput(msgspec.Struct):
 class Calls:
     """Answers calls by their name."""
 
-    def __init__(self, archive: Archive, dictionary: Dictionary | None) -> None:
-        self._archive, self._dictionary = archive, dictionary
+    def __init__(self, archive: Archive, dictionary: Dictionary | None, gate: Gate) -> None:
+        self._archive, self._dictionary, self._gate = archive, dictionary, gate
 
     async def answer(self, call: str, query: str, request: Request, body: bytes) -> Response:
         """The response to ``call``, an error response included."""
@@ -56,15 +57,16 @@ class Calls:
             "getBlock": self._get_block,
         }
         try:
-            if call == "planSnapshot":
-                _require(request, "POST")
-                return await self._plan(body)
-            if call not in queries:
+            if call not in queries and call != "planSnapshot":
                 raise Refused("MethodNotImplemented", f"no such call: {call}", HTTPStatus.NOT_IMPLEMENTED)
-            _require(request, "GET")
-            return await queries[call](parameters)
+            _require(request, "POST" if call == "planSnapshot" else "GET")
+            if elsewhere := self._gate.enter(call, parameters, request):
+                return _response(HTTPStatus.TEMPORARY_REDIRECT, "text/plain", b"", ("Location", elsewhere))
+            response = await (self._plan(body) if call == "planSnapshot" else queries[call](parameters))
         except Refused as refusal:
             return refused(refusal)
+        self._gate.passed(call, len(response.body))
+        return response
 
     async def _get_dictionary(self, parameters: dict[str, str]) -> Response:
         identifier = number(parameters["id"], "id") if "id" in parameters else None
@@ -117,7 +119,10 @@ class Calls:
 
 def refused(refusal: Refused) -> Response:
     """An XRPC error as a response."""
-    return answer(refusal.status, {"error": refusal.name, "message": str(refusal)})
+    response = answer(refusal.status, {"error": refusal.name, "message": str(refusal)})
+    if refusal.retry_after_s:
+        response.headers["Retry-After"] = str(refusal.retry_after_s)
+    return response
 
 
 def answer(status: HTTPStatus, value: dict[str, Any]) -> Response:

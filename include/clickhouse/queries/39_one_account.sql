@@ -1,0 +1,10 @@
+-- Everything that one account did
+-- The account with most events on the latest day, over the whole lake, latest first. It reads every file: for many such
+-- questions of a large lake set a span.
+SELECT witnessed_at, type, operation, uri
+FROM firehose.events
+WHERE NOT resync AND did = (SELECT did FROM firehose.events
+    WHERE date = (SELECT max(day) FROM firehose.events_by_minute) AND NOT resync
+    GROUP BY did ORDER BY count() DESC, did LIMIT 1)
+ORDER BY time_us DESC, uri
+LIMIT 100

@@ -1,0 +1,7 @@
+-- Events and accounts by collection
+-- Records created in the whole lake, and the accounts that created them, exactly.
+SELECT collection, count() AS created, uniqExact(did) AS accounts
+FROM firehose.events
+WHERE operation = 'create' AND NOT resync
+GROUP BY collection
+ORDER BY created DESC, collection

@@ -1,0 +1,17 @@
+-- The blocks that exist: one row for each pair of accounts, whatever was undone and done again between
+(
+    did         String               COMMENT 'The account that blocks',
+    subject_did String               COMMENT 'The account that is blocked',
+    since       DateTime64(6, 'UTC') COMMENT 'When the oldest block that exists was seen, by its resync where only that was',
+    records     UInt64               COMMENT 'Records that say so: more than one where a client wrote it twice'
+)
+AS SELECT did, account AS subject_did, min(seen) AS since, count() AS records
+FROM
+(
+    SELECT did, argMax(subject_did, rev) AS account,
+        if(countIf(NOT resync) = 0, argMax(witnessed_at, rev), argMaxIf(witnessed_at, rev, NOT resync)) AS seen
+    FROM firehose.blocks
+    GROUP BY did, rkey
+    HAVING argMax(operation, rev) != 'delete'
+)
+GROUP BY did, subject_did

@@ -1,0 +1,108 @@
+"""Records that do not give the CID beside them: whether they were damaged here, or came so from their source.
+
+A raw line with the same record and the same CID shows that the lake holds what was sent: somebody's CBOR was not
+canonical, or not UTF-8. Without one it is damage. Must not: decide what a row is (verify.py), change anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from firehose import schema
+from firehose.batch import manifest as manifests
+from firehose.batch.interval import Batch
+from firehose.batch.raw import read_chunks
+from firehose.errors import CorruptBatch
+from firehose.events.rebuild import record_cid
+
+_LINES: Final = 20_000
+Key = tuple[str, str, str, str, str]
+_Told = tuple[Key, str, str]
+
+
+class Disputed(NamedTuple):
+    """A row whose record gives the CID ``gives``, and not ``cid``. ``batch`` wrote the row."""
+
+    where: str
+    batch: datetime
+    record_type: str
+    key: Key
+    cid: str
+    gives: str
+
+    @property
+    def text(self) -> str:
+        """What is wrong, for a human."""
+        return f"{self.where}: {' '.join(self.key)} says CID {self.cid}, its record gives {self.gives}"
+
+
+class _Commit(msgspec.Struct, gc=False):
+    rev: str
+    operation: str
+    collection: str
+    rkey: str
+    record: msgspec.Raw = msgspec.Raw(b"")
+    cid: str | None = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    did: str
+    commit: _Commit
+
+
+_decode: Final = msgspec.json.Decoder(_Event).decode
+_record: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
+
+
+def disputed(where: Path, record_type: str, row: dict[str, Any], gives: str) -> Disputed:
+    """The dispute of a row of the lake."""
+    collection = row.get("collection") or schema.COLLECTIONS.get(record_type, "")
+    key = (row["did"], row["rev"], collection, row["rkey"], row["operation"])
+    return Disputed(str(where), row["batch"], record_type, key, row["cid"], gives)
+
+
+def came_so(lake: Path, disputes: list[Disputed]) -> set[Disputed]:
+    """Those of which a raw line has the same record and the same CID. Reads each raw file once."""
+    found: set[Disputed] = set()
+    by_file: dict[tuple[datetime, str], dict[Key, Disputed]] = {}
+    for one in disputes:
+        by_file.setdefault((one.batch, one.record_type), {})[one.key] = one
+    for (batch, record_type), wanted in by_file.items():
+        for key, cid, gives in _sent(lake, batch, record_type, wanted):
+            if (one := wanted[key]).cid == cid and one.gives == gives:
+                found.add(one)
+    return found
+
+
+def _sent(lake: Path, start: datetime, record_type: str, wanted: dict[Key, Disputed]) -> Iterator[_Told]:
+    """Key, CID, and the CID that its record gives, of each raw line about one of the wanted rows."""
+    start = start.astimezone(UTC)
+    folder = manifests.folder_of(lake, Batch(start, start + timedelta(seconds=1)))  # only its start names it
+    try:
+        manifest = manifests.read(folder)
+        if manifest is None or record_type not in manifest.queues:
+            return
+        for lines in read_chunks(folder / manifest.queues[record_type].name, _LINES):
+            for line in lines:
+                if told := _told(line, wanted):
+                    yield told
+    except (CorruptBatch, OSError):  # which is reported of the raw batch itself
+        return
+
+
+def _told(line: bytes, wanted: dict[Key, Disputed]) -> _Told | None:
+    try:
+        event = _decode(line)
+        commit = event.commit
+        key = (event.did, commit.rev, commit.collection, commit.rkey, commit.operation)
+        if key not in wanted or commit.cid is None:
+            return None
+        return key, commit.cid, record_cid(_record(bytes(commit.record)))
+    except _UNREADABLE:
+        return None

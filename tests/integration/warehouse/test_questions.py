@@ -1,0 +1,129 @@
+"""What people ask of Bluesky data, through the endpoint, against DuckDB on the Parquet files.
+
+Over simulated events in which people like, unlike and like again, follow, edit, delete, write again under a key,
+and share the same links and tags in many spellings. At their end a resync sends again what stands of some accounts:
+DuckDB does not see it, so the cookbook's answers must be those of before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from firehose.batch.interval import Batch
+from firehose.events.envelope import Undecodable
+from firehose.quality.quarantine import Quarantine, quarantine_path
+from firehose.settings import Settings
+from firehose.simulator.generate import Generator
+from firehose.simulator.identifiers import tid
+from firehose.warehouse.client import connect
+from firehose.warehouse.migrate import migrate
+from firehose.warehouse.reference import recipes
+from firehose.warehouse.summaries import refresh
+from ingester.resyncs import MARK
+from tests.integration.warehouse import answers
+from tests.integration.warehouse.lakes import LakeBuilder
+
+#: Seconds between events, and how many: two slow days and a busy one.
+DAYS = ((9.0, 9_000), (9.0, 9_000), (3.0, 16_000))
+START = datetime(2026, 5, 28, 0, 30, tzinfo=UTC)
+#: About the pipeline itself, not about what is in the files.
+_OF_THE_PIPELINE = {"14_accounting", "15_coverage", "45_quarantine"}
+#: Counts merged from states: what their text says of the error is what is asserted.
+_ESTIMATED = {"04_active_accounts", "18_active_accounts_of_spans"}
+RECIPES = {recipe.name: recipe for recipe in recipes()}
+
+
+@pytest.fixture(scope="module")
+def home(engine: Settings) -> Settings:
+    """Settings whose lake has three simulated days, loaded."""
+    settings = msgspec.structs.replace(engine, lake=str(Path(engine.lake) / "asked"))
+    lake = LakeBuilder(settings.lake_path)
+    events = list(simulated())
+    for hour, types in lake.store([*events, *resync(events)]).items():
+        lake.publish(hour + timedelta(minutes=55), {hour: types})
+    batch = Batch.parse("20260529T200000Z", 300)
+    with Quarantine(batch, quarantine_path(settings.lake_path, batch)) as quarantine:
+        quarantine.add_undecodable("posts", [Undecodable("no event", b"x")])
+    client = connect(settings)
+    migrate(client, settings)
+    client.command("TRUNCATE TABLE ops.batches")
+    refresh(settings)
+    client.close()
+    return settings
+
+
+def simulated() -> Iterator[dict[str, Any]]:
+    generator = Generator(seed=22)
+    for number, (apart, events) in enumerate(DAYS):
+        first_us = int((START + timedelta(days=number)).timestamp()) * 1_000_000
+        for n in range(events):
+            yield msgspec.json.decode(generator.event(first_us + int(n * apart * 1e6)))
+
+
+def resync(events: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What stands of every third account, sent again within the minute of the last event."""
+    last_us = max(event["time_us"] for event in events)
+    standing: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for event in events:
+        if commit := event.get("commit"):
+            standing[event["did"], commit["collection"], commit["rkey"]] = event
+    accounts = sorted({event["did"] for event in events})[::3]
+    for event in standing.values():
+        commit = event["commit"]
+        if event["did"] in accounts and commit["operation"] != "delete":
+            again = {**commit, "operation": "create", "rev": tid(last_us + 1_000_000, 9), MARK: True}
+            yield {**event, "time_us": last_us + 1_000_000, "commit": again}
+
+
+@pytest.fixture(scope="module")
+def analyst(home: Settings) -> Iterator[Client]:
+    client = connect(home, "analyst")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def duck(home: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    with answers.connected(home.lake_path) as duck:
+        yield duck
+
+
+def plain(value: Any) -> Any:
+    """A value as both engines' clients would give it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value
+
+
+def near(value: Any, *, estimated: bool) -> Any:
+    """What is right where ``value`` was found: shares may be rounded otherwise, estimates are a percent off."""
+    if estimated and isinstance(value, int | float):
+        return pytest.approx(value, rel=0.01)
+    return pytest.approx(value, abs=1.1e-4) if isinstance(value, float) else value
+
+
+def test_every_recipe_has_an_answer_of_its_own() -> None:
+    answered = {path.stem for path in answers.FOLDER.glob("*.sql")} - {"prepare"}
+    assert answered == RECIPES.keys() - _OF_THE_PIPELINE
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_an_answer_is_the_one_of_the_files(analyst: Client, duck: duckdb.DuckDBPyConnection, name: str) -> None:
+    found = [tuple(map(plain, row)) for row in analyst.query(RECIPES[name].sql).result_rows]
+    assert found, "the simulated events do not show what this recipe is about"
+    if name in _OF_THE_PIPELINE:
+        return
+    wanted = [tuple(map(plain, row)) for row in answers.answer(duck, name)]
+    if name == "12_lag":  # quantiles have more than one definition; the rows are the question
+        found = [row[:2] for row in found]
+    assert [tuple(near(value, estimated=name in _ESTIMATED) for value in row) for row in found] == wanted
