@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 from firehose import schema
 from firehose.archive.format import Row
 from firehose.batch.buffer import HEAL_KEY
+from firehose.lake.ledger import LedgerEntry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from firehose.simulator import generate, process
@@ -67,10 +68,11 @@ def test_live_and_archived_copies_are_one_row_with_the_same_marks(
         live = to_the_lake(settings, redis_client, since)
         before = rows(settings.lake_path)
         lines = record.read_bytes().splitlines()
+        healing = end_of(live, redis_client)
         note(redis_client, whole(lines))
         done = firehose(settings, "heal")
         assert (done.returncode, done.stdout.rstrip().endswith("; healed")) == (0, True), done
-        again = to_the_lake(settings, redis_client, live_end(redis_client, since))
+        again = to_the_lake(settings, redis_client, healing)
     assert rows(settings.lake_path) == before
     stored, known = (sum(getattr(c, n) for c in again.counts.values()) for n in ("stored", "duplicates"))
     last_us = max(msgspec.json.decode(line)["time_us"] for line in lines)
@@ -98,11 +100,11 @@ def key(did: str, commit: dict[str, Any]) -> tuple[str, ...]:
     return did, commit["rev"], commit["rkey"], commit["operation"]
 
 
-def live_end(client: redis.Redis, since_s: int) -> int:
-    """A second that no batch has begun in: the next batch is another one."""
-    while now_s(client) <= since_s + 1:
+def end_of(batch: LedgerEntry, client: redis.Redis) -> int:
+    """The second that the batch ends with, once it has come: what is written from now on is the next batch's."""
+    while now_s(client) < batch.end.timestamp():
         client.ping()
-    return now_s(client)
+    return int(batch.end.timestamp())
 
 
 def test_a_restart_between_the_sync_event_and_the_records_loses_no_mark(

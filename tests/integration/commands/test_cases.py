@@ -169,8 +169,9 @@ def test_the_sources_own_odd_records_are_told_from_damage(home: Path, tmp_path: 
     assert damaged.returncode == 1
     report = json.loads(damaged.stdout)
     assert (report["types"]["posts"]["mismatched"], report["types"]["posts"]["source_differs"]) == (1, 1)
-    [problem] = report["problems"]
-    assert "its record gives" in problem
+    of_file, of_row = report["problems"]
+    assert "posts: its record says 7 rows" in of_file
+    assert "its record gives" in of_row
 
     [raw] = (home / "lake").glob("raw/*/*")
     shutil.copytree(home / "lake", tmp_path / "bare" / "lake")

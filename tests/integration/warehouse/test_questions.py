@@ -1,7 +1,7 @@
 """What people ask of Bluesky data, through the endpoint, against DuckDB on the Parquet files.
 
 Over simulated events in which people like, unlike and like again, follow, edit, delete, write again under a key,
-and share the same links and tags in many spellings. At their end a resync sends again what stands of some accounts:
+and share the same links and tags in many spellings. At their end a resync sends what some accounts have again:
 DuckDB does not see it, so the cookbook's answers must be those of before.
 """
 
