@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -50,21 +51,18 @@ def away(server: RedisServer) -> Iterator[None]:
 @pytest.mark.parametrize("outage", [hung, away])
 def test_time_in_which_redis_took_nothing_is_no_open_gap(tmp_path: Path, outage: Any) -> None:
     # Events of now, one each 20 ms: their times are what gaps are made of.
-    stop, sent = threading.Event(), list[bytes]()
+    sent: list[bytes] = []
     with RedisServer(tmp_path).start() as server, redis.Redis.from_url(server.url) as client:
         settings = Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=server.url)
         with Source(sent) as source, IngesterProcess(tmp_path, server.url, source.url) as ingester:
-            feeding = threading.Thread(target=feed, args=(sent, stop))
-            feeding.start()
-            until(lambda: stored(client))
-            with outage(server):
-                began = time.time()
-                until(lambda: ingester.said("event=sink_unavailable"))
-                until(lambda: time.time() > began + OUTAGE_S + 2)
-                silent = Batch.of(utc(began + 1), utc(began + 1 + OUTAGE_S))
-            until(lambda: ingester.said("event=healed"))
-            stop.set()
-            feeding.join()
+            with fed(sent):
+                until(lambda: stored(client))
+                with outage(server):
+                    began = time.time()
+                    until(lambda: ingester.said("event=sink_unavailable"))
+                    until(lambda: time.time() > began + OUTAGE_S + 2)
+                    silent = Batch.of(utc(began + 1), utc(began + 1 + OUTAGE_S))
+                until(lambda: ingester.said("event=healed"))
             until(lambda: set(stored(client)) == set(sent), 30)
             assert ingester.stop() == 0
             assert len(source.connections) == 1, "the stream was read on, over the same connection"
@@ -77,14 +75,25 @@ def test_time_in_which_redis_took_nothing_is_no_open_gap(tmp_path: Path, outage:
         assert open_gaps(coverage.known_gaps(settings)) == []
 
 
-def feed(sent: list[bytes], stop: threading.Event) -> None:
-    """Let the source have another event, again and again."""
-    number = 0
-    while not stop.wait(0.02):
-        time_us = time.time_ns() // 1000
-        original = numbered(number)
-        sent.append(original.replace(b"1700000000%06d" % (number * 1000), b"%d" % time_us))
-        number += 1
+@contextmanager
+def fed(sent: list[bytes]) -> Iterator[None]:
+    """In the block the source has another event each 20 ms."""
+    stop = threading.Event()
+
+    def feed() -> None:
+        for number in itertools.count():
+            original = numbered(number)
+            sent.append(original.replace(b"1700000000%06d" % (number * 1000), b"%d" % (time.time_ns() // 1000)))
+            if stop.wait(0.02):
+                return
+
+    feeding = threading.Thread(target=feed)
+    feeding.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        feeding.join()
 
 
 def utc(moment: float) -> datetime:
