@@ -37,7 +37,7 @@ class Door:
 
     ``head_s``: seconds for a whole head. ``patience_s``: how long a client may read nothing of its response.
     ``max_connections``: beyond it, the one that has waited longest without a request is closed.
-    ``max_waiting_bytes``: of all unfinished heads together, likewise.
+    ``max_waiting_bytes``: of all unfinished heads together, likewise. ``large``: those that send large heads now.
     """
 
     head_s: float
@@ -46,7 +46,7 @@ class Door:
     bursts: Bursts = field(default_factory=Bursts)
     max_waiting_bytes: int = 16 * MAX_HEAD
     waiting_bytes: int = 0
-    taking_turns: int = 0
+    large: set[Waiting] = field(default_factory=set)
     waiting: OrderedDict[Waiting, None] = field(default_factory=OrderedDict)
 
     @classmethod

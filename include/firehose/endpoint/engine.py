@@ -29,8 +29,6 @@ class Engine:
     def __init__(self, folder: Path, limits: Limits, policy: Policy) -> None:
         # Before the import: chDB reads the time zone once, and would else handle the process's signals.
         os.environ["TZ"] = "UTC"
-        # The engine's allocator gives back at once what a query has freed: else the next one adds to it.
-        os.environ["JE_MALLOC_CONF"] = "dirty_decay_ms:0,muzzy_decay_ms:0"
         from chdb import _chdb
 
         self._chdb: Any = _chdb  # its stub leaves out connections

@@ -21,9 +21,8 @@ _MAX_HEADERS: Final = 256
 _MAX_PATH: Final = 8 * 1024
 #: Bytes between two things of a body that the parser reports: only chunk extensions and trailers take any.
 _MAX_UNREPORTED: Final = 512 * 1024
-#: A client that was refused may still be sending; it may go on for a moment, so that it reads why.
+#: A client that was answered may still be sending; its connection stays for a moment, so that it reads the answer.
 _LINGER_S: Final = 1.0
-_MAX_DISCARDED: Final = 16 * 1024 * 1024
 _LARGE_HEAD: Final = 64 * 1024
 _TURN_S: Final = 0.005
 _METHOD_START: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
@@ -36,10 +35,11 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._door = door
         self._head = bytearray()
+        self._searched = 0  # of the head: up to where it was looked through
+        self._lines = 0
         self._in_head = True
         self._unreported = 0
         self._refused = False
-        self._discarded = 0
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,7 +55,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
-            self._discard(data)
             return
         self._unset_keepalive_if_required()
         if self._in_head:
@@ -108,8 +107,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._unreported = 0
-        if self.cycle.response_complete:
-            self._discard(body)
+        if self.cycle.response_complete:  # nobody will read it
+            self.flow.pause_reading()
+            self.loop.call_later(_LINGER_S, self.transport.close)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -141,8 +141,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._drop_head()
 
     def _drop_head(self) -> None:
+        self._door.large.discard(self)
         self._door.waiting_bytes -= len(self._head)
         self._head = bytearray()
+        self._searched = self._lines = 0
 
     def _head_is_late(self) -> None:
         self._deadline = None
@@ -155,44 +157,52 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head, once all of it is there, with what follows it in the same piece."""
         if not self._head and data[0] not in _METHOD_START:
             return data  # the parser says what is wrong
-        searched = max(0, len(self._head) - 3)
         self._head += data
         self._door.waiting_bytes += len(data)
-        end = _end_of_head(self._head, searched)
-        if (len(self._head) if end < 0 else end) > MAX_HEAD:
+        end = self._end_of_head()
+        if len(self._head) - len(data) > MAX_HEAD or (end is None and len(self._head) > MAX_HEAD):
             self._refuse(431, f"The head of the request is larger than {MAX_HEAD} bytes")
             return None
-        if end < 0:
+        if self._lines > _MAX_HEADERS:
+            self._refuse(431, f"The request has more than {_MAX_HEADERS} headers")
+            return None
+        if end is None:
             self._door.make_room(len(self.connections))
             if len(self._head) > _LARGE_HEAD:
                 self._take_turns()
-            return None
-        if self._head.count(b"\n", 0, end) > _MAX_HEADERS:
-            self._refuse(431, f"The request has more than {_MAX_HEADERS} headers")
             return None
         whole = bytes(self._head)
         self._drop_head()
         return whole
 
+    def _end_of_head(self) -> int | None:
+        """Where the empty line is that ends the head, if it is there; it goes on where it ended the last time."""
+        while self._lines <= _MAX_HEADERS:
+            at = self._head.find(b"\n", self._searched)
+            if at < 0:
+                self._searched = len(self._head)
+                return None
+            following = bytes(self._head[at + 1 : at + 3])
+            if following[:1] == b"\n" or following == b"\r\n":
+                return at
+            if following in (b"", b"\r"):  # the rest of the line end may come
+                self._searched = at
+                return None
+            self._lines += 1
+            self._searched = at + 1
+        return None
+
     def _take_turns(self) -> None:
         """Read on after the others that send large heads: together they get a small part of the time, so that all
         else is answered between them."""
-        self.flow.pause_reading()
-        self._door.taking_turns += 1
-        self.loop.call_later(_TURN_S * self._door.taking_turns, self._read_on)
+        self._door.large.add(self)
+        if others := len(self._door.large) - 1:
+            self.flow.pause_reading()
+            self.loop.call_later(_TURN_S * others, self._read_on)
 
     def _read_on(self) -> None:
-        self._door.taking_turns -= 1
         if not self.transport.is_closing():
             self.flow.resume_reading()
-
-    def _discard(self, data: bytes) -> None:
-        """What comes after the answer was given."""
-        self._discarded += len(data)
-        if self._discarded > _MAX_DISCARDED:
-            self.transport.abort()
-        else:
-            self._take_turns()
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer, and take nothing more from this connection."""
@@ -207,14 +217,5 @@ class BoundedProtocol(HttpToolsProtocol):
             b"%bcontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
             % (STATUS_LINE[status], len(text), text)
         )
-        self.transport.write_eof()
+        self.flow.pause_reading()
         self.loop.call_later(_LINGER_S, self.transport.abort)
-
-
-def _end_of_head(head: bytearray, start: int) -> int:
-    """Where the empty line is that ends it; -1: nowhere from ``start`` on. Most of a long head has no line end."""
-    start = head.find(b"\n", start)
-    if start < 0:
-        return -1
-    end = head.find(b"\n\r\n", start)
-    return end if end >= 0 else head.find(b"\n\n", start)

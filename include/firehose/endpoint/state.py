@@ -5,6 +5,8 @@ Lives here: one object with the engine, the limits and the threads. Must not: an
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ from firehose.settings import Settings
 
 _CANCEL_WORKERS: Final = 8
 _INTAKE_WORKERS: Final = 2
+_NICE: Final = 10
 _MIB: Final = 1024 * 1024
 #: Who has not said yet who it is.
 STRANGER: Final = ""
@@ -33,13 +36,19 @@ STRANGER: Final = ""
 def _intake() -> Mapping[str, ThreadPoolExecutor]:
     """Threads that read requests, by role: what one sends does not hold up the other, nor the queries."""
     return {
-        role: ThreadPoolExecutor(_INTAKE_WORKERS, thread_name_prefix=f"intake-{role}")
+        role: ThreadPoolExecutor(_INTAKE_WORKERS, thread_name_prefix=f"intake-{role}", initializer=_give_way)
         for role in (users.LOADER, users.ANALYST, STRANGER)
     }
 
 
 def _workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(MAX_QUERIES + _CANCEL_WORKERS, thread_name_prefix="query")
+    return ThreadPoolExecutor(MAX_QUERIES + _CANCEL_WORKERS, thread_name_prefix="query", initializer=_give_way)
+
+
+def _give_way() -> None:
+    """Let this thread, and those that the engine starts from it, have the processor after the event loop: with all
+    slots busy they are a hundred, and a ping would wait for its turn among them."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 @dataclass

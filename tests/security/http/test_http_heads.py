@@ -18,7 +18,7 @@ START = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n"
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProcess]:
-    with endpoint(tmp_path_factory.mktemp("heads"), http_timeout_s=2.0) as made:
+    with endpoint(tmp_path_factory.mktemp("heads"), http_timeout_s=4.0) as made:
         yield made
 
 
