@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from firehose.batch import coverage
 from firehose.batch.gaps import open_gaps
@@ -30,7 +29,8 @@ from tests.fault.ingester.harness import event as numbered
 @contextmanager
 def hung(server: RedisServer) -> Iterator[None]:
     """Redis takes connections and answers nothing."""
-    pid = int(redis.Redis.from_url(server.url).info("server")["process_id"])
+    assert server.process is not None
+    pid = server.process.pid
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -52,7 +52,7 @@ def away(server: RedisServer) -> Iterator[None]:
 def test_time_in_which_redis_took_nothing_is_no_open_gap(tmp_path: Path, outage: Any) -> None:
     # Events of now, one each 20 ms: their times are what gaps are made of.
     sent: list[bytes] = []
-    with RedisServer(tmp_path).start() as server, redis.Redis.from_url(server.url) as client:
+    with RedisServer(tmp_path).start() as server, server.client() as client:
         settings = Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=server.url)
         with Source(sent) as source, IngesterProcess(tmp_path, server.url, source.url) as ingester:
             with fed(sent):

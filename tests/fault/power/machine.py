@@ -22,6 +22,7 @@ from tests.fault.power import disk, redis_watch
 from tests.fault.power.disk import Tree
 from tests.fault.power.journal import Began, Deleted, Event, Journal, Returned, Synced
 from tests.fault.power.recorder import Failing, Recorder
+from tests.logins import PASSWORDS
 
 Step = Callable[[Settings], object]
 
@@ -35,11 +36,15 @@ class Ended(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A disk that a power loss left after ``event``; ``returned`` are the steps that were through by then."""
+    """A disk that a power loss left after ``event``; ``returned`` are the steps that were through by then.
+
+    ``client`` may do everything in Redis, as it was then.
+    """
 
     event: Event
     number: int
     settings: Settings
+    client: redis.Redis
     returned: tuple[str, ...]
 
 
@@ -56,7 +61,12 @@ class Machine:
 
     def _settings(self, root: Path) -> Settings:
         # A home below the root: nothing above the lake itself is durable by being there already.
-        return Settings(home=str(root / "home"), lake=str(root / "home" / "lake"), redis_url=self._url)
+        return Settings(
+            home=str(root / "home"),
+            lake=str(root / "home" / "lake"),
+            redis_url=self._url,
+            redis_passwords=PASSWORDS,
+        )
 
     def run(self, *steps: Step, at: str = "", fail_sync: int = 0, fail_sync_of: str = "") -> Ended:
         """Run steps; ``at`` kills the process at a crash point.
@@ -138,7 +148,7 @@ class Machine:
                 seen.add(key)
                 number += 1
                 with self._found(tree, held) as settings:
-                    yield Found(event, number, settings, tuple(returned))
+                    yield Found(event, number, settings, self.client, tuple(returned))
 
     @contextmanager
     def _found(self, tree: Tree, held: dict[bytes, bytes]) -> Iterator[Settings]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import redis
 
+# These change nothing, so that there is nothing to compare after them.
 _READING: Final = {"XRANGE", "XLEN", "HGETALL", "HGET", "ZCOUNT", "TIME", "TYPE", "EXISTS", "SCRIPT", "CLIENT"}
 #: A command's name, and every key as Redis dumps it.
 Noted = Callable[[str, dict[bytes, bytes]], None]
@@ -22,17 +23,19 @@ def held(client: redis.Redis) -> dict[bytes, bytes]:
 
 
 def watch(client: redis.Redis, note: Noted) -> None:
-    """Call ``note`` after each command, of any client but one of our own, made like ``client``: it may see all."""
+    """Call ``note`` after each command that changed Redis, of any client but one of ours, made like ``client``."""
     pool = client.connection_pool
     ours = redis.Redis(
         connection_pool=redis.ConnectionPool(connection_class=pool.connection_class, **pool.connection_kwargs)
     )
     call: Callable[..., Any] = redis.Redis.execute_command
+    last = [held(ours)]
 
     def execute_command(theirs: redis.Redis, *args: Any, **named: Any) -> Any:
         answer = call(theirs, *args, **named)
-        if theirs is not ours and str(args[0]).split()[0] not in _READING:
-            note(str(args[0]), held(ours))
+        if theirs is not ours and str(args[0]).split()[0] not in _READING and (now := held(ours)) != last[0]:
+            last[0] = now
+            note(str(args[0]), now)
         return answer
 
     redis.Redis.execute_command = execute_command  # type: ignore[assignment]  # it takes what ours does

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import redis
 import zstandard
 
 from firehose.batch.drain import drain
@@ -65,8 +64,7 @@ def steps(batches: list[Batch]) -> list[Step]:
 
 def assert_accounted_for(found: Found) -> None:
     """The oracle of the crash tests, on what was found."""
-    with redis.Redis.from_url(found.settings.redis_url) as client:
-        assert_every_event_is_accounted_for(LakeView(found.settings.lake_path, client, SENT))
+    assert_every_event_is_accounted_for(LakeView(found.settings.lake_path, found.client, SENT))
 
 
 def returned(event: Event) -> bool:
