@@ -143,6 +143,10 @@ def test_an_older_copy_with_its_older_record_is_noticed_by_the_ledger(
 ) -> None:
     kept = {path: path.read_bytes() for path in (likes(settings), records.record_path(likes(settings)))}
     publish(settings, batches[2])
+    # The file alone: once the new one was in place, the one before it is not right any more.
+    likes(settings).write_bytes(kept[likes(settings)])
+    (found,) = check(settings.lake_path, 30).differences
+    assert "there is another file, of" in str(found)
     for path, content in kept.items():
         path.write_bytes(content)
     (found,) = check(settings.lake_path, 30).differences
