@@ -101,7 +101,8 @@ class HealBuffer:
 
     def downloaded_today(self) -> int:
         """The bytes that heals of this UTC day have downloaded."""
-        return int(cast("bytes | None", self._call(self._redis.hget, HEAL_BYTES_KEY, self._today())) or 0)
+        known = cast("bytes | None", self._call(self._redis.hget, HEAL_BYTES_KEY, self._today())) or b""
+        return int(known) if known.isdigit() else 0  # what is no number is somebody else's
 
     def add_downloaded(self, count: int) -> None:
         """Count bytes towards this UTC day."""
