@@ -13,7 +13,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 # Each case is evaluated in one process, since importing Airflow costs seconds.
 _SCRIPT = """
-import json, sys
+import inspect, json, sys
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 sys.path.insert(0, "plugins")
@@ -37,7 +37,9 @@ def batch(run_type, start, end):
     except AirflowFailException as error:
         return str(error)
 
+classes = [one for _, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, errors.FirehoseError)]
 json.dump({
+    "classes": {one.__name__: decide(one("x"), 1, 5)[0] for one in classes},
     "away": decide(errors.ServiceUnavailable(""), 1, 5),
     "unforeseen": decide(MemoryError(), 1, 5),
     "corrupt": decide(errors.CorruptBatch(""), 1, 5),
@@ -61,6 +63,28 @@ def outcome(python: Run) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+#: Every error of the project, and what Airflow does when a task raises it for the first time.
+DECISIONS = {
+    "FirehoseError": "default",
+    "ServiceUnavailable": "default",
+    "NotListening": "retry",
+    "BeforeFirstStart": "default",  # the task makes a skipped run of it
+    "MissedInterval": "default",  # the same
+    "CorruptBatch": "fail",
+    "CorruptLake": "fail",
+    "CorruptArchive": "default",  # no task reads an archive
+    "BufferFull": "default",
+    "PoisonFlood": "fail",
+    "DiskFailed": "default",
+    "WorkerLost": "default",
+    "PagesNotWritten": "default",
+}
+
+
+def test_it_is_decided_for_every_error_whether_a_retry_helps(outcome: dict[str, Any]) -> None:
+    assert outcome["classes"] == DECISIONS
 
 
 def test_what_time_may_heal_is_retried_with_the_usual_backoff(outcome: dict[str, Any]) -> None:
