@@ -39,7 +39,7 @@ def batch(run_type, start, end):
 
 classes = [one for _, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, errors.FirehoseError)]
 json.dump({
-    "classes": {one.__name__: decide(one("x"), 1, 5)[0] for one in classes},
+    "classes": {one.__name__: decide(one.__new__(one), 1, 5)[0] for one in classes},
     "away": decide(errors.ServiceUnavailable(""), 1, 5),
     "unforeseen": decide(MemoryError(), 1, 5),
     "corrupt": decide(errors.CorruptBatch(""), 1, 5),
@@ -69,12 +69,15 @@ def outcome(python: Run) -> dict[str, Any]:
 DECISIONS = {
     "FirehoseError": "default",
     "ServiceUnavailable": "default",
+    "Throttled": "default",
     "NotListening": "retry",
     "BeforeFirstStart": "default",  # the task makes a skipped run of it
     "MissedInterval": "default",  # the same
     "CorruptBatch": "fail",
     "CorruptLake": "fail",
+    "LakeChanged": "fail",
     "CorruptArchive": "default",  # no task reads an archive
+    "BudgetSpent": "default",  # the same
     "BufferFull": "default",
     "PoisonFlood": "fail",
     "DiskFailed": "default",
