@@ -187,6 +187,9 @@ def test_what_a_killed_process_missed_is_made_good_by_the_next(
     first, second = f"ws://127.0.0.1:{one}/subscribe", f"ws://127.0.0.1:{two}/subscribe"
     urls = f"{first},{second}"
     last = (death.other_sends or death.blind_sends) - 1
+    left_out = f'"collection":"{COLLECTION}"'.encode()
+    while not death.other_sends and left_out in tape_until(tape, last)[last]:
+        last -= 1  # the blind host leaves it out
     with ExitStack() as hosts:
         hosts.enter_context(host(blind=True, port=one, sends=death.blind_sends))
         if death.other_sends:

@@ -32,11 +32,13 @@ from tests.fault.ingester.harness import (
     until_stored,
 )
 from tests.fault.ingester.proxy import Proxy
+from tests.logins import copy_passwords
 
 
 @pytest.fixture
-def gate(redis_server: RedisServer) -> Iterator[Proxy]:
+def gate(redis_server: RedisServer, tmp_path: Path) -> Iterator[Proxy]:
     """What the ingester takes for Redis."""
+    copy_passwords(redis_server, tmp_path)
     with Proxy(redis_server.port) as proxy:
         yield proxy
 
