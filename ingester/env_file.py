@@ -1,10 +1,11 @@
-"""Finds and reads the env file.
+"""Finds and reads the env file, and knows how a line of it is written.
 
 Lives here: where it is, and what such a file may hold. Must not: what its variables mean (settings.py).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from ingester.checks import PREFIX, SettingsError, complaint
 
 DEFAULT_HOME: Final = "~/tmp/bluesky_firehose"
 ENV_FILE_NAME: Final = "firehose.env"
+_PLAIN: Final = re.compile(r"[\w@%+=:,./?-]*", re.ASCII)
 _ADVICE: Final = "an env file has lines of the form FIREHOSE_NAME=value"
 
 
@@ -33,6 +35,16 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     if named and not path.is_file():
         raise SettingsError(f"{PREFIX}ENV_FILE: no file at {path}; name an existing file or unset it")
     return read(path) if path.is_file() else {}
+
+
+def line(name: str, value: object) -> str:
+    """The line that :func:`read` gives back as ``value``, for the variable ``FIREHOSE_<name>``.
+
+    Quoted where need be: a path may have `` #`` in it, which would begin a comment.
+    """
+    text = str(value)
+    quoted = text if _PLAIN.fullmatch(text) else "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"{PREFIX}{name}={quoted}\n"
 
 
 def read(path: Path) -> dict[str, str]:

@@ -41,9 +41,9 @@ from firehose.simulator import replay as recordings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
-from ingester import wire
+from ingester import env_file, wire
 from ingester.redis_access import MONITORING
-from ingester.settings import ENV_FILE_NAME, PREFIX
+from ingester.settings import ENV_FILE_NAME
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -168,7 +168,7 @@ def _settings(home: Path, redis_url: str, jetstream_url: str) -> Settings:
         clickhouse_analyst_password=secrets.token_urlsafe(16),
     )
     kept = ("home", "lake", "clickhouse_url", "clickhouse_loader_password", "clickhouse_analyst_password")
-    lines = "".join(f"{PREFIX}{name.upper()}={getattr(settings, name)}\n" for name in kept)
+    lines = "".join(env_file.line(name.upper(), getattr(settings, name)) for name in kept)
     files.write_bytes(home / ENV_FILE_NAME, lines.encode(), mode=0o600)
     return settings
 

@@ -33,7 +33,7 @@ def prepare(settings: Settings) -> Settings:
     if not missing or (path.exists() and not _may_be_completed(path, settings, missing)):
         return load()
     said = path.read_text() if path.exists() else _NOTE
-    lines = "".join(f"{PREFIX}{name}={value}\n" for name, value in missing.items())
+    lines = "".join(env_file.line(name, value) for name, value in missing.items())
     files.write_bytes(path, f"{said.rstrip()}\n{lines}".encode(), mode=0o600)
     return load()
 

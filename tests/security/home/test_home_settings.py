@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from redis import ConnectionPool
 
 from firehose.embedded.redis import free_port
 from firehose.settings import Settings, SettingsError
+from ingester import env_file
 from ingester.hosts import hosts
 from ingester.settings import IngesterSettings, read_settings
 
@@ -260,3 +262,15 @@ def test_an_env_file_from_before_the_first_start_is_completed(tmp_path: Path) ->
         "FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD",
     ]
     assert (home / "firehose.env").stat().st_mode & 0o777 == 0o600
+
+
+@given(
+    value=st.text(st.characters(blacklist_categories=["Cc", "Cs", "Zl", "Zp"])).filter(
+        lambda text: "${" not in text
+    )
+)
+def test_a_line_of_an_env_file_gives_its_value_back(value: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "env"
+        path.write_text(env_file.line("LAKE", value), encoding="utf-8")
+        assert env_file.read(path) == {"FIREHOSE_LAKE": value}
