@@ -11,6 +11,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -68,7 +69,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setting
 @pytest.fixture
 def batch(settings: Settings) -> Batch:
     """A whole minute of the past, into which every entry is moved: nobody has to wait for one to end."""
-    with buffer.client(settings) as client:
+    with RedisServer(settings.home_path, urlsplit(settings.redis_url).port or 0).client() as client:
         now_ms = cast(tuple[int, int], client.time())[0] * 1000
         start_ms = (now_ms // MINUTE_MS - 2) * MINUTE_MS
         for queue in wire.QUEUES:
