@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from firehose.batch import buffer
 from firehose.batch.interval import Batch
 from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
@@ -100,7 +99,7 @@ def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
     assert sum(count.quarantined for count in counts) > 0, "the simulator was asked for odd events"
     first = everything(settings)
     assert sum(first[name][0] for name in wire.QUEUES) == sum(count.stored for count in counts)
-    with buffer.client(settings) as client:
+    with RedisServer(settings.home_path, urlsplit(settings.redis_url).port or 0).client() as client:
         assert not any(client.xlen(wire.stream_key(queue)) for queue in wire.QUEUES)
 
     # Airflow clears a run that exists before it tests it again.
@@ -133,7 +132,7 @@ def note_gap(settings: Settings, batch: Batch) -> None:
     """A record of the coverage stream in the batch's interval."""
     gap = Gap(id="g", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="wss://one", protocol="v1")
     fields: Any = {wire.FIELD_GAP: msgspec.json.encode(gap)}
-    with buffer.client(settings) as client:
+    with RedisServer(settings.home_path, urlsplit(settings.redis_url).port or 0).client() as client:
         client.delete(wire.COVERAGE_KEY)
         client.xadd(wire.COVERAGE_KEY, fields, id=f"{batch.start_ms}-1")
 
