@@ -27,7 +27,7 @@ from firehose.settings import Settings
 
 _CANCEL_WORKERS: Final = 8
 _INTAKE_WORKERS: Final = 2
-_NICE: Final = 10
+_NICE: Final = 5
 _MIB: Final = 1024 * 1024
 #: Who has not said yet who it is.
 STRANGER: Final = ""
