@@ -76,6 +76,9 @@ def test_a_grant_cannot_be_raised(running: EndpointProcess) -> None:
     most = "SELECT max(number) FROM numbers(10) SETTINGS max_memory_usage = 268435456"
     assert code(ask(running, most, ANALYST)) == "452"
     assert ask(running, most, ANALYST, max_memory_usage="268435456").status_code == 200
+    for statement in ("SET profile = 'analyst_256'", "SELECT 1 SETTINGS profile = 'analyst_256'"):
+        assert ask(running, statement, ANALYST).status_code != 200
+    assert ask(running, "SELECT 1", ANALYST, profile="analyst_256").status_code != 200
     inner = "SELECT * FROM (SELECT getSetting('max_memory_usage') SETTINGS max_memory_usage = 0)"
     assert 0 < int(ask(running, inner, ANALYST).text) <= 128 * 2**20
     whole = "SELECT length(groupArray(number)) FROM numbers(30000000)"  # some 400 MiB
