@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from firehose.embedded.airflow import prepare_airflow_home
+from tests.logins import PASSWORDS
 from tests.sinks import Webhook, web_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("airflow")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FIREHOSE_")}
     clean |= {"FIREHOSE_HOME": str(home / "firehose"), "FIREHOSE_LAKE": str(home / "lake")}
-    clean |= {"FIREHOSE_START_DATE": "2026-01-01T00:00:00Z"}
+    clean |= {"FIREHOSE_START_DATE": "2026-01-01T00:00:00Z", "FIREHOSE_REDIS_PASSWORDS": PASSWORDS}
     return prepare_airflow_home(home / "airflow", ROOT / "dags", ROOT / "plugins", clean)
 
 

@@ -16,7 +16,6 @@ import redis
 from firehose.batch.coverage import read_gaps
 from firehose.batch.interval import Batch
 from ingester import wire
-from ingester.settings import DEFAULT_REDIS_PASSWORDS
 from tests.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -59,7 +58,6 @@ def test_what_becomes_of_an_interval_without_events(
         *("-c", _SCRIPT, json.dumps([[one.start.isoformat(), one.end.isoformat()] for one in batches])),
         FIREHOSE_LAKE=str(tmp_path),
         FIREHOSE_REDIS_URL=redis_url,
-        FIREHOSE_REDIS_PASSWORDS=str(tmp_path / DEFAULT_REDIS_PASSWORDS),
         FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
     )
     assert done.returncode == 0, done.stderr
