@@ -22,7 +22,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
-import redis
 
 from firehose.batch.interval import Batch
 from firehose.bench.attacks import Target, under_attack
@@ -36,6 +35,7 @@ from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
+from ingester.redis_access import PIPELINE
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def _make_lake(settings: Settings, events: int) -> None:
     end = int(time.time()) // _WINDOW_S * _WINDOW_S
     batch = Batch.of(datetime.fromtimestamp(end - _WINDOW_S, UTC), datetime.fromtimestamp(end, UTC))
     with RedisServer(settings.home_path, maxmemory="8gb") as server:
-        with redis.Redis.from_url(server.url) as client:
+        with server.client(PIPELINE) as client:
             fill(client, batch, events, int(time.time() - events / _RATE) * 1_000_000, _RATE)
         with_redis = msgspec.structs.replace(settings, redis_url=server.url)
         for step in STEPS:
