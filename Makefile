@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: help env demo test soak mutants check bench lock docs clean
+.PHONY: help env demo quick test soak mutants check bench lock docs clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,8 +20,11 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml scripts/make-env
 demo: env  ## Run the whole pipeline on this machine until Ctrl-C
 	@$(VENV)/bin/firehose demo $(DEMO)
 
-test: env  ## Run every test, two files at a time
-	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
+quick: env  ## Run the unit and property tests, in half a minute
+	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile tests/unit tests/property
+
+test: quick  ## Run every test, the quick ones first
+	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile -m "not unit and not property"
 
 soak: env  ## Run 200 random schedules of faults from socket to lake, and ask the oracle after each
 	@$(VENV)/bin/python -m tests.fault.soak $(SOAK)

@@ -31,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HOME"] = home
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test by its folder, so that ``-m unit`` or ``-m "not dags"`` chooses."""
+    for item in items:
+        item.add_marker(item.path.relative_to(config.rootpath / "tests").parts[0])
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove that home."""
     shutil.rmtree(config.stash[_HOME], ignore_errors=True)
