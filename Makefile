@@ -32,11 +32,12 @@ soak: env  ## Run 200 random schedules of faults from socket to lake, and ask th
 mutants: env  ## Plant bugs of one edit each in a copy, and see that the tests named for them fail
 	@$(VENV)/bin/python -m tests.mutations $(MUTANTS)
 
-check: env  ## Lint, types, import rules
+check: env  ## Lint, types, import rules, unused or unlisted packages
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/deptry .
 
 bench: env  ## Measure ingest and batch throughput
 	@$(VENV)/bin/firehose bench ingest
