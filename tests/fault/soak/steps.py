@@ -166,7 +166,7 @@ def stopped(pid: int) -> bool:
     while time.monotonic() < deadline and state not in ("T", "Z"):
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # it ended before, or just now
             return False
     return state == "T"
 
