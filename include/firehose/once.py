@@ -36,14 +36,14 @@ from firehose.lake.publish import publish
 from firehose.ownership import RUN, own_home
 from firehose.quality.validate import validate
 from firehose.settings import Settings, checked
-from firehose.simulator import process as simulator
-from firehose.simulator import replay as recordings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 from ingester import env_file, wire
 from ingester.redis_access import MONITORING
 from ingester.settings import ENV_FILE_NAME
+from jetstream_simulator import process as simulator
+from jetstream_simulator import replay as recordings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -27,10 +27,11 @@ from firehose.archive.span import span_of
 from firehose.errors import CorruptArchive, FirehoseError, ServiceUnavailable
 from firehose.events.rebuild import record_cid
 from firehose.jetstream import host_of
-from firehose.simulator import generate
-from firehose.simulator.v2 import segment as written
-from firehose.simulator.v2.rows import row
 from ingester import wire
+from jetstream_simulator import generate
+from jetstream_simulator.v2 import layout
+from jetstream_simulator.v2 import segment as written
+from jetstream_simulator.v2.rows import row
 from tests.integration.archive.world import Proxy
 
 LINES = list(generate.events(200, seed=13))
@@ -137,11 +138,11 @@ def test_no_changed_byte_goes_unnoticed(at: int, flip: int) -> None:
         return
     # The lengths before the blocks are repeated in the index: nobody reads them here. A bit that changes nothing
     # of what a frame decompresses to is no damage.
-    assert in_a_length or read == WRITTEN
+    assert in_a_length or list(map(tuple, read)) == list(map(tuple, WRITTEN))
 
 
 def _body(rows: list[Row]) -> bytes:
-    return written.body(rows)
+    return written.body([layout.Row(*row) for row in rows])
 
 
 ONE = Row(1, 5, 3, b"a.b.c", b"d", b"k", b"r", b"")

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websockets_connect
 
-from firehose.simulator import generate, process
+from jetstream_simulator import generate, process
 
 LINES = list(generate.events(1500, seed=11))
 OLDEST = "cursor=1"

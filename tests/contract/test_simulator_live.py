@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websockets_connect
 
-from firehose.errors import FirehoseError
-from firehose.simulator import generate, odd, process
+from jetstream_simulator import generate, odd, process
+from jetstream_simulator.errors import SimulatorError
 
 LINES = list(generate.events(3000, seed=12))
 
@@ -219,10 +223,20 @@ def test_a_client_that_reads_is_told_that_it_stops() -> None:
 def test_what_cannot_start_says_why_in_one_line(tmp_path: Path, args: list[str], said: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = str(listener.getsockname()[1])
-        with pytest.raises(FirehoseError, match="exit code 1"):
+        with pytest.raises(SimulatorError, match="exit code 1"):
             process.start([arg.format(taken=taken) for arg in args], log=tmp_path / "log")
     [line] = (tmp_path / "log").read_text().splitlines()
-    assert line.startswith("firehose: ") and said.format(taken=taken) in line
+    assert line.startswith("jetstream_simulator: ") and said.format(taken=taken) in line
+
+
+def test_it_ends_with_the_process_that_started_it() -> None:
+    starter = "from jetstream_simulator import start; print(start([]).process.pid, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", starter], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        simulator = psutil.Process(int(owner.stdout.readline()))
+        owner.kill()
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended already
+        simulator.wait(20)
 
 
 def test_a_client_of_another_making_can_read_it() -> None:

@@ -18,9 +18,9 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websockets_connect
 from websockets.typing import Subprotocol
 
-from firehose.errors import FirehoseError
-from firehose.simulator import generate, process
-from firehose.simulator.v2 import message
+from jetstream_simulator import generate, process
+from jetstream_simulator.errors import SimulatorError
+from jetstream_simulator.v2 import message
 
 LINES = list(generate.events(1500, seed=31))
 FRAMES = [message.read(line).frame(seq) for seq, line in enumerate(LINES, 1)]
@@ -334,7 +334,7 @@ def test_a_client_that_vanishes_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_a_dictionary_without_id_is_refused(tmp_path: Path) -> None:
     (tmp_path / "raw").write_bytes(b"no dictionary" * 9)
-    with pytest.raises(FirehoseError, match="exit code 1"):
+    with pytest.raises(SimulatorError, match="exit code 1"):
         process.start(["--v2-dictionary", str(tmp_path / "raw")], log=tmp_path / "log")
     [line] = (tmp_path / "log").read_text().splitlines()
-    assert line.startswith("firehose: dictionary") and "id" in line
+    assert line.startswith("jetstream_simulator: dictionary") and "id" in line

@@ -23,10 +23,10 @@ from firehose.endpoint import process as endpoint
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from firehose.simulator import process as simulator
 from firehose.warehouse.client import connect
 from ingester import wire
 from ingester.wire import Gap, Reason
+from jetstream_simulator import process as simulator
 
 EVENTS = 2000
 GENERATED = ([f"--events={EVENTS}", "--rate=0", "--odd=0.02", "--seed=7"], EVENTS)

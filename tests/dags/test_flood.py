@@ -22,8 +22,8 @@ from firehose.batch import raw
 from firehose.batch.interval import Batch
 from firehose.lake.verify import verify
 from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_path
-from firehose.simulator import generate
 from ingester import wire
+from jetstream_simulator import generate
 from tests.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -19,8 +19,8 @@ from firehose.lake.verify import verify
 from firehose.quality.quarantine import quarantine_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from firehose.simulator import process as simulator
 from ingester import wire
+from jetstream_simulator import process as simulator
 
 KILLS = 20
 EVENTS = 20_000

@@ -21,8 +21,8 @@ from firehose.batch.lock import lock_path
 from firehose.embedded.ingester import ingester_process
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from firehose.simulator import process as simulator
 from ingester import crash, wire
+from jetstream_simulator import process as simulator
 from tests.integration.archive.pipeline import expected_rows, now_s, rows, to_the_lake
 
 EVENTS = 4000

@@ -12,7 +12,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from firehose import schema
-from firehose.simulator.identifiers import record_cid
+from jetstream_simulator.identifiers import record_cid
 
 Path = tuple[str, ...]
 TIME_US: Final = 1_779_719_009_132_431

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from firehose import schema
 from firehose.events import plain
 from firehose.events.rows import decode_rows, to_table
-from firehose.simulator import generate
+from jetstream_simulator import generate
 
 BATCH = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
 SEED = 4

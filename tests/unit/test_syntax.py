@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from firehose import syntax
 from firehose.events.clocks import claimed_instants
 from firehose.quality.rules import RULES, Rule
-from firehose.simulator.identifiers import TID_ALPHABET
 from firehose.syntax import Syntax
+from jetstream_simulator.identifiers import TID_ALPHABET
 
 LETTERS, DIGITS = string.ascii_letters, string.digits
 KEY = LETTERS + DIGITS + "._:~-"

@@ -1,7 +1,7 @@
 """The format of sealed segment files (``.jss``), as the public servers document it: each layout once.
 
-Lives here: names, widths and numbers, which the reader (segment.py) and the simulator's writer share; a contract
-test holds them against bytes written by hand. Must not: read or write anything.
+Lives here: names, widths and numbers for the reader (segment.py). The simulator, which writes such files, has a
+description of its own; a contract test holds both against bytes written by hand. Must not: read or write anything.
 
 A file: magic, checksum, header fields up to ``HEADER_BYTES``; the blocks, each a zstd frame after its length
 (uint64); the footer, which is the block index, Bloom filters and an index of collections. The checksum is XXH3 of

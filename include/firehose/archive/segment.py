@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
+import xxhash
 import zstandard
 
 from firehose.archive import format as layout
-from firehose.archive import xxh3
 from firehose.archive.format import Row
 from firehose.errors import CorruptArchive
 
@@ -70,7 +70,7 @@ def read_index(name: str, header: Header, footer: bytes) -> list[Block]:
     Raises:
         CorruptArchive: header and footer do not have the checksum, or point beside the blocks.
     """
-    if f"{xxh3.digest(header.fields + footer):016x}" != header.checksum:
+    if f"{xxhash.xxh3_64_intdigest(header.fields + footer):016x}" != header.checksum:
         raise CorruptArchive(f"{name}: its metadata does not have the checksum {header.checksum}")
     start = header.index_at - header.footer_at
     if start < 0 or start + header.blocks * layout.INDEX_ENTRY.size > len(footer):

@@ -27,8 +27,8 @@ from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
-from firehose.simulator import process as simulator
 from ingester.redis_access import MONITORING
+from jetstream_simulator import process as simulator
 
 # An interval must hold all events: they are let go at the start of a minute.
 _INGEST_S = 45

@@ -20,10 +20,10 @@ from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
-from firehose.simulator import generate
-from firehose.simulator import process as simulator
 from ingester import wire
 from ingester.redis_access import MONITORING
+from jetstream_simulator import generate
+from jetstream_simulator import process as simulator
 
 _RUNS = 3
 _STALL_S = 60.0

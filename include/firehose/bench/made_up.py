@@ -17,8 +17,8 @@ import redis
 import zstandard
 
 from firehose.batch.interval import Batch
-from firehose.simulator import generate
 from ingester import wire
+from jetstream_simulator import generate
 
 #: Events of one part: what a process makes at a time.
 PART_EVENTS: Final = 100_000

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from firehose.errors import FirehoseError
 from firehose.settings import SettingsError
+from jetstream_simulator.errors import SimulatorError
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def one_line() -> Iterator[None]:
     os.umask(0o077)
     try:
         yield
-    except (FirehoseError, SettingsError) as error:
+    except (FirehoseError, SettingsError, SimulatorError) as error:
         _end(str(error))
     except OSError as error:
         if error.filename is None:  # not a file's fault

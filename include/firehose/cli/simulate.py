@@ -5,6 +5,6 @@ Lives here: the name only; the options are the simulator's own, so that it also 
 
 from __future__ import annotations
 
-from firehose.simulator.command import simulate
+from jetstream_simulator.command import simulate
 
 __all__ = ["simulate"]

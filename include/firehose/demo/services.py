@@ -47,7 +47,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
     private_folder(redis.folder, "FIREHOSE_HOME")
     docs_server = [*python, "firehose.demo.docs_server"]
-    simulator = [*python, "firehose.simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
+    simulator = [*python, "jetstream_simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
     clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
     found = [
         Service(

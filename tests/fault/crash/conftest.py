@@ -14,11 +14,11 @@ from firehose.batch.interval import Batch
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.endpoint import process as endpoint
 from firehose.settings import Settings
-from firehose.simulator import process as simulator
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from ingester import wire
 from ingester.wire import Gap, Reason
+from jetstream_simulator import process as simulator
 from tests.fault.crash.world import STAGES, World
 from tests.fault.ingester.harness import until
 

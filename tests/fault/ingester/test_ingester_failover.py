@@ -12,9 +12,9 @@ from websockets.http11 import Request, Response
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection
 
-from firehose.simulator import process as simulator
 from ingester import wire
 from ingester.cursor import OTHER_HOST_REWIND_US
+from jetstream_simulator import process as simulator
 from tests.fault.ingester.harness import (
     NOWHERE,
     Ingest,

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import redis
 
-from firehose.simulator import process as simulator
 from ingester import wire
+from jetstream_simulator import process as simulator
 from tests.fault.ingester.harness import Ingest, metadata, stored, until
 
 EVENTS = 20_000

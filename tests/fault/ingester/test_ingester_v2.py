@@ -17,10 +17,10 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
-from firehose.simulator import process as simulator
 from ingester import wire
 from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR
 from ingester.wire import Reason
+from jetstream_simulator import process as simulator
 from tests.fault.ingester.harness import (
     Ingest,
     Query,

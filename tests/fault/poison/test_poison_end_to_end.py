@@ -22,8 +22,8 @@ from firehose.lake.verify import verify
 from firehose.quality.quarantine import quarantine_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from firehose.simulator import identifiers
-from firehose.simulator.odd import FAULTS, Envelope
+from jetstream_simulator import identifiers
+from jetstream_simulator.odd import FAULTS, Envelope
 from tests.fault.ingester.harness import IngesterProcess, Source, cursor, metadata, until
 
 START_US = 1_779_719_009_000_000

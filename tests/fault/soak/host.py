@@ -11,11 +11,11 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 
-from firehose.simulator.feed import Feed
-from firehose.simulator.server import Simulator
-from firehose.simulator.sources import Generated
-from firehose.simulator.tape import Event, Tape
-from firehose.simulator.v2.host import HostOptions
+from jetstream_simulator.feed import Feed
+from jetstream_simulator.server import Simulator
+from jetstream_simulator.sources import Generated
+from jetstream_simulator.tape import Event, Tape
+from jetstream_simulator.v2.host import HostOptions
 
 _LONGEST = 1 << 24
 

@@ -10,9 +10,9 @@ import functools
 import re
 from typing import Final, NamedTuple
 
-from firehose.simulator import identifiers
-from firehose.simulator.generate import Generator, event_time_us
-from firehose.simulator.lines import other_line
+from jetstream_simulator import identifiers
+from jetstream_simulator.generate import Generator, event_time_us
+from jetstream_simulator.lines import other_line
 from tests.fault.soak.reading import Identity, Reading, read
 
 #: One event a tenth of a second of witnessed time: a rewind of a second repeats ten, one to another host 600.

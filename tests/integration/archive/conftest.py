@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firehose.settings import Settings
-from firehose.simulator import process
+from jetstream_simulator import process
 from tests.integration.archive.world import LINES, serving
 
 

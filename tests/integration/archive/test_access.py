@@ -13,7 +13,7 @@ from firehose.archive import heal as healing
 from firehose.batch.buffer import HEAL_BYTES_KEY
 from firehose.jetstream import host_of
 from firehose.settings import Settings
-from firehose.simulator import process
+from jetstream_simulator import process
 from tests.integration.archive.world import LINES, firehose, gap, note, noted, queued, sent, serving
 
 SECRET = "k3y-that-nobody-may-read"

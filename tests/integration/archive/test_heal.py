@@ -22,8 +22,8 @@ from firehose.batch.gaps import instant
 from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import host_of
 from firehose.settings import Settings
-from firehose.simulator import process
 from ingester import wire
+from jetstream_simulator import process
 from tests.integration.archive.world import (
     FIRST,
     LAST,

@@ -16,7 +16,7 @@ from websockets.sync.server import ServerConnection
 from firehose.lake.ledger import LedgerEntry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from firehose.simulator import process
+from jetstream_simulator import process
 from tests.fault.ingester.harness import Query, Source
 from tests.integration.archive.pipeline import Rows, ingest, now_s, rows, to_the_lake
 from tests.logins import PASSWORDS

@@ -23,8 +23,8 @@ import zstandard
 from websockets.sync.client import connect
 
 from firehose.settings import Settings
-from firehose.simulator import generate, process
 from ingester import wire
+from jetstream_simulator import generate, process
 
 SEALED, UNSEALED = 3000, 30
 LINES = list(generate.events(SEALED + UNSEALED, seed=41))

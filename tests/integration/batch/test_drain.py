@@ -17,8 +17,8 @@ from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.errors import BeforeFirstStart, CorruptBatch, MissedInterval, NotListening, ServiceUnavailable
 from firehose.settings import Settings
-from firehose.simulator import generate
 from ingester import wire
+from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 EVENTS = list(generate.events(1200, seed=3))

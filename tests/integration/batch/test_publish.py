@@ -30,7 +30,7 @@ from firehose.quality.quarantine import quarantine_path
 from firehose.quality.result import read_result, staged_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from firehose.simulator import generate
+from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 # Two hours meet in these events.

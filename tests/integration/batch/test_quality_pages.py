@@ -21,7 +21,7 @@ from firehose.quality.result import QUALITY, docs_folder, read_result, staged_fo
 from firehose.quality.suites import ACCOUNTING
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from firehose.simulator import generate
+from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 EVENTS = list(generate.events(600, seed=8, start_us=1_780_002_000_000_000, rate=5, odd=0.02))

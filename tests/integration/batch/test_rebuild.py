@@ -25,7 +25,7 @@ from firehose.lake.rebuild import differing, rebuild
 from firehose.lake.verify import verify
 from firehose.quality.result import staged_folder
 from firehose.settings import Settings
-from firehose.simulator import generate
+from jetstream_simulator import generate
 from tests.staging import stage
 
 Fill = Callable[[Iterable[bytes], Batch], None]

@@ -33,7 +33,7 @@ from firehose.quality.result import SliceResult, staged_folder, staged_slices
 from firehose.quality.slices import Slice, validate_slice
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from firehose.simulator import generate
+from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 # Two hours meet in these events.

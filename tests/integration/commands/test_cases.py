@@ -23,9 +23,9 @@ from firehose.events.rebuild import record_cid
 from firehose.lake import layout
 from firehose.lake.rowgroups import Writer
 from firehose.settings import Settings
-from firehose.simulator.identifiers import iso, tid
 from firehose.warehouse.client import connect
 from ingester.settings import read_settings
+from jetstream_simulator.identifiers import iso, tid
 from tests.integration.commands.test_once import firehose, once, total
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"

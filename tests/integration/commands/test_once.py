@@ -14,9 +14,9 @@ import pytest
 
 from firehose.endpoint import process as endpoint
 from firehose.settings import Settings
-from firehose.simulator import generate
 from firehose.warehouse.client import connect
 from ingester.settings import read_settings
+from jetstream_simulator import generate
 
 ROOT = Path(__file__).parents[3]
 RECORDED = ROOT.parent / "shared" / "events"

@@ -21,13 +21,13 @@ from firehose.batch.interval import Batch
 from firehose.events.envelope import Undecodable
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.settings import Settings
-from firehose.simulator.generate import Generator
-from firehose.simulator.identifiers import tid
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.reference import recipes
 from firehose.warehouse.summaries import refresh
 from ingester.resyncs import MARK
+from jetstream_simulator.generate import Generator
+from jetstream_simulator.identifiers import tid
 from tests.integration.warehouse import answers
 from tests.integration.warehouse.lakes import LakeBuilder
 

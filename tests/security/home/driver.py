@@ -31,7 +31,7 @@ while True: time.sleep(600)
 def services(home: Path, redis_port: int, simulator_port: int) -> list[Service]:
     """Three of the demo's services, with the demo's priorities, and one that does not end when its runner does."""
     redis = RedisServer(home, redis_port)
-    simulator = [*PYTHON, "firehose.simulator", "--port", str(simulator_port)]
+    simulator = [*PYTHON, "jetstream_simulator", "--port", str(simulator_port)]
     return [
         Service(name="redis", command=redis.prepare(), priority=10, last=True),
         Service(name="simulator", command=simulator, priority=40),

@@ -19,8 +19,8 @@ from firehose.lake import layout
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from firehose.simulator import generate
 from ingester import wire
+from jetstream_simulator import generate
 
 #: Two hours meet in these events, 2.5 of them a second.
 START_US: Final = 1_780_002_000_000_000 - 300 * 1_000_000

@@ -9,7 +9,7 @@ from firehose import schema
 from firehose.events.rows import decode_rows, to_table
 from firehose.quality.rules import columns_of, split
 from firehose.quality.suites import SuiteRunner
-from firehose.simulator import generate
+from jetstream_simulator import generate
 
 
 def test_the_suite_sees_a_name_that_is_too_long(tmp_path: Path) -> None:

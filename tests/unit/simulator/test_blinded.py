@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from firehose.simulator.generate import events
-from firehose.simulator.sources import Blinded
-from firehose.simulator.tape import Event
+from jetstream_simulator.generate import events
+from jetstream_simulator.sources import Blinded
+from jetstream_simulator.tape import Event
 
 LIKE = "app.bsky.feed.like"
 

@@ -8,8 +8,8 @@ import pytest
 import zstandard
 from websockets.frames import BINARY, TEXT, Frame
 
-from firehose.errors import FirehoseError
-from firehose.simulator import frames
+from jetstream_simulator import frames
+from jetstream_simulator.errors import SimulatorError
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536, 1_100_000])
@@ -34,5 +34,5 @@ def test_messages_need_the_dictionary(tmp_path: Path) -> None:
 
 
 def test_a_missing_dictionary_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FirehoseError, match="nowhere"):
+    with pytest.raises(SimulatorError, match="nowhere"):
         frames.compressor(tmp_path / "nowhere")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from firehose.simulator import generate, identifiers, odd
+from jetstream_simulator import generate, identifiers, odd
 
 N = 30_000
 

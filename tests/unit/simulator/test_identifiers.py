@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from firehose.simulator import identifiers
+from jetstream_simulator import identifiers
 
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "events"
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from firehose.simulator import options
-from firehose.simulator.options import Filter, InvalidOptions, parse_request, parse_update
+from jetstream_simulator import options
+from jetstream_simulator.options import Filter, InvalidOptions, parse_request, parse_update
 
 DID = "did:plc:" + "a" * 24
 

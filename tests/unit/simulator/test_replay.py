@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from firehose.errors import FirehoseError
-from firehose.simulator import generate, replay
-from firehose.simulator.tape import Event
+from jetstream_simulator import generate, replay
+from jetstream_simulator.errors import SimulatorError
+from jetstream_simulator.tape import Event
 
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "events"
 LINES = list(generate.events(200, seed=5, odd=0.0))
@@ -52,14 +52,14 @@ def test_compressed_files(tmp_path: Path) -> None:
 )
 def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(FirehoseError, match=name):
+    with pytest.raises(SimulatorError, match=name):
         list(replay.events([tmp_path / name]))
 
 
 @pytest.mark.parametrize("bad", [b"no json", b"[1]", b'{"did":', b"\xff\xfe", b'{"$type":"message","payload":{}}'])
 def test_a_line_that_is_no_event(tmp_path: Path, bad: bytes) -> None:
     path = _file(tmp_path / "tape", [LINES[0], b"", bad, LINES[1]])
-    with pytest.raises(FirehoseError, match=r"tape line 3 .*--keep-invalid"):
+    with pytest.raises(SimulatorError, match=r"tape line 3 .*--keep-invalid"):
         list(replay.events([path]))
     assert [event.line for event in replay.events([path], keep_invalid=True)] == [LINES[0], bad, LINES[1]]
 
@@ -85,7 +85,7 @@ def test_a_loop_moves_time_on_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_loop_without_events_ends(tmp_path: Path) -> None:
-    with pytest.raises(FirehoseError, match="no events"):
+    with pytest.raises(SimulatorError, match="no events"):
         list(replay.events([_file(tmp_path / "tape", [b""])], loop=True))
 
 

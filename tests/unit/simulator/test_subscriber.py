@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from firehose.simulator import frames, generate
-from firehose.simulator.limits import Bucket
-from firehose.simulator.options import Filter, make_filter
-from firehose.simulator.subscriber import BATCH_BYTES, BATCH_EVENTS, Subscriber
-from firehose.simulator.tape import Event, Overtaken, Tape
+from jetstream_simulator import frames, generate
+from jetstream_simulator.limits import Bucket
+from jetstream_simulator.options import Filter, make_filter
+from jetstream_simulator.subscriber import BATCH_BYTES, BATCH_EVENTS, Subscriber
+from jetstream_simulator.tape import Event, Overtaken, Tape
 
 LINES = list(generate.events(3000, seed=2))
 EVENTS = [Event(json.loads(line)["time_us"], line) for line in LINES]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firehose.simulator import frames
-from firehose.simulator.tape import Event, Overtaken, Tape
+from jetstream_simulator import frames
+from jetstream_simulator.tape import Event, Overtaken, Tape
 
 
 def _tape(times: list[int], max_events: int = 1000, max_bytes: int = 1 << 20) -> Tape:

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from firehose.simulator import generate, odd, replay
-from firehose.simulator.v2 import message
+from jetstream_simulator import generate, odd, replay
+from jetstream_simulator.v2 import message
 
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "events" / "zdict_v2_frames_2026-08-11.jsonl"
 STREAM = "network.bsky.jetstream.subscribeEvents"

@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from firehose.simulator import frames, generate
-from firehose.simulator.options import Filter as V1Filter
-from firehose.simulator.sources import Generated
-from firehose.simulator.subscriber import Subscriber
-from firehose.simulator.tape import Event, Tape
-from firehose.simulator.v2 import options
-from firehose.simulator.v2.options import Filter, Refused, make_filter, parse
-from firehose.simulator.v2.sources import Numbered, Synced, with_cursor
-from firehose.simulator.v2.subscriber import EventSubscriber, Numbers, Start, start
+from jetstream_simulator import frames, generate
+from jetstream_simulator.options import Filter as V1Filter
+from jetstream_simulator.sources import Generated
+from jetstream_simulator.subscriber import Subscriber
+from jetstream_simulator.tape import Event, Tape
+from jetstream_simulator.v2 import options
+from jetstream_simulator.v2.options import Filter, Refused, make_filter, parse
+from jetstream_simulator.v2.sources import Numbered, Synced, with_cursor
+from jetstream_simulator.v2.subscriber import EventSubscriber, Numbers, Start, start
 
 LINES = list(generate.events(2000, seed=22))
 EVENTS = [Event(json.loads(line)["time_us"], line) for line in LINES]

@@ -1,0 +1,216 @@
+"""Makes events without end: the mix, sizes, skew and quirks of the real network, the same for the same seed.
+
+Lives here: which event comes next, and its JSON line. Must not: I/O, pacing (the caller says the time).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from jetstream_simulator import accounts, identifiers, odd, posts, records
+from jetstream_simulator.habits import Again, Habits
+from jetstream_simulator.lines import commit_line
+from jetstream_simulator.population import Made, Population, Post
+
+POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
+FOLLOW, BLOCK = "app.bsky.graph.follow", "app.bsky.graph.block"
+PROFILE, LIST_ITEM = "app.bsky.actor.profile", "app.bsky.graph.listitem"
+_IDENTITY, _ACCOUNT, _OTHER = "identity", "account", "other"
+#: What an event is about and how often, in percent (the network in 2026).
+MIX: Final[dict[str, float]] = {
+    LIKE: 66.5,
+    POST: 12.0,
+    REPOST: 11.0,
+    FOLLOW: 8.0,
+    BLOCK: 0.7,
+    PROFILE: 0.6,
+    LIST_ITEM: 0.3,
+    _OTHER: 0.3,
+    _IDENTITY: 0.3,
+    _ACCOUNT: 0.3,
+}
+#: How many of a collection's events delete a record; 13% of all events on follows do.
+DELETES: Final = {LIKE: 0.028, POST: 0.03, REPOST: 0.04, FOLLOW: 0.13, BLOCK: 0.1, LIST_ITEM: 0.1}
+_ABOUT: Final = {_IDENTITY: accounts.identity, _ACCOUNT: accounts.account}
+_REPEATED: Final = (LIKE, REPOST, FOLLOW, BLOCK, POST)
+_KINDS: Final = list(MIX)
+_WEIGHTS: Final = list(accumulate(MIX.values()))
+_BURSTS: Final = (FOLLOW, LIST_ITEM, LIKE, POST)
+DEFAULT_START_US: Final = 1_780_000_000_000_000  # 2026-05-28
+DEFAULT_RATE: Final = 500.0
+
+
+class _Commit(NamedTuple):
+    account: int
+    rev: str
+    kind: str
+    left: int  # operations that still follow with the same rev
+
+
+class Generator:
+    """An endless source of events. Each one needs a later ``time_us`` than the one before."""
+
+    def __init__(self, seed: int = 0, odd_rate: float = 0.0) -> None:
+        self._rng = Random(seed)
+        self._people = Population(seed, self._rng)
+        self._habits = Habits(self._rng, self._people)
+        self._odd_rate = odd_rate
+        self._commit: _Commit | None = None
+        self._seq = 30_340_180_350
+        self._count = 0
+
+    def event(self, time_us: int) -> bytes:
+        """The next event as one line of JSON, witnessed at ``time_us`` (microseconds)."""
+        rng = self._rng
+        self._count += 1
+        if self._commit is not None:
+            return self._continue(self._commit, time_us)
+        if self._odd_rate and rng.random() < self._odd_rate:
+            return self._odd(time_us)
+        kind = rng.choices(_KINDS, cum_weights=_WEIGHTS)[0]
+        account = self._people.account()
+        if kind in _ABOUT:
+            account = self._habits.renamed(account)
+            return _ABOUT[kind](rng, self._people.did(account), self._next_seq(), time_us)
+        chance = rng.random()
+        if chance < DELETES.get(kind, 0.0):
+            return self._delete(kind, account, time_us)
+        if chance > 0.997:
+            return self._burst(account, time_us)
+        return self._one(kind, account, time_us)
+
+    def _one(self, kind: str, account: int, time_us: int) -> bytes:
+        """A commit of one write, which may repeat an earlier one."""
+        if kind in _REPEATED and (again := self._habits.repeated(kind, posts=kind == POST)):
+            return self._write(kind, again.account, _rev(again.account, time_us), time_us, again)
+        if kind == POST and (shared := self._habits.campaign()):
+            account, link = shared
+            return self._write(kind, account, _rev(account, time_us), time_us, link=link)
+        return self._write(kind, account, _rev(account, time_us), time_us)
+
+    def _burst(self, account: int, time_us: int) -> bytes:
+        """The first of several operations of one commit."""
+        size = 2 + int(self._rng.expovariate(0.4)) % 19
+        commit = _Commit(account, _rev(account, time_us), self._rng.choice(_BURSTS), size)
+        return self._continue(commit, time_us)
+
+    def _continue(self, commit: _Commit, time_us: int) -> bytes:
+        left = commit.left - 1
+        self._commit = commit._replace(left=left) if left else None
+        return self._write(commit.kind, commit.account, commit.rev, time_us)
+
+    def _write(
+        self, kind: str, account: int, rev: str, time_us: int, again: Again | None = None, link: str = ""
+    ) -> bytes:
+        """A create, or an update of what has a fixed key; ``again`` is the earlier write that it repeats."""
+        rng, people = self._rng, self._people
+        did = people.did(account)
+        created = records.created_at(rng, time_us)
+        rkey = (again.rkey if again else "") or self._rkey(account, time_us)
+        operation = "create"
+        subject: Post | str | None = again.subject if again else None
+        if kind in (LIKE, REPOST):
+            subject = subject if isinstance(subject, Post) else people.subject(time_us)
+            record = records.on_post(rng, people, kind, created, time_us, subject)
+        elif kind in (FOLLOW, BLOCK):
+            subject = subject if isinstance(subject, str) else people.did(people.account())
+            record = records.on_account(kind, created, subject)
+        elif kind == POST:
+            record, parent = posts.post(rng, people, created, time_us, link)
+            operation = again.operation if again else "create"
+            return self._post(record, parent, account, rev, rkey, operation, time_us)
+        elif kind == PROFILE:
+            record, rkey = records.profile(rng, created), "self"
+            operation = "update" if rng.random() < 0.8 else "create"
+        elif kind == LIST_ITEM:
+            record = records.list_item(people, did, created, people.unknown_rkey(time_us))
+        else:
+            kind, fixed, record = records.other(rng, people, did, created, time_us)
+            if fixed is not None:
+                operation, rkey = "update" if rng.random() < 0.5 else "create", fixed
+        if kind in DELETES:
+            people.add_made(kind, Made(account, rkey, subject))
+        return commit_line(did, time_us, rev, operation, kind, rkey, record, links=kind == PROFILE)
+
+    def _post(
+        self,
+        record: dict[str, Any],
+        parent: Post | None,
+        account: int,
+        rev: str,
+        rkey: str,
+        operation: str,
+        time_us: int,
+    ) -> bytes:
+        did, cid = self._people.did(account), identifiers.record_cid(record, links="embed" in record)
+        uri = f"at://{did}/{POST}/{rkey}"
+        root = (parent.root_uri, parent.root_cid) if parent else (uri, cid)
+        self._people.add_post(Post(uri, cid, *root))
+        if operation == "create":
+            self._people.add_made(POST, Made(account, rkey))
+        return commit_line(did, time_us, rev, operation, POST, rkey, record, cid=cid)
+
+    def _delete(self, kind: str, account: int, time_us: int) -> bytes:
+        """Mostly of a record that an earlier event created; else of one from before the simulation."""
+        made = self._people.take_made(kind) if self._rng.random() < 0.7 else None
+        if made:
+            account, rkey = made.account, made.rkey
+            self._habits.undone(kind, made)
+        else:
+            rkey = self._people.unknown_rkey(time_us - 86_400_000_000)
+        return commit_line(self._people.did(account), time_us, _rev(account, time_us), "delete", kind, rkey, None)
+
+    def _odd(self, time_us: int) -> bytes:
+        account, post = self._people.account(), self._people.recent_post(time_us)
+        envelope = odd.Envelope(
+            did=self._people.did(account),
+            time_us=time_us,
+            rev=_rev(account, time_us),
+            rkey=self._rkey(account, time_us),
+            created_at=identifiers.iso(time_us),
+            subject={"cid": post.cid, "uri": post.uri},
+        )
+        return odd.odd_line(self._rng, envelope)
+
+    def _rkey(self, account: int, time_us: int) -> str:
+        # The counter in place of a clock id: no two records of an account ever share a key.
+        before_us = 500 + self._rng.getrandbits(11)
+        return identifiers.tid(time_us - _lag_us(account) - before_us, self._count & 1023)
+
+    def _next_seq(self) -> int:
+        self._seq += 1 + self._rng.getrandbits(6)
+        return self._seq
+
+
+def events(
+    n: int,
+    *,
+    seed: int = 0,
+    start_us: int = DEFAULT_START_US,
+    rate: float = DEFAULT_RATE,
+    odd: float = 0.0,
+) -> Iterator[bytes]:
+    """``n`` events, one JSON line (without newline) each, ``rate`` of them to a second from ``start_us`` on.
+
+    ``odd`` is the share (0 to 1) of events that are invalid. The same arguments give the same bytes.
+    """
+    generator = Generator(seed, odd)
+    for i in range(n):
+        yield generator.event(event_time_us(start_us, i, rate))
+
+
+def event_time_us(start_us: int, i: int, rate: float) -> int:
+    """When event number ``i`` happens: evenly spread, and never two in one microsecond."""
+    return start_us + int(i * max(1.0, 1e6 / rate))
+
+
+def _lag_us(account: int) -> int:
+    # Constant for an account, so that its revs rise with its events.
+    return 120_000 + account * 7919 % 400_000
+
+
+def _rev(account: int, time_us: int) -> str:
+    return identifiers.tid(time_us - _lag_us(account), account * 31 & 1023)

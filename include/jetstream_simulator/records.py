@@ -1,0 +1,127 @@
+"""Records of every collection but posts: likes, reposts, follows, blocks, profiles, lists, and unknown ones.
+
+Lives here: building records with sorted keys, and the many forms of ``createdAt``. Must not: making events.
+"""
+
+from __future__ import annotations
+
+from math import exp
+from random import Random
+from typing import Any
+
+from jetstream_simulator import identifiers, text
+from jetstream_simulator.population import Population, Post
+from jetstream_simulator.posts import blob
+
+_DAY_US = 86_400_000_000
+# One in about 5,000 records: what is no instant, or one that few calendars hold.
+_STRANGE = (
+    "0001-01-01T00:00:00Z",
+    "2826-03-04T05:06:07.000Z",
+    "1970-01-01T00:00:00.000Z",
+    "0000-00-00T00:00:00Z",
+    "yesterday",
+    "",
+)
+
+
+def created_at(rng: Random, time_us: int) -> str:
+    """What a client claims as the time of an event at ``time_us``: mostly 0.7 s before, 32 s at the 99th
+    percentile, sometimes years, and in the forms that clients write."""
+    claimed = time_us - int(700_000 * exp(1.643 * rng.gauss(0.0, 1.0)))
+    form = rng.random()
+    if form < 0.93:
+        return identifiers.iso(claimed)
+    if form < 0.932:  # imported from elsewhere
+        return identifiers.iso(claimed - rng.randint(1, 4000) * _DAY_US)
+    base = identifiers.iso(claimed)
+    micros = f"{base[:-5]}.{claimed % 1_000_000:06d}"
+    if form < 0.96:
+        return micros + "+00:00"
+    if form < 0.98:
+        return base[:-5] + "Z"
+    if form < 0.99:
+        return f"{micros}{rng.randint(0, 999):03d}Z"
+    if form < 0.9998:
+        offset_hours = rng.choice((-8, -5, -3, 1, 2, 9))
+        local = identifiers.iso(claimed + offset_hours * 3_600_000_000)
+        return f"{local[:-1]}{offset_hours:+03d}:00"
+    return rng.choice(_STRANGE)
+
+
+def on_post(
+    rng: Random, people: Population, collection: str, created: str, now_us: int, subject: Post
+) -> dict[str, Any]:
+    """A like or a repost of ``subject``; 5% came about ``via`` a repost."""
+    record: dict[str, Any] = {
+        "$type": collection,
+        "createdAt": created,
+        "subject": {"cid": subject.cid, "uri": subject.uri},
+    }
+    if rng.random() < 0.05:
+        repost = f"at://{people.did(people.account())}/app.bsky.feed.repost/{people.unknown_rkey(now_us)}"
+        record["via"] = {"cid": identifiers.hash_cid(rng.randbytes(32)), "uri": repost}
+    return record
+
+
+def on_account(collection: str, created: str, subject: str) -> dict[str, Any]:
+    """A follow or a block of the account ``subject``."""
+    return {"$type": collection, "createdAt": created, "subject": subject}
+
+
+def profile(rng: Random, created: str) -> dict[str, Any]:
+    """An account's profile; its record key is ``self``, and it may lack any field, createdAt as well."""
+    record: dict[str, Any] = {"$type": "app.bsky.actor.profile"}
+    if rng.random() < 0.8:
+        record["avatar"] = blob(rng)
+    if rng.random() < 0.5:
+        record["banner"] = blob(rng)
+    if rng.random() < 0.6:
+        record["createdAt"] = created
+    record["description"] = text.bio(rng)
+    record["displayName"] = text.sentence(rng, "en", 2)
+    return record
+
+
+def list_item(people: Population, did: str, created: str, list_rkey: str) -> dict[str, Any]:
+    """A member of a list."""
+    return {
+        "$type": "app.bsky.graph.listitem",
+        "createdAt": created,
+        "list": f"at://{did}/app.bsky.graph.list/{list_rkey}",
+        "subject": people.did(people.account()),
+    }
+
+
+def other(
+    rng: Random, people: Population, did: str, created: str, now_us: int
+) -> tuple[str, str | None, dict[str, Any]]:
+    """A record of a rare or unknown collection: (collection, record key or None for a TID, record)."""
+    drawn = rng.random()
+    if drawn < 0.35:
+        post = people.recent_post(now_us)
+        gate = {"$type": "app.bsky.feed.threadgate", "allow": [], "createdAt": created, "post": post.uri}
+        return "app.bsky.feed.threadgate", post.uri.rsplit("/", 1)[1], gate
+    if drawn < 0.5:
+        record = {"$type": "app.bsky.graph.list", "createdAt": created, "name": text.sentence(rng, "en", 2)}
+        return "app.bsky.graph.list", None, record | {"purpose": "app.bsky.graph.defs#curatelist"}
+    if drawn < 0.55:
+        blocked = f"at://{people.did(people.account() % 20)}/app.bsky.graph.list/3kmoderation2"
+        record = {"$type": "app.bsky.graph.listblock", "createdAt": created, "subject": blocked}
+        return "app.bsky.graph.listblock", None, record
+    if drawn < 0.6:
+        return (
+            "chat.bsky.actor.declaration",
+            "self",
+            {"$type": "chat.bsky.actor.declaration", "allowIncoming": "all"},
+        )
+    if drawn < 0.8:
+        server = "did:web:example.com"
+        origin = {"$type": "com.example.broadcast.origin", "server": server, "updatedAt": created}
+        return "com.example.broadcast.origin", f"{did}::{server}", origin
+    if drawn < 0.98:
+        return "com.example.scores", None, {"$type": "com.example.scores", "scores": rng.choices(range(9), k=20)}
+    # The largest real event had over a million bytes.
+    words = 210_000 if rng.random() < 0.02 else 1_500
+    essay = {"$type": "com.example.essay", "content": text.sentence(rng, "en", words), "createdAt": created}
+    return "com.example.essay", None, essay
