@@ -53,10 +53,11 @@ def under_attack(
 ) -> Iterator[Callable[[], dict[str, int]]]:
     """Attack from a process of its own while in this context; what it gives tells the rounds so far, by attack.
 
-    A bomb decompresses to ``bomb_mib``; ``threads`` are as :data:`THREADS`.
+    A bomb decompresses to ``bomb_mib``. ``threads`` are as in :data:`THREADS`; attacks that it does not name are
+    left out.
     """
     context = multiprocessing.get_context("spawn")
-    rounds = {name: context.Value("q", 0) for name in THREADS}
+    rounds = {name: context.Value("q", 0) for name in threads}
     process = context.Process(target=_run, args=(target, bomb_mib, dict(threads), rounds), daemon=True)
     process.start()
     try:

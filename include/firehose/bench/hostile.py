@@ -19,15 +19,17 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.bench.attacks import THREADS, Target, under_attack
-from firehose.bench.catchup import STEPS, run_step
 from firehose.bench.made_up import fill
 from firehose.bench.report import BenchReport, peak_mib
 from firehose.bench.watch import Watch
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.endpoint import process
 from firehose.errors import FirehoseError
+from firehose.lake.publish import publish
+from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.migrate import migrate
@@ -47,7 +49,7 @@ _WINDOW_S: Final = 300
 class Scale(NamedTuple):
     """How hard the attack is. ``bomb_mib``: what a bomb decompresses to; ``patience_s``: how long an attacker
     waits for an answer; ``timeout_s``: how long the endpoint waits for a client; ``loads_alone``: loads before it;
-    ``threads``: attackers of each kind.
+    ``threads``: how many attackers of each kind.
     """
 
     bomb_mib: int = 1024
@@ -119,8 +121,9 @@ def _make_lake(settings: Settings, events: int) -> None:
         with server.client(PIPELINE) as client:
             fill(client, batch, events, int(time.time() - events / _RATE) * 1_000_000, _RATE)
         with_redis = msgspec.structs.replace(settings, redis_url=server.url)
-        for step in STEPS:
-            run_step(step, with_redis, batch)
+        drain(with_redis, batch)
+        validate(with_redis, batch)
+        publish(with_redis, batch)
 
 
 def _prepare(settings: Settings) -> None:
