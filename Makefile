@@ -43,7 +43,7 @@ bench: env  ## Measure ingest and batch throughput
 	@$(VENV)/bin/firehose bench ingest
 	@$(VENV)/bin/firehose bench batch
 
-lock: env  ## Compile the locks anew from the .in files
+lock: env  ## Compile the locks from the .in files
 	@for name in requirements requirements-dev requirements-uv; do \
 	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	    $$name.in -o $$name.txt || exit 1; done
@@ -52,7 +52,7 @@ lock: env  ## Compile the locks anew from the .in files
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-deps \
 	  docker/airflow-requirements.in -o docker/airflow-requirements.txt
 
-docs: env  ## Write the generated pages anew
+docs: env  ## Write the generated pages
 	@$(VENV)/bin/firehose settings > docs/settings.md
 	@$(VENV)/bin/python -m firehose.warehouse.reference docs
 	@$(VENV)/bin/python include/orchestration/describe.py > docs/dags.md

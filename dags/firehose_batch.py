@@ -6,7 +6,7 @@ caught up, and the newest one goes first: live data does not wait for a backlog.
 1. **drain** copies what Redis received in the interval to `raw/`, and only then deletes it there.
    Skips the run if the ingester had not been started yet, or was away and has come back since (the gap is
    recorded in the lake's `coverage/`); fails if nothing was heard then nor since. Alerts on every gap in coverage
-   that the interval brought and that nothing has made good, and on what somebody else has put into Redis: that is
+   that the interval brought and that nothing has filled, and on what somebody else has put into Redis: that is
    moved out of the way and kept.
 2. **validate** splits the rows into good ones and `quarantine/`, runs the Great Expectations suites
    and builds Data Docs. A failed suite alerts; its good rows are published all the same. A flood of bad events
@@ -35,6 +35,56 @@ from firehose_wiring import (
 )
 
 
+@task
+def drain() -> dict[str, Any]:
+    """Redis to raw files. Streams, so it needs no slot, and Redis is relieved before all else."""
+    from functools import partial
+
+    import msgspec
+
+    from firehose.alerts import report_foreign, report_gaps
+    from firehose.batch.coverage import gaps_of
+    from firehose.batch.drain import drain
+    from firehose.errors import BeforeFirstStart, MissedInterval
+    from firehose.settings import load
+
+    settings, batch = load(), current_batch()
+    try:
+        result = drain(settings, batch, tell=partial(report_foreign, settings, batch.id))
+    except (BeforeFirstStart, MissedInterval) as error:
+        report_gaps(settings, batch.id, gaps_of(settings, batch))
+        raise AirflowSkipException(str(error)) from error
+    gaps = gaps_of(settings, batch)
+    report_gaps(settings, batch.id, gaps)
+    return {**msgspec.to_builtins(result), "open_gaps": len(gaps)}
+
+
+@task(pool=MEMORY_POOL)
+def validate() -> dict[str, Any]:
+    """Raw files to good and quarantined rows."""
+    import msgspec
+
+    from firehose.alerts import report_quality
+    from firehose.quality.validate import validate
+    from firehose.settings import load
+
+    settings, batch = load(), current_batch()
+    result = validate(settings, batch)
+    report_quality(settings, batch.id, result)
+    return dict(msgspec.to_builtins(result))
+
+
+@task(pool=MEMORY_POOL, outlets=[BATCHES])
+def publish() -> dict[str, Any]:
+    """Good rows to hour files."""
+    import msgspec
+
+    from firehose.lake.publish import publish
+    from firehose.settings import load
+
+    return dict(msgspec.to_builtins(publish(load(), current_batch())))
+
+
 @dag(
     dag_id="firehose_batch",
     doc_md=__doc__,
@@ -47,54 +97,6 @@ from firehose_wiring import (
 )
 def firehose_batch() -> None:
     """Wire the tasks."""
-
-    @task
-    def drain() -> dict[str, Any]:
-        """Redis to raw files. Streams, so it needs no slot, and Redis is relieved before all else."""
-        from functools import partial
-
-        import msgspec
-
-        from firehose.alerts import report_foreign, report_gaps
-        from firehose.batch.coverage import gaps_of
-        from firehose.batch.drain import drain
-        from firehose.errors import BeforeFirstStart, MissedInterval
-        from firehose.settings import load
-
-        settings, batch = load(), current_batch()
-        try:
-            result = drain(settings, batch, tell=partial(report_foreign, settings, batch.id))
-        except (BeforeFirstStart, MissedInterval) as error:
-            report_gaps(settings, batch.id, gaps_of(settings, batch))
-            raise AirflowSkipException(str(error)) from error
-        gaps = gaps_of(settings, batch)
-        report_gaps(settings, batch.id, gaps)
-        return {**msgspec.to_builtins(result), "open_gaps": len(gaps)}
-
-    @task(pool=MEMORY_POOL)
-    def validate() -> dict[str, Any]:
-        """Raw files to good and quarantined rows."""
-        import msgspec
-
-        from firehose.alerts import report_quality
-        from firehose.quality.validate import validate
-        from firehose.settings import load
-
-        settings, batch = load(), current_batch()
-        result = validate(settings, batch)
-        report_quality(settings, batch.id, result)
-        return dict(msgspec.to_builtins(result))
-
-    @task(pool=MEMORY_POOL, outlets=[BATCHES])
-    def publish() -> dict[str, Any]:
-        """Good rows to hour files."""
-        import msgspec
-
-        from firehose.lake.publish import publish
-        from firehose.settings import load
-
-        return dict(msgspec.to_builtins(publish(load(), current_batch())))
-
     chain(drain(), validate(), publish())
 
 

@@ -27,7 +27,7 @@ class BlindHosts:
     def __init__(self, blindness: Blindness, gaps: Gaps) -> None:
         self._blindness = blindness
         self._gaps = gaps
-        self._since = Position()  # where blindness began that another host is to make good
+        self._since = Position()  # where blindness began that another host is to fill
 
     def adopt(self, history: bytes, last: Position, now_us: int) -> set[tuple[str, str]]:
         """Go on from what the process before knew; ``last`` is its position.
@@ -37,7 +37,7 @@ class BlindHosts:
         try:
             if history:
                 self._blindness.adopt(history)
-        except msgspec.MsgspecError as error:  # of another version: it is learnt anew
+        except msgspec.MsgspecError as error:  # of another version: it is learnt again
             log.warning(line("history_unreadable", reason=error))
         gaps = self._gaps.blindness()
         for gap in gaps:
@@ -55,7 +55,7 @@ class BlindHosts:
         self._blindness.connected(f"{host.name} {host.protocol}")
 
     def since(self, host: Host) -> Position:
-        """Where ``host`` is to begin, to make another one's blindness good; empty: nothing is to be made good.
+        """Where ``host`` is to begin, to fill what another one left out; empty: there is nothing to fill.
 
         The blind host itself may have to do for a while, when no other one can be reached.
         """

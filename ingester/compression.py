@@ -44,5 +44,5 @@ class Dictionaries:
         return self._fetched.get(host.name)
 
     def forget(self, host: Host) -> bool:
-        """``host`` does not know the dictionary any more. Whether it was its own, to be fetched anew."""
+        """``host`` does not know the dictionary any more. Whether it was its own, to be fetched again."""
         return self._fetched.pop(host.name, None) is not None

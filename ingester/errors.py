@@ -74,7 +74,7 @@ class Emptied(CursorMoved):
 
 
 class Renumbered(CursorMoved):
-    """A v2 host counts anew, so that its sequence numbers say nothing about the cursor's place."""
+    """A v2 host has restarted its numbering, so that its sequence numbers say nothing about the cursor's place."""
 
     def __init__(self, position: Position, first: int) -> None:
         Exception.__init__(self, f"asked for what follows {position.cursor}, the host began with {first}")

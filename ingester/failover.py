@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 #: So many connections lost one soon after the other mean that the host fails, though it answers.
 MOST_DROPS: Final = 4
-#: A connection that lived so long (seconds) was a good one: the count of lost ones begins anew.
+#: A connection that lived so long (seconds) was a good one: the count of lost ones begins again.
 STEADY_S: Final = 60.0
 #: A host that failed is preferred again only so long after (seconds), and only when the current one fails.
 REST_S: Final = 300.0

@@ -1,4 +1,4 @@
-"""What is known of gaps: the records to be written, and those gaps that may still be made good.
+"""What is known of gaps: the records to be written, and those gaps that may still be filled.
 
 Lives here: decisions without I/O or clocks, and the log line of each. Must not: Redis, connections.
 """
@@ -43,7 +43,7 @@ class Gaps:
 
     @property
     def open(self) -> tuple[Gap, ...]:
-        """The gaps that may still grow or be made good."""
+        """The gaps that may still grow or be filled."""
         return tuple(self._open.values())
 
     def adopt(self, gaps: Iterable[Gap]) -> None:
@@ -101,7 +101,7 @@ class Gaps:
 
         ``late``: where it lies, if that is after what was asked for; ``why`` is then what is wrong. ``away_s``:
         for how long nothing was heard. The spans do not overlap: what lies before the first event is one unhealed
-        record, the rest of an outage or a stall is a record of its own, made good by the replay.
+        record, the rest of an outage or a stall is a record of its own, filled by the replay.
         """
         if not before.host or not before.time_us:
             return

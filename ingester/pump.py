@@ -47,7 +47,7 @@ class Pump:
         """Read and write until one of them raises.
 
         Raises:
-            One of session.FAILURES: the connection is to be made anew.
+            One of session.FAILURES: the connection is to be made again.
             CursorMoved: the same, at another place.
             Fenced, Superseded, SinkRefused: this process may not write any more.
         """

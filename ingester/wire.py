@@ -54,7 +54,7 @@ META_HISTORY: Final = (
     "history"  # what the ingester expects of each queue, in JSON: the next process goes on with it
 )
 META_RESYNCS: Final = "resyncs"  # the latest sync events' accounts and revisions, in JSON: see resyncs.py
-META_GAPS: Final = "gaps"  # gaps that may still be made good: a JSON list of Gap, empty if none
+META_GAPS: Final = "gaps"  # gaps that may still be filled: a JSON list of Gap, empty if none
 EVENTS_PREFIX: Final = "events:"  # + queue
 
 # Fields of a stream entry. One entry is one frame.
@@ -86,7 +86,7 @@ class Reason(StrEnum):
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A span of witnessed time (µs, ``to_us`` exclusive) that one host did not give, and whether it is made good.
+    """A span of witnessed time (µs, ``to_us`` exclusive) that one host did not give, and whether it was filled.
 
     Of several records with one ``id`` the one with the highest ``noted_us`` counts: a gap may grow, and heal.
     """

@@ -1,143 +1,71 @@
-"""The options of ``firehose simulate`` and of ``python -m jetstream_simulator``.
+"""The command ``firehose simulate``, which is ``python -m jetstream_simulator`` as well.
 
-Lives here: the command line. Must not: anything else; what is heavy is imported when the command runs.
+Lives here: from options to a running simulator. Must not: name options (flags.py); what is heavy is imported when
+the command runs.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from jetstream_simulator.errors import SimulatorError
+from jetstream_simulator.flags import Flags
 
-_GENERATED_RATE = 500.0
+if TYPE_CHECKING:
+    from jetstream_simulator.app import Config
+
+_GENERATED_RATE: Final = 500.0
 
 
-def simulate(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 picks a free one.")] = 6008,
-    rate: Annotated[
-        Optional[float],  # noqa: UP045 - typer reads it at run time
-        typer.Option(min=0, help="Events a second; 0: as fast as clients read. Default: 500, or 0 with --replay."),
-    ] = None,
-    events: Annotated[int, typer.Option(min=0, help="Stop making events after so many; 0: never.")] = 0,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 0,
-    odd: Annotated[float, typer.Option(min=0, max=1, help="Share of made-up events that are invalid.")] = 0.0,
-    replay: Annotated[
-        Optional[list[Path]],  # noqa: UP045
-        typer.Option(help="Send the events of this file (plain, .gz or .zst) instead; repeatable."),
-    ] = None,
-    loop: Annotated[bool, typer.Option("--loop/--once", help="Replay again at the end, or stop.")] = False,
-    keep_invalid: Annotated[
-        bool, typer.Option("--keep-invalid", help="Send replayed lines that are no JSON object as they are.")
-    ] = False,
-    dictionary: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="zstd dictionary file for clients that ask for compression."),
-    ] = None,
-    retention: Annotated[int, typer.Option(min=1, help="Events kept for cursors.")] = 1_000_000,
-    retention_mib: Annotated[int, typer.Option(min=1, help="MiB of events kept for cursors.")] = 1024,
-    record: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="Write every event that is put on the stream to this file."),
-    ] = None,
-    start: Annotated[
-        str, typer.Option(help="When simulated time begins (RFC 3339 or microseconds); default: now.")
-    ] = "",
-    outbox: Annotated[
-        int, typer.Option(min=0, help="Drop a live client that is further behind than this; 0: never.")
-    ] = 10_000,
-    client_rate: Annotated[
-        float, typer.Option(min=0, help="Most events a second for one address, tenfold in replay; 0: any.")
-    ] = 0.0,
-    v2_host: Annotated[
-        bool, typer.Option("--v2-host", help="Let /subscribe be that of a v2 host: each event names its cursor.")
-    ] = False,
-    v2_dictionary: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="zstd dictionary file that v2 serves and compresses with."),
-    ] = None,
-    first_seq: Annotated[int, typer.Option(min=1, help="v2's sequence number of the first event.")] = 1,
-    lookback: Annotated[
-        int, typer.Option(min=0, help="How many events a cursor reaches back; 0: all retained ones.")
-    ] = 0,
-    sync: Annotated[float, typer.Option(min=0, max=1, help="Share of sync events, which only v2 sends.")] = 0.0,
-    resync: Annotated[
-        int, typer.Option(min=0, help="Most records that an account sends again after its sync event.")
-    ] = 0,
-    imported: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(min=0, max=1, help="Share of commits with an imported time; v2 says both times of each."),
-    ] = None,
-    segment_events: Annotated[int, typer.Option(min=1, help="Events in a segment of v2's archive.")] = 16_384,
-    block_events: Annotated[int, typer.Option(min=1, help="Events in a block of a segment.")] = 1024,
-    plan_entries: Annotated[int, typer.Option(min=1, help="Entries on a page of planSnapshot.")] = 100_000,
-    archive_key: Annotated[str, typer.Option(help="Key that the archive's calls ask for.")] = "",
-    archive_quota: Annotated[
-        int, typer.Option(min=0, help="Bytes that the archive gives in a window; then HTTP 429. 0: any.")
-    ] = 0,
-    archive_window: Annotated[float, typer.Option(min=0, help="Seconds of that window.")] = 60.0,
-    archive_redirect: Annotated[
-        bool, typer.Option("--archive-redirect", help="Redirect downloads to another host: localhost.")
-    ] = False,
-    warm_up: Annotated[float, typer.Option(min=0, help="Seconds to answer 503 at first.")] = 0.0,
-    blind: Annotated[
-        str, typer.Option(help="Leave this collection out, as a host does that is blind to it.")
-    ] = "",
-    blind_after: Annotated[int, typer.Option(min=0, help="Do so after so many events of the source.")] = 0,
-    end_with_input: Annotated[
-        bool, typer.Option("--end-with-input", help="Stop when standard input is closed.")
-    ] = False,
-) -> None:
+def simulate(**given: Any) -> None:
     """Serve a Jetstream v1 and v2 stream of made-up or recorded events."""
     import asyncio
     import logging
 
     from jetstream_simulator import app
-    from jetstream_simulator.v2.gate import GateOptions
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
-    if replay and start:
-        raise SimulatorError("--start has no meaning with --replay, whose events have their own time")
-    config = app.Config(
-        host=host,
-        port=port,
-        rate=(0.0 if replay else _GENERATED_RATE) if rate is None else rate,
-        events=events,
-        seed=seed,
-        odd=odd,
-        replay=tuple(replay or ()),
-        loop=loop,
-        keep_invalid=keep_invalid,
-        dictionary=dictionary,
-        retention_events=retention,
-        retention_bytes=retention_mib << 20,
-        record=record,
-        start_us=_time_us(start) if start else None,
-        outbox=outbox,
-        client_rate=client_rate,
-        v2_host=v2_host,
-        v2_dictionary=v2_dictionary,
-        first_seq=first_seq,
-        lookback=lookback,
-        sync=sync,
-        resync=resync,
-        imported=imported,
-        segment_events=segment_events,
-        block_events=block_events,
-        plan_entries=plan_entries,
-        gate=GateOptions(archive_key, archive_quota, archive_window, archive_redirect),
-        warm_up_s=warm_up,
-        blind=blind,
-        blind_after=blind_after,
-        end_with_input=end_with_input,
-    )
+    config = _config(Flags(**given))
     asyncio.run(app.run(config, lambda url: typer.echo(f"listening on {url}")))
+
+
+# typer reads a command's options from the signature of its function: it is that of the class that holds them.
+simulate.__signature__ = inspect.signature(Flags, eval_str=True)  # type: ignore[attr-defined]  # any function has it
+
+
+def _config(flags: Flags) -> Config:
+    """The simulator's configuration.
+
+    Raises:
+        SimulatorError: options that do not go together, or a time that cannot be read.
+    """
+    from dataclasses import fields
+
+    from jetstream_simulator.app import Config
+    from jetstream_simulator.v2.gate import GateOptions
+
+    if flags.replay and flags.start:
+        raise SimulatorError("--start has no meaning with --replay, whose events have their own time")
+    named = {field.name for field in fields(Config)}
+    same = {name: value for name, value in asdict(flags).items() if name in named}
+    generated_rate = 0.0 if flags.replay else _GENERATED_RATE
+    other: dict[str, Any] = {
+        "rate": generated_rate if flags.rate is None else flags.rate,
+        "replay": tuple(flags.replay or ()),
+        "retention_events": flags.retention,
+        "retention_bytes": flags.retention_mib << 20,
+        "start_us": _time_us(flags.start) if flags.start else None,
+        "gate": GateOptions(flags.archive_key, flags.archive_quota, flags.archive_window, flags.archive_redirect),
+        "warm_up_s": flags.warm_up,
+    }
+    return Config(**(same | other))
 
 
 def _time_us(text: str) -> int:
@@ -146,5 +74,5 @@ def _time_us(text: str) -> int:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise SimulatorError(f"--start {text}: no RFC 3339 time; write it like 2026-05-25T14:00:00Z") from None
+        raise SimulatorError(f"--start {text}: not an RFC 3339 time; write it like 2026-05-25T14:00:00Z") from None
     return int(parsed.astimezone(UTC).timestamp()) * 1_000_000 + parsed.microsecond

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import libipld
@@ -249,14 +250,18 @@ def test_answers_that_are_too_long_or_short_are_refused(
             hostile(b"").download(msgspec.convert(_listed(sizeBytes=1 << 50), Listed), file)
 
 
-def test_a_host_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 99999\r\n\r\n"
+
+
+@pytest.mark.parametrize("head", [HEAD, HEAD[:20]], ids=["a body", "a head"])
+def test_a_host_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
     monkeypatch.setattr(http, "TIMEOUT_S", 0.6)
     cut = threading.Event()
 
     class Drip(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(65536)
-            self.request.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 99999\r\n\r\n")
+            self.request.sendall(head)
             with contextlib.suppress(OSError):
                 while not cut.wait(0.1):  # never silent for as long as the socket's timeout
                     self.request.sendall(b"x")
@@ -270,6 +275,30 @@ def test_a_host_that_drips_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
             slow.block("seg", 0, "")
         assert time.monotonic() - began < 10
         cut.set()
+        server.shutdown()
+
+
+def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    class Breaking(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.rfile.readline())
+            while self.rfile.readline().strip():
+                pass
+            whole = b"a segment"
+            answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(whole)
+            self.wfile.write(answer + whole[: 3 * len(asked)])
+
+    with (
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Breaking) as server,
+        (tmp_path / "x").open("w+b") as file,
+    ):
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        client = ArchiveClient(host_of(f"http://127.0.0.1:{server.server_address[1]}"), sleep=lambda _: None)
+        client.download(msgspec.convert(_listed(), Listed), file)
+        file.seek(0)
+        assert (file.read(), len(asked), client.budget.spent) == (b"a segment", 3, 3 + 6 + 9)
         server.shutdown()
 
 

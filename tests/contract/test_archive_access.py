@@ -87,7 +87,10 @@ def serve(servers: list[Server], *answers: Answer) -> Server:
     return servers[-1]
 
 
-def test_the_key_goes_with_three_calls_and_to_no_other_host(servers: list[Server]) -> None:
+def test_the_key_goes_with_three_calls_and_to_no_other_host(
+    servers: list[Server], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     elsewhere = serve(servers, BLOCK)
     here = serve(servers, (200, {}, b'{"segments":[]}'))
     asking = client(here.url)
@@ -102,6 +105,7 @@ def test_the_key_goes_with_three_calls_and_to_no_other_host(servers: list[Server
     bearer = f"Bearer {SECRET}"
     assert [one.key for one in here.asked] == [None, *[bearer] * 5]
     assert elsewhere.asked == [Asked("GET", "/file?sig=1", None)]
+    assert "sig=" not in caplog.text, "the query of a redirect may be a signature"
     assert [(one.method, one.path) for one in here.asked[3:]] == [
         *(("GET", "/moved"), ("POST", "/xrpc/network.bsky.jetstream.planSnapshot"), ("POST", "/plan"))
     ]
@@ -113,6 +117,9 @@ def test_the_key_goes_with_three_calls_and_to_no_other_host(servers: list[Server
         ("", 307, "no address"),
         ("ftp://host/x", 307, "no address"),
         ("http://[bad/x", 307, "no address"),
+        ("http://host:99999/x", 307, "no address"),
+        (f"http://{'a' * 64}.example/x", 307, "no address"),
+        ("http://\u2603.example/x".encode().decode("latin-1"), 307, "no address"),
         ("http://127.0.0.1:1/x", 303, "would be lost"),
         ("/xrpc/again", 308, "over 5 times"),
     ],
@@ -136,6 +143,10 @@ def test_a_refused_key_is_said_once_and_never_shown(
         client(here.url).block("seg_1.jss", 0, "x")
     assert len(here.asked) == 1, "asking again would not help"
     assert SECRET not in f"{caught.value}{caplog.text}{Key(SECRET, origin(here.url))!r}"
+    here.answers = [(status, {}, msgspec.json.encode({"message": "x" * 190 + SECRET}))]
+    with pytest.raises(FirehoseError) as cut:
+        client(here.url).block("seg_1.jss", 0, "x")
+    assert SECRET[:5] not in str(cut.value), "nor a part of it, where what is said is cut"
     here.answers = [(401, {}, b"{}")]
     with pytest.raises(FirehoseError, match=r"asks for a key: set FIREHOSE_ARCHIVE_KEY .* FIREHOSE_ARCHIVE_URL"):
         ArchiveClient(host_of(here.url), sleep=lambda _: None).block("seg_1.jss", 0, "x")

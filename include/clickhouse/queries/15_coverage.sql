@@ -1,5 +1,5 @@
 -- Coverage by hour
--- The latest day, in seconds: missing is in an open gap, healed was made good later, unaccounted is in no batch and in
+-- The latest day, in seconds: missing is in an open gap, healed was filled later, unaccounted is in no batch and in
 -- no gap, as after a run that failed. The gaps themselves are in ops.gaps.
 SELECT hour, type, events, seconds_missing AS missing, seconds_healed AS healed, seconds_unaccounted AS unaccounted,
     round(1 - least((missing + unaccounted) / nullIf(seconds, 0), 1), 4) AS covered

@@ -96,7 +96,7 @@ def report_quality(settings: Settings, batch_id: str, result: Quality) -> bool:
 
 
 def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap]) -> bool:
-    """Alert if a batch brought gaps that nothing has made good. One message for all; each is logged as well."""
+    """Alert if a batch brought gaps that nothing has filled. One message for all; each is logged as well."""
     if not gaps:
         return False
     lines = [_line(gap) for gap in gaps]
@@ -110,7 +110,7 @@ def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap]) -> bool:
         f"gap in coverage, batch {batch_id}"
         if len(lines) == 1
         else f"{len(lines)} gaps in coverage, batch {batch_id}",
-        "Events of this time may be missing. Some gaps are made good by themselves when the source replays: "
+        "Events of this time may be missing. Some gaps are filled by themselves when the source replays: "
         "`firehose coverage --open` says which are open now. For the others see 'A gap in coverage' in "
         "docs/operations.md.",
         details,

@@ -14,7 +14,8 @@ from msgspec import Meta
 
 from firehose.archive import http
 from firehose.archive.access import KEYED, Budget, Key
-from firehose.archive.http import Call
+from firehose.archive.call import Call
+from firehose.archive.retries import retried
 from firehose.archive.segment import MOST_BLOCK_BYTES
 from firehose.errors import CorruptArchive
 from firehose.jetstream import Host
@@ -164,7 +165,7 @@ class ArchiveClient:
 
     def _counted(self, ask: Callable[[], T]) -> T:
         try:
-            return http.retried(self._host, ask, self._sleep)
+            return retried(self._host, ask, self._sleep)
         finally:
             self.budget.settle()
 

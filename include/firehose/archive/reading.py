@@ -35,7 +35,7 @@ class Reading:
     def task(self) -> str:
         """A name for it, by which an interrupted reading is known again.
 
-        Sequence numbers mean nothing to another archive, nor to this one once it was built anew: then the first
+        Sequence numbers mean nothing to another archive, nor to this one once it was built again: then the first
         segment is another one. Compaction changes a segment's checksum, but not its bounds.
         """
         first = min(self.span.segments.values(), key=lambda one: one.index, default=None)

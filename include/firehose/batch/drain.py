@@ -133,7 +133,7 @@ def _number(text: str) -> int:
 
 
 def _first_start_ms(known: dict[str, str], lake: Path) -> int:
-    """The earlier one of what Redis and the lake know: a Redis that was lost begins anew. 0: neither does."""
+    """The earlier one of what Redis and the lake know: a Redis that was lost begins again. 0: neither does."""
     both = (_number(known[wire.META_FIRST_START_MS]), manifests.first_start_ms(lake))
     return min((ms for ms in both if ms), default=0)
 
@@ -164,7 +164,7 @@ def _tell_foreign(client: redis.Redis, manifest: Manifest, tell: Tell) -> None:
 
 
 def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake: Path) -> None:
-    # A Redis that was lost begins anew, and with it the first start: the lake knows better.
+    # A Redis that was lost begins again, and with it the first start: the lake knows better.
     if batch.end_ms <= first_start_ms and not _ran_before(lake, batch):
         raise BeforeFirstStart(f"batch {batch.id} ended before the ingester was first started")
     if client.zcount(wire.HEARTBEATS_KEY, batch.end_ms, "+inf"):

@@ -119,7 +119,7 @@ def _keep_moved(client: redis.Redis, lake: Path, key: str) -> Path | None:
 
 
 def _keep_records(client: redis.Redis, lake: Path) -> Iterator[tuple[Path, list[bytes]]]:
-    """Keep what is no record of a gap in their stream; where, and the ids."""
+    """Keep the entries of the stream of gaps that are not records; where, and their ids."""
     key = wire.COVERAGE_KEY
     for chunk in buffer.entries(client, key, "-", "+"):
         if foreign := [entry for entry in chunk if gap_of(entry) is None]:

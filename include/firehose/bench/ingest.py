@@ -12,10 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 import redis
 
-from firehose.bench.report import BenchReport
+from firehose.bench.report import BenchReport, peak_mib
 from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer
 from firehose.errors import FirehoseError, ServiceUnavailable
@@ -25,12 +24,11 @@ from ingester.redis_access import MONITORING
 from jetstream_simulator import generate
 from jetstream_simulator import process as simulator
 
-_RUNS = 3
 _STALL_S = 60.0
 
 
-def bench_ingest(events: int) -> BenchReport:
-    """Measure ``events`` made-up events.
+def bench_ingest(events: int, runs: int) -> BenchReport:
+    """Measure ``events`` made-up events, ``runs`` times.
 
     Raises:
         FirehoseError: a part does not start, or makes no progress.
@@ -39,7 +37,7 @@ def bench_ingest(events: int) -> BenchReport:
         tape = Path(folder) / "events.jsonl"
         write_tape(tape, events)
         baseline, ours, peaks = [], [], []
-        for run in range(_RUNS):
+        for run in range(runs):
             baseline.append(_baseline(tape, events))
             rate, peak = _ingest(Path(folder) / f"run{run}", tape, events)
             ours.append(rate)
@@ -52,7 +50,7 @@ def bench_ingest(events: int) -> BenchReport:
         baseline_events_per_s=round(statistics.median(baseline)),
         ratio=round(statistics.median(a / b for a, b in zip(ours, baseline, strict=True)), 3),
         peak_rss_mib=round(max(peaks), 1),
-        notes={"runs": _RUNS, "events_per_s_min": round(min(ours)), "events_per_s_max": round(max(ours))},
+        notes={"runs": runs, "events_per_s_min": round(min(ours)), "events_per_s_max": round(max(ours))},
     )
 
 
@@ -89,6 +87,8 @@ def _ingest(home: Path, tape: Path, events: int) -> tuple[float, float]:
         )
         with server.client(MONITORING) as client, ingester_process(settings) as process:
             first = wait_for_events(client, 1, process)
+            if first == events:
+                raise FirehoseError(f"{events} events came in one write, so there is no rate; use more")
             began = time.perf_counter()
             wait_for_events(client, events, process)
             rate = (events - first) / (time.perf_counter() - began)
@@ -113,10 +113,3 @@ def wait_for_events(client: redis.Redis, wanted: int, process: subprocess.Popen[
             raise ServiceUnavailable(f"the ingester has written {seen} of {wanted} events and makes no progress")
         time.sleep(0.005)
     return found
-
-
-def peak_mib(pid: int) -> float:
-    """The peak resident size of a running process, as the kernel keeps it."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    peak = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
-    return int(peak.split()[1]) / 1024 if peak else float(psutil.Process(pid).memory_info().rss) / 2**20

@@ -23,24 +23,18 @@ from firehose.settings import Settings
 class Pipeline:
     """Redis, ClickHouse, ingester and Airflow with one home. A context manager that leaves nothing running.
 
+    ``with_airflow``: whether Airflow is one of them.
     ``peak_mib`` is the largest resident size that any one process has had.
     """
 
-    def __init__(self, settings: Settings, redis_port: int) -> None:
+    def __init__(self, settings: Settings, redis_port: int, *, with_airflow: bool = True) -> None:
         self.settings = settings
         self.peak_mib = 0.0
         self.database = settings.home_path / "airflow" / "airflow.db"
         self._logs = settings.home_path / "logs"
         self._redis = RedisServer(settings.home_path, redis_port)
         self._environ = environment(settings)
-        root = project_root()
-        self._airflow = airflow.prepare_airflow_home(
-            settings.home_path / "airflow",
-            root / "dags",
-            root / "plugins",
-            self._environ,
-            port=settings.airflow_port,
-        )
+        self._airflow = _prepared_airflow(settings, self._environ) if with_airflow else {}
         self._running: list[subprocess.Popen[bytes]] = []
         self._watch: PeakRss | None = None
 
@@ -52,7 +46,7 @@ class Pipeline:
         """
         self._logs.mkdir(parents=True, exist_ok=True)
         # Airflow takes longest to be ready, and needs none of the others for that.
-        for name, command in airflow.commands().items():
+        for name, command in airflow.commands().items() if self._airflow else ():
             self._spawn(f"airflow-{name}", command, self._airflow)
         python = [sys.executable, "-m"]
         clickhouse = self._spawn("clickhouse", [*python, "firehose.endpoint"], self._environ)
@@ -99,3 +93,9 @@ class Pipeline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+
+def _prepared_airflow(settings: Settings, environ: dict[str, str]) -> dict[str, str]:
+    """The environment of an Airflow in the home of these settings."""
+    root, home = project_root(), settings.home_path / "airflow"
+    return airflow.prepare_airflow_home(home, root / "dags", root / "plugins", environ, port=settings.airflow_port)

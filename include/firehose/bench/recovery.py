@@ -63,7 +63,7 @@ def bench_recovery(events: int) -> BenchReport:
         first_us = start_us + int(_BEFORE_EVENTS / RATE * 1e6)
         write_tape(missed, events, first_us, RATE, first_seed=1000, before=again)
         port, redis_port = free_port(), free_port()
-        settings = _settings(folder, port, redis_port)
+        settings = settings_of(folder, port, redis_port)
         with Pipeline(settings, redis_port) as pipeline:
             _run_and_kill(pipeline, before, port)
             seconds = _recover(pipeline, missed, port, _BEFORE_EVENTS + events)
@@ -81,7 +81,8 @@ def bench_recovery(events: int) -> BenchReport:
     )
 
 
-def _settings(folder: Path, port: int, redis_port: int) -> Settings:
+def settings_of(folder: Path, port: int, redis_port: int) -> Settings:
+    """The settings of a pipeline whose source listens at ``port``."""
     minute = int(time.time()) // 60 * 60
     return Settings(
         home=str(folder),
@@ -108,8 +109,8 @@ def _run_and_kill(pipeline: Pipeline, tape: Path, port: int) -> None:
     with _source(tape, port):
         pipeline.start()
         log.info("the pipeline is up; waiting for a batch to kill it in")
-        _await(lambda: _events(pipeline.settings) >= _BEFORE_EVENTS, "the first events in Redis")
-        _await(lambda: _query(pipeline.database, _RUNNING)[0][0] > 0, "a batch")
+        await_reached(lambda: events_in_redis(pipeline.settings) >= _BEFORE_EVENTS, "the first events in Redis")
+        await_reached(lambda: _query(pipeline.database, _RUNNING)[0][0] > 0, "a batch")
         pipeline.kill()
     log.info("killed everything")
 
@@ -121,21 +122,23 @@ def _recover(pipeline: Pipeline, tape: Path, port: int, events: int) -> dict[str
         pipeline.start()
         seconds = {"started": round(time.monotonic() - began, 1)}
         log.info("started again after %.1f s", seconds["started"])
-        _await(lambda: _newest(pipeline.settings) >= _last_us(tape), "the end of the stream in Redis")
+        await_reached(lambda: newest_us(pipeline.settings) >= last_us(tape), "the end of the stream in Redis")
         seconds["live"] = round(time.monotonic() - began, 1)
         log.info("live after %.1f s", seconds["live"])
-        _await(lambda: _queryable(pipeline.settings) >= events, "all events in ClickHouse")
+        await_reached(lambda: _queryable(pipeline.settings) >= events, "all events in ClickHouse")
         seconds["queryable"] = round(time.monotonic() - began, 1)
     if (found := _queryable(pipeline.settings)) != events:
         raise FirehoseError(f"ClickHouse counts {found} events, there were {events}: something is there twice")
     return seconds
 
 
-def _events(settings: Settings) -> int:
+def events_in_redis(settings: Settings) -> int:
+    """The events that the ingester has written in all."""
     return _metadata(settings, wire.META_EVENTS)
 
 
-def _newest(settings: Settings) -> int:
+def newest_us(settings: Settings) -> int:
+    """The time of the newest event that the ingester has written."""
     return _metadata(settings, wire.META_TIME_US)
 
 
@@ -152,14 +155,20 @@ def _queryable(settings: Settings) -> int:
         return 0
 
 
-def _last_us(tape: Path) -> int:
+def last_us(tape: Path) -> int:
+    """The time of the last event of a tape, which is not a short one."""
     with tape.open("rb") as lines:
         lines.seek(-64 * 1024, 2)
         last = lines.read().splitlines()[-1]
     return int(last.split(b'"time_us":', 1)[1].split(b",", 1)[0])
 
 
-def _await(reached: Callable[[], bool], what: str) -> None:
+def await_reached(reached: Callable[[], bool], what: str) -> None:
+    """Poll until ``reached`` says so; ``what`` names it.
+
+    Raises:
+        ServiceUnavailable: it takes too long.
+    """
     deadline = time.monotonic() + _TIMEOUT_S
     while not reached():
         if time.monotonic() > deadline:

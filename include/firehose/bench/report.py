@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -69,3 +70,10 @@ def _rss_mib(process: psutil.Process) -> float:
         return float(process.memory_info().rss) / 2**20
     except psutil.NoSuchProcess:  # it has just ended
         return 0.0
+
+
+def peak_mib(pid: int) -> float:
+    """The peak resident size of a running process, as the kernel keeps it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    return int(peak.split()[1]) / 1024 if peak else float(psutil.Process(pid).memory_info().rss) / 2**20

@@ -18,11 +18,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command()
-def ingest(events: Events = 400_000, as_json: Json = False) -> None:
+def ingest(
+    events: Events = 400_000,
+    runs: Annotated[int, typer.Option(min=1, help="How often to measure; medians are reported.")] = 3,
+    as_json: Json = False,
+) -> None:
     """Jetstream into Redis (fsync always), beside a bare websocket receive loop."""
     from firehose.bench.ingest import bench_ingest
 
-    _print(bench_ingest(events), as_json)
+    _print(bench_ingest(events, runs), as_json)
 
 
 @app.command()

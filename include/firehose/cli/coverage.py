@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def coverage(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a gap and line.")] = False,
-    only_open: Annotated[bool, typer.Option("--open", help="Only gaps that nothing has made good.")] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="Only gaps that nothing has filled.")] = False,
 ) -> None:
     """List the gaps in coverage, newest last, and how much time is missing."""
     import msgspec

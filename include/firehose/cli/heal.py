@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 if TYPE_CHECKING:
-    from firehose.archive.heal import HealPlan, HealReport
+    from firehose.archive.one_gap import HealPlan, HealReport
 
 
 def heal(

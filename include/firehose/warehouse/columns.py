@@ -55,7 +55,7 @@ _COMMENTS: Final[dict[str, str]] = {
     "collection": "NSID of the record's collection; empty for a sync event",
 }
 _OTHER_COMMENTS: Final = {
-    "operation": "create, update or delete; or sync: the repository is to be fetched anew",
+    "operation": "create, update or delete; or sync: the repository is to be fetched again",
     "rkey": "Record key; of a sync event the relay's sequence number",
 }
 

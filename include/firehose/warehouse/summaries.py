@@ -44,7 +44,7 @@ _BATCH_COLUMNS: Final = (
 class RefreshResult(NamedTuple):
     """What a refresh brought in: batches loaded, hours rebuilt (of any table), and how long it took.
 
-    ``open_gaps`` counts the gaps in coverage that nothing has made good. ``waiting`` are batches that are not
+    ``open_gaps`` counts the gaps in coverage that nothing has filled. ``waiting`` are batches that are not
     loaded because an hour that they wrote is not what its record says: ``differences``.
     """
 
@@ -132,11 +132,11 @@ def _loaded(client: Client) -> dict[str, Loaded]:
 
 
 def _rebuild(client: Client, rebuild: Rebuild) -> None:
-    """Build the partition anew beside the table, then put it in its place in one step."""
+    """Build the partition again beside the table, then put it in its place in one step."""
     table = rebuild.table
     name = table.split(".")[1]
     staging = f"ops.staging_{name}"
-    # Made anew each time: empty after a killed run, and of the table's form after a migration.
+    # Made again each time: empty after a killed run, and of the table's form after a migration.
     client.command(f"CREATE OR REPLACE TABLE {staging} AS {table}")
     crash.reached(crash.Point.STAGING_CREATED)
     of_day = {"day": rebuild.day, "hours": list(rebuild.hours)}

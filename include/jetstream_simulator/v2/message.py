@@ -154,7 +154,7 @@ _seconds: dict[bytes, bytes] = {}
 
 
 def _rfc3339(time_us: bytes) -> bytes:
-    """RFC 3339 with six digits, as a JSON string; what is no time in microseconds stays as it is."""
+    """RFC 3339 with six digits, as a JSON string; what is not a time in microseconds stays as it is."""
     second = time_us[:-6]
     written = _seconds.get(second)
     if written is None:

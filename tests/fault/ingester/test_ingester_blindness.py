@@ -1,4 +1,4 @@
-"""A host that goes blind to one type: said, recorded, and made good by the next host."""
+"""A host that goes blind to one type: said, recorded, and filled by the next host."""
 
 from __future__ import annotations
 
@@ -171,12 +171,12 @@ DEATHS = {
     "not noticed": Death(AFTER + 1000, 0),
     "noticed": Death(AFTER + 8000, 0),
     # The other host has sent up to forty seconds after the first missing post.
-    "being made good": Death(EVENTS, AFTER + 2000),
+    "being filled": Death(EVENTS, AFTER + 2000),
 }
 
 
 @pytest.mark.parametrize("death", DEATHS.values(), ids=DEATHS.keys())
-def test_what_a_killed_process_missed_is_made_good_by_the_next(
+def test_what_a_killed_process_missed_is_filled_by_the_next(
     death: Death,
     host: Callable[..., simulator.SimulatorProcess],
     tape: Path,
@@ -201,7 +201,7 @@ def test_what_a_killed_process_missed_is_made_good_by_the_next(
             ingester.kill()
     assert [gap.healed for gap in known(redis_client)] == [""] * noticed, "what the dead process leaves"
     sent = tape_until(tape, death.blind_sends - 1)
-    assert identities(sent) - identities(stored(redis_client)), "there is something to make good"
+    assert identities(sent) - identities(stored(redis_client)), "there is something to fill"
     with (
         host(blind=True, port=one),
         host(port=two),

@@ -192,7 +192,7 @@ def test_a_cursor_too_old_is_resumed_by_time_and_the_gap_is_named(
     assert "missing_from=2023-11-14T22:13:20.049000+00:00 missing_to=2023-11-14T22:13:20.070000+00:00" in gap
 
 
-def test_a_host_that_counts_anew_is_resumed_by_time(ingest: Ingest, redis_client: redis.Redis) -> None:
+def test_a_host_that_restarts_its_numbering_is_resumed_by_time(ingest: Ingest, redis_client: redis.Redis) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
         asked = int(query.get("cursor", ["0"])[0])
         if FIRST_SEQ + 100 < asked < V2_TIME_CURSOR:

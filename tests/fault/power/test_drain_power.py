@@ -9,20 +9,19 @@ from typing import Any
 import msgspec
 import pytest
 import redis
-import zstandard
 
 from firehose.batch import manifest as manifests
 from firehose.batch.coverage import read_gaps
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from ingester import wire
 from ingester.crash import Point
 from ingester.wire import Gap, Reason
-from tests.fault.power.journal import Deleted, Event, Returned
+from tests.fault.power.drained import OF_FOREIGN, copied, deletes, lines_of, put_frames, step
+from tests.fault.power.journal import Deleted, Returned
 from tests.fault.power.machine import Found, Machine
 
 NewMachine = Callable[[], Machine]
@@ -32,10 +31,9 @@ GAPS = [
     Gap(id="late", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="wss://one", protocol="v1"),
     Gap(id="blind", reason=Reason.BLIND, from_us=2, to_us=9, noted_us=4, queue=wire.LIKES),
 ]
-SENT = Counter({b'{"likes":%d}' % n: 1 for n in range(LIKES)} | {b'{"posts":%d}' % n: 1 for n in range(POSTS)})
-# Nothing foreign is in this Redis.
-_FOREIGN = (Point.MOVED_ASIDE, Point.FOREIGN_SYNCED, Point.FOREIGN_RENAMED)
-_OF_THE_DRAIN = [point for point in Point if point.startswith("drain.") and point not in _FOREIGN]
+SENT = Counter([*lines_of(wire.LIKES, LIKES), *lines_of(wire.POSTS, POSTS)])
+# Nothing foreign is in this Redis: see test_foreign_power.py.
+_OF_THE_DRAIN = [point for point in Point if point.startswith("drain.") and point not in OF_FOREIGN]
 # The third deletion is between two of one queue.
 KILLED = [*_OF_THE_DRAIN, f"{Point.DELETED_SOME}:3"]
 
@@ -43,31 +41,10 @@ KILLED = [*_OF_THE_DRAIN, f"{Point.DELETED_SOME}:3"]
 def fill(client: redis.Redis, batch: Batch) -> None:
     """What an ingester has written in a batch's interval."""
     for queue, count in ((wire.LIKES, LIKES), (wire.POSTS, POSTS)):
-        for number in range(count):
-            payload = zstandard.compress(b'{"%s":%d}\n' % (queue.encode(), number))
-            fields: Any = {wire.FIELD_COUNT: 1, wire.FIELD_PAYLOAD: payload}
-            fields |= {wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-            client.xadd(wire.stream_key(queue), fields, id=f"{batch.start_ms + 1000}-{number + 1}")
+        put_frames(client, batch, queue, count)
     for number, gap in enumerate(GAPS, 1):
         record: Any = {wire.FIELD_GAP: msgspec.json.encode(gap)}
         client.xadd(wire.COVERAGE_KEY, record, id=f"{batch.start_ms + 1000}-{number}")
-
-
-def step(batch: Batch) -> Callable[[Settings], object]:
-    """The drain of a batch."""
-    return lambda settings: drain(settings, batch)
-
-
-def deletes(event: Event) -> bool:
-    """Whether Redis has just lost something, or the step is through: the disk must have it all by now."""
-    return isinstance(event, Deleted | Returned)
-
-
-def copied(settings: Settings, batch: Batch) -> Counter[bytes]:
-    """The events of the batch's files."""
-    folder = manifests.folder_of(settings.lake_path, batch)
-    paths = sorted(folder.glob("*.zst"))
-    return Counter(line for path in paths for lines in read_chunks(path, 500) for line in lines)
 
 
 def assert_all_is_there(found: Found, batch: Batch) -> None:

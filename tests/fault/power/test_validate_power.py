@@ -113,7 +113,7 @@ def test_power_lost_during_a_validation_keeps_every_event(machine: Machine, step
 
 
 @pytest.mark.parametrize("area", ["quarantine", "quality"])
-def test_a_sync_that_fails_during_a_validation_is_made_good_by_the_retry(
+def test_a_sync_that_fails_during_a_validation_is_compensated_by_the_retry(
     machine: Machine, steps: list[Step], batches: list[Batch], area: str
 ) -> None:
     ended = machine.run(steps[0], steps[1], fail_sync_of=f"/{area}/date=")

@@ -35,7 +35,7 @@ _STDIN = 0
 def main() -> None:
     """Serve until standard input ends; children that still run are killed."""
     with tempfile.TemporaryDirectory(prefix="soak-templates-") as folder:
-        # Great Expectations compiles its templates anew for each page: half of a small batch's validation.
+        # Great Expectations compiles its templates again for each page: half of a small batch's validation.
         cache = FileSystemBytecodeCache(folder)
         jinja2.Environment.__init__ = functools.partialmethod(  # type: ignore[method-assign, assignment]  # as above
             jinja2.Environment.__init__, bytecode_cache=cache

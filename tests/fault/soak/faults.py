@@ -32,7 +32,7 @@ class Fault(StrEnum):
     HOSTS_FORGOT = "hosts forgot their history"  # they were started with less than they had sent
     CURSOR_TOO_OLD = "sequence number too old for the host"  # the ingester's log: HTTP 400
     TIME_TOO_OLD = "time too old for a v2 host"  # the ingester's log: the host's notice
-    COUNTS_ANEW = "host counted anew"  # it was started with another first number than before
+    COUNTS_AGAIN = "host counts from another number"  # it was started with another first number than before
     SYNC = "v2 host sent sync events"  # they are in a raw file
     BROKEN_FRAME = "v2 host sent broken frames"  # the frames are in quarantine
     GAP = "events inside recorded gaps"  # they are in no raw file, and an open gap covers them

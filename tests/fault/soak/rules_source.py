@@ -44,7 +44,7 @@ class SourceRules(Schedule):
             host.ready()
 
     @rule(which=st.integers(0, 1), by=st.sampled_from(RENUMBERED_BY), count=st.integers(0, 100))
-    def host_counts_anew(self, which: int, by: int, count: int) -> None:
+    def host_counts_again(self, which: int, by: int, count: int) -> None:
         """A v2 host is rebuilt: it has all its events, and other numbers for them.
 
         Not on a clock that was set back: where a number is that of a later event, only its time tells.
@@ -54,14 +54,14 @@ class SourceRules(Schedule):
             return
         host.kill()
         self._arrive(count, 0)
-        FIRED.count(Fault.COUNTS_ANEW, host.count_anew(by))
+        FIRED.count(Fault.COUNTS_AGAIN, host.count_again(by))
         host.start()
         host.ready()
         self.renumbered = True
 
     @rule(retained=st.integers(1, 200), count=st.integers(0, 100))
     def hosts_forget(self, retained: int, count: int) -> None:
-        """Both hosts begin anew with their last events only: what the ingester has not had by now is a gap.
+        """Both hosts start again with their last events only: what the ingester has not had by now is a gap.
 
         Not on a clock that was set back, by which nobody can tell what is missing; nor before the first batch is
         drained: who then loses Redis as well has no record left that there ever was an event.

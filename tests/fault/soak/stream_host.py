@@ -82,7 +82,7 @@ class Host:
         self._forgotten += forgotten
         del self.messages[:forgotten]
 
-    def count_anew(self, by: int) -> bool:
+    def count_again(self, by: int) -> bool:
         """Give the events that it has other sequence numbers, as a rebuilt host does; for a host that is down.
 
         False: they are the same ones, since none is below 1.

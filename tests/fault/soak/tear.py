@@ -38,7 +38,7 @@ class Torn(NamedTuple):
         self.path.write_bytes(self.torn)
 
     def restore(self) -> bool:
-        """Give it back, as from a backup; False: it was written anew, or removed, in the meantime."""
+        """Give it back, as from a backup; False: it was written again, or removed, in the meantime."""
         same = self.path.exists() and self.path.read_bytes() == self.torn
         if same:
             self.path.write_bytes(self.whole)

@@ -76,8 +76,8 @@ def test_a_rebuilt_host_that_gives_a_known_number_to_a_later_event_loses_none() 
     try:
         state.begin(speak=(V2, V2), rewind_ms=20, seed=1, count=10, done=0)
         state.host_down(which=1)
-        state.host_counts_anew(which=0, by=-60, count=100)
+        state.host_counts_again(which=0, by=-60, count=100)
         state.events_arrive(count=10, step_us=0, settle=True)
     finally:
         state.teardown()
-    assert schedule.FIRED.faults[faults.Fault.COUNTS_ANEW]
+    assert schedule.FIRED.faults[faults.Fault.COUNTS_AGAIN]

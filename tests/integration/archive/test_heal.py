@@ -16,7 +16,8 @@ import pytest
 import redis
 
 from firehose.archive.client import ArchiveClient
-from firehose.archive.heal import HealReport, heal
+from firehose.archive.heal import heal
+from firehose.archive.one_gap import HealReport
 from firehose.batch.buffer import HEAL_KEY
 from firehose.batch.gaps import instant
 from firehose.errors import CorruptArchive, FirehoseError
@@ -83,7 +84,7 @@ def test_a_heal_killed_again_and_again_goes_on_where_it_was(settings: Settings, 
     assert [one.healed for one in noted(redis_client)] == ["", "archive"]
 
 
-def test_a_heal_that_redis_forgets_begins_anew(settings: Settings, redis_client: redis.Redis) -> None:
+def test_a_heal_that_redis_forgets_starts_again(settings: Settings, redis_client: redis.Redis) -> None:
     def wipe(path: str, body: bytes) -> bytes:
         if "seg_0000000014" in path and redis_client.exists(HEAL_KEY):
             redis_client.flushall()

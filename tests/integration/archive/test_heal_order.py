@@ -43,7 +43,7 @@ def test_a_lost_redis_leaves_no_gap_healed_whose_events_went_with_it(
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
 
 
-def test_what_a_replay_made_good_is_taken_at_once(settings: Settings, redis_client: redis.Redis) -> None:
+def test_what_a_replay_filled_is_taken_at_once(settings: Settings, redis_client: redis.Redis) -> None:
     """After a loss of Redis the ingester replays from before the first batch that is missing."""
     _frame(redis_client, wire.LIKES, FIRST)
     _record(redis_client, gap(healed="replay"), SECOND)

@@ -179,7 +179,7 @@ def test_a_batch_settles_only_its_own_copies(lake: Path, monkeypatch: pytest.Mon
 
 
 def random_batches(chance: random.Random) -> dict[Batch, list[Copy]]:
-    """Events near two edges, each in one or more batches, stamped anew by each."""
+    """Events near two edges, each in one or more batches, with a time of its own in each."""
     given: dict[Batch, list[Copy]] = {batch: [] for batch in BATCHES}
     for event in range(24):
         edge = EDGE + chance.choice((0, layout.HOUR_US))

@@ -239,7 +239,7 @@ def test_runs_of_one_batch_that_meet_do_no_harm(settings: Settings, batches: lis
     assert verify(settings.lake_path).ok
 
 
-def test_a_publish_killed_anywhere_is_made_good_by_the_next(
+def test_a_publish_killed_anywhere_is_completed_by_the_next(
     settings: Settings, batches: list[Batch], fill: Fill
 ) -> None:
     fill(EVENTS[:800], batches[0])

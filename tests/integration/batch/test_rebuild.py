@@ -48,7 +48,7 @@ def stored(lake: Path) -> dict[int, list[str]]:
 
 
 def spread(chance: random.Random, batches: Sequence[Batch]) -> dict[Batch, list[bytes]]:
-    """Events near two edges, each in one or more batches, stamped anew by each."""
+    """Events near two edges, each in one or more batches, with a time of its own in each."""
     given: dict[Batch, list[bytes]] = {batch: [] for batch in batches}
     for line in LIKES[:60]:
         edge = (HOUR + chance.choice((0, 1))) * layout.HOUR_US

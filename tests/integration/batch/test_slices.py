@@ -112,7 +112,7 @@ def test_a_killed_validation_goes_on_where_it_was(
     result = validate(settings, batches[0])
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert result.good + result.quarantined == len(EVENTS)
-    # One that has ended is done anew: perhaps because the rules have changed.
+    # One that has ended is done again: perhaps because the rules have changed.
     validate(settings, batches[0])
     assert all(path.stat().st_mtime_ns != before for path, before in kept.items())
     publish(settings, batches[0])

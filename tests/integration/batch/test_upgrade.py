@@ -1,4 +1,4 @@
-"""A failed validation is retried by newer code: what the older one had done by other rules is done anew."""
+"""A failed validation is retried by newer code: what the older one had done by other rules is done again."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The cookbook's answers once more: computed by DuckDB from the Parquet files, in another way than the views do.
 
-State is found by ranking revisions, never by argMax; shares, spans and trees are built anew. The SQL is in the
-folder answers: what all need in prepare.sql, and a file for each recipe. Nothing there reads a view of ClickHouse.
-Only the table ``received`` has the records that a resync sent again.
+State is found by ranking revisions, never by argMax; shares, spans and trees are built independently. The SQL is
+in the folder answers: what all need in prepare.sql, and a file for each recipe. Nothing there reads a view of
+ClickHouse. Only the table ``received`` has the records that a resync sent again.
 """
 
 from __future__ import annotations

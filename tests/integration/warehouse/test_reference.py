@@ -18,7 +18,7 @@ from firehose.warehouse.summaries import refresh
 from tests.integration.warehouse.lakes import LakeBuilder
 
 DOCS = Path(__file__).parents[3] / "docs"
-RENEW = "write the pages anew: make docs"
+RENEW = "write the pages again: make docs"
 
 
 def test_the_schema_page_is_current(client: Client) -> None:

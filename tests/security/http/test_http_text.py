@@ -107,6 +107,6 @@ def test_parameters_have_a_number_and_names_a_length(running: EndpointProcess) -
     ids=["comments", "escapes", "quotes", "brackets"],
 )
 def test_a_text_without_end_takes_no_time(running: EndpointProcess, text: str) -> None:
-    """Looking for the end of each comment or quote anew took minutes."""
+    """Looking for the end of each comment or quote again and again took minutes."""
     answer = ask(running, text, ANALYST)
     assert answer.status_code in (400, 413, 500)

@@ -67,7 +67,7 @@ def test_another_host_begins_where_it_began_and_heals_it(died: tuple[Process, in
     assert [(each.id, each.healed) for each in heir.last()] == [(gap.id, "other host")] and not heir.gaps.open
 
 
-def test_another_host_that_was_on_its_way_does_not_begin_anew(died: tuple[Process, int]) -> None:
+def test_another_host_that_was_on_its_way_does_not_start_again(died: tuple[Process, int]) -> None:
     process, at_us = died
     (gap,) = process.gaps.open
     half_way = process.listen(OTHER, gap.from_us - MINUTE, 2)

@@ -68,7 +68,7 @@ def test_where_a_connection_begins(case: Case) -> None:
     assert Resumption(REWIND_MS).cursor(case.position, case.host, NOW, case.back_to) == case.asked
 
 
-def test_a_host_that_counts_anew_is_asked_by_time_until_it_is_left() -> None:
+def test_a_host_that_restarts_its_numbering_is_asked_by_time_until_it_is_left() -> None:
     resumption = Resumption(REWIND_MS)
     resumption.cursor(STORED_V2, V2, NOW)
     with pytest.raises(Renumbered, match="began with 7"):

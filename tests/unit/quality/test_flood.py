@@ -108,7 +108,7 @@ def test_a_reason_is_said_in_one_short_line() -> None:
         (FLOOR, FLOOR // 2, 0, False),
         (FLOOR - 1, FLOOR - 1, 0, False),
         (6000, 6000, 6000, False),  # an account of thousands, all of a kind to come
-        (100_000, 100_000, 99_990, False),  # ten bad ones beside them are no flood
+        (100_000, 100_000, 99_990, False),  # ten bad ones beside them are not a flood
         (100_000, 96_000, 90_000, True),  # six of ten thousand that can be judged
         (100_000, 94_000, 90_000, False),
     ],

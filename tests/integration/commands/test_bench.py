@@ -1,0 +1,111 @@
+"""Each benchmark runs, at its smallest size, and reports the figures that it promises, whatever they are."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from firehose.bench import batch, recovery
+from firehose.bench.attacks import THREADS
+from firehose.bench.hostile import Broken, Scale, bench_hostile
+from firehose.bench.ingest import write_tape
+from firehose.bench.pipeline import Pipeline
+from firehose.bench.report import BenchReport
+from firehose.embedded.redis import RedisServer, free_port
+from jetstream_simulator import process as simulator
+
+EVENTS = 1000
+#: One attacker of each kind, but none whose queries take all processors for as long as they are allowed to.
+ATTACKERS = {name: 1 for name in THREADS if name not in ("greedy queries", "held results")}
+SMALL = Scale(bomb_mib=1, patience_s=1.0, timeout_s=1.0, loads_alone=1, threads=ATTACKERS)
+
+
+def reported(name: str, events: int, *arguments: str) -> BenchReport:
+    """What ``firehose bench NAME`` reports as JSON."""
+    command = [str(Path(sys.executable).parent / "firehose"), "bench", name, f"--events={events}", "--json"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("FIREHOSE_")}
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return msgspec.json.decode(done.stdout, type=BenchReport)
+
+
+def assert_measured(report: BenchReport, name: str, events: int = EVENTS) -> None:
+    """The figures that every report has."""
+    assert (report.name, report.events) == (name, events)
+    assert report.baseline
+    for figure in (report.events_per_s, report.baseline_events_per_s, report.ratio, report.peak_rss_mib):
+        assert math.isfinite(figure) and figure > 0, report
+
+
+def test_ingest() -> None:
+    events = 20 * EVENTS  # fewer come in one write
+    report = reported("ingest", events, "--runs=1")
+    assert_measured(report, "ingest", events)
+    assert report.notes["runs"] == 1
+    assert 0 < report.notes["events_per_s_min"] <= report.events_per_s <= report.notes["events_per_s_max"]
+
+
+def test_catchup() -> None:
+    report = reported("catchup", EVENTS)
+    assert_measured(report, "catchup")
+    assert list(report.seconds) == ["drain", "validate", "publish"]
+    for step, took in report.seconds.items():
+        assert took >= 0 and report.notes[f"{step} events/s"] > 0 and report.notes[f"{step} MiB"] > 0
+    assert report.notes["redis bytes per event"] > 0 and report.notes["limit MiB"] > 0
+
+
+@pytest.mark.timeout(600)  # a load under attack is slow where the processors have other work
+def test_hostile() -> None:
+    try:
+        report = bench_hostile(1, EVENTS, SMALL)
+    except Broken as broken:  # this machine has other work, so an answer to /ping may be late
+        assert "/ping p99" in str(broken) and ";" not in str(broken)
+        report = broken.report
+    assert_measured(report, "hostile")
+    assert report.notes["loads"] > 0 and report.notes["pings"] > 1 and report.notes["budget MiB"] > 0
+    assert set(report.seconds) == {"load", "load without attack", "ping p50", "ping p99", "ping max"}
+    assert 0 < report.seconds["ping p50"] <= report.seconds["ping p99"] < math.inf
+    for attack in ATTACKERS:
+        assert report.notes[f"rounds of {attack}"] > 0, "every attack took place"
+
+
+def test_what_the_batch_bench_does_before_and_beside_airflow(tmp_path: Path) -> None:
+    tape = tmp_path / "events.jsonl"
+    write_tape(tape, EVENTS)
+    assert batch.baseline(tape, tmp_path) > 0
+    with RedisServer(tmp_path) as server:
+        settings = batch.settings_of(tmp_path, server.url)
+        minute = batch.fill(settings, tape, EVENTS, ingest_s=20)
+        assert settings.start_date <= minute.isoformat() or minute.second == 0
+        assert recovery.events_in_redis(settings) == EVENTS
+
+
+def test_what_the_recovery_bench_starts_and_kills_beside_airflow(tmp_path: Path) -> None:
+    tape, port, redis_port = tmp_path / "events.jsonl", free_port(), free_port()
+    write_tape(tape, EVENTS)
+    settings = recovery.settings_of(tmp_path, port, redis_port)
+    with (
+        simulator.start([f"--replay={tape}", "--once", f"--retention={EVENTS}", "--port", str(port)]),
+        Pipeline(settings, redis_port, with_airflow=False) as pipeline,
+    ):
+        before = alive()
+        for _ in range(2):
+            pipeline.start()
+            recovery.await_reached(lambda: recovery.newest_us(settings) >= recovery.last_us(tape), "the events")
+            assert recovery.events_in_redis(settings) >= EVENTS
+            pipeline.kill()
+            assert alive() == before
+            assert pipeline.peak_mib > 0
+
+
+def alive() -> set[int]:
+    """The processes that this one has started, directly or not, and that still run."""
+    children = psutil.Process().children(recursive=True)
+    return {child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE}
