@@ -97,7 +97,7 @@ class Connection:
             ast = self.execute(f"EXPLAIN AST {statement}", "LineAsString", parameters)
         except errors.QueryError as error:
             raise errors.without_explain(error) from None
-        return shape(ast.bytes().decode(errors="replace"))
+        return shape(ast.bytes().decode(errors="replace"), statement)
 
     def close(self) -> None:
         """End the connection with its temporary tables, after the call that may be running."""

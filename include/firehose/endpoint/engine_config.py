@@ -29,6 +29,7 @@ _INSERT_BLOCKS: Final = {
     "min_insert_block_size_bytes": 64 * 1024 * 1024,
 }
 MIB: Final = 1024 * 1024
+MAX_MEMORY: Final = "max_memory_usage"
 LOADER: Final = "loader"
 _ANALYST: Final = "analyst"
 _READONLY: Final = "readonly"
@@ -163,16 +164,32 @@ def opening_statements(role: str, tag: str, limits: Limits, policy: Policy, memo
     return [*statements, f"SET {_READONLY} = 2"] if role == _ANALYST else statements
 
 
-def _analyst(limits: Limits, policy: Policy, catalog: Catalog) -> str:
-    ranges = dict(policy.changeable)
+def ceilings(limits: Limits, policy: Policy, catalog: Catalog) -> dict[str, int]:
+    """The greatest value of each setting of the analyst that has one, by all names of the setting.
+
+    Not of max_memory_usage, whose ceiling is what the query was granted.
+    """
+    return {
+        alias: int(each.max)
+        for name, each in _ranges(limits, policy).items()
+        if each.max is not None and name != MAX_MEMORY
+        for alias in catalog.names_of([name])
+    }
+
+
+def _ranges(limits: Limits, policy: Policy) -> dict[str, Range]:
+    """What the analyst may set: the policy's, and what follows from this machine and its settings."""
     maxima = {
         # Of no use to a query: its connection has a profile with the memory that it was granted.
-        "max_memory_usage": limits.sizes(_ANALYST)[0] * MIB,
+        MAX_MEMORY: limits.sizes(_ANALYST)[0] * MIB,
         "max_execution_time": limits.seconds,
         "max_threads": 4 * (os.cpu_count() or 1),
     }
-    for name, value in maxima.items():
-        ranges[name] = Range("1", str(value))
+    return {**policy.changeable, **{name: Range("1", str(value)) for name, value in maxima.items()}}
+
+
+def _analyst(limits: Limits, policy: Policy, catalog: Catalog) -> str:
+    ranges = _ranges(limits, policy)
     changeable = catalog.names_of([*ranges, *_FREE])
     return _constant(catalog.settings.keys() - changeable) + "".join(
         f"<{name}>{_bound('min', each.min)}{_bound('max', each.max)}</{name}>" for name, each in ranges.items()

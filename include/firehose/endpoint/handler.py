@@ -16,9 +16,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from firehose.endpoint import body, compression, errors, parameters, query, request, users
+from firehose.endpoint import body, compression, early_head, errors, parameters, progress, query, request, users
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
+from firehose.endpoint.engine_config import MIB
 from firehose.endpoint.incoming import Incoming
 from firehose.endpoint.response import ResultResponse
 from firehose.endpoint.sessions import applied
@@ -61,8 +62,9 @@ class Handled(Response):
             self._endpoint.workers.submit(answer.close)
         if who != "-":  # strangers are counted in bursts: they must not fill the log
             log.info(
-                "query %s of %s: %s in %.0f ms",
+                "query %s of %s: %s in %.0f ms%s",
                 answer.query_id, who, answer.outcome, (time.monotonic() - started) * 1000,
+                "".join(f", {name} lowered to {value}" for name, value in answer.clamped.items()),
             )  # fmt: skip
 
     async def _user(self) -> tuple[User, Mapping[str, str]]:
@@ -88,8 +90,8 @@ class Handled(Response):
             parameters.check(fields, {})
         asked = request.read(self._request.method, given, headers)
         answer.query_id = asked.query_id
-        if asked.compress:
-            answer.compress(compression.accepted(headers.get("accept-encoding", "")))
+        method = compression.accepted(headers.get("accept-encoding", "")) if asked.compress else None
+        answer.compress(method, in_blocks=asked.blocks_out)
         return asked
 
     async def _answer(self, user: User, asked: request.Query, answer: ResultResponse) -> None:
@@ -114,7 +116,7 @@ class Handled(Response):
         """The whole body. An analyst cannot insert, so its bodies are statements."""
         most = self._endpoint.max_body if user.role == users.LOADER else body.MAX_TEXT
         encoding = self._incoming.headers.get("content-encoding", "")
-        receiving = body.Body(self._endpoint.spool, user.role, encoding, most)
+        receiving = body.Body(self._endpoint.spool, user.role, encoding, most, in_blocks=asked.blocks_in)
         try:
             async for chunk in self._incoming.chunks():
                 await self._intake(user.role, lambda chunk=chunk: receiving.feed(chunk))  # type: ignore[misc]
@@ -136,8 +138,7 @@ class Handled(Response):
         connection = await self._work(lambda: sessions.acquire(user, asked.session, memory_mib))
         try:
             await self._work(lambda: _use(connection, asked))
-            rights, analyst = self._endpoint.engine.rights, user.role == users.ANALYST
-            settings = rights.settings(asked.settings) if analyst else asked.settings
+            settings = self._settings(user, asked, answer, memory_mib)
             prepared = applied(connection, settings, keep=asked.session is not None)
             await self._work(prepared.__enter__)
             try:
@@ -146,6 +147,15 @@ class Handled(Response):
                 await self._work(lambda: prepared.__exit__(None, None, None))
         finally:
             await self._work(lambda: sessions.release(user, asked.session, connection))
+
+    def _settings(
+        self, user: User, asked: request.Query, answer: ResultResponse, memory_mib: int
+    ) -> Mapping[str, str]:
+        if user.role == users.LOADER:
+            return asked.settings
+        rights = self._endpoint.engine.rights
+        answer.clamped = rights.clamped(asked.settings, memory_mib * MIB)
+        return rights.settings({**asked.settings, **answer.clamped})
 
     async def _run(
         self,
@@ -157,7 +167,13 @@ class Handled(Response):
         gone: asyncio.Task[None],
     ) -> None:
         engine = self._endpoint.engine
-        result = await self._watched(connection, gone, lambda: _start(engine, connection, user, asked, received))
+        telling = self._telling(connection, asked)
+        try:
+            result = await self._watched(
+                connection, gone, lambda: _start(engine, connection, user, asked, received)
+            )
+        finally:
+            telling.cancel()
         try:
             held = self._endpoint.spool.file(user.role) if asked.wait_end else None
             answer.begin(result.output_format, result.summary, held)
@@ -168,6 +184,11 @@ class Handled(Response):
         finally:
             # Before the connection is closed: the engine crashes on the reverse order.
             await self._work(result.pieces.close)
+
+    def _telling(self, connection: Connection, asked: request.Query) -> asyncio.Task[None]:
+        """Tells the client how far its query is, if it asked for that."""
+        head = early_head.of(self._request.scope)
+        return asyncio.create_task(progress.tell(self._endpoint.progress, connection.tag, asked, head))
 
     async def _watched(self, connection: Connection, gone: asyncio.Task[None], call: Callable[[], T]) -> T:
         """Run ``call`` in a worker; when the client goes away meanwhile, cancel what the engine does for it."""

@@ -50,7 +50,8 @@ class Parser:
         Raises:
             QueryError: it does not parse.
         """
-        return shape(_ask(self._confined(), f"EXPLAIN AST {statement}", "LineAsString", parameters))
+        ast = _ask(self._confined(), f"EXPLAIN AST {statement}", "LineAsString", parameters)
+        return shape(ast, statement)
 
 
 def _ask(connection: Connection, query: str, output_format: str, parameters: Mapping[str, str]) -> str:

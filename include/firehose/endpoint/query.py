@@ -8,19 +8,23 @@ first and use the engine's own parser: they close what those leave open, such as
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import itertools
+import re
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from firehose.endpoint import errors, formats, rights, users
+from firehose.endpoint import arrow, errors, formats, rights, users
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
+from firehose.endpoint.plan import plan
 from firehose.endpoint.request import Query, set_statement
 from firehose.endpoint.spool import SpoolFile
 from firehose.endpoint.statement import Insert, Shape
 from firehose.endpoint.users import User
 
 _PIECE: Final = 1024 * 1024
+_TOTALS: Final = re.compile(r"\btotals\b", re.IGNORECASE)
 #: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
 _OWN_SESSION: Final = frozenset({"Set", "SetQuery", "UseQuery"})
 _READS: Final = "READ_ONLY"
@@ -62,10 +66,27 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
     if kind != _READS:
         connection.memory.keep(statement if shape.root == "Set" else "")
     output_format = shape.output_format or query.output_format
-    make_joiner = formats.joiner(output_format) if shape.selects else None
-    if make_joiner is None:
-        return _whole(connection, query, statement, output_format)
-    return _streamed(connection, query, statement, output_format, make_joiner())
+    if not shape.selects:
+        joiner = formats.joiner(output_format, query.protocol_version)
+        return _whole(connection, query, statement, output_format, joiner)
+    joiner, streams = _joiner(connection, query, statement, output_format)
+    if joiner is None or not streams:
+        return _whole(connection, query, statement, output_format, joiner)
+    return _streamed(connection, query, statement, output_format, joiner)
+
+
+def _joiner(
+    connection: Connection, query: Query, statement: str, output_format: str
+) -> tuple[formats.Joiner | None, bool]:
+    """What joins the chunks of a SELECT's result, and whether it can come in chunks."""
+    key = output_format.lower()
+    if key not in arrow.FORMATS:
+        # An empty result with totals is the one that the engine does not stream well: its header comes after them.
+        return formats.joiner(output_format, query.protocol_version), not _TOTALS.search(statement)
+    planned = plan(connection, statement, query.parameters)
+    zone = connection.execute("SELECT timezone()").bytes().decode().strip()
+    streams = arrow.FORMATS[key]
+    return arrow.Arrow(planned.types, zone, stream=streams), streams and not planned.has_footer
 
 
 def insert(connection: Connection, user: User, query: Query, target: Insert, data: SpoolFile) -> Result:
@@ -86,7 +107,7 @@ def insert(connection: Connection, user: User, query: Query, target: Insert, dat
     except errors.QueryError:
         connection.cancel_insert(running)
         raise
-    return Result(query.output_format, _cut(b""), _summary(done))
+    return Result(query.output_format, _cut([]), _summary(done))
 
 
 def _check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
@@ -116,16 +137,35 @@ def _readonly(user: User, query: Query) -> errors.QueryError:
     return errors.refused(errors.READONLY, f"{user.name}: Cannot execute query in readonly mode.{why}")
 
 
-def _whole(connection: Connection, query: Query, statement: str, output_format: str) -> Result:
+def _whole(
+    connection: Connection, query: Query, statement: str, output_format: str, joiner: formats.Joiner | None
+) -> Result:
     result = connection.execute(statement, query.output_format, query.parameters)
-    return Result(output_format, _cut(result.get_memview().view(), result), _summary(result))
+    view = result.get_memview().view()
+    parts = itertools.chain(joiner.add(view), _end(joiner)) if joiner is not None and view else (view,)
+    return Result(output_format, _cut(parts, result), _summary(result))
 
 
-def _cut(view: memoryview | bytes, owner: Any = None) -> Generator[bytes, None, None]:
+def _end(joiner: formats.Joiner) -> Iterator[formats.Chunk]:
+    yield joiner.end()
+
+
+def _cut(parts: Iterable[formats.Chunk], owner: Any = None) -> Generator[bytes, None, None]:
     """The engine's buffer piece by piece: a copy of all of it would double the memory. chDB's memory views do not
     keep their buffer: ``owner`` is the result that does, for as long as this reads it."""
-    for start in range(0, len(view), _PIECE):
-        yield bytes(view[start : start + _PIECE])
+    small = bytearray()
+    for part in parts:
+        for start in range(0, len(part), _PIECE):
+            piece = part[start : start + _PIECE]
+            if small or len(piece) < _PIECE:
+                small += piece
+                if len(small) < _PIECE:
+                    continue
+                piece = bytes(small)
+                small.clear()
+            yield bytes(piece)
+    if small:
+        yield bytes(small)
     del owner
 
 
@@ -150,7 +190,7 @@ class _Stream:
         self._blocks = connection.blocks(stream)
         self._joiner = joiner
         self._first: Any | None = None
-        self._pieces: Generator[bytes, None, None] = _cut(b"")
+        self._pieces: Generator[bytes, None, None] = _cut([])
         self._finished = False
 
     def begin(self) -> dict[str, int]:
@@ -171,7 +211,7 @@ class _Stream:
         block, self._first = self._first or next(self._blocks, None), None
         if block is None:
             self._finished = True
-            return _cut(self._joiner.end())
+            return _cut([self._joiner.end()])
         return _cut(self._joiner.add(block.get_memview().view()), block)
 
     def close(self) -> None:

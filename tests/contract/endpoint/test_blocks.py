@@ -1,0 +1,166 @@
+"""ClickHouse's own block compression, as the Java and Rust clients, clickhouse-go and others use it."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import lz4.block  # type: ignore[import-untyped]  # it has neither stubs nor py.typed
+import pytest
+from backports import zstd
+from clickhouse_cityhash.cityhash import CityHash128  # type: ignore[import-untyped]  # likewise
+
+from firehose.endpoint.process import EndpointProcess
+
+MIB = 1024 * 1024
+METHODS: dict[int, Callable[[bytes], bytes]] = {
+    0x82: lambda data: bytes(lz4.block.compress(data, store_size=False)),
+    0x90: zstd.compress,
+    0x02: lambda data: data,
+}
+
+
+def block(data: bytes, method: int = 0x82, *, size: int | None = None, packed: bytes | None = None) -> bytes:
+    """One block as a client sends it; ``size``, ``packed``: other than they should be."""
+    packed = METHODS[method](data) if packed is None else packed
+    body = struct.pack("<BII", method, len(packed) + 9, len(data) if size is None else size) + packed
+    return CityHash128(body).to_bytes(16, "little") + body  # type: ignore[no-any-return]
+
+
+def unpacked(body: bytes) -> bytes:
+    """As the Java client reads it: the whole of each header, the checksum, the method by its byte."""
+    plain = b""
+    while body:
+        checksum, method, packed_size, size = body[:16], *struct.unpack("<BII", body[16:25])
+        packed, rest = body[25 : 16 + packed_size], body[16 + packed_size :]
+        assert CityHash128(body[16 : 16 + packed_size]).to_bytes(16, "little") == checksum
+        assert method == 0x82
+        assert size <= MIB
+        plain += lz4.block.decompress(packed, uncompressed_size=size)
+        body = rest
+    return plain
+
+
+@pytest.mark.parametrize("form", ["RowBinaryWithNamesAndTypes", "JSON", "Native"])
+@pytest.mark.parametrize("wait", ["0", "1"])
+def test_an_answer_in_blocks(analyst: httpx.Client, form: str, wait: str) -> None:
+    query = "SELECT number, toString(number) AS s FROM numbers(200000) SETTINGS output_format_write_statistics = 0"
+    parameters = {"default_format": form, "wait_end_of_query": wait, "max_threads": "1"}
+    plain = analyst.post("/", params=parameters, content=query)
+    packed = analyst.post("/", params={**parameters, "compress": "1"}, content=query)
+    assert packed.headers["x-clickhouse-format"] == form
+    assert "content-encoding" not in packed.headers
+    assert len(packed.content) < len(plain.content)
+    assert unpacked(packed.content) == plain.content
+
+
+def test_an_empty_answer_and_one_in_both_compressions(analyst: httpx.Client) -> None:
+    nothing = analyst.post("/", params={"compress": "1"}, content="SELECT 1 WHERE 0")
+    assert (nothing.status_code, nothing.content) == (200, b"")
+    parameters = {"compress": "1", "enable_http_compression": "1"}
+    both = analyst.post("/", params=parameters, content="SELECT 42", headers={"Accept-Encoding": "gzip"})
+    assert both.headers["content-encoding"] == "gzip"
+    assert unpacked(both.content) == b"42\n"
+
+
+def test_errors_in_blocks(analyst: httpx.Client) -> None:
+    """The clients unpack what comes with these statuses, and take what comes with 403 as it is."""
+    early = analyst.post("/", params={"compress": "1"}, content="SELECT nope")
+    assert (early.status_code, early.headers["x-clickhouse-exception-code"]) == (404, "47")
+    assert unpacked(early.content).startswith(b"Code: 47. DB::Exception: ")
+    refused = httpx.post(str(analyst.base_url), params={"compress": "1", "user": "x"}, content="SELECT 1")
+    assert refused.status_code == 403
+    assert refused.text.startswith("Code: 516.")
+
+
+def test_a_late_error_in_blocks(analyst: httpx.Client) -> None:
+    """The Java client looks for the marker with the line end before it in what it has unpacked."""
+    query = "SELECT throwIf(number = 199999) FROM numbers(200000) SETTINGS max_block_size = 1000"
+    received = b""
+    with analyst.stream("POST", "/", params={"compress": "1"}, content=query) as response:
+        with pytest.raises(httpx.RemoteProtocolError):
+            for piece in response.iter_raw():
+                received += piece
+        tag = response.headers["x-clickhouse-exception-tag"]
+    text = unpacked(received).decode()
+    _, _, late = text.partition(f"\r\n__exception__\r\n{tag}\r\n")
+    message, _, end = late.rpartition("\n" + str(len(late.partition(f" {tag}")[0].rpartition("\n")[0]) + 1))
+    assert message.startswith("Code: 395.")
+    assert end == f" {tag}\r\n__exception__\r\n"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_body_in_blocks(loader: httpx.Client, method: int) -> None:
+    sent = block(b"SELECT ", method) + block(b"42", method) + block(b"", 0x02)
+    for answer in (
+        loader.post("/", params={"decompress": "1"}, content=sent),
+        loader.post("/", params={"decompress": "1", "query": "SELECT 4"}, content=block(b"2", method)),
+    ):
+        assert answer.text.strip() == "42", answer.text
+
+
+def test_an_insert_as_the_java_client_sends_it(loader: httpx.Client) -> None:
+    """Statement and rows in one stream, cut into blocks of 64 KiB anywhere."""
+    loader.post("/", content="CREATE TABLE firehose.packed (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
+    rows = b"INSERT INTO firehose.packed FORMAT TSV\n" + b"".join(
+        b"%d\t%s\n" % (n, b"x" * 50) for n in range(20_000)
+    )
+    sent = b"".join(block(rows[at : at + 65536]) for at in range(0, len(rows), 65536))
+    done = loader.post("/", params={"decompress": "1", "compress": "1"}, content=sent)
+    assert done.status_code == 200, unpacked(done.content)
+    assert '"written_rows": "20000"' in done.headers["x-clickhouse-summary"]
+    assert loader.post("/", content="SELECT count(), max(n) FROM firehose.packed").text == "20000\t19999\n"
+    loader.post("/", content="DROP TABLE firehose.packed")
+
+
+NOISE = os.urandom(100)
+BROKEN = {
+    "checksum": (b"\0" * 16 + block(b"SELECT 1")[16:], "40"),
+    "flipped": (block(b"SELECT 1")[:-1] + b"\xff", "40"),
+    "method": (struct.pack("<16sBII", b"", 0x77, 20, 20) + NOISE, "432"),
+    "cut in a header": (block(b"SELECT 1") + block(b"2")[:20], "33"),
+    "cut in the data": (block(b"SELECT 1")[:-1], "33"),
+    "not packed": (block(b"SELECT 1", packed=NOISE), "271"),
+    "not zstd": (block(b"SELECT 1", 0x90, packed=NOISE), "271"),
+    "longer": (block(b"SELECT 1", size=7), "271"),
+    "shorter": (block(b"SELECT 1", 0x90, size=9), "271"),
+    "no data": (block(b"SELECT 1", 0x02, size=9), "271"),
+    "plain text": (b"SELECT 1 -- no block at all, but longer than one's head", "432"),
+    "too small": (struct.pack("<16sBII", b"", 0x82, 3, 3) + NOISE, "39"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_block_is_one_error(analyst: httpx.Client, name: str) -> None:
+    body, code = BROKEN[name]
+    answer = analyst.post("/", params={"decompress": "1"}, content=body)
+    assert answer.headers["x-clickhouse-exception-code"] == code, answer.text
+    assert answer.text.count("\n") == 1
+
+
+@pytest.mark.parametrize("size", [17 * MIB, 129 * MIB, 2**32 - 1])
+@pytest.mark.parametrize("method", [0x82, 0x90])
+def test_a_declared_size_is_believed_only_within_the_limits(
+    endpoint: EndpointProcess, analyst: httpx.Client, method: int, size: int
+) -> None:
+    """Before anything of it is allocated: the process does not grow."""
+    before = _peak_mib(endpoint)
+    bomb = block(b"", method, size=size, packed=METHODS[method](b" " * MIB))
+    answer = analyst.post("/", params={"decompress": "1"}, content=bomb)
+    assert answer.headers["x-clickhouse-exception-code"] in ("229", "39"), answer.text
+    assert answer.status_code == 413
+    assert _peak_mib(endpoint) < before + 16
+
+
+def test_many_small_bombs_are_counted_together(loader: httpx.Client) -> None:
+    bomb = block(b" " * MIB, 0x90) * 200
+    answer = loader.post("/", params={"decompress": "1"}, content=bomb)
+    assert answer.headers["x-clickhouse-exception-code"] == "39", answer.text
+
+
+def _peak_mib(endpoint: EndpointProcess) -> int:
+    status = Path(f"/proc/{endpoint.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
