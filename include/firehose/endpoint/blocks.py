@@ -102,7 +102,8 @@ def _plain(method: int, packed: bytes, size: int) -> bytes:
 
 
 def _checksum(block: bytes) -> bytes:
-    return int(CityHash128(block)).to_bytes(_CHECKSUM, "little")
+    high, low = divmod(int(CityHash128(block)), 1 << 64)
+    return high.to_bytes(8, "little") + low.to_bytes(8, "little")
 
 
 def _cut_off() -> errors.QueryError:

@@ -30,6 +30,8 @@ _INSERT_BLOCKS: Final = {
 }
 MIB: Final = 1024 * 1024
 MAX_MEMORY: Final = "max_memory_usage"
+#: Characters of a query, as in the analyst's profile: tools write long lists into their queries.
+MAX_QUERY: Final = 1024 * 1024
 LOADER: Final = "loader"
 _ANALYST: Final = "analyst"
 _READONLY: Final = "readonly"
@@ -150,6 +152,7 @@ def opening_statements(role: str, tag: str, limits: Limits, policy: Policy, memo
         "log_comment": f"'{tag}'",
         # As on a server: chDB's own defaults are those of a command-line tool.
         "implicit_select": "0",
+        "max_query_size": str(MAX_QUERY),
         "allow_introspection_functions": "0",
         "storage_file_read_method": "'pread'",
         **{name: str(value) for name, value in _INSERT_BLOCKS.items()},

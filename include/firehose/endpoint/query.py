@@ -84,7 +84,7 @@ def _joiner(
         # An empty result with totals is the one that the engine does not stream well: its header comes after them.
         return formats.joiner(output_format, query.protocol_version), not _TOTALS.search(statement)
     planned = plan(connection, statement, query.parameters)
-    zone = connection.execute("SELECT timezone()").bytes().decode().strip()
+    zone = connection.execute("SELECT timezone() SETTINGS extremes = 0").bytes().decode().strip()
     streams = arrow.FORMATS[key]
     return arrow.Arrow(planned.types, zone, stream=streams), streams and not planned.has_footer
 
@@ -174,15 +174,16 @@ def _streamed(
 ) -> Result:
     stream = _Stream(connection, connection.stream(statement, query.output_format, query.parameters), joiner)
     try:
-        summary = stream.begin()
+        stream.begin()
     except errors.QueryError:
         stream.close()
         raise
-    return Result(output_format, stream, summary)
+    return Result(output_format, stream, stream.summary)
 
 
 class _Stream:
-    """The pieces of a streaming query. Not a generator: one that never started would not clean up."""
+    """The pieces of a streaming query, and a summary of what they were made of so far. Not a generator: one that
+    never started would not clean up."""
 
     def __init__(self, connection: Connection, stream: Any, joiner: formats.Joiner) -> None:
         self._connection = connection
@@ -192,11 +193,18 @@ class _Stream:
         self._first: Any | None = None
         self._pieces: Generator[bytes, None, None] = _cut([])
         self._finished = False
+        self.summary: dict[str, int] = {}
 
-    def begin(self) -> dict[str, int]:
+    def begin(self) -> None:
         """Wait for the first block, so that most errors come before anything is sent."""
-        self._first = next(self._blocks, None)
-        return _summary(self._first) if self._first is not None else {}
+        self._first = self._next()
+
+    def _next(self) -> Any | None:
+        block = next(self._blocks, None)
+        if block is not None:
+            for name, value in _summary(block).items():
+                self.summary[name] = self.summary.get(name, 0) + value
+        return block if block is not None and block.size() else None
 
     def __next__(self) -> bytes:
         while (piece := next(self._pieces, None)) is None:
@@ -208,7 +216,7 @@ class _Stream:
     def _joined(self) -> Generator[bytes, None, None]:
         """What the next block adds to the result: from the engine's own buffer, where nothing is changed, since a
         block may be as large as its query's memory."""
-        block, self._first = self._first or next(self._blocks, None), None
+        block, self._first = self._first or self._next(), None
         if block is None:
             self._finished = True
             return _cut([self._joiner.end()])

@@ -5,7 +5,6 @@ Lives here: ClickHouse's response headers and its way to report a late error. Mu
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from starlette.types import Send
 
 from firehose.endpoint import compression, errors, formats
 from firehose.endpoint.blocks import BlockEncoder
+from firehose.endpoint.progress import as_header
 from firehose.endpoint.spool import SpoolFile
 
 _TAG_BYTES: Final = 8
@@ -50,6 +50,7 @@ class ResultResponse:
         self._encoder = compression.encoder(None)
         self._tag = secrets.token_hex(_TAG_BYTES)
         self._headers: dict[str, str] | None = None
+        self._summary: Mapping[str, int] = {}
         self._sent = False
         self._kept = b""  # the last bytes of what was packed
         self._held: SpoolFile | None = None
@@ -61,15 +62,15 @@ class ResultResponse:
         self._in_blocks = in_blocks
         self._encoder = self._new_encoder()
 
-    def begin(self, output_format: str, summary: dict[str, int], held: SpoolFile | None) -> None:
+    def begin(self, output_format: str, summary: Mapping[str, int], held: SpoolFile | None) -> None:
         """The result begins. ``held`` keeps everything back until its end, so that a late error still
-        gets its status; it is closed with the response."""
+        gets its status; it is closed with the response. ``summary`` counts on until the head is sent."""
         self._headers = {
             **self._common(),
             "Content-Type": formats.content_type(output_format),
             "X-ClickHouse-Format": output_format,
-            "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
         }
+        self._summary = summary
         self._held = held
 
     def pack(self, piece: bytes) -> bytes:
@@ -159,7 +160,10 @@ class ResultResponse:
 
     async def _start(self, status: int) -> None:
         self._sent = True
-        headers = [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in (self._headers or {}).items()]
+        named = dict(self._headers or {})
+        if self._summary:
+            named["X-ClickHouse-Summary"] = as_header(self._summary)
+        headers = [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in named.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     def _new_encoder(self) -> compression.Encoder:

@@ -45,7 +45,7 @@ class SessionMemory:
         A limit that the session has SET itself stays: an analyst's where it is lower, a loader's in any case.
         """
         if self._changed:
-            now = int(execute("SELECT getSetting('max_memory_usage')"))
+            now = int(execute("SELECT getSetting('max_memory_usage') SETTINGS extremes = 0"))
             self._own_limit = now if now != self._limit else self._own_limit
             self._changed = False
         for statement in engine_config.memory_statements(self._role, memory_mib):
