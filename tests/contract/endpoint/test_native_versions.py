@@ -20,7 +20,7 @@ from clickhouse_driver.streams.native import BlockInputStream  # type: ignore[im
 #: The newest that clickhouse-driver knows, and one with the newer field of a block's head.
 DRIVER = 54468
 NEWER = 54485
-ROWS = 70_000  # two of the engine's blocks
+ROWS = 5000  # three blocks
 HELLO = "SELECT displayName(), version(), revision(), timezone()"
 
 
@@ -79,7 +79,7 @@ SELECT number AS n, toString(number) AS s, if(n % 3 = 0, NULL, s) AS maybe, toFi
   toDecimal128(n, 3) AS dec, CAST(n % 2 + 1, 'Enum8(\\'a, )\\' = 1, \\'b\\' = 2)') AS e, n % 2 = 0 AS b,
   toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0') AS u, toIPv6('::1') AS ip, (1., 2.)::Point AS p,
   repeat('x', 200) AS long, CAST((n, s), 'Tuple(`a b` UInt64, c String)') AS named, [] AS nothing
-FROM numbers({ROWS})
+FROM numbers({ROWS}) SETTINGS max_block_size = 2000, max_threads = 1
 """
 
 
