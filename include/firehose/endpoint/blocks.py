@@ -90,8 +90,8 @@ def _plain(method: int, packed: bytes, size: int) -> bytes:
         if method == _LZ4:
             plain: bytes = lz4.block.decompress(packed, uncompressed_size=size) if size else b""
         elif method == _ZSTD:
-            options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
-            plain = zstd.ZstdDecompressor(options=options).decompress(packed, size + 1)
+            limits: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+            plain = zstd.ZstdDecompressor(options=limits).decompress(packed, size + 1)
         else:
             plain = packed
     except (lz4.block.LZ4BlockError, zstd.ZstdError, ValueError, EOFError, MemoryError) as error:

@@ -36,7 +36,8 @@ class EarlyHead:
 
 def offer(cycle: RequestResponseCycle) -> None:
     """Let the application that answers in ``cycle`` send such lines."""
-    cycle.scope.setdefault("extensions", {})[_EXTENSION] = EarlyHead(cycle)  # type: ignore[typeddict-item]
+    extensions: dict[str, Any] = cycle.scope.setdefault("extensions", {})
+    extensions[_EXTENSION] = EarlyHead(cycle)
 
 
 def of(scope: Scope) -> EarlyHead | None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from firehose.endpoint import engine_config, engine_files
 from firehose.endpoint.connection import CLOSED_FUNCTION, Connection
-from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.limits import LOADER, Limits, ceilings
 from firehose.endpoint.parser import Parser
 from firehose.endpoint.policy import Policy
 from firehose.endpoint.rights import Rights
@@ -54,10 +54,10 @@ class Engine:
             catalog.names_of(policy.changeable),
             frozenset(catalog.settings),
             policy.system_tables,
-            engine_config.ceilings(limits, policy, catalog),
+            ceilings(limits, policy, catalog.names_of),
         )
         self.parser = Parser(
-            lambda: Connection(self._open(), "parser", SessionMemory(engine_config.LOADER, 0)),
+            lambda: Connection(self._open(), "parser", SessionMemory(LOADER, 0)),
             lambda: self.connection("analyst", limits.sizes("analyst")[0]),
         )
         self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))

@@ -6,21 +6,20 @@ Lives here: the order of the steps, and what ends them early. Must not: SQL, cal
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from firehose.endpoint import body, compression, early_head, errors, parameters, progress, query, request, users
+from firehose.endpoint import body, compression, early_head, errors, parameters, progress, request, steps, users
 from firehose.endpoint.connection import Connection
-from firehose.endpoint.engine import Engine
-from firehose.endpoint.engine_config import MIB
 from firehose.endpoint.incoming import Incoming
+from firehose.endpoint.limits import MIB
 from firehose.endpoint.response import ResultResponse
 from firehose.endpoint.sessions import applied
 from firehose.endpoint.state import STRANGER, Endpoint
@@ -137,7 +136,7 @@ class Handled(Response):
         sessions = self._endpoint.sessions
         connection = await self._work(lambda: sessions.acquire(user, asked.session, memory_mib))
         try:
-            await self._work(lambda: _use(connection, asked))
+            await self._work(lambda: steps.use(connection, asked))
             settings = self._settings(user, asked, answer, memory_mib)
             prepared = applied(connection, settings, keep=asked.session is not None)
             await self._work(prepared.__enter__)
@@ -167,28 +166,24 @@ class Handled(Response):
         gone: asyncio.Task[None],
     ) -> None:
         engine = self._endpoint.engine
-        telling = self._telling(connection, asked)
+        head = early_head.of(self._request.scope)
+        telling = asyncio.create_task(progress.tell(self._endpoint.progress, connection.tag, asked, head))
         try:
-            result = await self._watched(
-                connection, gone, lambda: _start(engine, connection, user, asked, received)
-            )
+            starting = partial(steps.start, engine, connection, user, asked, received)
+            result = await self._watched(connection, gone, starting)
         finally:
             telling.cancel()
         try:
             held = self._endpoint.spool.file(user.role) if asked.wait_end else None
             answer.begin(result.output_format, result.summary, held)
             _present(gone)
-            while (packed := await self._watched(connection, gone, lambda: _next(result, answer))) is not None:
+            following = partial(steps.following, result, answer)
+            while (packed := await self._watched(connection, gone, following)) is not None:
                 await answer.send(packed)
                 _present(gone)
         finally:
             # Before the connection is closed: the engine crashes on the reverse order.
             await self._work(result.pieces.close)
-
-    def _telling(self, connection: Connection, asked: request.Query) -> asyncio.Task[None]:
-        """Tells the client how far its query is, if it asked for that."""
-        head = early_head.of(self._request.scope)
-        return asyncio.create_task(progress.tell(self._endpoint.progress, connection.tag, asked, head))
 
     async def _watched(self, connection: Connection, gone: asyncio.Task[None], call: Callable[[], T]) -> T:
         """Run ``call`` in a worker; when the client goes away meanwhile, cancel what the engine does for it."""
@@ -208,23 +203,3 @@ class Handled(Response):
 def _present(gone: asyncio.Task[None]) -> None:
     if gone.done():
         raise ClientDisconnect
-
-
-def _use(connection: Connection, asked: request.Query) -> None:
-    if asked.database:
-        connection.execute("USE {database:Identifier}", parameters={"database": asked.database})
-
-
-def _start(
-    engine: Engine, connection: Connection, user: User, asked: request.Query, received: body.Request
-) -> query.Result:
-    if received.insert is not None and received.data is not None:
-        return query.insert(connection, user, asked, received.insert, received.data)
-    return query.run(engine, connection, user, asked, received.statement)
-
-
-def _next(result: query.Result, answer: ResultResponse) -> bytes | None:
-    """The next part of the answer, compressed; None at the end."""
-    with contextlib.suppress(StopIteration):
-        return answer.pack(next(result.pieces))
-    return None

@@ -12,7 +12,7 @@ from typing import Final
 
 from firehose.endpoint import errors
 from firehose.endpoint.connection import Connection
-from firehose.endpoint.engine_config import MAX_QUERY
+from firehose.endpoint.limits import MAX_QUERY
 from firehose.endpoint.statement import Shape, shape
 from firehose.endpoint.syntax import Mentions, mentions
 

@@ -16,6 +16,7 @@ from firehose.endpoint import errors, formats
 _DEFAULT_SESSION_TIMEOUT_S: Final = 60
 _MAX_SESSION_TIMEOUT_S: Final = 3600
 _MAX_DIGITS: Final = 10
+_READONLY: Final = "readonly"
 _QUERY_PARAMETER: Final = "param_"
 _SETTING_NAME: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_.]*$")
 #: Everything else in the URL is a setting. Without effect here: stacktrace, buffer_size (never held back),
@@ -55,7 +56,7 @@ class Query:
     blocks_in: bool  # the body is in ClickHouse's own compressed blocks
     blocks_out: bool  # the answer shall be
     protocol_version: int  # of the client; 0: none named
-    read_only: bool  # by its method: a GET changes nothing
+    read_only: bool  # it changes nothing: by its method (a GET), or since it says so
 
 
 def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
@@ -71,6 +72,10 @@ def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str])
         for name, value in parameters.items()
         if name not in _TRANSPORT and not name.startswith(_QUERY_PARAMETER)
     }
+    # On the connection it could not be taken back, and that may be a session's.
+    read_only = settings.get(_READONLY) in ("1", "2")
+    if read_only:
+        del settings[_READONLY]
     return Query(
         text=parameters.get("query", ""),
         query_id=parameters.get("query_id") or str(uuid.uuid4()),
@@ -88,7 +93,7 @@ def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str])
         blocks_in=_flag(parameters, "decompress"),
         blocks_out=_flag(parameters, "compress"),
         protocol_version=_protocol_version(parameters.get("client_protocol_version", "0")),
-        read_only=method in ("GET", "HEAD"),
+        read_only=read_only or method in ("GET", "HEAD"),
     )
 
 

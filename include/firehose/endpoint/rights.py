@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from firehose.endpoint import errors
-from firehose.endpoint.engine_config import MAX_MEMORY
+from firehose.endpoint.limits import MAX_MEMORY
 from firehose.endpoint.statement import Shape
 from firehose.endpoint.syntax import Mentions
 
@@ -60,16 +60,13 @@ class Rights:
         }
 
     def settings(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The settings of a request that are to be applied: all that are allowed, without ``readonly``.
-
-        Clients send readonly=1 or 2 to be safe; the analyst has no more rights without it.
+        """The settings of a request that are to be applied: all of them, if all are allowed.
 
         Raises:
             QueryError: one may not be changed, or there is none of its name.
         """
-        asked = {name: value for name, value in asked.items() if name != _READONLY or value not in ("1", "2")}
-        self._check_settings(asked.keys() - {_READONLY})  # 0: the engine has the right words for it
-        return asked
+        self._check_settings(asked.keys() - {_READONLY})  # readonly=0: the engine has the right words for it
+        return dict(asked)
 
     def check(self, user: str, names: Mentions) -> None:
         """Judge a statement by the names in it.

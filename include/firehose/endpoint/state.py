@@ -18,7 +18,7 @@ from firehose.endpoint import users
 from firehose.endpoint.admission import MAX_QUERIES, Admission
 from firehose.endpoint.bursts import Bursts
 from firehose.endpoint.engine import Engine
-from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.limits import Limits
 from firehose.endpoint.passwords import WrongPasswords
 from firehose.endpoint.progress import Progress, Running
 from firehose.endpoint.response import Server

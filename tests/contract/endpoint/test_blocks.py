@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 from collections.abc import Callable
@@ -120,6 +121,68 @@ def test_an_insert_as_the_java_client_sends_it(loader: httpx.Client) -> None:
     assert '"written_rows": "20000"' in done.headers["x-clickhouse-summary"]
     assert loader.post("/", content="SELECT count(), max(n) FROM firehose.packed").text == "20000\t19999\n"
     loader.post("/", content="DROP TABLE firehose.packed")
+
+
+def java(client: httpx.Client, query: bytes) -> httpx.Response:
+    return client.post(
+        "/",
+        params={"compress": "1", "decompress": "1"},
+        headers={"X-ClickHouse-Format": "RowBinaryWithNamesAndTypes", "X-ClickHouse-Database": "firehose"},
+        content=block(query),
+    )
+
+
+def test_the_hello_of_the_java_client_and_of_jdbc(analyst: httpx.Client) -> None:
+    query = b"SELECT currentUser() AS user, timezone() AS timezone, version() AS version LIMIT 1"
+    answer = java(analyst, query)
+    assert answer.headers["x-clickhouse-format"] == "RowBinaryWithNamesAndTypes"
+    assert int(json.loads(answer.headers["x-clickhouse-summary"])["result_rows"]) == 1
+    assert answer.headers["x-clickhouse-timezone"] == "UTC"
+    plain = unpacked(answer.content)
+    assert plain.startswith(b"\x03\x04user\x08timezone\x07version\x06String\x06String\x06String")
+    assert b"\x03UTC" in plain
+    failed = java(analyst, b"SELECT * FROM nope")
+    assert failed.headers["x-clickhouse-exception-code"] == "60"
+    assert b"Code: 60. DB::Exception:" in unpacked(failed.content)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_query_of_the_rust_client(loader: httpx.Client, analyst: httpx.Client, method: str) -> None:
+    """A short one comes by GET, a long one by POST with ``readonly``."""
+    query = "SELECT id, name FROM events WHERE id < 2 ORDER BY id FORMAT RowBinary"
+    asked = {"database": "firehose", "compress": "1"}
+    for user in (loader, analyst):
+        if method == "GET":
+            answer = user.get("/", params={**asked, "query": query}, headers={"Content-Length": "0"})
+        else:
+            answer = user.post("/", params={**asked, "readonly": "1"}, content=query)
+        assert answer.status_code == 200, unpacked(answer.content)
+        assert unpacked(answer.content) == b"\x00" * 8 + b"\x010" + b"\x01" + b"\x00" * 7 + b"\x011"
+
+
+def test_an_insert_of_the_rust_client(loader: httpx.Client) -> None:
+    """The statement in the URL, the rows as they come, in blocks."""
+    loader.post("/", content="CREATE TABLE firehose.rust (n UInt32) ENGINE = MergeTree ORDER BY n")
+    asked = {"query": "INSERT INTO firehose.rust(n) FORMAT RowBinary", "decompress": "1"}
+    pieces = (block(struct.pack("<1000I", *range(at, at + 1000))) for at in range(0, 10_000, 1000))
+    assert loader.post("/", params=asked, content=pieces).status_code == 200
+    broken = (piece for piece in (block(b"\x01\x00\x00\x00"), block(b"\x02\x00\x00\x00")[:-1]))
+    failed = loader.post("/", params=asked, content=broken)
+    assert failed.headers["x-clickhouse-exception-code"] == "33"
+    assert loader.post("/", content="SELECT count(), max(n) FROM firehose.rust").text == "10000\t9999\n"
+    loader.post("/", content="DROP TABLE firehose.rust")
+
+
+def test_readonly_from_a_client_holds_for_its_request(loader: httpx.Client) -> None:
+    """Also in a session, and for a result whose types the endpoint asks for itself."""
+    asked = {"session_id": "readonly", "readonly": "1"}
+    for form in ("TSV", "ArrowStream"):
+        answer = loader.post("/", params=asked, content=f"SELECT toDateTime(1) FORMAT {form}")
+        assert answer.status_code == 200, answer.text
+    refused = loader.post("/", params=asked, content="CREATE TABLE firehose.no (a Int8) ENGINE = Memory")
+    assert refused.headers["x-clickhouse-exception-code"] == "164"
+    done = loader.post("/", params={"session_id": "readonly"}, content="CREATE TEMPORARY TABLE yes (a Int8)")
+    assert done.status_code == 200, done.text
 
 
 NOISE = os.urandom(100)
