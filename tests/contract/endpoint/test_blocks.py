@@ -45,7 +45,7 @@ def unpacked(body: bytes) -> bytes:
         packed, rest = body[25 : 16 + packed_size], body[16 + packed_size :]
         assert checksum(body[16 : 16 + packed_size]) == expected
         assert method == 0x82
-        assert size <= MIB
+        assert size <= 2 * MIB
         plain += lz4.block.decompress(packed, uncompressed_size=size)
         body = rest
     return plain
