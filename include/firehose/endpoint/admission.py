@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from firehose.endpoint import errors, users
-from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.limits import Limits
 
 #: More statements at once are refused, not queued: a queue would only hide that the machine is overloaded.
 SLOTS: Final = {users.LOADER: 16, users.ANALYST: 48}

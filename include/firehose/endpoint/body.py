@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from firehose.endpoint import errors
+from firehose.endpoint import blocks, errors
 from firehose.endpoint.compression import Decoder
 from firehose.endpoint.spool import Spool, SpoolFile
 from firehose.endpoint.statement import Insert, insert_with_data
@@ -40,13 +40,15 @@ class Body:
     """A body as it arrives. It goes to a file once it is large, so that a client that breaks off leaves nothing
     half inserted, and a slow one holds no part of the engine. Its methods block: they belong in a worker thread.
 
-    ``max_size``: bytes, compressed or not.
+    ``max_size``: bytes, compressed or not. ``in_blocks``: the body is in ClickHouse's own compressed blocks,
+    unpacked once all of it is there, so that a slow client holds no half of a block in memory.
 
     Raises (also its methods):
         QueryError: the body does not decompress, is too large, or a bomb; there is no room for it.
     """
 
-    def __init__(self, spool: Spool, role: str, encoding: str, max_size: int) -> None:
+    def __init__(self, spool: Spool, role: str, encoding: str, max_size: int, *, in_blocks: bool) -> None:
+        self._in_blocks = in_blocks
         self._decoder = Decoder(encoding)
         self._max_size = max_size
         self._received = 0
@@ -64,11 +66,22 @@ class Body:
         """All of it has come. The request that is returned owns the file from now on."""
         self._decoder.finish()
         self._file.seek(0)
+        if self._in_blocks:
+            self._unpack()
         return _request(url_text, self._file)
 
     def close(self) -> None:
         """Drop what was received; after an error, or where nobody waits for it."""
         self._file.close()
+
+    def _unpack(self) -> None:
+        packed, self._file = self._file, self._file.another()
+        try:
+            for plain in blocks.unpacked(packed.read, lambda size: self._check(self._file.size + size)):
+                self._file.write(plain)
+        finally:
+            packed.close()
+        self._file.seek(0)
 
     def _check(self, size: int) -> None:
         if size > self._max_size:
@@ -76,7 +89,7 @@ class Body:
                 errors.QUERY_IS_TOO_LARGE,
                 f"The body has more than the {self._max_size} bytes that are accepted, compressed or not.",
             )
-        if self._decoder.packed and size > max(_ANY_RATIO, _MAX_RATIO * self._received):
+        if (self._decoder.packed or self._in_blocks) and size > max(_ANY_RATIO, _MAX_RATIO * self._received):
             raise errors.refused(
                 errors.TOO_LARGE_SIZE_COMPRESSED,
                 f"The body decompresses to more than {_MAX_RATIO} times its size: send it with less compression.",

@@ -5,6 +5,7 @@ Lives here: which method, and incremental coders. Must not: I/O.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -24,6 +25,9 @@ _ZSTD_WINDOW_LOG: Final = 23
 PIECE: Final = 1024 * 1024
 #: In the order in which they are chosen where a client accepts several: the cheapest first.
 METHODS: Final = ("lz4", "zstd", "gzip", "deflate")
+#: What a client gets that accepts anything.
+_KNOWN_TO_ALL: Final = "gzip"
+_QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)")
 _FAILURES: Final = (RuntimeError, EOFError, ValueError, zlib.error, zstd.ZstdError)
 
 
@@ -64,9 +68,23 @@ class _Lz4:
 
 
 def accepted(accept_encoding: str) -> str | None:
-    """The method for a response, from an Accept-Encoding header; None for no compression."""
-    offered = {part.split(";")[0].strip().lower() for part in accept_encoding.split(",")}
-    return next((method for method in METHODS if method in offered), None)
+    """The method for a response, from an Accept-Encoding header; None for no compression.
+
+    The one that the client prefers; of several that it likes equally, the cheapest.
+    """
+    qualities = dict(_quality(part) for part in accept_encoding.split(",") if part.strip())
+    if "*" in qualities:
+        qualities.setdefault(_KNOWN_TO_ALL, qualities["*"])
+    method = max(METHODS, key=lambda name: qualities.get(name, 0.0))
+    quality = qualities.get(method, 0.0)
+    return method if quality > 0 and quality >= qualities.get("identity", 0.0) else None
+
+
+def _quality(part: str) -> tuple[str, float]:
+    """A coding and how much the client likes it, from 0 (not at all) to 1."""
+    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    found = (_QUALITY.fullmatch(parameter) for parameter in parameters)
+    return name, next((float(match[1]) for match in found if match), 1.0)
 
 
 def encoder(method: str | None) -> Encoder:

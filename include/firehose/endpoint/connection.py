@@ -45,11 +45,11 @@ class Connection:
             return self._native.send_query(statement, output_format, params=dict(parameters))
 
     def blocks(self, stream: Any) -> Iterator[Any]:
-        """The formatted blocks of a stream. One without rows (only a header) is the last."""
+        """The formatted blocks of a stream. One without rows (only a header or totals, or nothing) is the last."""
         while True:
             with self._call():
                 block = self._native.streaming_fetch_result(stream)
-            if block is None or not block.size():
+            if block is None:
                 return
             yield block
             if not block.rows_read():
@@ -97,7 +97,7 @@ class Connection:
             ast = self.execute(f"EXPLAIN AST {statement}", "LineAsString", parameters)
         except errors.QueryError as error:
             raise errors.without_explain(error) from None
-        return shape(ast.bytes().decode(errors="replace"))
+        return shape(ast.bytes().decode(errors="replace"), statement)
 
     def close(self) -> None:
         """End the connection with its temporary tables, after the call that may be running."""

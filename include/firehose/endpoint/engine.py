@@ -5,15 +5,16 @@ Lives here: the one engine of the process. Must not: HTTP, what is done on a con
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from firehose.endpoint import engine_config, engine_files
 from firehose.endpoint.connection import CLOSED_FUNCTION, Connection
-from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.limits import LOADER, Limits, ceilings
 from firehose.endpoint.parser import Parser
 from firehose.endpoint.policy import Policy
 from firehose.endpoint.rights import Rights
@@ -21,6 +22,19 @@ from firehose.endpoint.session_memory import SessionMemory
 from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
+#: As a server names them, and where they are in system.processes.
+_COUNTERS: Final = {
+    "read_rows": "read_rows",
+    "read_bytes": "read_bytes",
+    "written_rows": "written_rows",
+    "written_bytes": "written_bytes",
+    "total_rows_to_read": "total_rows_approx",
+    "elapsed_ns": "toUInt64(elapsed * 1e9)",
+}
+_PROGRESS: Final = (
+    f"SELECT Settings['log_comment'], {', '.join(_COUNTERS.values())} FROM system.processes "
+    "SETTINGS output_format_json_quote_64bit_integers = 0"
+)
 
 
 class Engine:
@@ -37,10 +51,13 @@ class Engine:
         self._policy = policy
         catalog = engine_files.prepare(_chdb, folder)
         self.rights = Rights(
-            catalog.names_of(policy.changeable), frozenset(catalog.settings), policy.system_tables
+            catalog.names_of(policy.changeable),
+            frozenset(catalog.settings),
+            policy.system_tables,
+            ceilings(limits, policy, catalog.names_of),
         )
         self.parser = Parser(
-            lambda: Connection(self._open(), "parser", SessionMemory(engine_config.LOADER, 0)),
+            lambda: Connection(self._open(), "parser", SessionMemory(LOADER, 0)),
             lambda: self.connection("analyst", limits.sizes("analyst")[0]),
         )
         self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))
@@ -70,6 +87,21 @@ class Engine:
             log.warning("a query could not be cancelled: %s", error)
         finally:
             native.close()
+
+    def progress(self) -> dict[str, dict[str, int]]:
+        """What each running query has done, by the tag of its connection."""
+        native = self._open()
+        try:
+            rows = native.query(_PROGRESS, "JSONCompactEachRow").bytes().decode(errors="replace")
+        except RuntimeError as error:
+            log.warning("the progress of queries cannot be read: %s", error)
+            return {}
+        finally:
+            native.close()
+        return {
+            tag: dict(zip(_COUNTERS, counters, strict=True))
+            for tag, *counters in map(json.loads, rows.splitlines())
+        }
 
     def close(self) -> None:
         """Write what is to be written and let go of the data folder."""

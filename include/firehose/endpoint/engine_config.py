@@ -14,13 +14,13 @@ Likewise for the tables of ``system``, which chDB lets anyone read: a row policy
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
-from firehose.endpoint.policy import Policy, Range
+from firehose.endpoint.limits import ANALYST, LOADER, MAX_QUERY, MIB, Limits, ranges
+from firehose.endpoint.policy import Policy
 
 #: A quarter of the server's defaults: this process shares a machine with the whole pipeline.
 _INSERT_BLOCKS: Final = {
@@ -28,9 +28,6 @@ _INSERT_BLOCKS: Final = {
     "min_insert_block_size_rows": 262_144,
     "min_insert_block_size_bytes": 64 * 1024 * 1024,
 }
-MIB: Final = 1024 * 1024
-LOADER: Final = "loader"
-_ANALYST: Final = "analyst"
 _READONLY: Final = "readonly"
 #: No constraints on these: the read-only mode holds itself, and is set after the constraints; USE sets the other.
 _FREE: Final = (_READONLY, "database")
@@ -42,25 +39,6 @@ _LOADER_ONLY: Final = "has(currentRoles(), 'loader')"
 #: would be that file, even for functions that ask for no right, such as dictGet. It attaches that database only
 #: where ``default_database`` has a name; ``database`` is then the one in which the engine itself starts.
 _NO_FILE_SYSTEM: Final = "  <default_database></default_database>\n  <database>system</database>\n"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one query may use, and the memory that all queries may use together."""
-
-    memory_mib: int
-    seconds: int
-    total_mib: int
-
-    def share_mib(self, role: str) -> int:
-        """The part of all memory that the queries of ``role`` have: half each, and neither takes the other's."""
-        return self.total_mib // 2
-
-    def sizes(self, role: str) -> list[int]:
-        """The amounts of memory in MiB that a query can be granted, the smallest first."""
-        share = self.share_mib(role)
-        most = share if role == LOADER else min(self.memory_mib, share)
-        return [*(2**power for power in range(6, 30) if 2**power < most), most]
 
 
 @dataclass(frozen=True)
@@ -130,7 +108,7 @@ def _memory_profiles(limits: Limits) -> str:
     return "".join(
         f"<analyst_{size}><profile>analyst</profile><constraints><max_memory_usage><min>1</min>"
         f"<max>{size * MIB}</max></max_memory_usage></constraints></analyst_{size}>"
-        for size in limits.sizes(_ANALYST)
+        for size in limits.sizes(ANALYST)
     )
 
 
@@ -149,10 +127,11 @@ def opening_statements(role: str, tag: str, limits: Limits, policy: Policy, memo
         "log_comment": f"'{tag}'",
         # As on a server: chDB's own defaults are those of a command-line tool.
         "implicit_select": "0",
+        "max_query_size": str(MAX_QUERY),
         "allow_introspection_functions": "0",
         "storage_file_read_method": "'pread'",
         **{name: str(value) for name, value in _INSERT_BLOCKS.items()},
-        **(policy.values if role == _ANALYST else {}),
+        **(policy.values if role == ANALYST else {}),
         "max_execution_time": str(limits.seconds),
     }
     statements = [
@@ -160,22 +139,14 @@ def opening_statements(role: str, tag: str, limits: Limits, policy: Policy, memo
         "SET " + ", ".join(f"{name} = {value}" for name, value in common.items()),
         *memory_statements(role, memory_mib),
     ]
-    return [*statements, f"SET {_READONLY} = 2"] if role == _ANALYST else statements
+    return [*statements, f"SET {_READONLY} = 2"] if role == ANALYST else statements
 
 
 def _analyst(limits: Limits, policy: Policy, catalog: Catalog) -> str:
-    ranges = dict(policy.changeable)
-    maxima = {
-        # Of no use to a query: its connection has a profile with the memory that it was granted.
-        "max_memory_usage": limits.sizes(_ANALYST)[0] * MIB,
-        "max_execution_time": limits.seconds,
-        "max_threads": 4 * (os.cpu_count() or 1),
-    }
-    for name, value in maxima.items():
-        ranges[name] = Range("1", str(value))
-    changeable = catalog.names_of([*ranges, *_FREE])
+    allowed = ranges(limits, policy)
+    changeable = catalog.names_of([*allowed, *_FREE])
     return _constant(catalog.settings.keys() - changeable) + "".join(
-        f"<{name}>{_bound('min', each.min)}{_bound('max', each.max)}</{name}>" for name, each in ranges.items()
+        f"<{name}>{_bound('min', each.min)}{_bound('max', each.max)}</{name}>" for name, each in allowed.items()
     )
 
 

@@ -3,15 +3,16 @@
 Lives here: which formats can stream, and joining their chunks. Must not: I/O, running queries.
 
 chDB's streaming gives every block as a document of its own. For row formats these simply follow each other;
-a repeated header is cut off; an Arrow stream is re-framed. Others (JSON, Parquet, Pretty…) have one frame
-around all rows and are formatted whole.
+a repeated header is cut off; Arrow is re-framed (arrow), and Native where its client wants that (native). Others
+(JSON, Parquet, Pretty…) have one frame around all rows and are formatted whole.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Final, Protocol
+
+from firehose.endpoint.native import Reframed
 
 DEFAULT: Final = "TabSeparated"
 _PLAIN_ROWS: Final = frozenset(
@@ -48,16 +49,20 @@ Chunk = memoryview | bytes
 class Joiner(Protocol):
     """Makes one stream of the chunks of a streaming query."""
 
-    def add(self, chunk: Chunk) -> Chunk:
-        """The bytes to send for the next chunk. What is returned may be a part of ``chunk``."""
+    def add(self, chunk: Chunk) -> Iterable[Chunk]:
+        """The bytes to send for the next chunk. What is returned may be parts of ``chunk``.
+
+        Raises:
+            QueryError: the chunk cannot be sent to this client.
+        """
 
     def end(self) -> bytes:
         """The bytes to send after the last chunk."""
 
 
 class _Rows:
-    def add(self, chunk: Chunk) -> Chunk:
-        return chunk
+    def add(self, chunk: Chunk) -> Iterable[Chunk]:
+        return (chunk,)
 
     def end(self) -> bytes:
         return b""
@@ -71,13 +76,16 @@ class _Headed:
         self._quoted = quoted
         self._header: bytes | None = None
 
-    def add(self, chunk: Chunk) -> Chunk:
+    def add(self, chunk: Chunk) -> Iterable[Chunk]:
         if self._header is None:
             first = bytes(chunk)
             self._header = first[: self._header_length(first)]
-            return chunk
+            return (chunk,)
         length = len(self._header)
-        return chunk[length:] if chunk[:length] == self._header else chunk
+        if chunk[:length] == self._header:
+            return (chunk[length:],)
+        # Totals and extremes come in a last chunk without rows, which has its header at its end.
+        return (chunk[:-length] if chunk[-length:] == self._header else chunk,)
 
     def end(self) -> bytes:
         return b""
@@ -94,45 +102,16 @@ class _Headed:
         return position
 
 
-class _ArrowStream:
-    """Every chunk is a complete Arrow stream; their batches go into one."""
-
-    def __init__(self) -> None:
-        import pyarrow as pa
-
-        self._pa = pa
-        self._sink = io.BytesIO()
-        self._writer: pa.RecordBatchStreamWriter | None = None
-
-    def add(self, chunk: Chunk) -> Chunk:
-        with self._pa.ipc.open_stream(chunk) as reader:
-            if self._writer is None:
-                self._writer = self._pa.ipc.new_stream(self._sink, reader.schema)
-            for batch in reader:
-                self._writer.write_batch(batch)
-        return self._take()
-
-    def end(self) -> bytes:
-        if self._writer is not None:
-            self._writer.close()
-        return self._take()
-
-    def _take(self) -> bytes:
-        taken = self._sink.getvalue()
-        self._sink.seek(0)
-        self._sink.truncate()
-        return taken
-
-
-def joiner(name: str) -> Callable[[], Joiner] | None:
-    """What joins the chunks of format ``name``, or None where it can only be made whole."""
+def joiner(name: str, protocol_version: int) -> Joiner | None:
+    """What joins the chunks of format ``name`` for a client of that version, or None where it can only be made
+    whole."""
     key = name.lower()
+    if key == "native" and protocol_version:
+        return Reframed(protocol_version)
     if key in _PLAIN_ROWS:
-        return _Rows
+        return _Rows()
     if key in _HEADER_LINES:
-        return lambda: _Headed(_HEADER_LINES[key], quoted=key.startswith("csv"))
-    if key == "arrowstream":
-        return _ArrowStream
+        return _Headed(_HEADER_LINES[key], quoted=key.startswith("csv"))
     return None
 
 

@@ -6,20 +6,20 @@ Lives here: the order of the steps, and what ends them early. Must not: SQL, cal
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from firehose.endpoint import body, compression, errors, parameters, query, request, users
+from firehose.endpoint import body, compression, early_head, errors, parameters, progress, request, steps, users
 from firehose.endpoint.connection import Connection
-from firehose.endpoint.engine import Engine
 from firehose.endpoint.incoming import Incoming
+from firehose.endpoint.limits import MIB
 from firehose.endpoint.response import ResultResponse
 from firehose.endpoint.sessions import applied
 from firehose.endpoint.state import STRANGER, Endpoint
@@ -61,8 +61,9 @@ class Handled(Response):
             self._endpoint.workers.submit(answer.close)
         if who != "-":  # strangers are counted in bursts: they must not fill the log
             log.info(
-                "query %s of %s: %s in %.0f ms",
+                "query %s of %s: %s in %.0f ms%s",
                 answer.query_id, who, answer.outcome, (time.monotonic() - started) * 1000,
+                "".join(f", {name} lowered to {value}" for name, value in answer.clamped.items()),
             )  # fmt: skip
 
     async def _user(self) -> tuple[User, Mapping[str, str]]:
@@ -88,8 +89,8 @@ class Handled(Response):
             parameters.check(fields, {})
         asked = request.read(self._request.method, given, headers)
         answer.query_id = asked.query_id
-        if asked.compress:
-            answer.compress(compression.accepted(headers.get("accept-encoding", "")))
+        method = compression.accepted(headers.get("accept-encoding", "")) if asked.compress else None
+        answer.compress(method, in_blocks=asked.blocks_out)
         return asked
 
     async def _answer(self, user: User, asked: request.Query, answer: ResultResponse) -> None:
@@ -114,7 +115,7 @@ class Handled(Response):
         """The whole body. An analyst cannot insert, so its bodies are statements."""
         most = self._endpoint.max_body if user.role == users.LOADER else body.MAX_TEXT
         encoding = self._incoming.headers.get("content-encoding", "")
-        receiving = body.Body(self._endpoint.spool, user.role, encoding, most)
+        receiving = body.Body(self._endpoint.spool, user.role, encoding, most, in_blocks=asked.blocks_in)
         try:
             async for chunk in self._incoming.chunks():
                 await self._intake(user.role, lambda chunk=chunk: receiving.feed(chunk))  # type: ignore[misc]
@@ -135,9 +136,8 @@ class Handled(Response):
         sessions = self._endpoint.sessions
         connection = await self._work(lambda: sessions.acquire(user, asked.session, memory_mib))
         try:
-            await self._work(lambda: _use(connection, asked))
-            rights, analyst = self._endpoint.engine.rights, user.role == users.ANALYST
-            settings = rights.settings(asked.settings) if analyst else asked.settings
+            await self._work(lambda: steps.use(connection, asked))
+            settings = self._settings(user, asked, answer, memory_mib)
             prepared = applied(connection, settings, keep=asked.session is not None)
             await self._work(prepared.__enter__)
             try:
@@ -146,6 +146,15 @@ class Handled(Response):
                 await self._work(lambda: prepared.__exit__(None, None, None))
         finally:
             await self._work(lambda: sessions.release(user, asked.session, connection))
+
+    def _settings(
+        self, user: User, asked: request.Query, answer: ResultResponse, memory_mib: int
+    ) -> Mapping[str, str]:
+        if user.role == users.LOADER:
+            return asked.settings
+        rights = self._endpoint.engine.rights
+        answer.clamped = rights.clamped(asked.settings, memory_mib * MIB)
+        return rights.settings({**asked.settings, **answer.clamped})
 
     async def _run(
         self,
@@ -157,12 +166,19 @@ class Handled(Response):
         gone: asyncio.Task[None],
     ) -> None:
         engine = self._endpoint.engine
-        result = await self._watched(connection, gone, lambda: _start(engine, connection, user, asked, received))
+        head = early_head.of(self._request.scope)
+        telling = asyncio.create_task(progress.tell(self._endpoint.progress, connection.tag, asked, head))
+        try:
+            starting = partial(steps.start, engine, connection, user, asked, received)
+            result = await self._watched(connection, gone, starting)
+        finally:
+            telling.cancel()
         try:
             held = self._endpoint.spool.file(user.role) if asked.wait_end else None
             answer.begin(result.output_format, result.summary, held)
             _present(gone)
-            while (packed := await self._watched(connection, gone, lambda: _next(result, answer))) is not None:
+            following = partial(steps.following, result, answer)
+            while (packed := await self._watched(connection, gone, following)) is not None:
                 await answer.send(packed)
                 _present(gone)
         finally:
@@ -187,23 +203,3 @@ class Handled(Response):
 def _present(gone: asyncio.Task[None]) -> None:
     if gone.done():
         raise ClientDisconnect
-
-
-def _use(connection: Connection, asked: request.Query) -> None:
-    if asked.database:
-        connection.execute("USE {database:Identifier}", parameters={"database": asked.database})
-
-
-def _start(
-    engine: Engine, connection: Connection, user: User, asked: request.Query, received: body.Request
-) -> query.Result:
-    if received.insert is not None and received.data is not None:
-        return query.insert(connection, user, asked, received.insert, received.data)
-    return query.run(engine, connection, user, asked, received.statement)
-
-
-def _next(result: query.Result, answer: ResultResponse) -> bytes | None:
-    """The next part of the answer, compressed; None at the end."""
-    with contextlib.suppress(StopIteration):
-        return answer.pack(next(result.pieces))
-    return None

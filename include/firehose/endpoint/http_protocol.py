@@ -15,6 +15,7 @@ from typing import Any, Final
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from firehose.endpoint import early_head
 from firehose.endpoint.door import MAX_HEAD, UNREAD, Door, ImpatientFlow
 
 _MAX_HEADERS: Final = 256
@@ -99,6 +100,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.url) > _MAX_PATH:
             raise ValueError("the path is too long")
         super().on_headers_complete()
+        early_head.offer(self.cycle)
         self.scope["query_string"] = query.partition(b"#")[0]
 
     def on_chunk_header(self) -> None:

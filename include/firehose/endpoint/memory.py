@@ -10,7 +10,7 @@ from typing import Final
 
 import psutil
 
-from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.limits import Limits
 from firehose.settings import Settings
 
 _MIB: Final = 1024 * 1024

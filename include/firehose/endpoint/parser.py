@@ -5,12 +5,21 @@ Lives here: the two forms in which the engine gives a statement's syntax tree. M
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from firehose.endpoint import errors
 from firehose.endpoint.connection import Connection
+from firehose.endpoint.limits import MAX_QUERY
 from firehose.endpoint.statement import Shape, shape
 from firehose.endpoint.syntax import Mentions, mentions
+
+#: A statement takes some 200 times its size while it is read, and that is not part of what a query is granted: of
+#: those that are longer than this, one is read at a time.
+_LARGE: Final = 64 * 1024
+_PARSE: Final = f"SELECT parseQueryToJSON({{query:String}}) SETTINGS max_query_size = {MAX_QUERY}"
 
 
 class Parser:
@@ -24,6 +33,7 @@ class Parser:
     def __init__(self, bare: Callable[[], Connection], confined: Callable[[], Connection]) -> None:
         self._bare = bare
         self._confined = confined
+        self._one_at_a_time = threading.Lock()
 
     def mentions(self, statement: str) -> Mentions | None:
         """The names in a statement; None for a kind of statement whose tree the engine does not give as JSON.
@@ -33,10 +43,9 @@ class Parser:
         Raises:
             QueryError: it does not parse, or is nested too deeply.
         """
-        query = "SELECT parseQueryToJSON({query:String})"
         try:
-            parameters = {"query": _escaped(statement)}
-            return mentions(_ask(self._bare(), query, "TabSeparatedRaw", parameters))
+            with self._one_at_a_time if len(statement) > _LARGE else contextlib.nullcontext():
+                return mentions(_ask(self._bare(), _PARSE, "TabSeparatedRaw", {"query": _escaped(statement)}))
         except errors.QueryError as error:
             if error.code == errors.BAD_ARGUMENTS:
                 return None
@@ -50,7 +59,8 @@ class Parser:
         Raises:
             QueryError: it does not parse.
         """
-        return shape(_ask(self._confined(), f"EXPLAIN AST {statement}", "LineAsString", parameters))
+        ast = _ask(self._confined(), f"EXPLAIN AST {statement}", "LineAsString", parameters)
+        return shape(ast, statement)
 
 
 def _ask(connection: Connection, query: str, output_format: str, parameters: Mapping[str, str]) -> str:

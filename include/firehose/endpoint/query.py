@@ -8,39 +8,24 @@ first and use the engine's own parser: they close what those leave open, such as
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+import re
+from typing import Final
 
-from firehose.endpoint import errors, formats, rights, users
+from firehose.endpoint import arrow, errors, formats, rights, users
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
+from firehose.endpoint.plan import plan
 from firehose.endpoint.request import Query, set_statement
+from firehose.endpoint.results import Result, cut, streamed, summary, whole
 from firehose.endpoint.spool import SpoolFile
 from firehose.endpoint.statement import Insert, Shape
 from firehose.endpoint.users import User
 
 _PIECE: Final = 1024 * 1024
+_TOTALS: Final = re.compile(r"\btotals\b", re.IGNORECASE)
 #: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
 _OWN_SESSION: Final = frozenset({"Set", "SetQuery", "UseQuery"})
 _READS: Final = "READ_ONLY"
-
-
-class Pieces(Protocol):
-    """A result's bytes. To be closed before its connection is: the engine crashes on the reverse order."""
-
-    def __next__(self) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass
-class Result:
-    """A statement that has begun to give its result."""
-
-    output_format: str
-    pieces: Pieces
-    summary: dict[str, int] = field(default_factory=dict)
 
 
 def run(engine: Engine, connection: Connection, user: User, query: Query, statement: str) -> Result:
@@ -62,10 +47,27 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
     if kind != _READS:
         connection.memory.keep(statement if shape.root == "Set" else "")
     output_format = shape.output_format or query.output_format
-    make_joiner = formats.joiner(output_format) if shape.selects else None
-    if make_joiner is None:
-        return _whole(connection, query, statement, output_format)
-    return _streamed(connection, query, statement, output_format, make_joiner())
+    if not shape.selects:
+        joiner = formats.joiner(output_format, query.protocol_version)
+        return whole(connection, query, statement, output_format, joiner)
+    joiner, streams = _joiner(connection, query, statement, output_format)
+    if joiner is None or not streams:
+        return whole(connection, query, statement, output_format, joiner)
+    return streamed(connection, query, statement, output_format, joiner)
+
+
+def _joiner(
+    connection: Connection, query: Query, statement: str, output_format: str
+) -> tuple[formats.Joiner | None, bool]:
+    """What joins the chunks of a SELECT's result, and whether it can come in chunks."""
+    key = output_format.lower()
+    if key not in arrow.FORMATS:
+        # An empty result with totals is the one that the engine does not stream well: its header comes after them.
+        return formats.joiner(output_format, query.protocol_version), not _TOTALS.search(statement)
+    planned = plan(connection, statement, query.parameters)
+    zone = connection.execute("SELECT timezone() SETTINGS extremes = 0").bytes().decode().strip()
+    streams = arrow.FORMATS[key]
+    return arrow.Arrow(planned.types, zone, stream=streams), streams and not planned.has_footer
 
 
 def insert(connection: Connection, user: User, query: Query, target: Insert, data: SpoolFile) -> Result:
@@ -86,7 +88,7 @@ def insert(connection: Connection, user: User, query: Query, target: Insert, dat
     except errors.QueryError:
         connection.cancel_insert(running)
         raise
-    return Result(query.output_format, _cut(b""), _summary(done))
+    return Result(query.output_format, cut([]), summary(done))
 
 
 def _check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
@@ -109,85 +111,9 @@ def _check_analyst(engine: Engine, user: User, query: Query, kind: str, statemen
 
 def _readonly(user: User, query: Query) -> errors.QueryError:
     why = (
-        " For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
+        " For queries over HTTP, method GET implies readonly, as does readonly=1 in the URL. "
+        "You should use method POST for modifying queries."
         if query.read_only and user.role != users.ANALYST
         else ""
     )
     return errors.refused(errors.READONLY, f"{user.name}: Cannot execute query in readonly mode.{why}")
-
-
-def _whole(connection: Connection, query: Query, statement: str, output_format: str) -> Result:
-    result = connection.execute(statement, query.output_format, query.parameters)
-    return Result(output_format, _cut(result.get_memview().view(), result), _summary(result))
-
-
-def _cut(view: memoryview | bytes, owner: Any = None) -> Generator[bytes, None, None]:
-    """The engine's buffer piece by piece: a copy of all of it would double the memory. chDB's memory views do not
-    keep their buffer: ``owner`` is the result that does, for as long as this reads it."""
-    for start in range(0, len(view), _PIECE):
-        yield bytes(view[start : start + _PIECE])
-    del owner
-
-
-def _streamed(
-    connection: Connection, query: Query, statement: str, output_format: str, joiner: formats.Joiner
-) -> Result:
-    stream = _Stream(connection, connection.stream(statement, query.output_format, query.parameters), joiner)
-    try:
-        summary = stream.begin()
-    except errors.QueryError:
-        stream.close()
-        raise
-    return Result(output_format, stream, summary)
-
-
-class _Stream:
-    """The pieces of a streaming query. Not a generator: one that never started would not clean up."""
-
-    def __init__(self, connection: Connection, stream: Any, joiner: formats.Joiner) -> None:
-        self._connection = connection
-        self._stream = stream
-        self._blocks = connection.blocks(stream)
-        self._joiner = joiner
-        self._first: Any | None = None
-        self._pieces: Generator[bytes, None, None] = _cut(b"")
-        self._finished = False
-
-    def begin(self) -> dict[str, int]:
-        """Wait for the first block, so that most errors come before anything is sent."""
-        self._first = next(self._blocks, None)
-        return _summary(self._first) if self._first is not None else {}
-
-    def __next__(self) -> bytes:
-        while (piece := next(self._pieces, None)) is None:
-            if self._finished:
-                raise StopIteration
-            self._pieces = self._joined()
-        return piece
-
-    def _joined(self) -> Generator[bytes, None, None]:
-        """What the next block adds to the result: from the engine's own buffer, where nothing is changed, since a
-        block may be as large as its query's memory."""
-        block, self._first = self._first or next(self._blocks, None), None
-        if block is None:
-            self._finished = True
-            return _cut(self._joiner.end())
-        return _cut(self._joiner.add(block.get_memview().view()), block)
-
-    def close(self) -> None:
-        self._pieces.close()
-        if not self._finished:
-            self._finished = True
-            self._connection.abandon(self._stream)
-
-
-def _summary(result: Any) -> dict[str, int]:
-    return {
-        "read_rows": result.storage_rows_read(),
-        "read_bytes": result.storage_bytes_read(),
-        "written_rows": result.rows_written(),
-        "written_bytes": result.bytes_written(),
-        "result_rows": result.rows_read(),
-        "result_bytes": result.bytes_read(),
-        "elapsed_ns": int(result.elapsed() * 1e9),
-    }

@@ -15,10 +15,12 @@ from firehose.endpoint import errors, formats
 
 _DEFAULT_SESSION_TIMEOUT_S: Final = 60
 _MAX_SESSION_TIMEOUT_S: Final = 3600
+_MAX_DIGITS: Final = 10
+_READONLY: Final = "readonly"
 _QUERY_PARAMETER: Final = "param_"
 _SETTING_NAME: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_.]*$")
 #: Everything else in the URL is a setting. Without effect here: stacktrace, buffer_size (never held back),
-#: quota_key (no quotas), log_comment (no query log; the endpoint uses it), client_protocol_version (revision 0).
+#: quota_key (no quotas), log_comment (no query log; the endpoint uses it).
 _TRANSPORT: Final = frozenset(
     {
         *("query", "database", "default_format", "user", "password", "query_id", "wait_end_of_query"),
@@ -50,8 +52,11 @@ class Query:
     settings: Mapping[str, str]
     session: SessionWish | None
     wait_end: bool
-    compress: bool
-    read_only: bool  # by its method: a GET changes nothing
+    compress: bool  # by HTTP's Content-Encoding
+    blocks_in: bool  # the body is in ClickHouse's own compressed blocks
+    blocks_out: bool  # the answer shall be
+    protocol_version: int  # of the client; 0: none named
+    read_only: bool  # it changes nothing: by its method (a GET), or since it says so
 
 
 def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
@@ -60,12 +65,17 @@ def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str])
     Raises:
         QueryError: something that this endpoint does not do, or a value that does not parse.
     """
-    _refuse_unsupported(parameters)
+    if parameters.get("role"):
+        raise errors.refused(errors.NOT_IMPLEMENTED, "The role of a user is fixed on this endpoint.")
     settings = {
         name: value
         for name, value in parameters.items()
         if name not in _TRANSPORT and not name.startswith(_QUERY_PARAMETER)
     }
+    # On the connection it could not be taken back, and that may be a session's.
+    read_only = settings.get(_READONLY) in ("1", "2")
+    if read_only:
+        del settings[_READONLY]
     return Query(
         text=parameters.get("query", ""),
         query_id=parameters.get("query_id") or str(uuid.uuid4()),
@@ -80,7 +90,10 @@ def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str])
         session=_session(parameters),
         wait_end=_flag(parameters, "wait_end_of_query"),
         compress=_flag(parameters, "enable_http_compression"),
-        read_only=method in ("GET", "HEAD"),
+        blocks_in=_flag(parameters, "decompress"),
+        blocks_out=_flag(parameters, "compress"),
+        protocol_version=_protocol_version(parameters.get("client_protocol_version", "0")),
+        read_only=read_only or method in ("GET", "HEAD"),
     )
 
 
@@ -126,13 +139,7 @@ def _session(parameters: Mapping[str, str]) -> SessionWish | None:
     )
 
 
-def _refuse_unsupported(parameters: Mapping[str, str]) -> None:
-    for name in ("compress", "decompress"):
-        if _flag(parameters, name):
-            raise errors.refused(
-                errors.NOT_IMPLEMENTED,
-                f"{name}=1, ClickHouse's own block compression, is not supported by this endpoint; "
-                "use HTTP compression (Accept-Encoding with enable_http_compression=1, Content-Encoding).",
-            )
-    if parameters.get("role"):
-        raise errors.refused(errors.NOT_IMPLEMENTED, "The role of a user is fixed on this endpoint.")
+def _protocol_version(value: str) -> int:
+    if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS):
+        raise errors.refused(errors.BAD_ARGUMENTS, f"client_protocol_version {value[:50]!r} is not a number.")
+    return int(value)

@@ -5,21 +5,24 @@ Lives here: ClickHouse's response headers and its way to report a late error. Mu
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import Send
 
 from firehose.endpoint import compression, errors, formats
+from firehose.endpoint.blocks import BlockEncoder
+from firehose.endpoint.progress import as_header
 from firehose.endpoint.spool import SpoolFile
 
 _TAG_BYTES: Final = 8
 _PIECE: Final = 1024 * 1024
 #: Given to the socket at a time: what its client has not read stays in memory.
 _WRITE: Final = 256 * 1024
+#: More than any format or compression has behind the last byte of its data.
+_KEPT: Final = 64
 
 
 @dataclass(frozen=True)
@@ -39,30 +42,35 @@ class ResultResponse:
     def __init__(self, server: Server, send: Send) -> None:
         self.query_id = "-"
         self.outcome = "unfinished"
+        self.clamped: Mapping[str, str] = {}  # settings that were lowered to their ceiling
         self._server = server
         self._send = send
         self._method: str | None = None
+        self._in_blocks = False
         self._encoder = compression.encoder(None)
         self._tag = secrets.token_hex(_TAG_BYTES)
         self._headers: dict[str, str] | None = None
+        self._summary: Mapping[str, int] = {}
         self._sent = False
+        self._kept = b""  # the last bytes of what was packed
         self._held: SpoolFile | None = None
         self._read_back = False
 
-    def compress(self, method: str | None) -> None:
-        """Compress what follows."""
+    def compress(self, method: str | None, *, in_blocks: bool) -> None:
+        """Compress what follows, errors too: by HTTP's means, in ClickHouse's own blocks, or both."""
         self._method = method
-        self._encoder = compression.encoder(method)
+        self._in_blocks = in_blocks
+        self._encoder = self._new_encoder()
 
-    def begin(self, output_format: str, summary: dict[str, int], held: SpoolFile | None) -> None:
+    def begin(self, output_format: str, summary: Mapping[str, int], held: SpoolFile | None) -> None:
         """The result begins. ``held`` keeps everything back until its end, so that a late error still
-        gets its status; it is closed with the response."""
+        gets its status; it is closed with the response. ``summary`` counts on until the head is sent."""
         self._headers = {
             **self._common(),
             "Content-Type": formats.content_type(output_format),
             "X-ClickHouse-Format": output_format,
-            "X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()}),
         }
+        self._summary = summary
         self._held = held
 
     def pack(self, piece: bytes) -> bytes:
@@ -89,13 +97,18 @@ class ResultResponse:
         return b""
 
     async def send(self, packed: bytes) -> None:
-        """Send what was packed."""
-        for start in range(0, len(packed), _WRITE):
-            await self._body(packed[start : start + _WRITE], more=True)
+        """Send what was packed, but for its last bytes: these come with the end. A client that knows by the format
+        where a result ends goes on in its session at once, so it must not see that end before the session is free.
+        """
+        pending = self._kept + packed
+        self._kept = pending[-_KEPT:]
+        end = len(pending) - len(self._kept)
+        for start in range(0, end, _WRITE):
+            await self._body(pending[start : min(start + _WRITE, end)], more=True)
 
     async def end(self) -> None:
-        """The result is complete."""
-        await self._body(self._encoder.flush(), more=False)
+        """The result is complete, and whatever it used is free."""
+        await self._body(self._kept + self._encoder.flush(), more=False)
         self.outcome = "200"
 
     def close(self) -> None:
@@ -121,7 +134,7 @@ class ResultResponse:
         }
         if error.status == 401:
             self._headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
-        self._encoder = compression.encoder(self._method)
+        self._encoder = self._new_encoder()
         packed = self._encoder.compress(text) + self._encoder.flush()
         self._headers["Content-Length"] = str(len(packed))
         if unread is not None:
@@ -135,8 +148,8 @@ class ResultResponse:
     async def _fail_late(self, text: bytes) -> None:
         """The block that ClickHouse ends a broken result with. Its client looks for it by the tag."""
         tag = self._tag.encode()
-        block = b"__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n" % (tag, text, len(text), tag)
-        packed = self._encoder.compress(block) + self._encoder.flush()
+        block = b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n" % (tag, text, len(text), tag)
+        packed = self._kept + self._encoder.compress(block) + self._encoder.flush()
         # No last chunk: whoever does not look for the block still sees that the response is not complete.
         await self._send({"type": "http.response.body", "body": packed, "more_body": True})
 
@@ -147,8 +160,15 @@ class ResultResponse:
 
     async def _start(self, status: int) -> None:
         self._sent = True
-        headers = [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in (self._headers or {}).items()]
+        named = dict(self._headers or {})
+        if self._summary:
+            named["X-ClickHouse-Summary"] = as_header(self._summary)
+        headers = [(k.lower().encode(), v.encode("latin-1", "replace")) for k, v in named.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def _new_encoder(self) -> compression.Encoder:
+        outer = compression.encoder(self._method)
+        return BlockEncoder(outer) if self._in_blocks else outer
 
     def _common(self) -> dict[str, str]:
         headers = {
@@ -157,6 +177,8 @@ class ResultResponse:
             "X-ClickHouse-Timezone": self._server.timezone,
             "X-ClickHouse-Exception-Tag": self._tag,
         }
+        if self.clamped:
+            headers["X-Firehose-Clamped"] = ", ".join(f"{name}={value}" for name, value in self.clamped.items())
         if self._method:
             headers |= {"Content-Encoding": self._method, "Vary": "Accept-Encoding"}
         return headers

@@ -8,11 +8,13 @@ without the other, except where a comment says that it is the only one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from firehose.endpoint import errors
+from firehose.endpoint.limits import MAX_MEMORY
 from firehose.endpoint.statement import Shape
 from firehose.endpoint.syntax import Mentions
 
@@ -35,6 +37,7 @@ _FUNCTIONS: Final = frozenset({"sqlite"})
 _DICTIONARY: Final = "dict"  # dictGet, dictHas, dictionary() and so on
 _SYSTEM: Final = "system"
 _READONLY: Final = "readonly"
+_NUMBER: Final = re.compile(r"[0-9]{1,100}(?:\.[0-9]{1,20})?")
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,26 @@ class Rights:
     changeable: frozenset[str]  # settings, with their aliases
     known: frozenset[str]  # every setting of the engine
     system_tables: frozenset[str]
+    ceilings: Mapping[str, int]  # the greatest values of settings, without max_memory_usage
+
+    def clamped(self, asked: Mapping[str, str], memory: int) -> dict[str, str]:
+        """The settings of a request that are above their ceiling, each at its ceiling; ``memory`` in bytes is that
+        of max_memory_usage. Tools send limits of their own, which nobody who uses the tool can change."""
+        ceilings = {**self.ceilings, MAX_MEMORY: memory}
+        return {
+            name: str(ceilings[name])
+            for name, value in asked.items()
+            if name in ceilings and _NUMBER.fullmatch(value) and float(value) > ceilings[name]
+        }
 
     def settings(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The settings of a request that are to be applied: all that are allowed, without ``readonly``.
-
-        Clients send readonly=1 or 2 to be safe; the analyst has no more rights without it.
+        """The settings of a request that are to be applied: all of them, if all are allowed.
 
         Raises:
             QueryError: one may not be changed, or there is none of its name.
         """
-        asked = {name: value for name, value in asked.items() if name != _READONLY or value not in ("1", "2")}
-        self._check_settings(asked.keys() - {_READONLY})  # 0: the engine has the right words for it
-        return asked
+        self._check_settings(asked.keys() - {_READONLY})  # readonly=0: the engine has the right words for it
+        return dict(asked)
 
     def check(self, user: str, names: Mentions) -> None:
         """Judge a statement by the names in it.

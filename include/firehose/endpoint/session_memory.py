@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from firehose.endpoint import engine_config, errors
+from firehose.endpoint.limits import LOADER, MIB
 
 #: Characters of all SET statements of one session.
 _MAX_KEPT: Final = 256 * 1024
@@ -20,7 +21,7 @@ class SessionMemory:
     def __init__(self, role: str, memory_mib: int) -> None:
         self.has_state = False  # whether a statement has left something that a later one may need
         self._role = role
-        self._limit = memory_mib * engine_config.MIB
+        self._limit = memory_mib * MIB
         self._own_limit: int | None = None
         self._changed = False
         self._kept = 0
@@ -45,13 +46,13 @@ class SessionMemory:
         A limit that the session has SET itself stays: an analyst's where it is lower, a loader's in any case.
         """
         if self._changed:
-            now = int(execute("SELECT getSetting('max_memory_usage')"))
+            now = int(execute("SELECT getSetting('max_memory_usage') SETTINGS extremes = 0"))
             self._own_limit = now if now != self._limit else self._own_limit
             self._changed = False
         for statement in engine_config.memory_statements(self._role, memory_mib):
             execute(statement)
-        self._limit = memory_mib * engine_config.MIB
+        self._limit = memory_mib * MIB
         own = self._own_limit
-        if own is not None and (own < self._limit or self._role == engine_config.LOADER):
+        if own is not None and (own < self._limit or self._role == LOADER):
             execute(f"SET max_memory_usage = {own}")
             self._limit = own

@@ -126,7 +126,9 @@ def applied(connection: Connection, settings: Mapping[str, str], *, keep: bool) 
 
 def _snapshot(connection: Connection, settings: Mapping[str, str]) -> list[str]:
     names = ", ".join(request.quoted(name) for name in settings)
-    rows = connection.execute(f"SELECT name, value, changed FROM system.settings WHERE name IN ({names})")
+    rows = connection.execute(
+        f"SELECT name, value, changed FROM system.settings WHERE name IN ({names}) SETTINGS extremes = 0"
+    )
     fields = [line.split("\t") for line in rows.bytes().decode().splitlines()]
     # TabSeparated escapes as string literals do, so a value goes back between quotes as it came.
     return [

@@ -5,6 +5,7 @@ Lives here: one object with the engine, the limits and the threads. Must not: an
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Mapping
@@ -17,8 +18,9 @@ from firehose.endpoint import users
 from firehose.endpoint.admission import MAX_QUERIES, Admission
 from firehose.endpoint.bursts import Bursts
 from firehose.endpoint.engine import Engine
-from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.limits import Limits
 from firehose.endpoint.passwords import WrongPasswords
+from firehose.endpoint.progress import Progress, Running
 from firehose.endpoint.response import Server
 from firehose.endpoint.sessions import Sessions
 from firehose.endpoint.spool import Spool
@@ -67,6 +69,12 @@ class Endpoint:
     workers: ThreadPoolExecutor = field(default_factory=_workers)
     intake: Mapping[str, ThreadPoolExecutor] = field(default_factory=_intake)
     stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(self._running)
+
+    async def _running(self) -> Running:
+        return await asyncio.get_running_loop().run_in_executor(self.workers, self.engine.progress)
 
 
 def opened(

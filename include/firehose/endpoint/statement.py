@@ -84,19 +84,27 @@ def insert_with_data(text: str) -> Insert | None:
     return Insert(text, "Values", len(text)) if words else None
 
 
+def _last_words(text: str) -> list[str]:
+    words = [token[0].upper() for token in _TOKEN.finditer(text) if not token["space"] and token[0] != ";"]
+    return words[-2:]
+
+
 def _with_format(text: str, format_at: int, name: re.Match[str]) -> Insert:
     """ClickHouse takes the data to begin after the blanks behind the format's name, and one line end."""
     blank = re.compile(r"[ \t\f]*\r?\n?").match(text, name.end())
     return Insert(text[:format_at], name[0], blank.end() if blank else name.end())
 
 
-def shape(ast: str) -> Shape:
-    """Read the output of EXPLAIN AST. A FORMAT clause is the last identifier directly below the root."""
+def shape(ast: str, statement: str) -> Shape:
+    """Read the output of EXPLAIN AST for ``statement``. A FORMAT clause is the last identifier directly below the
+    root; below some roots that may as well be a table or a database, and the end of the text tells."""
     lines = ast.splitlines()
     root = _AST_LINE.match(lines[0]) if lines else None
     children = [line for line in lines[1:] if line.startswith(" ") and not line.startswith("  ")]
     named = _IDENTIFIER.match(children[-1]) if children else None
     is_query = root is not None and root[2] in (*_STREAMED, "Explain", "DescribeQuery")
+    if named and not is_query:
+        is_query = _last_words(statement) == ["FORMAT", named[1].upper()]
     functions = frozenset(name.lower() for name in _FUNCTION.findall(ast))
     return Shape(
         root[2] if root else "", named[1] if named and is_query else None, functions, bool(_SETTINGS.search(ast))

@@ -141,7 +141,7 @@ def test_database_and_settings_by_url(loader: httpx.Client) -> None:
         ("SELECT 1; SELECT 2", {}, 400, 62, "SYNTAX_ERROR"),
         (" ", {}, 400, 62, "SYNTAX_ERROR"),
         ("SELECT 1 INTO OUTFILE '/tmp/firehose-never'", {}, 500, 358, "INTO_OUTFILE_NOT_ALLOWED"),
-        ("SELECT 1", {"compress": "1"}, 501, 48, "NOT_IMPLEMENTED"),
+        ("SELECT 1", {"role": "loader"}, 501, 48, "NOT_IMPLEMENTED"),
         ("SELECT 1", {"a=1, readonly": "1"}, 400, 36, "BAD_ARGUMENTS"),
     ],
 )

@@ -18,8 +18,8 @@ from pathlib import Path
 from firehose.endpoint import policy
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
-from firehose.endpoint.engine_config import Limits
 from firehose.endpoint.errors import QueryError
+from firehose.endpoint.limits import Limits
 from tests.security.analyst.canaries import MARK, MESSAGE, Tree, view
 
 #: Table functions that only the endpoint's look at the syntax tree refuses in time; see firehose.endpoint.rights.

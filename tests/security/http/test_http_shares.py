@@ -12,7 +12,7 @@ import pytest
 
 from firehose.endpoint import errors
 from firehose.endpoint.admission import SLOTS, Admission
-from firehose.endpoint.engine_config import Limits
+from firehose.endpoint.limits import Limits
 from firehose.endpoint.process import EndpointProcess
 from firehose.endpoint.sessions import MAX_SESSIONS
 

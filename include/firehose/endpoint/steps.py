@@ -1,0 +1,36 @@
+"""What a worker thread does for a request, one step at a time.
+
+Lives here: steps that block. Must not: their order (handler), HTTP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from firehose.endpoint import body, query, request, results
+from firehose.endpoint.connection import Connection
+from firehose.endpoint.engine import Engine
+from firehose.endpoint.response import ResultResponse
+from firehose.endpoint.users import User
+
+
+def use(connection: Connection, asked: request.Query) -> None:
+    """Go to the database that the request names."""
+    if asked.database:
+        connection.execute("USE {database:Identifier}", parameters={"database": asked.database})
+
+
+def start(
+    engine: Engine, connection: Connection, user: User, asked: request.Query, received: body.Request
+) -> results.Result:
+    """Begin the statement: up to the first bytes of its result."""
+    if received.insert is not None and received.data is not None:
+        return query.insert(connection, user, asked, received.insert, received.data)
+    return query.run(engine, connection, user, asked, received.statement)
+
+
+def following(result: results.Result, answer: ResultResponse) -> bytes | None:
+    """The next part of the answer, compressed; None at the end."""
+    with contextlib.suppress(StopIteration):
+        return answer.pack(next(result.pieces))
+    return None

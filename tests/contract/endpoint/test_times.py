@@ -1,0 +1,58 @@
+"""Times in Arrow and Parquet are times, whatever the engine makes of them."""
+
+from __future__ import annotations
+
+import datetime
+import io
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+READ = {
+    "ArrowStream": lambda data: pa.ipc.open_stream(data).read_all(),
+    "Arrow": lambda data: pa.ipc.open_file(data).read_all(),
+    "Parquet": lambda data: pq.read_table(io.BytesIO(data)),
+}
+AT = datetime.datetime(2026, 11, 23, 12, 0, 1, tzinfo=datetime.UTC)
+QUERY = """
+SELECT toDateTime('2026-11-23 12:00:01', 'UTC') AS plain, toDateTime64(plain, 6, 'UTC') AS fine,
+  if(number % 2, plain, NULL) AS maybe, [plain] AS list, map('a', plain) AS map, (1::UInt32, plain) AS pair,
+  toDateTime('2026-11-23 21:00:01', 'Asia/Tokyo') AS there, 7::UInt32 AS number32, toStartOfHour(fine) AS hour,
+  arrayMap(x -> (x::UInt32, [plain]), [1]) AS deep
+FROM numbers(70000) ORDER BY number
+"""
+
+
+@pytest.mark.parametrize("form", READ)
+def test_a_datetime_is_a_time(analyst: httpx.Client, form: str) -> None:
+    answer = analyst.post("/", params={"default_format": form}, content=QUERY)
+    assert answer.status_code == 200, answer.text
+    table = READ[form](answer.content)
+    assert table.num_rows == 70_000
+    row = {name: table[name][1].as_py() for name in table.column_names}
+    assert row["plain"] == row["fine"] == row["maybe"] == row["there"] == AT
+    assert table["maybe"][0].as_py() is None
+    assert row["list"] == [AT] and dict(row["map"]) == {"a": AT}
+    assert list(row["pair"].values()) == [1, AT]
+    assert row["hour"] == AT.replace(minute=0, second=0)
+    assert [list(each.values()) for each in row["deep"]] == [[1, [AT]]]
+    assert (row["number32"], pa.types.is_uint32(table["number32"].type)) == (7, True)
+    assert str(table["there"].type).endswith("tz=Asia/Tokyo]") or form == "Parquet"
+
+
+def test_the_time_zone_is_that_of_the_session(analyst: httpx.Client) -> None:
+    parameters = {"session_timezone": "Asia/Tokyo", "extremes": "1"}
+    answer = analyst.post("/", params=parameters, content="SELECT toDateTime(0) AS a FORMAT ArrowStream")
+    table = pa.ipc.open_stream(answer.content).read_all()
+    assert str(table["a"].type) == "timestamp[s, tz=Asia/Tokyo]"
+    assert table["a"][0].as_py() == datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def test_what_has_no_plan_is_still_an_answer(analyst: httpx.Client) -> None:
+    answer = analyst.post("/", content="SHOW DATABASES FORMAT ArrowStream")
+    assert "firehose" in pa.ipc.open_stream(answer.content).read_all()[0].to_pylist()
+    failed = analyst.post("/", content="SELECT nope FORMAT ArrowStream")
+    assert failed.headers["x-clickhouse-exception-code"] == "47"
+    assert failed.text.startswith("Code: 47.")
