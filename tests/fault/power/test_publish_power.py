@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from firehose import schema
+from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.publish import publish
@@ -20,6 +21,7 @@ from tests.fault.power.machine import Machine
 from tests.integration.batch.copies import (
     BATCHES,
     HOUR,
+    Copy,
     after,
     assert_sound,
     before,
@@ -32,6 +34,7 @@ from tests.integration.batch.copies import (
 )
 
 NewMachine = Callable[[], Machine]
+Given = dict[Batch, list[Copy]]
 EARLIER, LATER = BATCHES[:2]
 # The later batch is there first. The earlier one takes two rows from its hour and has none for it, so that what it
 # has changed there is not written again by chance.
@@ -47,15 +50,15 @@ def step(settings: Settings) -> None:
 @pytest.fixture
 def new_lake(new_machine: NewMachine) -> NewMachine:
     """Each call: a machine with the later batch published, and the earlier one validated."""
+    return lambda: prepared(new_machine(), GIVEN)
 
-    def new() -> Machine:
-        machine = new_machine()
-        stage(machine.settings.lake_path, LATER, GIVEN[LATER])
-        run(machine.settings.lake_path, LATER)
-        stage(machine.settings.lake_path, EARLIER, GIVEN[EARLIER])
-        return machine
 
-    return new
+def prepared(machine: Machine, given: Given) -> Machine:
+    """The machine, with the later batch published, and the earlier one validated."""
+    stage(machine.settings.lake_path, LATER, given[LATER])
+    run(machine.settings.lake_path, LATER)
+    stage(machine.settings.lake_path, EARLIER, given[EARLIER])
+    return machine
 
 
 def says_published(event: Event) -> bool:
@@ -68,16 +71,26 @@ def is_published(lake: Path) -> bool:
     return read_entry(entry_path(lake, EARLIER)) is not None
 
 
-def assert_whole(lake: Path) -> None:
+def assert_whole(lake: Path, given: Given = GIVEN) -> None:
     """All that should be there is, once, and counted right."""
-    assert stored(lake) == wanted(GIVEN)
+    assert stored(lake) == wanted(given)
     assert_sound(lake)
     assert counts_of(lake, EARLIER).displaced == 2
     assert hours_of(lake, EARLIER) == {HOUR - 1, HOUR}
 
 
 def test_power_lost_at_any_moment_of_a_publication_loses_and_doubles_nothing(new_lake: NewMachine) -> None:
-    machine = new_lake()
+    publish_through_power_losses(new_lake(), GIVEN)
+
+
+def test_power_lost_between_two_replacements_of_one_hour_file(new_machine: NewMachine) -> None:
+    """The earlier batch takes rows from the later hour, and then has one of its own for it."""
+    given = {**GIVEN, EARLIER: [*GIVEN[EARLIER], after(8)]}
+    publish_through_power_losses(prepared(new_machine(), given), given)
+
+
+def publish_through_power_losses(machine: Machine, given: Given) -> None:
+    """Publish; on every disk that a power loss may leave meanwhile nothing is lost, and a rerun completes it."""
     ended = machine.run(step)
     assert ended.code == 0, ended.said
     found = Counter[bool]()
@@ -90,7 +103,7 @@ def test_power_lost_at_any_moment_of_a_publication_loses_and_doubles_nothing(new
         assert published or "step" not in loss.returned
         if not published:
             run(lake, EARLIER)
-        assert_whole(lake)
+        assert_whole(lake, given)
     assert found[True] > 3 and found[False] > 10
 
 
