@@ -14,14 +14,14 @@ from firehose.lake.ledger import read_ledger
 
 #: Area of the lake, names of the files, and the step that reads them; without a step, ``verify`` does.
 _READERS: Final = (
-    ("raw", "*.zst", "drain"),
-    ("raw", "*.zst", "validate"),
-    ("raw", "manifest.json", "drain"),
-    ("raw", "manifest.json", "validate"),
-    ("staged", "*.parquet", "publish"),
-    ("staged", "*.slice.json", "publish"),
-    ("quality", "result.json", "publish"),
-    ("quarantine", "*.parquet", ""),
+    ("_raw", "*.zst", "drain"),
+    ("_raw", "*.zst", "validate"),
+    ("_raw", "manifest.json", "drain"),
+    ("_raw", "manifest.json", "validate"),
+    ("_staged", "*.parquet", "publish"),
+    ("_staged", "*.slice.json", "publish"),
+    ("_quality", "result.json", "publish"),
+    ("_quarantine", "*.parquet", ""),
 )
 
 
@@ -62,7 +62,7 @@ def choose(lake: Path, batch: Batch, kind: int, number: int, part: float) -> Tor
 def _kinds(lake: Path, batch: Batch) -> list[tuple[str, list[Path]]]:
     """The files of each kind, and the step that reads them."""
     kinds = [(step, sorted(batch.folder(lake, area).glob(names))) for area, names, step in _READERS]
-    ledger = sorted((lake / "ledger").glob(f"date=*/batch={batch.id}.json"))
+    ledger = sorted((lake / "_ledger").glob(f"date=*/batch={batch.id}.json"))
     hours = hour_files(lake, batch)
     return [
         *kinds,

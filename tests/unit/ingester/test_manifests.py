@@ -83,7 +83,7 @@ def test_the_last_event_of_the_last_batch_not_its_cursor(tmp_path: Path) -> None
 
 def test_no_lake_and_an_empty_one_are_nothing(tmp_path: Path) -> None:
     assert last_drained(tmp_path / "nowhere", NOW) == Position()
-    (tmp_path / "raw" / "date=2026-11-23" / "batch=20261123T115500Z").mkdir(parents=True)
+    (tmp_path / "_raw" / "date=2026-11-23" / "batch=20261123T115500Z").mkdir(parents=True)
     assert last_drained(tmp_path, NOW) == Position()
 
 
