@@ -29,19 +29,16 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.warehouse.summaries import refresh
 from ingester import crash
+from tests.earlier_lakes import REFUSED, give_earlier_names
 from tests.security.lake.lakes import EVENTS, everything, rows, run
 from tests.security.lake.spoil import likes
-
-SAID = "has the folder names of an earlier version (_raw".replace("_", "")
 
 
 @pytest.fixture
 def old(settings: Settings, batches: list[Batch]) -> Settings:
     """Of a lake as the version before left it, with a partial file of a publication that died."""
     lake = settings.lake_path
-    for area, name in EARLIER_NAMES.items():
-        area.of(lake).mkdir(exist_ok=True)  # no gap, nothing quarantined
-        area.of(lake).rename(lake / name)
+    give_earlier_names(lake)
     path = likes(settings)
     path.with_name(path.name + ".part").write_bytes(b"torn")
     return settings
@@ -71,7 +68,7 @@ def test_a_step_that_meets_an_earlier_lake_stops_and_writes_nothing(
     with pytest.raises(LakeOutdated) as caught:
         STEPS[step](old, batches[2])
     said = str(caught.value)
-    assert SAID in said and said.endswith("firehose upgrade-lake") and "\n" not in said
+    assert REFUSED in said and said.endswith("firehose upgrade-lake") and "\n" not in said
     assert everything(old.lake_path) == before
 
 
@@ -86,7 +83,7 @@ def test_a_command_that_meets_an_earlier_lake_is_one_line(old: Settings, command
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert SAID in done.stderr and done.stderr.count("\n") == 1
+    assert REFUSED in done.stderr and done.stderr.count("\n") == 1
     assert everything(old.lake_path) == before
 
 
