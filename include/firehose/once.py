@@ -177,7 +177,7 @@ def _settings(home: Path, redis_url: str, jetstream_url: str) -> Settings:
 
 
 def _ingest(settings: Settings, client: redis.Redis, expected: int) -> None:
-    # Without the lake: from there an ingester resumes whose Redis is empty, and this source is to be read from its begin.
+    # Without the lake: an ingester whose Redis is empty resumes where the lake ends, and this source begins anew.
     with ingester_process(msgspec.structs.replace(settings, lake="")) as process:
         seen, since = -1, time.monotonic()
         while (now_seen := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < expected:
