@@ -28,6 +28,11 @@ PART_PREFIX = "_"
 _OF_THE_DISK: Final = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
+def part_of(path: Path) -> Path:
+    """The name under which ``path`` is written before it takes its place."""
+    return path.with_name(f"{PART_PREFIX}{path.name}{PART_SUFFIX}")
+
+
 @contextmanager
 def replacing(path: Path, ready: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """Yield a path to write to; on a normal exit that file is synced and takes ``path``'s place.
@@ -55,11 +60,6 @@ def replacing(path: Path, ready: Callable[[Path], None] | None = None) -> Iterat
             part.unlink(missing_ok=True)
             raise
         sync_names(path)
-
-
-def part_of(path: Path) -> Path:
-    """The name under which ``path`` is written before it takes its place."""
-    return path.with_name(f"{PART_PREFIX}{path.name}{PART_SUFFIX}")
 
 
 def write_bytes(path: Path, content: bytes, mode: int = 0o644) -> None:
