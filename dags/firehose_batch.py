@@ -3,12 +3,12 @@
 Runs every `FIREHOSE_BATCH_MINUTES` minutes, from `FIREHOSE_START_DATE` on. Missed intervals are
 caught up, and the newest one goes first: live data does not wait for a backlog.
 
-1. **drain** copies what Redis received in the interval to `raw/`, and only then deletes it there.
+1. **drain** copies what Redis received in the interval to `_raw/`, and only then deletes it there.
    Skips the run if the ingester had not been started yet, or was away and has come back since (the gap is
-   recorded in the lake's `coverage/`); fails if nothing was heard then nor since. Alerts on every gap in coverage
+   recorded in the lake's `_coverage/`); fails if nothing was heard then nor since. Alerts on every gap in coverage
    that the interval brought and that nothing has filled, and on what somebody else has put into Redis: that is
    moved out of the way and kept.
-2. **validate** splits the rows into good ones and `quarantine/`, runs the Great Expectations suites
+2. **validate** splits the rows into good ones and `_quarantine/`, runs the Great Expectations suites
    and builds Data Docs. A failed suite alerts; its good rows are published all the same. A flood of bad events
    (`FIREHOSE_MAX_QUARANTINE_RATE`) fails the run at once. A killed run goes on where it was.
 3. **publish** merges the good rows into the hour files and enters the batch in the ledger.

@@ -80,6 +80,9 @@ class Point(StrEnum):
     ASIDE_RENAMED = "rebuild.aside_renamed"
     REBUILD_NOTED = "rebuild.noted"  # the ledger says so, the hour file is not in place
 
+    # Upgrade: from the folder names of an earlier version to today's.
+    AREA_RENAMED = "upgrade.area_renamed"  # some areas have today's names, others may have earlier ones
+
     # Summaries: from the lake into ClickHouse.
     STAGING_CREATED = "summaries.staging_created"
     STAGING_FILLED = "summaries.staging_filled"

@@ -49,6 +49,10 @@ class Unwritten(IngesterError):
     """Events were still in memory when the process had to end. They come again from the stored cursor."""
 
 
+class LakeOutdated(IngesterError):
+    """The lake says where to go on, and is of an earlier version. Once it is upgraded, a new start reads it."""
+
+
 class SinkUnavailable(Exception):
     """Redis is away, loading, read-only or full, or a key has a foreign type: the write may succeed later."""
 

@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingester.cursor import Position
+from ingester.errors import LakeOutdated
 from ingester.logs import line
-from ingester.wire import Gap, Reason
+from ingester.wire import LAKE_COVERAGE, LAKE_RAW, Gap, Reason
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +65,13 @@ def last_drained(lake: Path, now: datetime, otherwise: Position = NOWHERE) -> Po
     nor a record in the coverage ledger that nobody listened, was still in Redis. If the very first one is such a
     hole, it is when the ingester was first started, or ``otherwise``, what it was told to begin with, if earlier.
     Empty if there is no lake, or nothing in it.
+
+    Raises:
+        LakeOutdated: the lake has the folder names of an earlier version.
     """
+    _require_current(lake)
     try:
-        found = list(_since(lake / "raw", now - RETENTION))
+        found = list(_since(lake / LAKE_RAW, now - RETENTION))
     except OSError as error:  # not there, or not ours to read
         log.info(line("no_manifests", lake=lake, reason=error))
         return NOWHERE
@@ -76,6 +81,15 @@ def last_drained(lake: Path, now: datetime, otherwise: Position = NOWHERE) -> Po
     if last is None:
         return NOWHERE
     return Position(0, last.drained_us, last.host or "lake", "")
+
+
+def _require_current(lake: Path) -> None:
+    for name in (LAKE_RAW, LAKE_COVERAGE):
+        if (earlier := lake / name.removeprefix("_")).is_dir():
+            raise LakeOutdated(
+                f"Redis has lost its cursor, and {earlier} has its name from an earlier version: to say where to "
+                "go on, the lake has to be upgraded (firehose upgrade-lake); then start the ingester again"
+            )
 
 
 def _since(raw: Path, since: datetime) -> Iterable[_Found]:
@@ -136,7 +150,7 @@ def _before_first_hole(lake: Path, found: Sequence[_Found]) -> _Manifest | None:
 def _hole(lake: Path, start: datetime, end: datetime) -> datetime | None:
     """The first interval between two batches of which the coverage ledger does not say that nobody listened."""
     while start < end:
-        path = lake / "coverage" / f"date={start:%Y-%m-%d}" / f"batch={start:{_BATCH_ID}}.json"
+        path = lake / LAKE_COVERAGE / f"date={start:%Y-%m-%d}" / f"batch={start:{_BATCH_ID}}.json"
         try:
             records = _records(path.read_bytes())
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):

@@ -39,6 +39,10 @@ HEARTBEATS_KEY: Final = "firehose:heartbeats"
 #: Redis stream: one entry for each thing that the ingester learnt of a gap, written together with the cursor.
 COVERAGE_KEY: Final = "firehose:coverage"
 
+#: What the ingester reads of the lake: the area of the raw batches, and that of the records of gaps.
+LAKE_RAW: Final = "_raw"
+LAKE_COVERAGE: Final = "_coverage"
+
 META_CURSOR: Final = "cursor"  # of the last event in Redis: its time_us on v1, its sequence number on v2
 META_HOST: Final = "host"  # where the cursor comes from: it means nothing to another host or protocol
 META_PROTOCOL: Final = "protocol"  # "v1" or "v2"

@@ -55,10 +55,10 @@ class PipelineRetries(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """Airflow asks this in the task's process, once a failure."""
-        from firehose.errors import CorruptBatch, CorruptLake, NotListening, PoisonFlood
+        from firehose.errors import CorruptBatch, CorruptLake, LakeOutdated, NotListening, PoisonFlood
         from firehose.settings import SettingsError
 
-        if isinstance(exception, CorruptBatch | CorruptLake | PoisonFlood | SettingsError):
+        if isinstance(exception, CorruptBatch | CorruptLake | LakeOutdated | PoisonFlood | SettingsError):
             return RetryDecision.fail("the same input fails again: somebody has to look")
         if isinstance(exception, NotListening):
             # A heartbeat may come late, but not by much. Many such intervals wait in a row after an outage of

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from firehose.areas import Area
 from ingester import crash
 from ingester.crash import Point, reached
 
@@ -16,20 +17,20 @@ __all__ = ["Point", "file_renamed", "file_synced", "reached"]
 # What a path contains, first match wins, and the points at which its file is synced and renamed.
 _FILES: Final = (
     ("/manifest.json", Point.MANIFEST_SYNCED, Point.MANIFEST_RENAMED),
-    ("/raw/date=", Point.RAW_SYNCED, Point.RAW_RENAMED),
-    ("/coverage/date=", Point.COVERAGE_SYNCED, Point.COVERAGE_RENAMED),
+    (f"/{Area.RAW}/date=", Point.RAW_SYNCED, Point.RAW_RENAMED),
+    (f"/{Area.COVERAGE}/date=", Point.COVERAGE_SYNCED, Point.COVERAGE_RENAMED),
     ("/unfinished", Point.BEGUN_SYNCED, Point.BEGUN_RENAMED),
     (".slice.json", Point.SLICE_SYNCED, Point.SLICE_RENAMED),
     (".bad", Point.BAD_SYNCED, Point.BAD_RENAMED),
-    ("/staged/date=", Point.STAGED_SYNCED, Point.STAGED_RENAMED),
-    ("/quarantine/redis/", Point.FOREIGN_SYNCED, Point.FOREIGN_RENAMED),
-    ("/quarantine/date=", Point.QUARANTINE_SYNCED, Point.QUARANTINE_RENAMED),
+    (f"/{Area.STAGED}/date=", Point.STAGED_SYNCED, Point.STAGED_RENAMED),
+    (f"/{Area.QUARANTINE}/redis/", Point.FOREIGN_SYNCED, Point.FOREIGN_RENAMED),
+    (f"/{Area.QUARANTINE}/date=", Point.QUARANTINE_SYNCED, Point.QUARANTINE_RENAMED),
     ("/suites.json", Point.SUITES_SYNCED, Point.SUITES_RENAMED),
     ("/result.json", Point.RESULT_SYNCED, Point.RESULT_RENAMED),
-    ("/_hours/date=", Point.RECORD_SYNCED, Point.RECORD_RENAMED),
-    ("/_hours/watched.json", Point.WATCHED_SYNCED, Point.WATCHED_RENAMED),
-    ("/_aside/date=", Point.ASIDE_SYNCED, Point.ASIDE_RENAMED),
-    ("/ledger/date=", Point.LEDGER_SYNCED, Point.LEDGER_RENAMED),
+    (f"/{Area.HOURS}/date=", Point.RECORD_SYNCED, Point.RECORD_RENAMED),
+    (f"/{Area.HOURS}/watched.json", Point.WATCHED_SYNCED, Point.WATCHED_RENAMED),
+    (f"/{Area.ASIDE}/date=", Point.ASIDE_SYNCED, Point.ASIDE_RENAMED),
+    (f"/{Area.LEDGER}/date=", Point.LEDGER_SYNCED, Point.LEDGER_RENAMED),
     ("/hour=", Point.HOUR_SYNCED, Point.HOUR_RENAMED),
 )
 

@@ -43,6 +43,10 @@ class LakeChanged(CorruptLake):
     """An hour file is not what its record says: missing, shorter, or another file. It must not be built upon."""
 
 
+class LakeOutdated(FirehoseError):
+    """The lake has the folder names of an earlier version: it has to be upgraded first."""
+
+
 class CorruptArchive(FirehoseError):
     """What an archive sent is damaged, or is not what the archive said that it would send."""
 

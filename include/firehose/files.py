@@ -18,12 +18,19 @@ from typing import Final
 from firehose import crash
 from firehose.errors import DiskFailed
 
-#: No glob of a query ends in it. ClickHouse's globs match dot-files, so a prefix would not do.
+#: No glob of a query ends in it. ClickHouse's globs match dot-files, so a prefix alone would not do.
 PART_SUFFIX = ".part"
+#: Tools that read a folder as a data set, whatever its files' names end in, leave out those that begin with it.
+PART_PREFIX = "_"
 
 
 # The disk's own errors: what a step was about to write did not get there, whatever it was.
 _OF_THE_DISK: Final = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def part_of(path: Path) -> Path:
+    """The name under which ``path`` is written before it takes its place."""
+    return path.with_name(f"{PART_PREFIX}{path.name}{PART_SUFFIX}")
 
 
 @contextmanager
@@ -38,7 +45,7 @@ def replacing(path: Path, ready: Callable[[Path], None] | None = None) -> Iterat
     Raises:
         DiskFailed: the disk is full, read-only or broken.
     """
-    part = path.with_name(path.name + PART_SUFFIX)
+    part = part_of(path)
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

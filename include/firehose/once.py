@@ -20,6 +20,7 @@ import msgspec
 import redis
 
 from firehose import files
+from firehose.areas import require_current
 from firehose.batch import buffer
 from firehose.batch.buffer import redis_ms
 from firehose.batch.drain import drain
@@ -89,6 +90,7 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
 
     Raises:
         SettingsError: a folder that the lake cannot have.
+        LakeOutdated: the folder's lake has the folder names of an earlier version.
         FirehoseError: a folder in use, a file that cannot be read, a service that does not start, a source that
             stalls.
     """
@@ -100,6 +102,7 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
     with ExitStack() as services:
         services.enter_context(own_home(home, "firehose once"))
         _refuse_demo(home)
+        require_current(home / "lake")
         if left := stop_left_behind(home / RUN):
             log.warning("stopped what an earlier run had left behind: %s", ", ".join(left))
         shutil.rmtree(home / "redis", ignore_errors=True)  # a buffer only: the source is still there
@@ -174,7 +177,8 @@ def _settings(home: Path, redis_url: str, jetstream_url: str) -> Settings:
 
 
 def _ingest(settings: Settings, client: redis.Redis, expected: int) -> None:
-    with ingester_process(settings) as process:
+    # Without the lake: an ingester whose Redis is empty resumes where the lake ends, and this source begins anew.
+    with ingester_process(msgspec.structs.replace(settings, lake="")) as process:
         seen, since = -1, time.monotonic()
         while (now_seen := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < expected:
             if process.poll() is not None:

@@ -13,7 +13,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 def test_a_failed_task_calls_somebody(python: Run, webhook: Webhook, free_port: int, tmp_path: Path) -> None:
     # A manifest that cannot be read is nothing that a retry would heal.
-    manifest = tmp_path / "raw/date=2026-11-23/batch=20261123T200000Z/manifest.json"
+    manifest = tmp_path / "_raw/date=2026-11-23/batch=20261123T200000Z/manifest.json"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{")
     with mail_server(free_port) as mailbox:

@@ -154,7 +154,7 @@ def published(lake: Path) -> list[Path]:
     """Whatever a query could find, or a later step take up."""
     return [
         *lake.glob("year=*/**/*.parquet"),
-        *lake.glob("ledger/**/*.json"),
-        *lake.glob("staged/**/*.parquet"),
-        *lake.glob("quarantine/**/quarantine.parquet"),
+        *lake.glob("_ledger/**/*.json"),
+        *lake.glob("_staged/**/*.parquet"),
+        *lake.glob("_quarantine/**/quarantine.parquet"),
     ]

@@ -95,7 +95,7 @@ def test_killed_tasks_are_run_again(
     accounted = [one.stored + one.quarantined + one.duplicates for one in entry.counts.values()]
     assert sum(accounted) == sum(one.received for one in entry.counts.values()) == EVENTS
     assert verify(lake).ok
-    assert not [*lake.glob("**/*.part"), *lake.glob("staged/**/*.parquet")]
+    assert not [*lake.glob("**/*.part"), *lake.glob("_staged/**/*.parquet")]
 
 
 def fill(client: redis.Redis, batch: Batch) -> None:

@@ -76,6 +76,7 @@ DECISIONS = {
     "CorruptBatch": "fail",
     "CorruptLake": "fail",
     "LakeChanged": "fail",
+    "LakeOutdated": "fail",
     "CorruptArchive": "default",  # no task reads an archive
     "BudgetSpent": "default",  # the same
     "BufferFull": "default",

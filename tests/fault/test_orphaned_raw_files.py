@@ -15,6 +15,7 @@ import msgspec
 import redis
 from filelock import FileLock
 
+from firehose.areas import Area
 from firehose.batch.coverage import read_gaps
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path
@@ -69,22 +70,22 @@ def test_the_events_come_again_and_verify_names_the_files(
     assert wire.Reason.REDIS_LOST in {gap.reason for gap in read_gaps(lake)}
     report = verify(lake)
     [problem] = report.problems
-    assert problem.startswith(f"raw/date={batch.start:%Y-%m-%d}/batch={batch.id}: ")
+    assert problem.startswith(f"_raw/date={batch.start:%Y-%m-%d}/batch={batch.id}: ")
     assert "files and no manifest, so its drain died" in problem and "\n" not in problem
     with FileLock(lock_path(lake, batch.id)):
         assert verify(lake).ok, "a batch that is being drained is no problem"
-    shutil.rmtree(batch.folder(lake, "raw"))
+    shutil.rmtree(batch.folder(lake, Area.RAW))
     assert verify(lake).ok
 
 
 def test_what_a_manifest_does_not_name_shows(tmp_path: Path) -> None:
     batch = Batch.of(_utc(0), _utc(300))
-    folder = batch.folder(tmp_path, "raw")
+    folder = batch.folder(tmp_path, Area.RAW)
     folder.mkdir(parents=True)
     assert verify(tmp_path).ok
-    (folder / "posts.jsonl.zst.part").touch()
-    (tmp_path / "coverage" / "date=2026-01-01").mkdir(parents=True)
-    (tmp_path / "coverage" / "date=2026-01-01" / "batch=x.json").write_bytes(b"\xff")
+    (folder / "_posts.jsonl.zst.part").touch()
+    (tmp_path / "_coverage" / "date=2026-01-01").mkdir(parents=True)
+    (tmp_path / "_coverage" / "date=2026-01-01" / "batch=x.json").write_bytes(b"\xff")
     first, second = verify(tmp_path).problems
     assert "1 files and no manifest" in first
     assert "no list of gaps" in second

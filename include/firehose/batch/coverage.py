@@ -16,6 +16,7 @@ import msgspec
 import redis
 
 from firehose import crash, files
+from firehose.areas import Area, require_current
 from firehose.batch import buffer
 from firehose.batch.ahead import AHEAD_MS
 from firehose.batch.foreign import gap_of
@@ -28,13 +29,12 @@ from ingester.wire import Gap, Reason
 
 log = logging.getLogger(__name__)
 
-AREA: Final = "coverage"
 _READ_ENTRIES: Final = 500
 
 
 def records_path(lake: Path, batch: Batch) -> Path:
     """Where a batch's records lie."""
-    return lake / AREA / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
+    return Area.COVERAGE.of(lake) / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
 
 
 def read_records(path: Path) -> list[Gap]:
@@ -58,6 +58,7 @@ def read_gaps(lake: Path) -> list[Gap]:
 
     Raises:
         CorruptLake: a file of the coverage ledger cannot be read.
+        LakeOutdated: the lake has the folder names of an earlier version.
     """
     return resolve(_records(lake))
 
@@ -68,6 +69,7 @@ def known_gaps(settings: Settings) -> list[Gap]:
     Raises:
         ServiceUnavailable: Redis does not answer.
         CorruptLake: a file of the coverage ledger cannot be read.
+        LakeOutdated: the lake has the folder names of an earlier version.
     """
     with buffer.connected(settings) as client:  # first: what a drain takes from there is in the lake then
         waiting = [gap for _, gap in _waiting(client, "-", "+")]
@@ -84,10 +86,11 @@ def damaged(lake: Path) -> Iterator[str]:
 
 
 def _paths(lake: Path) -> list[Path]:
-    return sorted((lake / AREA).glob("date=*/batch=*.json"))
+    return sorted(Area.COVERAGE.of(lake).glob("date=*/batch=*.json"))
 
 
 def _records(lake: Path) -> list[Gap]:
+    require_current(lake)
     return [record for path in _paths(lake) for record in read_records(path)]
 
 
@@ -97,6 +100,7 @@ def gaps_of(settings: Settings, batch: Batch) -> list[Gap]:
     Raises:
         ServiceUnavailable: Redis does not answer.
         CorruptLake: a file of the coverage ledger cannot be read.
+        LakeOutdated: the lake has the folder names of an earlier version.
     """
     if not (ids := {record.id for record in read_records(records_path(settings.lake_path, batch))}):
         return []

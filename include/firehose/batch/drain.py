@@ -18,6 +18,7 @@ import msgspec
 import redis
 
 from firehose import crash
+from firehose.areas import Area
 from firehose.batch import ahead, buffer, coverage, foreign, stragglers
 from firehose.batch import manifest as manifests
 from firehose.batch.buffer import redis_ms
@@ -183,6 +184,6 @@ def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake
 
 def _ran_before(lake: Path, batch: Batch) -> bool:
     """Whether the lake knows of an earlier interval, as a batch or as a gap."""
-    batches = (path.parent.name for path in (lake / manifests.AREA).glob(f"date=*/batch=*/{manifests.NAME}"))
-    gaps = (path.stem for path in (lake / coverage.AREA).glob("date=*/batch=*.json"))
+    batches = (path.parent.name for path in Area.RAW.of(lake).glob(f"date=*/batch=*/{manifests.NAME}"))
+    gaps = (path.stem for path in Area.COVERAGE.of(lake).glob("date=*/batch=*.json"))
     return any(name < f"batch={batch.id}" for name in chain(batches, gaps))

@@ -1,7 +1,7 @@
 """What somebody else has put where the pipeline's keys are: moved out of the way, and kept with its bytes.
 
 A key of a foreign type is renamed to ``<key>:misplaced`` in one step, so that the ingester can write again; then
-its content goes to ``quarantine/redis/`` in the lake, and only then it is deleted. So do entries of the stream of
+its content goes to ``_quarantine/redis/`` in the lake, and only then it is deleted. So do entries of the stream of
 gaps that are none. Foreign entries of the queues' streams are the drain's: they belong to a batch. Must not: read
 frames."""
 
@@ -18,6 +18,7 @@ import redis
 from filelock import FileLock
 
 from firehose import crash, files
+from firehose.areas import Area
 from firehose.batch import buffer
 from firehose.batch.frame import Entry, as_command
 from firehose.batch.lock import locks_folder
@@ -26,8 +27,6 @@ from ingester import wire
 
 log = logging.getLogger(__name__)
 
-#: The area of the lake for what is not published.
-QUARANTINE: Final = "quarantine"
 Tell = Callable[[str], object]
 
 _STREAMS: Final = (*map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY)
@@ -130,7 +129,7 @@ def _keep_records(client: redis.Redis, lake: Path) -> Iterator[tuple[Path, list[
 def _keep(lake: Path, key: str, content: bytes) -> Path:
     """Keep bytes durably under a name that is their own, so that keeping them again changes nothing."""
     name = f"{key.replace(':', '-')}-{hashlib.sha256(content).hexdigest()[:16]}.resp"
-    path = lake / QUARANTINE / "redis" / name
+    path = Area.QUARANTINE.of(lake) / "redis" / name
     files.write_bytes(path, content)
     return path
 

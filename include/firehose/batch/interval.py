@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from firehose.areas import Area
+
 _ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -52,9 +54,9 @@ class Batch(msgspec.Struct, frozen=True):
         """End (exclusive) in milliseconds since the epoch."""
         return int(self.end.timestamp()) * 1000
 
-    def folder(self, lake: Path, area: str) -> Path:
+    def folder(self, lake: Path, area: Area) -> Path:
         """This batch's folder in an area of the lake: ``<lake>/<area>/date=…/batch=…``."""
-        return lake / area / f"date={self.start:%Y-%m-%d}" / f"batch={self.id}"
+        return area.of(lake) / f"date={self.start:%Y-%m-%d}" / f"batch={self.id}"
 
 
 def _plain(moment: datetime) -> datetime:

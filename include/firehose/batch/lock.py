@@ -5,22 +5,26 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from filelock import FileLock
 
+from firehose.areas import Area, require_current
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
-#: The folder of the lake with its lock files.
-LOCKS: Final = ".locks"
 
 
 def locks_folder(lake: Path) -> Path:
-    """Where the lake's lock files lie; it exists afterwards."""
-    folder = lake / LOCKS
+    """Where the lake's lock files lie; it exists afterwards. Whatever writes into the lake begins here.
+
+    Raises:
+        LakeOutdated: the lake has the folder names of an earlier version.
+    """
+    require_current(lake)
+    folder = Area.LOCKS.of(lake)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

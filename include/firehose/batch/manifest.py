@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 
 from firehose import files
+from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
 
 log = logging.getLogger(__name__)
 
 NAME = "manifest.json"
-AREA = "raw"
 
 
 class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 def folder_of(lake: Path, batch: Batch) -> Path:
     """The folder of a raw batch."""
-    return batch.folder(lake, AREA)
+    return batch.folder(lake, Area.RAW)
 
 
 def read(folder: Path) -> Manifest | None:
@@ -87,7 +87,7 @@ def read(folder: Path) -> Manifest | None:
 
 def first_start_ms(lake: Path) -> int:
     """When the ingester was first started, as the latest manifest has it; 0: no manifest says so."""
-    for day in sorted((lake / AREA).glob("date=*"), reverse=True):
+    for day in sorted(Area.RAW.of(lake).glob("date=*"), reverse=True):
         for path in sorted(day.glob(f"batch=*/{NAME}"), reverse=True):
             try:
                 manifest = read(path.parent)
@@ -119,7 +119,7 @@ def coverage_sha256(folder: Path) -> str:
 
 
 def _coverage_path(folder: Path) -> Path:
-    return folder.parents[2] / "coverage" / folder.parent.name / f"{folder.name}.json"
+    return Area.COVERAGE.of(folder.parents[2]) / folder.parent.name / f"{folder.name}.json"
 
 
 def check(folder: Path, manifest: Manifest) -> None:

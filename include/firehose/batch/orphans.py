@@ -10,14 +10,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from firehose.areas import Area
 from firehose.batch import manifest as manifests
-from firehose.batch.lock import LOCKS
 from firehose.errors import CorruptBatch
 
 
 def orphans(lake: Path) -> Iterator[str]:
     """A line for each raw batch with such files, saying what to do; not for one that is just being drained."""
-    for folder in sorted((lake / manifests.AREA).glob("date=*/batch=*")):
+    for folder in sorted(Area.RAW.of(lake).glob("date=*/batch=*")):
         try:
             manifest = manifests.read(folder)
         except CorruptBatch:  # told with the manifests
@@ -43,7 +43,7 @@ def _left_over(names: list[str]) -> str:
 
 
 def _is_being_drained(lake: Path, batch_id: str) -> bool:
-    path = lake / LOCKS / f"batch-{batch_id}.lock"
+    path = Area.LOCKS.of(lake) / f"batch-{batch_id}.lock"
     if not path.is_file():
         return False
     try:

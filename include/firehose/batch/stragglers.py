@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import redis
 from filelock import FileLock, Timeout
 
+from firehose.areas import Area
 from firehose.batch import buffer, coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.gaps import Span, merged
@@ -83,11 +84,11 @@ def _done(lake: Path, batch: Batch, oldest_ms: int) -> list[Done]:
     first = f"date={datetime.fromtimestamp(oldest_ms / 1000, UTC) - _LONGEST:%Y-%m-%d}"
     last = f"date={batch.start:%Y-%m-%d}"
     known: dict[str, Done] = {}
-    for path in _of_days((lake / coverage.AREA).glob("date=*/batch=*.json"), first, last):
+    for path in _of_days(Area.COVERAGE.of(lake).glob("date=*/batch=*.json"), first, last):
         for gap in coverage.read_records(path):
             if gap.reason is Reason.NOT_LISTENING:
                 known[path.stem] = Done(gap.from_us // 1000, gap.to_us // 1000, path.stem.removeprefix("batch="))
-    for folder in _of_days((lake / manifests.AREA).glob("date=*/batch=*"), first, last):
+    for folder in _of_days(Area.RAW.of(lake).glob("date=*/batch=*"), first, last):
         if manifest := manifests.read(folder):
             start, end = (int(moment.timestamp()) * 1000 for moment in (manifest.start, manifest.end))
             known[folder.name] = Done(start, end, manifest.batch, folder)

@@ -24,6 +24,7 @@ from firehose.cli.redis_access import redis_access
 from firehose.cli.settings import settings
 from firehose.cli.simulate import simulate
 from firehose.cli.summaries import summaries
+from firehose.cli.upgrade_lake import upgrade_lake
 from firehose.cli.verify import verify
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ app.command()(query)
 app.command()(verify)
 app.command()(rebuild)
 app.command()(adopt)
+app.command("upgrade-lake")(upgrade_lake)
 app.command()(coverage)
 app.command()(heal)
 app.command()(crosscheck)

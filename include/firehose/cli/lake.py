@@ -11,6 +11,20 @@ def existing_lake(home: Path | None = None) -> Path:
 
     Raises:
         FirehoseError: there is none.
+        LakeOutdated: it has the folder names of an earlier version.
+    """
+    from firehose.areas import require_current
+
+    lake = any_lake(home)
+    require_current(lake)
+    return lake
+
+
+def any_lake(home: Path | None = None) -> Path:
+    """The same, also where the folders have the names of an earlier version.
+
+    Raises:
+        FirehoseError: there is none.
     """
     from firehose.errors import FirehoseError
     from firehose.settings import load

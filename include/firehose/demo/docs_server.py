@@ -16,10 +16,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from firehose import settings as project_settings
+from firehose.areas import Area
 from firehose.endpoint.door import Door
 from firehose.endpoint.http_protocol import BoundedProtocol
 from firehose.endpoint.origins import guarded
-from firehose.quality.result import QUALITY
 from firehose.settings import Settings, SettingsError
 
 
@@ -29,7 +29,7 @@ def serve(settings: Settings) -> None:
     Raises:
         SettingsError: an allowed origin that is none.
     """
-    pages = settings.lake_path / QUALITY
+    pages = Area.QUALITY.of(settings.lake_path)
     pages.mkdir(parents=True, exist_ok=True)
     app = Starlette(
         routes=[

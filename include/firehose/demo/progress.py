@@ -10,9 +10,9 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
+from firehose.areas import Area
 from firehose.batch.buffer import client
 from firehose.errors import FirehoseError
-from firehose.lake.ledger import AREA
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from ingester import wire
@@ -69,7 +69,7 @@ class Progress:
         return f"{events:,} events have come into Redis" if events else ""
 
     def _batch(self) -> str:
-        entries = sorted((self._settings.lake_path / AREA).glob("date=*/batch=*.json"))
+        entries = sorted(Area.LEDGER.of(self._settings.lake_path).glob("date=*/batch=*.json"))
         return f"batch {entries[-1].stem.removeprefix('batch=')} is in the lake" if entries else ""
 
     def _results(self) -> str:

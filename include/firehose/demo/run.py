@@ -17,6 +17,7 @@ from firehose.demo.supervisor import Supervisor
 from firehose.embedded.airflow import USER, password, prepare_airflow_home
 from firehose.embedded.left_behind import stop_left_behind
 from firehose.errors import FirehoseError
+from firehose.lake.upgrade import upgrade
 from firehose.ownership import RUN, exposed, own_home
 from firehose.settings import Settings
 
@@ -41,6 +42,9 @@ def run(settings: Settings, *, simulated: bool, until_results: bool) -> None:
             console.print(_exposed_line(open_to_others), soft_wrap=True, highlight=False)
         settings, simulated = _choose_source(home.prepare(settings), console, simulated=simulated)
         refuse_foreign(settings)
+        if renamed := upgrade(settings.lake_path):
+            names = ", ".join(f"{earlier}/ is now {now}/" for earlier, now in renamed.items())
+            console.print(f"the lake was of an earlier version: {names}", soft_wrap=True, highlight=False)
         wanted = services(settings, simulated=simulated)
         refuse_taken_ports(wanted)
         refuse_used_data(settings)

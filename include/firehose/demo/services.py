@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from firehose.areas import Area
 from firehose.embedded import airflow
 from firehose.embedded.redis import RedisServer
 from firehose.embedded.redis_config import login_of
 from firehose.errors import FirehoseError
 from firehose.ownership import own, private_folder
-from firehose.quality.result import QUALITY
 from firehose.settings import Settings
 
 #: Databases that a Redis server has unless it is told otherwise.
@@ -43,7 +43,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     """The services in the order in which they start."""
     redis_port = urlsplit(settings.redis_url).port or 6379
     python = [sys.executable, "-m"]
-    private_folder(settings.lake_path / QUALITY, "FIREHOSE_LAKE")  # what the quality pages' server serves
+    private_folder(Area.QUALITY.of(settings.lake_path), "FIREHOSE_LAKE")  # what the quality pages' server serves
     redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
     private_folder(redis.folder, "FIREHOSE_HOME")
     docs_server = [*python, "firehose.demo.docs_server"]

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firehose import schema
+from firehose.areas import Area
 from firehose.errors import CorruptLake
 from firehose.lake.check import compare_all
 from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry, stored_rows
 from firehose.lake.report import VerifyReport
-from firehose.quality.quarantine import AREA as QUARANTINE
 
 
 def readable_entries(lake: Path, report: VerifyReport) -> list[LedgerEntry]:
@@ -56,7 +56,7 @@ def verify_ledger(entries: list[LedgerEntry], report: VerifyReport, stored: dict
 
 def verify_quarantine(lake: Path, entries: list[LedgerEntry], report: VerifyReport) -> None:
     """The quarantine against the ledger."""
-    for path in sorted((lake / QUARANTINE).glob("date=*/batch=*/quarantine.parquet")):
+    for path in sorted(Area.QUARANTINE.of(lake).glob("date=*/batch=*/quarantine.parquet")):
         try:
             report.quarantined += pq.read_metadata(path).num_rows
         except (pa.ArrowInvalid, OSError) as error:

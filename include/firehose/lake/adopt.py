@@ -15,6 +15,7 @@ import msgspec
 from filelock import FileLock
 
 from firehose import files, schema
+from firehose.areas import Area
 from firehose.batch.lock import locks_folder
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, notes, records, watch
@@ -44,7 +45,7 @@ def watched(lake: Path) -> Watched | None:
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError as error:
-        raise CorruptLake(f"{path}: not readable ({error}); restore {records.AREA}/ from a backup") from error
+        raise CorruptLake(f"{path}: not readable ({error}); restore {Area.HOURS}/ from a backup") from error
 
 
 def begin(lake: Path, *, lost: bool = False) -> Watched:
@@ -82,7 +83,7 @@ def not_lost(lake: Path, entries: Iterable[LedgerEntry]) -> None:
     if any(entry.recorded for entry in entries):
         raise LakeChanged(
             f"{_mark(lake)} is missing, but the ledger says that this lake's hour files have records: restore "
-            f"{records.AREA}/ from a backup. Without one, see that `firehose verify` finds nothing else, then "
+            f"{Area.HOURS}/ from a backup. Without one, see that `firehose verify` finds nothing else, then "
             "record the files as they are: firehose adopt"
         )
 
@@ -98,7 +99,7 @@ def accept(lake: Path, record_type: str, hour: int) -> int:
 
 
 def _mark(lake: Path) -> Path:
-    return lake / records.AREA / _MARK
+    return Area.HOURS.of(lake) / _MARK
 
 
 def _record(lake: Path, path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from firehose import files, schema
+from firehose.areas import Area, require_current
 from firehose.errors import CorruptLake
 from firehose.lake import layout, records, watch
 from firehose.lake.adopt import begin, not_lost, watched
@@ -45,14 +46,16 @@ def check(lake: Path, days: int, today: date | None = None) -> CheckReport:
     Raises:
         LakeChanged: a lake of an earlier version does not hold what the ledger says, or has lost its records.
         CorruptLake: a ledger entry cannot be read.
+        LakeOutdated: the lake has the folder names of an earlier version.
     """
+    require_current(lake)
     begin(lake)
     number = ((today or datetime.now(UTC).date()) - _EPOCH).days
     first = max(_last(lake) + 1, number - days + 1)
     turns = {day % days for day in range(min(first, number), number + 1)}
     report = compare_all(lake, read_ledger(lake), lambda hour: hour % days in turns)
     done = _Checked(date.fromordinal(_EPOCH.toordinal() + number))
-    files.write_bytes(lake / records.AREA / _CHECKED, msgspec.json.encode(done))
+    files.write_bytes(Area.HOURS.of(lake) / _CHECKED, msgspec.json.encode(done))
     return report
 
 
@@ -114,7 +117,7 @@ def _older(path: Path, kind: str, hour: int, writers: Sequence[LedgerEntry]) -> 
 def _last(lake: Path) -> int:
     """The day of the last check, in days since the epoch; 0: none is known."""
     try:
-        read = (lake / records.AREA / _CHECKED).read_bytes()
+        read = (Area.HOURS.of(lake) / _CHECKED).read_bytes()
         return (msgspec.json.decode(read, type=_Checked).day - _EPOCH).days
     except (FileNotFoundError, msgspec.MsgspecError):
         return 0

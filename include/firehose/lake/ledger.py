@@ -12,10 +12,9 @@ from pathlib import Path
 import msgspec
 
 from firehose import files
+from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
-
-AREA = "ledger"
 
 
 class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +72,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 def entry_path(lake: Path, batch: Batch) -> Path:
     """Where the entry of a batch lies."""
-    return lake / AREA / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
+    return Area.LEDGER.of(lake) / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
 
 
 def read_entry(path: Path) -> LedgerEntry | None:
@@ -94,14 +93,13 @@ def read_entry(path: Path) -> LedgerEntry | None:
 
 def entry_paths(lake: Path) -> list[Path]:
     """Where the entries are, in the order of their intervals."""
-    return sorted((lake / AREA).glob("date=*/batch=*.json"))
+    return sorted(Area.LEDGER.of(lake).glob("date=*/batch=*.json"))
 
 
 def ledger_days(lake: Path) -> list[date]:
     """The days on which batches of the ledger start, in order."""
-    return sorted(
-        date.fromisoformat(path.name.removeprefix("date=")) for path in (lake / AREA).glob("date=????-??-??")
-    )
+    folders = Area.LEDGER.of(lake).glob("date=????-??-??")
+    return sorted(date.fromisoformat(path.name.removeprefix("date=")) for path in folders)
 
 
 def read_day(lake: Path, day: date) -> list[LedgerEntry]:
@@ -110,7 +108,7 @@ def read_day(lake: Path, day: date) -> list[LedgerEntry]:
     Raises:
         CorruptLake: a file is no ledger entry.
     """
-    paths = sorted((lake / AREA / f"date={day}").glob("batch=*.json"))
+    paths = sorted((Area.LEDGER.of(lake) / f"date={day}").glob("batch=*.json"))
     return [entry for path in paths if (entry := read_entry(path))]
 
 

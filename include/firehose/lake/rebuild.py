@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import msgspec
 from filelock import FileLock
 
 from firehose import crash, files, schema
+from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.batch.lock import locks_folder
 from firehose.errors import CorruptLake, LakeChanged
@@ -30,9 +30,6 @@ from firehose.lake.reckon import displaced
 from firehose.lake.remake import Remade, remake
 from firehose.lake.rowgroups import read_groups
 from firehose.lake.wanted import Wanted, sources_of, writers_out
-
-ASIDE: Final = "_aside"
-_SCRATCH: Final = "_rebuild"
 
 
 class RebuiltHour(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +153,7 @@ def _set_aside(lake: Path, one: Wanted) -> Path | None:
         return None
     hour = datetime.fromtimestamp(one.hour * 3600, UTC)
     name = f"{one.record_type}-{files.sha256(one.path)[:16]}.parquet"
-    aside = lake / ASIDE / f"{hour:date=%Y-%m-%d/hour=%H}" / name
+    aside = Area.ASIDE.of(lake) / f"{hour:date=%Y-%m-%d/hour=%H}" / name
     with files.replacing(aside) as part:
         files.copy(one.path, part)
     return aside
@@ -165,7 +162,7 @@ def _set_aside(lake: Path, one: Wanted) -> Path | None:
 @contextmanager
 def _scratch(lake: Path) -> Iterator[Path]:
     """An empty folder, for one rebuild at a time; what a killed one has left is removed."""
-    folder = lake / _SCRATCH
+    folder = Area.REBUILD.of(lake)
     with FileLock(locks_folder(lake) / "rebuild.lock"):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()

@@ -16,12 +16,12 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 
 from firehose import crash, files
+from firehose.areas import Area
 from firehose.errors import CorruptLake
 from firehose.lake import layout, notes
 from firehose.lake.notes import Noted
 from firehose.lake.rowgroups import row_count
 
-AREA: Final = "_hours"
 _NEXT: Final = ".next.json"
 _TAIL: Final = 8  # of a Parquet file: the length of its footer, and PAR1
 
@@ -60,7 +60,7 @@ class Seen(NamedTuple):
 def record_path(hour_file: Path) -> Path:
     """Where the record of an hour file lies."""
     hour = datetime.fromtimestamp(layout.hour_of_file(hour_file) * 3600, UTC)
-    return hour_file.parents[4] / AREA / f"{hour:date=%Y-%m-%d/hour=%H}" / f"{hour_file.stem}.json"
+    return Area.HOURS.of(hour_file.parents[4]) / f"{hour:date=%Y-%m-%d/hour=%H}" / f"{hour_file.stem}.json"
 
 
 def hour_file_of(record: Path) -> Path:
@@ -72,7 +72,7 @@ def hour_file_of(record: Path) -> Path:
 
 def recorded_files(lake: Path, day: date | None = None) -> list[Path]:
     """Every hour file, of a day or of all, that has a record, whether it is there or not, in the order of time."""
-    return sorted({hour_file_of(path) for path in (lake / AREA).glob(f"date={day or '*'}/hour=*/*.json")})
+    return sorted({hour_file_of(path) for path in Area.HOURS.of(lake).glob(f"date={day or '*'}/hour=*/*.json")})
 
 
 def read(hour_file: Path) -> Records:

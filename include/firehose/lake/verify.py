@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firehose import schema
+from firehose.areas import Area, require_current
 from firehose.batch import manifest as manifests
 from firehose.batch.coverage import damaged
 from firehose.batch.orphans import orphans
@@ -33,7 +34,12 @@ _DISPUTES = 50_000
 
 
 def verify(lake: Path) -> VerifyReport:
-    """Check the whole lake; problems are in the report, not raised."""
+    """Check the whole lake; problems are in the report, not raised.
+
+    Raises:
+        LakeOutdated: the lake has the folder names of an earlier version.
+    """
+    require_current(lake)
     report = VerifyReport(types={record_type: TypeReport() for record_type in schema.TYPES})
     entries = readable_entries(lake, report)
     verify_records(lake, entries, report)  # first: it says in one line what takes a line for each row below
@@ -55,7 +61,7 @@ def verify(lake: Path) -> VerifyReport:
 
 
 def _verify_raw(lake: Path, report: VerifyReport) -> None:
-    for path in sorted((lake / manifests.AREA).glob(f"date=*/batch=*/{manifests.NAME}")):
+    for path in sorted(Area.RAW.of(lake).glob(f"date=*/batch=*/{manifests.NAME}")):
         report.batches += 1
         try:
             manifest = manifests.read(path.parent)

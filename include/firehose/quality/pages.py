@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from firehose import files
+from firehose.areas import Area
 from firehose.errors import CorruptBatch
-from firehose.quality.result import QUALITY, docs_folder, load_result, result_paths
+from firehose.quality.result import docs_folder, load_result, result_paths
 
 #: Batches on the page, latest first.
 SHOWN = 200
@@ -36,7 +37,7 @@ _HOME = '<!doctype html><meta http-equiv="refresh" content="0; url=../index.html
 
 def front_page(lake: Path) -> Path:
     """Where the page lies."""
-    return lake / QUALITY / "index.html"
+    return Area.QUALITY.of(lake) / "index.html"
 
 
 def write_front_page(lake: Path) -> None:
@@ -74,7 +75,7 @@ def _links(lake: Path, batch: str) -> str:
     found: dict[str, Path] = {}
     for page in sorted((docs_folder(lake) / "validations").glob(f"*/{batch}/*/*.html")):
         found[page.parents[2].name] = page
-    root = lake / QUALITY
+    root = Area.QUALITY.of(lake)
     return "".join(
         f'<a href="{quote(str(page.relative_to(root)))}">{escape(suite)}</a>' for suite, page in found.items()
     )

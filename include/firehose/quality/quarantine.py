@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firehose import files
-from firehose.batch.foreign import QUARANTINE
+from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.events.envelope import Undecodable
 
-AREA: Final = QUARANTINE
 SCHEMA: Final = pa.schema(
     [
         ("batch", pa.timestamp("ms", tz="UTC")),
@@ -35,12 +34,12 @@ _READ_ROWS: Final = 500
 
 def quarantine_path(lake: Path, batch: Batch) -> Path:
     """The quarantine file of a batch; there is one only where something was quarantined."""
-    return batch.folder(lake, AREA) / "quarantine.parquet"
+    return batch.folder(lake, Area.QUARANTINE) / "quarantine.parquet"
 
 
 def sample_path(lake: Path, batch: Batch) -> Path:
     """What is kept of the bad events of a batch that was stopped because of them."""
-    return batch.folder(lake, AREA) / "flood-sample.parquet"
+    return batch.folder(lake, Area.QUARANTINE) / "flood-sample.parquet"
 
 
 class Quarantine:

@@ -12,11 +12,10 @@ from typing import Any
 import msgspec
 
 from firehose import files
+from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
 
-STAGED = "staged"
-QUALITY = "quality"
 HOUR_US = 3_600_000_000
 _RESULT = "result.json"
 # It lies beside the slices from the first one until the result is stored: they are of one validation.
@@ -63,7 +62,7 @@ class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
 
 def staged_folder(lake: Path, batch: Batch) -> Path:
     """Where a batch's slices wait to be published."""
-    return batch.folder(lake, STAGED)
+    return batch.folder(lake, Area.STAGED)
 
 
 def staged_path(lake: Path, batch: Batch, record_type: str, number: int = 0) -> Path:
@@ -137,7 +136,7 @@ def read_result(lake: Path, batch: Batch) -> ValidateResult | None:
     Raises:
         CorruptBatch: there is one, and it cannot be read.
     """
-    path = batch.folder(lake, QUALITY) / _RESULT
+    path = batch.folder(lake, Area.QUALITY) / _RESULT
     return load_result(path) if path.exists() else None
 
 
@@ -169,14 +168,14 @@ def staged_result(lake: Path, batch: Batch) -> ValidateResult | None:
 
 def write_result(lake: Path, batch: Batch, result: ValidateResult) -> None:
     """Store the result durably, as the last act of a validation."""
-    files.write_bytes(batch.folder(lake, QUALITY) / _RESULT, msgspec.json.encode(result))
+    files.write_bytes(batch.folder(lake, Area.QUALITY) / _RESULT, msgspec.json.encode(result))
 
 
 def result_paths(lake: Path) -> list[Path]:
     """The stored results of all batches, in no order."""
-    return list((lake / QUALITY).glob(f"date=*/batch=*/{_RESULT}"))
+    return list(Area.QUALITY.of(lake).glob(f"date=*/batch=*/{_RESULT}"))
 
 
 def docs_folder(lake: Path) -> Path:
     """The Data Docs site of all batches."""
-    return lake / QUALITY / "docs"
+    return Area.QUALITY.of(lake) / "docs"

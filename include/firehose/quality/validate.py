@@ -17,6 +17,7 @@ import msgspec
 import pyarrow as pa
 
 from firehose import crash, files
+from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
@@ -29,7 +30,7 @@ from firehose.quality.code import CODE
 from firehose.quality.flood import Flood
 from firehose.quality.pages import front_page, write_front_page
 from firehose.quality.quarantine import gather, keep_sample
-from firehose.quality.result import QUALITY, SliceResult, TypeCounts, ValidateResult, docs_folder
+from firehose.quality.result import SliceResult, TypeCounts, ValidateResult, docs_folder
 from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.settings import Settings
@@ -69,7 +70,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     runner.build_docs()
     result = _result(counts, suites, front_page(lake))
     crash.reached(crash.Point.DOCS_BUILT)
-    files.write_bytes(batch.folder(lake, QUALITY) / "suites.json", msgspec.json.encode(suites))
+    files.write_bytes(batch.folder(lake, Area.QUALITY) / "suites.json", msgspec.json.encode(suites))
     results.write_result(lake, batch, result)
     results.finish(lake, batch)
     for path in _bad_paths(lake, batch, slices):

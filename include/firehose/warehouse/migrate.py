@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
+from firehose.areas import require_current
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors
@@ -58,8 +59,10 @@ def migrate(
 
     Raises:
         FirehoseError: an applied migration was edited or is gone, or ClickHouse refuses a statement.
+        LakeOutdated: the views would not find what is in folders with the names of an earlier version.
         ServiceUnavailable: ClickHouse went away.
     """
+    require_current(settings.lake_path)
     with clickhouse_errors():
         if not dry_run:
             for database in _DATABASES:

@@ -27,7 +27,8 @@ Generated from the database: see `firehose.warehouse.reference`. All times are U
 `firehose` has views over the Parquet files of the lake, one for each record type and one, `events`, for all, with
 one row an event: what happened. The views `current_…` have what exists, `handles` and `edges` what is asked for
 often, `quarantine` the events that were set aside. Summary tables follow the lake's batch ledger. `ops` has that
-ledger and the migrations. What the data cannot tell is in [limits.md](limits.md).
+ledger and the migrations. What the data cannot tell is in [limits.md](limits.md); how to read the files with other
+tools, in [other-tools.md](other-tools.md).
 
 A view reads files. What keeps a query quick is a condition on the file's path: `hour_start`, `date`, or `year`,
 `month`, `day` and `hour`. A condition on `witnessed_at` or `time_us` alone opens every file of the lake.
@@ -39,7 +40,8 @@ Queries to start from, each a file in `include/clickhouse/queries/` that a test 
 latest in the summaries, so they work on a replay of old events too. Run one with
 `firehose query - < include/clickhouse/queries/05_languages.sql`; the columns are in [schema.md](schema.md). Each
 answer is checked against DuckDB on the Parquet files; what no query can answer is in [limits.md](limits.md). The
-views `current_…` read the whole lake.
+views `current_…` read the whole lake. For pandas, polars, DuckDB, Spark, Grafana and notebooks see
+[other-tools.md](other-tools.md).
 """
 
 

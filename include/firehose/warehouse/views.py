@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from firehose import schema
+from firehose.areas import Area
 from firehose.errors import FirehoseError
 from firehose.events.links import GIF_HOSTS, site
-from firehose.quality import quarantine
 from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
 from firehose.warehouse.derived import Column
 from ingester import checks
@@ -114,7 +114,7 @@ def _declared(name: str, about: str, columns: list[Column], select: str) -> View
 def _quarantine(lake_root: str) -> View:
     columns = list(_QUARANTINE)
     stored = "batch String, type String, time_us Nullable(Int64), reason String, raw String, date Date"
-    files = _table_function(lake_root, f"{quarantine.AREA}/date=*/batch=*/quarantine.parquet", stored)
+    files = _table_function(lake_root, f"{Area.QUARANTINE}/date=*/batch=*/quarantine.parquet", stored)
     select = f"SELECT {_select_list(columns)} FROM {files} AS stored"
     return _declared("quarantine", "Events set aside, each with the reason", columns, select)
 

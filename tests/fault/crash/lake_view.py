@@ -33,12 +33,12 @@ class LakeView:
 
     def quarantined(self) -> list[Row]:
         """Every row of the quarantine."""
-        paths = self.lake.glob("quarantine/**/*.parquet")
+        paths = self.lake.glob("_quarantine/**/*.parquet")
         return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
 
     def delivered(self) -> list[bytes]:
         """Every message in the raw files, as often as it came."""
-        paths = self.lake.glob("raw/**/*.zst")
+        paths = self.lake.glob("_raw/**/*.zst")
         return [original(line) for path in paths for lines in read_chunks(path, 1 << 20) for line in lines]
 
     def ledger(self) -> dict[str, dict[str, LedgerCounts]]:

@@ -57,5 +57,5 @@ def assert_every_event_is_accounted_for(world: LakeView) -> None:
     report = verify(world.lake)
     assert report.ok, report.problems
     assert not list(world.lake.glob("**/*.part")), "a rerun takes the place of what a crash left"
-    assert not list(world.lake.glob("staged/**/*.parquet"))
+    assert not list(world.lake.glob("_staged/**/*.parquet"))
     assert not any(world.client.xlen(key) for key in world.client.keys("firehose:*:queue"))

@@ -9,8 +9,8 @@ from firehose.lake.verify import verify
 
 def test_a_torn_ledger_entry_and_a_torn_quarantine_are_problems_in_the_report(tmp_path: Path) -> None:
     for name, content in (
-        ("ledger/date=2026-11-24/batch=20261124T000000Z.json", b'{"batch": "2026'),
-        ("quarantine/date=2026-11-24/batch=20261124T000000Z/quarantine.parquet", b"PAR1"),
+        ("_ledger/date=2026-11-24/batch=20261124T000000Z.json", b'{"batch": "2026'),
+        ("_quarantine/date=2026-11-24/batch=20261124T000000Z/quarantine.parquet", b"PAR1"),
         ("year=2026/month=11/day=24/hour=00/posts.parquet", b""),
     ):
         path = tmp_path / name

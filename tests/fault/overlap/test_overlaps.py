@@ -136,7 +136,7 @@ def frames(client: redis.Redis, batch: Batch, numbers: range) -> None:
 def copied(lake: Path) -> Counter[bytes]:
     """Every event in a raw file that a manifest describes, and how often."""
     found = Counter[bytes]()
-    for path in lake.glob(f"raw/date=*/batch=*/{manifests.NAME}"):
+    for path in lake.glob(f"_raw/date=*/batch=*/{manifests.NAME}"):
         manifest = manifests.read(path.parent)
         assert manifest is not None
         manifests.check(path.parent, manifest)

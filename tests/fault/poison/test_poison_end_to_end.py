@@ -141,7 +141,7 @@ def test_every_event_is_in_the_lake_once_or_in_quarantine(
     assert stored == Counter(f"did:plc:{number:024d}" for number in range(len(good)))
     kept = [line for name, line in zip(FAULTS, bad, strict=False) if name in KEPT]
     refused = [line for line in bad if line not in kept]
-    quarantine = pq.read_table(next(settings.lake_path.glob("quarantine/*/*/*.parquet")), partitioning=None)
+    quarantine = pq.read_table(next(settings.lake_path.glob("_quarantine/*/*/*.parquet")), partitioning=None)
     # A line break within broken JSON is kept as well: only between tokens of good JSON it becomes a space.
     assert Counter(quarantine["raw"].to_pylist()) == Counter(refused)
     assert all(quarantine["reason"].to_pylist())

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 import redis
 
+from firehose.areas import Area
 from firehose.batch import manifest as manifests
-from firehose.batch.foreign import QUARANTINE
 from firehose.batch.frame import as_command
 from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
@@ -90,7 +90,7 @@ def in_redis(client: redis.Redis) -> set[bytes]:
 def in_lake(settings: Settings, batch: Batch) -> Counter[bytes]:
     """The foreign things that the lake has: those of a batch count only if its manifest vouches for them."""
     found = Counter(dead_letters(settings, batch))
-    for path in (settings.lake_path / QUARANTINE / "redis").glob("*.resp"):
+    for path in (settings.lake_path / Area.QUARANTINE / "redis").glob("*.resp"):
         found.update(commands_of(path))
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from firehose.areas import Area
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.lake.publish import publish
@@ -95,7 +96,7 @@ def test_power_lost_between_the_steps_leaves_the_next_one_all_it_needs(
             steps[2](found.settings)
         report = verify(found.settings.lake_path)
         assert report.ok, report.problems
-        for path in found.settings.lake_path.glob("staged/**/*.parquet"):
+        for path in found.settings.lake_path.glob("_staged/**/*.parquet"):
             path.unlink()  # a removal that was not on the disk: it does no harm, and the next run removes it
         assert_accounted_for(found)
     assert all(losses.values()), losses
@@ -112,9 +113,9 @@ def test_power_lost_during_a_validation_keeps_every_event(machine: Machine, step
     assert 4 <= losses <= 12, "each is a whole validation"
 
 
-@pytest.mark.parametrize("area", ["quarantine", "quality"])
+@pytest.mark.parametrize("area", [Area.QUARANTINE, Area.QUALITY])
 def test_a_sync_that_fails_during_a_validation_is_compensated_by_the_retry(
-    machine: Machine, steps: list[Step], batches: list[Batch], area: str
+    machine: Machine, steps: list[Step], batches: list[Batch], area: Area
 ) -> None:
     ended = machine.run(steps[0], steps[1], fail_sync_of=f"/{area}/date=")
     assert ended.said.startswith("DiskFailed: ") and "\n" not in ended.said, ended

@@ -117,13 +117,13 @@ def _assert_nothing_is_left_over(lake: Path) -> None:
     """The lake passes its own verification, and holds no partial or staged file."""
     report = verify(lake)
     assert report.ok, report.problems
-    left = [*lake.glob("**/*.part"), *lake.glob("staged/**/*.parquet")]
+    left = [*lake.glob("**/*.part"), *lake.glob("_staged/**/*.parquet")]
     assert not left, f"left over: {left}"
 
 
 def _delivered(lake: Path) -> list[bytes]:
     """Every message of every batch, as often as it came. What no manifest names is no part of a batch."""
-    folders = [path.parent for path in lake.glob("raw/*/*/manifest.json")]
+    folders = [path.parent for path in lake.glob("_raw/*/*/manifest.json")]
     named = [(folder, manifests.read(folder)) for folder in folders]
     paths = [folder / queue.name for folder, manifest in named if manifest for queue in manifest.queues.values()]
     return [original(line) for path in paths for lines in read_chunks(path, 1 << 20) for line in lines]
@@ -136,7 +136,7 @@ def _rows(lake: Path, record_type: str) -> list[dict[str, Any]]:
 
 
 def _quarantined(lake: Path) -> list[dict[str, Any]]:
-    paths = lake.glob("quarantine/**/*.parquet")
+    paths = lake.glob("_quarantine/**/*.parquet")
     return [row for path in paths for row in pq.ParquetFile(path).read(["raw"]).to_pylist()]
 
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.lake import records
 from firehose.lake.ledger import read_ledger
 
 #: Area of the lake, names of the files, and the step that reads them; without a step, ``verify`` does.
 _READERS: Final = (
-    ("raw", "*.zst", "drain"),
-    ("raw", "*.zst", "validate"),
-    ("raw", "manifest.json", "drain"),
-    ("raw", "manifest.json", "validate"),
-    ("staged", "*.parquet", "publish"),
-    ("staged", "*.slice.json", "publish"),
-    ("quality", "result.json", "publish"),
-    ("quarantine", "*.parquet", ""),
+    (Area.RAW, "*.zst", "drain"),
+    (Area.RAW, "*.zst", "validate"),
+    (Area.RAW, "manifest.json", "drain"),
+    (Area.RAW, "manifest.json", "validate"),
+    (Area.STAGED, "*.parquet", "publish"),
+    (Area.STAGED, "*.slice.json", "publish"),
+    (Area.QUALITY, "result.json", "publish"),
+    (Area.QUARANTINE, "*.parquet", ""),
 )
 
 
@@ -62,7 +63,7 @@ def choose(lake: Path, batch: Batch, kind: int, number: int, part: float) -> Tor
 def _kinds(lake: Path, batch: Batch) -> list[tuple[str, list[Path]]]:
     """The files of each kind, and the step that reads them."""
     kinds = [(step, sorted(batch.folder(lake, area).glob(names))) for area, names, step in _READERS]
-    ledger = sorted((lake / "ledger").glob(f"date=*/batch={batch.id}.json"))
+    ledger = sorted(Area.LEDGER.of(lake).glob(f"date=*/batch={batch.id}.json"))
     hours = hour_files(lake, batch)
     return [
         *kinds,

@@ -187,7 +187,7 @@ def test_an_account_of_thousands_of_unknown_rows_stops_no_batch_and_leaves_its_g
         entry = to_the_lake(settings, redis_client, since)
     assert sum(counts.stored for counts in entry.counts.values()) == 1999
     assert sum(counts.quarantined for counts in entry.counts.values()) == 6000 + 100
-    [path] = settings.lake_path.glob("quarantine/*/*/quarantine.parquet")
+    [path] = settings.lake_path.glob("_quarantine/*/*/quarantine.parquet")
     kept = pq.ParquetFile(path).read().to_pylist()
     assert {row["reason"] for row in kept} == {"message: kind not known: 9 in an archive"}
     told = {said["seq"]: said for said in (msgspec.json.decode(row["raw"]) for row in kept)}

@@ -116,7 +116,7 @@ def test_recorded_v2_frames_are_the_rows_of_the_same_records_over_v1(
     found = rows(v2.lake_path)
     assert found == rows(v1.lake_path)
     assert sum(map(len, found.values())) == len(lines)
-    [quarantine] = (v2.lake_path / "quarantine").glob("date=*/batch=*/quarantine.parquet")
+    [quarantine] = (v2.lake_path / "_quarantine").glob("date=*/batch=*/quarantine.parquet")
     assert sorted(pq.read_table(quarantine, partitioning=None)["raw"].to_pylist()) == sorted(broken)
     assert sum(counts.quarantined for counts in entry.counts.values()) == len(broken)
     cids = {row["cid"] for part in found.values() for row in part} - {None}

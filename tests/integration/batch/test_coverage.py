@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import redis
 
+from firehose.areas import Area
 from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
@@ -62,7 +63,7 @@ def test_a_batch_that_learnt_nothing_has_no_file(
 ) -> None:
     hear(redis_client, batches[0])
     drain(settings, batches[0])
-    assert not (settings.lake_path / coverage.AREA).exists()
+    assert not Area.COVERAGE.of(settings.lake_path).exists()
 
 
 def test_older_records_come_along_whoever_was_to_come_for_them(
@@ -144,7 +145,7 @@ def test_a_damaged_file_is_never_taken_for_whole(
     drain(settings, batches[0])
     path = coverage.records_path(settings.lake_path, batches[0])
     path.write_text(damage) if damage else path.unlink()
-    with pytest.raises(CorruptBatch, match=r"coverage/.*differs from"):
+    with pytest.raises(CorruptBatch, match=r"_coverage/.*differs from"):
         drain(settings, batches[0])
 
 
@@ -157,7 +158,7 @@ def test_what_is_no_record_stops_no_batch_and_is_not_lost(
     drain(settings, batches[0])
     assert records(settings, batches[0]) == [NOTED]
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
-    (kept,) = settings.lake_path.glob("quarantine/redis/firehose-coverage-*.resp")
+    (kept,) = settings.lake_path.glob("_quarantine/redis/firehose-coverage-*.resp")
     assert b"$3\r\ngap\r\n$1\r\n{\r\n" in kept.read_bytes()
     assert str(kept) in caplog.text
 

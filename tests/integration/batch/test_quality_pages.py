@@ -11,13 +11,14 @@ import msgspec
 import pytest
 
 from firehose import schema
+from firehose.areas import Area
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.errors import PagesNotWritten
 from firehose.lake.publish import publish
 from firehose.quality import validate as validating
 from firehose.quality.pages import front_page
-from firehose.quality.result import QUALITY, docs_folder, read_result, staged_folder, staged_result
+from firehose.quality.result import docs_folder, read_result, staged_folder, staged_result
 from firehose.quality.suites import ACCOUNTING
 from firehose.quality.validate import validate
 from firehose.settings import Settings
@@ -57,7 +58,7 @@ def test_a_retry_writes_the_pages_that_failed(
     result = validate(settings, batch)
     assert result.good + result.quarantined == len(EVENTS)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "what had its page is not done again"
-    stored = msgspec.json.decode((batch.folder(lake, QUALITY) / "suites.json").read_bytes())
+    stored = msgspec.json.decode((batch.folder(lake, Area.QUALITY) / "suites.json").read_bytes())
     assert suite in {one["suite"] for one in stored}
     assert linked(lake) == {one["suite"] for one in stored}
 

@@ -17,6 +17,7 @@ from firehose.embedded.redis import RedisServer, free_port
 from firehose.lake.ledger import read_ledger
 from firehose.lake.verify import verify
 from ingester import wire
+from tests.earlier_lakes import give_earlier_names
 
 FIREHOSE = Path(sys.executable).parent / "firehose"
 # Air for a busy machine; the demo itself needs about a minute and a half.
@@ -66,6 +67,7 @@ def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, s
     assert list((tmp_path / HOME / "airflow" / "logs").glob("dag_id=firehose_batch/*"))
     secrets = (tmp_path / HOME / "firehose.env").read_text()
     events = _events_written(tmp_path / HOME)
+    give_earlier_names(tmp_path / LAKE)
     process = subprocess.Popen([FIREHOSE, "demo", "--simulate"], env=environ, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     said = "".join(_lines_until(process.stderr.readline, "Ctrl-C stops everything."))
@@ -74,6 +76,8 @@ def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, s
     process.stderr.close()
     assert process.wait(120) == 0
     assert "Traceback" not in said
+    assert "the lake was of an earlier version: raw/ is now _raw/, coverage/ is now" in said
+    assert verify(tmp_path / LAKE).ok
     assert "stopped" in said
     assert (tmp_path / HOME / "firehose.env").read_text() == secrets
     assert batches <= {entry.batch for entry in read_ledger(tmp_path / LAKE)}

@@ -17,6 +17,7 @@ from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from ingester.settings import read_settings
 from jetstream_simulator import generate
+from tests.earlier_lakes import REFUSED, give_earlier_names
 
 ROOT = Path(__file__).parents[3]
 RECORDED = ROOT.parent / "shared" / "events"
@@ -71,7 +72,8 @@ def _operation(event: dict[str, Any]) -> str:
 
 def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) -> None:
     tape = tmp_path / "tape.jsonl"
-    lines = list(generate.events(3000, seed=11, odd=0.01))
+    # Longer than what an ingester rewinds by itself.
+    lines = list(generate.events(3000, seed=11, odd=0.01, rate=10))
     tape.write_bytes(b"\n".join(lines) + b"\n")
     home = tmp_path / "a %41 $x ;y #z 'q' ü[b]=,:|>"  # what ends or changes a value in some configuration
     first = once(home, tape)
@@ -79,6 +81,11 @@ def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) ->
     assert (first["received"], total(first, "duplicate")) == (3000, 0)
     assert total(first, "stored") == total(first, "good") == 3000 - total(first, "quarantined")
     assert 0 < total(first, "quarantined") < 100
+    give_earlier_names(home / "lake")
+    refused = firehose("once", f"--replay={tape}", "--home", home, home=home)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert REFUSED in refused.stderr and "firehose upgrade-lake" in refused.stderr
+    assert firehose("upgrade-lake", "--home", home, home=home).returncode == 0
     second = once(home, tape)
     assert (total(second, "stored"), total(second, "duplicate")) == (0, total(first, "good"))
     assert firehose("verify", "--home", home, home=home).returncode == 0
@@ -86,6 +93,8 @@ def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) ->
     with endpoint.start(settings):
         answer = connect(settings, "analyst").query("SELECT sum(events) FROM firehose.events_by_minute")
         assert answer.result_rows[0][0] == total(first, "stored")
+        set_aside = connect(settings, "analyst").command("SELECT count() FROM firehose.quarantine")
+        assert set_aside == total(first, "quarantined") + total(second, "quarantined")
         asked = firehose("query", "SELECT count() FROM firehose.likes", "--format", "CSV", home=home)
         assert asked.stdout.strip() == str(first["types"]["likes"]["stored"]), asked.stderr
 

@@ -9,14 +9,15 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from firehose import schema
-from firehose.errors import FirehoseError
+from firehose.errors import FirehoseError, LakeOutdated
 from firehose.settings import Settings
 from firehose.warehouse.columns import EVENTS, view_columns
 from firehose.warehouse.migrate import SQL_FOLDER, Migrated, migrate, read_migrations
 from firehose.warehouse.plan import SUMMARIES
 from firehose.warehouse.views import views
+from tests.earlier_lakes import give_earlier_names
 from tests.integration.warehouse.dying import DyingClient
-from tests.integration.warehouse.lakes import TABLES, drop_databases
+from tests.integration.warehouse.lakes import TABLES, LakeBuilder, at, drop_databases
 
 
 def columns_of(client: Client, table: str) -> list[tuple[str, str]]:
@@ -82,6 +83,15 @@ def test_views_follow_the_lake(client: Client, settings: Settings, tmp_path: Pat
     assert migrate(client, moved).views == (*schema.TYPES, "events", "quarantine")
     assert "elsewhere" in str(client.command("SHOW CREATE TABLE firehose.posts"))
     assert client.command("SELECT count() FROM firehose.events") == 0
+
+
+def test_views_are_not_made_over_an_earlier_lake(client: Client, settings: Settings, lake: LakeBuilder) -> None:
+    lake.publish(at(1), {at(1): ["likes"]})
+    give_earlier_names(lake.root)
+    moved = msgspec.structs.replace(settings, clickhouse_lake="/elsewhere")
+    with pytest.raises(LakeOutdated, match="firehose upgrade-lake"):
+        migrate(client, moved)
+    assert "elsewhere" not in str(client.command("SHOW CREATE TABLE firehose.quarantine"))
 
 
 def test_a_run_killed_before_any_command_is_completed_by_the_next(empty: Client, settings: Settings) -> None:

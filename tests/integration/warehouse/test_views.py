@@ -11,7 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from firehose import schema
-from firehose.files import PART_SUFFIX
+from firehose.files import part_of
 from firehose.schema import SCHEMAS
 from tests.integration.warehouse.lakes import LakeBuilder, at, row
 
@@ -93,7 +93,8 @@ def test_an_hour_laid_out_by_user_is_read_as_well(client: Client, lake: LakeBuil
 
 def test_files_under_other_names_are_not_read(client: Client, lake: LakeBuilder) -> None:
     (path,) = lake.write("posts", [row("posts", at(3))])
-    for name in (path.name + PART_SUFFIX, path.name + ".tmp-1", ".posts.parquet.x", "posts.parquet.gz"):
+    others = ("posts.parquet.part", "posts.parquet.tmp-1", ".posts.parquet.x", "posts.parquet.gz")
+    for name in (part_of(path).name, *others):
         path.with_name(name).write_bytes(b"torn")
     assert client.command("SELECT count() FROM firehose.posts") == 1
 

@@ -94,7 +94,7 @@ def test_preflight_is_answered_for_listed_origins_only(running: EndpointProcess)
 @pytest.fixture
 def data_docs(tmp_path: Path) -> Iterator[str]:
     """The demo's server of Data Docs, with one page; and a secret beside the pages."""
-    pages = tmp_path / "lake" / "quality" / "docs"
+    pages = tmp_path / "lake" / "_quality" / "docs"
     pages.mkdir(parents=True)
     (pages / "index.html").write_text("<h1>docs</h1>")
     (tmp_path / "lake" / "secret.txt").write_text("secret")

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from firehose import schema
+from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.cli.app import app
@@ -204,8 +205,8 @@ class Old:
 
     def __init__(self, settings: Settings) -> None:
         self.lake = settings.lake_path
-        shutil.rmtree(self.lake / records.AREA)
-        for path in (self.lake / "ledger").rglob("batch=*.json"):
+        shutil.rmtree(Area.HOURS.of(self.lake))
+        for path in (self.lake / "_ledger").rglob("batch=*.json"):
             path.write_bytes(path.read_bytes().replace(b'"recorded": true', b'"recorded": false'))
         assert not any(entry.recorded for entry in read_ledger(self.lake))
 
@@ -246,7 +247,7 @@ def test_an_old_lake_with_another_hours_file_is_not_adopted(settings: Settings, 
 
 def test_a_lake_that_lost_its_records_is_not_adopted_silently(settings: Settings, batches: list[Batch]) -> None:
     lake = settings.lake_path
-    shutil.rmtree(lake / records.AREA)
+    shutil.rmtree(Area.HOURS.of(lake))
     for notices in (lambda: publish(settings, batches[2]), lambda: check(lake, 30)):
         with pytest.raises(LakeChanged, match=r"restore _hours/ from a backup.* firehose adopt"):
             notices()

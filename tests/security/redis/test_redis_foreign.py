@@ -128,7 +128,7 @@ def test_entries_that_are_no_frames_are_kept_and_the_batch_is_whole(
 
 
 def _files(settings: Settings) -> dict[str, bytes]:
-    roots = ("raw", "quarantine", "firehose", "year=*")
+    roots = ("_raw", "_quarantine", "firehose", "year=*")
     paths = [path for root in roots for path in settings.lake_path.glob(f"{root}/**/*") if path.is_file()]
     return {str(path): path.read_bytes() for path in paths}
 
@@ -200,7 +200,7 @@ def test_a_key_of_a_foreign_type_makes_way_and_is_kept(
     told: list[str] = []
     assert drain(settings, batch, tell=told.append).events == (0 if key == LIKES else 5)
     (line,) = told
-    (path,) = settings.lake_path.glob("quarantine/redis/*.resp")
+    (path,) = settings.lake_path.glob("_quarantine/redis/*.resp")
     assert f"Redis key {key} held a {kind}" in line and str(path) in line
     assert path.read_bytes() == as_command(b"RESTORE", key.encode(), b"0", cast(bytes, content))
     assert redis_client.exists(key, f"{key}:misplaced") == 0
@@ -320,7 +320,7 @@ def test_a_record_of_a_gap_behind_a_distant_id_comes_to_the_lake(
     redis_client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(gap)})
     drain(settings, batch)
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
-    (path,) = settings.lake_path.glob("coverage/**/*.json")
+    (path,) = settings.lake_path.glob("_coverage/**/*.json")
     assert b'"late"' in path.read_bytes()
 
 

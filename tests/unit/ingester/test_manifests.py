@@ -12,8 +12,11 @@ from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.manifest import Manifest, QueueFile
+from firehose.lake.upgrade import upgrade
 from ingester.cursor import Position
+from ingester.errors import LakeOutdated
 from ingester.manifests import RETENTION, last_drained
+from tests.earlier_lakes import give_earlier_names
 
 MINUTES = timedelta(minutes=5)
 NOW = datetime(2026, 11, 23, 12, 3, tzinfo=UTC)
@@ -83,8 +86,17 @@ def test_the_last_event_of_the_last_batch_not_its_cursor(tmp_path: Path) -> None
 
 def test_no_lake_and_an_empty_one_are_nothing(tmp_path: Path) -> None:
     assert last_drained(tmp_path / "nowhere", NOW) == Position()
-    (tmp_path / "raw" / "date=2026-11-23" / "batch=20261123T115500Z").mkdir(parents=True)
+    (tmp_path / "_raw" / "date=2026-11-23" / "batch=20261123T115500Z").mkdir(parents=True)
     assert last_drained(tmp_path, NOW) == Position()
+
+
+def test_a_lake_of_an_earlier_version_is_refused_and_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    write(tmp_path, NOON - 2 * MINUTES)
+    give_earlier_names(tmp_path)
+    with pytest.raises(LakeOutdated, match=r"/raw has its name from an earlier version.*firehose upgrade-lake"):
+        last_drained(tmp_path, NOW)
+    upgrade(tmp_path)
+    assert last_drained(tmp_path, NOW) == drained(NOON - 2 * MINUTES)
 
 
 def test_a_hole_is_resumed_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

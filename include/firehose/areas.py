@@ -1,0 +1,59 @@
+"""The lake's areas: the folders beside the hour files, one name for each, and the names of earlier versions.
+
+Whatever needs one of these folders asks here. Each name begins with ``_`` or ``.``, so that tools which read the
+lake's root as a data set see hour files only. Must not: know what lies in an area, write anything.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from firehose.errors import LakeOutdated
+from ingester import wire
+
+
+class Area(StrEnum):
+    """A folder of the lake that holds no hour files."""
+
+    RAW = wire.LAKE_RAW  # what was drained from Redis, by batch, with a manifest
+    COVERAGE = wire.LAKE_COVERAGE  # records of gaps, by batch
+    STAGED = "_staged"  # validated rows that wait to be published
+    QUARANTINE = "_quarantine"  # events that no type's rules accept, by batch
+    QUALITY = "_quality"  # results of validations, and their pages
+    LEDGER = "_ledger"  # what each published batch stored
+    HOURS = "_hours"  # the record of each hour file
+    ASIDE = "_aside"  # hour files that a rebuild replaced
+    REBUILD = "_rebuild"  # scratch space of a rebuild that runs
+    LOCKS = ".locks"  # the same in all versions, so that each notices the other at work
+
+    def of(self, lake: Path) -> Path:
+        """This area's folder in a lake; it need not exist."""
+        return lake / self
+
+
+#: What earlier versions called these areas; `firehose upgrade-lake` renames them, in this order.
+EARLIER_NAMES: Final = {
+    area: area.removeprefix("_")
+    for area in (Area.RAW, Area.COVERAGE, Area.STAGED, Area.QUARANTINE, Area.QUALITY, Area.LEDGER)
+}
+
+
+def earlier_areas(lake: Path) -> dict[Area, Path]:
+    """The folders of a lake that still have the name of an earlier version."""
+    return {area: lake / name for area, name in EARLIER_NAMES.items() if (lake / name).is_dir()}
+
+
+def require_current(lake: Path) -> None:
+    """See that no folder of a lake has the name of an earlier version: what is in it would be overlooked.
+
+    Raises:
+        LakeOutdated: one has.
+    """
+    if found := earlier_areas(lake):
+        names = ", ".join(f"{path.name}/" for path in found.values())
+        raise LakeOutdated(
+            f"{lake} has the folder names of an earlier version ({names}); nothing was written. Stop whatever "
+            "still runs with that version, then rename them: firehose upgrade-lake"
+        )
