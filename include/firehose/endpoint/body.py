@@ -5,6 +5,7 @@ Lives here: how much a body may hold, telling a query's text from an INSERT's da
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,39 +37,32 @@ class Request:
             self.data.close()
 
 
-class Body:
-    """A body as it arrives. It goes to a file once it is large, so that a client that breaks off leaves nothing
-    half inserted, and a slow one holds no part of the engine. Its methods block: they belong in a worker thread.
-
-    ``max_size``: bytes, compressed or not.
+class Plain:
+    """The bytes of a body, decompressed, given to ``keep`` as they arrive. ``max_size``: bytes, compressed or not.
 
     Raises (also its methods):
-        QueryError: the body does not decompress, is too large, or a bomb; there is no room for it.
+        QueryError: the body does not decompress, is too large, or a bomb.
     """
 
-    def __init__(self, spool: Spool, role: str, encoding: str, max_size: int) -> None:
+    def __init__(self, encoding: str, max_size: int, keep: Callable[[bytes], None]) -> None:
         self._decoder = Decoder(encoding)
         self._max_size = max_size
+        self._keep = keep
         self._received = 0
-        self._file = spool.file(role)
+        self._size = 0
 
     def feed(self, data: bytes) -> None:
         """The next piece."""
         self._received += len(data)
         self._check(self._received)
         for plain in self._decoder.feed(data):
-            self._check(self._file.size + len(plain))
-            self._file.write(plain)
+            self._size += len(plain)
+            self._check(self._size)
+            self._keep(plain)
 
-    def finish(self, url_text: str) -> Request:
-        """All of it has come. The request that is returned owns the file from now on."""
+    def finish(self) -> None:
+        """All of it has come."""
         self._decoder.finish()
-        self._file.seek(0)
-        return _request(url_text, self._file)
-
-    def close(self) -> None:
-        """Drop what was received; after an error, or where nobody waits for it."""
-        self._file.close()
 
     def _check(self, size: int) -> None:
         if size > self._max_size:
@@ -83,21 +77,51 @@ class Body:
             )
 
 
-def _request(url_text: str, spool: SpoolFile) -> Request:
+class Body:
+    """A body as it arrives. It goes to a file once it is large, so that a client that breaks off leaves nothing
+    half inserted, and a slow one holds no part of the engine. Its methods block: they belong in a worker thread.
+
+    Raises (also its methods):
+        QueryError: as :class:`Plain`; or there is no room for it.
+    """
+
+    def __init__(self, spool: Spool, role: str, encoding: str, max_size: int) -> None:
+        self._plain = Plain(encoding, max_size, lambda data: self._file.write(data))
+        self._file = spool.file(role)
+
+    def feed(self, data: bytes) -> None:
+        """The next piece."""
+        self._plain.feed(data)
+
+    def finish(self, url_text: str, *, expressions: bool) -> Request:
+        """All of it has come. The request that is returned owns the file from now on.
+
+        ``expressions``: the VALUES of an INSERT may be expressions; otherwise they are data like any other.
+        """
+        self._plain.finish()
+        self._file.seek(0)
+        return _request(url_text, self._file, expressions)
+
+    def close(self) -> None:
+        """Drop what was received; after an error, or where nobody waits for it."""
+        self._file.close()
+
+
+def _request(url_text: str, spool: SpoolFile, expressions: bool) -> Request:
     if url_text.strip():
-        return _from_url(url_text, spool)
+        return _from_url(url_text, spool, expressions)
     start = _text(spool.read(min(spool.size, _HEAD)))
     insert = insert_with_data(start)
-    if insert is None or (spool.size <= _HEAD and _is_values(insert)):
+    if insert is None or (expressions and spool.size <= _HEAD and _is_values(insert)):
         spool.seek(0)
         return _as_statement("", spool)
     spool.seek(len(_bytes(start[: insert.data_at])))
     return Request(start[: insert.data_at], insert, spool)
 
 
-def _from_url(url_text: str, spool: SpoolFile) -> Request:
+def _from_url(url_text: str, spool: SpoolFile, expressions: bool) -> Request:
     insert = insert_with_data(url_text)
-    if insert is None or (spool.size == 0 and _is_values(insert)):
+    if insert is None or (expressions and spool.size == 0 and _is_values(insert)):
         return _as_statement(url_text + "\n" if spool.size else url_text, spool)
     inline = url_text[insert.data_at :]
     if not inline.strip():

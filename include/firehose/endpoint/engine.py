@@ -11,13 +11,14 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from firehose.endpoint import engine_config, engine_files
+from firehose.endpoint import engine_config, engine_files, errors, table_memory, users
 from firehose.endpoint.connection import CLOSED_FUNCTION, Connection
 from firehose.endpoint.engine_config import Limits
 from firehose.endpoint.parser import Parser
 from firehose.endpoint.policy import Policy
 from firehose.endpoint.rights import Rights
 from firehose.endpoint.session_memory import SessionMemory
+from firehose.endpoint.statement import identifier
 from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Engine:
         self.rights = Rights(
             catalog.names_of(policy.changeable), frozenset(catalog.settings), policy.system_tables
         )
+        self._sizes = table_memory.question(policy.changeable)
         self.parser = Parser(
             lambda: Connection(self._open(), "parser", SessionMemory(engine_config.LOADER, 0)),
             lambda: self.connection("analyst", limits.sizes("analyst")[0]),
@@ -55,10 +57,20 @@ class Engine:
             QueryError: the engine refuses.
         """
         tag = uuid.uuid4().hex
-        connection = Connection(self._open(), tag, SessionMemory(role, memory_mib))
+        connection = Connection(self._open(), tag, SessionMemory(role, memory_mib), self._sizes)
         for statement in engine_config.opening_statements(role, tag, self._limits, self._policy, memory_mib):
             connection.execute(statement)
+        if role == users.ANALYST:
+            self._use_default(connection)
         return connection
+
+    def _use_default(self, connection: Connection) -> None:
+        """Before the first bootstrap there is no such database; a login would be refused for that on a server."""
+        try:
+            connection.execute(f"USE {identifier(self._policy.default_database)}")
+        except errors.QueryError as error:
+            if error.code != errors.UNKNOWN_DATABASE:
+                raise
 
     def cancel(self, tag: str | None = None) -> None:
         """Cancel what the connection with ``tag`` runs, or everything. Does not wait."""

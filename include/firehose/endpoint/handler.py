@@ -10,15 +10,28 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from firehose.endpoint import body, compression, errors, parameters, query, request, users
+from firehose.endpoint import (
+    body,
+    compression,
+    errors,
+    external,
+    forms,
+    loading,
+    parameters,
+    query,
+    request,
+    users,
+)
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
+from firehose.endpoint.forms import Form
 from firehose.endpoint.incoming import Incoming
 from firehose.endpoint.response import ResultResponse
 from firehose.endpoint.sessions import applied
@@ -38,6 +51,7 @@ class Handled(Response):
         self._endpoint = endpoint
         self._request = asking
         self._incoming = Incoming(asking.scope, asking.receive, endpoint.patience_s)
+        self._form = Form()
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +73,7 @@ class Handled(Response):
             answer.outcome = "given up at the stop"
         finally:
             self._endpoint.workers.submit(answer.close)
+            self._endpoint.workers.submit(self._form.close)
         if who != "-":  # strangers are counted in bursts: they must not fill the log
             log.info(
                 "query %s of %s: %s in %.0f ms",
@@ -83,10 +98,12 @@ class Handled(Response):
 
     async def _read(self, user: User, given: Mapping[str, str], answer: ResultResponse) -> request.Query:
         headers = self._incoming.headers
-        if fields := await self._incoming.form():
-            given = {**given, **fields}
-            parameters.check(fields, {})
-        asked = request.read(self._request.method, given, headers)
+        if forms.is_form(headers.get("content-type", "")):
+            self._form = await self._received_form(user)
+            parameters.check(self._form.fields, {})
+            given = {**given, **self._form.fields}
+        brought, given = external.tables(self._form, given)
+        asked = request.read(self._request.method, given, headers, brought)
         answer.query_id = asked.query_id
         if asked.compress:
             answer.compress(compression.accepted(headers.get("accept-encoding", "")))
@@ -98,8 +115,8 @@ class Handled(Response):
         try:
             if self._endpoint.stopping:
                 raise errors.refused(errors.QUERY_WAS_CANCELLED, "The server is stopping.")
-            wish = asked.settings.get("max_memory_usage")
-            async with self._endpoint.admission.memory(user.role, wish) as memory_mib:
+            wish, brings = asked.settings.get("max_memory_usage"), bool(asked.external)
+            async with self._endpoint.admission.memory(user.role, wish, brings_tables=brings) as memory_mib:
                 await self._on_connection(user, asked, received, answer, gone, memory_mib)
             # Only now: who has read the end may use the session again at once.
             while packed := await self._work(answer.pack_held):
@@ -110,15 +127,25 @@ class Handled(Response):
             gone.cancel()
             await self._work(received.close)
 
+    async def _received_form(self, user: User) -> Form:
+        most = self._endpoint.max_body if user.role == users.LOADER else forms.MAX_SIZE
+        kind, encoding = (self._incoming.headers.get(name, "") for name in ("content-type", "content-encoding"))
+        receiving = forms.FormBody(self._endpoint.spool, user.role, kind, encoding, most)
+        return await self._whole(user, receiving, receiving.finish)
+
     async def _received(self, user: User, asked: request.Query) -> body.Request:
-        """The whole body. An analyst cannot insert, so its bodies are statements."""
-        most = self._endpoint.max_body if user.role == users.LOADER else body.MAX_TEXT
+        """The whole body, or nothing where it was a form."""
+        loads = user.role == users.LOADER
+        most = self._endpoint.max_body if loads else body.MAX_TEXT
         encoding = self._incoming.headers.get("content-encoding", "")
         receiving = body.Body(self._endpoint.spool, user.role, encoding, most)
+        return await self._whole(user, receiving, partial(receiving.finish, asked.text, expressions=loads))
+
+    async def _whole(self, user: User, receiving: body.Body | forms.FormBody, finish: Callable[[], T]) -> T:
         try:
             async for chunk in self._incoming.chunks():
                 await self._intake(user.role, lambda chunk=chunk: receiving.feed(chunk))  # type: ignore[misc]
-            return await self._intake(user.role, lambda: receiving.finish(asked.text))
+            return await self._intake(user.role, finish)
         except BaseException:
             self._endpoint.intake[user.role].submit(receiving.close)
             raise
@@ -136,13 +163,16 @@ class Handled(Response):
         connection = await self._work(lambda: sessions.acquire(user, asked.session, memory_mib))
         try:
             await self._work(lambda: _use(connection, asked))
-            rights, analyst = self._endpoint.engine.rights, user.role == users.ANALYST
-            settings = rights.settings(asked.settings) if analyst else asked.settings
+            engine, analyst = self._endpoint.engine, user.role == users.ANALYST
+            settings = engine.rights.settings(asked.settings) if analyst else asked.settings
             prepared = applied(connection, settings, keep=asked.session is not None)
             await self._work(prepared.__enter__)
             try:
+                load = partial(loading.load_external, engine.parser, connection, asked.external)
+                await self._watched(connection, gone, load)
                 await self._run(connection, user, asked, received, answer, gone)
             finally:
+                await self._work(lambda: loading.drop_external(connection))
                 await self._work(lambda: prepared.__exit__(None, None, None))
         finally:
             await self._work(lambda: sessions.release(user, asked.session, connection))
@@ -198,7 +228,7 @@ def _start(
     engine: Engine, connection: Connection, user: User, asked: request.Query, received: body.Request
 ) -> query.Result:
     if received.insert is not None and received.data is not None:
-        return query.insert(connection, user, asked, received.insert, received.data)
+        return query.insert(engine, connection, user, asked, received.insert, received.data)
     return query.run(engine, connection, user, asked, received.statement)
 
 

@@ -12,18 +12,20 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from firehose.endpoint import errors, formats, rights, users
+from firehose.endpoint import errors, formats, loading, rights, users
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
 from firehose.endpoint.request import Query, set_statement
 from firehose.endpoint.spool import SpoolFile
 from firehose.endpoint.statement import Insert, Shape
+from firehose.endpoint.syntax import Mentions
 from firehose.endpoint.users import User
 
 _PIECE: Final = 1024 * 1024
 #: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
 _OWN_SESSION: Final = frozenset({"Set", "SetQuery", "UseQuery"})
 _READS: Final = "READ_ONLY"
+_MUTATES: Final = "MUTATING"
 
 
 class Pieces(Protocol):
@@ -56,11 +58,11 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
         raise errors.refused(errors.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
     shape = connection.shape(statement, query.parameters)
     if user.role == users.ANALYST:
-        _check_analyst(engine, user, query, kind, statement)
+        _check_analyst(engine, connection, user, query, kind, statement)
     else:
         _check_loader(user, query, kind, shape)
     if kind != _READS:
-        connection.memory.keep(statement if shape.root == "Set" else "")
+        return _changing(connection, query, statement, shape)
     output_format = shape.output_format or query.output_format
     make_joiner = formats.joiner(output_format) if shape.selects else None
     if make_joiner is None:
@@ -68,25 +70,30 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
     return _streamed(connection, query, statement, output_format, make_joiner())
 
 
-def insert(connection: Connection, user: User, query: Query, target: Insert, data: SpoolFile) -> Result:
+def insert(
+    engine: Engine, connection: Connection, user: User, query: Query, target: Insert, data: SpoolFile
+) -> Result:
     """Run an INSERT with ``data``, read piece by piece. Blocks.
 
     Raises:
         QueryError: it is refused, or the data does not fit.
     """
-    if user.role == users.ANALYST or query.read_only:
+    if query.read_only:
         raise _readonly(user, query)
+    if user.role == users.ANALYST:
+        # With its format it is a statement as the parser knows it; without the data, which nobody parses as SQL.
+        _check_analyst(engine, connection, user, query, _MUTATES, f"{target.head} FORMAT {target.input_format}")
     if query.parameters:
         connection.execute(set_statement({f"param_{k}": v for k, v in query.parameters.items()}))
-    running = connection.begin_insert(target.head, target.input_format)
-    try:
-        while piece := data.read(_PIECE):
-            connection.append(running, piece)
-        done = connection.end_insert(running)
-    except errors.QueryError:
-        connection.cancel_insert(running)
-        raise
+    with connection.memory.settled(connection.table_sizes, connection.drop_tables):
+        done = loading.load(connection, target.head, target.input_format, data)
     return Result(query.output_format, _cut(b""), _summary(done))
+
+
+def _changing(connection: Connection, query: Query, statement: str, shape: Shape) -> Result:
+    connection.memory.keep(statement if shape.root == "Set" else "")
+    with connection.memory.settled(connection.table_sizes, connection.drop_tables):
+        return _whole(connection, query, statement, shape.output_format or query.output_format)
 
 
 def _check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
@@ -96,10 +103,12 @@ def _check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
         raise _readonly(user, query)
 
 
-def _check_analyst(engine: Engine, user: User, query: Query, kind: str, statement: str) -> None:
+def _check_analyst(
+    engine: Engine, connection: Connection, user: User, query: Query, kind: str, statement: str
+) -> None:
     """By what the engine's parser says of the statement where no setting of the analyst applies."""
     names = engine.parser.mentions(statement)
-    if kind != _READS and (names is None or names.root not in _OWN_SESSION):
+    if kind != _READS and not _changes_own(connection, query, names):
         raise _readonly(user, query)
     if names is not None:
         engine.rights.check(user.name, names)
@@ -107,12 +116,22 @@ def _check_analyst(engine: Engine, user: User, query: Query, kind: str, statemen
         rights.check_plain(user.name, engine.parser.shape(statement, query.parameters))
 
 
+def _changes_own(connection: Connection, query: Query, names: Mentions | None) -> bool:
+    """Whether a statement changes nothing but the caller's own session."""
+    if names is None or names.root in _OWN_SESSION:
+        return names is not None
+    if names.own_table is None or query.read_only:
+        return False
+    return names.only_temporary or connection.has_temporary(names.own_table)
+
+
 def _readonly(user: User, query: Query) -> errors.QueryError:
-    why = (
-        " For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
-        if query.read_only and user.role != users.ANALYST
-        else ""
-    )
+    why = " For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
+    if user.role == users.ANALYST:
+        why = (
+            " Apart from reading, you may CREATE TEMPORARY TABLE (columns of a name and a type; ENGINE = Memory; "
+            "AS SELECT), and INSERT INTO, TRUNCATE and DROP such a table, by POST."
+        )
     return errors.refused(errors.READONLY, f"{user.name}: Cannot execute query in readonly mode.{why}")
 
 

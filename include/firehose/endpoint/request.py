@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from firehose.endpoint import errors, formats
+from firehose.endpoint.external import ExternalTable
 
 _DEFAULT_SESSION_TIMEOUT_S: Final = 60
 _MAX_SESSION_TIMEOUT_S: Final = 3600
@@ -52,10 +53,16 @@ class Query:
     wait_end: bool
     compress: bool
     read_only: bool  # by its method: a GET changes nothing
+    external: Sequence[ExternalTable]  # tables for the time of this query
 
 
-def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
-    """Read URL (or form) ``parameters`` and ``headers`` (by lower-case name).
+def read(
+    method: str,
+    parameters: Mapping[str, str],
+    headers: Mapping[str, str],
+    external: Sequence[ExternalTable] = (),
+) -> Query:
+    """Read URL (or form) ``parameters`` and ``headers`` (by lower-case name); ``external`` came with them.
 
     Raises:
         QueryError: something that this endpoint does not do, or a value that does not parse.
@@ -81,6 +88,7 @@ def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str])
         wait_end=_flag(parameters, "wait_end_of_query"),
         compress=_flag(parameters, "enable_http_compression"),
         read_only=method in ("GET", "HEAD"),
+        external=external,
     )
 
 

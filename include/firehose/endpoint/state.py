@@ -22,6 +22,7 @@ from firehose.endpoint.passwords import WrongPasswords
 from firehose.endpoint.response import Server
 from firehose.endpoint.sessions import Sessions
 from firehose.endpoint.spool import Spool
+from firehose.endpoint.table_memory import TableBudget
 from firehose.endpoint.users import Users
 from firehose.settings import Settings
 
@@ -74,14 +75,15 @@ def opened(
 ) -> Endpoint:
     """The endpoint on an open engine; bodies and held results go to ``folder``."""
     half = settings.http_spool_mib * _MIB // 2
+    tables = TableBudget(limits, (users.LOADER, users.ANALYST))
     shares = {users.LOADER: half, users.ANALYST: half}
     return Endpoint(
         engine=engine,
         users=known,
-        sessions=Sessions(engine),
+        sessions=Sessions(engine, tables),
         server=Server(engine.version, engine.timezone, engine.display_name),
         spool=Spool(folder, shares, settings.http_disk_reserve_mib * _MIB),
-        admission=Admission(limits),
+        admission=Admission(limits, tables),
         passwords=WrongPasswords(bursts),
         max_body=settings.http_max_body_mib * _MIB,
         patience_s=settings.http_timeout_s,
