@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 #: A URL of this size is not worth a thread.
 _SHORT_URL: Final = 16 * 1024
+_NO_WISH: Final = "default"
 
 
 class Handled(Response):
@@ -162,7 +163,7 @@ class Handled(Response):
         sessions = self._endpoint.sessions
         connection = await self._work(lambda: sessions.acquire(user, asked.session, memory_mib))
         try:
-            await self._work(lambda: _use(connection, asked))
+            await self._work(lambda: _use(connection, user, asked))
             engine, analyst = self._endpoint.engine, user.role == users.ANALYST
             settings = engine.rights.settings(asked.settings) if analyst else asked.settings
             prepared = applied(connection, settings, keep=asked.session is not None)
@@ -219,8 +220,10 @@ def _present(gone: asyncio.Task[None]) -> None:
         raise ClientDisconnect
 
 
-def _use(connection: Connection, asked: request.Query) -> None:
-    if asked.database:
+def _use(connection: Connection, user: User, asked: request.Query) -> None:
+    """Many clients send ``default`` where their user named no database. The analyst has no rights there: for it that
+    is no wish, and it stays in its own default database."""
+    if asked.database and (asked.database != _NO_WISH or user.role == users.LOADER):
         connection.execute("USE {database:Identifier}", parameters={"database": asked.database})
 
 
