@@ -100,6 +100,15 @@ class Connection:
             raise errors.without_explain(error) from None
         return shape(ast.bytes().decode(errors="replace"))
 
+    def database(self) -> str:
+        """The current database."""
+        answer = self.execute("SELECT currentDatabase()", "TabSeparatedRaw")
+        return str(answer.bytes().decode().partition("\n")[0])
+
+    def use(self, database: str) -> None:
+        """Make ``database`` the current one."""
+        self.execute(f"USE {identifier(database)}")
+
     def table_sizes(self) -> dict[str, int]:
         """Bytes that the temporary tables hold, by name."""
         return table_memory.read(self.execute(self._size_question, "JSONCompactEachRow").bytes())

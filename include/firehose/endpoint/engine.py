@@ -18,7 +18,6 @@ from firehose.endpoint.parser import Parser
 from firehose.endpoint.policy import Policy
 from firehose.endpoint.rights import Rights
 from firehose.endpoint.session_memory import SessionMemory
-from firehose.endpoint.statement import identifier
 from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ class Engine:
     def _use_default(self, connection: Connection) -> None:
         """Before the first bootstrap there is no such database; a login would be refused for that on a server."""
         try:
-            connection.execute(f"USE {identifier(self._policy.default_database)}")
+            connection.use(self._policy.default_database)
         except errors.QueryError as error:
             if error.code != errors.UNKNOWN_DATABASE:
                 raise

@@ -163,10 +163,12 @@ class Handled(Response):
         sessions = self._endpoint.sessions
         connection = await self._work(lambda: sessions.acquire(user, asked.session, memory_mib))
         try:
-            await self._work(lambda: _use(connection, user, asked))
             engine, analyst = self._endpoint.engine, user.role == users.ANALYST
             settings = engine.rights.settings(asked.settings) if analyst else asked.settings
-            prepared = applied(connection, settings, keep=asked.session is not None)
+            # Many clients send this where their user named no database. The analyst has no rights there: it stays
+            # in its own default database.
+            database = "" if analyst and asked.database == _NO_WISH else asked.database
+            prepared = applied(connection, database, settings, keep=asked.session is not None)
             await self._work(prepared.__enter__)
             try:
                 load = partial(loading.load_external, engine.parser, connection, asked.external)
@@ -218,13 +220,6 @@ class Handled(Response):
 def _present(gone: asyncio.Task[None]) -> None:
     if gone.done():
         raise ClientDisconnect
-
-
-def _use(connection: Connection, user: User, asked: request.Query) -> None:
-    """Many clients send ``default`` where their user named no database. The analyst has no rights there: for it that
-    is no wish, and it stays in its own default database."""
-    if asked.database and (asked.database != _NO_WISH or user.role == users.LOADER):
-        connection.execute("USE {database:Identifier}", parameters={"database": asked.database})
 
 
 def _start(

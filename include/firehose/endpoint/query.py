@@ -23,6 +23,7 @@ from firehose.endpoint.users import User
 
 _PIECE: Final = 1024 * 1024
 #: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
+_OWN_SETTINGS: Final = frozenset({"Set", "UseQuery"})
 _OWN_SESSION: Final = frozenset({"Set", "SetQuery", "UseQuery"})
 _READS: Final = "READ_ONLY"
 _MUTATES: Final = "MUTATING"
@@ -92,6 +93,8 @@ def insert(
 
 def _changing(connection: Connection, query: Query, statement: str, shape: Shape) -> Result:
     connection.memory.keep(statement if shape.root == "Set" else "")
+    if shape.root in _OWN_SETTINGS:
+        return _whole(connection, query, statement, query.output_format)
     with connection.memory.settled(connection.table_sizes, connection.drop_tables):
         return _whole(connection, query, statement, shape.output_format or query.output_format)
 

@@ -81,7 +81,8 @@ class SessionMemory:
         A limit that the session has SET itself stays: an analyst's where it is lower, a loader's in any case.
         """
         if self._changed:
-            now = int(execute("SELECT getSetting('max_memory_usage')"))
+            # The first line: with ``extremes``, which a session may SET, others follow.
+            now = int(execute("SELECT getSetting('max_memory_usage')").partition(b"\n")[0])
             self._own_limit = now if now != self._limit else self._own_limit
             self._changed = False
         for statement in engine_config.memory_statements(self._role, memory_mib):

@@ -64,9 +64,17 @@ class Sessions:
                 self._sessions[user.name, wish.id] = session
             session.busy = True
         if not is_new:
-            held = session.connection
-            held.memory.grant(memory_mib, lambda statement: bytes(held.execute(statement).bytes()))
+            self._grant(session, memory_mib)
         return session.connection
+
+    @staticmethod
+    def _grant(session: _Session, memory_mib: int) -> None:
+        held = session.connection
+        try:
+            held.memory.grant(memory_mib, lambda statement: bytes(held.execute(statement).bytes()))
+        except BaseException:
+            session.busy = False
+            raise
 
     def _make_room(self, user: User) -> None:
         """Close the session of ``user`` that has been idle longest, of those that hold nothing: its client sees no
@@ -116,12 +124,25 @@ def _end(connection: Connection) -> None:
 
 
 @contextmanager
-def applied(connection: Connection, settings: Mapping[str, str], *, keep: bool) -> Iterator[None]:
-    """Settings of one request: in a session (``keep``) they are put back afterwards.
+def applied(connection: Connection, database: str, settings: Mapping[str, str], *, keep: bool) -> Iterator[None]:
+    """The database and the settings of one request: in a session (``keep``) they are put back afterwards.
 
     Raises:
-        QueryError: the engine refuses a setting, or a constraint does.
+        QueryError: the engine refuses the database or a setting, or a constraint does.
     """
+    came_from = connection.database() if keep and database else ""
+    if database:
+        connection.use(database)
+    try:
+        with _set(connection, settings, keep=keep):
+            yield
+    finally:
+        if came_from and connection.database() == database:  # unless the request itself was a USE
+            connection.use(came_from)
+
+
+@contextmanager
+def _set(connection: Connection, settings: Mapping[str, str], *, keep: bool) -> Iterator[None]:
     if not settings:
         yield
         return
@@ -138,7 +159,8 @@ def applied(connection: Connection, settings: Mapping[str, str], *, keep: bool) 
 def _snapshot(connection: Connection, settings: Mapping[str, str]) -> list[str]:
     names = ", ".join(request.quoted(name) for name in settings)
     rows = connection.execute(f"SELECT name, value, changed FROM system.settings WHERE name IN ({names})")
-    fields = [line.split("\t") for line in rows.bytes().decode().splitlines()]
+    values, _, _extremes = rows.bytes().decode().partition("\n\n")
+    fields = [line.split("\t") for line in values.splitlines()]
     # TabSeparated escapes as string literals do, so a value goes back between quotes as it came.
     return [
         f"SET {name} = '{value}'" if changed == "1" else f"SET {name} = DEFAULT" for name, value, changed in fields

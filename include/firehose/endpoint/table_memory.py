@@ -19,9 +19,9 @@ from firehose.endpoint.engine_config import MIB, Limits
 #: The part of a user's share of memory that the tables of all its sessions may hold, and that those of one may.
 _ALL: Final = 4
 _ONE: Final = 8
-#: Bytes of what a table has beside its values: each of its columns, and each character of a column's type.
-_COLUMN: Final = 4096
-_CHARACTER: Final = 64
+#: Bytes for each character of the statement that makes a table: its columns take memory without any rows, some
+#: kilobytes each, and have no fewer than a dozen characters.
+_CHARACTER: Final = 256
 #: More than any budget.
 _UNKNOWN: Final = 2**60
 #: Their limits are the user's own, and DEFAULT would be beyond them.
@@ -67,12 +67,9 @@ def question(resettable: Iterable[str]) -> str:
     """
     plain = ", ".join(f"{name} = DEFAULT" for name in sorted(resettable) if name not in _KEPT)
     return (
-        "SELECT name, if(engine LIKE '%MergeTree', 0, ifNull(total_bytes, 0)) + overhead, states FROM "
-        "(SELECT name, engine, total_bytes FROM system.tables WHERE database = '' AND is_temporary) AS t "
-        "ANY LEFT JOIN "
-        f"(SELECT table, sum({_COLUMN} + {_CHARACTER} * length(type)) AS overhead, "
-        "max(match(type, '(^|[^e])AggregateFunction\\\\(')) AS states "
-        f"FROM system.columns WHERE database = '' GROUP BY table) AS c ON t.name = c.table SETTINGS {plain}"
+        "SELECT name, if(engine LIKE '%MergeTree', 0, ifNull(total_bytes, 0)) "
+        f"+ {_CHARACTER} * length(create_table_query), match(create_table_query, '[^e]AggregateFunction\\\\(') "
+        f"FROM system.tables WHERE database = '' AND is_temporary SETTINGS {plain}"
     )
 
 
