@@ -33,6 +33,7 @@ from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
 from firehose.endpoint.forms import Form
 from firehose.endpoint.incoming import Incoming
+from firehose.endpoint.receiving import Receiving
 from firehose.endpoint.response import ResultResponse
 from firehose.endpoint.sessions import applied
 from firehose.endpoint.state import STRANGER, Endpoint
@@ -52,6 +53,7 @@ class Handled(Response):
         self._endpoint = endpoint
         self._request = asking
         self._incoming = Incoming(asking.scope, asking.receive, endpoint.patience_s)
+        self._receiving = Receiving(endpoint, self._incoming)
         self._form = Form()
         self.background = None
 
@@ -87,7 +89,7 @@ class Handled(Response):
         if len(raw) <= _SHORT_URL:
             given = parameters.parse(raw)
         else:
-            given = await self._intake(STRANGER, lambda: parameters.parse(raw))
+            given = await self._endpoint.take_in(STRANGER, partial(parameters.parse, raw))
         parameters.check(given, self._incoming.headers)
         try:
             return self._endpoint.users.authenticate(self._incoming.headers, given), given
@@ -100,7 +102,7 @@ class Handled(Response):
     async def _read(self, user: User, given: Mapping[str, str], answer: ResultResponse) -> request.Query:
         headers = self._incoming.headers
         if forms.is_form(headers.get("content-type", "")):
-            self._form = await self._received_form(user)
+            self._form = await self._receiving.form(user)
             parameters.check(self._form.fields, {})
             given = {**given, **self._form.fields}
         brought, given = external.tables(self._form, given)
@@ -111,7 +113,7 @@ class Handled(Response):
         return asked
 
     async def _answer(self, user: User, asked: request.Query, answer: ResultResponse) -> None:
-        received = await self._received(user, asked)
+        received = await self._receiving.statement(user, asked.text)
         gone = asyncio.create_task(self._incoming.disconnected())
         try:
             if self._endpoint.stopping:
@@ -127,29 +129,6 @@ class Handled(Response):
         finally:
             gone.cancel()
             await self._work(received.close)
-
-    async def _received_form(self, user: User) -> Form:
-        most = self._endpoint.max_body if user.role == users.LOADER else forms.MAX_SIZE
-        kind, encoding = (self._incoming.headers.get(name, "") for name in ("content-type", "content-encoding"))
-        receiving = forms.FormBody(self._endpoint.spool, user.role, kind, encoding, most)
-        return await self._whole(user, receiving, receiving.finish)
-
-    async def _received(self, user: User, asked: request.Query) -> body.Request:
-        """The whole body, or nothing where it was a form."""
-        loads = user.role == users.LOADER
-        most = self._endpoint.max_body if loads else body.MAX_TEXT
-        encoding = self._incoming.headers.get("content-encoding", "")
-        receiving = body.Body(self._endpoint.spool, user.role, encoding, most)
-        return await self._whole(user, receiving, partial(receiving.finish, asked.text, expressions=loads))
-
-    async def _whole(self, user: User, receiving: body.Body | forms.FormBody, finish: Callable[[], T]) -> T:
-        try:
-            async for chunk in self._incoming.chunks():
-                await self._intake(user.role, lambda chunk=chunk: receiving.feed(chunk))  # type: ignore[misc]
-            return await self._intake(user.role, finish)
-        except BaseException:
-            self._endpoint.intake[user.role].submit(receiving.close)
-            raise
 
     async def _on_connection(
         self,
@@ -212,9 +191,6 @@ class Handled(Response):
 
     async def _work(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._endpoint.workers, call)
-
-    async def _intake(self, role: str, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._endpoint.intake[role], call)
 
 
 def _present(gone: asyncio.Task[None]) -> None:

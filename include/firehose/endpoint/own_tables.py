@@ -1,5 +1,7 @@
 """An analyst's own temporary tables: which statements about them there may be, by the engine's syntax tree.
 
+Only this look refuses INSERT … FROM INFILE: the engine asks for no right there.
+
 Lives here: CREATE TEMPORARY TABLE, INSERT, DROP and TRUNCATE, and the parts that they may have. Must not: I/O,
 what a SELECT in them may read (rights), how much the tables may hold (table_memory).
 """

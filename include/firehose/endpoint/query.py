@@ -1,9 +1,6 @@
 """Running one statement for one user: what is allowed, and its result as a stream of bytes.
 
-Lives here: refusing what a user may not even try, and choosing how the engine runs a statement. Must not: HTTP.
-
-What the engine enforces (grants, readonly, constraints) is in engine_config. The refusals here and in rights come
-first and use the engine's own parser: they close what those leave open, such as SET ROLE and INTO OUTFILE.
+Lives here: choosing how the engine runs a statement. Must not: HTTP, what a user may run (judging).
 """
 
 from __future__ import annotations
@@ -12,21 +9,16 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from firehose.endpoint import errors, formats, loading, rights, users
+from firehose.endpoint import errors, formats, judging, loading, users
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
 from firehose.endpoint.request import Query, set_statement
 from firehose.endpoint.spool import SpoolFile
 from firehose.endpoint.statement import Insert, Shape
-from firehose.endpoint.syntax import Mentions
 from firehose.endpoint.users import User
 
 _PIECE: Final = 1024 * 1024
-#: Statements that are not read-only to the engine but change nothing beyond the caller's own session.
-_OWN_SETTINGS: Final = frozenset({"Set", "UseQuery"})
-_OWN_SESSION: Final = frozenset({"Set", "SetQuery", "UseQuery"})
-_READS: Final = "READ_ONLY"
-_MUTATES: Final = "MUTATING"
+_CREATES: Final = "CreateQuery"
 
 
 class Pieces(Protocol):
@@ -59,10 +51,10 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
         raise errors.refused(errors.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
     shape = connection.shape(statement, query.parameters)
     if user.role == users.ANALYST:
-        _check_analyst(engine, connection, user, query, kind, statement)
+        judging.check_analyst(engine, connection, user, query, kind, statement)
     else:
-        _check_loader(user, query, kind, shape)
-    if kind != _READS:
+        judging.check_loader(user, query, kind, shape)
+    if kind != judging.READS:
         return _changing(connection, query, statement, shape)
     output_format = shape.output_format or query.output_format
     make_joiner = formats.joiner(output_format) if shape.selects else None
@@ -80,10 +72,12 @@ def insert(
         QueryError: it is refused, or the data does not fit.
     """
     if query.read_only:
-        raise _readonly(user, query)
+        raise judging.readonly(user, query)
     if user.role == users.ANALYST:
         # With its format it is a statement as the parser knows it; without the data, which nobody parses as SQL.
-        _check_analyst(engine, connection, user, query, _MUTATES, f"{target.head} FORMAT {target.input_format}")
+        judging.check_analyst(
+            engine, connection, user, query, judging.MUTATES, f"{target.head} FORMAT {target.input_format}"
+        )
     if query.parameters:
         connection.execute(set_statement({f"param_{k}": v for k, v in query.parameters.items()}))
     with connection.memory.settled(connection.table_sizes, connection.drop_tables):
@@ -93,49 +87,10 @@ def insert(
 
 def _changing(connection: Connection, query: Query, statement: str, shape: Shape) -> Result:
     connection.memory.keep(statement if shape.root == "Set" else "")
-    if shape.root in _OWN_SETTINGS:
-        return _whole(connection, query, statement, query.output_format)
+    # A session without such tables, as each of the pipeline's own, is not asked what they hold.
+    connection.memory.makes_tables |= shape.root == _CREATES and "temporary" in statement.lower()
     with connection.memory.settled(connection.table_sizes, connection.drop_tables):
         return _whole(connection, query, statement, shape.output_format or query.output_format)
-
-
-def _check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
-    if shape.selects and kind != _READS:
-        raise errors.refused(errors.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
-    if query.read_only and kind != _READS and shape.root not in _OWN_SESSION:
-        raise _readonly(user, query)
-
-
-def _check_analyst(
-    engine: Engine, connection: Connection, user: User, query: Query, kind: str, statement: str
-) -> None:
-    """By what the engine's parser says of the statement where no setting of the analyst applies."""
-    names = engine.parser.mentions(statement)
-    if kind != _READS and not _changes_own(connection, query, names):
-        raise _readonly(user, query)
-    if names is not None:
-        engine.rights.check(user.name, names)
-    else:
-        rights.check_plain(user.name, engine.parser.shape(statement, query.parameters))
-
-
-def _changes_own(connection: Connection, query: Query, names: Mentions | None) -> bool:
-    """Whether a statement changes nothing but the caller's own session."""
-    if names is None or names.root in _OWN_SESSION:
-        return names is not None
-    if names.own_table is None or query.read_only:
-        return False
-    return names.only_temporary or connection.has_temporary(names.own_table)
-
-
-def _readonly(user: User, query: Query) -> errors.QueryError:
-    why = " For queries over HTTP, method GET implies readonly. You should use method POST for modifying queries."
-    if user.role == users.ANALYST:
-        why = (
-            " Apart from reading, you may CREATE TEMPORARY TABLE (columns of a name and a type; ENGINE = Memory; "
-            "AS SELECT), and INSERT INTO, TRUNCATE and DROP such a table, by POST."
-        )
-    return errors.refused(errors.READONLY, f"{user.name}: Cannot execute query in readonly mode.{why}")
 
 
 def _whole(connection: Connection, query: Query, statement: str, output_format: str) -> Result:

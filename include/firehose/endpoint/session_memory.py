@@ -22,6 +22,7 @@ class SessionMemory:
     def __init__(self, role: str, memory_mib: int) -> None:
         self.has_state = False  # whether a statement has left something that a later one may need
         self.tables: SessionTables | None = None  # of a connection that a session keeps
+        self.makes_tables = False  # whether a statement has made a temporary one
         self.brought: list[str] = []  # the tables of the request that is running; they end with it
         self.lost = False  # what the session holds is not known: it must end
         self._role = role
@@ -65,7 +66,7 @@ class SessionMemory:
         self._settle(sizes, drop)
 
     def _settle(self, sizes: Callable[[], dict[str, int]], drop: Callable[[list[str]], None]) -> None:
-        if self.tables is None:
+        if self.tables is None or not self.makes_tables:
             return
         self.lost = True
         held = {name: size for name, size in sizes().items() if name not in self.brought}

@@ -1,17 +1,18 @@
 """What every request of the endpoint shares.
 
-Lives here: one object with the engine, the limits and the threads. Must not: anything that it does with them.
+Lives here: one object with the engine, the limits and the threads. Must not: requests.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from firehose.endpoint import users
 from firehose.endpoint.admission import MAX_QUERIES, Admission
@@ -26,6 +27,7 @@ from firehose.endpoint.table_memory import TableBudget
 from firehose.endpoint.users import Users
 from firehose.settings import Settings
 
+T = TypeVar("T")
 _CANCEL_WORKERS: Final = 8
 _INTAKE_WORKERS: Final = 2
 _NICE: Final = 5
@@ -68,6 +70,10 @@ class Endpoint:
     workers: ThreadPoolExecutor = field(default_factory=_workers)
     intake: Mapping[str, ThreadPoolExecutor] = field(default_factory=_intake)
     stopping: bool = False
+
+    async def take_in(self, role: str, call: Callable[[], T]) -> T:
+        """Run ``call``, which reads a part of a request, in one of the threads for that."""
+        return await asyncio.get_running_loop().run_in_executor(self.intake[role], call)
 
 
 def opened(
