@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import io
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from firehose.endpoint.process import EndpointProcess
 from .conftest import ANALYST, LOADER, SECONDS
 from .test_blocks import MIB, block, unpacked
 from .test_native_versions import DRIVER, columns, go
+from .test_times import AT
 
 QUERY = "SELECT id, note, name FROM ext JOIN events USING id ORDER BY id"
 EXTERNAL = {"query": QUERY, "ext_structure": "id UInt64, note String"}
@@ -113,13 +115,13 @@ def test_clickhouse_go_in_the_default_database(ask: Callable[..., httpx.Response
 def test_external_data_come_back_by_version_and_as_times(analyst: httpx.Client) -> None:
     query = "SELECT at, sum(n) AS n FROM ext GROUP BY at ORDER BY at"
     said = {"ext_structure": "at DateTime('UTC'), n UInt8", "query": query}
-    files = {"ext": ("ext.tsv", b"10\t1\n20\t2\n")}
+    files = {"ext": ("ext.tsv", b"2026-11-23 12:00:01\t1\n2026-11-23 12:00:02\t2\n")}
     read = analyst.post("/", params=go(**said), files=files).content
     assert columns(read, DRIVER)[1][1] == [1, 2]
     arrow = analyst.post("/", params={**said, "default_format": "ArrowStream"}, files=files)
     times = pa.ipc.open_stream(io.BytesIO(arrow.content)).read_all()["at"]
     assert pa.types.is_timestamp(times.type)
-    assert [int(time.as_py().timestamp()) for time in times] == [10, 20]
+    assert [time.as_py() for time in times] == [AT, AT + datetime.timedelta(seconds=1)]
 
 
 def test_a_limit_is_lowered_beside_tables_of_ones_own(ask: Callable[..., httpx.Response]) -> None:
