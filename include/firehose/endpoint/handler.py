@@ -8,43 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from firehose.endpoint import (
-    body,
-    compression,
-    early_head,
-    errors,
-    external,
-    forms,
-    loading,
-    parameters,
-    progress,
-    request,
-    steps,
-    users,
-)
-from firehose.endpoint.connection import Connection
+from firehose.endpoint import compression, early_head, errors, external, forms, parameters, request
+from firehose.endpoint.execution import Execution, present
 from firehose.endpoint.forms import Form
 from firehose.endpoint.incoming import Incoming
-from firehose.endpoint.limits import MIB
 from firehose.endpoint.receiving import Receiving
 from firehose.endpoint.response import ResultResponse
-from firehose.endpoint.sessions import applied
 from firehose.endpoint.state import STRANGER, Endpoint
 from firehose.endpoint.users import User
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 #: A URL of this size is not worth a thread.
 _SHORT_URL: Final = 16 * 1024
-_NO_WISH: Final = "default"
 
 
 class Handled(Response):
@@ -125,100 +108,18 @@ class Handled(Response):
     async def _answer(self, user: User, asked: request.Query, answer: ResultResponse) -> None:
         received = await self._receiving.statement(user, asked.text, in_blocks=asked.blocks_in)
         gone = asyncio.create_task(self._incoming.disconnected())
+        head = early_head.of(self._request.scope)
         try:
             if self._endpoint.stopping:
                 raise errors.refused(errors.QUERY_WAS_CANCELLED, "The server is stopping.")
             wish, brings = asked.settings.get("max_memory_usage"), bool(asked.external)
             async with self._endpoint.admission.memory(user.role, wish, brings_tables=brings) as memory_mib:
-                await self._on_connection(user, asked, received, answer, gone, memory_mib)
+                await Execution(self._endpoint, user, asked, answer, gone, head).run(received, memory_mib)
             # Only now: who has read the end may use the session again at once.
-            while packed := await self._work(answer.pack_held):
+            while packed := await self._endpoint.work(answer.pack_held):
                 await answer.send(packed)
-                _present(gone)
+                present(gone)
             await answer.end()
         finally:
             gone.cancel()
-            await self._work(received.close)
-
-    async def _on_connection(
-        self,
-        user: User,
-        asked: request.Query,
-        received: body.Request,
-        answer: ResultResponse,
-        gone: asyncio.Task[None],
-        memory_mib: int,
-    ) -> None:
-        sessions = self._endpoint.sessions
-        connection = await self._work(lambda: sessions.acquire(user, asked.session, memory_mib))
-        try:
-            settings = self._settings(user, asked, answer, memory_mib)
-            # Many clients send this where their user named no database. The analyst has no rights there: it stays
-            # in its own default database.
-            stays = user.role == users.ANALYST and asked.database == _NO_WISH
-            database = "" if stays else asked.database
-            prepared = applied(connection, database, settings, keep=asked.session is not None)
-            await self._work(prepared.__enter__)
-            try:
-                load = partial(loading.load_external, self._endpoint.engine.parser, connection, asked.external)
-                await self._watched(connection, gone, load)
-                await self._run(connection, user, asked, received, answer, gone)
-            finally:
-                await self._work(lambda: loading.drop_external(connection))
-                await self._work(lambda: prepared.__exit__(None, None, None))
-        finally:
-            await self._work(lambda: sessions.release(user, asked.session, connection))
-
-    def _settings(
-        self, user: User, asked: request.Query, answer: ResultResponse, memory_mib: int
-    ) -> Mapping[str, str]:
-        if user.role == users.LOADER:
-            return asked.settings
-        rights = self._endpoint.engine.rights
-        answer.clamped = rights.clamped(asked.settings, memory_mib * MIB)
-        return rights.settings({**asked.settings, **answer.clamped})
-
-    async def _run(
-        self,
-        connection: Connection,
-        user: User,
-        asked: request.Query,
-        received: body.Request,
-        answer: ResultResponse,
-        gone: asyncio.Task[None],
-    ) -> None:
-        engine = self._endpoint.engine
-        head = early_head.of(self._request.scope)
-        telling = asyncio.create_task(progress.tell(self._endpoint.progress, connection.tag, asked, head))
-        try:
-            starting = partial(steps.start, engine, connection, user, asked, received)
-            result = await self._watched(connection, gone, starting)
-        finally:
-            telling.cancel()
-        try:
-            held = self._endpoint.spool.file(user.role) if asked.wait_end else None
-            answer.begin(result.output_format, result.summary, held)
-            _present(gone)
-            following = partial(steps.following, result, answer)
-            while (packed := await self._watched(connection, gone, following)) is not None:
-                await answer.send(packed)
-                _present(gone)
-        finally:
-            # Before the connection is closed: the engine crashes on the reverse order.
-            await self._work(result.pieces.close)
-
-    async def _watched(self, connection: Connection, gone: asyncio.Task[None], call: Callable[[], T]) -> T:
-        """Run ``call`` in a worker; when the client goes away meanwhile, cancel what the engine does for it."""
-        job = asyncio.ensure_future(self._work(call))
-        await asyncio.wait((job, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not job.done():
-            await self._work(lambda: self._endpoint.engine.cancel(connection.tag))
-        return await job
-
-    async def _work(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._endpoint.workers, call)
-
-
-def _present(gone: asyncio.Task[None]) -> None:
-    if gone.done():
-        raise ClientDisconnect
+            await self._endpoint.work(received.close)

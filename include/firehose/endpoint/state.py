@@ -76,7 +76,11 @@ class Endpoint:
         self.progress = Progress(self._running)
 
     async def _running(self) -> Running:
-        return await asyncio.get_running_loop().run_in_executor(self.workers, self.engine.progress)
+        return await self.work(self.engine.progress)
+
+    async def work(self, call: Callable[[], T]) -> T:
+        """Run ``call``, a step of a query that blocks, in one of the threads for that."""
+        return await asyncio.get_running_loop().run_in_executor(self.workers, call)
 
     async def take_in(self, role: str, call: Callable[[], T]) -> T:
         """Run ``call``, which reads a part of a request, in one of the threads for that."""
