@@ -1,16 +1,15 @@
-"""Request bodies: decompressed, and held in memory only while they are small.
+"""Request bodies, held in memory only while they are small.
 
-Lives here: how much a body may hold, telling a query's text from an INSERT's data. Must not: the engine, waiting.
+Lives here: telling a query's text from an INSERT's data. Must not: decompression (plain), the engine, waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from firehose.endpoint import blocks, errors
-from firehose.endpoint.compression import PIECE, Decoder
+from firehose.endpoint import errors
+from firehose.endpoint.plain import Plain
 from firehose.endpoint.spool import Spool, SpoolFile
 from firehose.endpoint.statement import Insert, insert_with_data
 
@@ -18,9 +17,6 @@ from firehose.endpoint.statement import Insert, insert_with_data
 _HEAD: Final = 256 * 1024
 #: Most bytes of a statement, and of a body of a user who may not insert.
 MAX_TEXT: Final = 16 * 1024 * 1024
-#: Rows of the firehose compress 10 to 20 times. What is small may be anything.
-_MAX_RATIO: Final = 250
-_ANY_RATIO: Final = 32 * 1024 * 1024
 
 
 @dataclass
@@ -37,73 +33,11 @@ class Request:
             self.data.close()
 
 
-class Plain:
-    """The bytes of a body, decompressed, given to ``keep`` as they arrive. ``max_size``: bytes, compressed or not.
-
-    ``packed``: a file for a body that is in ClickHouse's own compressed blocks. They are unpacked once all of them
-    are there, so that a slow client holds no half of a block in memory.
-
-    Raises (also its methods):
-        QueryError: the body does not decompress, is too large, or a bomb; there is no room for its blocks.
-    """
-
-    def __init__(
-        self, encoding: str, max_size: int, keep: Callable[[bytes], None], packed: SpoolFile | None = None
-    ) -> None:
-        self._packed = packed
-        self._decoder = Decoder(encoding)
-        self._max_size = max_size
-        self._keep = keep
-        self._received = 0
-        self._size = 0
-
-    def feed(self, data: bytes) -> None:
-        """The next piece."""
-        self._received += len(data)
-        self._check(self._received)
-        for plain in self._decoder.feed(data):
-            self._size += len(plain)
-            self._check(self._size)
-            (self._keep if self._packed is None else self._packed.write)(plain)
-
-    def finish(self) -> None:
-        """All of it has come."""
-        self._decoder.finish()
-        if self._packed is not None:
-            self._unpack(self._packed)
-
-    def close(self) -> None:
-        """Drop what waits to be unpacked."""
-        if self._packed is not None:
-            self._packed.close()
-
-    def _unpack(self, packed: SpoolFile) -> None:
-        packed.seek(0)
-        self._size = 0
-        for plain in blocks.unpacked(packed.read, lambda size: self._check(self._size + size)):
-            self._size += len(plain)
-            for start in range(0, len(plain), PIECE):
-                self._keep(plain[start : start + PIECE])
-        packed.close()
-
-    def _check(self, size: int) -> None:
-        if size > self._max_size:
-            raise errors.refused(
-                errors.QUERY_IS_TOO_LARGE,
-                f"The body has more than the {self._max_size} bytes that are accepted, compressed or not.",
-            )
-        if (self._decoder.packed or self._packed) and size > max(_ANY_RATIO, _MAX_RATIO * self._received):
-            raise errors.refused(
-                errors.TOO_LARGE_SIZE_COMPRESSED,
-                f"The body decompresses to more than {_MAX_RATIO} times its size: send it with less compression.",
-            )
-
-
 class Body:
     """A body as it arrives. It goes to a file once it is large, so that a client that breaks off leaves nothing
     half inserted, and a slow one holds no part of the engine. Its methods block: they belong in a worker thread.
 
-    ``max_size`` and ``in_blocks``: as for :class:`Plain`.
+    ``max_size``: bytes, compressed or not; ``in_blocks``: they are in ClickHouse's own compressed blocks.
 
     Raises (also its methods):
         QueryError: as :class:`Plain`; or there is no room for it.

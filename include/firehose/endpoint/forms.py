@@ -12,7 +12,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from firehose.endpoint import errors
-from firehose.endpoint.body import MAX_TEXT, Plain
+from firehose.endpoint.body import MAX_TEXT
+from firehose.endpoint.plain import Plain
 from firehose.endpoint.spool import Spool, SpoolFile
 
 #: Bytes of an analyst's form.
@@ -47,8 +48,8 @@ def is_form(content_type: str) -> bool:
 class FormBody:
     """A form as it arrives. Its methods block: they belong in a worker thread.
 
-    ``max_size``: bytes of the whole form, compressed or not; ``in_blocks``: as for :class:`Body`. A part is a file
-    if it names one, as in ClickHouse.
+    ``max_size``: bytes of the whole form, compressed or not; ``in_blocks``: as for :class:`Body`, each
+    block no larger than an analyst's statement. A part is a file if it names one, as in ClickHouse.
 
     Raises (also its methods):
         QueryError: as :class:`Plain`; the form is broken, or has too many parts; there is no room for its files.
@@ -59,7 +60,7 @@ class FormBody:
     ) -> None:
         self._spool = spool
         self._role = role
-        self._plain = Plain(encoding, max_size, self._parse, spool.file(role) if in_blocks else None)
+        self._plain = Plain(encoding, max_size, self._parse, spool.file(role) if in_blocks else None, MAX_TEXT)
         self._form = Form()
         self._text_size = 0
         self._ended = False

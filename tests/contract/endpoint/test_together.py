@@ -65,9 +65,10 @@ def test_external_data_in_a_form_in_blocks(endpoint: EndpointProcess, user: tupl
         (lambda form: b"\0" * 16 + block(form)[16:], "40"),
         (lambda form: block(form[:-20]), "36"),
         (lambda form: block(form[:-20]) + block(b" " * MIB, 0x90) * 200, "39"),
+        (lambda form: block(form[:-20]) + block(bytes(17 * MIB)), "39"),
         (lambda form: form, "432"),
     ],
-    ids=["cut off", "checksum", "half a form", "bomb", "not packed"],
+    ids=["cut off", "checksum", "half a form", "bomb", "a large block", "not packed"],
 )
 def test_a_broken_form_in_blocks_is_one_error_in_blocks(
     analyst: httpx.Client, spoilt: Callable[[bytes], bytes], code: str
