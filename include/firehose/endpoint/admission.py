@@ -17,6 +17,7 @@ from typing import Final
 
 from firehose.endpoint import errors, users
 from firehose.endpoint.limits import Limits
+from firehose.endpoint.table_memory import TableBudget
 
 #: More statements at once are refused, not queued: a queue would only hide that the machine is overloaded.
 SLOTS: Final = {users.LOADER: 16, users.ANALYST: 48}
@@ -39,8 +40,9 @@ class _User:
 class Admission:
     """Hands out slots and memory. For one thread, an event loop's."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, tables: TableBudget) -> None:
         self._limits = limits
+        self._tables = tables
         self._users = {role: _User(limits.share_mib(role)) for role in SLOTS}
 
     @contextmanager
@@ -63,45 +65,55 @@ class Admission:
             user.running -= 1
 
     @asynccontextmanager
-    async def memory(self, role: str, wish: str | None, wait_s: float = _WAIT_S) -> AsyncIterator[int]:
+    async def memory(
+        self, role: str, wish: str | None, *, brings_tables: bool = False, wait_s: float = _WAIT_S
+    ) -> AsyncIterator[int]:
         """Memory in MiB for one query; ``wish`` is the max_memory_usage that it names itself, in bytes.
+
+        A query that brings tables may use the same amount a second time, for these.
 
         Raises:
             QueryError: 241, the user's other queries have what it needs, still after ``wait_s`` seconds.
         """
         user = self._users[role]
-        granted = await self._granted(role, _wish_mib(wish), wait_s)
+        times = 2 if brings_tables else 1
+        granted = await self._granted(role, _wish_mib(wish), times, wait_s)
         try:
             yield granted
         finally:
-            user.granted_mib -= granted
+            user.granted_mib -= times * granted
             async with user.given_back:
                 user.given_back.notify_all()
 
-    async def _granted(self, role: str, wish: int | None, wait_s: float) -> int:
+    def _left(self, role: str) -> int:
+        user = self._users[role]
+        return user.share_mib - user.granted_mib - self._tables.held_mib(role)
+
+    async def _granted(self, role: str, wish: int | None, times: int, wait_s: float) -> int:
         user = self._users[role]
         found = 0
 
         def affordable() -> bool:
             nonlocal found
-            found = self._size(role, user.share_mib - user.granted_mib, wish)
+            found = self._size(role, self._left(role) // times, wish, user.share_mib // times)
             return found > 0
 
         try:
             async with asyncio.timeout(wait_s), user.given_back:
                 await user.given_back.wait_for(affordable)
-                user.granted_mib += found
+                user.granted_mib += times * found
         except TimeoutError:
             raise errors.refused(
                 errors.MEMORY_LIMIT_EXCEEDED,
-                f"The queries of {role} that are running leave {user.share_mib - user.granted_mib} MiB of its "
-                f"{user.share_mib} MiB (FIREHOSE_QUERY_TOTAL_MEMORY_MIB); try again later",
+                f"The queries of {role} that are running, and the temporary tables of its sessions, leave "
+                f"{self._left(role)} MiB of its {user.share_mib} MiB (FIREHOSE_QUERY_TOTAL_MEMORY_MIB); "
+                "try again later",
             ) from None
         return found
 
-    def _size(self, role: str, left: int, wish: int | None) -> int:
+    def _size(self, role: str, left: int, wish: int | None, highest: int) -> int:
         """What a query gets of the ``left`` MiB; 0: nothing that would do."""
-        sizes = self._limits.sizes(role)
+        sizes = [size for size in self._limits.sizes(role) if size <= highest]
         if wish is None:
             most = min(self._limits.memory_mib, max(left * _PART[role], sizes[0]))
             fitting = [size for size in sizes if size <= most]

@@ -1,6 +1,6 @@
-"""Request bodies: decompressed, and held in memory only while they are small.
+"""Request bodies, held in memory only while they are small.
 
-Lives here: how much a body may hold, telling a query's text from an INSERT's data. Must not: the engine, waiting.
+Lives here: telling a query's text from an INSERT's data. Must not: decompression (plain), the engine, waiting.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from firehose.endpoint import blocks, errors
-from firehose.endpoint.compression import Decoder
+from firehose.endpoint import errors
+from firehose.endpoint.plain import Plain
 from firehose.endpoint.spool import Spool, SpoolFile
 from firehose.endpoint.statement import Insert, insert_with_data
 
@@ -17,9 +17,6 @@ from firehose.endpoint.statement import Insert, insert_with_data
 _HEAD: Final = 256 * 1024
 #: Most bytes of a statement, and of a body of a user who may not insert.
 MAX_TEXT: Final = 16 * 1024 * 1024
-#: Rows of the firehose compress 10 to 20 times. What is small may be anything.
-_MAX_RATIO: Final = 250
-_ANY_RATIO: Final = 32 * 1024 * 1024
 
 
 @dataclass
@@ -40,77 +37,51 @@ class Body:
     """A body as it arrives. It goes to a file once it is large, so that a client that breaks off leaves nothing
     half inserted, and a slow one holds no part of the engine. Its methods block: they belong in a worker thread.
 
-    ``max_size``: bytes, compressed or not. ``in_blocks``: the body is in ClickHouse's own compressed blocks,
-    unpacked once all of it is there, so that a slow client holds no half of a block in memory.
+    ``max_size``: bytes, compressed or not; ``in_blocks``: they are in ClickHouse's own compressed blocks.
 
     Raises (also its methods):
-        QueryError: the body does not decompress, is too large, or a bomb; there is no room for it.
+        QueryError: as :class:`Plain`; or there is no room for it.
     """
 
     def __init__(self, spool: Spool, role: str, encoding: str, max_size: int, *, in_blocks: bool) -> None:
-        self._in_blocks = in_blocks
-        self._decoder = Decoder(encoding)
-        self._max_size = max_size
-        self._received = 0
+        packed = spool.file(role) if in_blocks else None
+        self._plain = Plain(encoding, max_size, lambda data: self._file.write(data), packed)
         self._file = spool.file(role)
 
     def feed(self, data: bytes) -> None:
         """The next piece."""
-        self._received += len(data)
-        self._check(self._received)
-        for plain in self._decoder.feed(data):
-            self._check(self._file.size + len(plain))
-            self._file.write(plain)
+        self._plain.feed(data)
 
-    def finish(self, url_text: str) -> Request:
-        """All of it has come. The request that is returned owns the file from now on."""
-        self._decoder.finish()
+    def finish(self, url_text: str, *, expressions: bool) -> Request:
+        """All of it has come. The request that is returned owns the file from now on.
+
+        ``expressions``: the VALUES of an INSERT may be expressions; otherwise they are data like any other.
+        """
+        self._plain.finish()
         self._file.seek(0)
-        if self._in_blocks:
-            self._unpack()
-        return _request(url_text, self._file)
+        return _request(url_text, self._file, expressions)
 
     def close(self) -> None:
         """Drop what was received; after an error, or where nobody waits for it."""
+        self._plain.close()
         self._file.close()
 
-    def _unpack(self) -> None:
-        packed, self._file = self._file, self._file.another()
-        try:
-            for plain in blocks.unpacked(packed.read, lambda size: self._check(self._file.size + size)):
-                self._file.write(plain)
-        finally:
-            packed.close()
-        self._file.seek(0)
 
-    def _check(self, size: int) -> None:
-        if size > self._max_size:
-            raise errors.refused(
-                errors.QUERY_IS_TOO_LARGE,
-                f"The body has more than the {self._max_size} bytes that are accepted, compressed or not.",
-            )
-        if (self._decoder.packed or self._in_blocks) and size > max(_ANY_RATIO, _MAX_RATIO * self._received):
-            raise errors.refused(
-                errors.TOO_LARGE_SIZE_COMPRESSED,
-                f"The body decompresses to more than {_MAX_RATIO} times its size: send it with less compression.",
-            )
-
-
-def _request(url_text: str, spool: SpoolFile) -> Request:
+def _request(url_text: str, spool: SpoolFile, expressions: bool) -> Request:
     if url_text.strip():
-        return _from_url(url_text, spool)
+        return _from_url(url_text, spool, expressions)
     start = _text(spool.read(min(spool.size, _HEAD)))
     insert = insert_with_data(start)
-    if insert is None or (spool.size <= _HEAD and _is_values(insert)):
+    if insert is None or (expressions and spool.size <= _HEAD and _is_values(insert)):
         spool.seek(0)
         return _as_statement("", spool)
     spool.seek(len(_bytes(start[: insert.data_at])))
     return Request(start[: insert.data_at], insert, spool)
 
 
-def _from_url(url_text: str, spool: SpoolFile) -> Request:
+def _from_url(url_text: str, spool: SpoolFile, expressions: bool) -> Request:
     insert = insert_with_data(url_text)
-    if insert is None or (spool.size == 0 and _is_values(insert)):
+    if insert is None or (expressions and spool.size == 0 and _is_values(insert)):
         return _as_statement(url_text + "\n" if spool.size else url_text, spool)
     inline = url_text[insert.data_at :]
     if not inline.strip():

@@ -6,13 +6,13 @@ Lives here: every call on a connection, and the engine's errors as the endpoint'
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from firehose.endpoint import errors
+from firehose.endpoint import errors, table_memory
 from firehose.endpoint.session_memory import SessionMemory
-from firehose.endpoint.statement import Shape, shape
+from firehose.endpoint.statement import Shape, identifier, shape
 
 #: The scalar function whose name the engine gives to one that refuses.
 CLOSED_FUNCTION: Final = "file"
@@ -25,8 +25,9 @@ class Connection:
         QueryError: what the engine reports, or that the connection has been closed.
     """
 
-    def __init__(self, native: Any, tag: str, memory: SessionMemory) -> None:
+    def __init__(self, native: Any, tag: str, memory: SessionMemory, size_question: str = "") -> None:
         self._native = native
+        self._size_question = size_question
         self.tag = tag
         self.memory = memory
         self._lock = threading.Lock()
@@ -98,6 +99,28 @@ class Connection:
         except errors.QueryError as error:
             raise errors.without_explain(error) from None
         return shape(ast.bytes().decode(errors="replace"), statement)
+
+    def database(self) -> str:
+        """The current database."""
+        answer = self.execute("SELECT currentDatabase() SETTINGS extremes = 0", "TabSeparatedRaw")
+        return str(answer.bytes().decode().removesuffix("\n"))
+
+    def use(self, database: str) -> None:
+        """Make ``database`` the current one."""
+        self.execute(f"USE {identifier(database)}")
+
+    def table_sizes(self) -> dict[str, int]:
+        """Bytes that the temporary tables hold, by name."""
+        return table_memory.read(self.execute(self._size_question, "JSONCompactEachRow").bytes())
+
+    def has_temporary(self, name: str) -> bool:
+        """Whether there is a temporary table of that name."""
+        return bool(self.execute(f"EXISTS TEMPORARY TABLE {identifier(name)}").bytes().startswith(b"1"))
+
+    def drop_tables(self, names: Iterable[str]) -> None:
+        """Drop temporary tables, those of ``names`` that there are."""
+        for name in names:
+            self.execute(f"DROP TEMPORARY TABLE IF EXISTS {identifier(name)}")
 
     def close(self) -> None:
         """End the connection with its temporary tables, after the call that may be running."""

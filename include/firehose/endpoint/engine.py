@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from firehose.endpoint import engine_config, engine_files
+from firehose.endpoint import engine_config, engine_files, errors, table_memory, users
 from firehose.endpoint.connection import CLOSED_FUNCTION, Connection
 from firehose.endpoint.limits import LOADER, Limits, ceilings
 from firehose.endpoint.parser import Parser
@@ -56,6 +56,7 @@ class Engine:
             policy.system_tables,
             ceilings(limits, policy, catalog.names_of),
         )
+        self._sizes = table_memory.question(policy.changeable)
         self.parser = Parser(
             lambda: Connection(self._open(), "parser", SessionMemory(LOADER, 0)),
             lambda: self.connection("analyst", limits.sizes("analyst")[0]),
@@ -72,10 +73,20 @@ class Engine:
             QueryError: the engine refuses.
         """
         tag = uuid.uuid4().hex
-        connection = Connection(self._open(), tag, SessionMemory(role, memory_mib))
+        connection = Connection(self._open(), tag, SessionMemory(role, memory_mib), self._sizes)
         for statement in engine_config.opening_statements(role, tag, self._limits, self._policy, memory_mib):
             connection.execute(statement)
+        if role == users.ANALYST:
+            self._use_default(connection)
         return connection
+
+    def _use_default(self, connection: Connection) -> None:
+        """Before the first bootstrap there is no such database; a login would be refused for that on a server."""
+        try:
+            connection.use(self._policy.default_database)
+        except errors.QueryError as error:
+            if error.code != errors.UNKNOWN_DATABASE:
+                raise
 
     def cancel(self, tag: str | None = None) -> None:
         """Cancel what the connection with ``tag`` runs, or everything. Does not wait."""

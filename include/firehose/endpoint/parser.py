@@ -62,6 +62,20 @@ class Parser:
         ast = _ask(self._confined(), f"EXPLAIN AST {statement}", "LineAsString", parameters)
         return shape(ast, statement)
 
+    def columns(self, structure: str) -> str:
+        """The columns of ``structure``, a text such as ``a UInt8, b String``: a line of JSON each, an array of the
+        name, the type, and whatever else there may be: a default, a comment, a codec, a TTL.
+
+        Raises:
+            QueryError: it does not parse, or is nothing that a table could have.
+        """
+        return _ask(
+            self._confined(),
+            "DESCRIBE TABLE null({structure:String})",
+            "JSONCompactEachRow",
+            {"structure": _escaped(structure)},
+        )
+
 
 def _ask(connection: Connection, query: str, output_format: str, parameters: Mapping[str, str]) -> str:
     try:

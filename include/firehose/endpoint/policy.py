@@ -1,7 +1,7 @@
 """What the two users may do, read from the ``users.xml`` that a ClickHouse server is given too.
 
-Lives here: that file as values: the analyst's grants, values and changeable settings, and what even the loader may
-not set. Must not: how the embedded engine enforces it (engine_config).
+Lives here: that file as values: the analyst's grants, values, changeable settings and default database, and what
+even the loader may not set. Must not: how the embedded engine enforces it (engine_config).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Policy:
     values: Mapping[str, str]  # settings of the analyst's profile
     changeable: Mapping[str, Range]  # what the analyst may set
     fixed: frozenset[str]  # what even the loader may not set
+    default_database: str  # of the analyst
 
     @cached_property
     def system_tables(self) -> frozenset[str]:
@@ -68,4 +69,5 @@ def load(path: Path = USERS_XML) -> Policy:
             if each.find("changeable_in_readonly") is not None
         },
         fixed=frozenset(each.tag for each in loader if each.find("const") is not None),
+        default_database=root.findtext("users/analyst/default_database") or "",
     )

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from firehose.endpoint import errors, formats
+from firehose.endpoint.external import ExternalTable
 
 _DEFAULT_SESSION_TIMEOUT_S: Final = 60
 _MAX_SESSION_TIMEOUT_S: Final = 3600
@@ -57,10 +58,16 @@ class Query:
     blocks_out: bool  # the answer shall be
     protocol_version: int  # of the client; 0: none named
     read_only: bool  # it changes nothing: by its method (a GET), or since it says so
+    external: Sequence[ExternalTable]  # tables for the time of this query
 
 
-def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str]) -> Query:
-    """Read URL (or form) ``parameters`` and ``headers`` (by lower-case name).
+def read(
+    method: str,
+    parameters: Mapping[str, str],
+    headers: Mapping[str, str],
+    external: Sequence[ExternalTable] = (),
+) -> Query:
+    """Read URL (or form) ``parameters`` and ``headers`` (by lower-case name); ``external`` came with them.
 
     Raises:
         QueryError: something that this endpoint does not do, or a value that does not parse.
@@ -94,6 +101,7 @@ def read(method: str, parameters: Mapping[str, str], headers: Mapping[str, str])
         blocks_out=_flag(parameters, "compress"),
         protocol_version=_protocol_version(parameters.get("client_protocol_version", "0")),
         read_only=read_only or method in ("GET", "HEAD"),
+        external=external,
     )
 
 

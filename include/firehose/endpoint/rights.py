@@ -74,7 +74,7 @@ class Rights:
         Raises:
             QueryError: it is, or has in it, what the analyst may not use.
         """
-        if names.root not in _STATEMENTS or names.shows:
+        if (names.root not in _STATEMENTS and names.own_table is None) or names.shows:
             raise _denied(user, "for this kind of statement")
         self._check_settings(names.settings)
         _check_functions(user, names.functions)

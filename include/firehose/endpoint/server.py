@@ -44,6 +44,8 @@ _SOCKET_BUFFER: Final = 512 * 1024
 #: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
 _GRACE_S: Final = 2
 _CLOSE_S: Final = 1.0
+#: Between two looks for sessions that have expired.
+_SWEEP_S: Final = 1.0
 
 
 def serve(settings: Settings) -> None:
@@ -141,13 +143,23 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._endpoint = endpoint
         self._address = address
+        self._sweeping: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._sweeping = asyncio.create_task(self._sweep())
         print(f"listening on {self._address}", flush=True)  # noqa: T201 - what a process runner waits for
+
+    async def _sweep(self) -> None:
+        """End sessions when their time is over: what they hold is memory that queries could have."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            await asyncio.get_running_loop().run_in_executor(None, self._endpoint.sessions.expire)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._endpoint.stopping = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         await asyncio.get_running_loop().run_in_executor(None, self._endpoint.engine.cancel)
         await super().shutdown(sockets)
 

@@ -5,11 +5,13 @@ Lives here: counting what SET leaves behind, a memory limit of the session's own
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from firehose.endpoint import engine_config, errors
 from firehose.endpoint.limits import LOADER, MIB
+from firehose.endpoint.table_memory import SessionTables
 
 #: Characters of all SET statements of one session.
 _MAX_KEPT: Final = 256 * 1024
@@ -20,6 +22,10 @@ class SessionMemory:
 
     def __init__(self, role: str, memory_mib: int) -> None:
         self.has_state = False  # whether a statement has left something that a later one may need
+        self.tables: SessionTables | None = None  # of a connection that a session keeps
+        self.makes_tables = False  # whether a statement has made a temporary one
+        self.brought: list[str] = []  # the tables of the request that is running; they end with it
+        self.lost = False  # what the session holds is not known: it must end
         self._role = role
         self._limit = memory_mib * MIB
         self._own_limit: int | None = None
@@ -39,6 +45,37 @@ class SessionMemory:
                 errors.LIMIT_EXCEEDED,
                 f"The SET statements of a session may have {_MAX_KEPT} bytes together; begin a new session.",
             )
+
+    @property
+    def limit(self) -> int:
+        """Bytes that the query which is running may use."""
+        return self._limit
+
+    @contextmanager
+    def settled(self, sizes: Callable[[], dict[str, int]], drop: Callable[[list[str]], None]) -> Iterator[None]:
+        """Around a statement that may fill temporary tables: count what it has left, also where it fails.
+
+        Raises:
+            QueryError: its tables hold more than they may, and have been dropped.
+        """
+        try:
+            yield
+        except errors.QueryError:
+            with suppress(errors.QueryError):
+                self._settle(sizes, drop)
+            raise
+        self._settle(sizes, drop)
+
+    def _settle(self, sizes: Callable[[], dict[str, int]], drop: Callable[[list[str]], None]) -> None:
+        if self.tables is None or not self.makes_tables:
+            return
+        self.lost = True
+        held = {name: size for name, size in sizes().items() if name not in self.brought}
+        if dropped := self.tables.settle(held):
+            drop(dropped)
+        self.lost = False
+        if dropped:
+            raise self.tables.refused(dropped)
 
     def grant(self, memory_mib: int, execute: Callable[[str], bytes]) -> None:
         """Give the next query its memory; ``execute`` runs a statement of the session.

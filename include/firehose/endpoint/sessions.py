@@ -15,6 +15,7 @@ from typing import Final
 from firehose.endpoint import errors, request
 from firehose.endpoint.connection import Connection
 from firehose.endpoint.engine import Engine
+from firehose.endpoint.table_memory import SessionTables, TableBudget
 from firehose.endpoint.users import User
 
 #: Of one user.
@@ -31,8 +32,9 @@ class _Session:
 class Sessions:
     """Hands out connections. Safe to use from several threads."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: Engine, budget: TableBudget, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
+        self._budget = budget
         self._clock = clock
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._lock = threading.Lock()
@@ -43,7 +45,7 @@ class Sessions:
         Raises:
             QueryError: the session is in use, or should exist and does not, or there are too many.
         """
-        self._expire()
+        self.expire()
         if wish is None:
             return self._engine.connection(user.role, memory_mib)
         with self._lock:
@@ -58,12 +60,21 @@ class Sessions:
             if session is None:
                 self._make_room(user)
                 session = _Session(self._engine.connection(user.role, memory_mib), 0, busy=True)
+                session.connection.memory.tables = SessionTables(self._budget, user.role)
                 self._sessions[user.name, wish.id] = session
             session.busy = True
         if not is_new:
-            held = session.connection
-            held.memory.grant(memory_mib, lambda statement: bytes(held.execute(statement).bytes()))
+            self._grant(session, memory_mib)
         return session.connection
+
+    @staticmethod
+    def _grant(session: _Session, memory_mib: int) -> None:
+        held = session.connection
+        try:
+            held.memory.grant(memory_mib, lambda statement: bytes(held.execute(statement).bytes()))
+        except BaseException:
+            session.busy = False
+            raise
 
     def _make_room(self, user: User) -> None:
         """Close the session of ``user`` that has been idle longest, of those that hold nothing: its client sees no
@@ -79,7 +90,7 @@ class Sessions:
                 f"{user.name} has {MAX_SESSIONS} sessions that are in use or hold settings; "
                 "close one (close_session=1), or wait until one expires.",
             )
-        self._sessions.pop(min(empty)[1]).connection.close()
+        _end(self._sessions.pop(min(empty)[1]).connection)
 
     def release(self, user: User, wish: request.SessionWish | None, connection: Connection) -> None:
         """Give back a connection: it is closed, unless a session keeps it."""
@@ -90,27 +101,48 @@ class Sessions:
             session = self._sessions[user.name, wish.id]
             session.busy = False
             session.expires_at = self._clock() + wish.timeout_s
-            if wish.close:
+            ends = wish.close or connection.memory.lost
+            if ends:
                 del self._sessions[user.name, wish.id]
-        if wish.close:
-            connection.close()
+        if ends:
+            _end(connection)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """End the sessions whose time is over; what they hold is given back."""
         now = self._clock()
         with self._lock:
             expired = [key for key, held in self._sessions.items() if not held.busy and held.expires_at < now]
             connections = [self._sessions.pop(key).connection for key in expired]
         for connection in connections:
-            connection.close()
+            _end(connection)
+
+
+def _end(connection: Connection) -> None:
+    connection.close()
+    if connection.memory.tables is not None:
+        connection.memory.tables.close()
 
 
 @contextmanager
-def applied(connection: Connection, settings: Mapping[str, str], *, keep: bool) -> Iterator[None]:
-    """Settings of one request: in a session (``keep``) they are put back afterwards.
+def applied(connection: Connection, database: str, settings: Mapping[str, str], *, keep: bool) -> Iterator[None]:
+    """The database and the settings of one request: in a session (``keep``) they are put back afterwards.
 
     Raises:
-        QueryError: the engine refuses a setting, or a constraint does.
+        QueryError: the engine refuses the database or a setting, or a constraint does.
     """
+    came_from = connection.database() if keep and database else ""
+    if database:
+        connection.use(database)
+    try:
+        with _set(connection, settings, keep=keep):
+            yield
+    finally:
+        if came_from and connection.database() == database:  # unless the request itself was a USE
+            connection.use(came_from)
+
+
+@contextmanager
+def _set(connection: Connection, settings: Mapping[str, str], *, keep: bool) -> Iterator[None]:
     if not settings:
         yield
         return

@@ -39,9 +39,12 @@ class Spool:
         """Bytes that are taken now, by everybody."""
         return sum(self._used.values())
 
-    def file(self, role: str) -> SpoolFile:
-        """A new file, charged to ``role``. It has no name on disk, so nothing is left behind by a crash."""
-        return SpoolFile(self, role, self._folder)
+    def file(self, role: str, in_memory: int = _IN_MEMORY) -> SpoolFile:
+        """A new file, charged to ``role``, of which ``in_memory`` bytes need no disk.
+
+        It has no name on disk, so nothing is left behind by a crash.
+        """
+        return SpoolFile(self, role, self._folder, in_memory)
 
     def take(self, role: str, size: int) -> None:
         """Charge ``size`` more bytes.
@@ -71,12 +74,13 @@ class Spool:
 class SpoolFile:
     """Bytes that are written once and then read. Blocks, so it belongs in a worker thread."""
 
-    def __init__(self, spool: Spool, role: str, folder: Path) -> None:
+    def __init__(self, spool: Spool, role: str, folder: Path, in_memory: int) -> None:
         self._spool = spool
         self._role = role
+        self._in_memory = in_memory
         self._taken = 0
         # SIM115: it lives until close.
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder))  # noqa: SIM115
+        self._file = tempfile.SpooledTemporaryFile(in_memory, dir=str(folder))  # noqa: SIM115
         self.size = 0
 
     def another(self) -> SpoolFile:
@@ -90,7 +94,7 @@ class SpoolFile:
             QueryError: there is no room for it.
         """
         self.size += len(data)
-        while self.size > max(self._taken, _IN_MEMORY):
+        while self.size > max(self._taken, self._in_memory):
             self._spool.take(self._role, _STEP)
             self._taken += _STEP
         try:

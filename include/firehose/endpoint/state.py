@@ -1,6 +1,6 @@
 """What every request of the endpoint shares.
 
-Lives here: one object with the engine, the limits and the threads. Must not: anything that it does with them.
+Lives here: one object with the engine, the limits and the threads. Must not: requests.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from firehose.endpoint import users
 from firehose.endpoint.admission import MAX_QUERIES, Admission
@@ -24,9 +24,11 @@ from firehose.endpoint.progress import Progress, Running
 from firehose.endpoint.response import Server
 from firehose.endpoint.sessions import Sessions
 from firehose.endpoint.spool import Spool
+from firehose.endpoint.table_memory import TableBudget
 from firehose.endpoint.users import Users
 from firehose.settings import Settings
 
+T = TypeVar("T")
 _CANCEL_WORKERS: Final = 8
 _INTAKE_WORKERS: Final = 2
 _NICE: Final = 5
@@ -74,7 +76,15 @@ class Endpoint:
         self.progress = Progress(self._running)
 
     async def _running(self) -> Running:
-        return await asyncio.get_running_loop().run_in_executor(self.workers, self.engine.progress)
+        return await self.work(self.engine.progress)
+
+    async def work(self, call: Callable[[], T]) -> T:
+        """Run ``call``, a step of a query that blocks, in one of the threads for that."""
+        return await asyncio.get_running_loop().run_in_executor(self.workers, call)
+
+    async def take_in(self, role: str, call: Callable[[], T]) -> T:
+        """Run ``call``, which reads a part of a request, in one of the threads for that."""
+        return await asyncio.get_running_loop().run_in_executor(self.intake[role], call)
 
 
 def opened(
@@ -82,14 +92,15 @@ def opened(
 ) -> Endpoint:
     """The endpoint on an open engine; bodies and held results go to ``folder``."""
     half = settings.http_spool_mib * _MIB // 2
+    tables = TableBudget(limits, (users.LOADER, users.ANALYST))
     shares = {users.LOADER: half, users.ANALYST: half}
     return Endpoint(
         engine=engine,
         users=known,
-        sessions=Sessions(engine),
+        sessions=Sessions(engine, tables),
         server=Server(engine.version, engine.timezone, engine.display_name),
         spool=Spool(folder, shares, settings.http_disk_reserve_mib * _MIB),
-        admission=Admission(limits),
+        admission=Admission(limits, tables),
         passwords=WrongPasswords(bursts),
         max_body=settings.http_max_body_mib * _MIB,
         patience_s=settings.http_timeout_s,

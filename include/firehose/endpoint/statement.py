@@ -109,3 +109,19 @@ def shape(ast: str, statement: str) -> Shape:
     return Shape(
         root[2] if root else "", named[1] if named and is_query else None, functions, bool(_SETTINGS.search(ast))
     )
+
+
+def identifier(name: str) -> str:
+    """A quoted identifier of ClickHouse."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def items(text: str) -> list[str]:
+    """The parts of a list, between the commas that stand in no brackets and no quotes."""
+    parts, depth, start = [], 0, 0
+    for token in _TOKEN.finditer(text):
+        depth += bool(token["open"]) - bool(token["close"])
+        if depth == 0 and token[0] == ",":
+            parts.append(text[start : token.start()])
+            start = token.end()
+    return [*parts, text[start:]]

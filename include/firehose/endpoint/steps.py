@@ -14,18 +14,12 @@ from firehose.endpoint.response import ResultResponse
 from firehose.endpoint.users import User
 
 
-def use(connection: Connection, asked: request.Query) -> None:
-    """Go to the database that the request names."""
-    if asked.database:
-        connection.execute("USE {database:Identifier}", parameters={"database": asked.database})
-
-
 def start(
     engine: Engine, connection: Connection, user: User, asked: request.Query, received: body.Request
 ) -> results.Result:
     """Begin the statement: up to the first bytes of its result."""
     if received.insert is not None and received.data is not None:
-        return query.insert(connection, user, asked, received.insert, received.data)
+        return query.insert(engine, connection, user, asked, received.insert, received.data)
     return query.run(engine, connection, user, asked, received.statement)
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from firehose.endpoint.own_tables import own_table
+
 #: What a clause of this name below these nodes holds are options of EXPLAIN and of a table engine, not settings.
 _OPTIONS: Final = {"ExplainQuery": "settings", "Storage": "settings"}
 #: Kinds of SHOW that the node of SHOW TABLES stands for as well, and that are not about tables or databases.
@@ -26,6 +28,8 @@ class Mentions:
     settings: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
     tables: frozenset[tuple[str, ...]] = frozenset()  # each as its parts, database first where it is named
+    own_table: str | None = None  # the temporary table that it makes, fills or drops, if it does no more than that
+    only_temporary: bool = False  # it says TEMPORARY, and so means no other table
     shows: frozenset[str] = frozenset()  # what a SHOW lists that is not tables, databases or settings
 
 
@@ -55,6 +59,8 @@ def mentions(tree: str) -> Mentions:
         settings=frozenset(settings),
         functions=frozenset(functions),
         tables=frozenset(tables),
+        own_table=own_table(root),
+        only_temporary=bool(root.get("is_temporary")),
         shows=frozenset(name for name in _SHOW_OTHER if root.get(name)),
     )
 

@@ -257,6 +257,16 @@ def test_a_session_keeps_temporary_tables_and_set_but_not_the_urls_settings(load
     assert ask("SELECT * FROM mine").status_code == 404
 
 
+def test_a_session_with_extremes_stays_usable(loader: httpx.Client) -> None:
+    """What the endpoint asks for itself on the session's connection has extremes then, too."""
+    session = {"session_id": "extremes"}
+    for query in ("SET extremes = 1", "SELECT 1", "SET max_threads = 2"):
+        assert loader.post("/", params={**session, "database": "system"}, content=query).status_code == 200
+    answer = loader.post("/", params={**session, "max_threads": "1"}, content="SELECT getSetting('max_threads')")
+    assert answer.text == "1\n\n1\n1\n"
+    assert loader.post("/", params=session, content="SELECT getSetting('max_threads')").text == "2\n\n2\n2\n"
+
+
 def test_a_session_that_should_exist_and_one_in_use(loader: httpx.Client) -> None:
     missing = loader.post("/", params={"session_id": "none", "session_check": "1"}, content="SELECT 1")
     assert missing.headers["x-clickhouse-exception-code"] == "372"

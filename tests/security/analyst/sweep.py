@@ -124,6 +124,39 @@ def engines(engine: Connection, tree: Tree) -> Iterator[Case]:
         yield [f"CREATE DATABASE d_{name} ENGINE = {name}{arguments}" for arguments in shapes]
 
 
+def own_tables(engine: Connection, tree: Tree) -> Iterator[Case]:
+    """The temporary tables that an analyst may make, with everything that could bring a file into one.
+
+    But for INSERT … FROM INFILE, which only the look at the syntax tree refuses; test_own_tables tries that.
+    """
+    there = f"'{tree.cwd}/canary.csv'"
+    yield [f"CREATE TEMPORARY TABLE x (a String, {column})" for column in _columns(there)]
+    for (name,) in _rows(engine, "SELECT name FROM system.table_functions ORDER BY name"):
+        if name in BY_TREE_ONLY:
+            continue
+        for arguments in (there, f"{there}, 'LineAsString'"):
+            call = f"`{name}`({arguments})"
+            yield [
+                f"CREATE TEMPORARY TABLE x ENGINE = Memory AS SELECT * FROM {call}",
+                f"CREATE TEMPORARY TABLE y AS {call}",
+                "CREATE TEMPORARY TABLE z (a String)",
+                f"INSERT INTO z SELECT * FROM {call}",
+                f"INSERT INTO FUNCTION {call} SELECT 'a'",
+                *(f"SELECT * FROM {table}" for table in "xyz"),
+            ]
+    for (name,) in _rows(engine, "SELECT name FROM system.codecs ORDER BY name"):
+        yield [f"CREATE TEMPORARY TABLE x (a String CODEC({name}({there})))", "INSERT INTO x VALUES ('a')"]
+
+
+def _columns(path: str) -> Iterator[str]:
+    for value in (f"file({path})", f"(SELECT max(c1) FROM file({path}))", f"dictGet({path}, 'a', 1)"):
+        for kind in ("DEFAULT", "MATERIALIZED", "EPHEMERAL", "ALIAS"):
+            yield f"b String {kind} {value}"
+        yield f"b Date TTL b + length({value})"
+        yield f"CONSTRAINT c CHECK a = {value}"
+        yield f"INDEX i {value} TYPE minmax"
+
+
 def system_tables(engine: Connection, _tree: Tree) -> Iterator[Case]:
     """Each table of ``system``, in several ways; others' queries and errors are full of canaries meanwhile."""
     for (name,) in _rows(engine, "SELECT name FROM system.tables WHERE database = 'system' ORDER BY name"):
@@ -146,6 +179,7 @@ GROUPS: dict[str, Callable[[Connection, Tree], Iterator[Case]]] = {
     "table_functions": table_functions,
     "formats": formats,
     "engines": engines,
+    "own_tables": own_tables,
     "system_tables": system_tables,
 }
 

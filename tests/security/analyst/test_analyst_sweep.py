@@ -26,6 +26,7 @@ LEAST = {
     "table_functions": 1_000,
     "formats": 300,
     "engines": 700,
+    "own_tables": 1_200,
     "system_tables": 300,
 }
 

@@ -15,6 +15,7 @@ from firehose.endpoint.admission import SLOTS, Admission
 from firehose.endpoint.limits import Limits
 from firehose.endpoint.process import EndpointProcess
 from firehose.endpoint.sessions import MAX_SESSIONS
+from firehose.endpoint.table_memory import TableBudget
 
 from .tools import ANALYST, LOADER, Repeated, ask, code, endpoint, others_are_served, peak_mib, wait_until
 
@@ -133,7 +134,7 @@ def test_grants_never_exceed_the_share(role: str, wish: str | None) -> None:
     limits = Limits(memory_mib=1000, seconds=1, total_mib=3000)
 
     async def all_that_there_is() -> list[int]:
-        admission, granted = Admission(limits), list[int]()
+        admission, granted = Admission(limits, TableBudget(limits, SLOTS)), list[int]()
         async with AsyncExitStack() as stack:
             with pytest.raises(errors.QueryError) as refused:
                 for _ in range(100):

@@ -1,0 +1,3 @@
+select p.id, p.at, l.name as language
+from {{ source('firehose', 'posts') }} as p
+inner join {{ ref('languages') }} as l on l.id = p.id % 3
