@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from ingester.cursor import Position
+from ingester.position.position import Position
 
 #: Exit codes. The unit file does not restart on SETTINGS, FENCED and REFUSED: nothing would be better then.
 OK: Final = 0

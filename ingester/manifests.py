@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ingester.cursor import Position
+from ingester.contract.gap import Gap, Reason
 from ingester.logs import line
-from ingester.wire import Gap, Reason
+from ingester.position.position import Position
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 
-from ingester.dictionary import UNREADABLE
+from ingester.buffer.writer import Writer
+from ingester.contract.settings import IngesterSettings
 from ingester.errors import LeftOut, SourceNotice, SourceSilent
+from ingester.jetstream.dictionary import UNREADABLE
 from ingester.logs import line
-from ingester.settings import IngesterSettings
 from ingester.source import Source
-from ingester.writer import Writer
 
 log = logging.getLogger(__name__)
 

@@ -11,22 +11,24 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from ingester import lease, manifests, resume, session
+from ingester import lease, manifests
 from ingester.backoff import delays
-from ingester.blindness import Blindness
-from ingester.cursor import Position
-from ingester.delivery import Delivery
+from ingester.buffer.delivery import Delivery
+from ingester.buffer.sink import Claim
+from ingester.buffer.writer import Writer
+from ingester.contract.gap import Reason
+from ingester.contract.settings import IngesterSettings
 from ingester.errors import CursorMoved, Emptied, SourceRefused, Unwritten
-from ingester.gaps import Gaps
 from ingester.health import Notifier
-from ingester.hosts import V1, V2
+from ingester.jetstream import session
+from ingester.jetstream.hosts import V1, V2
 from ingester.logs import line
+from ingester.position import resume
+from ingester.position.dropout import Blindness
+from ingester.position.gaps import Gaps
+from ingester.position.position import Position
 from ingester.pump import Pump
-from ingester.settings import IngesterSettings
-from ingester.sink import Claim
 from ingester.source import Source
-from ingester.wire import Reason
-from ingester.writer import Writer
 
 log = logging.getLogger(__name__)
 

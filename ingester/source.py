@@ -12,19 +12,21 @@ from collections.abc import Callable, Mapping
 
 from websockets.asyncio.client import ClientConnection
 
-from ingester import failover, session
-from ingester.blind_hosts import BlindHosts
-from ingester.blindness import Blindness
-from ingester.compression import Dictionaries
-from ingester.cursor import Position, subscribe_url
+from ingester.contract.gap import Reason
+from ingester.contract.settings import IngesterSettings, redacted
 from ingester.errors import SourceBlind, SourceNotice, SourceRefused
-from ingester.failover import Cause, Failure
-from ingester.gaps import Gaps, instant
-from ingester.hosts import Host, hosts
+from ingester.jetstream import session
+from ingester.jetstream.compression import Dictionaries
+from ingester.jetstream.disconnected import Cause
+from ingester.jetstream.hosts import Host, hosts, subscribe_url
 from ingester.logs import line
-from ingester.resume import Resumption
-from ingester.settings import IngesterSettings, redacted
-from ingester.wire import Reason
+from ingester.position import failover
+from ingester.position.dropout import Blindness
+from ingester.position.failover import Failure
+from ingester.position.gaps import Gaps, instant
+from ingester.position.partial_hosts import BlindHosts
+from ingester.position.position import Position
+from ingester.position.resume import Resumption
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +128,7 @@ class Source:
         """The first event of a connection is in: say so if it comes later than it should.
 
         Raises:
-            Renumbered, Overshot: reconnect, see :meth:`~ingester.resume.Resumption.arrived`.
+            Renumbered, Overshot: reconnect, see :meth:`~ingester.position.resume.Resumption.arrived`.
         """
         why = self._resumption.arrived(first)
         before, late, now_us = self._resumption.before, first if why else None, self._now_us()
@@ -143,7 +145,7 @@ class Source:
         return before is not None
 
     def look(self, counts: Mapping[str, int], at_us: int) -> None:
-        """Judge what comes of each queue; see :class:`~ingester.blindness.Blindness`.
+        """Judge what comes of each queue; see :class:`~ingester.position.dropout.Blindness`.
 
         Raises:
             SourceBlind: hardly anything comes of some, and a host that has not failed lately can be asked.

@@ -41,9 +41,9 @@ from firehose.simulator import replay as recordings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
-from ingester import env_file, wire
-from ingester.redis_access import MONITORING
-from ingester.settings import ENV_FILE_NAME
+from ingester.contract import env_file, wire
+from ingester.contract.redis_access import MONITORING
+from ingester.contract.settings import ENV_FILE_NAME
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -30,7 +30,7 @@ from firehose.jetstream import host_of
 from firehose.simulator import generate
 from firehose.simulator.v2 import segment as written
 from firehose.simulator.v2.rows import row
-from ingester import wire
+from ingester.contract import wire
 from tests.integration.archive.world import Proxy
 
 LINES = list(generate.events(200, seed=13))

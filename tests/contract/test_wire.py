@@ -10,8 +10,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester import wire
-from ingester.frames import Buffer
+from ingester.buffer.buffers import Buffer
+from ingester.contract import wire
 
 EVENTS = st.lists(st.dictionaries(st.text(), st.text() | st.integers(-(2**60), 2**60)), min_size=1, max_size=20)
 

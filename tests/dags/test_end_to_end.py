@@ -25,8 +25,8 @@ from firehose.lake.verify import verify
 from firehose.settings import Settings
 from firehose.simulator import process as simulator
 from firehose.warehouse.client import connect
-from ingester import wire
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 
 EVENTS = 2000
 GENERATED = ([f"--events={EVENTS}", "--rate=0", "--odd=0.02", "--seed=7"], EVENTS)

@@ -23,7 +23,7 @@ from firehose.batch.interval import Batch
 from firehose.lake.verify import verify
 from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_path
 from firehose.simulator import generate
-from ingester import wire
+from ingester.contract import wire
 from tests.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -25,7 +25,7 @@ from firehose.embedded.redis import free_port
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from firehose.simulator.generate import events
-from ingester import wire
+from ingester.contract import wire
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 20_000

@@ -22,7 +22,7 @@ from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from firehose.simulator import generate
-from ingester import wire
+from ingester.contract import wire
 from tests.sinks import Webhook
 from tests.staging import stage
 

@@ -20,7 +20,7 @@ from firehose.quality.quarantine import quarantine_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.simulator import process as simulator
-from ingester import wire
+from ingester.contract import wire
 
 KILLS = 20
 EVENTS = 20_000

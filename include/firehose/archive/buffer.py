@@ -18,8 +18,9 @@ from firehose.batch.buffer import HEAL_BYTES_KEY, HEAL_KEY, client, entries, una
 from firehose.batch.foreign import gap_of
 from firehose.errors import BufferFull, ServiceUnavailable
 from firehose.settings import Settings
-from ingester import wire
-from ingester.redis_access import PIPELINE, RedisAccess
+from ingester.contract import wire
+from ingester.contract.gap import Gap
+from ingester.contract.redis_access import PIPELINE, RedisAccess
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class HealBuffer:
         """Close the connection."""
         self._redis.close()
 
-    def gaps(self) -> list[wire.Gap]:
+    def gaps(self) -> list[Gap]:
         """The records of gaps that no drain has taken to the lake yet. Read them before the lake's."""
         if not self._call(self._redis.exists, wire.COVERAGE_KEY):
             return []
@@ -132,7 +133,7 @@ class HealBuffer:
         self._leave_room()
         self._write(gap_id, events, msgspec.json.encode(progress), b"")
 
-    def finish(self, healed: wire.Gap) -> bool:
+    def finish(self, healed: Gap) -> bool:
         """Write the gap's new record, once all of its events are there.
 
         False: nothing was done. Somebody has written a record since :meth:`gaps`; this gap may have grown.

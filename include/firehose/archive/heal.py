@@ -29,7 +29,7 @@ from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
 from firehose.errors import BudgetSpent, CorruptArchive, FirehoseError
 from firehose.jetstream import Host, host_of
 from firehose.settings import Settings
-from ingester.wire import Gap
+from ingester.contract.gap import Gap
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from firehose.batch import buffer
 from firehose.batch.gaps import Span
 from firehose.batch.lock import locks_folder
-from ingester import wire
+from ingester.contract import wire
 
 #: Redis' clock may be set back by this much (ms) without anything being taken early: no batch is longer.
 AHEAD_MS: Final = 3_600_000

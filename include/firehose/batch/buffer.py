@@ -20,8 +20,8 @@ from firehose.batch.frame import Entry, copied_form, presumed_form
 from firehose.batch.manifest import Manifest, QueueFile
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
-from ingester import wire
-from ingester.redis_access import PIPELINE, RedisAccess
+from ingester.contract import wire
+from ingester.contract.redis_access import PIPELINE, RedisAccess
 
 log = logging.getLogger(__name__)
 

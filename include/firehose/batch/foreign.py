@@ -22,7 +22,8 @@ from firehose.batch import buffer
 from firehose.batch.frame import Entry, as_command
 from firehose.batch.lock import locks_folder
 from firehose.errors import ServiceUnavailable
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Gap
 
 log = logging.getLogger(__name__)
 
@@ -135,11 +136,11 @@ def _keep(lake: Path, key: str, content: bytes) -> Path:
     return path
 
 
-def gap_of(entry: Entry) -> wire.Gap | None:
+def gap_of(entry: Entry) -> Gap | None:
     """The record in an entry of the stream of gaps; None: it is not one."""
     if len(entry.fields) != 2 or entry.fields[0] != wire.FIELD_GAP:
         return None
     try:
-        return msgspec.json.decode(entry.fields[1], type=wire.Gap)
+        return msgspec.json.decode(entry.fields[1], type=Gap)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None

@@ -28,7 +28,7 @@ from firehose.embedded.redis import RedisServer, free_port
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
 from firehose.simulator import process as simulator
-from ingester.redis_access import MONITORING
+from ingester.contract.redis_access import MONITORING
 
 # An interval must hold all events: they are let go at the start of a minute.
 _INGEST_S = 45

@@ -22,8 +22,8 @@ from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
 from firehose.simulator import generate
 from firehose.simulator import process as simulator
-from ingester import wire
-from ingester.redis_access import MONITORING
+from ingester.contract import wire
+from ingester.contract.redis_access import MONITORING
 
 _RUNS = 3
 _STALL_S = 60.0

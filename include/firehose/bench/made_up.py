@@ -18,7 +18,7 @@ import zstandard
 
 from firehose.batch.interval import Batch
 from firehose.simulator import generate
-from ingester import wire
+from ingester.contract import wire
 
 #: Events of one part: what a process makes at a time.
 PART_EVENTS: Final = 100_000

@@ -26,8 +26,8 @@ from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
 from firehose.simulator import process as simulator
 from firehose.warehouse.client import clickhouse_errors, connect
-from ingester import wire
-from ingester.redis_access import MONITORING
+from ingester.contract import wire
+from ingester.contract.redis_access import MONITORING
 
 log = logging.getLogger(__name__)
 

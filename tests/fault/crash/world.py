@@ -26,7 +26,7 @@ from firehose.batch.interval import Batch
 from firehose.settings import Settings
 from firehose.simulator.process import SimulatorProcess
 from firehose.warehouse.plan import SUMMARIES
-from ingester import crash, wire
+from ingester.contract import crash, wire
 from tests.fault.crash.lake_view import LakeView, original
 from tests.fault.ingester.harness import IngesterProcess, cursor, stored, until
 

@@ -14,8 +14,8 @@ import redis
 from firehose.embedded import redis as embedded
 from firehose.simulator import process as simulator
 from firehose.simulator.generate import event_time_us, events
-from ingester import wire
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 from tests.fault.ingester.harness import NOWHERE, Ingest, gaps, known, metadata, ordered, stored, until
 
 RATE = 50.0  # a second of the stream

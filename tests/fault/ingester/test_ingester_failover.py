@@ -13,8 +13,8 @@ from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection
 
 from firehose.simulator import process as simulator
-from ingester import wire
-from ingester.cursor import OTHER_HOST_REWIND_US
+from ingester.contract import wire
+from ingester.position.position import OTHER_HOST_REWIND_US
 from tests.fault.ingester.harness import (
     NOWHERE,
     Ingest,

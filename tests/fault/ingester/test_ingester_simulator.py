@@ -9,7 +9,7 @@ import msgspec
 import redis
 
 from firehose.simulator import process as simulator
-from ingester import wire
+from ingester.contract import wire
 from tests.fault.ingester.harness import Ingest, metadata, stored, until
 
 EVENTS = 20_000

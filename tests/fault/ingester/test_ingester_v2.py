@@ -18,9 +18,10 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
 from firehose.simulator import process as simulator
-from ingester import wire
-from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR
-from ingester.wire import Reason
+from ingester.contract import wire
+from ingester.contract.gap import Reason
+from ingester.jetstream.hosts import V2_TIME_CURSOR
+from ingester.position.position import OTHER_HOST_REWIND_US
 from tests.fault.ingester.harness import (
     Ingest,
     Query,

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firehose.batch import raw
-from ingester import wire
-from ingester.cursor import Position
-from ingester.envelope import PLAUSIBLE_US, follow
-from ingester.frames import PLAUSIBLE_SEQ, Buffer, BufferV2
-from ingester.hosts import V1, V2
+from ingester.buffer.buffers import PLAUSIBLE_SEQ, Buffer, BufferV2
+from ingester.contract import wire
+from ingester.jetstream.envelope import PLAUSIBLE_US, follow
+from ingester.jetstream.hosts import V1, V2
+from ingester.position.position import Position
 from tests.fault.ingester.harness import event, time_us
 
 HOUR_US = 3_600_000_000

@@ -19,9 +19,9 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from ingester import wire
-from ingester.crash import Point
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.crash import Point
+from ingester.contract.gap import Gap, Reason
 from tests.fault.power.journal import Deleted, Event, Returned
 from tests.fault.power.machine import Found, Machine
 

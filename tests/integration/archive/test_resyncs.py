@@ -19,7 +19,8 @@ from firehose.lake.verify import verify
 from firehose.settings import Settings
 from firehose.simulator import generate, process
 from firehose.simulator.v2.rows import row as archived
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 from tests.integration.archive.pipeline import ingest, now_s, rows, to_the_lake
 from tests.integration.archive.world import firehose, note, noted
 
@@ -28,15 +29,15 @@ DID = "did:plc:casemaaaaaaaaaaaaaaaaaaa"
 START_US = generate.DEFAULT_START_US
 
 
-def whole(lines: list[bytes], **fields: Any) -> wire.Gap:
+def whole(lines: list[bytes], **fields: Any) -> Gap:
     """The gap that all of these lines lie in, but the last: an archive says nothing of what follows its end."""
     times = [msgspec.json.decode(line)["time_us"] for line in lines]
     given: dict[str, Any] = {
         "id": "late/1",
-        "reason": wire.Reason.LATE,
+        "reason": Reason.LATE,
         "noted_us": 1_790_000_000_000_000,
     } | fields
-    return wire.Gap(from_us=min(times), to_us=max(times), **given)
+    return Gap(from_us=min(times), to_us=max(times), **given)
 
 
 def read_all(source: process.SimulatorProcess, events: int) -> None:

@@ -24,7 +24,8 @@ from websockets.sync.client import connect
 
 from firehose.settings import Settings
 from firehose.simulator import generate, process
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 
 SEALED, UNSEALED = 3000, 30
 LINES = list(generate.events(SEALED + UNSEALED, seed=41))
@@ -95,21 +96,21 @@ class Proxy:
         self._thread.join()
 
 
-def gap(first: int = FIRST, last: int = LAST, **fields: Any) -> wire.Gap:
+def gap(first: int = FIRST, last: int = LAST, **fields: Any) -> Gap:
     """The gap of the lines from ``first`` to ``last`` (exclusive)."""
-    given: dict[str, Any] = {"id": f"late/{first}", "reason": wire.Reason.LATE, "noted_us": NOTED_US} | fields
-    return wire.Gap(from_us=TIMES[first], to_us=TIMES[last], **given)
+    given: dict[str, Any] = {"id": f"late/{first}", "reason": Reason.LATE, "noted_us": NOTED_US} | fields
+    return Gap(from_us=TIMES[first], to_us=TIMES[last], **given)
 
 
-def note(client: redis.Redis, one: wire.Gap) -> None:
+def note(client: redis.Redis, one: Gap) -> None:
     """Write a gap's record into Redis, as the ingester does."""
     client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(one)})
 
 
-def noted(client: redis.Redis) -> list[wire.Gap]:
+def noted(client: redis.Redis) -> list[Gap]:
     """The records of gaps in Redis, in order."""
     entries = cast(list[tuple[bytes, dict[bytes, bytes]]], client.xrange(wire.COVERAGE_KEY))
-    return [msgspec.json.decode(fields[wire.FIELD_GAP], type=wire.Gap) for _, fields in entries]
+    return [msgspec.json.decode(fields[wire.FIELD_GAP], type=Gap) for _, fields in entries]
 
 
 def queued(client: redis.Redis) -> dict[str, list[dict[str, Any]]]:

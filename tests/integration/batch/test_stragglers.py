@@ -19,7 +19,7 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval
 from firehose.settings import Settings
 from firehose.simulator import generate
-from ingester import wire
+from ingester.contract import wire
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 EVENTS = list(generate.events(1200, seed=3))

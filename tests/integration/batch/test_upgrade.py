@@ -19,7 +19,7 @@ from firehose.quality.result import staged_folder
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.simulator import generate
-from ingester import crash
+from ingester.contract import crash
 
 ROOT = Path(__file__).parents[3]
 EVENTS = list(generate.events(600, seed=8, start_us=1_780_002_000_000_000, rate=5, odd=0.02))

@@ -25,7 +25,7 @@ from firehose.lake.rowgroups import Writer
 from firehose.settings import Settings
 from firehose.simulator.identifiers import iso, tid
 from firehose.warehouse.client import connect
-from ingester.settings import read_settings
+from ingester.contract.settings import read_settings
 from tests.integration.commands.test_once import firehose, once, total
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"

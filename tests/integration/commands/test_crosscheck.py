@@ -25,7 +25,7 @@ from firehose.crosscheck.run import window_of
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.jetstream import host_of
 from firehose.simulator import generate, process
-from ingester import wire
+from ingester.contract import wire
 
 HOUR = "2026-11-01T05"
 HOUR_US = int(datetime(2026, 11, 1, 5, tzinfo=UTC).timestamp()) * 1_000_000

@@ -16,7 +16,7 @@ from firehose.endpoint import process as endpoint
 from firehose.settings import Settings
 from firehose.simulator import generate
 from firehose.warehouse.client import connect
-from ingester.settings import read_settings
+from ingester.contract.settings import read_settings
 
 ROOT = Path(__file__).parents[3]
 RECORDED = ROOT.parent / "shared" / "events"

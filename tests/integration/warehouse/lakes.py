@@ -20,7 +20,7 @@ from firehose.events.rows import decode_rows, to_table
 from firehose.lake import ledger
 from firehose.schema import COMMIT_TYPES, SCHEMAS
 from firehose.simulator.identifiers import tid
-from ingester import wire
+from ingester.contract import wire
 
 Row = dict[str, Any]
 

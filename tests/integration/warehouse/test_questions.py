@@ -27,7 +27,7 @@ from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.reference import recipes
 from firehose.warehouse.summaries import refresh
-from ingester.resyncs import MARK
+from ingester.contract.resyncs import MARK
 from tests.integration.warehouse import answers
 from tests.integration.warehouse.lakes import LakeBuilder
 

@@ -20,7 +20,7 @@ from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.simulator import generate
-from ingester import wire
+from ingester.contract import wire
 
 #: Two hours meet in these events, 2.5 of them a second.
 START_US: Final = 1_780_002_000_000_000 - 300 * 1_000_000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ingester.blind_hosts import BlindHosts
-from ingester.blindness import Blindness
-from ingester.cursor import Position
-from ingester.gaps import Gaps
-from ingester.hosts import Host
-from ingester.wire import Gap
+from ingester.contract.gap import Gap
+from ingester.jetstream.hosts import Host
+from ingester.position.dropout import Blindness
+from ingester.position.gaps import Gaps
+from ingester.position.partial_hosts import BlindHosts
+from ingester.position.position import Position
 
 MINUTE = 60_000_000
 START = 1_700_000_000_000_000

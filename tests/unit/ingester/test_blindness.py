@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from ingester.blindness import Blindness
-from ingester.history import LEARN_US, LEAST, MEMORY_US, WINDOW_US, Sight, Verdict
+from ingester.position.dropout import Blindness
+from ingester.position.history import LEARN_US, LEAST, MEMORY_US, WINDOW_US, Sight, Verdict
 
 USUAL = {"posts": 40.0, "likes": 250.0, "follows": 60.0, "blocks": 3.0, "accounts": 0.05, "other": 0.0}
 MINUTE = 60_000_000

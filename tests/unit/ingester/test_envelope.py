@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester import wire
-from ingester.envelope import PLAUSIBLE_US, classify, dead_letter, time_us_of
+from ingester.contract import wire
+from ingester.jetstream.envelope import PLAUSIBLE_US, classify, dead_letter, time_us_of
 
 NOW = 1_700_000_000_000_000
 

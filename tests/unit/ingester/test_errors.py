@@ -10,10 +10,10 @@ import redis
 from redis._parsers.base import BaseParser
 
 from ingester import errors
+from ingester.buffer.refusals import of_error
+from ingester.contract.redis_access import RedisAccess
+from ingester.contract.settings import SettingsError
 from ingester.errors import SinkRefused, SinkUnavailable
-from ingester.redis_access import RedisAccess
-from ingester.refusals import of_error
-from ingester.settings import SettingsError
 
 ACCESS = RedisAccess("redis://127.0.0.1:6379/0", "ingester", Path("redis-access/ingester"))
 #: Errors as Redis sends them, and as a script passes them on.

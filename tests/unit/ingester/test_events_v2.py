@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester import events_v2, wire
-from ingester.cursor import Position
+from ingester.buffer.buffers import BufferV2
+from ingester.contract import wire
+from ingester.contract.resyncs import Resyncs
 from ingester.errors import SourceNotice, StreamError
-from ingester.events_v2 import PLAUSIBLE_SEQ, UNREADABLE, dead_letter
-from ingester.frames import BufferV2
-from ingester.resyncs import Resyncs
+from ingester.jetstream import events_v2
+from ingester.jetstream.events_v2 import PLAUSIBLE_SEQ, UNREADABLE, dead_letter
+from ingester.position.position import Position
 
 METHOD = "network.bsky.jetstream.subscribeEvents"
 RECORDED = Path(__file__).parents[4] / "shared" / "events" / "zdict_v2_frames_2026-08-11.jsonl"

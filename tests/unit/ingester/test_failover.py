@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR, Position, resume_at
-from ingester.failover import MOST_DROPS, REST_S, STEADY_S, Cause, Failure, State, after, fresh
-from ingester.frames import Buffer, BufferV2
-from ingester.hosts import Host
+from ingester.buffer.buffers import Buffer, BufferV2
+from ingester.jetstream.disconnected import Cause
+from ingester.jetstream.hosts import V2_TIME_CURSOR, Host
+from ingester.position.failover import MOST_DROPS, REST_S, STEADY_S, Failure, State, after, fresh
+from ingester.position.position import OTHER_HOST_REWIND_US, Position, resume_at
 
 NOW = 1_800_000_000_000_000
 V1 = Host("ws://a/subscribe", "a", "v1")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester.cursor import Position
-from ingester.gaps import OUTAGE_S, Gaps
-from ingester.hosts import Host
-from ingester.wire import Gap, Reason
+from ingester.contract.gap import Gap, Reason
+from ingester.jetstream.hosts import Host
+from ingester.position.gaps import OUTAGE_S, Gaps
+from ingester.position.position import Position
 
 HOST = Host("ws://b/subscribe", "b", "v1")
 BEFORE = Position(1000, 1000, "a", "v1")

@@ -12,8 +12,8 @@ from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.manifest import Manifest, QueueFile
-from ingester.cursor import Position
 from ingester.manifests import RETENTION, last_drained
+from ingester.position.position import Position
 
 MINUTES = timedelta(minutes=5)
 NOW = datetime(2026, 11, 23, 12, 3, tzinfo=UTC)

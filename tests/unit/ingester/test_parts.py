@@ -19,15 +19,16 @@ from websockets.exceptions import (
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from ingester import cursor, session
 from ingester.backoff import delays
-from ingester.dictionary import TooLarge, from_file
+from ingester.contract.settings import IngesterSettings, SettingsError
 from ingester.errors import SourceSilent, StreamError
-from ingester.failover import Cause
 from ingester.health import INTERVAL_S, Notifier
-from ingester.hosts import hosts
+from ingester.jetstream import session
+from ingester.jetstream.dictionary import TooLarge, from_file
+from ingester.jetstream.disconnected import Cause
+from ingester.jetstream.hosts import hosts
 from ingester.logs import line
-from ingester.settings import IngesterSettings, SettingsError
+from ingester.position import position as cursor
 
 DEFAULTS = IngesterSettings(jetstream_url="wss://jet.example/subscribe")
 V2_URL = "wss://jet.example/xrpc/network.bsky.jetstream.subscribeEvents"

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR, Position
+from ingester.contract.gap import Reason
 from ingester.errors import CursorMoved, Overshot, Renumbered
-from ingester.hosts import Host
-from ingester.resume import NOWHERE, Resumption, without_cursor
-from ingester.unread import TRIES
-from ingester.wire import Reason
+from ingester.jetstream.hosts import V2_TIME_CURSOR, Host
+from ingester.position.oversize import TRIES
+from ingester.position.position import OTHER_HOST_REWIND_US, Position
+from ingester.position.resume import NOWHERE, Resumption, without_cursor
 
 NOW = 1_800_000_000_000_000
 REWIND_MS = 2000

@@ -7,9 +7,9 @@ from bisect import bisect_left
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester.cursor import Position
-from ingester.hosts import Host
-from ingester.unread import TRIES, Stuck
+from ingester.jetstream.hosts import Host
+from ingester.position.oversize import TRIES, Stuck
+from ingester.position.position import Position
 
 NOW = 1_800_000_000_000_000
 V1 = Host("ws://a/subscribe", "a", "v1")

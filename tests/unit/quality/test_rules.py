@@ -16,7 +16,7 @@ from firehose.events.rows import decode_rows, to_table
 from firehose.quality.rules import RULES, Rule, columns_of, split
 from firehose.quality.suites import SuiteRunner
 from firehose.simulator import generate
-from ingester import wire
+from ingester.contract import wire
 
 BATCH = datetime(2026, 6, 1, tzinfo=UTC)
 EVENTS = list(generate.events(3000, seed=2))

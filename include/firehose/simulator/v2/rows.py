@@ -13,7 +13,7 @@ import msgspec
 
 from firehose.archive.format import CREATE, DELETE, EVENTS, RESYNC, Row
 from firehose.simulator import identifiers
-from ingester.resyncs import MARK
+from ingester.contract.resyncs import MARK
 
 _EVENTS: Final = {name: number for number, name in EVENTS.items()}
 _OPERATIONS: Final = {"create": CREATE, "update": 2, "delete": DELETE}

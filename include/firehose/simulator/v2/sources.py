@@ -17,7 +17,7 @@ from firehose.simulator import envelope, identifiers
 from firehose.simulator.lines import other_line
 from firehose.simulator.sources import Source
 from firehose.simulator.tape import Event
-from ingester.resyncs import MARK
+from ingester.contract.resyncs import MARK
 
 _HEAD: Final = re.compile(rb'(\{"did":"[^"]*","time_us":\d+)(?:,"cursor":\d+)?')
 #: Account, operation and the like lie in the first bytes of made-up events.

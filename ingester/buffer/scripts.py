@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingester import wire
+from ingester.contract import wire
 
 # What is in the way at a key of KEYS: {'type', key, its type, wanted type}, or {'full', key} for a stream that has
 # given out its last id. Either is somebody else's doing.

@@ -12,11 +12,10 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from msgspec import Meta, Raw
 
-from ingester import wire
-from ingester.cursor import V2_TIME_CURSOR
+from ingester.contract import wire
+from ingester.contract.resyncs import Resyncs
 from ingester.errors import SourceNotice, StreamError
-from ingester.hosts import V2_METHOD
-from ingester.resyncs import Resyncs
+from ingester.jetstream.hosts import V2_METHOD, V2_TIME_CURSOR
 
 #: A sequence number found in a broken frame counts only so near to the one before: one far ahead would skip
 #: events, should the process end right then.

@@ -9,11 +9,12 @@ from typing import Final, NamedTuple, Self
 
 import zstandard
 
-from ingester import events_v2, wire
-from ingester.cursor import Position
-from ingester.envelope import PLAUSIBLE_US, classify, dead_letter, follow, time_us_of
-from ingester.hosts import V1, V2, Host
-from ingester.resyncs import Resyncs
+from ingester.contract import wire
+from ingester.contract.resyncs import Resyncs
+from ingester.jetstream import events_v2
+from ingester.jetstream.envelope import PLAUSIBLE_US, classify, dead_letter, follow, time_us_of
+from ingester.jetstream.hosts import V1, V2, Host
+from ingester.position.position import Position
 
 #: On recorded events the levels 2 to 5 cost 1.3 to 5 times the time, and none of them made smaller frames.
 LEVEL: Final = 1

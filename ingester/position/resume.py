@@ -6,11 +6,11 @@ clocks, gap records, log lines.
 
 from __future__ import annotations
 
-from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR, Position, resume_at
+from ingester.contract.gap import Reason
 from ingester.errors import Overshot, Renumbered
-from ingester.hosts import V2, Host
-from ingester.unread import Stuck
-from ingester.wire import Reason
+from ingester.jetstream.hosts import V2, V2_TIME_CURSOR, Host
+from ingester.position.oversize import Stuck
+from ingester.position.position import OTHER_HOST_REWIND_US, Position, resume_at
 
 #: The live tail, and an event that is not known.
 NOWHERE = Position()

@@ -6,7 +6,6 @@ Lives here: names and byte formats, and pure functions on them. Must not: connec
 from __future__ import annotations
 
 import base64
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -63,43 +62,13 @@ FIELD_FIRST_US: Final = b"first"
 FIELD_LAST_US: Final = b"last"
 FIELD_PAYLOAD: Final = b"payload"
 
-#: Field of an entry of the coverage stream: a :class:`Gap` in JSON.
+#: Field of an entry of the coverage stream: a :class:`~ingester.contract.gap.Gap` in JSON.
 FIELD_GAP: Final = b"gap"
 
 #: ``kind`` of the line that stands for a message which was no event (see :func:`dead_letter`).
 DEAD_LETTER_KIND: Final = "#undecodable"
 #: How the reason of a dead letter begins that is an event of a kind to come: set aside, but nothing is wrong.
 NEW_KIND: Final = "kind not known: "
-
-
-class Reason(StrEnum):
-    """Why a span of time may not be covered."""
-
-    LATE = "late"  # the first event of a connection is later than the cursor allows
-    REFUSED = "refused"  # the host no longer has what was asked for: refused, or clamped to its oldest
-    STALL = "stall"  # connected, and nothing came
-    BLIND = "blind"  # one queue's share fell against its own history
-    UNREAD = "unread"  # a message that could never be read was stepped past
-    OUTAGE = "outage"  # the ingester was away
-    REDIS_LOST = "redis_lost"  # Redis lost its cursor: resumed from the lake's last manifest
-    NOT_LISTENING = "not_listening"  # an interval of the batch pipeline without a heartbeat
-
-
-class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A span of witnessed time (µs, ``to_us`` exclusive) that one host did not give, and whether it is made good.
-
-    Of several records with one ``id`` the one with the highest ``noted_us`` counts: a gap may grow, and heal.
-    """
-
-    id: str
-    reason: Reason
-    from_us: int
-    to_us: int
-    noted_us: int  # clock of whoever wrote the record
-    host: str = ""
-    protocol: str = ""
-    queue: str = ""  # empty: all
-    healed: str = ""  # by what: "replay", "other host", "archive"; empty: not healed
 
 
 def stream_key(queue: str) -> str:

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ingester.blindness import Blindness
-from ingester.cursor import Position
-from ingester.gaps import Gaps, instant
-from ingester.history import Sight, Verdict
-from ingester.hosts import Host
+from ingester.jetstream.hosts import Host
 from ingester.logs import line
+from ingester.position.dropout import Blindness
+from ingester.position.gaps import Gaps, instant
+from ingester.position.history import Sight, Verdict
+from ingester.position.position import Position
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import redis
 
+from ingester.contract.redis_access import RedisAccess
 from ingester.errors import SinkRefused, SinkUnavailable
-from ingester.redis_access import RedisAccess
 
 # Errors that pass. Inside a script Redis 6 wraps them in "ERR Error running script", so the text decides.
 _PASSING: Final = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "BUSY ", "NOREPLICAS ", "MASTERDOWN ", "TRYAGAIN ")

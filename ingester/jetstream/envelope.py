@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from ingester import wire
+from ingester.contract import wire
 
 #: A cursor found in a broken message counts only this near (µs) to the one before: one in the future
 #: would make the next connection start at the live tail, and lose what lies between.

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from ingester import dictionary
-from ingester.dictionary import Dictionary
+from ingester.contract.settings import IngesterSettings
 from ingester.errors import DictionaryUnavailable
-from ingester.hosts import V1, Host
+from ingester.jetstream import dictionary
+from ingester.jetstream.dictionary import Dictionary
+from ingester.jetstream.hosts import V1, Host
 from ingester.logs import line
-from ingester.settings import IngesterSettings
 
 log = logging.getLogger(__name__)
 

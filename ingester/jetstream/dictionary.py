@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import zstandard
 
+from ingester.contract.settings import SettingsError
 from ingester.errors import DictionaryUnavailable
-from ingester.settings import SettingsError
 
 _MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _CHUNK: Final = 1 << 17

@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from ingester.cursor import Position
-from ingester.hosts import Host
+from ingester.contract.gap import Gap, Reason
+from ingester.jetstream.hosts import Host
 from ingester.logs import line
-from ingester.wire import Gap, Reason
+from ingester.position.position import Position
 
 log = logging.getLogger(__name__)
 

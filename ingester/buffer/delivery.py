@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
 
-from ingester import crash
-from ingester.cursor import Position
+from ingester.buffer.buffers import Buffer
+from ingester.buffer.sink import Claim, Flush, Held, Sink
+from ingester.contract import crash
+from ingester.contract.settings import IngesterSettings
 from ingester.errors import CursorMoved, Emptied, SinkUnavailable, StateLost, Superseded
-from ingester.frames import Buffer
 from ingester.logs import line
-from ingester.settings import IngesterSettings
-from ingester.sink import Claim, Flush, Held, Sink
+from ingester.position.position import Position
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from websockets.exceptions import (
 from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
+from ingester.contract.settings import IngesterSettings, redacted
 from ingester.errors import LeftOut, SourceBlind, SourceSilent, StreamError
-from ingester.failover import Cause
-from ingester.hosts import V2
-from ingester.settings import IngesterSettings, redacted
+from ingester.jetstream.disconnected import Cause
+from ingester.jetstream.hosts import V2
 
 #: Messages that may wait to be read: one read of the socket brings some hundred, and each stop and go of the
 #: transport costs two system calls.

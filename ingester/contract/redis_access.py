@@ -13,7 +13,7 @@ from redis import AuthenticationError, CredentialProvider, RedisError
 from redis.exceptions import NoPermissionError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from ingester.settings import DEFAULT_REDIS_PASSWORDS, IngesterSettings, SettingsError, redacted
+from ingester.contract.settings import DEFAULT_REDIS_PASSWORDS, IngesterSettings, SettingsError, redacted
 
 INGESTER: Final = "ingester"
 PIPELINE: Final = "pipeline"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ingester.history import WINDOW_US, History, Queue, Verdict, decode, encode
+from ingester.position.history import WINDOW_US, History, Queue, Verdict, decode, encode
 
 
 class Blindness:

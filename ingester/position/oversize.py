@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, Self
 
-from ingester.cursor import V2_TIME_CURSOR, Position
-from ingester.hosts import V1, Host
+from ingester.jetstream.hosts import V1, V2_TIME_CURSOR, Host
+from ingester.position.position import Position
 
 #: So often it is asked for at the same place, first as usual, then without large messages.
 TRIES: Final = 3

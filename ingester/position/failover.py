@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
 from typing import Final, NamedTuple
+
+from ingester.jetstream.disconnected import Cause
 
 #: So many connections lost one soon after the other mean that the host fails, though it answers.
 MOST_DROPS: Final = 4
@@ -11,20 +12,6 @@ MOST_DROPS: Final = 4
 STEADY_S: Final = 60.0
 #: A host that failed is preferred again only so long after (seconds), and only when the current one fails.
 REST_S: Final = 300.0
-
-
-class Cause(Enum):
-    """Why a connection ended or was not made."""
-
-    UNREACHABLE = auto()  # refused, no handshake in time, HTTP 5xx
-    SILENT = auto()  # connected, but the data watchdog barked
-    BLIND = auto()  # connected, but hardly anything of one type comes any more
-    REFUSED = auto()  # HTTP 4xx: the request itself
-    DROPPED = auto()  # closed by the other side, or by an error frame
-    CURSOR_TOO_OLD = auto()
-    UNKNOWN_DICTIONARY = auto()
-    TOO_LARGE = auto()
-    LEFT_OUT = auto()  # what was too large is behind the stream: ended by this side
 
 
 _FATAL_FOR_HOST: Final = (Cause.UNREACHABLE, Cause.SILENT, Cause.BLIND, Cause.REFUSED)

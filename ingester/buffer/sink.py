@@ -15,16 +15,17 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ingester import crash, refusals, wire
-from ingester.cursor import Position
+from ingester.buffer import refusals
+from ingester.buffer.buffers import Frame
+from ingester.buffer.scripts import CLAIM, WRITE
+from ingester.contract import crash, wire
+from ingester.contract.gap import Gap
+from ingester.contract.redis_access import RedisAccess
+from ingester.contract.settings import SettingsError
 from ingester.errors import Fenced, StateLost, Superseded
-from ingester.frames import Frame
-from ingester.hosts import V1, V2
+from ingester.jetstream.hosts import V1, V2
 from ingester.logs import line
-from ingester.redis_access import RedisAccess
-from ingester.scripts import CLAIM, WRITE
-from ingester.settings import SettingsError
-from ingester.wire import Gap
+from ingester.position.position import Position
 
 log = logging.getLogger(__name__)
 

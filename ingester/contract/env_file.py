@@ -13,8 +13,8 @@ from typing import Final
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from ingester import checks
-from ingester.checks import PREFIX, SettingsError, complaint
+from ingester.contract import checks
+from ingester.contract.checks import PREFIX, SettingsError, complaint
 
 DEFAULT_HOME: Final = "~/tmp/bluesky_firehose"
 ENV_FILE_NAME: Final = "firehose.env"

@@ -15,12 +15,12 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from ingester import checks, crash, env_file
-from ingester.checks import PREFIX as PREFIX
-from ingester.checks import Check, complaint
-from ingester.checks import SettingsError as SettingsError
-from ingester.env_file import DEFAULT_HOME as DEFAULT_HOME
-from ingester.env_file import ENV_FILE_NAME as ENV_FILE_NAME
+from ingester.contract import checks, crash, env_file
+from ingester.contract.checks import PREFIX as PREFIX
+from ingester.contract.checks import Check, complaint
+from ingester.contract.checks import SettingsError as SettingsError
+from ingester.contract.env_file import DEFAULT_HOME as DEFAULT_HOME
+from ingester.contract.env_file import ENV_FILE_NAME as ENV_FILE_NAME
 
 DEFAULT_REDIS_PASSWORDS = "redis-access"
 # Variables of the prefix that are no settings: where to read them, and what only tests set.

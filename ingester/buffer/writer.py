@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ingester import crash, wire
-from ingester.blindness import Blindness
-from ingester.cursor import Position
-from ingester.delivery import Delivery
-from ingester.frames import Buffer, buffer_for
-from ingester.gaps import OUTAGE_S, Gaps
-from ingester.hosts import Host
-from ingester.resyncs import Resyncs
-from ingester.settings import IngesterSettings
-from ingester.sink import Flush
+from ingester.buffer.buffers import Buffer, buffer_for
+from ingester.buffer.delivery import Delivery
+from ingester.buffer.sink import Flush
+from ingester.contract import crash, wire
+from ingester.contract.resyncs import Resyncs
+from ingester.contract.settings import IngesterSettings
+from ingester.jetstream.hosts import Host
+from ingester.position.dropout import Blindness
+from ingester.position.gaps import OUTAGE_S, Gaps
+from ingester.position.position import Position
 
 #: An empty flush is written after so many seconds without another, so that a quiet minute is known to be one;
 #: and thrice a lease, so that it does not run out.
@@ -91,7 +91,7 @@ class Writer:
         """Return as soon as the buffer may take more: the backpressure.
 
         Raises:
-            What a write raises (see :meth:`~ingester.delivery.Delivery.bring`).
+            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.bring`).
         """
         while self.full:
             if self._writing is None:
@@ -103,7 +103,7 @@ class Writer:
         """Write what there is, or a heartbeat when it is time. To be called each ``flush_ms``.
 
         Raises:
-            What a write raises (see :meth:`~ingester.delivery.Delivery.bring`).
+            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.bring`).
         """
         self._check()
         waits = self.buffer.count or self._gaps.pending
@@ -114,7 +114,7 @@ class Writer:
         """Write all there is, and return when Redis holds it.
 
         Raises:
-            What a write raises (see :meth:`~ingester.delivery.Delivery.bring`).
+            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.bring`).
         """
         await self._settled()
         while self.buffer.count or self._gaps.pending:
@@ -125,7 +125,7 @@ class Writer:
         """Write all there is and give the right to write back.
 
         Raises:
-            What a write raises (see :meth:`~ingester.delivery.Delivery.bring`).
+            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.bring`).
         """
         await self.drain()
         await self._write(self.buffer, self._flush(self.buffer, lease_ms=0))
