@@ -1,36 +1,23 @@
-"""Collects the events of one flush by queue, and packs them into frames.
+"""Collects the events of one flush by queue.
 
-Lives here: the buffers of both protocols and the frame, pure. Must not: I/O, clocks, tasks.
+Lives here: the buffers of both protocols, pure. Must not: I/O, clocks, tasks.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Self
-
-import zstandard
+from typing import Final, Self
 
 from ingester.contract import wire
+from ingester.contract.frame import Frame, pack
 from ingester.contract.resyncs import Resyncs
 from ingester.jetstream import events_v2
-from ingester.jetstream.envelope import PLAUSIBLE_US, classify, dead_letter, follow, time_us_of
+from ingester.jetstream.envelope import PLAUSIBLE_US, classify, dead_letter, follow
 from ingester.jetstream.hosts import V1, V2, Host
 from ingester.position.position import Position
 
-#: On recorded events the levels 2 to 5 cost 1.3 to 5 times the time, and none of them made smaller frames.
-LEVEL: Final = 1
 LIVE_TAIL: Final = Position()
 #: As PLAUSIBLE_US, for v2's sequence numbers: more than an hour of the network.
 PLAUSIBLE_SEQ: Final = 10_000_000
-
-
-class Frame(NamedTuple):
-    """One stream entry: ``payload`` is the zstd frame of ``events`` lines, in the order received."""
-
-    queue: str
-    events: int
-    first_us: int
-    last_us: int
-    payload: bytes
 
 
 class Buffer:
@@ -113,16 +100,7 @@ class Buffer:
 
     def pack(self, frame_events: int) -> list[Frame]:
         """The frames of all events, at most ``frame_events`` each."""
-        parts = [
-            (queue, lines[start : start + frame_events])
-            for queue, lines in self._lines.items()
-            for start in range(0, len(lines), frame_events)
-        ]
-        payloads = _compressed([wire.join_lines(lines) for _, lines in parts])
-        return [
-            Frame(queue, len(lines), time_us_of(lines[0]), time_us_of(lines[-1]), payload)
-            for (queue, lines), payload in zip(parts, payloads, strict=True)
-        ]
+        return pack(self._lines, frame_events)
 
 
 class BufferV2(Buffer):
@@ -187,12 +165,3 @@ class BufferV2(Buffer):
 def buffer_for(host: Host, start: Position, resyncs: Resyncs) -> Buffer:
     """An empty buffer for a connection to ``host``."""
     return (BufferV2 if host.protocol == V2 else Buffer)(start, host.name, resyncs)
-
-
-def _compressed(blocks: list[bytes]) -> list[bytes]:
-    """Each block as a zstd frame. One call for all, so that a thread gives the GIL away only once."""
-    if not blocks:
-        return []
-    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-    packed = compressor.multi_compress_to_buffer([*blocks])
-    return [packed[index].tobytes() for index in range(len(packed))]

@@ -16,9 +16,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ingester.buffer import refusals
-from ingester.buffer.buffers import Frame
-from ingester.buffer.scripts import CLAIM, WRITE
-from ingester.contract import crash, wire
+from ingester.contract import crash, scripts, wire
+from ingester.contract.frame import Frame
 from ingester.contract.gap import Gap
 from ingester.contract.redis_access import RedisAccess
 from ingester.contract.settings import SettingsError
@@ -31,7 +30,6 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
 _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]
-_STREAM_INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
 _json: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
 
@@ -108,8 +106,8 @@ class Sink:
         except ValueError as error:
             raise SettingsError(f"FIREHOSE_REDIS_URL: {error}") from None
         self._access = access
-        self._claim = self._redis.register_script(CLAIM)
-        self._write = self._redis.register_script(WRITE)
+        self._claim = self._redis.register_script(scripts.CLAIM)
+        self._write = self._redis.register_script(scripts.WRITE)
         self._name = name
         self._host = host
         self._writer = ""
@@ -126,7 +124,9 @@ class Sink:
         """
         # A new identity each time: a write of the old one that is still on its way is refused.
         writer = f"{self._name}/{uuid.uuid4().hex}"
-        answer = self._call(self._claim, [self._name, writer, lease_ms])
+        answer = self._call(
+            self._claim, scripts.arguments(_KEYS, name=self._name, writer=writer, lease_ms=lease_ms)
+        )
         if answer[0] == "wait":
             return Held(answer[1], int(answer[2]))
         crash.reached(crash.Point.CLAIMED)
@@ -143,18 +143,30 @@ class Sink:
             SinkRefused: Redis never will take it.
         """
         number, cursor = self._flush + 1, str(flush.cursor or "")
-        args: list[str | int | bytes] = [self._writer, number, self._flush]
-        args += [self._cursor.encode(errors="surrogateescape"), cursor]
-        args += [flush.host or self._host, flush.protocol or V1, flush.lease_ms, int(flush.connected)]
-        args += [flush.time_us or flush.cursor, _json(flush.open_gaps) if flush.open_gaps else ""]
-        # They change rarely, and are larger than the rest of a heartbeat.
         kept = (flush.history, flush.resyncs)
-        args += [new if new != known else b"" for new, known in zip(kept, self._kept, strict=True)]
-        args += [len(flush.gaps), *map(_json, flush.gaps)]
-        for frame in flush.frames:
-            args += [_STREAM_INDEX[frame.queue], wire.EVENTS_PREFIX + frame.queue]
-            args += [frame.events, frame.first_us, frame.last_us, frame.payload]
-        status, *details = self._call(self._write, args)
+        # They change rarely, and are larger than the rest of a heartbeat.
+        history, resyncs = (b"" if new == known else new for new, known in zip(kept, self._kept, strict=True))
+        arguments = scripts.arguments(
+            _KEYS,
+            flush.frames,
+            # Whatever bytes somebody else has put there, they must be the same.
+            self._cursor.encode(errors="surrogateescape"),
+            writer=self._writer,
+            flush=str(number),
+            flush_before=str(self._flush),
+            cursor=cursor,
+            time_us=str(flush.time_us or flush.cursor),
+            host=flush.host or self._host,
+            protocol=flush.protocol or V1,
+            lease_ms=flush.lease_ms,
+            connected=flush.connected,
+            open_gaps=_json(flush.open_gaps).decode() if flush.open_gaps else "",
+            history=history.decode(),
+            resyncs=resyncs.decode(),
+            gaps=[_json(gap).decode() for gap in flush.gaps],
+            heartbeats_kept_ms=wire.HEARTBEATS_KEPT_MS,
+        )
+        status, *details = self._call(self._write, arguments)
         crash.reached(crash.Point.FLUSH_WRITTEN)
         if status == "stale":
             raise self._displaced(details[0])
@@ -174,10 +186,10 @@ class Sink:
             )
         return Superseded(f"the ingester {writer} has taken over; this one ends and can be its standby")
 
-    def _call(self, script: redis.commands.core.Script, args: list[str | int | bytes]) -> list[str]:
+    def _call(self, script: redis.commands.core.Script, arguments: list[bytes]) -> list[str]:
         try:
             # Whatever bytes somebody else has put there: what is compared with them later must be the same.
-            answer = [word.decode(errors="surrogateescape") for word in script(keys=_KEYS, args=args)]
+            answer = [word.decode(errors="surrogateescape") for word in script(keys=_KEYS, args=arguments)]
         except redis.RedisError as error:
             raise refusals.of_error(error, self._access) from None
         if refusal := refusals.of_answer(answer):

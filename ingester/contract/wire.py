@@ -6,6 +6,7 @@ Lives here: names and byte formats, and pure functions on them. Must not: connec
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -35,6 +36,8 @@ METADATA_KEY: Final = "firehose:metadata"
 #: Redis sorted set: one member (and score) a minute, in ms since the epoch, in which the ingester was
 #: connected to the source. Time without a member was not listened to.
 HEARTBEATS_KEY: Final = "firehose:heartbeats"
+#: How long heartbeats are kept, in ms.
+HEARTBEATS_KEPT_MS: Final = 30 * 86_400_000
 #: Redis stream: one entry for each thing that the ingester learnt of a gap, written together with the cursor.
 COVERAGE_KEY: Final = "firehose:coverage"
 
@@ -76,7 +79,7 @@ def stream_key(queue: str) -> str:
     return f"firehose:{queue}:queue"
 
 
-def join_lines(events: list[bytes]) -> bytes:
+def join_lines(events: Sequence[bytes]) -> bytes:
     """A frame before compression: each event on a line of its own, each line ended by a newline.
 
     JSON has no raw newline inside a string, so an event that contains one is only white space away from

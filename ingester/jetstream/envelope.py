@@ -76,11 +76,6 @@ def follow(last: int, named: int, leap: int, limit: int) -> tuple[int, int]:
     return (leap if last < leap < named else last), named
 
 
-def time_us_of(line: bytes) -> int:
-    """The cursor of a line that :func:`classify` has made."""
-    return _decode(line).time_us
-
-
 def dead_letter(message: bytes, error: Exception, last_us: int) -> tuple[str, int, bytes]:
     """As :func:`classify`, for a message that could not be read because of ``error``."""
     time_us = last_us

@@ -15,7 +15,6 @@ import redis
 
 from firehose.embedded.redis import RedisServer
 from ingester.buffer.buffers import Buffer
-from ingester.buffer.scripts import HEARTBEATS_KEPT_MS
 from ingester.buffer.sink import Claim, Flush, Held, Sink
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
@@ -237,7 +236,7 @@ def test_heartbeats_mark_listened_minutes_and_are_trimmed(redis_url: str, redis_
     assert not redis_client.exists(wire.HEARTBEATS_KEY)
     assert cursor(redis_client) == 0
     seconds, _ = redis_client.time()
-    old = seconds * 1000 - HEARTBEATS_KEPT_MS - MINUTE_MS
+    old = seconds * 1000 - wire.HEARTBEATS_KEPT_MS - MINUTE_MS
     redis_client.zadd(wire.HEARTBEATS_KEY, {str(old): old})
     sink.write(flush())
     beats: Any = redis_client.zrange(wire.HEARTBEATS_KEY, 0, -1, withscores=True)

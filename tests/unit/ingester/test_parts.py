@@ -26,9 +26,8 @@ from ingester.health import INTERVAL_S, Notifier
 from ingester.jetstream import session
 from ingester.jetstream.dictionary import TooLarge, from_file
 from ingester.jetstream.disconnected import Cause
-from ingester.jetstream.hosts import hosts
+from ingester.jetstream.hosts import hosts, subscribe_url
 from ingester.logs import line
-from ingester.position import position as cursor
 
 DEFAULTS = IngesterSettings(jetstream_url="wss://jet.example/subscribe")
 V2_URL = "wss://jet.example/xrpc/network.bsky.jetstream.subscribeEvents"
@@ -38,7 +37,7 @@ def url(at: int = 0, *, skip_large: bool = False, dictionary: int = 0, **changes
     """The subscription's URL with settings that differ by ``changes``."""
     settings = msgspec.structs.replace(DEFAULTS, **changes)
     (host,) = hosts(settings)
-    return cursor.subscribe_url(settings, host, at, skip_large=skip_large, dictionary=dictionary)
+    return subscribe_url(settings, host, at, skip_large=skip_large, dictionary=dictionary)
 
 
 def test_delays_double_up_to_the_maximum() -> None:
