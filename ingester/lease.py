@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ingester.buffer.delivery import Delivery
-from ingester.buffer.sink import Claim
+from ingester.buffer.exchange import Claim
 from ingester.errors import SinkUnavailable
 from ingester.health import Notifier
 from ingester.logs import line

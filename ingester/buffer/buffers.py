@@ -13,9 +13,8 @@ from ingester.contract.resyncs import Resyncs
 from ingester.jetstream import events_v2
 from ingester.jetstream.envelope import PLAUSIBLE_US, classify, dead_letter, follow
 from ingester.jetstream.hosts import V1, V2, Host
-from ingester.position.position import Position
+from ingester.position.position import LIVE, AfterEvent, Position
 
-LIVE_TAIL: Final = Position()
 #: As PLAUSIBLE_US, for v2's sequence numbers: more than an hour of the network.
 PLAUSIBLE_SEQ: Final = 10_000_000
 
@@ -30,7 +29,7 @@ class Buffer:
 
     __slots__ = ("_append", "_host", "_leap", "_lines", "_resyncs", "_start", "count", "last_us", "placed", "size")
 
-    def __init__(self, start: Position = LIVE_TAIL, host: str = "", resyncs: Resyncs | None = None) -> None:
+    def __init__(self, start: Position = LIVE, host: str = "", resyncs: Resyncs | None = None) -> None:
         self._lines: dict[str, list[bytes]] = {queue: [] for queue in wire.QUEUES}
         self._append = {queue: lines.append for queue, lines in self._lines.items()}
         self.count = 0
@@ -47,7 +46,7 @@ class Buffer:
         """That of the last event; the one before while nothing but dead letters without a time have come."""
         if self.last_us == self._start.time_us:
             return self._start
-        return Position(self.last_us, self.last_us, self._host, V1)
+        return AfterEvent(self.last_us, self.last_us, self._host, V1)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -108,7 +107,7 @@ class BufferV2(Buffer):
 
     __slots__ = ("_leap_seq", "_seq")
 
-    def __init__(self, start: Position = LIVE_TAIL, host: str = "", resyncs: Resyncs | None = None) -> None:
+    def __init__(self, start: Position = LIVE, host: str = "", resyncs: Resyncs | None = None) -> None:
         super().__init__(start, host, resyncs)
         self._seq = start.cursor if (start.host, start.protocol) == (host, V2) else 0
         self._leap_seq = 0
@@ -122,7 +121,7 @@ class BufferV2(Buffer):
     @property
     def position(self) -> Position:
         """As in v1; the start while no sequence number of this host has come."""
-        return Position(self._seq, self.last_us, self._host, V2) if self._seq else self._start
+        return AfterEvent(self._seq, self.last_us, self._host, V2) if self._seq else self._start
 
     def begin(self, message: bytes) -> None:
         """As in v1; the same is raised as by :meth:`add`."""
@@ -139,7 +138,7 @@ class BufferV2(Buffer):
 
         Raises:
             SourceNotice: the frame is no event, and only to be logged.
-            StreamError: the server ends the stream.
+            Disconnected: the server ends the stream.
         """
         try:
             event = events_v2.read(message, self._resyncs)

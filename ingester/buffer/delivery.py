@@ -13,12 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
 
 from ingester.buffer.buffers import Buffer
-from ingester.buffer.sink import Claim, Flush, Held, Sink
+from ingester.buffer.exchange import Claim, Flush, Held
+from ingester.buffer.sink import Sink
 from ingester.contract import crash
 from ingester.contract.settings import IngesterSettings
-from ingester.errors import CursorMoved, Emptied, SinkUnavailable, StateLost, Superseded
+from ingester.errors import SinkUnavailable, StateLost, Superseded
 from ingester.logs import line
-from ingester.position.position import Position
+from ingester.position.position import LIVE, AfterEvent, AtTime, Position
+from ingester.position.restart import Restart, Why
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +41,10 @@ class Delivery:
         delays: Callable[[], Iterator[float]],
         progress: Callable[[], None],
     ) -> None:
-        self.position = Position()  # of the last event in Redis
+        self.position: Position = LIVE  # of the last event in Redis
         self.lease_ms = int(settings.lease_s * 1000)
         self.progress = progress
-        self._began = Position()  # the first one that is known
+        self._began: Position = LIVE  # the first one that is known
         self._sink = sink
         self._frame_events = settings.frame_events
         self._delays = delays
@@ -58,20 +60,21 @@ class Delivery:
         """
         return await self._in_thread(self._sink.claim, self.lease_ms)
 
-    def stand(self, position: Position) -> None:
+    def set_position(self, position: Position) -> None:
         """The last event in Redis is that of ``position``."""
         self.position = position
         if not self._began.time_us:
-            self._began = position._replace(cursor=0, protocol="") if position.host else position
+            is_event = isinstance(position, AfterEvent)
+            self._began = AtTime(position.time_us, position.host) if is_event else position
 
-    async def bring(self, buffer: Buffer, flush: Flush, pending: Callable[[], int]) -> float:
+    async def write(self, buffer: Buffer, flush: Flush, pending: Callable[[], int]) -> float:
         """Write ``flush`` with the events of ``buffer``; ``pending`` counts, for the log, what waits meanwhile.
 
         Returns for how long (seconds) Redis would not take it; 0: it took it at once.
 
         Raises:
             Fenced, Superseded: another ingester writes now.
-            CursorMoved: restart at its cursor.
+            Restart: what is in memory does not follow on what Redis has.
             SinkRefused: Redis never will take it.
         """
         flush = flush._replace(frames=await self._in_thread(buffer.pack, self._frame_events))
@@ -88,7 +91,7 @@ class Delivery:
                 await self._pause(delay)
             except StateLost:
                 await self._reclaim()
-        self.stand(buffer.position)
+        self.set_position(buffer.position)
         return loop.time() - began if refused else 0.0
 
     async def _reclaim(self) -> None:
@@ -104,7 +107,9 @@ class Delivery:
         log.error(line("state_lost", memory_cursor=self.position.cursor, redis_cursor=answer.cursor))
         if answer.cursor == self.position.cursor:
             return
-        raise CursorMoved(answer.position) if answer.cursor else Emptied(self._began)
+        if not answer.cursor:
+            raise Restart(self._began, Why.REDIS_EMPTIED, "Redis was emptied")
+        raise Restart(answer.position, Why.CURSOR_MOVED, f"the cursor in Redis is now {answer.cursor}")
 
     async def _pause(self, delay: float) -> None:
         self.progress()

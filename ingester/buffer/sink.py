@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import redis
@@ -16,69 +15,18 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ingester.buffer import refusals
+from ingester.buffer.exchange import Claim, Flush, Held
 from ingester.contract import crash, scripts, wire
-from ingester.contract.frame import Frame
-from ingester.contract.gap import Gap
 from ingester.contract.redis_access import RedisAccess
 from ingester.contract.settings import SettingsError
 from ingester.errors import Fenced, StateLost, Superseded
-from ingester.jetstream.hosts import V1, V2
-from ingester.logs import line
-from ingester.position.position import Position
+from ingester.jetstream.hosts import V1
 
 log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
 _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]
 _json: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
-
-
-class Claim(NamedTuple):
-    """The right to write, and where the writer before stopped; ``cursor`` 0: there was none."""
-
-    cursor: int
-    host: str
-    protocol: str
-    time_us: int = 0  # on v1 the cursor is the time
-    away_s: float = 0.0  # since the last flush, by Redis' clock; 0 also if there was none
-    gaps: tuple[Gap, ...] = ()  # that the writer before has left open
-    history: bytes = b""  # what it expected of each queue
-    resyncs: bytes = b""  # the sync events that it knew
-
-    @property
-    def position(self) -> Position:
-        """The position that Redis holds."""
-        time_us = self.cursor if self.protocol in ("", V1) else self.time_us
-        return Position(self.cursor, time_us, self.host, self.protocol)
-
-
-class Held(NamedTuple):
-    """An ingester of another name, ``writer``, holds the lease for ``left_ms`` more."""
-
-    writer: str
-    left_ms: int
-
-
-class Flush(NamedTuple):
-    """What one write brings to Redis. ``lease_ms`` 0 gives the right to write back.
-
-    ``host`` and ``protocol`` are where the cursor comes from, by default v1 of the host that the sink was made
-    for; ``time_us`` 0: the cursor is the last event's time. ``gaps`` are added to the stream of gaps,
-    ``open_gaps``, ``history`` and ``resyncs`` kept for whoever writes next.
-    """
-
-    frames: Sequence[Frame]
-    cursor: int
-    connected: bool
-    lease_ms: int
-    time_us: int = 0
-    host: str = ""
-    protocol: str = V1
-    gaps: Sequence[Gap] = ()
-    open_gaps: Sequence[Gap] = ()
-    history: bytes = b""
-    resyncs: bytes = b""
 
 
 class _Client(redis.Redis):
@@ -131,7 +79,7 @@ class Sink:
             return Held(answer[1], int(answer[2]))
         crash.reached(crash.Point.CLAIMED)
         self._writer, self._flush, self._cursor, self._kept = writer, 0, answer[1], (b"", b"")
-        return _claim(*answer[1:])
+        return Claim.read(*answer[1:])
 
     def write(self, flush: Flush) -> None:
         """Write a flush. After :class:`SinkUnavailable` the same flush may be given again, and none other.
@@ -195,33 +143,3 @@ class Sink:
         if refusal := refusals.of_answer(answer):
             raise refusal
         return answer
-
-
-def _claim(cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str, *kept: str) -> Claim:
-    return Claim(
-        _number("cursor", cursor),
-        host,
-        protocol,
-        _number("time_us", time_us) if protocol == V2 else 0,
-        max(0, _number("last_flush_ms", away_ms)) / 1000,
-        _known(gaps) if gaps else (),
-        *(part.encode(errors="surrogateescape") for part in kept),
-    )
-
-
-def _number(name: str, text: str) -> int:
-    """A number of the stored state; 0 where somebody else has written another thing: as if it were lost."""
-    try:
-        return int(text or 0)
-    except ValueError:
-        log.error(line("state_unreadable", field=name, value=ascii(text[:100])))
-        return 0
-
-
-def _known(gaps: str) -> tuple[Gap, ...]:
-    try:
-        return _decode(gaps)
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        # Of another version, or somebody else's: their records are in the stream of gaps already.
-        log.warning(line("open_gaps_unreadable", reason=error))
-        return ()

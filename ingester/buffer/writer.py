@@ -12,12 +12,12 @@ from typing import Final
 
 from ingester.buffer.buffers import Buffer, buffer_for
 from ingester.buffer.delivery import Delivery
-from ingester.buffer.sink import Flush
+from ingester.buffer.exchange import Flush
 from ingester.contract import crash, wire
 from ingester.contract.resyncs import Resyncs
 from ingester.contract.settings import IngesterSettings
 from ingester.jetstream.hosts import Host
-from ingester.position.dropout import Blindness
+from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import OUTAGE_S, Gaps
 from ingester.position.position import Position
 
@@ -27,13 +27,13 @@ HEARTBEAT_S: Final = 2.0
 
 
 class Writer:
-    """Hands messages to ``delivery``, in order, each flush with what ``gaps`` and ``blindness`` know by then."""
+    """Hands messages to ``delivery``, in order, each flush with what ``gaps`` and ``detector`` know by then."""
 
     def __init__(
         self,
         delivery: Delivery,
         gaps: Gaps,
-        blindness: Blindness,
+        detector: DropoutDetector,
         settings: IngesterSettings,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
@@ -46,7 +46,7 @@ class Writer:
         self.counted_us = 0
         self._delivery = delivery
         self._gaps = gaps
-        self._blindness = blindness
+        self._detector = detector
         self._settings = settings
         self._clock = clock
         self._now = now
@@ -77,7 +77,7 @@ class Writer:
 
     def restart(self, position: Position) -> None:
         """Forget what is in memory; the events after ``position`` are to come (again)."""
-        self._delivery.stand(position)
+        self._delivery.set_position(position)
         self.buffer = Buffer(position)
         self._under_way = 0
         if self._writing is not None and self._writing.done():
@@ -91,7 +91,7 @@ class Writer:
         """Return as soon as the buffer may take more: the backpressure.
 
         Raises:
-            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.bring`).
+            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.write`).
         """
         while self.full:
             if self._writing is None:
@@ -103,7 +103,7 @@ class Writer:
         """Write what there is, or a heartbeat when it is time. To be called each ``flush_ms``.
 
         Raises:
-            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.bring`).
+            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.write`).
         """
         self._check()
         waits = self.buffer.count or self._gaps.pending
@@ -114,7 +114,7 @@ class Writer:
         """Write all there is, and return when Redis holds it.
 
         Raises:
-            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.bring`).
+            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.write`).
         """
         await self._settled()
         while self.buffer.count or self._gaps.pending:
@@ -125,7 +125,7 @@ class Writer:
         """Write all there is and give the right to write back.
 
         Raises:
-            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.bring`).
+            What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.write`).
         """
         await self.drain()
         await self._write(self.buffer, self._flush(self.buffer, lease_ms=0))
@@ -164,13 +164,23 @@ class Writer:
 
     def _flush(self, buffer: Buffer, lease_ms: int) -> Flush:
         at, gaps = buffer.position, self._gaps
-        learnt = tuple(gaps.pending), gaps.open, self._blindness.history()
-        flush = Flush((), at.cursor, self.connected, lease_ms, *at[1:], *learnt)
-        return flush._replace(resyncs=self.resyncs.state)
+        return Flush(
+            frames=(),
+            cursor=at.cursor,
+            connected=self.connected,
+            lease_ms=lease_ms,
+            time_us=at.time_us,
+            host=at.host,
+            protocol=at.protocol,
+            gaps=tuple(gaps.pending),
+            open_gaps=gaps.open,
+            history=self._detector.history(),
+            resyncs=self.resyncs.state,
+        )
 
     async def _write(self, buffer: Buffer, flush: Flush) -> None:
         before = self.position
-        refused_s = await self._delivery.bring(buffer, flush, lambda: self.pending)
+        refused_s = await self._delivery.write(buffer, flush, lambda: self.pending)
         self._gaps.written(flush.gaps)
         self.written += buffer.count
         self._under_way = 0

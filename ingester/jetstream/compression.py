@@ -9,9 +9,8 @@ import asyncio
 import logging
 
 from ingester.contract.settings import IngesterSettings
-from ingester.errors import DictionaryUnavailable
 from ingester.jetstream import dictionary
-from ingester.jetstream.dictionary import Dictionary
+from ingester.jetstream.dictionary import Dictionary, DictionaryUnavailable
 from ingester.jetstream.hosts import V1, Host
 from ingester.logs import line
 

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import zstandard
 
 from ingester.contract.settings import SettingsError
-from ingester.errors import DictionaryUnavailable
 
 _MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _CHUNK: Final = 1 << 17
@@ -28,6 +27,10 @@ FETCH: Final = "fetch"
 #: How long fetching may take (seconds), and how large a dictionary may be: v2's has 65,536 bytes.
 FETCH_S: Final = 10.0
 MOST_BYTES: Final = 1 << 20
+
+
+class DictionaryUnavailable(Exception):
+    """A v2 host does not serve its zstd dictionary; the stream can do without."""
 
 
 class TooLarge(ValueError):

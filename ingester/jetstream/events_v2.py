@@ -14,7 +14,7 @@ from msgspec import Meta, Raw
 
 from ingester.contract import wire
 from ingester.contract.resyncs import Resyncs
-from ingester.errors import SourceNotice, StreamError
+from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.hosts import V2_METHOD, V2_TIME_CURSOR
 
 #: A sequence number found in a broken frame counts only so near to the one before: one far ahead would skip
@@ -25,6 +25,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 #: Names that v1 gives to parts of an event: a v2 field of the same name would be mistaken for them.
 _TAKEN: Final = frozenset({"time_us", "displayed_us", "kind", "commit"})
+
+
+class SourceNotice(Exception):
+    """The server says something about the stream that is not an event and ends nothing."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
 
 
 class NotAnEvent(ValueError):
@@ -112,7 +121,7 @@ def read(message: bytes, resyncs: Resyncs) -> Event:
 
     Raises:
         SourceNotice: the server says something about the stream; no event.
-        StreamError: the server ends the stream.
+        Disconnected: the server ends the stream.
         UNREADABLE: it is none of these.
     """
     try:
@@ -132,7 +141,7 @@ def _read_any(message: bytes) -> Event:
     """The same at a third of the speed, for whatever is not a commit of known fields only."""
     frame = _frame(message)
     if frame.type == "error":
-        raise StreamError(frame.error[:100], frame.message[:200])
+        raise Disconnected(Cause.DROPPED, f"error frame {frame.error[:100]}: {frame.message[:200]}")
     if frame.type != "message":
         raise NotAnEvent(f"a frame of type {frame.type[:64]!r}")
     payload = frame.payload

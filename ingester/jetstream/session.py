@@ -1,10 +1,12 @@
-"""One websocket connection to Jetstream, v1 or v2: opening it, and judging why it failed.
+"""One websocket connection to Jetstream, v1 or v2: opening it, and why it ended.
 
 Lives here: everything that knows the websockets library. Must not: Redis, buffers, retries.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,8 +21,7 @@ from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 from ingester.contract.settings import IngesterSettings, redacted
-from ingester.errors import LeftOut, SourceBlind, SourceSilent, StreamError
-from ingester.jetstream.disconnected import Cause
+from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.hosts import V2
 
 #: Messages that may wait to be read: one read of the socket brings some hundred, and each stop and go of the
@@ -36,19 +37,8 @@ _PASSING: Final = (408, 425, 429)
 #: v2's refusals (HTTP 400) that ask for another cursor or dictionary, by the name in their body.
 _NAMED: Final = {"CursorTooOld": Cause.CURSOR_TOO_OLD, "UnknownZstdDictionary": Cause.UNKNOWN_DICTIONARY}
 
-#: What :func:`open_session` and reading raise when the connection, and not this program, is at fault.
-FAILURES: Final = (
-    OSError,
-    TimeoutError,
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidURI,
-    InvalidProxy,
-    LeftOut,
-    SourceBlind,
-    SourceSilent,
-    StreamError,
-)
+#: What the library and the network raise when the connection, and not this program, is at fault.
+FAILURES: Final = (OSError, TimeoutError, ConnectionClosed, InvalidHandshake, InvalidURI, InvalidProxy)
 
 
 class _Connection(ClientConnection):
@@ -89,35 +79,42 @@ async def open_session(url: str, protocol: str, settings: IngesterSettings) -> C
     )
 
 
-def judge(error: Exception, url: str) -> tuple[Cause, str]:
-    """Why a connection failed, for the program and for a reader: the one place that decides this."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+@contextmanager
+def disconnecting(url: str) -> Iterator[None]:
+    """Everything about one connection to ``url`` happens in this context.
+
+    Raises:
+        Disconnected: in place of whatever the library or the network raises.
+    """
+    try:
+        yield
+    except FAILURES as error:
+        raise classify(error, url) from error
+
+
+def classify(error: Exception, url: str) -> Disconnected:
+    """Why a connection failed, from one of :data:`FAILURES`: the one place that decides this."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, InvalidStatus):
-        return _judge_status(error, url)
+        return _of_status(error, url)
     if isinstance(error, InvalidURI | InvalidProxy):
-        return Cause.REFUSED, f"cannot connect to {redacted(url)}: {error}"
-    if isinstance(error, SourceSilent):
-        return Cause.SILENT, said
-    if isinstance(error, SourceBlind):
-        return Cause.BLIND, said
-    if isinstance(error, LeftOut):
-        return Cause.LEFT_OUT, said
-    if isinstance(error, ConnectionClosed) and error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
-        return Cause.TOO_LARGE, said
-    if isinstance(error, ConnectionClosed | StreamError):
-        return Cause.DROPPED, said
-    return Cause.UNREACHABLE, said
+        return Disconnected(Cause.REFUSED, f"cannot connect to {redacted(url)}: {error}")
+    if isinstance(error, ConnectionClosed):
+        oversize = error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG
+        return Disconnected(Cause.OVERSIZE if oversize else Cause.DROPPED, text)
+    return Disconnected(Cause.UNREACHABLE, text)
 
 
-def _judge_status(error: InvalidStatus, url: str) -> tuple[Cause, str]:
+def _of_status(error: InvalidStatus, url: str) -> Disconnected:
     status, body = error.response.status_code, (error.response.body or b"").decode(errors="replace")
-    said = " ".join(f"HTTP {status} {body[:200]}".split())
+    text = " ".join(f"HTTP {status} {body[:200]}".split())
     if not 400 <= status < 500 or status in _PASSING:
-        return Cause.UNREACHABLE, said
+        return Disconnected(Cause.UNREACHABLE, text)
     for name, cause in _NAMED.items():
         if status == 400 and name in body[:500]:
-            return cause, said
-    return Cause.REFUSED, (
-        f"{redacted(url)} refuses the subscription: {said}; check FIREHOSE_JETSTREAM_URL, "
-        "FIREHOSE_WANTED_COLLECTIONS and FIREHOSE_START_CURSOR"
+            return Disconnected(cause, text)
+    return Disconnected(
+        Cause.REFUSED,
+        f"{redacted(url)} refuses the subscription: {text}; check FIREHOSE_JETSTREAM_URL, "
+        "FIREHOSE_WANTED_COLLECTIONS and FIREHOSE_START_CURSOR",
     )

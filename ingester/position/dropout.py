@@ -1,4 +1,4 @@
-"""Whether a host still sends every type of event: each queue, beside all others, against its own history.
+"""Detects a host that stops to send one type of event: each queue, beside all others, against its own history.
 
 Lives here: counts, and what can be expected of a queue beside the others, pure. Must not: I/O, clocks, gaps.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ingester.position.history import WINDOW_US, History, Queue, Verdict, decode, encode
 
 
-class Blindness:
+class DropoutDetector:
     """Judges a stream by what came of each queue. A quiet night, a flood of one type and a replay are normal:
 
     what is expected of a queue is its usual rate, or less by as much as there is less of all others. ``wanted`` is
@@ -22,7 +22,7 @@ class Blindness:
         self._host = ""
         self._queues: dict[str, Queue] = {}
         self._counts: dict[str, int] = {}
-        self._begun_us = 0  # 0: with the next look
+        self._begun_us = 0  # 0: with the next check
 
     def history(self) -> bytes:
         """All that :meth:`adopt` needs, in JSON. It changes once a window, not with each event."""
@@ -38,23 +38,23 @@ class Blindness:
         if known.wanted == self._wanted:
             self._host, self._queues = known.host, known.queues
 
-    def blind(self, queue: str) -> bool:
-        """Whether this queue was found blind and not seen again since."""
-        return queue in self._queues and self._queues[queue].blind_until_us > 0
+    def partial(self, queue: str) -> bool:
+        """Whether this queue was found partial and has not come back since."""
+        return queue in self._queues and self._queues[queue].partial_until_us > 0
 
     def connected(self, host: str) -> None:
         """A new connection: the stream may be anywhere.
 
-        Another host is judged by the same history; what was blind and is no better there has changed.
+        Another host is judged by the same history; what was partial and is not better there has changed.
         """
         self._begun_us = 0
         if host != self._host:
             self._host = host
             for queue in self._queues.values():
-                queue.asked = queue.blind_until_us > 0 and queue.blind_host != host
+                queue.asked = queue.partial_until_us > 0 and queue.partial_host != host
                 queue.clear(0)
 
-    def look(self, counts: Mapping[str, int], at_us: int) -> list[Verdict]:
+    def check(self, counts: Mapping[str, int], at_us: int) -> list[Verdict]:
         """``counts``: of each queue ever, as of the event at ``at_us``. Returns what matters of the queues."""
         span_us = at_us - self._begun_us
         if not self._begun_us or span_us < 0:
@@ -64,7 +64,7 @@ class Blindness:
             return []
         came = {queue: count - self._counts.get(queue, 0) for queue, count in counts.items()}
         self._expect(came, span_us)
-        verdicts = [self._queues[name].judge(name, self._host, at_us) for name in came]
+        verdicts = [self._queues[name].classify(name, self._host, at_us) for name in came]
         for name, count in came.items():
             self._queues[name].learn(count, span_us)
         self._begin(counts, at_us)

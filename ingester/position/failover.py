@@ -6,17 +6,16 @@ from typing import Final, NamedTuple
 
 from ingester.jetstream.disconnected import Cause
 
-#: So many connections lost one soon after the other mean that the host fails, though it answers.
+#: This many connections lost one soon after the other mean that the host fails, though it answers.
 MOST_DROPS: Final = 4
-#: A connection that lived so long (seconds) was a good one: the count of lost ones begins anew.
+#: A connection that lived this long (seconds) was a good one: the count of lost ones begins again.
 STEADY_S: Final = 60.0
-#: A host that failed is preferred again only so long after (seconds), and only when the current one fails.
+#: A host that failed is preferred again only after this time (seconds), and only when the current one fails.
 REST_S: Final = 300.0
 
-
-_FATAL_FOR_HOST: Final = (Cause.UNREACHABLE, Cause.SILENT, Cause.BLIND, Cause.REFUSED)
+_FATAL_FOR_HOST: Final = (Cause.UNREACHABLE, Cause.SILENT, Cause.PARTIAL, Cause.REFUSED)
 #: They say nothing of the host: another one would send the same message.
-_BLAMELESS: Final = (Cause.TOO_LARGE, Cause.LEFT_OUT)
+_BLAMELESS: Final = (Cause.OVERSIZE, Cause.OVERSIZE_SKIPPED)
 
 
 class Failure(NamedTuple):

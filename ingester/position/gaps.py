@@ -57,36 +57,37 @@ class Gaps:
     def begin(self, reason: Reason, before: Position, now_us: int) -> None:
         """Nothing has come since ``before``, up to now; nobody knows yet what that means."""
         if before.host and before.time_us:
-            gap = _gap(reason, before, before.host, before.protocol, now_us)
+            gap = _gap(reason, before.time_us, before.host, before.protocol, now_us)
             self._open[gap.id] = self._note(gap, now_us, begun=True)
 
-    def blind(self, host: Host, queue: str, from_us: int, to_us: int, now_us: int) -> None:
+    def partial(self, host: Host, queue: str, from_us: int, to_us: int, now_us: int) -> None:
         """A host gives hardly anything of a queue: found, or found to go on."""
-        gap = _gap(Reason.BLIND, Position(0, from_us), host.name, host.protocol, to_us, queue)
+        gap = _gap(Reason.BLIND, from_us, host.name, host.protocol, to_us, queue)
         self._open[gap.id] = self._note(gap, now_us, begun=gap.id not in self._open)
 
-    def blindness(self, queue: str = "") -> list[Gap]:
-        """The open gaps of this queue, or of any."""
+    def open_partial(self, queue: str = "") -> list[Gap]:
+        """The open gaps of one type: of this queue, or of any."""
         return [gap for gap in self.open if gap.reason is Reason.BLIND and queue in ("", gap.queue)]
 
-    def sighted(self, queue: str, host: Host, until_us: int, now_us: int, *, good: bool) -> None:
-        """A queue is not blind any more, from ``until_us`` on; ``good``: because ``host`` has it."""
-        for gap in self.blindness(queue):
+    def partial_ended(self, queue: str, host: Host, until_us: int, now_us: int, *, good: bool) -> None:
+        """A queue is whole again, from ``until_us`` on; ``good``: because ``host`` has it."""
+        for gap in self.open_partial(queue):
             own = (gap.host, gap.protocol) == (host.name, host.protocol)
             if own:
                 gap = msgspec.structs.replace(gap, to_us=max(gap.from_us + 1, until_us))
             self.close(msgspec.structs.replace(gap, healed=OTHER_HOST) if good and not own else gap, now_us)
 
     def replayed(self, first: Position, host: Host, now_us: int) -> None:
-        """Another host is to make blindness good, and its first event is in: what lies before it stays missing."""
-        for gap in self.blindness():
-            before = Position(0, gap.from_us)
+        """The first event of another host, which is to fill these gaps, is in: what is before it stays missing."""
+        for gap in self.open_partial():
             if (gap.host, gap.protocol) == (host.name, host.protocol):
                 continue
             if first.time_us >= gap.to_us:
                 self.close(gap, now_us)
             elif first.time_us > gap.from_us:
-                self._note(_gap(Reason.LATE, before, host.name, host.protocol, first.time_us, gap.queue), now_us)
+                self._note(
+                    _gap(Reason.LATE, gap.from_us, host.name, host.protocol, first.time_us, gap.queue), now_us
+                )
                 self._open[gap.id] = msgspec.structs.replace(gap, from_us=first.time_us)
 
     def close(self, gap: Gap, now_us: int) -> None:
@@ -94,27 +95,25 @@ class Gaps:
         self._note(gap, now_us)
         self._open.pop(gap.id, None)
 
-    def resumed(
-        self, before: Position, late: Position | None, host: Host, now_us: int, away_s: float, why: Reason
-    ) -> None:
+    def resumed(self, before: Position, late_us: int, host: Host, now_us: int, away_s: float, why: Reason) -> None:
         """The first event of a connection, which was to go on after ``before``, is in.
 
-        ``late``: where it lies, if that is after what was asked for; ``why`` is then what is wrong. ``away_s``:
-        for how long nothing was heard. The spans do not overlap: what lies before the first event is one unhealed
-        record, the rest of an outage or a stall is a record of its own, made good by the replay.
+        ``late_us``: its time, if that is after what was asked for, else 0; ``why`` is then what is wrong.
+        ``away_s``: for how long nothing was heard. The spans do not overlap: what lies before the first event
+        is one unhealed record, the rest of an outage or a stall is a record of its own, made good by the replay.
         """
         if not before.host or not before.time_us:
             return
         doubts = [gap for gap in self.open if gap.reason in _UNTIL_RESUMED]
         if not doubts and away_s > OUTAGE_S:
-            doubts = [_gap(Reason.OUTAGE, before, before.host, before.protocol, now_us)]
+            doubts = [_gap(Reason.OUTAGE, before.time_us, before.host, before.protocol, now_us)]
         for gap in doubts:
-            self.close(_concluded(gap, late.time_us if late else 0, now_us), now_us)
+            self.close(_concluded(gap, late_us, now_us), now_us)
         for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us < before.time_us]:
             # The process that met it died after it had gone past.
             self.close(msgspec.structs.replace(gap, to_us=before.time_us), now_us)
-        if late:
-            self.close(_gap(why, before, host.name, host.protocol, late.time_us), now_us)
+        if late_us:
+            self.close(_gap(why, before.time_us, host.name, host.protocol, late_us), now_us)
 
     def held_up(self, before: Position, idle_s: float, now_us: int) -> None:
         """Redis took nothing for ``idle_s`` seconds, up to now, and the stream is read on from after ``before``.
@@ -123,11 +122,11 @@ class Gaps:
         pipeline takes such a one for time that nobody listened to, unless this record spans it.
         """
         if before.host and before.time_us:
-            since = before._replace(time_us=min(before.time_us, now_us - int(idle_s * 1_000_000)))
-            gap = _gap(Reason.OUTAGE, since, before.host, before.protocol, now_us)
+            from_us = min(before.time_us, now_us - int(idle_s * 1_000_000))
+            gap = _gap(Reason.OUTAGE, from_us, before.host, before.protocol, now_us)
             self._note(msgspec.structs.replace(gap, healed=REPLAY), now_us)
 
-    def unread(self, before: Position, after: Position, now_us: int) -> None:
+    def oversize(self, before: Position, after: Position, now_us: int) -> None:
         """The stream has gone past a message that was too large, somewhere between two events."""
         for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us == before.time_us]:
             self.close(msgspec.structs.replace(gap, to_us=after.time_us), now_us)
@@ -149,14 +148,14 @@ def instant(time_us: int) -> str:
     return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds")
 
 
-def _gap(reason: Reason, before: Position, host: str, protocol: str, to_us: int, queue: str = "") -> Gap:
+def _gap(reason: Reason, from_us: int, host: str, protocol: str, to_us: int, queue: str = "") -> Gap:
     # From the last event that there is to the first one after: both are known, and what lies between is not.
-    identity = ":".join([reason, host, str(before.time_us), *([queue] if queue else [])])
+    identity = ":".join([reason, host, str(from_us), *([queue] if queue else [])])
     return Gap(
         id=identity,
         reason=reason,
-        from_us=before.time_us,
-        to_us=max(to_us, before.time_us + 1),
+        from_us=from_us,
+        to_us=max(to_us, from_us + 1),
         noted_us=0,
         host=host,
         protocol=protocol,

@@ -10,11 +10,11 @@ from typing import Final, NamedTuple, Self
 from ingester.jetstream.hosts import V1, V2_TIME_CURSOR, Host
 from ingester.position.position import Position
 
-#: So often it is asked for at the same place, first as usual, then without large messages.
+#: The message is asked for this often at the same place, first as usual, then without large messages.
 TRIES: Final = 3
 
 
-class Stuck(NamedTuple):
+class OversizeSearch(NamedTuple):
     """The stream ends after ``before``, whatever is asked for.
 
     The place to ask is searched by doubling the offset until an event comes, then by halving, so that nothing but
@@ -53,10 +53,10 @@ class Stuck(NamedTuple):
             return max(least, self.before.time_us + 1 + self.offset)
         return self.before.cursor + 1 + self.offset
 
-    def again(self) -> Self:
-        """It ended at the message once more."""
+    def failed(self) -> Self:
+        """The search after the stream ended at the message once more."""
         return self._replace(fails=self.offset) if self.stepping else self._replace(tries=self.tries + 1)
 
     def found(self) -> Self:
-        """An event has come."""
+        """The search after an event has come."""
         return self._replace(works=self.offset)

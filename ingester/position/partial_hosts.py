@@ -1,85 +1,105 @@
-"""What follows from blindness: the record of it, and where another host has to begin to make it good.
+"""What follows from a dropout: its record, and where another host has to begin to fill the gap.
 
-Lives here: blindness (the judgement) and gaps (the records) brought together. Must not: I/O, clocks, the choice
-of a host.
+Lives here: the detector and the records of gaps brought together. Must not: I/O, clocks, the choice of a host.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from ingester.contract.gap import Gap
 from ingester.jetstream.hosts import Host
-from ingester.logs import line
-from ingester.position.dropout import Blindness
+from ingester.logs import line, renamed
+from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import Gaps, instant
-from ingester.position.history import Sight, Verdict
-from ingester.position.position import Position
+from ingester.position.history import QueueState, Verdict
+from ingester.position.position import AtTime, Position
 
 log = logging.getLogger(__name__)
 
+#: What ``partial_ended`` was called before, and its reasons.
+_OLD_REASONS = {QueueState.BACK: "seen", QueueState.SAME_ELSEWHERE: "agreed", QueueState.UNKNOWN: "unknown"}
 
-class BlindHosts:
+
+class _Since(NamedTuple):
+    """From when on a host has sent a partial stream."""
+
+    time_us: int
+    host: str
+    protocol: str
+
+
+class PartialHosts:
     """The hosts that were found to send hardly anything of some queue."""
 
-    def __init__(self, blindness: Blindness, gaps: Gaps) -> None:
-        self._blindness = blindness
+    def __init__(self, detector: DropoutDetector, gaps: Gaps) -> None:
+        self._detector = detector
         self._gaps = gaps
-        self._since = Position()  # where blindness began that another host is to make good
+        self._since: _Since | None = None  # what another host is to bring
 
     def adopt(self, history: bytes, last: Position, now_us: int) -> set[tuple[str, str]]:
         """Go on from what the process before knew; ``last`` is its position.
 
-        Returns name and protocol of the hosts that are blind.
+        Returns name and protocol of the hosts that send a partial stream.
         """
         try:
             if history:
-                self._blindness.adopt(history)
-        except msgspec.MsgspecError as error:  # of another version: it is learnt anew
+                self._detector.adopt(history)
+        except msgspec.MsgspecError as error:  # of another version: it is learnt again
             log.warning(line("history_unreadable", reason=error))
-        gaps = self._gaps.blindness()
+        gaps = self._gaps.open_partial()
         for gap in gaps:
             # If its last event comes from another host, that one is on the way through what is missing already.
             if (gap.host, gap.protocol) == (last.host, last.protocol):
-                from_us = min(gap.from_us, self._since.time_us or gap.from_us)
-                self._since = Position(0, from_us, gap.host, gap.protocol)
-            if not self._blindness.blind(gap.queue):
-                # Nobody knows any more what to expect, to say that it is healed.
+                self._since = self._earlier(gap)
+            if not self._detector.partial(gap.queue):
+                # What to expect is not known any more, so that nothing could say that it is filled.
                 self._gaps.close(gap, now_us)
         return {(gap.host, gap.protocol) for gap in gaps}
 
+    def _earlier(self, gap: Gap) -> _Since:
+        from_us = gap.from_us if self._since is None else min(gap.from_us, self._since.time_us)
+        return _Since(from_us, gap.host, gap.protocol)
+
     def connected(self, host: Host) -> None:
         """A new connection: the stream may be anywhere."""
-        self._blindness.connected(f"{host.name} {host.protocol}")
+        self._detector.connected(f"{host.name} {host.protocol}")
 
-    def since(self, host: Host) -> Position:
-        """Where ``host`` is to begin, to make another one's blindness good; empty: nothing is to be made good.
+    def since(self, host: Host) -> Position | None:
+        """Where ``host`` is to begin, to bring what another one did not send; None: there is nothing to bring.
 
-        The blind host itself may have to do for a while, when no other one can be reached.
+        The partial host itself may have to do for a while, when no other one can be reached.
         """
-        return Position() if self._since.of(host) else self._since
+        since = self._since
+        if since is None or (since.host, since.protocol) == (host.name, host.protocol):
+            return None
+        return AtTime(since.time_us, since.host)
 
     def arrived(self, first: Position, host: Host, now_us: int) -> None:
         """The first event of a connection to ``host``, which began at :meth:`since`, is in."""
-        if self.since(host).time_us:
+        if self.since(host) is not None:
             self._gaps.replayed(first, host, now_us)
-            self._since = Position()
+            self._since = None
 
-    def look(self, counts: Mapping[str, int], at_us: int, host: Host, now_us: int) -> list[Verdict]:
-        """Judge what came of each queue up to the event at ``at_us``, and record it. Returns what is blind."""
-        verdicts = self._blindness.look(counts, at_us)
-        for queue, sight, since_us, until_us in verdicts:
+    def check(self, counts: Mapping[str, int], at_us: int, host: Host, now_us: int) -> list[Verdict]:
+        """Judge what came of each queue up to the event at ``at_us``, and record it. Returns what is partial."""
+        verdicts = self._detector.check(counts, at_us)
+        for queue, state, since_us, until_us in verdicts:
             fields = {"host": host.name, "queue": queue, "since": instant(since_us)}
-            if sight is Sight.BLIND:
-                self._gaps.blind(host, queue, since_us, until_us, now_us)
-                log.error(line("blind", **fields))
+            if state is QueueState.PARTIAL:
+                self._gaps.partial(host, queue, since_us, until_us, now_us)
+                log.error(line("partial", **fields))
+                log.error(renamed("blind", "partial", **fields))
             else:
-                self._gaps.sighted(queue, host, until_us, now_us, good=sight is Sight.SEEN)
-                log.warning(line("not_blind", **fields, why=sight.name.lower()))
-        return [verdict for verdict in verdicts if verdict.sight is Sight.BLIND]
+                self._gaps.partial_ended(queue, host, until_us, now_us, good=state is QueueState.BACK)
+                log.warning(line("partial_ended", **fields, reason=state.name.lower()))
+                log.warning(renamed("not_blind", "partial_ended", **fields, why=_OLD_REASONS[state]))
+        return [verdict for verdict in verdicts if verdict.state is QueueState.PARTIAL]
 
-    def leave(self, host: Host, blind: Sequence[Verdict]) -> None:
+    def leave(self, host: Host, partial: Sequence[Verdict]) -> None:
         """``host`` is left for another one, which is to bring what is missing."""
-        self._since = Position(0, min(verdict.since_us for verdict in blind), host.name, host.protocol)
+        self._since = _Since(min(verdict.since_us for verdict in partial), host.name, host.protocol)

@@ -15,7 +15,8 @@ import redis
 
 from firehose.embedded.redis import RedisServer
 from ingester.buffer.buffers import Buffer
-from ingester.buffer.sink import Claim, Flush, Held, Sink
+from ingester.buffer.exchange import Claim, Flush, Held
+from ingester.buffer.sink import Sink
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from ingester.contract.redis_access import INGESTER, RedisAccess

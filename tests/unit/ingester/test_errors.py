@@ -79,15 +79,5 @@ def test_every_error_either_ends_the_process_with_its_code_or_is_handled_within(
     assert raised.keys() - ends.keys() == {
         "SinkUnavailable",
         "StateLost",
-        "CursorMoved",
-        "Emptied",
-        "Renumbered",
-        "Overshot",
-        "SourceSilent",
-        "SourceBlind",
-        "StreamError",
-        "SourceNotice",
-        "LeftOut",
-        "DictionaryUnavailable",
     }
     assert not issubclass(SettingsError, errors.IngesterError), "it ends with a code of its own, errors.SETTINGS"

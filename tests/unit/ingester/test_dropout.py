@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from ingester.position.dropout import Blindness
-from ingester.position.history import LEARN_US, LEAST, MEMORY_US, WINDOW_US, Sight, Verdict
+from ingester.position.dropout import DropoutDetector
+from ingester.position.history import LEARN_US, LEAST, MEMORY_US, WINDOW_US, QueueState, Verdict
 
 USUAL = {"posts": 40.0, "likes": 250.0, "follows": 60.0, "blocks": 3.0, "accounts": 0.05, "other": 0.0}
 MINUTE = 60_000_000
@@ -20,8 +20,8 @@ class Stream:
     """A stream of the usual rates (events a second), looked at each ``step_s``."""
 
     def __init__(self, usual: Mapping[str, float] = USUAL, step_s: float = 0.4, seed: int = 1) -> None:
-        self.blindness = Blindness()
-        self.blindness.connected("a")
+        self.detector = DropoutDetector()
+        self.detector.connected("a")
         self.at_us = START
         self.counts = dict.fromkeys(usual, 0)
         self._usual, self._step_s, self._dice = usual, step_s, random.Random(seed)
@@ -34,7 +34,7 @@ class Stream:
             for queue, rate in self._usual.items():
                 mean = rate * self._step_s * factors.get(queue, factors.get("every", 1.0))
                 self.counts[queue] += max(0, round(self._dice.gauss(mean, mean**0.5)))
-            verdicts += self.blindness.look(self.counts, self.at_us)
+            verdicts += self.detector.check(self.counts, self.at_us)
         return verdicts
 
 
@@ -51,12 +51,12 @@ def test_a_queue_that_dries_up_is_blind_within_minutes(queue: str, left: float) 
     stream = learnt()
     began = stream.at_us
     first, *more = stream.run(3, **{queue: left})
-    assert (first.queue, first.sight) == (queue, Sight.BLIND)
+    assert (first.queue, first.state) == (queue, QueueState.PARTIAL)
     assert began - 2 * MINUTE <= first.since_us <= began, (
         "from where it was normal for certain, and not much before"
     )
     assert first.until_us - began <= 2.5 * MINUTE
-    assert all((v.queue, v.sight, v.since_us) == (queue, Sight.BLIND, first.since_us) for v in more)
+    assert all((v.queue, v.state, v.since_us) == (queue, QueueState.PARTIAL, first.since_us) for v in more)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_is_no_blindness(factors: dict[str, float]) -> None:
 def test_the_speed_of_a_replay_does_not_matter(step_s: float) -> None:
     stream = learnt(step_s=step_s)
     assert stream.run(30) == []
-    assert {v.sight for v in stream.run(30, likes=0.0)} == {Sight.BLIND}
+    assert {v.state for v in stream.run(30, likes=0.0)} == {QueueState.PARTIAL}
 
 
 def test_nothing_is_said_before_there_is_a_history() -> None:
@@ -108,7 +108,7 @@ def test_alone_it_stays_blind_until_it_is_back() -> None:
     back_us = stream.at_us
     *still, back = stream.run(5)
     assert len(still) <= 1
-    assert (back.sight, back.since_us) == (Sight.SEEN, first.since_us)
+    assert (back.state, back.since_us) == (QueueState.BACK, first.since_us)
     assert abs(back.until_us - back_us) <= 2 * MINUTE
     assert stream.run(5) == []
 
@@ -116,14 +116,14 @@ def test_alone_it_stays_blind_until_it_is_back() -> None:
 def test_alone_it_is_forgotten_in_the_end() -> None:
     stream = learnt(step_s=10.0)
     verdicts = stream.run(400, posts=0.0)
-    assert verdicts[-1].sight is Sight.UNKNOWN
-    assert all(verdict.sight is Sight.BLIND for verdict in verdicts[:-1])
+    assert verdicts[-1].state is QueueState.UNKNOWN
+    assert all(verdict.state is QueueState.PARTIAL for verdict in verdicts[:-1])
     assert stream.run(60, posts=0.0) == []
 
 
 def switched(stream: Stream, since_us: int, host: str = "b") -> None:
     """Go on from where blindness began, on another host."""
-    stream.blindness.connected(host)
+    stream.detector.connected(host)
     stream.at_us = since_us - MINUTE
 
 
@@ -132,7 +132,7 @@ def test_another_host_that_has_it_makes_it_good() -> None:
     first = stream.run(3, posts=0.0)[-1]
     switched(stream, first.since_us)
     (seen,) = stream.run(10)
-    assert (seen.queue, seen.sight) == ("posts", Sight.SEEN)
+    assert (seen.queue, seen.state) == ("posts", QueueState.BACK)
 
 
 def test_another_host_that_has_not_is_believed_and_none_is_asked_again() -> None:
@@ -140,7 +140,7 @@ def test_another_host_that_has_not_is_believed_and_none_is_asked_again() -> None
     blind = stream.run(3, posts=0.0)[-1]
     switched(stream, blind.since_us)
     verdicts = stream.run(60, posts=0.0)
-    assert [(v.queue, v.sight) for v in verdicts] == [("posts", Sight.AGREED)]
+    assert [(v.queue, v.state) for v in verdicts] == [("posts", QueueState.SAME_ELSEWHERE)]
 
 
 def test_the_same_host_does_not_agree_with_itself() -> None:
@@ -148,7 +148,7 @@ def test_the_same_host_does_not_agree_with_itself() -> None:
     blind = stream.run(3, posts=0.0)[-1]
     switched(stream, blind.since_us, "b")
     switched(stream, blind.since_us, "a")
-    assert {v.sight for v in stream.run(5, posts=0.0)} == {Sight.BLIND}
+    assert {v.state for v in stream.run(5, posts=0.0)} == {QueueState.PARTIAL}
 
 
 def test_a_host_is_found_blind_again_when_it_has_its_next_turn() -> None:
@@ -156,14 +156,14 @@ def test_a_host_is_found_blind_again_when_it_has_its_next_turn() -> None:
     blind = stream.run(3, posts=0.0)[-1]
     switched(stream, blind.since_us)
     stream.run(10)
-    stream.blindness.connected("a")
-    assert Sight.BLIND in {v.sight for v in stream.run(3, posts=0.0)}
+    stream.detector.connected("a")
+    assert QueueState.PARTIAL in {v.state for v in stream.run(3, posts=0.0)}
 
 
 def test_reconnects_and_rewinds_are_no_blindness() -> None:
     stream = learnt()
     for _ in range(40):
-        stream.blindness.connected("a")
+        stream.detector.connected("a")
         stream.at_us -= 2_000_000
         assert stream.run(0.5) == []
     stream.at_us += 3600 * 1_000_000  # a gap of an hour
@@ -180,10 +180,10 @@ def test_a_rare_queue_needs_a_longer_window() -> None:
 
 def reborn(stream: Stream, host: str = "a", wanted: str = "") -> None:
     """Another process goes on with the same stream: it counts from zero."""
-    history = stream.blindness.history()
-    stream.blindness, stream.counts = Blindness(wanted), dict.fromkeys(stream.counts, 0)
-    stream.blindness.adopt(history)
-    stream.blindness.connected(host)
+    history = stream.detector.history()
+    stream.detector, stream.counts = DropoutDetector(wanted), dict.fromkeys(stream.counts, 0)
+    stream.detector.adopt(history)
+    stream.detector.connected(host)
 
 
 def test_the_next_process_finds_what_the_one_before_has_not_noticed() -> None:
@@ -192,7 +192,7 @@ def test_the_next_process_finds_what_the_one_before_has_not_noticed() -> None:
     assert stream.run(0.5, posts=0.0) == []
     reborn(stream)
     first, *_ = stream.run(3, posts=0.0)
-    assert (first.queue, first.sight) == ("posts", Sight.BLIND)
+    assert (first.queue, first.state) == ("posts", QueueState.PARTIAL)
     assert began - 2 * MINUTE <= first.since_us <= began
 
 
@@ -206,9 +206,9 @@ def test_the_next_process_knows_that_another_host_has_it(minutes: float) -> None
     reborn(stream, "b")
     if not minutes:
         stream.at_us = blind.since_us - MINUTE
-    assert stream.blindness.blind("posts") and not stream.blindness.blind("likes")
+    assert stream.detector.partial("posts") and not stream.detector.partial("likes")
     (seen,) = stream.run(10)
-    assert (seen.queue, seen.sight) == ("posts", Sight.SEEN) and not stream.blindness.blind("posts")
+    assert (seen.queue, seen.state) == ("posts", QueueState.BACK) and not stream.detector.partial("posts")
 
 
 def test_the_next_process_knows_that_another_host_was_asked() -> None:
@@ -216,7 +216,7 @@ def test_the_next_process_knows_that_another_host_was_asked() -> None:
     blind = stream.run(3, posts=0.0)[-1]
     switched(stream, blind.since_us)
     reborn(stream, "b")
-    assert [v.sight for v in stream.run(60, posts=0.0)] == [Sight.AGREED]
+    assert [v.state for v in stream.run(60, posts=0.0)] == [QueueState.SAME_ELSEWHERE]
 
 
 def test_many_processes_are_as_good_as_one() -> None:
@@ -224,7 +224,7 @@ def test_many_processes_are_as_good_as_one() -> None:
     for _ in range(20):
         reborn(stream)
         assert stream.run(1.5) == []
-    assert {v.sight for v in stream.run(3, likes=0.0)} == {Sight.BLIND}
+    assert {v.state for v in stream.run(3, likes=0.0)} == {QueueState.PARTIAL}
 
 
 def test_with_another_filter_nothing_is_as_usual() -> None:
@@ -239,11 +239,11 @@ def test_with_another_filter_nothing_is_as_usual() -> None:
 def test_a_history_that_cannot_be_read_changes_nothing(kept: bytes) -> None:
     stream = learnt()
     with pytest.raises(msgspec.MsgspecError):
-        stream.blindness.adopt(kept)
-    assert {v.sight for v in stream.run(3, likes=0.0)} == {Sight.BLIND}
+        stream.detector.adopt(kept)
+    assert {v.state for v in stream.run(3, likes=0.0)} == {QueueState.PARTIAL}
 
 
 def test_the_history_changes_once_a_window_only() -> None:
     stream = learnt()
-    kept = [stream.blindness.history() for _ in range(150) if stream.run(0.4 / 60) == []]
+    kept = [stream.detector.history() for _ in range(150) if stream.run(0.4 / 60) == []]
     assert len(set(kept)) <= 2 and len(kept[-1]) < 2500

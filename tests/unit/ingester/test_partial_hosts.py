@@ -6,10 +6,10 @@ import pytest
 
 from ingester.contract.gap import Gap
 from ingester.jetstream.hosts import Host
-from ingester.position.dropout import Blindness
+from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import Gaps
-from ingester.position.partial_hosts import BlindHosts
-from ingester.position.position import Position
+from ingester.position.partial_hosts import PartialHosts
+from ingester.position.position import AfterEvent, AtTime
 
 MINUTE = 60_000_000
 START = 1_700_000_000_000_000
@@ -22,8 +22,8 @@ class Process:
     """What one process knows, looking once a minute at a stream of USUAL but for the ``blind`` queues."""
 
     def __init__(self, wanted: str = "") -> None:
-        self.blindness, self.gaps = Blindness(wanted), Gaps()
-        self.hosts = BlindHosts(self.blindness, self.gaps)
+        self.detector, self.gaps = DropoutDetector(wanted), Gaps()
+        self.hosts = PartialHosts(self.detector, self.gaps)
         self._counts = dict.fromkeys(USUAL, 0)
 
     def listen(self, host: Host, since_us: int, minutes: int, *blind: str) -> int:
@@ -33,7 +33,7 @@ class Process:
             at_us = since_us + minute * MINUTE
             for queue in USUAL if minute else ():
                 self._counts[queue] += 0 if queue in blind else USUAL[queue]
-            if found := self.hosts.look(self._counts, at_us, host, at_us):
+            if found := self.hosts.check(self._counts, at_us, host, at_us):
                 self.hosts.leave(host, found)
         return at_us
 
@@ -57,12 +57,12 @@ def test_another_host_begins_where_it_began_and_heals_it(died: tuple[Process, in
     (gap,) = process.gaps.open
     heir = Process()
     heir.gaps.adopt(process.gaps.open)
-    blind = heir.hosts.adopt(process.blindness.history(), Position(at_us, at_us, "a", "v1"), at_us)
+    blind = heir.hosts.adopt(process.detector.history(), AfterEvent(at_us, at_us, "a", "v1"), at_us)
     assert blind == {("a", "v1")}
-    assert heir.hosts.since(OTHER).time_us == gap.from_us
-    assert not heir.hosts.since(BLIND).time_us, "from which nothing better is to be had"
-    heir.hosts.arrived(Position(gap.from_us - 1, gap.from_us - 1, "b", "v1"), OTHER, at_us)
-    assert not heir.hosts.since(OTHER).time_us, "once is enough"
+    assert heir.hosts.since(OTHER) == AtTime(gap.from_us, "a")
+    assert heir.hosts.since(BLIND) is None, "from which nothing better is to be had"
+    heir.hosts.arrived(AfterEvent(gap.from_us - 1, gap.from_us - 1, "b", "v1"), OTHER, at_us)
+    assert heir.hosts.since(OTHER) is None, "once is enough"
     heir.listen(OTHER, gap.from_us - MINUTE, 10)
     assert [(each.id, each.healed) for each in heir.last()] == [(gap.id, "other host")] and not heir.gaps.open
 
@@ -73,8 +73,8 @@ def test_another_host_that_was_on_its_way_does_not_begin_anew(died: tuple[Proces
     half_way = process.listen(OTHER, gap.from_us - MINUTE, 2)
     heir = Process()
     heir.gaps.adopt(process.gaps.open)
-    blind = heir.hosts.adopt(process.blindness.history(), Position(half_way, half_way, "b", "v1"), at_us)
-    assert blind == {("a", "v1")} and not heir.hosts.since(OTHER).time_us
+    blind = heir.hosts.adopt(process.detector.history(), AfterEvent(half_way, half_way, "b", "v1"), at_us)
+    assert blind == {("a", "v1")} and heir.hosts.since(OTHER) is None
     heir.listen(OTHER, half_way, 10)
     assert [each.healed for each in heir.last()] == ["other host"] and not heir.gaps.open
 
@@ -84,8 +84,8 @@ def test_without_the_history_it_is_closed_and_fetched(history: bytes, died: tupl
     process, at_us = died
     heir = Process()
     heir.gaps.adopt(process.gaps.open)
-    assert heir.hosts.adopt(history, Position(at_us, at_us, "a", "v1"), at_us) == {("a", "v1")}
-    assert heir.hosts.since(OTHER).time_us == process.gaps.open[0].from_us
+    assert heir.hosts.adopt(history, AfterEvent(at_us, at_us, "a", "v1"), at_us) == {("a", "v1")}
+    assert heir.hosts.since(OTHER) == AtTime(process.gaps.open[0].from_us, "a")
     assert [gap.healed for gap in heir.last()] == [""] and not heir.gaps.open
 
 
@@ -93,15 +93,15 @@ def test_with_another_filter_it_is_closed(died: tuple[Process, int]) -> None:
     process, at_us = died
     heir = Process("app.bsky.feed.like")
     heir.gaps.adopt(process.gaps.open)
-    heir.hosts.adopt(process.blindness.history(), Position(at_us, at_us, "a", "v1"), at_us)
-    assert not heir.gaps.open and not heir.blindness.blind("posts")
+    heir.hosts.adopt(process.detector.history(), AfterEvent(at_us, at_us, "a", "v1"), at_us)
+    assert not heir.gaps.open and not heir.detector.partial("posts")
 
 
 def test_alone_it_goes_on_under_the_same_record(died: tuple[Process, int]) -> None:
     process, at_us = died
     heir = Process()
     heir.gaps.adopt(process.gaps.open)
-    heir.hosts.adopt(process.blindness.history(), Position(at_us, at_us, "a", "v1"), at_us)
+    heir.hosts.adopt(process.detector.history(), AfterEvent(at_us, at_us, "a", "v1"), at_us)
     at_us = heir.listen(BLIND, at_us, 3, "posts")
     assert [gap.id for gap in heir.gaps.open] == [process.gaps.open[0].id]
     assert heir.gaps.open[0].to_us > process.gaps.open[0].to_us

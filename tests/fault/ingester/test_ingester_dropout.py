@@ -98,7 +98,7 @@ def test_the_next_host_makes_blindness_good(
             until(lambda: at_end(redis_client, second.url), 60)
             assert ingester.stop() == 0
             said = ingester.log.read_text()
-    assert said.count("event=blind ") == said.count("event=host_switched") == 1, "and no way back"
+    assert said.count("event=partial ") == said.count("event=host_switched") == 1, "and no way back"
     assert identities(stored(redis_client)) == identities(sent)
     gap = blind(redis_client)
     assert (gap.queue, gap.healed) == (wire.POSTS, "other host") and gap.host in first.url
@@ -119,7 +119,7 @@ def test_alone_it_goes_on_and_says_so(
         until(lambda: known(redis_client))
         assert ingester.stop() == 0
         said = ingester.log.read_text()
-    assert said.count("event=connected") == 1 and "event=blind " in said
+    assert said.count("event=connected") == 1 and "event=partial " in said
     gap = blind(redis_client)
     missing = sorted(set(posts(tape.read_bytes().splitlines())) - set(posts(stored(redis_client))))
     assert (gap.queue, gap.healed) == (wire.POSTS, "") and missing
