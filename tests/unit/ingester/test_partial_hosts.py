@@ -107,3 +107,16 @@ def test_alone_it_goes_on_under_the_same_record(died: tuple[Process, int]) -> No
     assert heir.gaps.open[0].to_us > process.gaps.open[0].to_us
     heir.listen(BLIND, at_us, 3)
     assert not heir.gaps.open and [gap.healed for gap in heir.last()] == [""]
+
+
+def test_an_event_of_the_log_has_its_old_name_beside_the_new_one(
+    died: tuple[Process, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    process, at_us = died
+    caplog.clear()
+    process.listen(BLIND, at_us, 3, "posts")
+    process.listen(BLIND, at_us + 3 * MINUTE, 3)
+    said = [record.getMessage().split(" since=")[0] for record in caplog.records]
+    for old, new in (("blind", "partial"), ("not_blind", "partial_ended")):
+        assert f"event={new} host=a queue=posts" in said
+        assert f"event={old} renamed_to={new} host=a queue=posts" in said
