@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import redis
 
 from ingester.buffer.exchange import Claim, Flush
@@ -18,7 +20,7 @@ from ingester.position.position import AfterEvent, AtTime
 from tests.fault.ingester.harness import metadata
 
 #: ``HGETALL firehose:metadata`` after a flush of the version before, whose host had gone blind to posts.
-WRITTEN = {
+WRITTEN: Final[dict[Any, str]] = {
     "protocol": "v2",
     "time_us": "1763000060000000",
     "history": '{"wanted":"","host":"a.example v2","queues":{"posts":{"normal_us":1763000360000000,'
@@ -45,7 +47,7 @@ OTHER = Host("ws://b/subscribe", "b.example", V1)
 
 
 def test_what_the_version_before_has_stored_is_gone_on_with(redis_url: str, redis_client: redis.Redis) -> None:
-    redis_client.hset(wire.METADATA_KEY, mapping={**WRITTEN})
+    redis_client.hset(wire.METADATA_KEY, mapping=WRITTEN)
     sink = Sink(RedisAccess.of(IngesterSettings(redis_url=redis_url), INGESTER), "ingester", "a.example")
     claim = sink.claim(60_000)
     assert isinstance(claim, Claim)
