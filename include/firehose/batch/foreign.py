@@ -21,6 +21,7 @@ from firehose import crash, files
 from firehose.batch import buffer
 from firehose.batch.frame import Entry, as_command
 from firehose.batch.lock import locks_folder
+from firehose.batch.scripts import script
 from firehose.errors import ServiceUnavailable
 from ingester.contract import wire
 from ingester.contract.gap import Gap
@@ -43,20 +44,7 @@ _ASIDE: Final = ":misplaced"
 #: A larger key is moved out of the way, and left in Redis: a task must fit in memory.
 _MOST_BYTES: Final = 256 * 1024 * 1024
 
-# KEYS: each key, followed by where it goes. ARGV: the type of each. Replies key, found type, wanted type, whether
-# it is in the way still, for each that is or was of another type. In one step: a stream that the ingester has made
-# since somebody looked is never moved.
-_MOVE: Final = """
-local moved = {}
-for i = 1, #KEYS, 2 do
-  local wanted, found = ARGV[(i + 1) / 2], redis.call('TYPE', KEYS[i]).ok
-  if found ~= 'none' and found ~= wanted then
-    local free = redis.call('RENAMENX', KEYS[i], KEYS[i + 1])
-    moved[#moved + 1] = {KEYS[i], found, wanted, 1 - free}
-  end
-end
-return moved
-"""
+_MOVE: Final = script("move_aside")
 
 
 def set_aside(client: redis.Redis, lake: Path, tell: Tell) -> None:
