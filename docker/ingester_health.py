@@ -9,9 +9,9 @@ import sys
 
 import redis
 
-from ingester import wire
-from ingester.redis_access import INGESTER, RedisAccess
-from ingester.settings import IngesterSettings, SettingsError, read_settings
+from ingester.contract import wire
+from ingester.contract.redis_access import INGESTER, RedisAccess
+from ingester.contract.settings import IngesterSettings, SettingsError, read_settings
 
 #: A quiet network, a reconnect with its longest pause, and then some.
 MAX_SILENCE_S = 120.0

@@ -12,14 +12,14 @@ import sys
 
 from ingester import errors
 from ingester.backoff import delays
-from ingester.delivery import Delivery
+from ingester.buffer.delivery import Delivery
+from ingester.buffer.sink import Sink
+from ingester.contract.redis_access import INGESTER, RedisAccess
+from ingester.contract.settings import IngesterSettings, SettingsError, read_settings
 from ingester.health import Notifier
-from ingester.hosts import hosts
+from ingester.jetstream.hosts import hosts
 from ingester.logs import line, setup
-from ingester.redis_access import INGESTER, RedisAccess
 from ingester.service import Service
-from ingester.settings import IngesterSettings, SettingsError, read_settings
-from ingester.sink import Sink
 
 log = logging.getLogger("ingester")
 

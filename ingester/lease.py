@@ -10,11 +10,11 @@ import logging
 from collections.abc import Iterator
 from typing import Final
 
-from ingester.delivery import Delivery
+from ingester.buffer.delivery import Delivery
+from ingester.buffer.exchange import Claim
 from ingester.errors import SinkUnavailable
 from ingester.health import Notifier
 from ingester.logs import line
-from ingester.sink import Claim
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,11 @@ def line(event: str, **fields: object) -> str:
     return " ".join([f"event={event}", *(f"{key}={_shown(value)}" for key, value in fields.items())])
 
 
+def renamed(old: str, new: str, **fields: object) -> str:
+    """The line of an event under its old name, which is written beside the new one for one version."""
+    return line(old, renamed_to=new, **fields)
+
+
 def setup(level: str) -> None:
     """Log to standard error, in UTC."""
     handler = logging.StreamHandler(sys.stderr)

@@ -13,16 +13,16 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ingester.cursor import Position
+from ingester.contract.gap import Gap, Reason
+from ingester.contract.wire import LAKE_COVERAGE, LAKE_RAW
 from ingester.errors import LakeOutdated
 from ingester.logs import line
-from ingester.wire import LAKE_COVERAGE, LAKE_RAW, Gap, Reason
+from ingester.position.position import LIVE, AtTime, Position
 
 log = logging.getLogger(__name__)
 
 #: The longest that a host keeps events: what is missing from before can no longer be asked for.
 RETENTION: Final = timedelta(hours=36)
-NOWHERE: Final = Position()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH_ID: Final = "%Y%m%dT%H%M%SZ"
 _records: Final = msgspec.json.Decoder(list[Gap]).decode
@@ -58,13 +58,13 @@ class _Found(NamedTuple):
     manifest: _Manifest | None  # None: it cannot be read
 
 
-def last_drained(lake: Path, now: datetime, otherwise: Position = NOWHERE) -> Position:
+def last_drained(lake: Path, now: datetime, otherwise: Position = LIVE) -> Position:
     """The last event up to which every one is in the lake, as a position that is resumed by time.
 
     It is found in the last batch before the first hole: an interval within :data:`RETENTION` that has no manifest,
     nor a record in the coverage ledger that nobody listened, was still in Redis. If the very first one is such a
     hole, it is when the ingester was first started, or ``otherwise``, what it was told to begin with, if earlier.
-    Empty if there is no lake, or nothing in it.
+    The live tail if there is no lake, or nothing in it.
 
     Raises:
         LakeOutdated: the lake has the folder names of an earlier version.
@@ -74,13 +74,13 @@ def last_drained(lake: Path, now: datetime, otherwise: Position = NOWHERE) -> Po
         found = list(_since(lake / LAKE_RAW, now - RETENTION))
     except OSError as error:  # not there, or not ours to read
         log.info(line("no_manifests", lake=lake, reason=error))
-        return NOWHERE
+        return LIVE
     if begin := _undrained_begin(found, now - RETENTION):
         return otherwise if 0 < otherwise.time_us < begin.time_us else begin
     last = _before_first_hole(lake, found)
     if last is None:
-        return NOWHERE
-    return Position(0, last.drained_us, last.host or "lake", "")
+        return LIVE
+    return AtTime(last.drained_us, last.host or "lake")
 
 
 def _require_current(lake: Path) -> None:
@@ -117,7 +117,7 @@ def _read(path: Path) -> _Found | None:
         return _Found(path, None)
 
 
-def _undrained_begin(found: Sequence[_Found], since: datetime) -> Position | None:
+def _undrained_begin(found: Sequence[_Found], since: datetime) -> AtTime | None:
     """When the ingester was first started, if the oldest batch that there is begins later."""
     manifests = [manifest for _, manifest in found if manifest is not None]
     first_us = min(
@@ -126,7 +126,7 @@ def _undrained_begin(found: Sequence[_Found], since: datetime) -> Position | Non
     if not first_us or first_us < _us(since) or first_us >= _us(manifests[0].start):
         return None
     log.error(line("manifest_missing", batch="the first one", next=f"batch={manifests[0].start:{_BATCH_ID}}"))
-    return Position(0, first_us, manifests[0].host or "lake", "")
+    return AtTime(first_us, manifests[0].host or "lake")
 
 
 def _before_first_hole(lake: Path, found: Sequence[_Found]) -> _Manifest | None:

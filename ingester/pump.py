@@ -13,12 +13,13 @@ from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 
-from ingester.dictionary import UNREADABLE
-from ingester.errors import LeftOut, SourceNotice, SourceSilent
+from ingester.buffer.writer import Writer
+from ingester.contract.settings import IngesterSettings
+from ingester.jetstream.dictionary import UNREADABLE
+from ingester.jetstream.disconnected import Cause, Disconnected
+from ingester.jetstream.events_v2 import SourceNotice
 from ingester.logs import line
-from ingester.settings import IngesterSettings
 from ingester.source import Source
-from ingester.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class Pump:
         """Read and write until one of them raises.
 
         Raises:
-            One of session.FAILURES: the connection is to be made again.
-            CursorMoved: the same, at another place.
+            Disconnected: the connection is to be made again; within :func:`~.session.disconnecting`.
+            Restart: the same, at another place.
             Fenced, Superseded, SinkRefused: this process may not write any more.
         """
         self._heard = self._clock()
@@ -83,8 +84,8 @@ class Pump:
                 self._source.noticed(notice)
             if buffer.count >= most_events or buffer.size >= most_bytes:
                 await writer.make_room()
-                # A replay brings minutes of the stream between two ticks: blindness is looked for at each flush.
-                self._source.look(writer.counts, writer.counted_us)
+                # A replay brings minutes of the stream between two ticks: a dropout is looked for at each flush.
+                self._source.check(writer.counts, writer.counted_us)
 
     def _begin(self, message: bytes) -> None:
         """Take in a message of those up to the first that says where the stream is.
@@ -106,10 +107,10 @@ class Pump:
         if self._writer.received != self._seen or self._writer.full:
             self._seen, self._heard = self._writer.received, now
         elif now - self._heard > self._settings.data_timeout_s:
-            raise SourceSilent(f"no data for {self._settings.data_timeout_s:g} s")
-        self._source.look(self._writer.counts, self._writer.counted_us)
-        if self._source.behind(self._writer.position):
-            raise LeftOut("the message that was too large is behind the stream")
+            raise Disconnected(Cause.SILENT, f"no data for {self._settings.data_timeout_s:g} s")
+        self._source.check(self._writer.counts, self._writer.counted_us)
+        if self._source.passed(self._writer.position):
+            raise Disconnected(Cause.OVERSIZE_SKIPPED, "the message that was too large is behind the stream")
         if now - self._reported >= REPORT_S:
             self._reported = now
             at = self._writer.position.cursor

@@ -11,22 +11,26 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from ingester import lease, manifests, resume, session
+from ingester import lease, manifests
 from ingester.backoff import delays
-from ingester.blindness import Blindness
-from ingester.cursor import Position
-from ingester.delivery import Delivery
-from ingester.errors import CursorMoved, Emptied, SourceRefused, Unwritten
-from ingester.gaps import Gaps
+from ingester.buffer.delivery import Delivery
+from ingester.buffer.exchange import Claim
+from ingester.buffer.writer import Writer
+from ingester.contract.gap import Reason
+from ingester.contract.settings import IngesterSettings
+from ingester.errors import SourceRefused, Unwritten
 from ingester.health import Notifier
-from ingester.hosts import V1, V2
+from ingester.jetstream import session
+from ingester.jetstream.disconnected import Disconnected
+from ingester.jetstream.hosts import V1, V2
 from ingester.logs import line
+from ingester.position import resume
+from ingester.position.dropout import DropoutDetector
+from ingester.position.gaps import Gaps
+from ingester.position.position import LIVE, AtTime, Position
+from ingester.position.restart import Restart, Why
 from ingester.pump import Pump
-from ingester.settings import IngesterSettings
-from ingester.sink import Claim
 from ingester.source import Source
-from ingester.wire import Reason
-from ingester.writer import Writer
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +46,9 @@ class Service:
         self._delivery = delivery
         self._notifier = notifier
         self._gaps = Gaps()
-        blindness = Blindness(settings.wanted_collections)
-        self._source = Source(settings, self._gaps, blindness)
-        self._writer = Writer(delivery, self._gaps, blindness, settings)
+        detector = DropoutDetector(settings.wanted_collections)
+        self._source = Source(settings, self._gaps, detector)
+        self._writer = Writer(delivery, self._gaps, detector, settings)
         self._pump = Pump(settings, self._source, self._writer)
         self._claimed = False
 
@@ -75,7 +79,7 @@ class Service:
         try:
             async with asyncio.timeout(STOP_S):
                 await self._writer.release()
-        except (TimeoutError, CursorMoved) as error:
+        except (TimeoutError, Restart) as error:
             self._writer.abandon()
             if self._writer.pending:
                 why = str(error) or f"Redis did not take them within {STOP_S:g} s"
@@ -98,12 +102,13 @@ class Service:
             self._writer.restart(claim.position)
         else:
             named = self._settings.start_cursor
-            self._writer.restart(await self._lost(Position(named, named)))
+            self._writer.restart(await self._lost(AtTime(named) if named else LIVE))
         self._source.adopt(claim.history, claim.position)
 
     async def _lost(self, otherwise: Position) -> Position:
         """Where to go on now that Redis has no cursor: at the end of what the lake has."""
-        now, drained = datetime.now(UTC), resume.NOWHERE
+        now = datetime.now(UTC)
+        drained: Position = LIVE
         if self._settings.lake:
             lake = self._settings.lake_path
             drained = await asyncio.to_thread(manifests.last_drained, lake, now, otherwise)
@@ -111,9 +116,9 @@ class Service:
         self._gaps.begin(Reason.REDIS_LOST, position, int(now.timestamp() * 1_000_000))
         return position
 
-    async def _follow(self, moved: CursorMoved) -> None:
-        position = moved.position
-        self._writer.restart(await self._lost(position) if isinstance(moved, Emptied) else position)
+    async def _follow(self, restart: Restart) -> None:
+        emptied = restart.why is Why.REDIS_EMPTIED
+        self._writer.restart(await self._lost(restart.position) if emptied else restart.position)
 
     async def _stream(self) -> None:
         pauses = self._pauses()
@@ -121,17 +126,17 @@ class Service:
             before = self._writer.received
             try:
                 await self._session()
-            except session.FAILURES as error:
-                last = self._writer.buffer.position
-                reason = self._source.failed(error, last, useful=self._writer.received > before)
+            except Disconnected as error:
+                cause, reason = error.cause.name, error.text
+                self._source.failed(error, self._writer.buffer.position, useful=self._writer.received > before)
                 await self._settle()
-            except CursorMoved as moved:
-                reason = str(moved)
-                await self._follow(moved)
+            except Restart as restart:
+                cause, reason = restart.why.name, str(restart)
+                await self._follow(restart)
             if self._writer.received > before or self._source.stepping:
                 pauses = self._pauses()
             delay = next(pauses)
-            log.warning(line("disconnected", reason=reason, retry_s=round(delay, 2)))
+            log.warning(line("disconnected", cause=cause.lower(), reason=reason, retry_s=round(delay, 2)))
             self._notifier.status(f"reconnecting: {reason}")
             self._notifier.progress()
             await asyncio.sleep(delay)
@@ -143,16 +148,18 @@ class Service:
         """Write what is in memory before the cursor is used again: so both always stand at the same event."""
         try:
             await self._writer.drain()
-        except CursorMoved as moved:
-            await self._follow(moved)
+        except Restart as restart:
+            await self._follow(restart)
 
     async def _session(self) -> None:
-        connection = await self._source.open(self._writer.position)
-        try:
-            self._writer.listen(self._source.host)
-            self._writer.connected = True
-            self._notifier.ready(f"connected to {self._source.host.name}")
-            await self._pump.run(connection)
-        finally:
-            self._writer.connected = False
-            await connection.close()
+        host = self._source.host
+        with session.disconnecting(host.url):
+            connection = await self._source.open(self._writer.position)
+            try:
+                self._writer.listen(host)
+                self._writer.connected = True
+                self._notifier.ready(f"connected to {host.name}")
+                await self._pump.run(connection)
+            finally:
+                self._writer.connected = False
+                await connection.close()

@@ -1,7 +1,7 @@
 """Jetstream as the service sees it: connect to the host whose turn it is, at the right place, and judge failures.
 
-Lives here: the wiring of failover, cursors, gaps and blindness. Must not: Redis, buffers, the hot loop, and any
-decision that resume, failover, gaps or blindness can make without a connection.
+Lives here: the wiring of failover, resume, gaps and dropout detection. Must not: Redis, buffers, the hot loop, and
+any decision that the room ``position`` can make without a connection.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from collections.abc import Callable, Mapping
 
 from websockets.asyncio.client import ClientConnection
 
-from ingester import failover, session
-from ingester.blind_hosts import BlindHosts
-from ingester.blindness import Blindness
-from ingester.compression import Dictionaries
-from ingester.cursor import Position, subscribe_url
-from ingester.errors import SourceBlind, SourceNotice, SourceRefused
-from ingester.failover import Cause, Failure
-from ingester.gaps import Gaps, instant
-from ingester.hosts import Host, hosts
+from ingester.contract.gap import Reason
+from ingester.contract.settings import IngesterSettings, redacted
+from ingester.errors import SourceRefused
+from ingester.jetstream import session
+from ingester.jetstream.compression import Dictionaries
+from ingester.jetstream.disconnected import Cause, Disconnected
+from ingester.jetstream.events_v2 import SourceNotice
+from ingester.jetstream.hosts import Host, hosts, subscribe_url
 from ingester.logs import line
-from ingester.resume import Resumption
-from ingester.settings import IngesterSettings, redacted
-from ingester.wire import Reason
+from ingester.position import failover, resume
+from ingester.position.dropout import DropoutDetector
+from ingester.position.failover import Failure
+from ingester.position.gaps import Gaps, instant
+from ingester.position.partial_hosts import PartialHosts
+from ingester.position.position import Position
+from ingester.position.restart import Restart
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ class Source:
         self,
         settings: IngesterSettings,
         gaps: Gaps,
-        blindness: Blindness,
+        detector: DropoutDetector,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -46,9 +49,9 @@ class Source:
         self._clock = clock
         self._now = now
         self._hosts = hosts(settings)
-        self._state = failover.fresh(len(self._hosts))
-        self._resumption = Resumption(settings.rewind_ms)
-        self._blind = BlindHosts(blindness, gaps)
+        self._failover = failover.fresh(len(self._hosts))
+        self._resume = resume.State(settings.rewind_ms)
+        self._partial = PartialHosts(detector, gaps)
         self._dictionaries = Dictionaries(settings)
         self._away_since: float | None = None
         self._opened: float | None = None
@@ -56,48 +59,40 @@ class Source:
     @property
     def host(self) -> Host:
         """The host whose turn it is."""
-        return self._hosts[self._state.current]
+        return self._hosts[self._failover.current]
 
     @property
     def stepping(self) -> bool:
-        """Whether a message is being passed by: a search that is not to be slowed down."""
-        return self._resumption.stepping
+        """Whether a message is being stepped over: a search that is not to be slowed down."""
+        return self._resume.stepping
 
     def away(self, seconds: float) -> None:
-        """For so long nothing has been heard already: another process was the last that listened."""
+        """Record downtime from before this process started: another one was the last that listened."""
         self._away_since = self._clock() - seconds
 
     def adopt(self, history: bytes, last: Position) -> None:
-        """Leave the host that the process before has found blind, and go back to where that began."""
-        blind = self._blind.adopt(history, last, self._now_us())
-        if (self.host.name, self.host.protocol) in blind:
-            self._state = failover.after(self._state, Failure(Cause.BLIND, 0.0, False), self._clock())
+        """Leave the host that the process before has found partial, and go back to where that began."""
+        partial = self._partial.adopt(history, last, self._now_us())
+        if (self.host.name, self.host.protocol) in partial:
+            self._failover = failover.after(self._failover, Failure(Cause.PARTIAL, 0.0, False), self._clock())
 
     async def open(self, position: Position) -> ClientConnection:
-        """Connect to :attr:`host`, for what follows ``position``.
-
-        Raises:
-            One of session.FAILURES: give it to :meth:`failed`.
-        """
+        """Connect to :attr:`host`, for what follows ``position``; within :func:`~.session.disconnecting`."""
         self._opened, host = None, self.host
         used = await self._dictionaries.of(host)
-        cursor = self._resumption.cursor(position, host, self._now_us(), self._blind.since(host))
-        url = subscribe_url(
-            self._settings,
-            host,
-            cursor,
-            skip_large=self._resumption.leaves_out,
-            dictionary=used.id if used else 0,
-        )
+        back_to = self._partial.since(host)
+        self._resume, cursor = resume.request(self._resume, position, host, self._now_us(), back_to)
+        skip_large, dictionary = self._resume.skips_large, used.id if used else 0
+        url = subscribe_url(self._settings, host, cursor, skip_large=skip_large, dictionary=dictionary)
         connection = await session.open_session(url, host.protocol, self._settings)
         log.info(line("connected", url=redacted(url)))
         self.decompress = used.decompress if used else None
         self._opened = self._clock()
-        self._blind.connected(host)
+        self._partial.connected(host)
         return connection
 
-    def failed(self, error: Exception, last: Position, *, useful: bool) -> str:
-        """Draw the conclusions from one of session.FAILURES; returns the reason for the log.
+    def failed(self, error: Disconnected, last: Position, *, useful: bool) -> None:
+        """Draw the conclusions from a lost connection.
 
         ``last``: that of the last event so far; ``useful``: the connection has brought events.
 
@@ -105,75 +100,82 @@ class Source:
             SourceRefused: no host takes the request.
         """
         now, host = self._clock(), self.host
-        cause, reason = session.judge(error, host.url)
         if self._away_since is None:
             self._away_since = now
-        if cause is Cause.SILENT:
+        if error.cause is Cause.SILENT:
             self._gaps.begin(Reason.STALL, last, self._now_us())
-        self.behind(last)
-        if cause is Cause.TOO_LARGE:
+        self.passed(last)
+        if error.cause is Cause.OVERSIZE:
             self._too_large(last)
-        cause = self._remedied(cause, reason)
+        cause = self._remedied(error)
         lived_s = 0.0 if self._opened is None else now - self._opened
-        self._state = failover.after(self._state, Failure(cause, lived_s, useful), now)
-        if self._state.hopeless:
-            raise SourceRefused(reason)
+        self._failover = failover.after(self._failover, Failure(cause, lived_s, useful), now)
+        if self._failover.hopeless:
+            raise SourceRefused(error.text)
         if self.host is not host:
-            log.warning(line("host_switched", host=self.host.name, protocol=self.host.protocol, left=host.name))
-        return reason
+            ends = {"from": host.name, "to": self.host.name, "protocol": self.host.protocol}
+            # host and left are the names that from and to had before.
+            log.warning(line("host_switched", **ends, host=self.host.name, left=host.name))
 
     def arrived(self, first: Position) -> None:
         """The first event of a connection is in: say so if it comes later than it should.
 
         Raises:
-            Renumbered, Overshot: reconnect, see :meth:`~ingester.resume.Resumption.arrived`.
+            Restart: it is not what was asked for, see :func:`~ingester.position.resume.arrived`.
         """
-        why = self._resumption.arrived(first)
-        before, late, now_us = self._resumption.before, first if why else None, self._now_us()
+        self._resume, found = resume.arrived(self._resume, first)
+        if isinstance(found, Restart):
+            raise found
+        late_us, now_us = first.time_us if found else 0, self._now_us()
         away_s = 0.0 if self._away_since is None else self._clock() - self._away_since
-        self._gaps.resumed(before, late, self.host, now_us, away_s, why or Reason.LATE)
-        self._blind.arrived(first, self.host, now_us)
+        self._gaps.resumed(self._resume.before, late_us, self.host, now_us, away_s, found or Reason.LATE)
+        self._partial.arrived(first, self.host, now_us)
         self._away_since = None
 
-    def behind(self, written: Position) -> bool:
-        """Whether the stream, which leaves large messages out, has gone past the one that was too large."""
-        before = self._resumption.behind(written, self.host)
+    def passed(self, written: Position) -> bool:
+        """Whether the stream, which leaves large messages out, has gone past the one that was in the way."""
+        self._resume, before = resume.passed(self._resume, written, self.host)
         if before is not None:
-            self._gaps.unread(before, written, self._now_us())
+            self._gaps.oversize(before, written, self._now_us())
         return before is not None
 
-    def look(self, counts: Mapping[str, int], at_us: int) -> None:
-        """Judge what comes of each queue; see :class:`~ingester.blindness.Blindness`.
+    def check(self, counts: Mapping[str, int], at_us: int) -> None:
+        """Check what comes of each queue; see :class:`~ingester.position.dropout.DropoutDetector`.
 
         Raises:
-            SourceBlind: hardly anything comes of some, and a host that has not failed lately can be asked.
+            Disconnected: hardly anything comes of some, and a host that has not failed lately can be asked.
         """
-        blind = self._blind.look(counts, at_us, self.host, self._now_us())
-        if blind and failover.rested(self._state, self._clock()):
-            self._blind.leave(self.host, blind)
-            raise SourceBlind(f"hardly any {', '.join(verdict.queue for verdict in blind)} since a while")
+        partial = self._partial.check(counts, at_us, self.host, self._now_us())
+        if partial and failover.rested(self._failover, self._clock()):
+            self._partial.leave(self.host, partial)
+            queues = ", ".join(verdict.queue for verdict in partial)
+            raise Disconnected(Cause.PARTIAL, f"hardly any {queues} for a while")
 
     def noticed(self, notice: SourceNotice) -> None:
         """Log what the server says about the stream."""
         clamped = notice.name == "OutdatedCursor"
-        self._resumption.refused |= clamped
+        if clamped:
+            self._resume = self._resume._replace(refused=True)
         level = logging.WARNING if clamped else logging.INFO
         log.log(level, line("notice", host=self.host.name, name=notice.name, message=notice.message))
 
-    def _remedied(self, cause: Cause, reason: str) -> Cause:
-        """Change the next request as ``cause`` asks for; a change that did not help is a refusal."""
-        if cause is Cause.UNKNOWN_DICTIONARY:
-            return cause if self._dictionaries.forget(self.host) else Cause.REFUSED
-        if cause is Cause.CURSOR_TOO_OLD:
-            if not self._resumption.too_old():
+    def _remedied(self, error: Disconnected) -> Cause:
+        """Change the next request as the cause asks for; a change that did not help is a refusal."""
+        if error.cause is Cause.UNKNOWN_DICTIONARY:
+            return error.cause if self._dictionaries.forget(self.host) else Cause.REFUSED
+        if error.cause is Cause.CURSOR_TOO_OLD:
+            by_time = resume.too_old(self._resume)
+            if by_time is None:
                 return Cause.REFUSED
-            since = instant(self._resumption.before.time_us)
+            self._resume = by_time
+            since = instant(by_time.before.time_us)
             hint = "resuming by time; what the host no longer has is missing; a line on the gap follows"
-            log.error(line("cursor_too_old", host=self.host.name, reason=reason, missing_from=since, hint=hint))
-        return cause
+            log.error(line("cursor_too_old", host=self.host.name, reason=error, missing_from=since, hint=hint))
+        return error.cause
 
     def _too_large(self, last: Position) -> None:
-        if self._resumption.too_large(last, self.host):
+        self._resume, is_new = resume.too_large(self._resume, last, self.host)
+        if is_new:
             self._gaps.begin(Reason.UNREAD, last, self._now_us())
             hint = "raise FIREHOSE_MAX_MESSAGE_BYTES; it is passed by, a line on the gap follows"
             log.error(line("message_too_large", host=self.host.name, after=instant(last.time_us), hint=hint))

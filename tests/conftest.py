@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from firehose.embedded import redis as embedded
-from ingester.settings import DEFAULT_HOME
+from ingester.contract.settings import DEFAULT_HOME
 from tests.logins import copy_passwords
 
 _HOME = pytest.StashKey[str]()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from firehose.embedded.redis import RedisServer
-from ingester.redis_access import INGESTER, ROLES, RedisAccess
-from ingester.settings import DEFAULT_HOME, DEFAULT_REDIS_PASSWORDS
+from ingester.contract.redis_access import INGESTER, ROLES, RedisAccess
+from ingester.contract.settings import DEFAULT_HOME, DEFAULT_REDIS_PASSWORDS
 
 #: Where the fixture ``redis_url`` leaves the passwords of the session, for a home that has none of its own.
 PASSWORDS: Final = f"{DEFAULT_HOME}/{DEFAULT_REDIS_PASSWORDS}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from firehose.errors import LakeOutdated
-from ingester import wire
+from ingester.contract import wire
 
 
 class Area(StrEnum):

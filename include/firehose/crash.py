@@ -1,6 +1,6 @@
 """The crash points of durable files, by the area of the lake in which a file lies. For tests only.
 
-Must not: know anything of a file but its path; hold points of its own (ingester/crash.py has the one list).
+Must not: know anything of a file but its path; hold points of its own: ingester/contract/crash.py has them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from firehose.areas import Area
-from ingester import crash
-from ingester.crash import Point, reached
+from ingester.contract import crash
+from ingester.contract.crash import Point, reached
 
 __all__ = ["Point", "file_renamed", "file_synced", "reached"]
 

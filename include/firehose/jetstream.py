@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from firehose.errors import FirehoseError
-from ingester.settings import redacted
+from ingester.contract.settings import redacted
 
 #: All calls of v2 begin with it, after ``/xrpc/``.
 NAMESPACE: Final = "network.bsky.jetstream."

@@ -40,9 +40,9 @@ from firehose.settings import Settings, checked
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
-from ingester import env_file, wire
-from ingester.redis_access import MONITORING
-from ingester.settings import ENV_FILE_NAME
+from ingester.contract import env_file, wire
+from ingester.contract.redis_access import MONITORING
+from ingester.contract.settings import ENV_FILE_NAME
 from jetstream_simulator import process as simulator
 from jetstream_simulator import replay as recordings
 

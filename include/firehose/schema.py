@@ -9,7 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ingester import wire
+from ingester.contract import wire
 
 POSTS, LIKES, FOLLOWS, REPOSTS, BLOCKS = wire.POSTS, wire.LIKES, wire.FOLLOWS, wire.REPOSTS, wire.BLOCKS
 IDENTITIES, ACCOUNTS, OTHER = wire.IDENTITIES, wire.ACCOUNTS, wire.OTHER

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ingester import checks
-from ingester.settings import (
+from ingester.contract import checks
+from ingester.contract.settings import (
     DEFAULT_HOME,
     IngesterSettings,
     SettingsError,

@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 from msgspec import structs
 
 from firehose.settings import Settings
-from ingester.settings import PREFIX, IngesterSettings
+from ingester.contract.settings import PREFIX, IngesterSettings
 
 _HEAD = """\
 # Settings

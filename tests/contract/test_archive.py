@@ -28,7 +28,7 @@ from firehose.archive.span import span_of
 from firehose.errors import CorruptArchive, FirehoseError, ServiceUnavailable
 from firehose.events.rebuild import record_cid
 from firehose.jetstream import host_of
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate
 from jetstream_simulator.v2 import layout
 from jetstream_simulator.v2 import segment as written

@@ -26,7 +26,7 @@ from firehose.embedded.airflow import options
 from firehose.embedded.redis import RedisServer, executable
 from firehose.settings import Settings
 from firehose.warehouse.views import DATABASE
-from ingester.settings import IngesterSettings, read_settings
+from ingester.contract.settings import IngesterSettings, read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yaml").read_text()

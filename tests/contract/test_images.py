@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from ingester import wire
+from ingester.contract import wire
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))

@@ -10,8 +10,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester import wire
-from ingester.frames import Buffer
+from ingester.buffer.buffers import Buffer
+from ingester.contract import scripts, wire
 
 EVENTS = st.lists(st.dictionaries(st.text(), st.text() | st.integers(-(2**60), 2**60)), min_size=1, max_size=20)
 
@@ -62,3 +62,14 @@ def test_concatenated_frames_are_one_zstd_file(frame_events: int) -> None:
     whole = b"".join(frame.payload for frame in frames)
     reader = zstandard.ZstdDecompressor().stream_reader(whole, read_across_frames=True)
     assert reader.read().split(b"\n") == [*events, b""]
+
+
+def test_the_scripts_write_the_names_that_the_contract_gives() -> None:
+    names = [value for name, value in vars(wire).items() if name.startswith("META_")]
+    assert len(names) > 10
+    for name in names:
+        assert f"'{name}'" in scripts.CLAIM + scripts.WRITE or f"{{{name} =" in scripts.WRITE, name
+    assert f"'{wire.EVENTS_PREFIX}' .. frame.queue" in scripts.WRITE
+    for script in (scripts.WRITE, scripts.BACKFILL):
+        fields = (wire.FIELD_COUNT, wire.FIELD_FIRST_US, wire.FIELD_LAST_US, wire.FIELD_PAYLOAD, wire.FIELD_GAP)
+        assert all(f"'{field.decode()}'" in script for field in fields)

@@ -24,8 +24,8 @@ from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
-from ingester import wire
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import process as simulator
 
 EVENTS = 2000

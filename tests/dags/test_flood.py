@@ -22,7 +22,7 @@ from firehose.batch import raw
 from firehose.batch.interval import Batch
 from firehose.lake.verify import verify
 from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_path
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.sinks import Webhook
 

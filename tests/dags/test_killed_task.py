@@ -24,7 +24,7 @@ from firehose.embedded import airflow
 from firehose.embedded.redis import free_port
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator.generate import events
 
 ROOT = Path(__file__).resolve().parents[2]

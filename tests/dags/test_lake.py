@@ -21,7 +21,7 @@ from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.sinks import Webhook
 from tests.staging import stage

@@ -15,7 +15,8 @@ import redis
 
 from firehose.batch.coverage import read_gaps
 from firehose.batch.interval import Batch
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Reason
 from tests.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -70,7 +71,7 @@ def test_what_becomes_of_an_interval_without_events(
     assert fourth == "NotListening", "it may still run for all that is known: the task fails"
     assert "see whether the ingester runs" in problem
     (gap,) = read_gaps(tmp_path)
-    assert (gap.reason, gap.from_us) == (wire.Reason.NOT_LISTENING, missed.start_ms * 1000)
+    assert (gap.reason, gap.from_us) == (Reason.NOT_LISTENING, missed.start_ms * 1000)
     (alert,) = webhook.bodies
     assert alert["title"] == f"gap in coverage, batch {missed.id}"
     assert "not_listening" in alert["details"]["gap 1"]

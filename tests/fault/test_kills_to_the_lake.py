@@ -19,7 +19,7 @@ from firehose.lake.verify import verify
 from firehose.quality.quarantine import quarantine_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import process as simulator
 
 KILLS = 20

@@ -22,7 +22,8 @@ from firehose.batch.lock import lock_path
 from firehose.embedded.ingester import ingester_process
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from ingester import crash, wire
+from ingester.contract import crash, wire
+from ingester.contract.gap import Reason
 from jetstream_simulator import process as simulator
 from tests.integration.archive.pipeline import expected_rows, now_s, rows, to_the_lake
 
@@ -32,7 +33,7 @@ import msgspec, sys
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
-from ingester import crash
+from ingester.contract import crash
 import os
 crash.arm(os.environ)
 drain(msgspec.json.decode(sys.argv[1], type=Settings), msgspec.json.decode(sys.argv[2], type=Batch))
@@ -67,7 +68,7 @@ def test_the_events_come_again_and_verify_names_the_files(
         to_the_lake(settings, redis_client, after)
 
     assert rows(lake) == expected_rows(sent.read_bytes().splitlines())
-    assert wire.Reason.REDIS_LOST in {gap.reason for gap in read_gaps(lake)}
+    assert Reason.REDIS_LOST in {gap.reason for gap in read_gaps(lake)}
     report = verify(lake)
     [problem] = report.problems
     assert problem.startswith(f"_raw/date={batch.start:%Y-%m-%d}/batch={batch.id}: ")

@@ -13,7 +13,8 @@ def test_each_edit_has_its_place_and_is_python() -> None:
     for mutant in MUTANTS:
         text = mutant.applied(ROOT)
         assert text != (ROOT / mutant.file).read_text(), mutant.name
-        ast.parse(text)
+        if mutant.file.endswith(".py"):
+            ast.parse(text)
 
 
 def test_names_are_unique_and_the_tests_exist() -> None:

@@ -25,7 +25,7 @@ from firehose.lake import layout
 from firehose.lake.hourfile import merge
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.quality.rules import split
-from ingester.envelope import classify
+from ingester.jetstream.envelope import classify
 from tests.property.hostile import GOOD, deep_record, hostile_lines, mutated, time_line
 
 START = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)

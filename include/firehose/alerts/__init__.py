@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from firehose.alerts.sinks import notify
 from firehose.settings import Settings, SettingsError, load, redacted
-from ingester.wire import Gap, Reason
+from ingester.contract.gap import Gap, Reason
 
 __all__ = ["notify", "report_foreign", "report_gaps", "report_quality", "task_failed"]
 

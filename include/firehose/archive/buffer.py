@@ -11,53 +11,23 @@ from typing import Any, Final, cast
 
 import msgspec
 import redis
-import zstandard
 
 from firehose.archive.events import Event
 from firehose.batch.buffer import HEAL_BYTES_KEY, HEAL_KEY, client, entries, unavailable
 from firehose.batch.foreign import gap_of
 from firehose.errors import BufferFull, ServiceUnavailable
 from firehose.settings import Settings
-from ingester import wire
-from ingester.redis_access import PIPELINE, RedisAccess
+from ingester.contract import frame, scripts, wire
+from ingester.contract.gap import Gap
+from ingester.contract.redis_access import PIPELINE, RedisAccess
 
 log = logging.getLogger(__name__)
 
-#: As the ingester packs them.
-_FRAME_EVENTS: Final = 500
-_LEVEL: Final = 1
 #: The share of Redis' memory that a heal leaves to the live stream.
 _LEFT_TO_LIVE: Final = 0.2
 _KEYS: Final = [HEAL_KEY, wire.COVERAGE_KEY, *map(wire.stream_key, wire.QUEUES)]
-_INDEX: Final = {queue: _KEYS.index(wire.stream_key(queue)) + 1 for queue in wire.QUEUES}
-
-# Begins with looking, then with a write that Redis refuses when it is full: after it nothing in it can fail.
-# ARGV: the gap's id, its progress so far, its new progress ('': done), the gap's record ('': none), the last id of
-# the stream of gaps that was read, then for each frame: index in KEYS, n, first, last, payload. Replies 'written',
-# 'lost' where the progress is another one, 'news' where a record is to be written and there are newer ones than
-# were read, or the key that is no stream (or no hash).
-_WRITE: Final = f"""
-for i, key in ipairs(KEYS) do
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= (i == 1 and 'hash' or 'stream') then return key end
-end
-if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 'lost' end
-if ARGV[4] ~= '' and redis.call('EXISTS', KEYS[2]) == 1 then
-  local info = redis.call('XINFO', 'STREAM', KEYS[2])
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' and info[i + 1] ~= ARGV[5] then return 'news' end
-  end
-end
-for i = 6, #ARGV, 5 do
-  redis.call('XADD', KEYS[tonumber(ARGV[i])], '*', '{wire.FIELD_COUNT.decode()}', ARGV[i + 1],
-    '{wire.FIELD_FIRST_US.decode()}', ARGV[i + 2], '{wire.FIELD_LAST_US.decode()}', ARGV[i + 3],
-    '{wire.FIELD_PAYLOAD.decode()}', ARGV[i + 4])
-end
-if ARGV[4] ~= '' then redis.call('XADD', KEYS[2], '*', '{wire.FIELD_GAP.decode()}', ARGV[4]) end
-if ARGV[3] == '' then redis.call('HDEL', KEYS[1], ARGV[1])
-else redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
-return 'written'
-"""
+#: What is in the way, by the reply of the script.
+_WRONG: Final = {b"type": "is of another type than it should be", b"full": "has given out its last id"}
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -78,18 +48,19 @@ class HealBuffer:
         self._access = RedisAccess.of(settings, PIPELINE)
         self._redis = client(settings, socket_timeout=30, client_name="bluesky-firehose-heal")
         self._progress = b""
-        self._last_record = b""
-        self._script = self._redis.register_script(_WRITE)
+        self._last_record = ""
+        self._script = self._redis.register_script(scripts.BACKFILL)
 
     def close(self) -> None:
         """Close the connection."""
         self._redis.close()
 
-    def gaps(self) -> list[wire.Gap]:
+    def gaps(self) -> list[Gap]:
         """The records of gaps that no drain has taken to the lake yet. Read them before the lake's."""
         if not self._call(self._redis.exists, wire.COVERAGE_KEY):
             return []
-        self._last_record = self._call(self._redis.xinfo_stream, wire.COVERAGE_KEY)["last-generated-id"]
+        last = self._call(self._redis.xinfo_stream, wire.COVERAGE_KEY)["last-generated-id"]
+        self._last_record = cast(bytes, last).decode()
         chunks = self._call(lambda: [*entries(self._redis, wire.COVERAGE_KEY, "-", "+")])
         # What is not a record is the drain's to set aside.
         return [gap for chunk in chunks for entry in chunk if (gap := gap_of(entry))]
@@ -132,7 +103,7 @@ class HealBuffer:
         self._leave_room()
         self._write(gap_id, events, msgspec.json.encode(progress), b"")
 
-    def finish(self, healed: wire.Gap) -> bool:
+    def finish(self, healed: Gap) -> bool:
         """Write the gap's new record, once all of its events are there.
 
         False: nothing was done. Somebody has written a record since :meth:`gaps`; this gap may have grown.
@@ -140,22 +111,28 @@ class HealBuffer:
         return self._write(healed.id, [], b"", msgspec.json.encode(healed))
 
     def _write(self, gap_id: str, events: list[Event], progress: bytes, record: bytes) -> bool:
-        arguments: list[bytes | str | int] = [gap_id, self._progress, progress, record, self._last_record]
-        for queue, lines in _by_queue(events).items():
-            for start in range(0, len(lines), _FRAME_EVENTS):
-                part = lines[start : start + _FRAME_EVENTS]
-                arguments += [_INDEX[queue], len(part), *_ends(part), _packed(part)]
-        answer = self._call(self._script, _KEYS, arguments)
-        if answer == b"news":
+        lines: dict[str, list[bytes]] = {}
+        for event in events:
+            lines.setdefault(event.queue, []).append(event.line)
+        arguments = scripts.arguments(
+            _KEYS,
+            frame.pack(lines),
+            self._progress,
+            gap_id=gap_id,
+            progress=progress.decode(),
+            record=record.decode(),
+            last_record=self._last_record,
+        )
+        status, *details = self._call(self._script, _KEYS, arguments)
+        if status == b"news":
             return False
-        if answer == b"lost":
+        if status == b"lost":
             raise ServiceUnavailable(
                 f"Redis at {self._access.where} lost what this heal wrote, or another heal is at work; heal again"
             )
-        if answer != b"written":
+        if status != b"written":
             raise ServiceUnavailable(
-                f"Redis key {answer.decode()} is of another type than it should be; the next drain sets it aside, "
-                "then heal again"
+                f"Redis key {details[0].decode()} {_WRONG[status]}; the next drain sets it right, then heal again"
             )
         self._progress = progress
         return True
@@ -180,19 +157,3 @@ class HealBuffer:
             if "OOM " in f"{getattr(error, 'status_code', '')} {text}":
                 raise self._full(text) from None
             raise unavailable(self._access, error) from None
-
-
-def _by_queue(events: list[Event]) -> dict[str, list[Event]]:
-    queues: dict[str, list[Event]] = {}
-    for event in events:
-        queues.setdefault(event.queue, []).append(event)
-    return queues
-
-
-def _ends(events: list[Event]) -> tuple[int, int]:
-    return events[0].time_us, events[-1].time_us
-
-
-def _packed(events: list[Event]) -> bytes:
-    lines = wire.join_lines([event.line for event in events])
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(lines)

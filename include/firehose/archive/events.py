@@ -13,8 +13,8 @@ import msgspec
 
 from firehose.archive.format import CREATE, DELETE, EVENTS, OPERATIONS, RESYNC, SYNC, Row
 from firehose.events.rebuild import cid_of, ipld_to_json
-from ingester import wire
-from ingester.resyncs import MARK, Resyncs
+from ingester.contract import wire
+from ingester.contract.resyncs import MARK, Resyncs
 
 _TEXTS: Final = ("did", "collection", "rkey", "rev")
 

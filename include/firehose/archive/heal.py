@@ -25,7 +25,7 @@ from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
 from firehose.errors import BudgetSpent, CorruptArchive, FirehoseError
 from firehose.jetstream import Host, host_of
 from firehose.settings import Settings
-from ingester.wire import Gap
+from ingester.contract.gap import Gap
 
 #: How far the clocks of two hosts may be apart. A gap's edges are events as another host stamped them.
 MARGIN_US: Final = 60_000_000

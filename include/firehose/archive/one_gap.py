@@ -17,7 +17,7 @@ from firehose.archive.events import Event, event_of
 from firehose.archive.format import Row
 from firehose.archive.reading import Reading
 from firehose.errors import BudgetSpent
-from ingester.wire import Gap
+from ingester.contract.gap import Gap
 
 #: One write to Redis: some thousand events, or some MiB of them.
 _WRITE_EVENTS: Final = 4000

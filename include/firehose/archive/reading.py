@@ -19,7 +19,7 @@ from firehose.archive.span import Span
 from firehose.archive.wanted import Wanted
 from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import Host
-from ingester.resyncs import Resyncs
+from ingester.contract.resyncs import Resyncs
 
 _Frame = tuple[str, bytes, Block | None]
 

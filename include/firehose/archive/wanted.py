@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from firehose import schema
 from firehose.archive.format import EVENTS, Row
-from ingester import wire
+from ingester.contract import wire
 
 
 class Wanted(NamedTuple):

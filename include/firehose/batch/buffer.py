@@ -18,10 +18,11 @@ import redis
 from firehose import crash
 from firehose.batch.frame import Entry, copied_form, presumed_form
 from firehose.batch.manifest import Manifest, QueueFile
+from firehose.batch.scripts import script
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
-from ingester import wire
-from ingester.redis_access import PIPELINE, RedisAccess
+from ingester.contract import wire
+from ingester.contract.redis_access import PIPELINE, RedisAccess
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +38,7 @@ _READ_BYTES: Final = 16 * 1024 * 1024
 #: Nothing can follow it; Redis does not take it as the exclusive begin of a range.
 _LAST_ID: Final = b"%d-%d" % (2**64 - 1, 2**64 - 1)
 
-# KEYS: a stream. ARGV: first id, last id, most entries, most bytes, the last id of all. Replies entries as XRANGE
-# does, up to the one that exceeds a limit. One by one, so that Redis itself never holds more of them at a time.
-_READ: Final = """
-local found, low, size = {}, ARGV[1], 0
-repeat
-  local entry = redis.call('XRANGE', KEYS[1], low, ARGV[2], 'COUNT', 1)[1]
-  if not entry then break end
-  found[#found + 1] = entry
-  for _, part in ipairs(entry[2]) do size = size + #part end
-  low = '(' .. entry[1]
-until #found == tonumber(ARGV[3]) or size > tonumber(ARGV[4]) or entry[1] == ARGV[5]
-return found
-"""
+_READ: Final = script("entries")
 
 
 def client(settings: Settings, role: str = PIPELINE, **options: Any) -> redis.Redis:

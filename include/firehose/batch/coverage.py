@@ -1,7 +1,7 @@
 """The coverage ledger: what was learnt of gaps, one JSON file of records a batch. A gap is never silent.
 
-``coverage/date=YYYY-MM-DD/batch=<id>.json``, a list of :class:`ingester.wire.Gap`; there is none where nothing was
-learnt. Must not: say which records count (gaps.py does).
+``coverage/date=YYYY-MM-DD/batch=<id>.json``, a list of :class:`ingester.contract.gap.Gap`; there is none where
+nothing was learnt. Must not: say which records count (gaps.py does).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
 from firehose.settings import Settings
-from ingester import wire
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 
 log = logging.getLogger(__name__)
 

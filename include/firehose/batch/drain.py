@@ -30,7 +30,7 @@ from firehose.batch.lock import alone
 from firehose.batch.manifest import Manifest
 from firehose.errors import BeforeFirstStart, MissedInterval, NotListening
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 
 __all__ = ["DrainResult", "drain", "redis_ms"]
 

@@ -22,8 +22,10 @@ from firehose.areas import Area
 from firehose.batch import buffer
 from firehose.batch.frame import Entry, as_command
 from firehose.batch.lock import locks_folder
+from firehose.batch.scripts import script
 from firehose.errors import ServiceUnavailable
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Gap
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +43,7 @@ _ASIDE: Final = ":misplaced"
 #: A larger key is moved out of the way, and left in Redis: a task must fit in memory.
 _MOST_BYTES: Final = 256 * 1024 * 1024
 
-# KEYS: each key, followed by where it goes. ARGV: the type of each. Replies key, found type, wanted type, whether
-# it is in the way still, for each that is or was of another type. In one step: a stream that the ingester has made
-# since somebody looked is never moved.
-_MOVE: Final = """
-local moved = {}
-for i = 1, #KEYS, 2 do
-  local wanted, found = ARGV[(i + 1) / 2], redis.call('TYPE', KEYS[i]).ok
-  if found ~= 'none' and found ~= wanted then
-    local free = redis.call('RENAMENX', KEYS[i], KEYS[i + 1])
-    moved[#moved + 1] = {KEYS[i], found, wanted, 1 - free}
-  end
-end
-return moved
-"""
+_MOVE: Final = script("move_aside")
 
 
 def set_aside(client: redis.Redis, lake: Path, tell: Tell) -> None:
@@ -134,11 +123,11 @@ def _keep(lake: Path, key: str, content: bytes) -> Path:
     return path
 
 
-def gap_of(entry: Entry) -> wire.Gap | None:
+def gap_of(entry: Entry) -> Gap | None:
     """The record in an entry of the stream of gaps; None: it is not one."""
     if len(entry.fields) != 2 or entry.fields[0] != wire.FIELD_GAP:
         return None
     try:
-        return msgspec.json.decode(entry.fields[1], type=wire.Gap)
+        return msgspec.json.decode(entry.fields[1], type=Gap)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None

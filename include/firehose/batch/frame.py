@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import zstandard
 
 from firehose.batch.raw import NotFrames, count_lines
-from ingester import wire
+from ingester.contract import wire
 
 #: The most that a frame may hold: as many events as FIREHOSE_FRAME_EVENTS allows, and many times the bytes that
 #: the ingester puts in one. More is a bomb.

@@ -1,6 +1,6 @@
 """What the records of the coverage ledger say together: which gaps there are, which are open, how much is missing.
 
-Pure functions on :class:`ingester.wire.Gap`. Must not: I/O.
+Pure functions on :class:`ingester.contract.gap.Gap`. Must not: I/O.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from ingester.wire import Gap, Reason
+from ingester.contract.gap import Gap, Reason
 
 #: What the record of a gap says that the archive of a v2 host filled.
 BY_ARCHIVE: Final = "archive"

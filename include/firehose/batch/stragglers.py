@@ -24,8 +24,8 @@ from firehose.batch.gaps import Span, merged
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path, locks_folder
 from firehose.settings import Settings
-from ingester import wire
-from ingester.wire import Reason
+from ingester.contract import wire
+from ingester.contract.gap import Reason
 
 log = logging.getLogger(__name__)
 

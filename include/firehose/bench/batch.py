@@ -27,7 +27,7 @@ from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
-from ingester.redis_access import MONITORING
+from ingester.contract.redis_access import MONITORING
 from jetstream_simulator import process as simulator
 
 #: An interval must hold all events: they are let go in the first seconds of a minute, with so many left of it.

@@ -23,7 +23,7 @@ from firehose.embedded.redis import RedisServer
 from firehose.errors import FirehoseError
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.settings import Settings
-from ingester.redis_access import PIPELINE
+from ingester.contract.redis_access import PIPELINE
 
 log = logging.getLogger(__name__)
 

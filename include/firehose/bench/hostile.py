@@ -34,7 +34,7 @@ from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
-from ingester.redis_access import PIPELINE
+from ingester.contract.redis_access import PIPELINE
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
-from ingester import wire
-from ingester.redis_access import MONITORING
+from ingester.contract import wire
+from ingester.contract.redis_access import MONITORING
 from jetstream_simulator import generate
 from jetstream_simulator import process as simulator
 

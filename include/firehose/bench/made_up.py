@@ -17,7 +17,7 @@ import redis
 import zstandard
 
 from firehose.batch.interval import Batch
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate
 
 #: Events of one part: what a process makes at a time.

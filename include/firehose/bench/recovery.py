@@ -25,8 +25,8 @@ from firehose.embedded.redis import free_port
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
-from ingester import wire
-from ingester.redis_access import MONITORING
+from ingester.contract import wire
+from ingester.contract.redis_access import MONITORING
 from jetstream_simulator import process as simulator
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ingester.wire import Gap
+    from ingester.contract.gap import Gap
 
 
 def coverage(

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from ingester import wire
-from ingester.resyncs import Resyncs
+from ingester.contract import wire
+from ingester.contract.resyncs import Resyncs
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)

@@ -23,7 +23,7 @@ from firehose.crosscheck.events import ONLY_V2, Ended, Unreadable, read_v1, read
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.jetstream import Host
 from firehose.settings import redacted
-from ingester.resyncs import Resyncs
+from ingester.contract.resyncs import Resyncs
 
 log = logging.getLogger(__name__)
 _MAX_MESSAGE: Final = 32 << 20

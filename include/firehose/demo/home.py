@@ -11,8 +11,8 @@ from pathlib import Path
 from firehose import files
 from firehose.errors import FirehoseError
 from firehose.settings import Settings, load
-from ingester import env_file
-from ingester.settings import ENV_FILE_NAME, PREFIX
+from ingester.contract import env_file
+from ingester.contract.settings import ENV_FILE_NAME, PREFIX
 
 _NOTE = """\
 # Made by `firehose demo` at its first start; read by every firehose command. Keep it: it holds the passwords,

@@ -15,8 +15,8 @@ from firehose.batch.buffer import client
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
-from ingester import wire
-from ingester.redis_access import MONITORING
+from ingester.contract import wire
+from ingester.contract.redis_access import MONITORING
 
 _FIRST_QUERY = """\
 SELECT type, sum(events) AS total, sumIf(events, operation = 'delete') AS deletes

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from firehose.embedded.leash import ending_with_us
 from firehose.errors import ServiceUnavailable
 from firehose.settings import Settings
-from ingester.settings import PREFIX, IngesterSettings
+from ingester.contract.settings import PREFIX, IngesterSettings
 
 
 @contextmanager

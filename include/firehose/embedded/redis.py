@@ -20,8 +20,8 @@ import redis
 
 from firehose.embedded.redis_config import ADMIN, SOCKET, write_access, write_config
 from firehose.errors import ServiceUnavailable
-from ingester.redis_access import MONITORING, RedisAccess
-from ingester.settings import DEFAULT_REDIS_PASSWORDS
+from ingester.contract.redis_access import MONITORING, RedisAccess
+from ingester.contract.settings import DEFAULT_REDIS_PASSWORDS
 
 HOST: Final = "127.0.0.1"
 

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from firehose import files
 from firehose.errors import FirehoseError
-from ingester.redis_access import ROLES, has_login
+from ingester.contract.redis_access import ROLES, has_login
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "redis"
 ADMIN: Final = "admin"

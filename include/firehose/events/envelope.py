@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from firehose.syntax import DID
-from ingester.wire import DEAD_LETTER_KIND, NEW_KIND
+from ingester.contract.wire import DEAD_LETTER_KIND, NEW_KIND
 
 #: Deeper events are refused. What a parser stands depends on how deep its caller already is, and a rerun from
 #: elsewhere must give the same rows.
@@ -47,13 +47,13 @@ class Commit(msgspec.Struct, gc=False):
     rkey: str
     record: msgspec.Raw = msgspec.Raw(b"")
     cid: str | None = None
-    resync: Any = None  # true: see ingester/resyncs.py
+    resync: Any = None  # true: see ingester/contract/resyncs.py
 
 
 class Event(msgspec.Struct, gc=False):
     """One event; exactly the part that ``kind`` names is there.
 
-    ``displayed_us``: the time that the host shows, where it is not ``time_us`` (see ingester/events_v2.py).
+    ``displayed_us``: the time that the host shows, where it is not ``time_us``.
     """
 
     did: str

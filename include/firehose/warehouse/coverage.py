@@ -12,7 +12,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 from firehose import crash
-from ingester.wire import Gap
+from ingester.contract.gap import Gap
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from firehose.errors import FirehoseError
 from firehose.events.links import GIF_HOSTS, site
 from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
 from firehose.warehouse.derived import Column
-from ingester import checks
+from ingester.contract import checks
 
 DATABASE: Final = "firehose"
 _OVER_VIEWS: Final = Path(__file__).resolve().parents[2] / "clickhouse" / "views"

@@ -16,8 +16,8 @@ from firehose.endpoint import process as endpoint
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from ingester import wire
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import process as simulator
 from tests.fault.crash.world import STAGES, World
 from tests.fault.ingester.harness import until

@@ -24,7 +24,7 @@ from firehose.quality.validate import validate
 from firehose.schema import LIKES
 from firehose.settings import Settings
 from firehose.warehouse.summaries import refresh
-from ingester import crash
+from ingester.contract import crash
 
 STEPS: dict[str, Callable[[Settings, Batch], object]] = {
     "drain": drain,

@@ -15,7 +15,7 @@ import redis
 from firehose.batch.raw import read_chunks
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerCounts, read_ledger
-from ingester import wire
+from ingester.contract import wire
 
 Row = dict[str, Any]
 

@@ -14,7 +14,7 @@ import msgspec
 
 from firehose import schema
 from firehose.lake.verify import verify
-from ingester import wire
+from ingester.contract import wire
 from tests.fault.crash.lake_view import LakeView
 
 _FIELD: Final = {

@@ -13,8 +13,8 @@ from firehose.batch.buffer import HEAL_KEY
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.ledger import read_ledger
-from ingester import wire
-from ingester.crash import Point
+from ingester.contract import wire
+from ingester.contract.crash import Point
 from tests.fault.crash.oracle import assert_every_event_is_accounted_for
 from tests.fault.crash.world import STAGES, STEPS, Contents, World
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from firehose.lake.verify import verify
-from ingester.crash import Point
+from ingester.contract.crash import Point
 from tests.fault.crash.world import World
 
 

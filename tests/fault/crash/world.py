@@ -25,7 +25,7 @@ from firehose.batch.drain import redis_ms
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
 from firehose.warehouse.plan import SUMMARIES
-from ingester import crash, wire
+from ingester.contract import crash, wire
 from jetstream_simulator.process import SimulatorProcess
 from tests.fault.crash.lake_view import LakeView, original
 from tests.fault.ingester.harness import IngesterProcess, cursor, stored, until

@@ -25,7 +25,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Gap
 
 COLLECTIONS = (*wire.COLLECTION_QUEUES, "app.bsky.actor.profile")
 #: A host that is not there.
@@ -221,13 +222,13 @@ def stored(client: redis.Redis, queue: str | None = None) -> list[bytes]:
     return lines
 
 
-def gaps(client: redis.Redis) -> list[wire.Gap]:
+def gaps(client: redis.Redis) -> list[Gap]:
     """Every record of a gap, in the order in which they were written."""
     answer: Any = client.xrange(wire.COVERAGE_KEY)
-    return [msgspec.json.decode(fields[wire.FIELD_GAP], type=wire.Gap) for _, fields in answer]
+    return [msgspec.json.decode(fields[wire.FIELD_GAP], type=Gap) for _, fields in answer]
 
 
-def known(client: redis.Redis) -> list[wire.Gap]:
+def known(client: redis.Redis) -> list[Gap]:
     """Each gap as its last record says, in the order of time."""
     last = {gap.id: gap for gap in sorted(gaps(client), key=lambda gap: gap.noted_us)}
     return sorted(last.values(), key=lambda gap: (gap.from_us, gap.to_us))

@@ -12,8 +12,8 @@ from websockets.http11 import Request, Response
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection
 
-from ingester import wire
-from ingester.cursor import OTHER_HOST_REWIND_US
+from ingester.contract import wire
+from ingester.position.position import OTHER_HOST_REWIND_US
 from jetstream_simulator import process as simulator
 from tests.fault.ingester.harness import (
     NOWHERE,
@@ -91,7 +91,7 @@ def test_the_next_host_resumes_by_time(
     assert second.connections == [{"cursor": [REWOUND]}]
     assert set(stored(redis_client)) == set(SENT)
     (switched,) = (line for line in said.splitlines() if "event=host_switched" in line)
-    assert f"host={names[1]} protocol=v1 left={names[0]}" in switched
+    assert f"from={names[0]} to={names[1]} protocol=v1" in switched
     assert "event=gap" not in said
 
 

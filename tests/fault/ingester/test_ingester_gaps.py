@@ -6,9 +6,9 @@ import pytest
 import redis
 from websockets.sync.server import ServerConnection
 
-from ingester import wire
-from ingester.gaps import OUTAGE_S
-from ingester.wire import Reason
+from ingester.contract import wire
+from ingester.contract.gap import Reason
+from ingester.position.gaps import OUTAGE_S
 from tests.fault.ingester.harness import (
     Ingest,
     Query,

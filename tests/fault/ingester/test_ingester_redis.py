@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from firehose.embedded.redis import RedisServer
-from ingester import wire
+from ingester.contract import wire
 from tests.fault.ingester.harness import (
     NOWHERE,
     Ingest,

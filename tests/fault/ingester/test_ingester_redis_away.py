@@ -20,8 +20,8 @@ from firehose.batch.gaps import open_gaps
 from firehose.batch.interval import Batch
 from firehose.embedded.redis import RedisServer
 from firehose.settings import Settings
-from ingester.gaps import OUTAGE_S, REPLAY
-from ingester.wire import Reason
+from ingester.contract.gap import Reason
+from ingester.position.gaps import OUTAGE_S, REPLAY
 from tests.fault.ingester.harness import IngesterProcess, Source, known, stored, until
 from tests.fault.ingester.harness import event as numbered
 

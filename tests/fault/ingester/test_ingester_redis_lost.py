@@ -11,9 +11,9 @@ import redis
 from firehose.batch.drain import drain, redis_ms
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
-from ingester import wire
-from ingester.cursor import OTHER_HOST_REWIND_US
-from ingester.wire import Reason
+from ingester.contract import wire
+from ingester.contract.gap import Reason
+from ingester.position.position import OTHER_HOST_REWIND_US
 from tests.fault.ingester.harness import (
     Ingest,
     Source,

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import redis
 
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import process as simulator
 from tests.fault.ingester.harness import Ingest, metadata, stored, until
 

@@ -14,13 +14,14 @@ import pytest
 import redis
 
 from firehose.embedded.redis import RedisServer
-from ingester import wire
+from ingester.buffer.buffers import Buffer
+from ingester.buffer.exchange import Claim, Flush, Held
+from ingester.buffer.sink import Sink
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
+from ingester.contract.redis_access import INGESTER, RedisAccess
+from ingester.contract.settings import IngesterSettings
 from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Superseded
-from ingester.frames import Buffer
-from ingester.redis_access import INGESTER, RedisAccess
-from ingester.scripts import HEARTBEATS_KEPT_MS
-from ingester.settings import IngesterSettings
-from ingester.sink import Claim, Flush, Held, Sink
 from tests.fault.ingester.harness import clock_us, cursor, entries, event, gaps, metadata, stored, time_us
 from tests.logins import as_ingester
 
@@ -65,7 +66,7 @@ def test_writes_frames_and_state_together(redis_url: str, redis_client: redis.Re
     assert (metadata(redis_client)["events:posts"], metadata(redis_client)["events"]) == ("4", "7")
 
 
-GAP = wire.Gap(id="late:h:1", reason=wire.Reason.LATE, from_us=1, to_us=2, noted_us=3, host="h")
+GAP = Gap(id="late:h:1", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="h")
 
 
 def test_gaps_come_with_their_flush_once(
@@ -236,7 +237,7 @@ def test_heartbeats_mark_listened_minutes_and_are_trimmed(redis_url: str, redis_
     assert not redis_client.exists(wire.HEARTBEATS_KEY)
     assert cursor(redis_client) == 0
     seconds, _ = redis_client.time()
-    old = seconds * 1000 - HEARTBEATS_KEPT_MS - MINUTE_MS
+    old = seconds * 1000 - wire.HEARTBEATS_KEPT_MS - MINUTE_MS
     redis_client.zadd(wire.HEARTBEATS_KEY, {str(old): old})
     sink.write(flush())
     beats: Any = redis_client.zrange(wire.HEARTBEATS_KEY, 0, -1, withscores=True)

@@ -13,7 +13,7 @@ import zstandard
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
-from ingester import wire
+from ingester.contract import wire
 from tests.fault.ingester.harness import (
     Ingest,
     Query,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from ingester.cursor import OTHER_HOST_REWIND_US
+from ingester.position.position import OTHER_HOST_REWIND_US
 from tests.fault.ingester.harness import (
     IngesterProcess,
     Source,

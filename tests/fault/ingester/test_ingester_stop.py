@@ -14,9 +14,9 @@ import redis
 from websockets.sync.server import ServerConnection
 
 from firehose.embedded.redis import RedisServer
-from ingester import wire
-from ingester.gaps import REPLAY
-from ingester.wire import Reason
+from ingester.contract import wire
+from ingester.contract.gap import Reason
+from ingester.position.gaps import REPLAY
 from tests.fault.ingester.harness import (
     IngesterProcess,
     Query,

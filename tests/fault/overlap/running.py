@@ -13,14 +13,14 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from ingester import crash
+from ingester.contract import crash
 
 #: Seconds after which a test gives up.
 _PATIENCE_S = 60
 
 
 class Running:
-    """A step in a forked process; ``stops_at``: a crash point (see ingester/crash.py) at which it stops."""
+    """A step in a forked process; ``stops_at``: a crash point of ingester/contract/crash.py where it stops."""
 
     def __init__(self, step: Callable[[], object], folder: Path, stops_at: str = "") -> None:
         self._proof = folder / "proof"

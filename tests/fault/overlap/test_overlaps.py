@@ -24,8 +24,8 @@ from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.lake import layout
 from firehose.settings import Settings
-from ingester import wire
-from ingester.crash import Point
+from ingester.contract import wire
+from ingester.contract.crash import Point
 from tests.fault.overlap.running import Running
 from tests.integration.batch.copies import (
     BATCHES,

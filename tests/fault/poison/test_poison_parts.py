@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firehose.batch import raw
-from ingester import wire
-from ingester.cursor import Position
-from ingester.envelope import PLAUSIBLE_US, follow
-from ingester.frames import PLAUSIBLE_SEQ, Buffer, BufferV2
-from ingester.hosts import V1, V2
+from ingester.buffer.buffers import PLAUSIBLE_SEQ, Buffer, BufferV2
+from ingester.contract import wire
+from ingester.jetstream.envelope import PLAUSIBLE_US, follow
+from ingester.jetstream.hosts import V1, V2
+from ingester.position.position import AfterEvent
 from tests.fault.ingester.harness import event, time_us
 
 HOUR_US = 3_600_000_000
-HERE = Position(time_us(0), time_us(0), "host", V1)
+HERE = AfterEvent(time_us(0), time_us(0), "host", V1)
 FAR = 2**62
 
 
@@ -30,7 +31,7 @@ def at(moment_us: int) -> bytes:
 
 def cursors(moments: list[int], *, start: int = time_us(0), flush_each: bool = False) -> list[int]:
     """The cursor after each event of a connection that resumed at ``start``."""
-    buffer, found = Buffer(Position(start, start, "host", V1), "host"), []
+    buffer, found = Buffer(AfterEvent(start, start, "host", V1), "host"), []
     for moment in moments:
         (buffer.add if buffer.placed else buffer.begin)(at(moment))
         found.append(buffer.position.cursor)
@@ -64,7 +65,7 @@ def test_the_first_event_of_a_connection_may_lie_anywhere_but_at_no_time() -> No
 
 
 @pytest.mark.parametrize(
-    "buffer", [Buffer(HERE, "host"), BufferV2(HERE._replace(protocol=V2), "host")], ids=[V1, V2]
+    "buffer", [Buffer(HERE, "host"), BufferV2(replace(HERE, protocol=V2), "host")], ids=[V1, V2]
 )
 def test_what_cannot_be_read_does_not_say_where_the_stream_is(buffer: Buffer) -> None:
     start = buffer.position
@@ -77,7 +78,7 @@ def test_what_cannot_be_read_does_not_say_where_the_stream_is(buffer: Buffer) ->
 
 
 def test_a_wrong_sequence_number_leaves_the_cursor_where_it_was() -> None:
-    buffer = BufferV2(Position(100, time_us(0), "host", V2), "host")
+    buffer = BufferV2(AfterEvent(100, time_us(0), "host", V2), "host")
     for number, expected in ((101, 101), (101 + PLAUSIBLE_SEQ, 101), (102, 102), (10**15 - 1, 102), (103, 103)):
         moment = "2023-11-14T22:13:20.000001Z"
         payload = {"$type": "x#account", "seq": number, "did": "did:plc:x", "time": moment, "account": {"seq": 1}}

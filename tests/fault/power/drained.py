@@ -17,8 +17,8 @@ from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.settings import Settings
-from ingester import wire
-from ingester.crash import Point
+from ingester.contract import wire
+from ingester.contract.crash import Point
 from tests.fault.power.journal import Deleted, Event, Returned
 
 #: The crash points that a drain reaches only if Redis holds something foreign.

@@ -17,7 +17,7 @@ import msgspec
 import redis
 
 from firehose.settings import Settings
-from ingester import crash
+from ingester.contract import crash
 from tests.fault.power import disk, redis_watch
 from tests.fault.power.disk import Tree
 from tests.fault.power.journal import Began, Deleted, Event, Journal, Returned, Synced

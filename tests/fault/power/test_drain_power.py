@@ -17,9 +17,9 @@ from firehose.batch.interval import Batch
 from firehose.errors import MissedInterval
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from ingester import wire
-from ingester.crash import Point
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.crash import Point
+from ingester.contract.gap import Gap, Reason
 from tests.fault.power.drained import OF_FOREIGN, copied, deletes, lines_of, put_frames, step
 from tests.fault.power.journal import Deleted, Returned
 from tests.fault.power.machine import Found, Machine

@@ -22,7 +22,7 @@ from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 from tests.fault.power.drained import OF_FOREIGN, deletes, lines_of, put_frames, step
 from tests.fault.power.journal import Deleted, Returned
 from tests.fault.power.machine import Found, Machine

@@ -15,7 +15,7 @@ from firehose.lake import layout
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.publish import publish
 from firehose.settings import Settings
-from ingester.crash import Point
+from ingester.contract.crash import Point
 from tests.fault.power.journal import Event, Names, Returned
 from tests.fault.power.machine import Machine
 from tests.integration.batch.copies import (

@@ -15,7 +15,7 @@ from firehose.lake.publish import publish
 from firehose.lake.verify import verify
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.fault.crash.lake_view import LakeView
 from tests.fault.crash.oracle import assert_every_event_is_accounted_for

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firehose.embedded.redis import RedisServer
-from ingester import wire
+from ingester.contract import wire
 from tests.fault.soak.clock import Clock
 from tests.fault.soak.ports import port
 

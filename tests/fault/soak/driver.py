@@ -25,7 +25,7 @@ from firehose.batch.interval import Batch
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from ingester import crash
+from ingester.contract import crash
 from tests.fault.soak.steps import Outcome, Request, limit_files
 
 STEPS: dict[str, Callable[[Settings, Batch], object]] = {"drain": drain, "validate": validate, "publish": publish}

@@ -8,7 +8,8 @@ import signal
 import sys
 import time
 
-from ingester import errors, wire
+from ingester import errors
+from ingester.contract import wire
 from tests.fault.ingester.harness import stored
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.oracle import Account, judge

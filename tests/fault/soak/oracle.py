@@ -21,8 +21,8 @@ from firehose.lake import layout
 from firehose.lake.ledger import read_ledger
 from firehose.lake.notes import displaced
 from firehose.lake.verify import verify
-from ingester.hosts import V1, V2
-from ingester.wire import OTHER
+from ingester.contract.wire import OTHER
+from ingester.jetstream.hosts import V1, V2
 from tests.fault.crash.lake_view import original
 from tests.fault.crash.oracle import kind_of
 from tests.fault.soak.tape import Tape

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingester.hosts import V1, V2
+from ingester.jetstream.hosts import V1, V2
 from tests.fault.soak.faults import Fault
 
 Pair = tuple[str, str]

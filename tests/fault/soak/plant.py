@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from ingester import crash
+from ingester.contract import crash
 from tests.fault.ingester.harness import IngesterProcess
 from tests.fault.soak.buffer import Buffer
 from tests.fault.soak.disk import Disk

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from ingester import errors
-from ingester.crash import Point
+from ingester.contract.crash import Point
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.ports import until
 from tests.fault.soak.schedule import FIRED, WHICH, Schedule

@@ -10,7 +10,7 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from ingester.hosts import V2
+from ingester.jetstream.hosts import V2
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.schedule import FIRED, Schedule
 from tests.fault.soak.steps import stopped

@@ -9,7 +9,7 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from ingester.crash import Point
+from ingester.contract.crash import Point
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.intervals import STEPS
 from tests.fault.soak.schedule import FIRED, WHICH, Schedule, steps

@@ -19,7 +19,7 @@ import msgspec
 
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
-from ingester import crash
+from ingester.contract import crash
 
 REPOSITORY = Path(__file__).parents[3]
 

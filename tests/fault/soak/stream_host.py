@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 
-from ingester.hosts import V1, V2, V2_METHOD
+from ingester.jetstream.hosts import V1, V2, V2_METHOD
 from tests.fault.soak.ports import port
 from tests.fault.soak.steps import REPOSITORY
 from tests.fault.soak.tape import Message

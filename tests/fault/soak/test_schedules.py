@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
-from ingester.hosts import V1, V2
+from ingester.jetstream.hosts import V1, V2
 from tests.fault.soak import faults, machine, schedule
 from tests.fault.soak.pairs import Pair
 from tests.fault.soak.ports import until

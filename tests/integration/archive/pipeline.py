@@ -25,7 +25,7 @@ from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 
 JSON_COLUMNS = ("extra", "embed", "facets")
 Rows = dict[str, list[dict[str, Any]]]

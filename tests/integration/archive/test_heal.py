@@ -23,7 +23,8 @@ from firehose.batch.gaps import instant
 from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import host_of
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Reason
 from jetstream_simulator import process
 from tests.integration.archive.world import (
     FIRST,
@@ -108,7 +109,7 @@ def test_a_heal_that_redis_forgets_starts_again(settings: Settings, redis_client
 def test_a_queues_gap_heals_that_queue_only(
     settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess, queue: str, call: str
 ) -> None:
-    note(redis_client, gap(queue=queue, reason=wire.Reason.BLIND))
+    note(redis_client, gap(queue=queue, reason=Reason.BLIND))
     with Proxy(archive.http_url, lambda _, body: body) as proxy:
         done = firehose(settings, "heal", "--archive", proxy.url)
     assert done.returncode == 0, done.stderr
@@ -277,8 +278,8 @@ def test_numbers_without_an_event_are_counted(
 def test_an_interval_without_heartbeat_is_healed_with_the_outage_that_spans_it(
     settings: Settings, redis_client: redis.Redis
 ) -> None:
-    note(redis_client, gap(reason=wire.Reason.OUTAGE))
-    note(redis_client, gap(FIRST + 10, LAST - 10, reason=wire.Reason.NOT_LISTENING))
+    note(redis_client, gap(reason=Reason.OUTAGE))
+    note(redis_client, gap(FIRST + 10, LAST - 10, reason=Reason.NOT_LISTENING))
     done = firehose(settings, "heal")
     assert [line.rpartition("; ")[2] for line in done.stdout.splitlines()] == ["healed", "healed"]
     assert queued(redis_client) == sent()

@@ -11,7 +11,8 @@ from firehose.batch import coverage
 from firehose.batch.coverage import read_gaps
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Gap
 from tests.integration.archive.world import gap
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -54,5 +55,5 @@ def _frame(client: redis.Redis, queue: str, batch: Batch) -> None:
     client.xadd(wire.stream_key(queue), {wire.FIELD_COUNT: 1}, id=f"{batch.start_ms + 1}-0")
 
 
-def _record(client: redis.Redis, one: wire.Gap, batch: Batch) -> None:
+def _record(client: redis.Redis, one: Gap, batch: Batch) -> None:
     client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(one)}, id=f"{batch.start_ms + 2}-0")

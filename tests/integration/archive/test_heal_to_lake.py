@@ -14,7 +14,7 @@ from firehose.batch.buffer import HEAL_KEY
 from firehose.batch.coverage import read_gaps
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import process
 from tests.integration.archive.pipeline import expected_rows, ingest, now_s, rows, to_the_lake
 from tests.integration.archive.world import FIRST, LAST, LINES, SEALED, command, firehose, gap, note

@@ -17,7 +17,8 @@ from firehose.batch.buffer import HEAL_KEY
 from firehose.lake.ledger import LedgerEntry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import generate, process
 from jetstream_simulator.v2.rows import row as archived
 from tests.integration.archive.pipeline import ingest, now_s, rows, to_the_lake
@@ -28,15 +29,15 @@ DID = "did:plc:casemaaaaaaaaaaaaaaaaaaa"
 START_US = generate.DEFAULT_START_US
 
 
-def whole(lines: list[bytes], **fields: Any) -> wire.Gap:
+def whole(lines: list[bytes], **fields: Any) -> Gap:
     """The gap that all of these lines lie in, but the last: an archive says nothing of what follows its end."""
     times = [msgspec.json.decode(line)["time_us"] for line in lines]
     given: dict[str, Any] = {
         "id": "late/1",
-        "reason": wire.Reason.LATE,
+        "reason": Reason.LATE,
         "noted_us": 1_790_000_000_000_000,
     } | fields
-    return wire.Gap(from_us=min(times), to_us=max(times), **given)
+    return Gap(from_us=min(times), to_us=max(times), **given)
 
 
 def read_all(source: process.SimulatorProcess, events: int) -> None:

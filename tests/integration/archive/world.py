@@ -23,7 +23,8 @@ import zstandard
 from websockets.sync.client import connect
 
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import generate, process
 
 SEALED, UNSEALED = 3000, 30
@@ -95,21 +96,21 @@ class Proxy:
         self._thread.join()
 
 
-def gap(first: int = FIRST, last: int = LAST, **fields: Any) -> wire.Gap:
+def gap(first: int = FIRST, last: int = LAST, **fields: Any) -> Gap:
     """The gap of the lines from ``first`` to ``last`` (exclusive)."""
-    given: dict[str, Any] = {"id": f"late/{first}", "reason": wire.Reason.LATE, "noted_us": NOTED_US} | fields
-    return wire.Gap(from_us=TIMES[first], to_us=TIMES[last], **given)
+    given: dict[str, Any] = {"id": f"late/{first}", "reason": Reason.LATE, "noted_us": NOTED_US} | fields
+    return Gap(from_us=TIMES[first], to_us=TIMES[last], **given)
 
 
-def note(client: redis.Redis, one: wire.Gap) -> None:
+def note(client: redis.Redis, one: Gap) -> None:
     """Write a gap's record into Redis, as the ingester does."""
     client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(one)})
 
 
-def noted(client: redis.Redis) -> list[wire.Gap]:
+def noted(client: redis.Redis) -> list[Gap]:
     """The records of gaps in Redis, in order."""
     entries = cast(list[tuple[bytes, dict[bytes, bytes]]], client.xrange(wire.COVERAGE_KEY))
-    return [msgspec.json.decode(fields[wire.FIELD_GAP], type=wire.Gap) for _, fields in entries]
+    return [msgspec.json.decode(fields[wire.FIELD_GAP], type=Gap) for _, fields in entries]
 
 
 def queued(client: redis.Redis) -> dict[str, list[dict[str, Any]]]:

@@ -15,7 +15,7 @@ import zstandard
 
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 

@@ -16,8 +16,8 @@ from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch, CorruptLake, MissedInterval
 from firehose.settings import Settings
-from ingester import wire
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 
 NOTED = Gap(id="a", reason=Reason.LATE, from_us=10, to_us=20, noted_us=100, host="wss://one", protocol="v1")
 HEALED = msgspec.structs.replace(NOTED, noted_us=200, healed="other host")

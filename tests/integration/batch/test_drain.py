@@ -17,7 +17,8 @@ from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.errors import BeforeFirstStart, CorruptBatch, MissedInterval, NotListening, ServiceUnavailable
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
+from ingester.contract.gap import Reason
 from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
@@ -111,7 +112,7 @@ def test_an_outage_that_is_over_is_a_recorded_gap(
             drain(settings, batches[1])
     (gap,) = read_gaps(settings.lake_path)
     assert (gap.reason, gap.from_us, gap.to_us) == (
-        wire.Reason.NOT_LISTENING,
+        Reason.NOT_LISTENING,
         batches[1].start_ms * 1000,
         batches[1].end_ms * 1000,
     )

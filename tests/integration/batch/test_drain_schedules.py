@@ -26,7 +26,7 @@ from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval, NotListening
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 from tests.logins import PASSWORDS
 
 INTERVALS = 5

@@ -25,7 +25,7 @@ from firehose.lake.edges import EDGE_US
 from firehose.lake.ledger import entry_path
 from firehose.lake.notes import displaced
 from firehose.lake.verify import verify
-from ingester.crash import Point
+from ingester.contract.crash import Point
 from tests.integration.batch.copies import (
     BATCHES,
     EDGE,

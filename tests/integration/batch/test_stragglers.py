@@ -18,7 +18,7 @@ from firehose.batch.lock import lock_path
 from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]

@@ -18,7 +18,7 @@ from firehose.quality.code import digest
 from firehose.quality.result import staged_folder
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from ingester import crash
+from ingester.contract import crash
 from jetstream_simulator import generate
 
 ROOT = Path(__file__).parents[3]

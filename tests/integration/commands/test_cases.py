@@ -24,7 +24,7 @@ from firehose.lake import layout
 from firehose.lake.rowgroups import Writer
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
-from ingester.settings import read_settings
+from ingester.contract.settings import read_settings
 from jetstream_simulator.identifiers import iso, tid
 from tests.integration.commands.test_once import firehose, once, total
 

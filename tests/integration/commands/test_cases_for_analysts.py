@@ -14,7 +14,7 @@ from firehose.endpoint import process as endpoint
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.reference import recipes
-from ingester.settings import read_settings
+from ingester.contract.settings import read_settings
 from tests.integration.commands.test_once import ROOT, firehose, once
 
 CASES = ROOT.parent / "shared" / "cases"

@@ -24,7 +24,7 @@ from firehose.crosscheck.listen import Listener
 from firehose.crosscheck.run import window_of
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.jetstream import host_of
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate, process
 
 HOUR = "2026-11-01T05"

@@ -16,7 +16,7 @@ import pytest
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.lake.ledger import read_ledger
 from firehose.lake.verify import verify
-from ingester import wire
+from ingester.contract import wire
 from tests.earlier_lakes import give_earlier_names
 
 FIREHOSE = Path(sys.executable).parent / "firehose"

@@ -15,7 +15,7 @@ import pytest
 from firehose.endpoint import process as endpoint
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
-from ingester.settings import read_settings
+from ingester.contract.settings import read_settings
 from jetstream_simulator import generate
 from tests.earlier_lakes import REFUSED, give_earlier_names
 

@@ -19,7 +19,7 @@ from firehose.batch.interval import Batch
 from firehose.events.rows import decode_rows, to_table
 from firehose.lake import ledger
 from firehose.schema import COMMIT_TYPES, SCHEMAS
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator.identifiers import tid
 
 Row = dict[str, Any]

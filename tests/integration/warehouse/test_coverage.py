@@ -21,8 +21,8 @@ from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.summaries import refresh
-from ingester import wire
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.gap import Gap, Reason
 from tests.integration.warehouse.dying import DyingClient
 from tests.integration.warehouse.lakes import LakeBuilder, at, row
 

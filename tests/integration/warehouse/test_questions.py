@@ -25,7 +25,7 @@ from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.reference import recipes
 from firehose.warehouse.summaries import refresh
-from ingester.resyncs import MARK
+from ingester.contract.resyncs import MARK
 from jetstream_simulator.generate import Generator
 from jetstream_simulator.identifiers import tid
 from tests.integration.warehouse import answers

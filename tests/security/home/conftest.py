@@ -18,8 +18,8 @@ import pytest
 from firehose.embedded.leash import RUNNER, Holder, holders
 from firehose.embedded.redis import RedisServer, free_port
 from firehose.ownership import RUN
-from ingester import wire
-from ingester.redis_access import MONITORING
+from ingester.contract import wire
+from ingester.contract.redis_access import MONITORING
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60.0

@@ -14,7 +14,7 @@ import pytest
 from firehose.embedded.leash import RUNNER, Leashed, command, holders, leashed
 from firehose.embedded.left_behind import stop_left_behind
 from firehose.embedded.redis import RedisServer
-from ingester import wire
+from ingester.contract import wire
 from tests.security.home.conftest import LightDemo, end, wait_for
 
 

@@ -17,9 +17,9 @@ from redis import ConnectionPool
 
 from firehose.embedded.redis import free_port
 from firehose.settings import Settings, SettingsError
-from ingester import env_file
-from ingester.hosts import hosts
-from ingester.settings import IngesterSettings, read_settings
+from ingester.contract import env_file
+from ingester.contract.settings import IngesterSettings, read_settings
+from ingester.jetstream.hosts import hosts
 
 ROOT = Path(__file__).resolve().parents[3]
 FIREHOSE = str(Path(sys.executable).parent / "firehose")

@@ -19,7 +19,7 @@ from firehose.lake import layout
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate
 
 #: Two hours meet in these events, 2.5 of them a second.

@@ -28,7 +28,7 @@ from firehose.ownership import own_home
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.warehouse.summaries import refresh
-from ingester import crash
+from ingester.contract import crash
 from tests.earlier_lakes import REFUSED, give_earlier_names
 from tests.security.lake.lakes import EVENTS, everything, rows, run
 from tests.security.lake.spoil import likes

@@ -22,7 +22,7 @@ import zstandard
 from firehose.batch.buffer import redis_ms
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
-from ingester import crash, wire
+from ingester.contract import crash, wire
 
 _DRAIN: Final = """
 import sys, msgspec

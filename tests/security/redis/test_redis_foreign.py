@@ -30,9 +30,9 @@ from firehose.lake.verify import verify
 from firehose.quality.quarantine import quarantine_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from ingester import wire
-from ingester.crash import Point
-from ingester.wire import Gap, Reason
+from ingester.contract import wire
+from ingester.contract.crash import Point
+from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import generate
 from tests.fault.ingester.harness import Ingest, IngesterProcess, Source, cursor, event, stored, time_us, until
 from tests.security.redis.redis_servers import drain_apart, fields, hear, last_minute, payload

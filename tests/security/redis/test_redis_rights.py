@@ -32,8 +32,9 @@ from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from ingester import errors, wire
-from ingester.redis_access import INGESTER, MONITORING, PIPELINE, ROLES
+from ingester import errors
+from ingester.contract import wire
+from ingester.contract.redis_access import INGESTER, MONITORING, PIPELINE, ROLES
 from jetstream_simulator import process as simulator
 from tests.fault.ingester.harness import IngesterProcess, Source, event, metadata, until
 from tests.security.redis.redis_servers import binaries, fields, hear, last_minute

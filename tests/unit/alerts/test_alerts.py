@@ -12,7 +12,7 @@ import pytest
 
 from firehose import alerts
 from firehose.settings import Settings
-from ingester.wire import Gap, Reason
+from ingester.contract.gap import Gap, Reason
 
 Sent = list[tuple[str, str, Mapping[str, str]]]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firehose.batch.gaps import merged, missing_us, open_gaps, resolve
-from ingester.wire import Gap, Reason
+from ingester.contract.gap import Gap, Reason
 
 
 def gap(low: int, high: int, reason: Reason = Reason.OUTAGE, *, noted: int = 1, **more: str) -> Gap:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from firehose.settings import Settings
-from ingester import crash
-from ingester.settings import SettingsError, read_settings
+from ingester.contract import crash
+from ingester.contract.settings import SettingsError, read_settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,7 +50,7 @@ def test_a_misspelt_point_ends_the_process_at_once() -> None:
 
 def test_it_dies_at_the_passage_that_it_was_told(tmp_path: Path) -> None:
     proof = tmp_path / "proof"
-    code = "from ingester.crash import Point, reached\n"
+    code = "from ingester.contract.crash import Point, reached\n"
     code += "for n in range(9): print(n, flush=True); reached(Point.CLAIMED)"
     told = {crash.AT: f"{crash.Point.CLAIMED}:3", crash.PROOF: str(proof)}
     ended = subprocess.run([sys.executable, "-c", code], env=told, cwd=ROOT, capture_output=True, text=True)

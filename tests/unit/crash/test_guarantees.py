@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingester.crash import Point
+from ingester.contract.crash import Point
 
 ROOT = Path(__file__).parents[3]
 

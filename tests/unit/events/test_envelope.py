@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from firehose.events.envelope import Undecodable, decode_event
-from ingester.wire import dead_letter
+from ingester.contract.wire import dead_letter
 
 COMMIT = b'{"did":"did:plc:a","time_us":5,"kind":"commit","commit":{"rev":"r","operation":"delete",'
 COMMIT += b'"collection":"c","rkey":"k"}}'

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from ingester import dictionary
-from ingester.errors import DictionaryUnavailable
+from ingester.jetstream import dictionary
+from ingester.jetstream.dictionary import DictionaryUnavailable
 
 
 @pytest.mark.parametrize("header", ["", "Connection: close\r\n"], ids=["kept", "closing"])

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester import wire
-from ingester.envelope import PLAUSIBLE_US, classify, dead_letter, time_us_of
+from ingester.contract import wire
+from ingester.contract.frame import time_us_of
+from ingester.jetstream.envelope import PLAUSIBLE_US, classify, dead_letter
 
 NOW = 1_700_000_000_000_000
 

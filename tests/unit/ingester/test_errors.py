@@ -10,10 +10,10 @@ import redis
 from redis._parsers.base import BaseParser
 
 from ingester import errors
+from ingester.buffer.refusals import of_error
+from ingester.contract.redis_access import RedisAccess
+from ingester.contract.settings import SettingsError
 from ingester.errors import SinkRefused, SinkUnavailable
-from ingester.redis_access import RedisAccess
-from ingester.refusals import of_error
-from ingester.settings import SettingsError
 
 ACCESS = RedisAccess("redis://127.0.0.1:6379/0", "ingester", Path("redis-access/ingester"))
 #: Errors as Redis sends them, and as a script passes them on.
@@ -80,15 +80,5 @@ def test_every_error_either_ends_the_process_with_its_code_or_is_handled_within(
     assert raised.keys() - ends.keys() == {
         "SinkUnavailable",
         "StateLost",
-        "CursorMoved",
-        "Emptied",
-        "Renumbered",
-        "Overshot",
-        "SourceSilent",
-        "SourceBlind",
-        "StreamError",
-        "SourceNotice",
-        "LeftOut",
-        "DictionaryUnavailable",
     }
     assert not issubclass(SettingsError, errors.IngesterError), "it ends with a code of its own, errors.SETTINGS"

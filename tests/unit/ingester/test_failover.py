@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester.cursor import OTHER_HOST_REWIND_US, V2_TIME_CURSOR, Position, resume_at
-from ingester.failover import MOST_DROPS, REST_S, STEADY_S, Cause, Failure, State, after, fresh
-from ingester.frames import Buffer, BufferV2
-from ingester.hosts import Host
+from ingester.buffer.buffers import Buffer, BufferV2
+from ingester.jetstream.disconnected import Cause
+from ingester.jetstream.hosts import V2_TIME_CURSOR, Host
+from ingester.position.failover import MOST_DROPS, REST_S, STEADY_S, Failure, State, after, fresh
+from ingester.position.position import LIVE, OTHER_HOST_REWIND_US, AfterEvent, AtTime, Position, resume_at
 
 NOW = 1_800_000_000_000_000
 V1 = Host("ws://a/subscribe", "a", "v1")
 V2 = Host("ws://b/xrpc/network.bsky.jetstream.subscribeEvents", "b", "v2")
-BLAMELESS = (Cause.TOO_LARGE, Cause.LEFT_OUT)
-FATAL = (Cause.UNREACHABLE, Cause.SILENT, Cause.BLIND, Cause.REFUSED)
+BLAMELESS = (Cause.OVERSIZE, Cause.OVERSIZE_SKIPPED)
+FATAL = (Cause.UNREACHABLE, Cause.SILENT, Cause.PARTIAL, Cause.REFUSED)
 
 
 def run(hosts: int, *failures: tuple[float, Cause], lived_s: float = 1.0, useful: bool = True) -> list[int]:
@@ -76,30 +77,28 @@ def test_hopeless_only_when_every_host_refuses_in_a_row() -> None:
 @pytest.mark.parametrize(
     ("position", "host", "cursor"),
     [
-        (Position(), V1, 0),
-        (Position(), V2, 0),
+        (LIVE, V1, 0),
+        (LIVE, V2, 0),
         # What the user named is a time, for every host.
-        (Position(9_000_000, 9_000_000), V1, 7_000_000),
-        (Position(NOW, NOW), V2, NOW - 2_000_000),
-        (Position(1, 1), V1, 1),
-        (Position(1, 1), V2, V2_TIME_CURSOR),
+        (AtTime(9_000_000), V1, 7_000_000),
+        (AtTime(NOW), V2, NOW - 2_000_000),
+        (AtTime(1), V1, 1),
+        (AtTime(1), V2, V2_TIME_CURSOR),
         # On the same host and protocol the cursor itself.
-        (Position(NOW, NOW, "a", "v1"), V1, NOW - 2_000_000),
-        (Position(50_000, NOW, "b", "v2"), V2, 48_000),
-        (Position(7, NOW, "b", "v2"), V2, 1),
+        (AfterEvent(NOW, NOW, "a", "v1"), V1, NOW - 2_000_000),
+        (AfterEvent(50_000, NOW, "b", "v2"), V2, 48_000),
+        (AfterEvent(7, NOW, "b", "v2"), V2, 1),
         # Elsewhere the time, rewound.
-        (Position(NOW, NOW, "other", "v1"), V1, NOW - OTHER_HOST_REWIND_US),
-        (Position(50_000, NOW, "b", "v2"), V1, NOW - OTHER_HOST_REWIND_US),
-        (Position(50_000, NOW, "a", "v2"), V1, NOW - OTHER_HOST_REWIND_US),
-        (Position(NOW, NOW, "b", "v1"), V2, NOW - OTHER_HOST_REWIND_US),
-        (Position(50_000, NOW, "other", "v2"), V2, NOW - OTHER_HOST_REWIND_US),
+        (AfterEvent(NOW, NOW, "other", "v1"), V1, NOW - OTHER_HOST_REWIND_US),
+        (AfterEvent(50_000, NOW, "b", "v2"), V1, NOW - OTHER_HOST_REWIND_US),
+        (AfterEvent(50_000, NOW, "a", "v2"), V1, NOW - OTHER_HOST_REWIND_US),
+        (AfterEvent(NOW, NOW, "b", "v1"), V2, NOW - OTHER_HOST_REWIND_US),
+        (AfterEvent(50_000, NOW, "other", "v2"), V2, NOW - OTHER_HOST_REWIND_US),
         # A clock that is ahead of ours would make it the live tail.
-        (Position(NOW + 10**9, NOW + 10**9, "other", "v1"), V1, NOW - OTHER_HOST_REWIND_US),
-        (Position(NOW + 10**9, NOW + 10**9, "a", "v1"), V1, NOW - 2_000_000),
-        (Position(50_000, NOW + 10**9, "b", "v2"), V2, 48_000),
-        (Position(NOW + 10**9, NOW + 10**9), V1, NOW + 10**9 - 2_000_000),
-        # A host that has written a heartbeat, but no event.
-        (Position(0, 0, "b", "v2"), V2, 0),
+        (AfterEvent(NOW + 10**9, NOW + 10**9, "other", "v1"), V1, NOW - OTHER_HOST_REWIND_US),
+        (AfterEvent(NOW + 10**9, NOW + 10**9, "a", "v1"), V1, NOW - 2_000_000),
+        (AfterEvent(50_000, NOW + 10**9, "b", "v2"), V2, 48_000),
+        (AtTime(NOW + 10**9), V1, NOW + 10**9 - 2_000_000),
     ],
 )
 def test_where_to_resume(position: Position, host: Host, cursor: int) -> None:
@@ -107,29 +106,29 @@ def test_where_to_resume(position: Position, host: Host, cursor: int) -> None:
 
 
 def test_a_refused_sequence_number_is_resumed_by_time() -> None:
-    at = resume_at(Position(50_000, NOW, "b", "v2"), V2, 2000, NOW, by_time=True)
+    at = resume_at(AfterEvent(50_000, NOW, "b", "v2"), V2, 2000, NOW, by_time=True)
     assert at == NOW - OTHER_HOST_REWIND_US
-    assert resume_at(Position(50_000, NOW, "b", "v2"), V2, 90_000, NOW, by_time=True) == NOW - 90_000_000
+    assert resume_at(AfterEvent(50_000, NOW, "b", "v2"), V2, 90_000, NOW, by_time=True) == NOW - 90_000_000
 
 
 @given(st.sampled_from([V1, V2]), st.sampled_from([V1, V2]), st.integers(1, 10**15 - 1), st.booleans())
 def test_a_sequence_number_goes_to_its_own_host_only(made: Host, asked: Host, seq: int, by_time: bool) -> None:
-    position = Position(seq if made is V2 else NOW, NOW, made.name, made.protocol)
+    position = AfterEvent(seq if made is V2 else NOW, NOW, made.name, made.protocol)
     cursor = resume_at(position, asked, 0, NOW, by_time=by_time)
     own = made is asked and not by_time
     assert cursor == (position.cursor if own else NOW - OTHER_HOST_REWIND_US)
 
 
 def test_a_position_is_a_hosts_own_from_its_first_event_on() -> None:
-    before = Position(50_000, NOW, "b", "v2")
+    before = AfterEvent(50_000, NOW, "b", "v2")
     for buffer in (Buffer(before, "a"), BufferV2(before, "c")):
         buffer.begin(b"nonsense")
         assert buffer.position == before == buffer.fresh().position, "a dead letter tells nothing of this host"
     v1 = Buffer(before, "a")
     v1.begin(b'{"did":"d","time_us":%d,"kind":"identity"}' % (NOW - 5))
-    assert v1.position == Position(NOW - 5, NOW - 5, "a", "v1") == v1.fresh().position
+    assert v1.position == AfterEvent(NOW - 5, NOW - 5, "a", "v1") == v1.fresh().position
     v2 = BufferV2(before, "c")
     v2.begin(
         b'{"$type":"message","payload":{"$type":"x#identity","seq":3,"did":"d","time":"2026-08-11T12:50:34.283860Z"}}'
     )
-    assert v2.position == Position(3, 1_786_452_634_283_860, "c", "v2") == v2.fresh().position
+    assert v2.position == AfterEvent(3, 1_786_452_634_283_860, "c", "v2") == v2.fresh().position

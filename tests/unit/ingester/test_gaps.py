@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester.cursor import Position
-from ingester.gaps import OUTAGE_S, Gaps
-from ingester.hosts import Host
-from ingester.wire import Gap, Reason
+from ingester.contract.gap import Gap, Reason
+from ingester.jetstream.hosts import Host
+from ingester.position.gaps import OUTAGE_S, Gaps
+from ingester.position.position import LIVE, AfterEvent, AtTime
 
 HOST = Host("ws://b/subscribe", "b", "v1")
-BEFORE = Position(1000, 1000, "a", "v1")
+BEFORE = AfterEvent(1000, 1000, "a", "v1")
 
 
 def last(gaps: Gaps) -> dict[str, Gap]:
@@ -24,22 +24,17 @@ def unhealed(gaps: Gaps) -> set[int]:
     return {at for gap in last(gaps).values() if not gap.healed for at in range(gap.from_us, gap.to_us)}
 
 
-def at(time_us: int) -> Position:
-    """A first event."""
-    return Position(time_us, time_us, "b", "v1")
-
-
 def test_a_quick_reconnect_that_lost_nothing_leaves_no_record() -> None:
     gaps = Gaps()
-    gaps.resumed(BEFORE, None, HOST, 2000, OUTAGE_S, Reason.LATE)
-    gaps.resumed(Position(), None, HOST, 2000, 1000.0, Reason.LATE)
-    gaps.resumed(Position(7, 7), at(9), HOST, 2000, 1000.0, Reason.LATE)
+    gaps.resumed(BEFORE, 0, HOST, 2000, OUTAGE_S, Reason.LATE)
+    gaps.resumed(LIVE, 0, HOST, 2000, 1000.0, Reason.LATE)
+    gaps.resumed(AtTime(7), 9, HOST, 2000, 1000.0, Reason.LATE)
     assert gaps.pending == [] == list(gaps.open)
 
 
 def test_a_late_first_event_is_a_gap_of_its_host() -> None:
     gaps = Gaps()
-    gaps.resumed(BEFORE, at(1500), HOST, 2000, 0.0, Reason.REFUSED)
+    gaps.resumed(BEFORE, 1500, HOST, 2000, 0.0, Reason.REFUSED)
     assert gaps.pending == [
         Gap(
             id="refused:b:1000",
@@ -56,9 +51,9 @@ def test_a_late_first_event_is_a_gap_of_its_host() -> None:
 def test_time_in_which_redis_took_nothing_is_healed_whatever_the_hosts_clock_says() -> None:
     gaps = Gaps()
     gaps.held_up(BEFORE, 0.0005, 9000)
-    ahead = Position(8900, 8900, "a", "v1")
+    ahead = AfterEvent(8900, 8900, "a", "v1")
     gaps.held_up(ahead, 0.005, 9000)
-    gaps.held_up(Position(), 1000.0, 9000)  # nothing was known yet, so nothing can be missing
+    gaps.held_up(LIVE, 1000.0, 9000)  # nothing was known yet, so nothing can be missing
     assert [(gap.reason, gap.from_us, gap.to_us, gap.healed) for gap in gaps.pending] == [
         (Reason.OUTAGE, 1000, 9000, "replay"),
         (Reason.OUTAGE, 4000, 9000, "replay"),
@@ -68,7 +63,7 @@ def test_time_in_which_redis_took_nothing_is_healed_whatever_the_hosts_clock_say
 
 def test_an_outage_is_healed_by_the_replay() -> None:
     gaps = Gaps()
-    gaps.resumed(BEFORE, None, HOST, 2000, OUTAGE_S + 1, Reason.LATE)
+    gaps.resumed(BEFORE, 0, HOST, 2000, OUTAGE_S + 1, Reason.LATE)
     (gap,) = gaps.pending
     assert (gap.id, gap.from_us, gap.to_us, gap.healed) == ("outage:a:1000", 1000, 2000, "replay")
 
@@ -78,7 +73,7 @@ def test_a_stall_is_recorded_at_once_and_healed_under_the_same_id() -> None:
     gaps.begin(Reason.STALL, BEFORE, 2000)
     (open_gap,) = gaps.open
     assert (open_gap.from_us, open_gap.to_us, open_gap.healed) == (1000, 2000, "")
-    gaps.resumed(BEFORE, None, HOST, 1500, 0.0, Reason.LATE)  # the clock was set back
+    gaps.resumed(BEFORE, 0, HOST, 1500, 0.0, Reason.LATE)  # the clock was set back
     first, second = gaps.pending
     assert first.id == second.id and second.noted_us > first.noted_us
     assert (second.to_us, second.healed, gaps.open) == (2000, "replay", ())
@@ -88,7 +83,7 @@ def test_what_a_process_left_open_is_closed_by_the_next() -> None:
     dead, gaps = Gaps(), Gaps()
     dead.begin(Reason.STALL, BEFORE, 2000)
     gaps.adopt(dead.open)
-    gaps.resumed(BEFORE, None, HOST, 9000, 60.0, Reason.LATE)
+    gaps.resumed(BEFORE, 0, HOST, 9000, 60.0, Reason.LATE)
     assert [(gap.id, gap.to_us, gap.healed) for gap in gaps.pending] == [("stall:a:1000", 9000, "replay")]
 
 
@@ -96,7 +91,7 @@ def test_records_leave_once_they_are_written() -> None:
     gaps = Gaps()
     gaps.begin(Reason.STALL, BEFORE, 2000)
     under_way = tuple(gaps.pending)
-    gaps.resumed(BEFORE, None, HOST, 3000, 0.0, Reason.LATE)
+    gaps.resumed(BEFORE, 0, HOST, 3000, 0.0, Reason.LATE)
     gaps.written(under_way)
     assert [gap.healed for gap in gaps.pending] == ["replay"]
 
@@ -108,7 +103,7 @@ def test_the_unhealed_records_are_exactly_what_is_missing(
     gaps = Gaps()
     if stalled:
         gaps.begin(Reason.STALL, BEFORE, 2000)
-    gaps.resumed(BEFORE, at(first) if first else None, HOST, now_us, away_s, Reason.LATE)
+    gaps.resumed(BEFORE, first or 0, HOST, now_us, away_s, Reason.LATE)
     late = set(range(1000, first)) if first else set()
     still_open = set(range(1000, now_us)) if stalled and first and first >= now_us else set()
     assert unhealed(gaps) == late | still_open

@@ -13,9 +13,9 @@ from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.manifest import Manifest, QueueFile
 from firehose.lake.upgrade import upgrade
-from ingester.cursor import Position
 from ingester.errors import LakeOutdated
 from ingester.manifests import RETENTION, last_drained
+from ingester.position.position import LIVE, AtTime, Position
 from tests.earlier_lakes import give_earlier_names
 
 MINUTES = timedelta(minutes=5)
@@ -75,7 +75,7 @@ def write(
 
 def drained(at: datetime, late_s: float = 10.0) -> Position:
     """The position after the batch that began at ``at``."""
-    return Position(0, us(at + MINUTES) - round(late_s * 1_000_000), "jet.example", "")
+    return AtTime(us(at + MINUTES) - round(late_s * 1_000_000), "jet.example")
 
 
 def test_the_last_event_of_the_last_batch_not_its_cursor(tmp_path: Path) -> None:
@@ -85,9 +85,9 @@ def test_the_last_event_of_the_last_batch_not_its_cursor(tmp_path: Path) -> None
 
 
 def test_no_lake_and_an_empty_one_are_nothing(tmp_path: Path) -> None:
-    assert last_drained(tmp_path / "nowhere", NOW) == Position()
+    assert last_drained(tmp_path / "nowhere", NOW) == LIVE
     (tmp_path / "_raw" / "date=2026-11-23" / "batch=20261123T115500Z").mkdir(parents=True)
-    assert last_drained(tmp_path, NOW) == Position()
+    assert last_drained(tmp_path, NOW) == LIVE
 
 
 def test_a_lake_of_an_earlier_version_is_refused_and_not_taken_for_an_empty_one(tmp_path: Path) -> None:
@@ -161,9 +161,9 @@ def test_a_first_batch_that_is_missing_is_a_hole_as_well(tmp_path: Path) -> None
     started = NOON - timedelta(minutes=17)  # in the batch that begins at 11:40
     write(tmp_path, NOON - 3 * MINUTES, first_start=started)
     write(tmp_path, NOON - MINUTES, first_start=started)
-    begin = Position(0, us(started), "jet.example", "")
+    begin = AtTime(us(started), "jet.example")
     assert last_drained(tmp_path, NOW) == begin
-    assert last_drained(tmp_path, NOW, Position(1, 1)) == Position(1, 1), "told to begin earlier"
-    assert last_drained(tmp_path, NOW, Position(us(NOW), us(NOW))) == begin
+    assert last_drained(tmp_path, NOW, AtTime(1)) == AtTime(1), "told to begin earlier"
+    assert last_drained(tmp_path, NOW, AtTime(us(NOW))) == begin
     write(tmp_path, NOON - 4 * MINUTES, first_start=started)
     assert last_drained(tmp_path, NOW) == drained(NOON - 3 * MINUTES)

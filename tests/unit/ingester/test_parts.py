@@ -19,15 +19,14 @@ from websockets.exceptions import (
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from ingester import cursor, session
 from ingester.backoff import delays
-from ingester.dictionary import TooLarge, from_file
-from ingester.errors import SourceSilent, StreamError
-from ingester.failover import Cause
+from ingester.contract.settings import IngesterSettings, SettingsError
 from ingester.health import INTERVAL_S, Notifier
-from ingester.hosts import hosts
+from ingester.jetstream import session
+from ingester.jetstream.dictionary import TooLarge, from_file
+from ingester.jetstream.disconnected import Cause, Disconnected
+from ingester.jetstream.hosts import hosts, subscribe_url
 from ingester.logs import line
-from ingester.settings import IngesterSettings, SettingsError
 
 DEFAULTS = IngesterSettings(jetstream_url="wss://jet.example/subscribe")
 V2_URL = "wss://jet.example/xrpc/network.bsky.jetstream.subscribeEvents"
@@ -37,7 +36,7 @@ def url(at: int = 0, *, skip_large: bool = False, dictionary: int = 0, **changes
     """The subscription's URL with settings that differ by ``changes``."""
     settings = msgspec.structs.replace(DEFAULTS, **changes)
     (host,) = hosts(settings)
-    return cursor.subscribe_url(settings, host, at, skip_large=skip_large, dictionary=dictionary)
+    return subscribe_url(settings, host, at, skip_large=skip_large, dictionary=dictionary)
 
 
 def test_delays_double_up_to_the_maximum() -> None:
@@ -100,13 +99,13 @@ def refusal(status: int) -> InvalidStatus:
         ConnectionClosedError(None, None),
         ConnectionClosedError(Close(1001, "going"), None),
         InvalidMessage("no HTTP"),
-        SourceSilent("quiet"),
         *map(refusal, (200, 408, 425, 429, 500, 502, 503, 504)),
     ],
     ids=repr,
 )
 def test_passing_failures(error: Exception) -> None:
-    cause, reason = session.judge(error, "ws://h/s")
+    failure = session.classify(error, "ws://h/s")
+    cause, reason = failure.cause, failure.text
     assert cause is not Cause.REFUSED
     assert reason and "\n" not in reason
     assert isinstance(error, session.FAILURES)
@@ -114,22 +113,21 @@ def test_passing_failures(error: Exception) -> None:
 
 @pytest.mark.parametrize("error", [*map(refusal, (400, 401, 403, 404)), InvalidURI("x", "bad")], ids=repr)
 def test_lasting_failures(error: Exception) -> None:
-    cause, reason = session.judge(error, "ws://user:secret@h/s")
+    failure = session.classify(error, "ws://user:secret@h/s")
+    cause, reason = failure.cause, failure.text
     assert cause is Cause.REFUSED
     assert "secret" not in reason and "\n" not in reason
     assert isinstance(error, session.FAILURES)
 
 
 def test_only_our_own_close_over_size_counts_as_too_large() -> None:
-    assert session.judge(ConnectionClosedError(None, Close(1009, "")), "")[0] is Cause.TOO_LARGE
-    assert session.judge(ConnectionClosedError(Close(1009, ""), None), "")[0] is Cause.DROPPED
+    assert session.classify(ConnectionClosedError(None, Close(1009, "")), "").cause is Cause.OVERSIZE
+    assert session.classify(ConnectionClosedError(Close(1009, ""), None), "").cause is Cause.DROPPED
 
 
 @pytest.mark.parametrize(
     ("error", "cause"),
     [
-        (SourceSilent("quiet"), Cause.SILENT),
-        (StreamError("ConsumerTooSlow", "sorry"), Cause.DROPPED),
         (ConnectionClosedError(Close(1001, "going"), None), Cause.DROPPED),
         (ConnectionRefusedError("refused"), Cause.UNREACHABLE),
         (InvalidStatus(Response(503, "", Headers(), b"starting")), Cause.UNREACHABLE),
@@ -141,7 +139,9 @@ def test_only_our_own_close_over_size_counts_as_too_large() -> None:
     ],
 )
 def test_causes(error: Exception, cause: Cause) -> None:
-    assert session.judge(error, "ws://h/s")[0] is cause
+    with pytest.raises(Disconnected) as failure, session.disconnecting("ws://h/s"):
+        raise error
+    assert failure.value.cause is cause
 
 
 @pytest.mark.parametrize("sized", [True, False], ids=["sized", "unsized"])

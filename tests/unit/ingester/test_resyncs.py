@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingester.cursor import Position
-from ingester.frames import Buffer, BufferV2
-from ingester.resyncs import MOST, Resyncs, marked
-from ingester.wire import join_lines
+from ingester.buffer.buffers import Buffer, BufferV2
+from ingester.contract.resyncs import MOST, Resyncs, marked
+from ingester.contract.wire import join_lines
+from ingester.position.position import AfterEvent
 
 METHOD = "network.bsky.jetstream.subscribeEvents"
 DID, REV = "did:plc:casemaaaaaaaaaaaaaaaaaaa", "3mmoylkzlm223"
-HERE = Position(1, 7, "h", "v2")
+HERE = AfterEvent(1, 7, "h", "v2")
 TIME_US = 1_780_000_000_000_000
 
 

@@ -15,7 +15,7 @@ from firehose import schema
 from firehose.events.rows import decode_rows, to_table
 from firehose.quality.rules import RULES, Rule, columns_of, split
 from firehose.quality.suites import SuiteRunner
-from ingester import wire
+from ingester.contract import wire
 from jetstream_simulator import generate
 
 BATCH = datetime(2026, 6, 1, tzinfo=UTC)

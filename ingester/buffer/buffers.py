@@ -1,0 +1,166 @@
+"""Collects the events of one flush by queue.
+
+Lives here: the buffers of both protocols, pure. Must not: I/O, clocks, tasks.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from ingester.contract import wire
+from ingester.contract.frame import Frame, pack
+from ingester.contract.resyncs import Resyncs
+from ingester.jetstream import events_v2
+from ingester.jetstream.envelope import PLAUSIBLE_US, classify, dead_letter, follow
+from ingester.jetstream.hosts import V1, V2, Host
+from ingester.position.position import LIVE, AfterEvent, Position
+
+#: As PLAUSIBLE_US, for v2's sequence numbers: more than an hour of the network.
+PLAUSIBLE_SEQ: Final = 10_000_000
+
+
+class Buffer:
+    """The events received since the last flush, as v1 sends them. ``last_us`` is the time of the last one.
+
+    ``start`` is the position before them, ``host`` what stamps them. ``placed``: a message of the connection has
+    said where the stream is; until then :meth:`begin` takes them, and the position stays where it is. ``resyncs``
+    is what sync events have announced so far; it is shared with the buffers that follow.
+    """
+
+    __slots__ = ("_append", "_host", "_leap", "_lines", "_resyncs", "_start", "count", "last_us", "placed", "size")
+
+    def __init__(self, start: Position = LIVE, host: str = "", resyncs: Resyncs | None = None) -> None:
+        self._lines: dict[str, list[bytes]] = {queue: [] for queue in wire.QUEUES}
+        self._append = {queue: lines.append for queue, lines in self._lines.items()}
+        self.count = 0
+        self.size = 0
+        self.last_us = start.time_us
+        self._start = start
+        self._host = host
+        self._resyncs = Resyncs() if resyncs is None else resyncs
+        self.placed = False
+        self._leap = 0
+
+    @property
+    def position(self) -> Position:
+        """That of the last event; the one before while nothing but dead letters without a time have come."""
+        if self.last_us == self._start.time_us:
+            return self._start
+        return AfterEvent(self.last_us, self.last_us, self._host, V1)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events by queue."""
+        return {queue: len(lines) for queue, lines in self._lines.items()}
+
+    def fresh(self) -> Self:
+        """An empty buffer for what follows."""
+        next_one = type(self)(self.position, self._host, self._resyncs)
+        next_one.placed = self.placed
+        next_one._leap = self._leap
+        return next_one
+
+    def begin(self, message: bytes) -> None:
+        """:meth:`add` while nothing has said where the stream is: it may be anywhere, where the host could resume.
+
+        A message that cannot be read, nor names a time near the one before, says nothing.
+        """
+        queue, time_us, line = classify(message, self.last_us)
+        if time_us and (line is message or time_us != self.last_us):
+            self.last_us, self.placed = time_us, True
+        self._put(queue, self._resyncs.take(line))
+
+    def add(self, message: bytes) -> None:
+        """Put one message into its queue, whatever it holds."""
+        queue, time_us, line = classify(message, self.last_us)
+        if self._leap or abs(time_us - self.last_us) >= PLAUSIBLE_US:
+            time_us = self._followed(time_us)
+        self.last_us = time_us
+        if queue == wire.OTHER or self._resyncs.known:  # v1 hosts send no sync events: this is rare
+            line = self._resyncs.take(line)
+        # As _put, which would cost a call for each event.
+        self._append[queue](line)
+        self.count += 1
+        self.size += len(line)
+
+    def reject(self, message: bytes, error: Exception) -> None:
+        """Keep a message that could not even be decompressed as a dead letter; its bytes name no time."""
+        queue, _, line = dead_letter(message, error, self.last_us)
+        self._put(queue, line)
+
+    def _followed(self, time_us: int) -> int:
+        last_us, self._leap = follow(self.last_us, time_us, self._leap, PLAUSIBLE_US)
+        return last_us
+
+    def _put(self, queue: str, line: bytes) -> None:
+        self._append[queue](line)
+        self.count += 1
+        self.size += len(line)
+
+    def pack(self, frame_events: int) -> list[Frame]:
+        """The frames of all events, at most ``frame_events`` each."""
+        return pack(self._lines, frame_events)
+
+
+class BufferV2(Buffer):
+    """The same for a v2 stream: its events are turned into v1's form, its cursor is a sequence number."""
+
+    __slots__ = ("_leap_seq", "_seq")
+
+    def __init__(self, start: Position = LIVE, host: str = "", resyncs: Resyncs | None = None) -> None:
+        super().__init__(start, host, resyncs)
+        self._seq = start.cursor if (start.host, start.protocol) == (host, V2) else 0
+        self._leap_seq = 0
+
+    def fresh(self) -> Self:
+        """As in v1."""
+        next_one = super().fresh()
+        next_one._leap_seq = self._leap_seq
+        return next_one
+
+    @property
+    def position(self) -> Position:
+        """As in v1; the start while no sequence number of this host has come."""
+        return AfterEvent(self._seq, self.last_us, self._host, V2) if self._seq else self._start
+
+    def begin(self, message: bytes) -> None:
+        """As in v1; the same is raised as by :meth:`add`."""
+        try:
+            queue, time_us, seq, line = events_v2.read(message, self._resyncs)
+        except events_v2.UNREADABLE as error:
+            return self.reject(message, error)
+        if time_us:
+            self.last_us, self._seq, self.placed = time_us, seq, True
+        return self._put(queue, line)
+
+    def add(self, message: bytes) -> None:
+        """Put the event of one frame into its queue, whatever it holds.
+
+        Raises:
+            SourceNotice: the frame is no event, and only to be logged.
+            Disconnected: the server ends the stream.
+        """
+        try:
+            event = events_v2.read(message, self._resyncs)
+        except events_v2.UNREADABLE as error:
+            return self.reject(message, error)
+        return self._keep(event)
+
+    def reject(self, message: bytes, error: Exception) -> None:
+        """As in v1."""
+        letter = events_v2.dead_letter(message, error, self.last_us, self._seq)
+        if self.placed:
+            self._keep(letter)
+        else:
+            self._put(letter.queue, letter.line)
+
+    def _keep(self, event: events_v2.Event) -> None:
+        queue, time_us, seq, line = event
+        self.last_us = self._followed(time_us)
+        self._seq, self._leap_seq = follow(self._seq, seq, self._leap_seq, PLAUSIBLE_SEQ)
+        self._put(queue, line)
+
+
+def buffer_for(host: Host, start: Position, resyncs: Resyncs) -> Buffer:
+    """An empty buffer for a connection to ``host``."""
+    return (BufferV2 if host.protocol == V2 else Buffer)(start, host.name, resyncs)

@@ -1,0 +1,119 @@
+"""Brings flushes to Redis, each until it is there, in one thread beside the loop.
+
+Lives here: the retries of a write, and what to do when Redis has lost this writer's state. Must not: decide when
+to write, Redis commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, TypeVarTuple
+
+from ingester.buffer.buffers import Buffer
+from ingester.buffer.exchange import Claim, Flush, Held
+from ingester.buffer.sink import Sink
+from ingester.contract import crash
+from ingester.contract.settings import IngesterSettings
+from ingester.errors import SinkUnavailable, StateLost, Superseded
+from ingester.logs import line
+from ingester.position.position import LIVE, AfterEvent, AtTime, Position
+from ingester.position.restart import Restart, Why
+
+log = logging.getLogger(__name__)
+
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
+
+
+class Delivery:
+    """The way to ``sink``, of one process.
+
+    ``delays`` makes the pauses between attempts; ``progress`` is to be called after each attempt, good or bad.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        settings: IngesterSettings,
+        delays: Callable[[], Iterator[float]],
+        progress: Callable[[], None],
+    ) -> None:
+        self.position: Position = LIVE  # of the last event in Redis
+        self.lease_ms = int(settings.lease_s * 1000)
+        self.progress = progress
+        self._began: Position = LIVE  # the first one that is known
+        self._sink = sink
+        self._frame_events = settings.frame_events
+        self._delays = delays
+        # One thread: zstd and the socket release the GIL, and the sink wants one caller at a time.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
+
+    async def claim(self) -> Claim | Held:
+        """Take the right to write, if nobody else holds it.
+
+        Raises:
+            SinkUnavailable: Redis is away or full; try again.
+            SinkRefused: Redis never will.
+        """
+        return await self._in_thread(self._sink.claim, self.lease_ms)
+
+    def set_position(self, position: Position) -> None:
+        """The last event in Redis is that of ``position``."""
+        self.position = position
+        if not self._began.time_us:
+            is_event = isinstance(position, AfterEvent)
+            self._began = AtTime(position.time_us, position.host) if is_event else position
+
+    async def write(self, buffer: Buffer, flush: Flush, pending: Callable[[], int]) -> float:
+        """Write ``flush`` with the events of ``buffer``; ``pending`` counts, for the log, what waits meanwhile.
+
+        Returns for how long (seconds) Redis would not take it; 0: it took it at once.
+
+        Raises:
+            Fenced, Superseded: another ingester writes now.
+            Restart: what is in memory does not follow on what Redis has.
+            SinkRefused: Redis never will take it.
+        """
+        flush = flush._replace(frames=await self._in_thread(buffer.pack, self._frame_events))
+        crash.reached(crash.Point.FLUSH_PACKED)
+        loop = asyncio.get_running_loop()
+        began, refused = loop.time(), False
+        for delay in self._delays():
+            try:
+                await self._in_thread(self._sink.write, flush)
+                break
+            except SinkUnavailable as error:
+                refused = True
+                log.warning(line("sink_unavailable", error=error, pending=pending(), retry_s=round(delay, 2)))
+                await self._pause(delay)
+            except StateLost:
+                await self._reclaim()
+        self.set_position(buffer.position)
+        return loop.time() - began if refused else 0.0
+
+    async def _reclaim(self) -> None:
+        """Redis lost this writer's state: go on from its cursor, or where it is known that nothing is missing."""
+        for delay in self._delays():
+            try:
+                answer = await self.claim()
+                break
+            except SinkUnavailable:
+                await self._pause(delay)
+        if isinstance(answer, Held):
+            raise Superseded(f"Redis was emptied and {answer.writer} took over; this one ends")
+        log.error(line("state_lost", memory_cursor=self.position.cursor, redis_cursor=answer.cursor))
+        if answer.cursor == self.position.cursor:
+            return
+        if not answer.cursor:
+            raise Restart(self._began, Why.REDIS_EMPTIED, "Redis was emptied")
+        raise Restart(answer.position, Why.CURSOR_MOVED, f"the cursor in Redis is now {answer.cursor}")
+
+    async def _pause(self, delay: float) -> None:
+        self.progress()
+        await asyncio.sleep(delay)
+
+    async def _in_thread(self, function: Callable[[*Args], Result], *args: *Args) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)

@@ -1,0 +1,104 @@
+"""What goes to and fro between the ingester and Redis: the claim that is answered, the flush that is written.
+
+Lives here: their types, and how stored state is read, the version before included. Must not: send commands.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Self
+
+import msgspec
+
+from ingester.contract.frame import Frame
+from ingester.contract.gap import Gap
+from ingester.jetstream.hosts import V1, V2
+from ingester.logs import line
+from ingester.position.position import LIVE, AfterEvent, Position
+
+log = logging.getLogger(__name__)
+
+_decode: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
+
+
+class Claim(NamedTuple):
+    """The right to write, and where the writer before stopped; ``cursor`` 0: there was none."""
+
+    cursor: int
+    host: str
+    protocol: str
+    time_us: int = 0  # on v1 the cursor is the time
+    away_s: float = 0.0  # since the last flush, by Redis' clock; 0 also if there was none
+    gaps: tuple[Gap, ...] = ()  # that the writer before has left open
+    history: bytes = b""  # what it expected of each queue
+    resyncs: bytes = b""  # the sync events that it knew
+
+    @property
+    def position(self) -> Position:
+        """The position that Redis holds."""
+        if not self.cursor:
+            return LIVE
+        time_us = self.cursor if self.protocol in ("", V1) else self.time_us
+        return AfterEvent(self.cursor, time_us, self.host, self.protocol)
+
+    @classmethod
+    def read(
+        cls, cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str, *kept: str
+    ) -> Self:
+        """From the reply of ``claim.lua``. What cannot be read is as if it were not there, and logged."""
+        return cls(
+            _number("cursor", cursor),
+            host,
+            protocol,
+            _number("time_us", time_us) if protocol == V2 else 0,
+            max(0, _number("last_flush_ms", away_ms)) / 1000,
+            _known(gaps) if gaps else (),
+            *(part.encode(errors="surrogateescape") for part in kept),
+        )
+
+
+class Held(NamedTuple):
+    """An ingester of another name, ``writer``, holds the lease for ``left_ms`` more."""
+
+    writer: str
+    left_ms: int
+
+
+class Flush(NamedTuple):
+    """What one write brings to Redis. ``lease_ms`` 0 gives the right to write back.
+
+    ``host`` and ``protocol`` are where the cursor comes from, by default v1 of the host that the sink was made
+    for; ``time_us`` 0: the cursor is the last event's time. ``gaps`` are added to the stream of gaps,
+    ``open_gaps``, ``history`` and ``resyncs`` kept for whoever writes next.
+    """
+
+    frames: Sequence[Frame]
+    cursor: int
+    connected: bool
+    lease_ms: int
+    time_us: int = 0
+    host: str = ""
+    protocol: str = V1
+    gaps: Sequence[Gap] = ()
+    open_gaps: Sequence[Gap] = ()
+    history: bytes = b""
+    resyncs: bytes = b""
+
+
+def _number(name: str, text: str) -> int:
+    """A number of the stored state; 0 where somebody else has written another thing: as if it were lost."""
+    try:
+        return int(text or 0)
+    except ValueError:
+        log.error(line("state_unreadable", field=name, value=ascii(text[:100])))
+        return 0
+
+
+def _known(gaps: str) -> tuple[Gap, ...]:
+    try:
+        return _decode(gaps)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        # Of another version, or somebody else's: their records are in the stream of gaps already.
+        log.warning(line("open_gaps_unreadable", reason=error))
+        return ()

@@ -1,0 +1,145 @@
+"""Redis, as the ingester sees it: claim the right to write, then write flushes, each once and whole.
+
+Lives here: the only code of the ingester that talks to Redis, blocking. Must not: retries, buffers, tasks.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any, Final
+
+import msgspec
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from ingester.buffer import refusals
+from ingester.buffer.exchange import Claim, Flush, Held
+from ingester.contract import crash, scripts, wire
+from ingester.contract.redis_access import RedisAccess
+from ingester.contract.settings import SettingsError
+from ingester.errors import Fenced, StateLost, Superseded
+from ingester.jetstream.hosts import V1
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S: Final = 5.0
+_KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]
+_json: Final = msgspec.json.Encoder().encode
+
+
+class _Client(redis.Redis):
+    """A client whose process may die between a command and its reply; only scripts are sent with it."""
+
+    def parse_response(self, *args: Any, **options: Any) -> Any:
+        crash.reached(crash.Point.COMMAND_SENT)
+        return super().parse_response(*args, **options)  # type: ignore[no-untyped-call]  # redis gives no type
+
+
+class Sink:
+    """The connection to Redis of one ingester process. Not safe for concurrent calls."""
+
+    def __init__(self, access: RedisAccess, name: str, host: str) -> None:
+        try:
+            # No retries of its own: after an error only a retry under the same flush number is safe.
+            self._redis = _Client.from_url(
+                access.url,
+                socket_timeout=TIMEOUT_S,
+                socket_connect_timeout=TIMEOUT_S,
+                retry=Retry(NoBackoff(), 0),
+                client_name="bluesky-firehose-ingester",
+                **access.options(),
+            )
+        except ValueError as error:
+            raise SettingsError(f"FIREHOSE_REDIS_URL: {error}") from None
+        self._access = access
+        self._claim = self._redis.register_script(scripts.CLAIM)
+        self._write = self._redis.register_script(scripts.WRITE)
+        self._name = name
+        self._host = host
+        self._writer = ""
+        self._flush = 0
+        self._cursor = ""
+        self._kept = (b"", b"")  # history and resyncs, as Redis has them
+
+    def claim(self, lease_ms: int) -> Claim | Held:
+        """Take the right to write for ``lease_ms``, at once from an ingester of the same name.
+
+        Raises:
+            SinkUnavailable: Redis is away or full; try again.
+            SinkRefused: Redis never will.
+        """
+        # A new identity each time: a write of the old one that is still on its way is refused.
+        writer = f"{self._name}/{uuid.uuid4().hex}"
+        answer = self._call(
+            self._claim, scripts.arguments(_KEYS, name=self._name, writer=writer, lease_ms=lease_ms)
+        )
+        if answer[0] == "wait":
+            return Held(answer[1], int(answer[2]))
+        crash.reached(crash.Point.CLAIMED)
+        self._writer, self._flush, self._cursor, self._kept = writer, 0, answer[1], (b"", b"")
+        return Claim.read(*answer[1:])
+
+    def write(self, flush: Flush) -> None:
+        """Write a flush. After :class:`SinkUnavailable` the same flush may be given again, and none other.
+
+        Raises:
+            SinkUnavailable: Redis is away or full, or its reply was lost; try again.
+            Fenced, Superseded: another ingester writes now.
+            StateLost: what this writer wrote is no longer there; claim again.
+            SinkRefused: Redis never will take it.
+        """
+        number, cursor = self._flush + 1, str(flush.cursor or "")
+        kept = (flush.history, flush.resyncs)
+        # They change rarely, and are larger than the rest of a heartbeat.
+        history, resyncs = (b"" if new == known else new for new, known in zip(kept, self._kept, strict=True))
+        arguments = scripts.arguments(
+            _KEYS,
+            flush.frames,
+            # Whatever bytes somebody else has put there, they must be the same.
+            self._cursor.encode(errors="surrogateescape"),
+            writer=self._writer,
+            flush=str(number),
+            flush_before=str(self._flush),
+            cursor=cursor,
+            time_us=str(flush.time_us or flush.cursor),
+            host=flush.host or self._host,
+            protocol=flush.protocol or V1,
+            lease_ms=flush.lease_ms,
+            connected=flush.connected,
+            open_gaps=_json(flush.open_gaps).decode() if flush.open_gaps else "",
+            history=history.decode(),
+            resyncs=resyncs.decode(),
+            gaps=[_json(gap).decode() for gap in flush.gaps],
+            heartbeats_kept_ms=wire.HEARTBEATS_KEPT_MS,
+        )
+        status, *details = self._call(self._write, arguments)
+        crash.reached(crash.Point.FLUSH_WRITTEN)
+        if status == "stale":
+            raise self._displaced(details[0])
+        if status == "lost":
+            raise StateLost
+        self._flush, self._cursor, self._kept = number, cursor or self._cursor, kept
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._redis.close()
+
+    def _displaced(self, writer: str) -> Fenced | Superseded:
+        if writer.rpartition("/")[0] == self._name:
+            return Fenced(
+                f"another process of the ingester {self._name} has taken over ({writer}); this one ends. "
+                "If both are wanted, give them different FIREHOSE_INGESTER_NAMEs"
+            )
+        return Superseded(f"the ingester {writer} has taken over; this one ends and can be its standby")
+
+    def _call(self, script: redis.commands.core.Script, arguments: list[bytes]) -> list[str]:
+        try:
+            # Whatever bytes somebody else has put there: what is compared with them later must be the same.
+            answer = [word.decode(errors="surrogateescape") for word in script(keys=_KEYS, args=arguments)]
+        except redis.RedisError as error:
+            raise refusals.of_error(error, self._access) from None
+        if refusal := refusals.of_answer(answer):
+            raise refusal
+        return answer

@@ -1,0 +1,47 @@
+"""Which dictionary undoes a host's compression: v1's file, or what a v2 host serves, fetched once.
+
+Lives here: the choice by host, and what was fetched. Must not: decompression (dictionary), connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ingester.contract.settings import IngesterSettings
+from ingester.jetstream import dictionary
+from ingester.jetstream.dictionary import Dictionary, DictionaryUnavailable
+from ingester.jetstream.hosts import V1, Host
+from ingester.logs import line
+
+log = logging.getLogger(__name__)
+
+
+class Dictionaries:
+    """The dictionaries of all hosts.
+
+    Raises:
+        SettingsError: the file that the settings name is none.
+    """
+
+    def __init__(self, settings: IngesterSettings) -> None:
+        self._named = settings.zstd_dictionary
+        self._most = settings.max_message_bytes
+        from_file = self._named and self._named != dictionary.FETCH
+        self._file = dictionary.from_file(self._named, self._most) if from_file else None
+        self._fetched: dict[str, Dictionary] = {}
+
+    async def of(self, host: Host) -> Dictionary | None:
+        """The dictionary to ask ``host`` for; None: it is not to compress."""
+        if host.protocol == V1 or not self._named:
+            return self._file if host.protocol == V1 else None
+        if host.name not in self._fetched:
+            try:
+                self._fetched[host.name] = await asyncio.to_thread(dictionary.fetch, host.url, self._most)
+            except DictionaryUnavailable as error:
+                log.warning(line("dictionary_unavailable", host=host.name, reason=error, hint="not compressed"))
+        return self._fetched.get(host.name)
+
+    def forget(self, host: Host) -> bool:
+        """``host`` does not know the dictionary any more. Whether it was its own, to be fetched again."""
+        return self._fetched.pop(host.name, None) is not None
