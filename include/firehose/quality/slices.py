@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firehose import files, schema
+from firehose import files
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.raw import Span, read_chunks
@@ -33,6 +33,8 @@ from firehose.quality.result import (
 )
 from firehose.quality.rules import columns_of, split
 from firehose.quality.suites import SuiteRunner
+from firehose.records.base import Packing
+from firehose.records.registry import REGISTRY
 
 #: Raw JSON of one slice: some 200,000 events of the usual size, or a hundred of the largest.
 SLICE_BYTES: Final = 96 * 1024 * 1024
@@ -40,8 +42,6 @@ SLICE_BYTES: Final = 96 * 1024 * 1024
 CHUNK_EVENTS: Final = 25_000
 # Reasons that a result names: those of a flood are few, and those of a fuzzer without number.
 _REASONS: Final = 5
-# As in the hour files: most strings are near-random, where a dictionary only costs.
-_DICTIONARY: Final = ("batch", "operation", "embed_type", "collection", "status", "active")
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -115,9 +115,9 @@ def _stage(
 
 
 def _writer(path: Path, record_type: str) -> pq.ParquetWriter:
-    wanted = schema.SCHEMAS[record_type]
-    few = [name for name in _DICTIONARY if name in wanted.names]
-    return pq.ParquetWriter(path, wanted, compression="zstd", compression_level=1, use_dictionary=few)
+    of = REGISTRY[record_type]
+    few = [column.name for column in of.columns if column.packing is Packing.FEW]
+    return pq.ParquetWriter(path, of.schema, compression="zstd", compression_level=1, use_dictionary=few)
 
 
 def _hours(table: pa.Table) -> dict[int, int]:

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from firehose import schema
 from firehose.errors import FirehoseError
-from firehose.events.links import GIF_HOSTS, site
 from firehose.quality import quarantine
+from firehose.records.base import ViewColumn as Column
+from firehose.records.links import GIF_HOSTS, site
 from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
-from firehose.warehouse.derived import Column
 from ingester import checks
 
 DATABASE: Final = "firehose"

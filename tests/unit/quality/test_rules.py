@@ -13,7 +13,8 @@ import pytest
 
 from firehose import schema
 from firehose.events.rows import decode_rows, to_table
-from firehose.quality.rules import RULES, Rule, columns_of, split
+from firehose.quality.rules import RULES, columns_of, split
+from firehose.records.rules import Rule
 from firehose.quality.suites import SuiteRunner
 from firehose.simulator import generate
 from ingester import wire
