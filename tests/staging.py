@@ -10,12 +10,14 @@ from firehose.batch.interval import Batch
 from firehose.lake import raws
 from firehose.quality.result import (
     SliceResult,
+    StagedRows,
     TypeCounts,
     ValidateResult,
     staged_path,
     write_result,
     write_slice,
 )
+from firehose.records.registry import REGISTRY
 
 
 def stage(lake: Path, batch: Batch, record_type: str, hours: Sequence[int]) -> None:
@@ -28,11 +30,9 @@ def stage(lake: Path, batch: Batch, record_type: str, hours: Sequence[int]) -> N
     good = sum(rows.values())
     counts = TypeCounts(good, good, 0)
     described = SliceResult(
-        record_type=record_type,
+        queue=REGISTRY[record_type].queue,
         number=0,
-        counts=counts,
-        rows=rows,
-        sha256=files.sha256(path),
+        types={record_type: StagedRows(counts=counts, rows=rows, sha256=files.sha256(path))},
         reasons={},
         suites=[],
     )
@@ -45,5 +45,6 @@ def stage(lake: Path, batch: Batch, record_type: str, hours: Sequence[int]) -> N
         failed_expectations=[],
         docs="",
         counts={record_type: counts},
+        types=[*REGISTRY],
     )
     write_result(lake, batch, result)

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firehose import syntax
-from firehose.records.clocks import claimed_instants
 from firehose.quality.rules import RULES
+from firehose.records.clocks import claimed_instants
 from firehose.records.rules import Rule
 from firehose.simulator.identifiers import TID_ALPHABET
 from firehose.syntax import Syntax

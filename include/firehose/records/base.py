@@ -1,4 +1,4 @@
-"""What a record type is: its columns, identity, order, rules, and how its records become rows and rows become records.
+"""What a record type is: its columns, identity, order, rules, and how its records become rows and come back.
 
 Lives here: the declarations that the files of this package fill in, and the columns that types share.
 Must not: know any single type, decode a line, do I/O.
@@ -44,8 +44,8 @@ class Packing(StrEnum):
 class Column(NamedTuple):
     """A column of a type's files.
 
-    ``nullable`` is what ClickHouse is told. ``shown`` is the view's expression over ``stored.<name>`` (empty: as it
-    is). ``made_of`` names the column that this one is computed from, by ``make``, for a whole array at once.
+    ``nullable`` is what ClickHouse is told. ``shown`` is the view's expression over ``stored.<name>`` (empty: as
+    it is). ``made_of`` names the column that this one is computed from, by ``make``, for a whole array at once.
     """
 
     name: str
@@ -83,7 +83,7 @@ class RecordType:
     kind of its events. ``collections`` are those of its records; empty: those that no other type of its queue has.
     ``fields`` and ``derivation`` say which columns hold which part of a record; ``extra`` holds the rest.
     ``sort`` is the column by whose values an hour's rows are sorted. ``fast`` decodes records of the plain shape.
-    ``view`` are columns that only the view has. ``about`` is what the view's description says that a row is about.
+    ``view`` are columns that only the view has.
     """
 
     name: str
@@ -98,7 +98,6 @@ class RecordType:
     derivation: Derivation | None = None
     fast: Fast | None = None
     view: tuple[ViewColumn, ...] = ()
-    about: str = ""
 
     @property
     def is_commit(self) -> bool:
@@ -138,7 +137,8 @@ EXTRA: Final = Column(
     " substring(assumeNotNull(stored.extra), 2, length(assumeNotNull(stored.extra)) - 2),"
     " assumeNotNull(stored.extra))",
 )
-#: In every file. ``batch``: the interval whose run wrote the row. ``time_us``: when the Jetstream host saw the event.
+#: In every file. ``batch``: the interval whose run wrote the row. ``time_us``: when the Jetstream host saw the
+#: event.
 WITNESSED: Final = (
     Column(
         "batch",
@@ -156,8 +156,8 @@ WITNESSED: Final = (
     ),
     Column("did", STRING, "The account", Packing.SHARED, nullable=False),
 )
-#: Of every type whose events are operations on records. ``created_at_raw``: the claim's text, where ``created_at`` in
-#: canonical form is not that text. ``resync`` is null in rows of older versions.
+#: Of every type whose events are operations on records. ``created_at_raw``: the claim's text, where ``created_at``
+#: in canonical form is not that text. ``resync`` is null in rows of older versions.
 COMMIT: Final = (
     Column(
         "rev",

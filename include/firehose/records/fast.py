@@ -1,7 +1,7 @@
 """Fast decoders, for records of exactly the lexicon's plain shape: line to struct to columns, no dictionaries.
 
-Made of a type's fields. They take only what the general way (firehose.events.rows) stores without ``extra``, and give
-the same columns. Must not: give reasons why a line is not an event.
+Made of a type's fields. They take only what the general way (firehose.events.rows) stores without ``extra``, and
+give the same columns. Must not: give reasons why a line is not an event.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class PlainEvent(msgspec.Struct, gc=False):
 class Fast(NamedTuple):
     """Plain functions, to be looked up once a chunk.
 
-    ``decode`` takes a line and raises a msgspec error if it is not plain; ``columns`` makes columns of the records.
+    ``decode`` takes a line and raises a msgspec error if it is not plain; ``columns`` makes columns of the
+    records.
     """
 
     decode: Callable[[bytes], PlainEvent]
@@ -81,10 +82,13 @@ def fast(fields: Sequence[Field], derivation: Derivation | None = None, *, claim
             found |= taken(list(map(get, records)))
         if derivation is not None:
             derived = zip(*map(derivation.of_plain, records), strict=True)
-            found |= {column.name: list(values) for column, values in zip(derivation.columns, derived, strict=True)}
+            found |= {
+                column.name: list(values) for column, values in zip(derivation.columns, derived, strict=True)
+            }
         return found
 
-    return Fast(msgspec.json.Decoder(event).decode, columns)
+    decode: Any = msgspec.json.Decoder(event).decode
+    return Fast(decode, columns)
 
 
 def _member(field: Field) -> Any:

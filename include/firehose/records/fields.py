@@ -1,8 +1,8 @@
-"""Kinds of fields: which columns hold a part of a record, how it gets there and back, and how SQL finds it in JSON.
+"""Kinds of fields: which columns hold a part of a record, how it gets there and back, how SQL finds it in JSON.
 
-A column holds a part only if it gives that part back exactly; else the part stays in ``extra``. Each kind is declared
-once for all ways: decoded record to row, fast decoder to columns, row to record, JSON of an older file to columns.
-Must not: know any single type.
+A column holds a part only if it gives that part back exactly; else the part stays in ``extra``. Each kind is
+declared once for all ways: decoded record to row, fast decoder to columns, row to record, JSON of an older file to
+columns. Must not: know any single type.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ class Field(Protocol):
         ...
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        """SQL for the columns, where ``record`` is SQL for the record's JSON. As :meth:`take`."""
+        """SQL for the columns, NULL for none, where ``record`` is SQL for the record's JSON. As :meth:`take`."""
+        ...
+
+    def held_in(self, record: str) -> str:
+        """SQL for whether they give the part back exactly."""
         ...
 
 
@@ -80,6 +84,12 @@ class _One(msgspec.Struct, frozen=True):
         if (value := row[self.column.name]) is not None:
             record[self.key] = value
 
+    def found_in(self, record: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def held_in(self, record: str) -> str:
+        return f"isNotNull({self.found_in(record)[0]})"
+
 
 class Text(_One, frozen=True):
     """A string."""
@@ -92,7 +102,7 @@ class Text(_One, frozen=True):
         return ((value,), True) if isinstance(value, str) else ((None,), False)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (_text_in(record, self.key),)
+        return (text_in(record, self.key),)
 
 
 class Strings(_One, frozen=True):
@@ -189,7 +199,10 @@ class StrongRef(msgspec.Struct, frozen=True):
             record[self.key] = ref
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return _text_in(record, self.key, "uri"), _text_in(record, self.key, "cid")
+        return text_in(record, self.key, "uri"), text_in(record, self.key, "cid")
+
+    def held_in(self, record: str) -> str:
+        return ref_in(record, self.key)
 
 
 def strong_ref(value: object) -> tuple[str | None, str | None]:
@@ -235,6 +248,17 @@ def nulls(values: list[Any]) -> list[Any]:
     return [None if value is UNSET else value for value in values]
 
 
-def _text_in(record: str, *path: str) -> str:
-    where = ", ".join([record, *(f"'{key}'" for key in path)])
+def text_in(record: str, *path: str) -> str:
+    """SQL for a string within JSON, NULL where there is none."""
+    where = _where(record, *path)
     return f"if(JSONType({where}) = 'String', JSONExtractString({where}), NULL)"
+
+
+def ref_in(record: str, *path: str) -> str:
+    """SQL for whether JSON holds a strongRef and nothing else in it."""
+    parts = (f"isNotNull({text_in(record, *path, name)})" for name in ("uri", "cid"))
+    return " AND ".join([f"JSONLength({_where(record, *path)}) = 2", *parts])
+
+
+def _where(record: str, *path: str) -> str:
+    return ", ".join([record, *(f"'{key}'" for key in path)])

@@ -10,9 +10,7 @@ from firehose.records.rules import SEQUENCED
 from ingester import wire
 
 #: Of identity and account events.
-SEQ: Final = Number(
-    "seq", Column("seq", INTEGER, "The relay's sequence number", Packing.RISING, nullable=False)
-)
+SEQ: Final = Number("seq", Column("seq", INTEGER, "The relay's sequence number", Packing.RISING, nullable=False))
 TIME: Final = Text("time", Column("time", STRING, "The relay's time of the event, as sent"))
 _FIELDS: Final = (
     SEQ,

@@ -16,9 +16,7 @@ from ingester import wire
 _FIELDS: Final = (
     StrongRef(
         "subject",
-        Column(
-            "subject_uri", STRING, "The record that is liked or reposted; NULL for a delete", Packing.SHARED
-        ),
+        Column("subject_uri", STRING, "The record that is liked or reposted; NULL for a delete", Packing.SHARED),
         Column("subject_cid", STRING, "Its content identifier", Packing.SHARED),
         required=True,
     ),

@@ -1,4 +1,4 @@
-"""Every other collection, where ``extra`` holds the whole record; and the sync events.
+"""Every collection without a type of its own, where ``extra`` holds the whole record; and the sync events.
 
 A sync event has no collection, and the relay's sequence number in the place of the record key.
 """

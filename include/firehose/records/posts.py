@@ -28,9 +28,11 @@ from firehose.records.fields import (
     Text,
     columns_of,
     is_plain_ref,
+    ref_in,
     ref_of,
     refs_taken,
     strong_ref,
+    text_in,
 )
 from firehose.records.posts_view import SHOWN, VIEW
 from firehose.records.rules import OPERATION as OPERATION_RULES
@@ -60,7 +62,9 @@ class _Reply(msgspec.Struct, frozen=True):
         if not isinstance(value, dict):
             return (None, None, None, None), False
         parent, root = strong_ref(value.get("parent")), strong_ref(value.get("root"))
-        held = len(value) == 2 and is_plain_ref(value.get("parent"), parent) and is_plain_ref(value.get("root"), root)
+        held = (
+            len(value) == 2 and is_plain_ref(value.get("parent"), parent) and is_plain_ref(value.get("root"), root)
+        )
         return (*parent, *root), held
 
     def taken(self, values: list[Any]) -> Columns:
@@ -75,7 +79,11 @@ class _Reply(msgspec.Struct, frozen=True):
 
     def found_in(self, record: str) -> tuple[str, ...]:
         parts = [(part, name) for part in ("parent", "root") for name in ("uri", "cid")]
-        return tuple(f"JSONExtract({record}, '{self.key}', '{p}', '{n}', 'Nullable(String)')" for p, n in parts)
+        return tuple(text_in(record, self.key, *part) for part in parts)
+
+    def held_in(self, record: str) -> str:
+        refs = (ref_in(record, self.key, part) for part in ("parent", "root"))
+        return " AND ".join([f"JSONLength({record}, '{self.key}') = 2", *refs])
 
 
 _FIELDS: Final = (
@@ -95,8 +103,8 @@ _FIELDS: Final = (
     Json("embed", Column("embed", STRING, "JSON of the embed, as in the record")),
     Json("facets", Column("facets", STRING, "JSON of the facets, as in the record"), shape=list[Any]),
 )
-# Taken out of embed, facets and tags, so that the usual questions need no JSON. The last ones have one spelling for all
-# who meant the same, each value once.
+# Taken out of embed, facets and tags, so that the usual questions need no JSON. The last ones have one spelling
+# for all who meant the same, each value once.
 _DERIVED: Final = (
     Column("embed_type", STRING, "Type of the embed, such as app.bsky.embed.images", Packing.FEW),
     Column("quoted_uri", STRING, "The record that the post quotes"),

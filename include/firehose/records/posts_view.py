@@ -1,7 +1,7 @@
-"""Columns that the view of posts computes: answers to usual questions, so that a query needs no JSON and meets no NULL.
+"""Columns that the view of posts computes: usual questions, so that a query needs no JSON and meets no NULL.
 
-Lives here: SQL over the stored columns, named ``stored.<column>`` where a view's column has the same name. It costs no
-storage, and serves files of earlier versions as well. Must not: read files.
+Lives here: SQL over the stored columns, named ``stored.<column>`` where a view's column has the same name. It
+costs no storage, and serves files of earlier versions as well. Must not: read files.
 """
 
 from __future__ import annotations

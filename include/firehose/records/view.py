@@ -15,6 +15,12 @@ def account(name: str, comment: str, uri: str) -> ViewColumn:
     return ViewColumn(name, "String", comment, f"extract(ifNull({uri}, ''), '^at://(did:[^/]+)')")
 
 
+def blob_cid(name: str, blob: str, what: str) -> ViewColumn:
+    """The content identifier of the blob whose JSON the column ``blob`` holds; empty where it holds none."""
+    comment = f"Content identifier of {what}; empty: none"
+    return ViewColumn(name, "String", comment, f"JSONExtractString(ifNull({blob}, ''), 'ref', '$link')")
+
+
 def self_labels(what: str) -> ViewColumn:
     """The labels that the author put on a record."""
     return ViewColumn(

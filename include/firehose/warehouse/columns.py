@@ -107,6 +107,9 @@ def _shown_type(stored: Column) -> str:
 #: Columns of the view of all events; a type that lacks one of them has the default instead.
 EVENTS: Final = (
     Column("type", "String", f"{', '.join([*REGISTRY][:-1])} or {[*REGISTRY][-1]}"),
+    Column(
+        "stored_as", "String", "The type whose hour files hold it: other, where they are older than its own type"
+    ),
     Column("batch", "DateTime64(3, 'UTC')", _SHARED["batch"].comment),
     Column("time_us", "Int64", _SHARED["time_us"].comment),
     Column("did", "String", _SHARED["did"].comment),

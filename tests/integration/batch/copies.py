@@ -21,12 +21,14 @@ from firehose.lake.publish import publish
 from firehose.lake.verify import verify
 from firehose.quality.result import (
     SliceResult,
+    StagedRows,
     TypeCounts,
     ValidateResult,
     staged_path,
     write_result,
     write_slice,
 )
+from firehose.records.registry import REGISTRY
 from firehose.settings import Settings
 
 HOUR = 494_452
@@ -81,11 +83,15 @@ def stage(lake: Path, batch: Batch, copies: Sequence[Copy], record_type: str = s
             pq.write_table(table_of(record_type, batch, part), partial)
         hours = [copy.hour for copy in part]
         described = SliceResult(
-            record_type=record_type,
+            queue=REGISTRY[record_type].queue,
             number=number,
-            counts=TypeCounts(len(part), len(part), 0),
-            rows={str(hour): hours.count(hour) for hour in set(hours)},
-            sha256=files.sha256(path),
+            types={
+                record_type: StagedRows(
+                    counts=TypeCounts(len(part), len(part), 0),
+                    rows={str(hour): hours.count(hour) for hour in set(hours)},
+                    sha256=files.sha256(path),
+                )
+            },
             reasons={},
             suites=[],
         )
@@ -100,6 +106,7 @@ def stage(lake: Path, batch: Batch, copies: Sequence[Copy], record_type: str = s
         failed_expectations=[],
         docs="",
         counts=counts,
+        types=[*REGISTRY],
     )
     write_result(lake, batch, result)
 
