@@ -21,9 +21,9 @@ from firehose import crash, schema
 from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError
 from firehose.lake import hourfile, layout, rowgroups, staged
-from firehose.lake.edges import EDGE_US
 from firehose.lake.ledger import entry_path
 from firehose.lake.notes import displaced
+from firehose.lake.sides import EDGE_US
 from firehose.lake.verify import verify
 from ingester.crash import Point
 from tests.integration.batch.copies import (
