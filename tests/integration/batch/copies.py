@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from firehose import files, schema
+from firehose import crash, files, schema
 from firehose.batch.interval import Batch
+from firehose.errors import FirehoseError
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
@@ -164,3 +166,21 @@ def before(event: int, seconds: float = 1) -> Copy:
 def after(event: int, seconds: float = 1) -> Copy:
     """A copy stamped after the edge."""
     return Copy(event, EDGE + int(seconds * SECOND))
+
+
+class Killed(FirehoseError):
+    """Stands for a death: what it interrupts is left as it is."""
+
+
+class Boundaries:
+    """Counts the durable boundaries that a publication passes, and dies at one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = -1
+        for name in ("reached", "file_synced", "file_renamed"):
+            monkeypatch.setattr(crash, name, self._passed)
+
+    def _passed(self, _: object) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed("now")
