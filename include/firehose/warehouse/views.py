@@ -35,7 +35,9 @@ _QUARANTINE: Final = (
         "Start of the interval whose run set it aside",
         "toDateTime64(parseDateTimeBestEffort(stored.batch, 'UTC'), 3, 'UTC')",
     ),
-    Column("type", "String", "The record type whose queue it came in"),
+    Column(
+        "type", "String", "The record type that it would have been; of a line that cannot be read, of its queue"
+    ),
     Column(
         "time_us",
         "Nullable(Int64)",
@@ -107,12 +109,17 @@ def quoted(text: str) -> str:
 
 def _view(name: str, columns: list[Column], select: str) -> View:
     what = "all events" if name == "events" else name
-    older_in = f", those that earlier versions stored as {last.name} included" if (last := _older(name)) else ""
-    return _declared(name, f"One row an event: {what} in the Parquet files of the lake{older_in}", columns, select)
+    about = f"One row an event: {what} in the Parquet files of the lake{_scope(name)}"
+    return _declared(name, about, columns, select)
 
 
-def _older(name: str) -> RecordType | None:
-    return catch_all(name) if name in REGISTRY else None
+def _scope(name: str) -> str:
+    """What of the rows that lie in the catch-all's files a view shows."""
+    if name in REGISTRY and (last := catch_all(name)):
+        return f", those that earlier versions stored as {last.name} included"
+    if name in REGISTRY and (others := shares_queue(name)):
+        return f", but for {', '.join(of.name for of in others)}, which have views of their own"
+    return ""
 
 
 def _declared(name: str, about: str, columns: list[Column], select: str) -> View:
