@@ -35,9 +35,7 @@ _QUARANTINE: Final = (
         "Start of the interval whose run set it aside",
         "toDateTime64(parseDateTimeBestEffort(stored.batch, 'UTC'), 3, 'UTC')",
     ),
-    Column(
-        "type", "String", "The record type that it would have been; of a line that cannot be read, of its queue"
-    ),
+    Column("type", "String", "The record type that it would have been; other where that cannot be told"),
     Column(
         "time_us",
         "Nullable(Int64)",
