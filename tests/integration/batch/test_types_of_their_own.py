@@ -177,13 +177,13 @@ def _assert_rebuilt(lake: Path, chance: random.Random) -> None:
     assert_sound(lake)
 
 
+@pytest.mark.parametrize("ledger", [True, False], ids=["published", "died before its entry"])
 def test_a_rerun_moves_a_batchs_rows_and_counts(
-    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch, ledger: bool
 ) -> None:
-    lake, lines = (
-        settings.lake_path,
-        [stamped(line, HOUR * layout.HOUR_US + n) for n, line in enumerate(mixed(30))],
-    )
+    lake = settings.lake_path
+    # In the later hour there are profiles only.
+    lines = [stamped(line, (HOUR + (type_of(line) == "profiles")) * layout.HOUR_US + 5) for line in mixed(30)]
     only_profiles = [line for line in lines if type_of(line) == "profiles"]
     for batch, given in ((batches[0], lines), (batches[1], only_profiles)):
         fill(given, batch)
@@ -195,6 +195,8 @@ def test_a_rerun_moves_a_batchs_rows_and_counts(
     publish_now(settings, batches[1])
     assert counts_of(lake, batches[1])["profiles"].duplicates == len(only_profiles)
     assert [name for name, rows in stored(lake).items() if rows] == [schema.OTHER]
+    if not ledger:
+        entry_path(lake, batches[0]).unlink()
     publish_now(settings, batches[0])
     rows = stored(lake)
     assert {name: len(rows[name]) for name in SHARED} == {

@@ -48,7 +48,8 @@ def test_a_type_gives_its_records_back_by_their_cid(of: RecordType, lines: dict[
 def test_a_type_is_declared_whole(of: RecordType) -> None:
     names = [column.name for column in of.columns]
     assert len(names) == len(set(names))
-    assert all(column.comment for column in (*of.columns, *of.view))
+    assert all(column.comment for column in of.columns)
+    assert all(column.comment and column.expression for column in of.view)
     assert {"batch", "time_us", "did", "extra"} <= set(names)
     assert of.rules and {rule.column for rule in of.rules} <= set(names)
     assert of.sort in names and set(of.identity) <= set(names)
