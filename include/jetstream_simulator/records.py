@@ -83,14 +83,41 @@ def profile(rng: Random, created: str) -> dict[str, Any]:
     return record
 
 
-def list_item(people: Population, did: str, created: str, list_rkey: str) -> dict[str, Any]:
-    """A member of a list."""
+def list_item(rng: Random, people: Population, did: str, created: str, now_us: int) -> dict[str, Any]:
+    """An account on a list."""
     return {
         "$type": "app.bsky.graph.listitem",
         "createdAt": created,
-        "list": f"at://{did}/app.bsky.graph.list/{list_rkey}",
+        "list": _list_uri(people, did, now_us),
         "subject": people.did(people.account()),
     }
+
+
+def account_list(rng: Random, people: Population, did: str, created: str, now_us: int) -> dict[str, Any]:
+    """A list of accounts, for moderation, to read, or of a starter pack."""
+    record: dict[str, Any] = {"$type": "app.bsky.graph.list", "createdAt": created}
+    if rng.random() < 0.3:
+        record["avatar"] = blob(rng)
+    if rng.random() < 0.6:
+        record["description"] = text.sentence(rng, "en", rng.randint(3, 20))
+    record["name"] = text.sentence(rng, "en", 2)
+    purpose = rng.choices(("curatelist", "modlist", "referencelist"), (5, 2, 3))[0]
+    return record | {"purpose": f"app.bsky.graph.defs#{purpose}"}
+
+
+def starter_pack(rng: Random, people: Population, did: str, created: str, now_us: int) -> dict[str, Any]:
+    """Accounts and feeds for a newcomer."""
+    record: dict[str, Any] = {"$type": "app.bsky.graph.starterpack", "createdAt": created}
+    if rng.random() < 0.7:
+        record["description"] = text.sentence(rng, "en", rng.randint(3, 20))
+    if rng.random() < 0.5:
+        makers = [people.did(people.account()) for _ in range(rng.randint(1, 3))]
+        record["feeds"] = [{"uri": f"at://{maker}/app.bsky.feed.generator/feed{len(makers)}"} for maker in makers]
+    return record | {"list": _list_uri(people, did, now_us), "name": text.sentence(rng, "en", 3)}
+
+
+def _list_uri(people: Population, did: str, now_us: int) -> str:
+    return f"at://{did}/app.bsky.graph.list/{people.unknown_rkey(now_us)}"
 
 
 def other(
@@ -98,18 +125,15 @@ def other(
 ) -> tuple[str, str | None, dict[str, Any]]:
     """A record of a rare or unknown collection: (collection, record key or None for a TID, record)."""
     drawn = rng.random()
-    if drawn < 0.35:
+    if drawn < 0.4:
         post = people.recent_post(now_us)
         gate = {"$type": "app.bsky.feed.threadgate", "allow": [], "createdAt": created, "post": post.uri}
         return "app.bsky.feed.threadgate", post.uri.rsplit("/", 1)[1], gate
-    if drawn < 0.5:
-        record = {"$type": "app.bsky.graph.list", "createdAt": created, "name": text.sentence(rng, "en", 2)}
-        return "app.bsky.graph.list", None, record | {"purpose": "app.bsky.graph.defs#curatelist"}
-    if drawn < 0.55:
+    if drawn < 0.48:
         blocked = f"at://{people.did(people.account() % 20)}/app.bsky.graph.list/3kmoderation2"
         record = {"$type": "app.bsky.graph.listblock", "createdAt": created, "subject": blocked}
         return "app.bsky.graph.listblock", None, record
-    if drawn < 0.6:
+    if drawn < 0.55:
         return (
             "chat.bsky.actor.declaration",
             "self",

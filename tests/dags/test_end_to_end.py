@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from firehose import schema
 from firehose.batch.interval import Batch
 from firehose.embedded.ingester import ingester_process
 from firehose.embedded.redis import RedisServer, free_port
@@ -98,7 +99,7 @@ def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
     assert sum(count.good + count.quarantined + count.duplicates for count in counts) == EVENTS
     assert sum(count.quarantined for count in counts) > 0, "the simulator was asked for odd events"
     first = everything(settings)
-    assert sum(first[name][0] for name in wire.QUEUES) == sum(count.stored for count in counts)
+    assert sum(first[name][0] for name in schema.TYPES) == sum(count.stored for count in counts)
     with RedisServer(settings.home_path, urlsplit(settings.redis_url).port or 0).client() as client:
         assert not any(client.xlen(wire.stream_key(queue)) for queue in wire.QUEUES)
 
@@ -154,7 +155,7 @@ def everything(settings: Settings) -> dict[str, tuple[int, bytes]]:
     found: dict[str, tuple[int, bytes]] = {}
     with closing(connect(settings, "analyst")) as client:
         names = [row[0] for row in client.query("SHOW TABLES FROM firehose").result_rows]
-        assert set(wire.QUEUES) < set(names)
+        assert set(schema.TYPES) < set(names)
         for name in names:
             columns = client.query(f"DESCRIBE TABLE firehose.{name}").result_rows
             # A state's bytes depend on the order of its input; what a query makes of it does not.

@@ -12,6 +12,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from firehose import schema
+from firehose.records.registry import REGISTRY
 from jetstream_simulator.identifiers import record_cid
 
 Path = tuple[str, ...]
@@ -20,6 +21,25 @@ URI: Final = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/app.bsky.feed.post/3mmoojp7e
 CID: Final = "bafyreig5ujmxrechgakn4ukf37oj6mlpivukqfbgpuhb3pqjmdkxxtjpnq"
 REF: Final = {"cid": CID, "uri": URI}
 CREATED: Final = "2026-05-25T14:23:29.132Z"
+
+BLOB: Final = {"$type": "blob", "mimeType": "image/jpeg", "ref": {"$link": CID}, "size": 7}
+#: Good parts of records, by key.
+PARTS: Final = {
+    "displayName": "A",
+    "description": "b",
+    "pronouns": "c",
+    "website": "https://example.com",
+    "avatar": BLOB,
+    "banner": BLOB,
+    "pinnedPost": REF,
+    "joinedViaStarterPack": REF,
+    "purpose": "app.bsky.graph.defs#modlist",
+    "name": "d",
+    "descriptionFacets": [{"features": [], "index": {"byteEnd": 1}}],
+    "subject": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa",
+    "list": URI.replace("feed.post", "graph.list"),
+    "feeds": [{"uri": URI.replace("feed.post", "feed.generator")}],
+}
 
 
 def _record(record_type: str) -> dict[str, Any]:
@@ -33,6 +53,8 @@ def _record(record_type: str) -> dict[str, Any]:
         return record | {"subject": REF, "via": REF}
     if record_type in (schema.FOLLOWS, schema.BLOCKS):
         return record | {"subject": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"}
+    if record_type in schema.COLLECTIONS:
+        return record | {field.key: PARTS[field.key] for field in REGISTRY[record_type].fields}
     return record | {"image": {"ref": {"$link": CID}, "data": {"$bytes": "YWJj"}}, "n": 2**53}
 
 

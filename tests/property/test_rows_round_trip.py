@@ -15,7 +15,7 @@ from firehose.events.rebuild import record_cid, record_of
 from firehose.events.rows import decode_rows, to_table
 
 BATCH = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
-RECORDS = (schema.POSTS, schema.LIKES, schema.REPOSTS, schema.FOLLOWS, schema.BLOCKS, schema.OTHER)
+RECORDS = schema.COMMIT_TYPES
 # A lone surrogate has no UTF-8 form, so no JSON decoder lets one through.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(
@@ -36,6 +36,10 @@ fields = {
     "embed": values,
     "facets": values,
     "tags": st.lists(texts, max_size=2) | values,
+    **dict.fromkeys(["displayName", "pronouns", "name", "purpose"], texts | values),
+    **dict.fromkeys(["avatar", "feeds", "descriptionFacets"], values),
+    "pinnedPost": refs | values,
+    "list": texts | values,
     "unknown": values,
 }
 
@@ -47,7 +51,7 @@ def records(record_type: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("record_type", RECORDS)
-@settings(max_examples=60, deadline=None)  # 60 for each of six types
+@settings(max_examples=60, deadline=None)  # 60 for each of ten types
 @given(data=st.data())
 def test_a_row_gives_its_record_back(record_type: str, data: st.DataObject) -> None:
     record = data.draw(records(record_type))

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firehose import syntax
-from firehose.events.clocks import claimed_instants
-from firehose.quality.rules import RULES, Rule
+from firehose.quality.rules import RULES
+from firehose.records.clocks import claimed_instants
+from firehose.records.rules import Rule
 from firehose.syntax import Syntax
 from jetstream_simulator.identifiers import TID_ALPHABET
 

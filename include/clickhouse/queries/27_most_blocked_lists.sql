@@ -1,5 +1,5 @@
 -- Lists that most accounts block
--- A list block hides everybody on a list. Lists, their members and list blocks are rows of other, with the record in extra.
+-- A list block hides everybody on a list. List blocks are rows of other, with the record in extra.
 SELECT list, uniqExact(did) AS blocked_by
 FROM
 (

@@ -25,11 +25,11 @@ def rebuild(
 ) -> None:
     """Make hour files again from the raw batches; what is there is set aside in the lake's _aside/."""
     from firehose.cli.lake import existing_lake, hours_of, types_of
-    from firehose.lake.rebuild import differing
+    from firehose.lake.rebuild import differing, in_order
     from firehose.lake.rebuild import rebuild as run
 
     lake, hours = existing_lake(), hours_of(hour)
-    wanted = dict.fromkeys(types_of(record_type), hours) if record_type else differing(lake, hours)
+    wanted = dict.fromkeys(in_order(types_of(record_type)), hours) if record_type else differing(lake, hours)
     for kind, of_kind in wanted.items():
         for done in run(lake, kind, of_kind, reason=reason, partial=partial):
             typer.echo(_line(done))

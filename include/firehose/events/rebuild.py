@@ -14,8 +14,8 @@ from typing import Any
 import libipld
 import msgspec
 
-from firehose import schema
-from firehose.events.clocks import canonical_text
+from firehose.records.clocks import canonical_text
+from firehose.records.registry import REGISTRY
 
 _CID_PREFIX = bytes((0x01, 0x71, 0x12, 0x20))  # version 1, dag-cbor, sha2-256, 32 bytes
 _CBOR_LINK = b"\xd8\x2a"  # tag 42
@@ -25,21 +25,23 @@ _MAX_LINK = 1024
 
 
 def record_of(record_type: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The record that a row of ``record_type`` was made from. ``row`` maps column names to values."""
+    """The record that a row of ``record_type`` was made from. ``row`` maps column names to values.
+
+    Raises:
+        ValueError: the row says nothing of a record.
+    """
     extra = _decode(row["extra"]) if row["extra"] is not None else {}
     if isinstance(extra, list):
         whole: dict[str, Any] = extra[0]
         return whole
-    record: dict[str, Any] = {"$type": schema.COLLECTIONS[record_type]}
+    of = REGISTRY[record_type]
+    if not of.collection:
+        raise ValueError(f"a row of {record_type} that holds no record")
+    record: dict[str, Any] = {"$type": of.collection}
     if (claim := _claim(row)) is not None:
         record["createdAt"] = claim
-    if record_type == schema.POSTS:
-        _add_post(record, row)
-    elif record_type in (schema.FOLLOWS, schema.BLOCKS):
-        _add(record, "subject", row["subject_did"])
-    else:
-        _add(record, "subject", _ref(row["subject_uri"], row["subject_cid"]))
-        _add(record, "via", _ref(row["via_uri"], row["via_cid"]))
+    for field in of.fields:
+        field.give(record, row)
     record.update(extra)
     return record
 
@@ -86,27 +88,6 @@ def _claim(row: dict[str, Any]) -> str | None:
         return str(row["created_at_raw"])
     instant: datetime | None = row["created_at"]
     return None if instant is None else canonical_text(instant)
-
-
-def _add(record: dict[str, Any], key: str, value: object) -> None:
-    if value is not None:
-        record[key] = value
-
-
-def _ref(uri: str | None, cid: str | None) -> dict[str, str] | None:
-    return None if uri is None or cid is None else {"uri": uri, "cid": cid}
-
-
-def _add_post(record: dict[str, Any], row: dict[str, Any]) -> None:
-    _add(record, "text", row["text"])
-    _add(record, "langs", row["langs"])
-    parent = _ref(row["reply_parent_uri"], row["reply_parent_cid"])
-    root = _ref(row["reply_root_uri"], row["reply_root_cid"])
-    if parent and root:
-        record["reply"] = {"parent": parent, "root": root}
-    for key in ("embed", "facets"):
-        if row[key] is not None:
-            record[key] = _decode(row[key])
 
 
 def _to_ipld(value: Any) -> Any:

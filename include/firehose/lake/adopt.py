@@ -94,7 +94,7 @@ def accept(lake: Path, record_type: str, hour: int) -> int:
     Raises:
         CorruptLake: it is not there, or cannot be read.
     """
-    with locked(lake, record_type, [hour]):
+    with locked(lake, [(record_type, hour)]):
         return records.adopt(layout.hour_file(lake, record_type, hour)).rows
 
 
@@ -104,7 +104,7 @@ def _mark(lake: Path) -> Path:
 
 def _record(lake: Path, path: Path) -> None:
     record_type, hour = path.stem, layout.hour_of_file(path)
-    with locked(lake, record_type, [hour]):
+    with locked(lake, [(record_type, hour)]):
         known = records.read(path)
         if known.now is None and known.next is None:
             records.adopt(path)

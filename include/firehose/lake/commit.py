@@ -1,6 +1,6 @@
-"""What a batch does to one hour of one type: its rows into the hour file, and copies that it displaces beside it.
+"""What a batch does to one hour of one type: its rows into the hour file, and copies that it displaces in others.
 
-Takes the locks of the hours. Must not: know of other types, or write the ledger.
+Takes the locks of the files. Must not: write the ledger.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from firehose.lake.locks import locked
 from firehose.lake.notes import Merged, commits_done, concerns, taken
 from firehose.lake.staged import Commit, commits, left
 from firehose.lake.watch import Known, require
+from firehose.records.registry import REGISTRY, shares_queue
 
 
 class HourCommit(NamedTuple):
-    """A batch's rows of one hour and type (perhaps none), and the neighbouring hours that they come near to.
+    """A batch's rows of one hour and type (perhaps none), and the files in which they may have copies.
 
     ``source`` is the digest of all that the batch has of the type.
     """
@@ -33,64 +34,68 @@ class HourCommit(NamedTuple):
     edges: list[Edge]
 
     @property
-    def hours(self) -> set[int]:
-        """The hour, and those neighbours."""
-        return {self.rows.hour, *(edge.neighbour for edge in self.edges)}
+    def files(self) -> set[tuple[str, int]]:
+        """The hour's own file and those, by type and hour."""
+        return {self.own, *((edge.there.record_type, edge.there.hour) for edge in self.edges)}
+
+    @property
+    def own(self) -> tuple[str, int]:
+        """The type and the hour."""
+        return self.record_type, self.rows.hour
 
 
 class Outcome(NamedTuple):
-    """What became of an hour's rows, and the hours whose files have changed, now or in an earlier run."""
+    """What became of an hour's rows, and the files (type, hour) that have changed, now or in an earlier run."""
 
     merged: Merged
-    touched: set[int]
+    touched: set[tuple[str, int]]
 
 
 def plan(lake: Path, record_type: str, rows: Commit, source: str) -> HourCommit:
     """What is to be done to an hour. Reads the rows' times."""
-    beside = edges.neighbours(rows.hour, (read["time_us"] for read in rows.read(["time_us"])))
-    return HourCommit(
-        record_type, rows, source, [edges.edge(lake, record_type, rows.hour, neighbour) for neighbour in beside]
-    )
+    times = (read["time_us"] for read in rows.read(["time_us"]))
+    return HourCommit(record_type, rows, source, edges.edges_of(lake, record_type, rows.hour, times))
 
 
 def check(lake: Path, work: HourCommit, known: Known) -> None:
-    """See that the files are what their records say: the hour's own in full, the neighbours' quickly.
+    """See that the files are what their records say: the hour's own in full, the others quickly.
 
     Raises:
         LakeChanged: one is not.
     """
-    for hour in sorted(work.hours):
-        with locked(lake, work.record_type, [hour]):
-            require(lake, work.record_type, hour, known, full=hour == work.rows.hour)
+    for record_type, hour in sorted(work.files):
+        with locked(lake, [(record_type, hour)]):
+            require(lake, record_type, hour, known, full=(record_type, hour) == work.own)
 
 
 def commit(lake: Path, batch: Batch, work: HourCommit, known: Known) -> Outcome:
     """Merge the rows into the hour. A run that was killed has left its commits in the hour file.
 
-    Only then do the neighbours lose their later copies, always anew: the killed run may not have come so far.
+    Only then do other files lose their later copies, always anew: the killed run may not have come so far.
 
     Raises:
-        LakeChanged: a file has changed since :func:`check`; nothing of this hour is written. Or a neighbour that
+        LakeChanged: a file has changed since :func:`check`; nothing of this hour is written. Or another file that
             has copies to lose has other bytes; that one is not written.
     """
-    hour, path = work.rows.hour, layout.hour_file(lake, work.record_type, work.rows.hour)
-    with locked(lake, work.record_type, work.hours):
-        for looked_at in sorted(work.hours):
-            require(lake, work.record_type, looked_at, known)
+    path = layout.hour_file(lake, *work.own)
+    with locked(lake, work.files):
+        for record_type, hour in sorted(work.files):
+            require(lake, record_type, hour, known)
         if not work.rows.parts and not concerns(path, batch.start):
             return Outcome(Merged(0, 0, 0), set())
         done = _merge(path, batch, work)
         for edge in work.edges:
+            there = edge.there
             if len(copies := edges.displaced_copies(edge, batch.start)):
-                require(lake, work.record_type, edge.neighbour, known, full=True)
+                require(lake, there.record_type, there.hour, known, full=True)
                 edges.displace(edge, batch.start, copies, work.source)
-            elif taken(edge.there, batch.start, hour):
-                files.settle(edge.there)  # what an earlier run did, perhaps as its last act
-        lost = {edge.neighbour: one for edge in work.edges if (one := taken(edge.there, batch.start, hour))}
+            elif taken(there.path, edge.taker(batch.start)):
+                files.settle(there.path)  # what an earlier run did, perhaps as its last act
+        lost = {edge.there: one for edge in work.edges if (one := taken(edge.there.path, edge.taker(batch.start)))}
     # What an earlier run took is not this run's count, but its hour has changed.
     done.append(Merged(0, 0, sum(one.rows for one in lost.values() if one.source == work.source)))
     total = Merged(*(sum(getattr(one, name) for one in done) for name in Merged.__struct_fields__))
-    return Outcome(total, {hour, *lost})
+    return Outcome(total, {work.own, *((there.record_type, there.hour) for there in lost)})
 
 
 def _merge(path: Path, batch: Batch, work: HourCommit) -> list[Merged]:
@@ -116,6 +121,7 @@ def _merge(path: Path, batch: Batch, work: HourCommit) -> list[Merged]:
                 source=work.source,
                 number=len(done),
                 elsewhere=pa.concat_arrays([pa.array([], pa.string()), *held]),
+                types=[*REGISTRY] if shares_queue(work.record_type) else (),
             )
         )
     return done

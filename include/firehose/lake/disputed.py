@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from firehose import schema
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch
 from firehose.events.rebuild import record_cid
+from firehose.records.registry import REGISTRY
 
 _LINES: Final = 20_000
 Key = tuple[str, str, str, str, str]
@@ -62,7 +62,7 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, 
 
 def disputed(where: Path, record_type: str, row: dict[str, Any], gives: str) -> Disputed:
     """The dispute of a row of the lake."""
-    collection = row.get("collection") or schema.COLLECTIONS.get(record_type, "")
+    collection = row.get("collection") or REGISTRY[record_type].collection
     key = (row["did"], row["rev"], collection, row["rkey"], row["operation"])
     return Disputed(str(where), row["batch"], record_type, key, row["cid"], gives)
 
@@ -86,9 +86,10 @@ def _sent(lake: Path, start: datetime, record_type: str, wanted: dict[Key, Dispu
     folder = manifests.folder_of(lake, Batch(start, start + timedelta(seconds=1)))  # only its start names it
     try:
         manifest = manifests.read(folder)
-        if manifest is None or record_type not in manifest.queues:
+        queue = REGISTRY[record_type].queue
+        if manifest is None or queue not in manifest.queues:
             return
-        for lines in read_chunks(folder / manifest.queues[record_type].name, _LINES):
+        for lines in read_chunks(folder / manifest.queues[queue].name, _LINES):
             for line in lines:
                 if told := _told(line, wanted):
                     yield told

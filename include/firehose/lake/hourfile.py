@@ -38,6 +38,7 @@ def merge(
     source: str = "",
     number: int = 0,
     elsewhere: pa.Array | None = None,
+    types: Sequence[str] = (),
 ) -> Merged:
     """Bring ``new`` rows of ``batch`` into an hour file. The file and its record are replaced, or neither is.
 
@@ -45,8 +46,8 @@ def merge(
     which batches come. ``number`` is that of the commit: with the first one, 0, the rows that this batch stored in
     an earlier run are dropped; to a later one they count as present. ``source`` is the digest of all that the
     batch has; it is kept in the file with the outcome of each commit (:func:`firehose.lake.notes.commits_done`).
-    ``elsewhere`` are identities that a neighbouring hour has (see :func:`firehose.lake.edges.held`): their new
-    rows are duplicates.
+    ``elsewhere`` are identities that another file has (see :func:`firehose.lake.edges.held`): their new rows are
+    duplicates. ``types``: see :class:`firehose.lake.notes.Done`.
 
     Raises:
         CorruptLake: the old file cannot be read.
@@ -69,15 +70,15 @@ def merge(
         stored = int(events.wanted.sum())
         merged = Merged(stored, len(events.wanted) - stored, gone.total() - before)
         earlier = noted.commits[mine].slices[:number] if number else []
-        commits = {**noted.commits, mine: Done(source, [*earlier, merged])}
+        commits = {**noted.commits, mine: Done(source, [*earlier, merged], [*types])}
         writer.note(Noted(dict(gone), commits, noted.taken).encode())
     return merged
 
 
-def drop_later(path: Path, record_type: str, batch: datetime, keys: pa.Array, *, source: str, hour: int) -> None:
-    """Drop the rows of later batches than ``batch`` whose identity is in ``keys``: it has them in ``hour``.
+def drop_later(path: Path, record_type: str, batch: datetime, keys: pa.Array, *, source: str, taker: str) -> None:
+    """Drop the rows of later batches than ``batch`` whose identity is in ``keys``: it has them in another file.
 
-    They are noted as displaced (see :func:`firehose.lake.notes.displaced`), and as taken by ``batch``
+    They are noted as displaced (see :func:`firehose.lake.notes.displaced`), and as taken, under ``taker``
     (:func:`firehose.lake.notes.taken`).
 
     Raises:
@@ -91,9 +92,9 @@ def drop_later(path: Path, record_type: str, batch: datetime, keys: pa.Array, *,
             writer.keep(kept)
             gone.update(lost)
         crash.reached(crash.Point.HOUR_COPIED)
-        before = notes.taken(path, batch, hour)
+        before = notes.taken(path, taker)
         rows = gone.total() + (before.rows if before and before.source == source else 0)
-        taken = {**noted.taken, notes.taker_id(batch, hour): Taken(source, rows)}
+        taken = {**noted.taken, taker: Taken(source, rows)}
         writer.note(Noted(dict(Counter(noted.displaced) + gone), noted.commits, taken).encode())
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.util import hash_array
 
-from firehose import schema
+from firehose.records.registry import REGISTRY, catch_all
 
 _SEPARATOR: Final = "\x1f"  # in no DID, TID, NSID or record key
 _NULL: Final = "\x1e"
@@ -34,9 +34,18 @@ class Prints(NamedTuple):
 
 
 def identities(record_type: str, table: pa.Table) -> pa.Array:
-    """The identity of each row as one string, its parts joined."""
-    parts = [pc.cast(table[name], pa.string()).combine_chunks() for name in schema.IDENTITY[record_type]]
-    if record_type not in schema.COMMIT_TYPES:  # in all others rules have seen to it that no part is null
+    """The identity of each row as one string, its parts joined.
+
+    An event has the same one in a file of its type and in an older one of the catch-all, which has every
+    collection.
+    """
+    of = REGISTRY[record_type]
+    names = (catch_all(record_type) or of).identity
+    parts = [
+        pc.cast(table[name], pa.string()).combine_chunks() if name in of.identity else pa.scalar(of.collection)
+        for name in names
+    ]
+    if not of.is_commit:  # in all others rules have seen to it that no part is null
         did, time, seq, *said = parts
         has_time = pc.fill_null(pc.not_equal(time, ""), False)
         number = pc.if_else(has_time, "", seq)

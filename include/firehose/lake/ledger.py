@@ -53,7 +53,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One published batch. ``hours`` maps ``2026-11-23T20`` to the types that the batch has touched in it.
 
     ``recorded``: the hour files that it touched have a record (:mod:`firehose.lake.records`). Entries of earlier
-    versions do not say so.
+    versions do not say so. ``types``: the record types that the version which published knew; versions that say
+    nothing knew :data:`firehose.records.registry.FIRST_TYPES`.
     """
 
     batch: str
@@ -64,6 +65,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     hours: dict[str, list[str]]
     recorded: bool = False
     rebuilt: list[Rebuilt] = []
+    types: list[str] = []
 
     def was_rebuilt(self, hour: str, record_type: str) -> bool:
         """Whether an hour file that the batch had written was made again since."""

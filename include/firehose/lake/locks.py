@@ -13,9 +13,12 @@ from firehose.lake import layout
 
 
 @contextmanager
-def locked(lake: Path, record_type: str, hours: Iterable[int]) -> Iterator[None]:
-    """Keep other writers out of these hours' files. In the order of time, or two writers wait for each other."""
+def locked(lake: Path, hour_files: Iterable[tuple[str, int]]) -> Iterator[None]:
+    """Keep other writers out of these files, named by type and hour.
+
+    In the order of time, and of types within an hour, or two writers wait for each other.
+    """
     with ExitStack() as held:
-        for hour in sorted(set(hours)):
+        for hour, record_type in sorted({(hour, record_type) for record_type, hour in hour_files}):
             held.enter_context(FileLock(locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock"))
         yield

@@ -31,11 +31,16 @@ class Merged(msgspec.Struct, frozen=True):
     displaced: int
 
 
-class Done(msgspec.Struct, frozen=True):
-    """Commits of one batch that a file holds, and the digest of all that the batch has for it."""
+class Done(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Commits of one batch that a file holds, and the digest of all that the batch has for it.
+
+    ``types``: in the file of a catch-all, the record types that the writing version knew, whose rows therefore are
+    not here; versions that say nothing knew :data:`firehose.records.registry.FIRST_TYPES`.
+    """
 
     source: str
     slices: list[Merged]
+    types: list[str] = []
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -46,7 +51,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """All notes of a file, by batch id (``taken``: see :func:`taker_id`)."""
+    """All notes of a file, by batch id (``taken``: by :func:`taker_id`)."""
 
     displaced: dict[str, int]
     commits: dict[str, Done]
@@ -86,18 +91,21 @@ def batch_id(batch: datetime) -> str:
     return f"{batch:%Y%m%dT%H%M%SZ}"
 
 
-def taker_id(batch: datetime, hour: int) -> str:
-    """What the rows that a batch's copies in ``hour`` have displaced are noted under."""
-    return f"{batch_id(batch)} {hour}"
+def taker_id(batch: datetime, hour: int, record_type: str = "") -> str:
+    """What the rows that a batch's copies in ``hour`` have displaced are noted under.
+
+    ``record_type``: of those copies, where they are in the file of another type.
+    """
+    return f"{batch_id(batch)} {hour} {record_type}".rstrip()
 
 
-def taken(path: Path, batch: datetime, hour: int) -> Taken | None:
-    """What a batch's rows in the neighbouring ``hour`` have displaced in an hour file, or None.
+def taken(path: Path, taker: str) -> Taken | None:
+    """What a batch's rows in another file have displaced in an hour file, by :func:`taker_id`, or None.
 
     Raises:
         CorruptLake: the file cannot be read.
     """
-    return read(path).taken.get(taker_id(batch, hour))
+    return read(path).taken.get(taker)
 
 
 def displaced(path: Path) -> dict[str, int]:

@@ -26,6 +26,7 @@ from firehose.lake.staged import Commit, parts_of
 from firehose.lake.watch import known_since
 from firehose.quality.result import (
     SliceResult,
+    StagedRows,
     TypeCounts,
     ValidateResult,
     staged_folder,
@@ -33,6 +34,7 @@ from firehose.quality.result import (
     staged_result,
     staged_slices,
 )
+from firehose.records.registry import REGISTRY, shares_queue
 from firehose.settings import Settings
 
 
@@ -59,17 +61,19 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
     ledger = entry_path(lake, batch)
     earlier = read_entry(ledger)
     begin(lake)
-    work = {kind: _planned(lake, batch, kind, _hours_of(earlier, kind)) for kind in validated.counts}
+    work = _work(lake, batch, validated, earlier)
     known = known_since(lake)
     for one in (one for commits in work.values() for one in commits):
         check(lake, one, known)
     touched: dict[int, set[str]] = {}
     counts: dict[str, LedgerCounts] = {}
-    for record_type, raw in validated.counts.items():
-        done = [commit(lake, batch, one, known) for one in work[record_type]]
-        for hour in _hours_of(earlier, record_type).union(*(one.touched for one in done)):
-            touched.setdefault(hour, set()).add(record_type)
-        counts[record_type] = _conserved(batch, record_type, raw, [one.merged for one in done])
+    for record_type, planned in work.items():
+        done = [commit(lake, batch, one, known) for one in planned]
+        before = {(record_type, hour) for hour in _hours_of(earlier, record_type)}
+        for kind, hour in before.union(*(one.touched for one in done)):
+            touched.setdefault(hour, set()).add(kind)
+        if raw := validated.counts.get(record_type):
+            counts[record_type] = _conserved(batch, record_type, raw, [one.merged for one in done])
     crash.reached(crash.Point.HOURS_DONE)
     write_entry(ledger, _entry(batch, counts, touched, earlier))
     for path in sorted(staged_folder(lake, batch).iterdir()):
@@ -94,21 +98,51 @@ def _validate_again(settings: Settings, batch: Batch) -> ValidateResult:
     return validate(settings, batch)
 
 
-def _planned(lake: Path, batch: Batch, record_type: str, before: set[int]) -> list[HourCommit]:
-    """What a type's staged rows do to their hours; ``before``: hours that an earlier run has touched.
+def _work(
+    lake: Path, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
+) -> dict[str, list[HourCommit]]:
+    """What the staged rows do to the hours of each type, in the order of types.
+
+    A catch-all comes after the other types of its queue: rows that an earlier version put into its files lie in
+    those of their own type before they leave it.
 
     Raises:
         CorruptBatch: a staged file is not what was validated.
     """
-    staged = staged_slices(lake, batch, record_type)
-    for one in staged:
-        _check(staged_path(lake, batch, record_type, one.number), one)
-    source = hashlib.sha256("".join(one.sha256 for one in staged).encode()).hexdigest()
-    hours = sorted(before | {int(hour) for one in staged for hour in one.rows})
-    return [plan(lake, record_type, Commit(hour, parts_of(lake, batch, staged, hour)), source) for hour in hours]
+    planned: dict[str, list[HourCommit]] = {}
+    hours: dict[str, set[int]] = {}
+    for name, of in REGISTRY.items():
+        slices = staged_slices(lake, batch, of.queue) if name in validated.counts else []
+        of_type = _hours(lake, batch, name, slices)
+        # A batch that an earlier version published, or began to, has rows of its queue's other types there.
+        others = (hours[other.name] for other in shares_queue(name))
+        hours[name] = of_type.union(_hours_of(earlier, name), *others)
+        planned[name] = _planned(lake, batch, name, slices, hours[name])
+    return planned
 
 
-def _check(path: Path, described: SliceResult) -> None:
+def _hours(lake: Path, batch: Batch, record_type: str, slices: list[SliceResult]) -> set[int]:
+    """The hours of a type's staged rows, whose files are checked."""
+    found: set[int] = set()
+    for one in slices:
+        if staged := one.types.get(record_type):
+            _check(staged_path(lake, batch, record_type, one.number), staged)
+            found |= {int(hour) for hour in staged.rows}
+    return found
+
+
+def _planned(
+    lake: Path, batch: Batch, record_type: str, slices: list[SliceResult], hours: set[int]
+) -> list[HourCommit]:
+    staged = [one.types[record_type].sha256 for one in slices if record_type in one.types]
+    source = hashlib.sha256("".join(staged).encode()).hexdigest()
+    return [
+        plan(lake, record_type, Commit(hour, parts_of(lake, batch, record_type, slices, hour)), source)
+        for hour in sorted(hours)
+    ]
+
+
+def _check(path: Path, described: StagedRows) -> None:
     if files.sha256(path) != described.sha256:
         raise CorruptBatch(f"{path}: differs from what was validated; nothing of it is published: clear validate")
 
@@ -150,4 +184,5 @@ def _entry(
         hours={layout.hour_name(hour): sorted(types) for hour, types in sorted(touched.items())},
         recorded=True,
         rebuilt=rebuilt,
+        types=[*REGISTRY],
     )

@@ -19,23 +19,30 @@ from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch
 from firehose.events.rows import decode_rows, to_table
+from firehose.events.sorting import by_type
 from firehose.lake import layout
 from firehose.lake.staged import Part
 from firehose.quality.rules import split
+from firehose.records.registry import REGISTRY
 
 # Decoded at a time. (As a validation does; that one's number comes with Great Expectations, which takes seconds.)
 _CHUNK_EVENTS: Final = 25_000
 
 
 class RawBatch(NamedTuple):
-    """A batch, and the raw file of one of its types; None: it drained no event of the type."""
+    """A batch, and the raw file of a type's queue; None: it drained no event of the queue.
+
+    ``types``: the record types that the version knew which published it: the events of others are rows of the
+    catch-all.
+    """
 
     batch: Batch
     path: Path | None
+    types: Sequence[str] = tuple(REGISTRY)
 
 
-def find(lake: Path, batch_id: str, record_type: str) -> RawBatch:
-    """The raw file of a batch, checked against its manifest.
+def find(lake: Path, batch_id: str, record_type: str, types: Sequence[str] = tuple(REGISTRY)) -> RawBatch:
+    """The raw file of a batch, checked against its manifest. ``types``: see :class:`RawBatch`.
 
     Raises:
         CorruptBatch: it is gone, or differs from its manifest.
@@ -45,14 +52,14 @@ def find(lake: Path, batch_id: str, record_type: str) -> RawBatch:
     if manifest is None:
         raise CorruptBatch(f"{folder}: there is no manifest")
     batch = Batch.of(manifest.start, manifest.end)
-    if (queue := manifest.queues.get(record_type)) is None:
-        return RawBatch(batch, None)
+    if (queue := manifest.queues.get(REGISTRY[record_type].queue)) is None:
+        return RawBatch(batch, None, types)
     path = folder / queue.name
     if not path.is_file():
         raise CorruptBatch(f"{path}: named in the manifest, but missing")
     if path.stat().st_size != queue.size or files.sha256(path) != queue.sha256:
         raise CorruptBatch(f"{path}: differs from its manifest")
-    return RawBatch(batch, path)
+    return RawBatch(batch, path, types)
 
 
 def write_rows(raw: RawBatch, record_type: str, hours: Sequence[int], path: Path) -> dict[int, Part]:
@@ -71,7 +78,8 @@ def _good(raw: RawBatch, record_type: str) -> Iterator[pa.Table]:
     if raw.path is None:
         return
     for lines in read_chunks(raw.path, _CHUNK_EVENTS):
-        rows, _, _ = decode_rows(record_type, lines)
+        of_type = by_type(REGISTRY[record_type].queue, lines, raw.types).get(record_type, ())
+        rows, _, _ = decode_rows(record_type, of_type)
         table = to_table(record_type, rows, raw.batch.start)
         mask, _ = split(record_type, table)
         yield table.filter(mask)

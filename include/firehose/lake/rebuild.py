@@ -30,6 +30,8 @@ from firehose.lake.reckon import displaced
 from firehose.lake.remake import Remade, remake
 from firehose.lake.rowgroups import read_groups
 from firehose.lake.wanted import Wanted, sources_of, writers_out
+from firehose.lake.watch import Difference
+from firehose.records.registry import catch_all, shares_queue
 
 
 class RebuiltHour(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,14 +47,19 @@ class RebuiltHour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def differing(lake: Path, hours: Sequence[int]) -> dict[str, list[int]]:
-    """Which types of these hours are not what their records say, all bytes read: hours by type."""
+    """Hours by type, in the order to rebuild them, that are not what their records say. Reads all bytes."""
     known = watch.known_by(read_ledger(lake))
     found: dict[str, list[int]] = {}
-    for record_type in schema.TYPES:
+    for record_type in in_order(schema.TYPES):
         for hour in hours:
             if watch.difference(lake, record_type, hour, known, full=True):
                 found.setdefault(record_type, []).append(hour)
     return found
+
+
+def in_order(record_types: Iterable[str]) -> list[str]:
+    """The order to rebuild types in: what is made of a type that shares a queue depends on its catch-all."""
+    return sorted(record_types, key=lambda record_type: catch_all(record_type) is not None)
 
 
 def rebuild(
@@ -64,18 +71,22 @@ def rebuild(
 
     Raises:
         CorruptBatch: a raw batch is gone or damaged; nothing is changed.
-        LakeChanged: a neighbouring hour, whose copies count, is wrong as well.
+        LakeChanged: a neighbouring hour, or a file of the catch-all, whose copies count, is wrong as well.
         CorruptLake: the rows that can be made are not as many as were there; or nothing ever wrote this hour.
     """
-    beside = {hour + step for hour in hours for step in (-1, 1)} - set(hours)
+    around = {hour + step for hour in hours for step in (-1, 0, 1)}
+    own, last = {(record_type, hour) for hour in hours}, catch_all(record_type)
+    beside = {(one, hour) for hour in around for one in (record_type, *([last.name] if last else []))} - own
+    others = {(one.name, hour) for hour in around for one in shares_queue(record_type)}
     with (
         _scratch(lake) as scratch,
         writers_out(lake, record_type, hours) as wanted,
-        locked(lake, record_type, {*hours, *beside}),
+        locked(lake, own | beside | others),
     ):
-        _check_beside(lake, record_type, hours, beside)
+        _check_beside(lake, own, beside)
         sources = sources_of(lake, wanted, partial=partial)
-        made = remake(lake, scratch, record_type, sorted(hours), sources)
+        sound = {one for one in beside if one[0] != record_type} | (others - _wrong(lake, others).keys())
+        made = remake(lake, scratch, record_type, sorted(hours), sources, sound)
         for one in wanted:
             _check(one, made[one.hour], partial=partial)
         for hour, of_hour in displaced(lake, wanted, made).items():
@@ -83,21 +94,26 @@ def rebuild(
         return [_replace(lake, one, made[one.hour], reason) for one in wanted]
 
 
-def _check_beside(lake: Path, record_type: str, hours: Sequence[int], beside: Iterable[int]) -> None:
+def _check_beside(lake: Path, own: Iterable[tuple[str, int]], beside: Iterable[tuple[str, int]]) -> None:
+    if wrong := _wrong(lake, beside):
+        names = " ".join(layout.hour_name(hour) for hour in sorted({hour for _, hour in {*own, *wrong}}))
+        kinds = " ".join(f"--type {kind}" for kind in sorted({kind for kind, _ in {*own, *wrong}}))
+        raise LakeChanged(
+            f"{'; '.join(map(str, wrong.values()))}; nothing was changed. Copies of events may lie in either "
+            f"file, so make these hours again together: firehose rebuild {names} {kinds}"
+        )
+
+
+def _wrong(lake: Path, hour_files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Difference]:
+    """Those of these files that are not what their records say."""
     known, recorded = watch.known_by(read_ledger(lake)), watched(lake) is not None
-    wrong = [
-        found
-        for hour in sorted(beside)
+    return {
+        (record_type, hour): found
+        for record_type, hour in sorted(hour_files)
         if (found := watch.compare(lake, record_type, hour, known))
         # A lake of an earlier version has no records yet.
         and (recorded or not layout.hour_file(lake, record_type, hour).exists())
-    ]
-    if wrong:
-        names = " ".join(layout.hour_name(hour) for hour in sorted({*hours, *(one.hour for one in wrong)}))
-        raise LakeChanged(
-            f"{'; '.join(map(str, wrong))}; nothing was changed. Copies of events may lie on either side of an "
-            f"hour, so make these hours again together: firehose rebuild {names} --type {record_type}"
-        )
+    }
 
 
 def _check(one: Wanted, made: Remade, *, partial: bool) -> None:

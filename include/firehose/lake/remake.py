@@ -6,19 +6,19 @@ Copies in neighbouring hours count as in a publication. Must not: write anything
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
 from firehose.lake import edges, layout, notes, raws
-from firehose.lake.edges import Edge
 from firehose.lake.hourfile import merge
 from firehose.lake.notes import Merged, Noted
 from firehose.lake.raws import RawBatch
 from firehose.lake.rowgroups import rows_by_batch
 from firehose.lake.staged import Commit, Part
+from firehose.records.registry import shares_queue
 
 
 class Remade(msgspec.Struct):
@@ -35,11 +35,17 @@ class Remade(msgspec.Struct):
 
 
 def remake(
-    lake: Path, scratch: Path, record_type: str, hours: Sequence[int], sources: Sequence[RawBatch]
+    lake: Path,
+    scratch: Path,
+    record_type: str,
+    hours: Sequence[int],
+    sources: Sequence[RawBatch],
+    sound: Collection[tuple[str, int]],
 ) -> dict[int, Remade]:
     """Make the files of these hours, in order, out of these batches, in order.
 
     Of two copies that of the earlier batch stays, so batches give in order what they gave in any order.
+    ``sound``: files of types that share the queue, by type and hour, whose copies count.
 
     Raises:
         CorruptBatch: a raw file is damaged.
@@ -49,22 +55,37 @@ def remake(
     for raw in sources:
         rows = scratch / f"{raw.batch.id}.parquet"
         for hour, part in sorted(raws.write_rows(raw, record_type, hours, rows).items()):
-            merged = _merge(lake, scratch, record_type, raw, hour, part, hours)
+            merged = _merge(lake, scratch, record_type, raw, hour, part, hours, sound)
             duplicates[hour][raw.batch.id] += merged.duplicates
         rows.unlink()
     return {hour: _described(layout.hour_file(scratch, record_type, hour), duplicates[hour]) for hour in hours}
 
 
 def _merge(
-    lake: Path, scratch: Path, record_type: str, raw: RawBatch, hour: int, part: Part, hours: Sequence[int]
+    lake: Path,
+    scratch: Path,
+    record_type: str,
+    raw: RawBatch,
+    hour: int,
+    part: Part,
+    hours: Sequence[int],
+    sound: Collection[tuple[str, int]],
 ) -> Merged:
     rows = Commit(hour, [part])
-    here = layout.hour_file(scratch, record_type, hour)
+    near = edges.neighbours(hour, (read["time_us"] for read in rows.read(["time_us"])))
+    beside = {(record_type, one) for one in near} | {one for one in sound if one[1] in (hour, *near)}
     held = [pa.array([], pa.string())]
-    for neighbour in edges.neighbours(hour, (read["time_us"] for read in rows.read(["time_us"]))):
-        there = layout.hour_file(scratch if neighbour in hours else lake, record_type, neighbour)
-        held.append(edges.held(Edge(record_type, hour, neighbour, here, there), rows.read, raw.batch.start))
-    return merge(here, record_type, raw.batch.start, rows.read, elsewhere=pa.concat_arrays(held))
+    for one in sorted(beside):
+        there = scratch if one[0] == record_type and one[1] in hours else lake
+        held.append(edges.held(edges.edge(lake, (record_type, hour), one, there), rows.read, raw.batch.start))
+    return merge(
+        layout.hour_file(scratch, record_type, hour),
+        record_type,
+        raw.batch.start,
+        rows.read,
+        elsewhere=pa.concat_arrays(held),
+        types=raw.types if shares_queue(record_type) else (),
+    )
 
 
 def _described(path: Path, duplicates: Counter[str]) -> Remade:

@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from firehose import schema
 from firehose.errors import CorruptLake
+from firehose.records.base import Column, Packing
+from firehose.records.registry import REGISTRY
 
 #: Rows of a row group: large enough to compress and to scan well, small enough to hold several.
 ROW_GROUP_ROWS = 128 * 1024
@@ -23,45 +25,8 @@ ROW_GROUP_ROWS = 128 * 1024
 ROW_GROUP_BYTES = 256 * 1024 * 1024
 #: A group of an old file that is this full stays a group, and in its order: sorting costs as much as encoding.
 _FULL: Final = 0.9
-# Delta encoding suits clocks, sequence numbers and TIDs, dictionaries the columns of few values; all other strings
-# are near-random, where a dictionary only costs.
-_ENCODINGS = {
-    **dict.fromkeys(("time_us", "tid_us", "displayed_us", "seq", "created_at"), "DELTA_BINARY_PACKED"),
-    **dict.fromkeys(("rev", "rkey"), "DELTA_BYTE_ARRAY"),
-}
-_DICTIONARY = (
-    "batch",
-    "operation",
-    "did",
-    "langs.list.element",
-    "languages.list.element",
-    "link_hosts.list.element",
-    "link_domains.list.element",
-    "embed_type",
-    "collection",
-    "status",
-    "active",
-    "subject_did",
-    "subject_uri",
-    "subject_cid",
-    "reply_root_uri",
-    "reply_root_cid",
-)
-# Rows of a row group are sorted by what many of them share, so that equal values meet: a fifth of a like file's
-# size. The time within the hour follows, so that equal rows always lie in the same order.
-_SORT: dict[str, list[tuple[str, str]]] = {
-    record_type: [(column, "ascending"), ("time_us", "ascending")]
-    for record_type, column in (
-        (schema.POSTS, "reply_root_uri"),
-        (schema.LIKES, "subject_uri"),
-        (schema.REPOSTS, "subject_uri"),
-        (schema.FOLLOWS, "did"),
-        (schema.BLOCKS, "did"),
-        (schema.IDENTITIES, "did"),
-        (schema.ACCOUNTS, "did"),
-        (schema.OTHER, "collection"),
-    )
-}
+_DICTIONARY: Final = (Packing.FEW, Packing.SHARED)
+_ENCODINGS: Final = (Packing.RISING, Packing.PREFIXED)
 
 
 def read_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
@@ -150,15 +115,17 @@ class Writer:
     """Writes rows in groups of a fair size, each one sorted. Holds what is less than a group."""
 
     def __init__(self, path: Path, record_type: str) -> None:
-        self._record_type = record_type
-        names = set(schema.SCHEMAS[record_type].names)
+        of = REGISTRY[record_type]
+        # Rows of a row group are sorted by what many of them share, so that equal values meet: a fifth of a like
+        # file's size. The time within the hour follows, so that equal rows always lie in the same order.
+        self._order = [(of.sort, "ascending"), ("time_us", "ascending")]
         self._file = pq.ParquetWriter(
             path,
-            schema.SCHEMAS[record_type],
+            of.schema,
             compression="zstd",
             compression_level=3,
-            use_dictionary=[name for name in _DICTIONARY if name.split(".")[0] in names],
-            column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in names},
+            use_dictionary=[_path(column) for column in of.columns if column.packing in _DICTIONARY],
+            column_encoding={c.name: c.packing.value for c in of.columns if c.packing in _ENCODINGS},
             version="2.6",
         )
         self._waiting: list[pa.Table] = []
@@ -199,9 +166,14 @@ class Writer:
         count = max(1, min(ROW_GROUP_ROWS, int(len(rows) * share)))
         end = len(rows) if to_the_end else len(rows) // count * count
         for start in range(0, end, count):
-            group = rows.slice(start, count).sort_by(_SORT[self._record_type])
+            group = rows.slice(start, count).sort_by(self._order)
             self._file.write_table(group, row_group_size=count)
         self._waiting = [rows.slice(end)] if end < len(rows) else []
+
+
+def _path(column: Column) -> str:
+    """A column as Parquet names it."""
+    return f"{column.name}.list.element" if pa.types.is_list(column.type) else column.name
 
 
 def _bytes(tables: list[pa.Table]) -> int:

@@ -48,12 +48,12 @@ class Commit(NamedTuple):
                     yield rows if inside.all() else rows.filter(pa.array(inside))
 
 
-def parts_of(lake: Path, batch: Batch, staged: Sequence[SliceResult], hour: int) -> list[Part]:
-    """The slices that have rows of an hour, in order."""
+def parts_of(lake: Path, batch: Batch, record_type: str, slices: Sequence[SliceResult], hour: int) -> list[Part]:
+    """The staged files of a type that have rows of an hour, in order."""
     return [
-        Part(staged_path(lake, batch, one.record_type, one.number), one.rows[str(hour)])
-        for one in staged
-        if str(hour) in one.rows
+        Part(staged_path(lake, batch, record_type, one.number), staged.rows[str(hour)])
+        for one in slices
+        if (staged := one.types.get(record_type)) and str(hour) in staged.rows
     ]
 
 

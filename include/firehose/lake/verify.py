@@ -27,6 +27,7 @@ from firehose.lake.disputed import Disputed, came_so, disputed
 from firehose.lake.identity import Events, identities, prints
 from firehose.lake.notes import displaced
 from firehose.lake.report import LISTED, TypeReport, VerifyReport
+from firehose.records.registry import catch_all
 
 _ROWS = 20_000
 # Records that do not give their CID are held until so many have come, then looked for in the raw files.
@@ -52,6 +53,7 @@ def verify(lake: Path) -> VerifyReport:
             if len(disputes) >= _DISPUTES:
                 _settle(lake, report, disputes)
         _verify_edges(lake, record_type, report)
+        _verify_catch_all(lake, record_type, report)
     _settle(lake, report, disputes)
     verify_ledger(entries, report, stored)
     verify_quarantine(lake, entries, report)
@@ -118,17 +120,30 @@ def _verify_edges(lake: Path, record_type: str, report: VerifyReport) -> None:
     """No event lies in two neighbouring hours. A file that cannot be read was reported with its rows."""
     hours = {layout.hour_of_file(path) for path in layout.hour_files(lake, record_type)}
     for hour in sorted(hour for hour in hours if hour + 1 in hours):
-        edge = edges.edge(lake, record_type, hour, hour + 1)
-        try:
-            again = edges.doubled(edge)
-        except CorruptLake:
-            continue
-        if again:
-            report.types[record_type].duplicates += again
-            report.add(
-                f"{edge.here.relative_to(lake)} and {edge.there.relative_to(lake)}: {again} events lie in both; "
-                "clear the run of the earlier batch that holds them"
-            )
+        _verify_edge(lake, (record_type, hour), (record_type, hour + 1), report)
+
+
+def _verify_catch_all(lake: Path, record_type: str, report: VerifyReport) -> None:
+    """No event of the type lies as well in a file of the catch-all, from before the type had files of its own."""
+    if (last := catch_all(record_type)) is None:
+        return
+    for hour in map(layout.hour_of_file, layout.hour_files(lake, record_type)):
+        for beside in (hour - 1, hour, hour + 1):
+            _verify_edge(lake, (record_type, hour), (last.name, beside), report)
+
+
+def _verify_edge(lake: Path, here: tuple[str, int], there: tuple[str, int], report: VerifyReport) -> None:
+    edge = edges.edge(lake, here, there)
+    try:
+        again = edges.doubled(edge)
+    except CorruptLake:
+        return
+    if again:
+        report.types[edge.here.record_type].duplicates += again
+        report.add(
+            f"{edge.here.path.relative_to(lake)} and {edge.there.path.relative_to(lake)}: {again} events lie in "
+            "both; clear the run of the earlier batch that holds them"
+        )
 
 
 def _tables(source: pq.ParquetFile) -> Iterator[pa.Table]:

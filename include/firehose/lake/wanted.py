@@ -19,6 +19,7 @@ from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.lake.raws import RawBatch
 from firehose.lake.records import HourRecord
 from firehose.lake.watch import behind
+from firehose.records.registry import FIRST_TYPES, REGISTRY, shares_queue
 
 
 class Wanted(msgspec.Struct):
@@ -80,7 +81,7 @@ def sources_of(lake: Path, wanted: Sequence[Wanted], *, partial: bool) -> list[R
     found, gone = [], []
     for batch in sorted({batch for one in wanted for batch in one.batches}):
         try:
-            found.append(raws.find(lake, batch, wanted[0].record_type))
+            found.append(raws.find(lake, batch, wanted[0].record_type, _types(wanted, batch)))
         except CorruptBatch as error:
             gone.append(str(error))
     if gone and not partial:
@@ -90,3 +91,17 @@ def sources_of(lake: Path, wanted: Sequence[Wanted], *, partial: bool) -> list[R
             "without their rows, which are lost then"
         )
     return found
+
+
+def _types(wanted: Sequence[Wanted], batch: str) -> Sequence[str]:
+    """The record types that the version knew which wrote a batch's rows: by the file's notes, else by the ledger.
+
+    Only a catch-all's file may have rows of a type that was not known.
+    """
+    if not shares_queue(wanted[0].record_type):
+        return tuple(REGISTRY)
+    done = [
+        one.record.noted.commits[batch].types for one in wanted if one.record and batch in one.record.noted.commits
+    ]
+    told = [*done, *(entry.types for one in wanted for entry in one.entries if entry.batch == batch)]
+    return (told[0] or FIRST_TYPES) if told else tuple(REGISTRY)

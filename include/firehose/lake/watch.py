@@ -116,7 +116,7 @@ def difference(lake: Path, record_type: str, hour: int, known: Known, *, full: b
     if found is None:
         return None
     try:
-        with locked(lake, record_type, [hour]):
+        with locked(lake, [(record_type, hour)]):
             return compare(lake, record_type, hour, known, full=full)
     except OSError:  # a lake that may only be read: nobody writes into it from here
         return found

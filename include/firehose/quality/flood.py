@@ -30,7 +30,7 @@ class Flood:
 
     def add(self, one: SliceResult) -> str:
         """Count a slice; returns what to say of a flood, or nothing."""
-        queue = one.record_type
+        queue = one.queue
         self._bad[queue] += one.counts.quarantined - one.new_kinds
         self._new[queue] += one.new_kinds
         self._reasons.setdefault(queue, Counter()).update(one.reasons)

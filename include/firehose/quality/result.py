@@ -6,6 +6,7 @@ Light on purpose: publishing reads these without loading Great Expectations.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from firehose import files
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
+from firehose.records.registry import BY_QUEUE, REGISTRY
 
 HOUR_US = 3_600_000_000
 _RESULT = "result.json"
@@ -30,26 +32,52 @@ class TypeCounts(msgspec.Struct, frozen=True):
     quarantined: int
 
 
-class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One slice of a type, validated. Stored last, so that where it is, the slice's files are whole.
+class StagedRows(msgspec.Struct, frozen=True, kw_only=True):
+    """What one slice has of one record type.
 
     ``rows`` are the good rows by hour (since the epoch, as text: JSON has no other keys), ``sha256`` is of their
-    file, ``reasons`` are the most frequent ones of the bad events, ``suites`` what Great Expectations said.
-    ``new_kinds`` of the quarantined events are there only because this version does not know their kind.
+    file.
     """
 
-    record_type: str
-    number: int
     counts: TypeCounts
     rows: dict[str, int]
     sha256: str
+
+
+class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One slice of a queue, validated. Stored last, so that where it is, the slice's files are whole.
+
+    ``types`` are the record types that have an event in it. ``reasons`` are the most frequent ones of the bad
+    events, ``suites`` what Great Expectations said. ``new_kinds`` of the quarantined events are there only because
+    this version does not know their kind.
+    """
+
+    queue: str
+    number: int
+    types: dict[str, StagedRows]
     reasons: dict[str, int]
     suites: list[dict[str, Any]]
     new_kinds: int = 0
 
+    @property
+    def counts(self) -> TypeCounts:
+        """Of all its types together."""
+        return total(one.counts for one in self.types.values())
+
+
+def total(counts: Iterable[TypeCounts]) -> TypeCounts:
+    """The sum of some counts."""
+    raw = good = quarantined = 0
+    for one in counts:
+        raw, good, quarantined = raw + one.raw, good + one.good, quarantined + one.quarantined
+    return TypeCounts(raw, good, quarantined)
+
 
 class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a validation hands on; stored beside the batch's suite results."""
+    """What a validation hands on; stored beside the batch's suite results.
+
+    ``types`` are the record types that the validating version knew; versions that say nothing knew fewer.
+    """
 
     good: int
     quarantined: int
@@ -58,6 +86,7 @@ class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
     failed_expectations: list[str]
     docs: str
     counts: dict[str, TypeCounts]
+    types: list[str] = []
 
 
 def staged_folder(lake: Path, batch: Batch) -> Path:
@@ -66,18 +95,18 @@ def staged_folder(lake: Path, batch: Batch) -> Path:
 
 
 def staged_path(lake: Path, batch: Batch, record_type: str, number: int = 0) -> Path:
-    """The good rows of one slice."""
+    """The good rows of one type in one slice."""
     return staged_folder(lake, batch) / f"{record_type}-{number:04}.parquet"
 
 
-def slice_path(lake: Path, batch: Batch, record_type: str, number: int) -> Path:
+def slice_path(lake: Path, batch: Batch, queue: str, number: int) -> Path:
     """The result of one slice."""
-    return staged_path(lake, batch, record_type, number).with_suffix(".slice.json")
+    return staged_path(lake, batch, queue, number).with_suffix(".slice.json")
 
 
-def bad_path(lake: Path, batch: Batch, record_type: str, number: int) -> Path:
+def bad_path(lake: Path, batch: Batch, queue: str, number: int) -> Path:
     """The bad events of one slice, until they are gathered in quarantine; there only where it has some."""
-    return staged_path(lake, batch, record_type, number).with_suffix(".bad")
+    return staged_path(lake, batch, queue, number).with_suffix(".bad")
 
 
 def begin(lake: Path, batch: Batch, fingerprint: str) -> None:
@@ -105,9 +134,9 @@ def abandon(lake: Path, batch: Batch) -> None:
         shutil.rmtree(folder)
 
 
-def read_slice(lake: Path, batch: Batch, record_type: str, number: int) -> SliceResult | None:
+def read_slice(lake: Path, batch: Batch, queue: str, number: int) -> SliceResult | None:
     """The stored result of one slice, or None."""
-    path = slice_path(lake, batch, record_type, number)
+    path = slice_path(lake, batch, queue, number)
     try:
         return msgspec.json.decode(path.read_bytes(), type=SliceResult)
     except FileNotFoundError:
@@ -118,14 +147,14 @@ def read_slice(lake: Path, batch: Batch, record_type: str, number: int) -> Slice
 
 def write_slice(lake: Path, batch: Batch, result: SliceResult) -> None:
     """Store the result of a slice durably: from here on it is not validated again."""
-    path = slice_path(lake, batch, result.record_type, result.number)
+    path = slice_path(lake, batch, result.queue, result.number)
     files.write_bytes(path, msgspec.json.encode(result))
 
 
-def staged_slices(lake: Path, batch: Batch, record_type: str) -> list[SliceResult]:
-    """The slices of a type, in order, up to the first one that is missing."""
+def staged_slices(lake: Path, batch: Batch, queue: str) -> list[SliceResult]:
+    """The slices of a queue, in order, up to the first one that is missing."""
     found: list[SliceResult] = []
-    while one := read_slice(lake, batch, record_type, len(found)):
+    while one := read_slice(lake, batch, queue, len(found)):
         found.append(one)
     return found
 
@@ -153,16 +182,22 @@ def load_result(path: Path) -> ValidateResult:
 
 
 def staged_result(lake: Path, batch: Batch) -> ValidateResult | None:
-    """The result of a validation whose rows are all staged, or None."""
+    """The result of a validation whose rows are all staged, or None.
+
+    Also None where the version that validated knew other record types: its rows are divided in another way.
+    """
     result = read_result(lake, batch)
-    if result is None or (staged_folder(lake, batch) / _UNFINISHED).exists():
+    if result is None or (staged_folder(lake, batch) / _UNFINISHED).exists() or result.types != [*REGISTRY]:
         return None
-    for record_type, counts in result.counts.items():
-        slices = staged_slices(lake, batch, record_type)
-        if sum(one.counts.raw for one in slices) != counts.raw:
-            return None
-        if not all(staged_path(lake, batch, record_type, one.number).exists() for one in slices):
-            return None
+    for queue in {REGISTRY[record_type].queue for record_type in result.counts}:
+        slices = staged_slices(lake, batch, queue)
+        for of in BY_QUEUE[queue]:
+            staged = {one.number: one.types[of.name] for one in slices if of.name in one.types}
+            raw = result.counts[of.name].raw if of.name in result.counts else 0
+            if sum(one.counts.raw for one in staged.values()) != raw:
+                return None
+            if not all(staged_path(lake, batch, of.name, number).exists() for number in staged):
+                return None
     return result
 
 

@@ -7,6 +7,8 @@ Must not: know of other slices.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +17,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firehose import files, schema
+from firehose import files
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.raw import Span, read_chunks
 from firehose.events.rows import decode_rows, to_table
+from firehose.events.sorting import by_type
 from firehose.quality.quarantine import Quarantine
 from firehose.quality.result import (
     HOUR_US,
     SliceResult,
+    StagedRows,
     TypeCounts,
     bad_path,
     docs_folder,
@@ -33,6 +37,8 @@ from firehose.quality.result import (
 )
 from firehose.quality.rules import columns_of, split
 from firehose.quality.suites import SuiteRunner
+from firehose.records.base import Packing
+from firehose.records.registry import REGISTRY
 
 #: Raw JSON of one slice: some 200,000 events of the usual size, or a hundred of the largest.
 SLICE_BYTES: Final = 96 * 1024 * 1024
@@ -40,16 +46,14 @@ SLICE_BYTES: Final = 96 * 1024 * 1024
 CHUNK_EVENTS: Final = 25_000
 # Reasons that a result names: those of a flood are few, and those of a fuzzer without number.
 _REASONS: Final = 5
-# As in the hour files: most strings are near-random, where a dictionary only costs.
-_DICTIONARY: Final = ("batch", "operation", "embed_type", "collection", "status", "active")
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """What to validate: a span of the raw file ``name`` of one type; suites tolerate ``max_error_rate``."""
+    """What to validate: a span of the raw file ``name`` of one queue; suites tolerate ``max_error_rate``."""
 
     lake: Path
     batch: Batch
-    record_type: str
+    queue: str
     name: str
     number: int
     span: Span
@@ -62,62 +66,77 @@ def validate_slice(task: Slice) -> SliceResult:
     Raises:
         CorruptBatch: the raw file is damaged.
     """
-    lake, batch, record_type = task.lake, task.batch, task.record_type
-    if done := read_slice(lake, batch, record_type, task.number):
+    lake, batch, queue = task.lake, task.batch, task.queue
+    if done := read_slice(lake, batch, queue, task.number):
         return done
     runner = SuiteRunner(batch.id, docs_folder(lake), task.max_error_rate)
-    staged = staged_path(lake, batch, record_type, task.number)
-    with Quarantine(batch, bad_path(lake, batch, record_type, task.number)) as quarantine:
-        counts, rows, new_kinds = _stage(task, staged, quarantine, runner)
+    parts: dict[str, _TypePart] = {}
+    path = manifests.folder_of(lake, batch) / task.name
+    with Quarantine(batch, bad_path(lake, batch, queue, task.number)) as quarantine, ExitStack() as staged:
+        for lines in read_chunks(path, CHUNK_EVENTS, task.span):
+            for record_type, of_type in by_type(queue, lines).items():
+                if record_type not in parts:
+                    parts[record_type] = _TypePart(task, record_type, runner, staged)
+                parts[record_type].add(of_type, quarantine)
+    for part in parts.values():
+        part.ruled.check()
     runner.build_docs()
     result = SliceResult(
-        record_type=record_type,
+        queue=queue,
         number=task.number,
-        counts=counts,
-        rows={str(hour): rows[hour] for hour in sorted(rows)},
-        sha256=files.sha256(staged),
+        types={record_type: part.staged() for record_type, part in parts.items()},
         reasons=dict(quarantine.reasons.most_common(_REASONS)),
-        new_kinds=new_kinds,
+        new_kinds=sum(part.new_kinds for part in parts.values()),
         suites=runner.results,
     )
     write_slice(lake, batch, result)
     return result
 
 
-def _stage(
-    task: Slice, staged: Path, quarantine: Quarantine, runner: SuiteRunner
-) -> tuple[TypeCounts, Counter[int], int]:
-    """Write the good rows, keep the bad ones, run the suite on both.
+class _TypePart:
+    """One type's part of a slice: good rows go to a staged file, bad ones to quarantine, its suite sees both.
 
-    Returns counts, good rows by hour, and how many events are in quarantine only because their kind is not known.
+    ``new_kinds`` counts events that are in quarantine only because their kind is not known.
     """
-    queue = task.record_type
-    raw = good = quarantined = new_kinds = 0
-    hours: Counter[int] = Counter()
-    ruled = _Ruled(task, runner)
-    path = manifests.folder_of(task.lake, task.batch) / task.name
-    with files.replacing(staged) as part, _writer(part, queue) as writer:
-        for lines in read_chunks(path, CHUNK_EVENTS, task.span):
-            rows, kept, failed = decode_rows(queue, lines)
-            table = to_table(queue, rows, task.batch.start)
-            mask, reasons = split(queue, table)
-            quarantine.add_undecodable(queue, failed)
-            quarantine.add_rows(queue, table, kept, reasons)
-            published = table.filter(mask) if reasons else table
-            writer.write_table(published)
-            raw, good = raw + len(lines), good + len(published)
-            quarantined += len(failed) + len(reasons)
-            new_kinds += sum(one.new_kind for one in failed)
-            hours.update(_hours(published))
-            ruled.add(table.select(columns_of(queue)))
-    ruled.check()
-    return TypeCounts(raw, good, quarantined), hours, new_kinds
+
+    def __init__(self, task: Slice, record_type: str, runner: SuiteRunner, opened: ExitStack) -> None:
+        self.ruled = _Ruled(record_type, task.number, runner)
+        self.new_kinds = 0
+        self._type, self._start = record_type, task.batch.start
+        self._raw = self._good = self._quarantined = 0
+        self._hours: Counter[int] = Counter()
+        self._path = staged_path(task.lake, task.batch, record_type, task.number)
+        part = opened.enter_context(files.replacing(self._path))
+        self._writer = opened.enter_context(_writer(part, record_type))
+
+    def add(self, lines: Sequence[bytes], quarantine: Quarantine) -> None:
+        """Decode some lines and divide their rows."""
+        rows, kept, failed = decode_rows(self._type, lines)
+        table = to_table(self._type, rows, self._start)
+        mask, reasons = split(self._type, table)
+        quarantine.add_undecodable(self._type, failed)
+        quarantine.add_rows(self._type, table, kept, reasons)
+        published = table.filter(mask) if reasons else table
+        self._writer.write_table(published)
+        self._raw, self._good = self._raw + len(lines), self._good + len(published)
+        self._quarantined += len(failed) + len(reasons)
+        self.new_kinds += sum(one.new_kind for one in failed)
+        self._hours.update(_hours(published))
+        self.ruled.add(table.select(columns_of(self._type)))
+
+    def staged(self) -> StagedRows:
+        """What lies in the staged file, which is in place."""
+        return StagedRows(
+            counts=TypeCounts(self._raw, self._good, self._quarantined),
+            rows={str(hour): self._hours[hour] for hour in sorted(self._hours)},
+            sha256=files.sha256(self._path),
+        )
 
 
 def _writer(path: Path, record_type: str) -> pq.ParquetWriter:
-    wanted = schema.SCHEMAS[record_type]
-    few = [name for name in _DICTIONARY if name in wanted.names]
-    return pq.ParquetWriter(path, wanted, compression="zstd", compression_level=1, use_dictionary=few)
+    of = REGISTRY[record_type]
+    few = [column.name for column in of.columns if column.packing is Packing.FEW]
+    return pq.ParquetWriter(path, of.schema, compression="zstd", compression_level=1, use_dictionary=few)
 
 
 def _hours(table: pa.Table) -> dict[int, int]:
@@ -126,11 +145,11 @@ def _hours(table: pa.Table) -> dict[int, int]:
 
 
 class _Ruled:
-    """Gathers the ruled columns of a slice for its suite; a slice of one giant frame is checked in parts."""
+    """Gathers the ruled columns of a slice for a type's suite; a slice of one giant frame is checked in parts."""
 
-    def __init__(self, task: Slice, runner: SuiteRunner) -> None:
-        self._type, self._runner = task.record_type, runner
-        self._name = task.record_type if task.number == 0 else f"{task.record_type}-{task.number}"
+    def __init__(self, record_type: str, number: int, runner: SuiteRunner) -> None:
+        self._type, self._runner = record_type, runner
+        self._name = record_type if number == 0 else f"{record_type}-{number}"
         self._tables: list[pa.Table] = []
         self._parts = 0
 

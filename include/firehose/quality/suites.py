@@ -21,7 +21,8 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.row_conditions import Column
 
 from firehose.errors import PagesNotWritten
-from firehose.quality.rules import RULES, Rule, columns_of
+from firehose.quality.rules import RULES, columns_of
+from firehose.records.rules import Rule
 
 log = logging.getLogger(__name__)
 _SITE = "firehose"

@@ -30,9 +30,10 @@ from firehose.quality.code import CODE
 from firehose.quality.flood import Flood
 from firehose.quality.pages import front_page, write_front_page
 from firehose.quality.quarantine import gather, keep_sample
-from firehose.quality.result import SliceResult, TypeCounts, ValidateResult, docs_folder
+from firehose.quality.result import SliceResult, TypeCounts, ValidateResult, docs_folder, total
 from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
+from firehose.records.registry import BY_QUEUE, REGISTRY
 from firehose.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> li
                 "FIREHOSE_MAX_QUARANTINE_RATE for this run, then clear its validate task"
             )
     order = list(manifest.queues)
-    return sorted(done, key=lambda one: (order.index(one.record_type), one.number))
+    return sorted(done, key=lambda one: (order.index(one.queue), one.number))
 
 
 def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Slice]:
@@ -121,19 +122,22 @@ def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Sl
 
 
 def _bad_paths(lake: Path, batch: Batch, slices: Iterable[SliceResult]) -> list[Path]:
-    return [results.bad_path(lake, batch, one.record_type, one.number) for one in slices]
+    return [results.bad_path(lake, batch, one.queue, one.number) for one in slices]
 
 
 def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict[str, TypeCounts]:
-    """The counts of each type.
+    """The counts of each type that has events.
 
     Raises:
-        CorruptBatch: the raw file holds another number of events than the manifest says.
+        CorruptBatch: the raw file of a queue holds another number of events than the manifest says.
     """
     found = {}
     for queue, described in manifest.queues.items():
-        of_type = [one.counts for one in slices if one.record_type == queue]
-        counts = found[queue] = _sum(of_type)
+        of_queue = [one for one in slices if one.queue == queue]
+        for of in BY_QUEUE[queue]:
+            if of_type := [one.types[of.name].counts for one in of_queue if of.name in one.types]:
+                found[of.name] = total(of_type)
+        counts = total(one.counts for one in of_queue)
         if counts.raw != described.events or counts.raw != counts.good + counts.quarantined:
             raise CorruptBatch(
                 f"batch {batch.id}, {described.name}: the manifest counts {described.events} events, the file "
@@ -143,17 +147,9 @@ def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict
     return found
 
 
-def _sum(counts: list[TypeCounts]) -> TypeCounts:
-    return TypeCounts(
-        sum(count.raw for count in counts),
-        sum(count.good for count in counts),
-        sum(count.quarantined for count in counts),
-    )
-
-
 def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
     """One row a type and one, ``all``, of the whole batch: a few bad events of a rare type are no bad batch."""
-    whole = _sum(list(counts.values()))
+    whole = total(counts.values())
     rows = {**counts, WHOLE_BATCH: whole}
     return pa.table(
         {
@@ -167,7 +163,7 @@ def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
 
 
 def _result(counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: Path) -> ValidateResult:
-    whole = _sum(list(counts.values()))
+    whole = total(counts.values())
     failed = [
         f"{suite['suite']}: {one['type']} {one['kwargs'].get('column', '')}".rstrip()
         for suite in suites
@@ -182,4 +178,5 @@ def _result(counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: P
         failed_expectations=failed,
         docs=str(docs),
         counts=counts,
+        types=[*REGISTRY],
     )

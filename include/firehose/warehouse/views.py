@@ -7,15 +7,19 @@ Must not: connections.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from firehose import schema
 from firehose.areas import Area
 from firehose.errors import FirehoseError
-from firehose.events.links import GIF_HOSTS, site
+from firehose.records.base import RecordType
+from firehose.records.base import ViewColumn as Column
+from firehose.records.links import GIF_HOSTS, site
+from firehose.records.registry import REGISTRY, catch_all, shares_queue
+from firehose.warehouse import older
 from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
-from firehose.warehouse.derived import Column
 from ingester.contract import checks
 
 DATABASE: Final = "firehose"
@@ -31,7 +35,7 @@ _QUARANTINE: Final = (
         "Start of the interval whose run set it aside",
         "toDateTime64(parseDateTimeBestEffort(stored.batch, 'UTC'), 3, 'UTC')",
     ),
-    Column("type", "String", "The record type whose queue it came in"),
+    Column("type", "String", "The record type that it would have been; other where that cannot be told"),
     Column(
         "time_us",
         "Nullable(Int64)",
@@ -71,7 +75,7 @@ def views(lake_root: str) -> list[View]:
         columns = view_columns(name)
         made.append(_view(name, columns, _type_select(name, lake_root, columns)))
     # Not over the views above: planning a query over nested views takes several times as long.
-    selects = (_type_select(name, lake_root, _events_columns(name)) for name in schema.TYPES)
+    selects = (_type_select(name, lake_root, _events_columns(name), and_older=False) for name in schema.TYPES)
     made.append(_view("events", list(EVENTS), "\nUNION ALL\n".join(selects)))
     made += [_quarantine(lake_root), _gif_hosts()]
     return [*made, *(_over_views(path) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
@@ -103,7 +107,17 @@ def quoted(text: str) -> str:
 
 def _view(name: str, columns: list[Column], select: str) -> View:
     what = "all events" if name == "events" else name
-    return _declared(name, f"One row an event: {what} in the Parquet files of the lake", columns, select)
+    about = f"One row an event: {what} in the Parquet files of the lake{_scope(name)}"
+    return _declared(name, about, columns, select)
+
+
+def _scope(name: str) -> str:
+    """What of the rows that lie in the catch-all's files a view shows."""
+    if name in REGISTRY and (last := catch_all(name)):
+        return f", those that earlier versions stored as {last.name} included"
+    if name in REGISTRY and (others := shares_queue(name)):
+        return f", but for {', '.join(of.name for of in others)}, which have views of their own"
+    return ""
 
 
 def _declared(name: str, about: str, columns: list[Column], select: str) -> View:
@@ -151,18 +165,42 @@ def _statement(name: str, about: str, body: str) -> View:
     return View(name, statement, comment)
 
 
-def _type_select(record_type: str, lake_root: str, columns: list[Column]) -> str:
-    stored = ", ".join(c.name for c in (*file_columns(record_type), *PARTITION))
-    branches = "\nUNION ALL\n".join(
-        f"SELECT {stored} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS
-    )
-    return f"SELECT {_select_list(columns)} FROM\n(\n{branches}\n) AS stored"
+def _type_select(record_type: str, lake_root: str, columns: list[Column], *, and_older: bool = True) -> str:
+    """One row an event of a type, those in files of the catch-all included; or all rows of the type's files."""
+    names = [c.name for c in (*file_columns(record_type), *PARTITION)]
+    branches = [f"SELECT {', '.join(names)} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS]
+    if and_older and (last := catch_all(record_type)) is not None:
+        made = older.columns(record_type, "older")
+        selected = ", ".join(f"{made[name]} AS {name}" if name in made else f"older.{name}" for name in names)
+        branches += [
+            f"SELECT {selected} FROM {source(last.name, lake_root, layout)} AS older"
+            f" WHERE older.collection IN ({_collections([REGISTRY[record_type]])})"
+            for layout in LAYOUTS
+        ]
+    union = "\nUNION ALL\n".join(branches)
+    others = shares_queue(record_type) if and_older else ()
+    condition = f"\nWHERE stored.collection NOT IN ({_collections(others)})" if others else ""
+    return f"SELECT {_select_list(columns)} FROM\n(\n{union}\n) AS stored{condition}"
+
+
+def _collections(types: Iterable[RecordType]) -> str:
+    return ", ".join(quoted(collection) for of in types for collection in of.collections)
 
 
 def _events_columns(record_type: str) -> list[Column]:
-    """The columns of the view of all events, as one record type gives them."""
+    """The columns of the view of all events, as the files of one record type give them.
+
+    Those of a catch-all are read once for all types that may have older rows there.
+    """
     given = {c.name: c.expression for c in view_columns(record_type)}
-    given["type"] = quoted(record_type)
+    given["type"] = given["stored_as"] = quoted(record_type)
+    if others := shares_queue(record_type):
+        kinds = ", ".join(f"collection = {quoted(of.collection)}, {quoted(of.name)}" for of in others)
+        given["type"] = f"multiIf({kinds}, {quoted(record_type)})"
+        rests = ", ".join(
+            f"stored.collection = {quoted(of.collection)}, {older.shown_extra(of, 'stored')}" for of in others
+        )
+        given["extra"] = f"multiIf({rests}, {given['extra']})"
     if record_type in schema.COLLECTIONS:
         given["collection"] = quoted(schema.COLLECTIONS[record_type])
     return [c._replace(expression=given.get(c.name, c.expression)) for c in EVENTS]

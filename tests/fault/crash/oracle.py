@@ -14,6 +14,7 @@ import msgspec
 
 from firehose import schema
 from firehose.lake.verify import verify
+from firehose.records.registry import BY_COLLECTION
 from ingester.contract import wire
 from tests.fault.crash.lake_view import LakeView
 
@@ -31,7 +32,7 @@ def kind_of(message: bytes) -> tuple[str, str]:
     found = {name: match[1].decode() if (match := at.search(message)) else "" for name, at in _FIELD.items()}
     if found["kind"] != "commit" or not bytes(event["time_us"]).isdigit():
         return wire.KIND_QUEUES.get(found["kind"], schema.OTHER), ""
-    return wire.COLLECTION_QUEUES.get(found["collection"], schema.OTHER), found["operation"]
+    return BY_COLLECTION.get(found["collection"], schema.OTHER), found["operation"]
 
 
 def by_kind(messages: Sequence[bytes]) -> Counter[tuple[str, str]]:

@@ -24,6 +24,7 @@ from firehose.lake import layout
 from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
+from firehose.records.registry import BY_COLLECTION
 from firehose.settings import Settings
 from ingester.contract import wire
 
@@ -71,16 +72,15 @@ def rows(lake: Path) -> Rows:
 
 def expected_rows(lines: Iterable[bytes]) -> Rows:
     """The rows of these events, by the decoder alone."""
-    queues: dict[str, list[bytes]] = {name: [] for name in schema.TYPES}
+    types: dict[str, list[bytes]] = {name: [] for name in schema.TYPES}
     for line in lines:
         event = msgspec.json.decode(line)
-        queue = wire.KIND_QUEUES.get(event["kind"])
-        queue = queue or wire.COLLECTION_QUEUES.get(event.get("commit", {}).get("collection"), wire.OTHER)
-        queues[queue].append(line)
+        of_kind = wire.KIND_QUEUES.get(event["kind"])
+        types[of_kind or BY_COLLECTION.get(event.get("commit", {}).get("collection"), wire.OTHER)].append(line)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return {
         name: _sorted(name, to_table(name, decode_rows(name, part)[0], epoch).to_pylist())
-        for name, part in queues.items()
+        for name, part in types.items()
     }
 
 

@@ -12,21 +12,25 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from firehose import files, schema
+from firehose import crash, files, schema
 from firehose.batch.interval import Batch
+from firehose.errors import FirehoseError
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
 from firehose.lake.verify import verify
 from firehose.quality.result import (
     SliceResult,
+    StagedRows,
     TypeCounts,
     ValidateResult,
     staged_path,
     write_result,
     write_slice,
 )
+from firehose.records.registry import REGISTRY
 from firehose.settings import Settings
 
 HOUR = 494_452
@@ -81,11 +85,15 @@ def stage(lake: Path, batch: Batch, copies: Sequence[Copy], record_type: str = s
             pq.write_table(table_of(record_type, batch, part), partial)
         hours = [copy.hour for copy in part]
         described = SliceResult(
-            record_type=record_type,
+            queue=REGISTRY[record_type].queue,
             number=number,
-            counts=TypeCounts(len(part), len(part), 0),
-            rows={str(hour): hours.count(hour) for hour in set(hours)},
-            sha256=files.sha256(path),
+            types={
+                record_type: StagedRows(
+                    counts=TypeCounts(len(part), len(part), 0),
+                    rows={str(hour): hours.count(hour) for hour in set(hours)},
+                    sha256=files.sha256(path),
+                )
+            },
             reasons={},
             suites=[],
         )
@@ -100,6 +108,7 @@ def stage(lake: Path, batch: Batch, copies: Sequence[Copy], record_type: str = s
         failed_expectations=[],
         docs="",
         counts=counts,
+        types=[*REGISTRY],
     )
     write_result(lake, batch, result)
 
@@ -157,3 +166,21 @@ def before(event: int, seconds: float = 1) -> Copy:
 def after(event: int, seconds: float = 1) -> Copy:
     """A copy stamped after the edge."""
     return Copy(event, EDGE + int(seconds * SECOND))
+
+
+class Killed(FirehoseError):
+    """Stands for a death: what it interrupts is left as it is."""
+
+
+class Boundaries:
+    """Counts the durable boundaries that a publication passes, and dies at one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = -1
+        for name in ("reached", "file_synced", "file_renamed"):
+            monkeypatch.setattr(crash, name, self._passed)
+
+    def _passed(self, _: object) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed("now")

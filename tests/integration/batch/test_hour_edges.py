@@ -17,13 +17,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from firehose import crash, schema
+from firehose import schema
 from firehose.batch.interval import Batch
-from firehose.errors import FirehoseError
 from firehose.lake import hourfile, layout, rowgroups, staged
-from firehose.lake.edges import EDGE_US
 from firehose.lake.ledger import entry_path
 from firehose.lake.notes import displaced
+from firehose.lake.sides import EDGE_US
 from firehose.lake.verify import verify
 from ingester.contract.crash import Point
 from tests.integration.batch.copies import (
@@ -31,7 +30,9 @@ from tests.integration.batch.copies import (
     EDGE,
     HOUR,
     SECOND,
+    Boundaries,
     Copy,
+    Killed,
     after,
     assert_sound,
     before,
@@ -43,10 +44,6 @@ from tests.integration.batch.copies import (
     table_of,
     wanted,
 )
-
-
-class Killed(FirehoseError):
-    """Stands for a death: what it interrupts is left as it is."""
 
 
 @pytest.fixture
@@ -136,20 +133,6 @@ def test_a_rerun_whose_own_row_is_gone_displaces_nothing(lake: Path) -> None:
     run(lake, BATCHES[1])
     assert [event for event, _, _ in stored(lake)[HOUR]] == [1]
     assert_sound(lake)
-
-
-class Boundaries:
-    """Counts the durable boundaries that a publication passes, and dies at one of them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.left = -1
-        for name in ("reached", "file_synced", "file_renamed"):
-            monkeypatch.setattr(crash, name, self._passed)
-
-    def _passed(self, _: object) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed("now")
 
 
 def test_a_rerun_may_bring_an_event_to_the_hour_before(lake: Path) -> None:

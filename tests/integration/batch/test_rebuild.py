@@ -18,10 +18,10 @@ from firehose import schema
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.lake import layout, records
-from firehose.lake.edges import EDGE_US
 from firehose.lake.ledger import read_ledger
 from firehose.lake.publish import publish
 from firehose.lake.rebuild import differing, rebuild
+from firehose.lake.sides import EDGE_US
 from firehose.lake.verify import verify
 from firehose.quality.result import staged_folder
 from firehose.settings import Settings

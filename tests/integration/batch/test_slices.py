@@ -107,10 +107,10 @@ def test_a_killed_validation_goes_on_where_it_was(
         patched.setattr(validating, "validate_slice", dies)
         validate(settings, batches[0])
     folder = staged_folder(settings.lake_path, batches[0])
-    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.parquet")}
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.slice.json")}
     assert len(kept) == 5
     result = validate(settings, batches[0])
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert kept.items() <= {path: path.stat().st_mtime_ns for path in folder.glob("*.slice.json")}.items()
     assert result.good + result.quarantined == len(EVENTS)
     # One that has ended is done again: perhaps because the rules have changed.
     validate(settings, batches[0])
@@ -274,7 +274,7 @@ def test_bad_events_below_the_limit_or_the_floor_are_no_flood(
 ) -> None:
     fill([*EVENTS[:100], *bad_likes(2000)], batches[0])  # most of them, and few
     drain(settings, batches[0])
-    assert validate(settings, batches[0]).quarantined > 2000
+    assert validate(settings, batches[0]).quarantined >= 2000
     allowed = msgspec.structs.replace(settings, max_quarantine_rate=0.8)
     fill([*EVENTS, *bad_likes(5000)], batches[1])  # many, and under four fifths
     drain(allowed, batches[1])

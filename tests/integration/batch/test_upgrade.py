@@ -77,7 +77,7 @@ def test_slices_of_older_rules_are_done_anew_and_those_of_the_same_are_kept(
     assert len(second) == 4
     assert first.items() < second.items(), "the same code goes on"
 
-    rules = installed / "firehose/quality/rules.py"
+    rules = installed / "firehose/records/rules.py"
     was = rules.read_text()
     rules.write_text(
         was.replace('OPERATIONS: Final = ("create", "update", "delete")', 'OPERATIONS: Final = ("create",)')

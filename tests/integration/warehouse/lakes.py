@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 from firehose.batch.interval import Batch
 from firehose.events.rows import decode_rows, to_table
 from firehose.lake import ledger
+from firehose.records.registry import BY_COLLECTION
 from firehose.schema import COMMIT_TYPES, SCHEMAS
 from ingester.contract import wire
 from jetstream_simulator.identifiers import tid
@@ -66,7 +67,7 @@ def row(record_type: str, witnessed: datetime, account: str = "ann", **columns: 
     else:
         made |= {"seq": made["time_us"] % 1_000_000_007}
     if record_type == "other":
-        made["collection"] = "app.bsky.actor.profile"
+        made["collection"] = "app.bsky.feed.threadgate"
     return made | columns
 
 
@@ -81,10 +82,10 @@ def commit(
     return {"did": f"did:plc:{account}", "time_us": time_us, "kind": "commit", "commit": body}
 
 
-def queue_of(event: Row) -> str:
+def type_of(event: Row) -> str:
     """The record type of an event."""
     if event["kind"] == "commit":
-        return wire.COLLECTION_QUEUES.get(event["commit"]["collection"], wire.OTHER)
+        return BY_COLLECTION.get(event["commit"]["collection"], wire.OTHER)
     return {"identity": wire.IDENTITIES, "account": wire.ACCOUNTS}.get(event["kind"], wire.OTHER)
 
 
@@ -121,7 +122,7 @@ class LakeBuilder:
         by_file: dict[tuple[datetime, str], list[bytes]] = {}
         for event in events:
             hour = datetime.fromtimestamp(event["time_us"] // 3_600_000_000 * 3600, UTC)
-            by_file.setdefault((hour, queue_of(event)), []).append(json.dumps(event).encode())
+            by_file.setdefault((hour, type_of(event)), []).append(json.dumps(event).encode())
         written: dict[datetime, list[str]] = {}
         for (hour, record_type), lines in by_file.items():
             rows, _, failed = decode_rows(record_type, lines)
@@ -130,6 +131,14 @@ class LakeBuilder:
             pq.write_table(to_table(record_type, rows, hour), self.folder(hour) / f"{record_type}.parquet")
             written.setdefault(hour, []).append(record_type)
         return written
+
+    def store_as_other(self, events: Iterable[dict[str, Any]]) -> None:
+        """As :meth:`store`, in the files of ``other``: as a version did that knew no other type of that queue."""
+        lines = [json.dumps(event).encode() for event in events]
+        rows, _, failed = decode_rows("other", lines)
+        assert not failed, failed
+        self.folder(DAY).mkdir(parents=True, exist_ok=True)
+        pq.write_table(to_table("other", rows, DAY), self.folder(DAY) / "other.parquet")
 
     def publish(self, start: datetime, hours: dict[datetime, list[str]], edition: int = 0) -> ledger.LedgerEntry:
         """Write the ledger entry of the batch that starts at ``start``; a higher ``edition`` is a rerun."""

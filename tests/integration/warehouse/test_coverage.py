@@ -13,7 +13,7 @@ import typer
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
-from firehose import files, schema
+from firehose import files
 from firehose.batch import coverage
 from firehose.batch.interval import Batch
 from firehose.cli.coverage import coverage as command
@@ -144,9 +144,9 @@ def test_every_type_has_its_events_and_its_row(client: Client, settings: Setting
     refresh(settings)
     query = "SELECT type, events, seconds FROM ops.coverage WHERE toHour(hour) = {hour:UInt8} ORDER BY type"
     rows = client.query(query, parameters={"hour": 20}).result_rows
-    assert rows == [(name, 3 * (name == "posts"), 300.0) for name in sorted(schema.TYPES)]
+    assert rows == [(name, 3 * (name == "posts"), 300.0) for name in sorted(wire.QUEUES)]
     replayed = client.query(query, parameters={"hour": 5}).result_rows
-    assert replayed == [(name, int(name == "likes"), 60.0) for name in sorted(schema.TYPES)]
+    assert replayed == [(name, int(name == "likes"), 60.0) for name in sorted(wire.QUEUES)]
 
 
 def test_a_replay_of_old_events_covers_the_hours_it_came_from(
@@ -185,7 +185,7 @@ def test_the_analyst_may_read_both(client: Client, settings: Settings, lake: Lak
     refresh(settings)
     analyst = connect(settings, "analyst")
     assert analyst.command("SELECT count() FROM ops.gaps") == 1
-    assert analyst.command("SELECT sum(seconds_missing) FROM ops.coverage") == 300 * len(schema.TYPES)
+    assert analyst.command("SELECT sum(seconds_missing) FROM ops.coverage") == 300 * len(wire.QUEUES)
 
 
 def test_the_command_lists_the_gaps_newest_last(

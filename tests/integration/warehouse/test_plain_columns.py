@@ -137,13 +137,14 @@ def test_files_of_an_earlier_version_give_the_same_answers(client: Client, lake:
 
 
 def test_extra_is_an_object_in_every_type(client: Client, lake: LakeBuilder) -> None:
-    profile = {"$type": "app.bsky.actor.profile", "displayName": "Ann"}
+    profile = {"displayName": "Ann", "more": 1}
     lake.store(
         [
             post(1, "labelled", labels={"values": [{"val": "nudity"}]}),
             post(2, "plain"),
             commit(POST, "ann", 3, "foreign", {"text": "x", "$type": "com.example.post"}),
             commit("app.bsky.actor.profile", "ann", 4, "self", profile),
+            commit("com.example.thing", "ann", 4, "self", {"displayName": "Ann"}),
             commit("com.example.none", "ann", 5, "x", None, "delete"),
             {
                 "did": "did:plc:ann",

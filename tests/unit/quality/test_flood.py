@@ -13,7 +13,7 @@ import pytest
 from firehose import schema
 from firehose.batch.manifest import Manifest, QueueFile
 from firehose.quality.flood import FLOOR, Flood
-from firehose.quality.result import SliceResult, TypeCounts
+from firehose.quality.result import SliceResult, StagedRows, TypeCounts
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -50,11 +50,9 @@ def manifest(**events: int) -> Manifest:
 def bad(record_type: str, count: int, reason: str = "did: expected a did") -> SliceResult:
     """A slice with so many bad events, and one good one."""
     return SliceResult(
-        record_type=record_type,
+        queue=record_type,
         number=0,
-        counts=TypeCounts(count + 1, 1, count),
-        rows={},
-        sha256="",
+        types={record_type: StagedRows(counts=TypeCounts(count + 1, 1, count), rows={}, sha256="")},
         reasons={reason: count},
         suites=[],
     )
@@ -116,5 +114,6 @@ def test_a_reason_is_said_in_one_short_line() -> None:
 def test_only_what_can_be_judged_is_counted(events: int, quarantined: int, new_kinds: int, is_flood: bool) -> None:
     flood = Flood(manifest(other=events), 0.5)
     counts = TypeCounts(events, events - quarantined, quarantined)
-    result = msgspec.structs.replace(bad(schema.OTHER, quarantined), counts=counts, new_kinds=new_kinds)
+    types = {schema.OTHER: StagedRows(counts=counts, rows={}, sha256="")}
+    result = msgspec.structs.replace(bad(schema.OTHER, quarantined), types=types, new_kinds=new_kinds)
     assert bool(flood.add(result)) == is_flood

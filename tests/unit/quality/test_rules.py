@@ -13,13 +13,15 @@ import pytest
 
 from firehose import schema
 from firehose.events.rows import decode_rows, to_table
-from firehose.quality.rules import RULES, Rule, columns_of, split
+from firehose.quality.rules import RULES, columns_of, split
 from firehose.quality.suites import SuiteRunner
+from firehose.records.registry import BY_COLLECTION
+from firehose.records.rules import Rule
 from ingester.contract import wire
 from jetstream_simulator import generate
 
 BATCH = datetime(2026, 6, 1, tzinfo=UTC)
-EVENTS = list(generate.events(3000, seed=2))
+EVENTS = list(generate.events(30_000, seed=2))
 CASES = [(record_type, rule) for record_type in schema.TYPES for rule in RULES[record_type]]
 
 
@@ -28,8 +30,8 @@ def good_row(record_type: str) -> dict[str, Any]:
     for line in EVENTS:
         event = msgspec.json.decode(line)
         commit = event.get("commit", {})
-        queue = wire.KIND_QUEUES.get(event["kind"]) or wire.COLLECTION_QUEUES.get(commit["collection"], wire.OTHER)
-        if queue == record_type and commit.get("operation", "create") == "create":
+        found = wire.KIND_QUEUES.get(event["kind"]) or BY_COLLECTION.get(commit["collection"], wire.OTHER)
+        if found == record_type and commit.get("operation", "create") == "create":
             rows, _, failed = decode_rows(record_type, [line])
             assert not failed
             return dict(to_table(record_type, rows, BATCH).to_pylist()[0])

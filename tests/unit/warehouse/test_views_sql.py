@@ -20,20 +20,20 @@ def test_every_column_of_the_schema_is_in_the_structure(record_type: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "arrow", "expected"),
+    ("record_type", "name", "expected"),
     [
-        ("did", pa.string(), "String"),
-        ("text", pa.string(), "Nullable(String)"),
-        ("langs", pa.list_(pa.string()), "Array(String)"),
-        ("time_us", pa.int64(), "Int64"),
-        ("tid_us", pa.int64(), "Nullable(Int64)"),
-        ("active", pa.bool_(), "Nullable(Bool)"),
-        ("batch", pa.timestamp("ms", tz="UTC"), "DateTime64(3, 'UTC')"),
-        ("created_at", pa.timestamp("us", tz="UTC"), "Nullable(DateTime64(6, 'UTC'))"),
+        ("posts", "did", "String"),
+        ("posts", "text", "Nullable(String)"),
+        ("posts", "langs", "Array(String)"),
+        ("posts", "time_us", "Int64"),
+        ("posts", "tid_us", "Nullable(Int64)"),
+        ("accounts", "active", "Nullable(Bool)"),
+        ("posts", "batch", "DateTime64(3, 'UTC')"),
+        ("posts", "created_at", "Nullable(DateTime64(6, 'UTC'))"),
     ],
 )
-def test_types(name: str, arrow: pa.DataType, expected: str) -> None:
-    assert clickhouse_type(name, arrow) == expected
+def test_types(record_type: str, name: str, expected: str) -> None:
+    assert {c.name: c.type for c in file_columns(record_type)}[name] == expected
 
 
 def test_an_unknown_type_is_an_error_and_no_guess() -> None:

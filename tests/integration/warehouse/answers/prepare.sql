@@ -43,7 +43,6 @@ SELECT did, handle, moment AS since, lead(moment) OVER (PARTITION BY did ORDER B
 FROM told WHERE before IS NULL OR before <> handle;
 CREATE TABLE states AS
 FROM accounts QUALIFY row_number() OVER (PARTITION BY did ORDER BY time_us DESC, seq DESC) = 1;
-CREATE TABLE profiles AS
-SELECT did, operation, json_extract_string(extra, '$[0].description') AS description FROM other
-WHERE collection = 'app.bsky.actor.profile' AND rkey = 'self'
+CREATE TABLE profiles_now AS
+SELECT did, operation, description FROM profiles WHERE rkey = 'self'
 QUALIFY row_number() OVER (PARTITION BY did ORDER BY rev DESC) = 1;

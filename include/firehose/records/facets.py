@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from firehose.events.links import site
-from firehose.events.spelling import tag
+from firehose.records.links import site
+from firehose.records.spelling import tag
 
 _FEATURE = "app.bsky.richtext.facet#"
 _RECORD_EMBEDS = ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia")

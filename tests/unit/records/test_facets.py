@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from firehose.events.posts import Derived, derive
+from firehose.records.facets import Derived, derive
 
 
 def derived(record: dict[str, Any]) -> Derived:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from firehose.events.clocks import canonical_text, claimed_instants, tid_us
+from firehose.records.clocks import canonical_text, claimed_instants, tid_us
 
 # 2222222222222 is 0; each character is five bits, the last ten bits are the clock id.
 CLOCKS = {

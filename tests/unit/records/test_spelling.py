@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from firehose.events.spelling import language, tag
+from firehose.records.spelling import language, tag
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from firehose.events.links import site
+from firehose.records.links import site
 
 
 @pytest.mark.parametrize(

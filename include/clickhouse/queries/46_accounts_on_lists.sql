@@ -1,0 +1,13 @@
+-- Accounts that are on most lists
+-- Of list items written since the lake begins and not deleted since; the purpose and name of a list are in the view lists.
+SELECT account, uniqExact(list) AS lists, uniqExact(did) AS list_makers
+FROM
+(
+    SELECT did, argMax(subject_did, rev) AS account, argMax(ifNull(list_uri, ''), rev) AS list
+    FROM firehose.listitems
+    GROUP BY did, rkey
+    HAVING argMax(operation, rev) != 'delete'
+)
+GROUP BY account
+ORDER BY lists DESC, account
+LIMIT 20

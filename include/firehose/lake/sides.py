@@ -1,0 +1,127 @@
+"""One side of an edge: which rows of an hour file may have a copy in another one, and reading them sparingly.
+
+Reads only what lies near, and of that first one column: a copy elsewhere is rare. Must not: know the other side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from firehose import schema
+from firehose.lake import layout
+from firehose.lake.rowgroups import corrupt
+from firehose.records.registry import REGISTRY
+
+#: How far apart the stamps of two copies may lie for them to be found across an hour's edge, in microseconds.
+EDGE_US: Final = 15 * 60 * 1_000_000
+
+
+class Batches(NamedTuple):
+    """Batches by their start, both ends included."""
+
+    first: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    last: datetime = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class Span(NamedTuple):
+    """Witnessed time in [since, until), in microseconds since the epoch."""
+
+    since: int
+    until: int
+
+
+class Side(NamedTuple):
+    """An hour file, and which of its rows may have a copy on the other side: those within ``near``.
+
+    ``collections``: of these only; empty: of any.
+    """
+
+    record_type: str
+    hour: int
+    path: Path
+    near: Span
+    collections: tuple[str, ...] = ()
+
+
+def span(hour: int, neighbour: int) -> Span:
+    """The part of an hour that lies near another one: all of it, if they are the same."""
+    start, end = hour * layout.HOUR_US, (hour + 1) * layout.HOUR_US
+    if neighbour == hour:
+        return Span(start, end)
+    return Span(start, start + EDGE_US) if neighbour < hour else Span(end - EDGE_US, end)
+
+
+def mark(side: Side) -> str:
+    """The one column of an identity that alone tells nearly all events apart."""
+    return "rev" if REGISTRY[side.record_type].is_commit else "did"
+
+
+def rows_of(side: Side, batches: Batches, marks: pa.ChunkedArray | None = None) -> Iterator[pa.Table]:
+    """Rows of one side by some batches, a row group at a time; none where there is no file.
+
+    With ``marks``: identity of those rows only that have one of them. Without: the marks of all.
+    """
+    if not side.path.exists():
+        return
+    try:
+        with pq.ParquetFile(side.path) as source:
+            for group in _groups(source.metadata, side.near, batches):
+                # A dictionary, quickly read: most files of a catch-all have nothing of the other side's.
+                if side.collections and not _has_any(source.read_row_group(group, columns=["collection"]), side):
+                    continue
+                named = ["collection"] if side.collections else []
+                rows = source.read_row_group(group, columns=[mark(side), "time_us", "batch", *named])
+                wanted = pc.and_(wanted_of(rows, side), _by(rows["batch"], batches))
+                if marks is not None:
+                    wanted = pc.and_(wanted, pc.is_in(rows[mark(side)], value_set=marks))
+                if not pc.any(wanted).as_py():
+                    continue
+                if marks is not None:
+                    rows = source.read_row_group(group, columns=list(schema.IDENTITY[side.record_type]))
+                yield rows.filter(wanted)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(side.path, error) from error
+
+
+def _has_any(rows: pa.Table, side: Side) -> bool:
+    return bool(pc.any(_of(rows, side)).as_py())
+
+
+def _of(rows: pa.Table, side: Side) -> pa.ChunkedArray:
+    return pc.is_in(rows["collection"], value_set=pa.array(side.collections))
+
+
+def wanted_of(rows: pa.Table, side: Side) -> pa.ChunkedArray:
+    """Which rows of a table, of its hour and type, belong to a side."""
+    near = within(rows["time_us"], side.near)
+    return pc.and_(near, _of(rows, side)) if side.collections else near
+
+
+def within(times: pa.ChunkedArray, near: Span) -> pa.ChunkedArray:
+    """Which of these times lie in a span."""
+    return pc.and_(pc.greater_equal(times, near.since), pc.less(times, near.until))
+
+
+def _by(column: pa.ChunkedArray, batches: Batches) -> pa.ChunkedArray:
+    first, last = (pa.scalar(one, column.type) for one in batches)
+    return pc.and_(pc.greater_equal(column, first), pc.less_equal(column, last))
+
+
+def _groups(metadata: pq.FileMetaData, near: Span, batches: Batches) -> Iterator[int]:
+    """The row groups that may hold rows of a span and of some batches, by their statistics."""
+    columns = {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
+    for group in range(metadata.num_row_groups):
+        wanted: dict[str, tuple[Any, Any]] = {"time_us": (near.since, near.until - 1), "batch": batches}
+        held_here = (metadata.row_group(group).column(columns[name]).statistics for name in wanted)
+        if all(
+            one is None or not one.has_min_max or (one.min <= last and one.max >= first)
+            for one, (first, last) in zip(held_here, wanted.values(), strict=True)
+        ):
+            yield group

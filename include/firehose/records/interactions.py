@@ -1,0 +1,50 @@
+"""Likes and reposts: records about a record."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
+from firehose.records.fast import fast
+from firehose.records.fields import StrongRef, columns_of
+from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.rules import written
+from firehose.records.view import account
+from firehose.syntax import AT_URI
+from ingester.contract import wire
+
+_FIELDS: Final = (
+    StrongRef(
+        "subject",
+        Column("subject_uri", STRING, "The record that is liked or reposted; NULL for a delete", Packing.SHARED),
+        Column("subject_cid", STRING, "Its content identifier", Packing.SHARED),
+        required=True,
+    ),
+    StrongRef(
+        "via",
+        Column("via_uri", STRING, "The repost through which the account found the record"),
+        Column("via_cid", STRING, "Its content identifier"),
+    ),
+)
+_SUBJECT_DID: Final = account(
+    "subject_did", "Account of the record that is liked or reposted; empty for a delete", "subject_uri"
+)
+
+
+def _interaction(name: str, queue: str, collection: str) -> RecordType:
+    return RecordType(
+        name=name,
+        queue=queue,
+        collections=(collection,),
+        columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS)),
+        identity=OPERATION,
+        sort="subject_uri",
+        rules=(*OPERATION_RULES, written("subject_uri", AT_URI), written("subject_cid")),
+        fields=_FIELDS,
+        fast=fast(_FIELDS),
+        view=(_SUBJECT_DID,),
+    )
+
+
+LIKES: Final = _interaction("likes", wire.LIKES, "app.bsky.feed.like")
+REPOSTS: Final = _interaction("reposts", wire.REPOSTS, "app.bsky.feed.repost")

@@ -1,0 +1,51 @@
+"""Profiles: app.bsky.actor.profile, what an account says about itself. Its record key is ``self``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, RecordType
+from firehose.records.fast import fast
+from firehose.records.fields import Json, StrongRef, Text, columns_of
+from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.view import blob_cid, self_labels
+from ingester.contract import wire
+
+_FIELDS: Final = (
+    Text(
+        "displayName", Column("display_name", STRING, "The name that the account shows; NULL where it gives none")
+    ),
+    Text("description", Column("description", STRING, "What it says about itself; NULL where it says nothing")),
+    Text("pronouns", Column("pronouns", STRING, "Its pronouns, as written")),
+    Text("website", Column("website", STRING, "Its website, as written")),
+    Json("avatar", Column("avatar", STRING, "JSON of the blob of its picture, as in the record")),
+    Json("banner", Column("banner", STRING, "JSON of the blob of its banner, as in the record")),
+    StrongRef(
+        "pinnedPost",
+        Column("pinned_uri", STRING, "The post that it shows first"),
+        Column("pinned_cid", STRING, "Its content identifier"),
+    ),
+    StrongRef(
+        "joinedViaStarterPack",
+        Column("starterpack_uri", STRING, "The starter pack through which it came to the network"),
+        Column("starterpack_cid", STRING, "Its content identifier"),
+    ),
+)
+
+PROFILES: Final = RecordType(
+    name="profiles",
+    queue=wire.OTHER,
+    collections=("app.bsky.actor.profile",),
+    columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS)),
+    identity=OPERATION,
+    sort="did",
+    rules=OPERATION_RULES,
+    fields=_FIELDS,
+    # Most profiles do not say when they were made.
+    fast=fast(_FIELDS, claimed=False),
+    view=(
+        blob_cid("avatar_cid", "avatar", "its picture"),
+        blob_cid("banner_cid", "banner", "its banner"),
+        self_labels("the profile"),
+    ),
+)
