@@ -56,6 +56,7 @@ def firehose_batch() -> None:
         import msgspec
         from firehose_hooks import redis_client, send_mail
 
+        from firehose import metrics
         from firehose.alerts import report_foreign, report_gaps
         from firehose.batch.coverage import gaps_of
         from firehose.batch.drain import drain
@@ -71,7 +72,7 @@ def firehose_batch() -> None:
             raise AirflowSkipException(str(error)) from error
         gaps = gaps_of(settings, batch, redis_client)
         report_gaps(settings, batch.id, gaps, send_mail)
-        return {**msgspec.to_builtins(result), "open_gaps": len(gaps)}
+        return {**msgspec.to_builtins(result), metrics.OPEN_GAPS.field: len(gaps)}
 
     @task(pool=MEMORY_POOL)
     def validate() -> dict[str, Any]:

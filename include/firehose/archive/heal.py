@@ -12,10 +12,11 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
+from firehose import metrics
 from firehose.archive.access import MIB, Budget, key_for
 from firehose.archive.buffer import HealBuffer, Progress
 from firehose.archive.client import ArchiveClient
@@ -53,11 +54,11 @@ class HealReport(msgspec.Struct, frozen=True, kw_only=True):
     from_us: int
     to_us: int
     queue: str
-    segments: int
-    events: dict[str, int]
+    segments: Annotated[int, metrics.HEAL_SEGMENTS]
+    events: Annotated[dict[str, int], metrics.HEALED]
     missing: str
-    absent: int
-    downloaded: int = 0
+    absent: Annotated[int, metrics.HEAL_ABSENT]
+    downloaded: Annotated[int, metrics.HEAL_BYTES] = 0
 
 
 class HealPlan(NamedTuple):

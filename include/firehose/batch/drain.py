@@ -12,12 +12,12 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import Annotated, cast
 
 import msgspec
 import redis
 
-from firehose import crash
+from firehose import crash, metrics
 from firehose.batch import ahead, buffer, coverage, foreign, stragglers
 from firehose.batch import manifest as manifests
 from firehose.batch.buffer import Connect, redis_ms
@@ -40,7 +40,7 @@ class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a drain hands on: the manifest's path, and the events that it counts."""
 
     manifest: str
-    events: int
+    events: Annotated[int, metrics.DRAINED]
 
 
 @alone

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from firehose import files
+from firehose import files, metrics
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
 
@@ -26,9 +26,9 @@ _UNFINISHED = "unfinished"
 class TypeCounts(msgspec.Struct, frozen=True):
     """What became of one type's raw events."""
 
-    raw: int
-    good: int
-    quarantined: int
+    raw: Annotated[int, metrics.RECEIVED]
+    good: Annotated[int, metrics.GOOD]
+    quarantined: Annotated[int, metrics.QUARANTINED]
 
 
 class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +52,9 @@ class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
 class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a validation hands on; stored beside the batch's suite results."""
 
-    good: int
-    quarantined: int
-    error_rate: float
+    good: Annotated[int, metrics.GOOD]
+    quarantined: Annotated[int, metrics.QUARANTINED]
+    error_rate: Annotated[float, metrics.ERROR_RATE]
     suite_success: bool
     failed_expectations: list[str]
     docs: str
