@@ -58,7 +58,7 @@ def redis_connection(settings: Settings) -> dict[str, Any]:
     from ingester.redis_access import PIPELINE, RedisAccess
 
     access = RedisAccess.of(settings, PIPELINE)
-    options = parse_url(access.url)
+    options = parse_url(access.url)  # type: ignore[no-untyped-call]  # redis gives no type
     options.pop("connection_class", None)
     named = {name: options.pop(name, None) for name in ("host", "port", "username", "password")}
     login, password = access.login() or (named["username"], named["password"])

@@ -33,7 +33,7 @@ def redis_client(settings: Settings) -> redis.Redis:
     access = RedisAccess.of(settings, PIPELINE)  # Airflow would only say that there is no such connection
     hook = RedisHook(redis_conn_id=REDIS)
     try:
-        made = hook.get_conn().connection_pool
+        made = hook.get_conn().connection_pool  # type: ignore[no-untyped-call]  # the provider gives no type
         extra = hook.get_connection(REDIS).extra_dejson
     except AirflowNotFoundException:
         raise SettingsError(

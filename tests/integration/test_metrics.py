@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 import redis
@@ -74,7 +74,7 @@ def test_the_ingester_writes_its_metrics_and_its_state_and_nothing_else(
     sink.close()
     queue_fields = {ingester_metrics.EVENTS_OF_QUEUE.field + queue for queue in wire.QUEUES}
     listed = {metric.field for metric in ingester_metrics.METRICS} - {ingester_metrics.EVENTS_OF_QUEUE.field}
-    written = {name.decode() for name in redis_client.hkeys(wire.METADATA_KEY)}
+    written = {name.decode() for name in cast(list[bytes], redis_client.hkeys(wire.METADATA_KEY))}
     assert written == listed | queue_fields | set(ingester_metrics.STATE)
     assert redis_client.hget(wire.METADATA_KEY, ingester_metrics.EVENTS.field) == b"%d" % len(wire.QUEUES)
 
