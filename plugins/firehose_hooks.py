@@ -64,7 +64,9 @@ class _Login(redis.CredentialProvider):
             connection = self._hook.get_connection(REDIS)
         except AirflowNotFoundException as error:  # it was there before: the password file has become unreadable
             raise redis.AuthenticationError(f"the connection {REDIS} cannot be made") from error
-        return tuple(word for word in (connection.login, connection.password) if word)
+        if connection.login:
+            return connection.login, connection.password or ""
+        return (connection.password,) if connection.password else ()
 
 
 def send_mail(message: EmailMessage) -> None:

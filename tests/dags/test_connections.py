@@ -23,6 +23,7 @@ URLS = [
     "redis://redis.example:7000/3",
     "redis://someone:p%40ss@redis.example/0?socket_timeout=7&health_check_interval=30",
     "redis://:only-a-password@redis.example",
+    "redis://only-a-name@redis.example",
     "redis://redis.example?username=someone&password=none&db=2",
     "rediss://redis.example/1?ssl_cert_reqs=none&ssl_check_hostname=false&socket_connect_timeout=2",
     "unix:///run/redis%20one.sock?db=4",
@@ -40,17 +41,18 @@ given = json.loads(sys.argv[1])
 _REDIS = (
     _PREPARE
     + """
+from redis.credentials import UsernamePasswordCredentialProvider
 from firehose.batch import buffer
 
 def parts(client):
     made = client.connection_pool.make_connection()
     provider = made.credential_provider
-    login = provider.get_credentials() if provider else (made.username, made.password)
+    login = (provider or UsernamePasswordCredentialProvider(made.username, made.password)).get_credentials()
     known = {name: value for name, value in vars(made).items() if isinstance(value, int | float | str | None)}
     for name in ("pid", "username", "password", "credential_provider"):
         known.pop(name, None)
     retries = [made.retry.get_retries(), type(made.retry._backoff).__name__]
-    return [type(made).__name__, sorted(known.items()), [word for word in login if word], retries]
+    return [type(made).__name__, sorted(known.items()), list(login), retries]
 
 def at(url):
     os.environ["FIREHOSE_REDIS_URL"] = url
