@@ -54,6 +54,7 @@ lock: env  ## Compile the locks from the .in files
 
 docs: env  ## Write the generated pages
 	@$(VENV)/bin/firehose settings > docs/settings.md
+	@$(VENV)/bin/python -m firehose.metrics > docs/metrics.md
 	@$(VENV)/bin/python -m firehose.warehouse.reference docs
 	@$(VENV)/bin/python include/orchestration/describe.py > docs/dags.md
 

@@ -41,7 +41,9 @@ def drain() -> dict[str, Any]:
     from functools import partial
 
     import msgspec
+    from firehose_hooks import redis_client, send_mail
 
+    from firehose import metrics
     from firehose.alerts import report_foreign, report_gaps
     from firehose.batch.coverage import gaps_of
     from firehose.batch.drain import drain
@@ -50,19 +52,21 @@ def drain() -> dict[str, Any]:
 
     settings, batch = load(), current_batch()
     try:
-        result = drain(settings, batch, tell=partial(report_foreign, settings, batch.id))
+        tell = partial(report_foreign, settings, batch.id, send_mail)
+        result = drain(settings, batch, tell=tell, connect=redis_client)
     except (BeforeFirstStart, MissedInterval) as error:
-        report_gaps(settings, batch.id, gaps_of(settings, batch))
+        report_gaps(settings, batch.id, gaps_of(settings, batch, redis_client), send_mail)
         raise AirflowSkipException(str(error)) from error
-    gaps = gaps_of(settings, batch)
-    report_gaps(settings, batch.id, gaps)
-    return {**msgspec.to_builtins(result), "open_gaps": len(gaps)}
+    gaps = gaps_of(settings, batch, redis_client)
+    report_gaps(settings, batch.id, gaps, send_mail)
+    return {**msgspec.to_builtins(result), metrics.OPEN_GAPS.field: len(gaps)}
 
 
 @task(pool=MEMORY_POOL)
 def validate() -> dict[str, Any]:
     """Raw files to good and quarantined rows."""
     import msgspec
+    from firehose_hooks import send_mail
 
     from firehose.alerts import report_quality
     from firehose.quality.validate import validate
@@ -70,7 +74,7 @@ def validate() -> dict[str, Any]:
 
     settings, batch = load(), current_batch()
     result = validate(settings, batch)
-    report_quality(settings, batch.id, result)
+    report_quality(settings, batch.id, result, send_mail)
     return dict(msgspec.to_builtins(result))
 
 

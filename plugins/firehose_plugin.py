@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 #: What the batch tasks import. Great Expectations alone takes some ten seconds.
 WARM: Final = (
+    "firehose_hooks",
     "great_expectations",
     "pandas",
     "pyarrow",

@@ -70,9 +70,11 @@ class PipelineRetries(RetryPolicy):
 
 def alert(context: Context) -> None:
     """Airflow calls this in the failed task's process (or in the DAG processor, where that one is gone)."""
+    from firehose_hooks import send_mail
+
     from firehose.alerts import task_failed
 
-    task_failed(context)
+    task_failed(context, send_mail)
 
 
 DEFAULT_ARGS: Final[dict[str, Any]] = {

@@ -60,6 +60,14 @@ class RedisAccess(NamedTuple):
             return quiet
         return quiet | {"credential_provider": _PasswordFile(self.role, self.password_file)}
 
+    def login(self) -> tuple[str, str] | tuple[()]:
+        """User and password as the password file has them now; empty without one, or where the URL has a login.
+
+        Raises:
+            AuthenticationError: the file cannot be read.
+        """
+        return () if self.password_file is None else _PasswordFile(self.role, self.password_file).get_credentials()
+
     def refusal(self, error: RedisError) -> str:
         """What to do if Redis refuses the login or a right, in one line without a password; else nothing."""
         said = " ".join(str(error).split())

@@ -1,7 +1,7 @@
 """Tells somebody that something is wrong: by mail, by webhook, or both, as the settings say.
 
 Lives here: what an alert says, and when there is one. Must not: send it (sinks.py), or know Airflow, whose context
-comes in as a mapping.
+comes in as a mapping, and whose mail hook as ``send_mail``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from firehose.alerts.sinks import notify
+from firehose.alerts.sinks import SendMail, notify
 from firehose.settings import Settings, SettingsError, load, redacted
 from ingester.contract.gap import Gap, Reason
 
-__all__ = ["notify", "report_foreign", "report_gaps", "report_quality", "task_failed"]
+__all__ = ["SendMail", "notify", "report_foreign", "report_gaps", "report_quality", "task_failed"]
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Quality(Protocol):
     def docs(self) -> str: ...
 
 
-def task_failed(context: Mapping[str, Any]) -> None:
+def task_failed(context: Mapping[str, Any], send_mail: SendMail) -> None:
     """Report a failed task, from the context that Airflow hands to a callback. Never raises for a sink."""
     ti, run = context["ti"], context.get("dag_run")
     error = context.get("exception")
@@ -69,10 +69,10 @@ def task_failed(context: Mapping[str, Any]) -> None:
     except SettingsError as problem:
         log.error("no alert sent for %s.%s: %s", ti.dag_id, ti.task_id, problem)
         return
-    notify(settings, f"{ti.dag_id}.{ti.task_id} failed", redacted(reason), details)
+    notify(settings, f"{ti.dag_id}.{ti.task_id} failed", redacted(reason), details, send_mail)
 
 
-def report_quality(settings: Settings, batch_id: str, result: Quality) -> bool:
+def report_quality(settings: Settings, batch_id: str, result: Quality, send_mail: SendMail) -> bool:
     """Alert if the suite failed or too many events were bad. Returns whether it was worth an alert."""
     too_many = result.error_rate > settings.max_error_rate
     if result.suite_success and not too_many:
@@ -91,11 +91,12 @@ def report_quality(settings: Settings, batch_id: str, result: Quality) -> bool:
             "failed expectations": failed,
             "data docs": result.docs,
         },
+        send_mail,
     )
     return True
 
 
-def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap]) -> bool:
+def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap], send_mail: SendMail) -> bool:
     """Alert if a batch brought gaps that nothing has filled. One message for all; each is logged as well."""
     if not gaps:
         return False
@@ -114,11 +115,12 @@ def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap]) -> bool:
         "`firehose coverage --open` says which are open now. For the others see 'A gap in coverage' in "
         "docs/operations.md.",
         details,
+        send_mail,
     )
     return True
 
 
-def report_foreign(settings: Settings, batch_id: str, said: str) -> None:
+def report_foreign(settings: Settings, batch_id: str, send_mail: SendMail, said: str) -> None:
     """Alert on what somebody else has put into Redis, and what the drain has done about it: ``said``."""
     log.error("batch %s: %s", batch_id, said)
     notify(
@@ -126,6 +128,7 @@ def report_foreign(settings: Settings, batch_id: str, said: str) -> None:
         f"foreign data in Redis, batch {batch_id}",
         f"{said}. See 'Foreign data in Redis' in docs/operations.md.",
         {"batch": batch_id},
+        send_mail,
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 
+from firehose import metrics
 from firehose.archive.buffer import HealBuffer, Progress
 from firehose.archive.events import Event, event_of
 from firehose.archive.format import Row
@@ -35,11 +36,11 @@ class HealReport(msgspec.Struct, frozen=True, kw_only=True):
     from_us: int
     to_us: int
     queue: str
-    segments: int
-    events: dict[str, int]
+    segments: Annotated[int, metrics.HEAL_SEGMENTS]
+    events: Annotated[dict[str, int], metrics.HEALED]
     missing: str
-    absent: int
-    downloaded: int = 0
+    absent: Annotated[int, metrics.HEAL_ABSENT]
+    downloaded: Annotated[int, metrics.HEAL_BYTES] = 0
 
 
 class HealPlan(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
@@ -41,6 +41,10 @@ _LAST_ID: Final = b"%d-%d" % (2**64 - 1, 2**64 - 1)
 _READ: Final = script("entries")
 
 
+#: Makes a client of Redis, as the role ``pipeline``. Airflow's tasks hand in one that takes Airflow's connection.
+Connect = Callable[[Settings], redis.Redis]
+
+
 def client(settings: Settings, role: str = PIPELINE, **options: Any) -> redis.Redis:
     """A client (bytes in, bytes out) that logs in as ``role``.
 
@@ -56,14 +60,14 @@ def client(settings: Settings, role: str = PIPELINE, **options: Any) -> redis.Re
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[redis.Redis]:
-    """A client of Redis, as the role ``pipeline``.
+def connected(settings: Settings, connect: Connect = client) -> Iterator[redis.Redis]:
+    """A client of Redis that ``connect`` makes, as the role ``pipeline``.
 
     Raises:
         ServiceUnavailable: Redis does not answer or refuses a command, at any time within the block.
         FirehoseError, SettingsError: see :func:`client`.
     """
-    with client(settings) as connection:
+    with connect(settings) as connection:
         try:
             yield connection
         except redis.RedisError as error:

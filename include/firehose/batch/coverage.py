@@ -19,6 +19,7 @@ from firehose import crash, files
 from firehose.areas import Area, require_current
 from firehose.batch import buffer
 from firehose.batch.ahead import AHEAD_MS
+from firehose.batch.buffer import Connect
 from firehose.batch.foreign import gap_of
 from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
 from firehose.batch.interval import Batch
@@ -63,7 +64,7 @@ def read_gaps(lake: Path) -> list[Gap]:
     return resolve(_records(lake))
 
 
-def known_gaps(settings: Settings) -> list[Gap]:
+def known_gaps(settings: Settings, connect: Connect = buffer.client) -> list[Gap]:
     """Every gap that the lake or Redis knows of: what no drain has taken to the lake yet counts as well.
 
     Raises:
@@ -71,7 +72,7 @@ def known_gaps(settings: Settings) -> list[Gap]:
         CorruptLake: a file of the coverage ledger cannot be read.
         LakeOutdated: the lake has the folder names of an earlier version.
     """
-    with buffer.connected(settings) as client:  # first: what a drain takes from there is in the lake then
+    with buffer.connected(settings, connect) as client:  # first: what a drain takes from there is in the lake then
         waiting = [gap for _, gap in _waiting(client, "-", "+")]
     return resolve([*waiting, *_records(settings.lake_path)])
 
@@ -94,7 +95,7 @@ def _records(lake: Path) -> list[Gap]:
     return [record for path in _paths(lake) for record in read_records(path)]
 
 
-def gaps_of(settings: Settings, batch: Batch) -> list[Gap]:
+def gaps_of(settings: Settings, batch: Batch, connect: Connect = buffer.client) -> list[Gap]:
     """The open gaps of which this batch has a record. What is known by now counts, in any batch or still in Redis.
 
     Raises:
@@ -104,7 +105,7 @@ def gaps_of(settings: Settings, batch: Batch) -> list[Gap]:
     """
     if not (ids := {record.id for record in read_records(records_path(settings.lake_path, batch))}):
         return []
-    return [gap for gap in open_gaps(known_gaps(settings)) if gap.id in ids]
+    return [gap for gap in open_gaps(known_gaps(settings, connect)) if gap.id in ids]
 
 
 def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:

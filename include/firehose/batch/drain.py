@@ -12,16 +12,16 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import Annotated, cast
 
 import msgspec
 import redis
 
-from firehose import crash
+from firehose import crash, metrics
 from firehose.areas import Area
 from firehose.batch import ahead, buffer, coverage, foreign, stragglers
 from firehose.batch import manifest as manifests
-from firehose.batch.buffer import redis_ms
+from firehose.batch.buffer import Connect, redis_ms
 from firehose.batch.copying import copy_queue
 from firehose.batch.foreign import Tell
 from firehose.batch.frame import frame_of
@@ -41,12 +41,16 @@ class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a drain hands on: the manifest's path, and the events that it counts."""
 
     manifest: str
-    events: int
+    events: Annotated[int, metrics.DRAINED]
 
 
 @alone
 def drain(
-    settings: Settings, batch: Batch, sleep: Callable[[float], None] = time.sleep, tell: Tell = log.error
+    settings: Settings,
+    batch: Batch,
+    sleep: Callable[[float], None] = time.sleep,
+    tell: Tell = log.error,
+    connect: Connect = buffer.client,
 ) -> DrainResult:
     """Copy the interval out of Redis, describe it, delete it from Redis. Safe to repeat at any point.
 
@@ -63,7 +67,7 @@ def drain(
     folder = manifests.folder_of(settings.lake_path, batch)
     manifest = manifests.read(folder)
     # What is held keeps other drains from what this one takes along, until it is deleted from Redis.
-    with buffer.connected(settings) as client, ExitStack() as held:
+    with buffer.connected(settings, connect) as client, ExitStack() as held:
         foreign.set_aside(client, settings.lake_path, tell)
         if manifest is None:
             _wait_until_past(client, batch.end_ms, sleep)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from firehose import files
+from firehose import files, metrics
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
@@ -27,15 +28,15 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    frames: int
-    events: int
-    size: int
+    frames: Annotated[int, metrics.DRAINED_FRAMES]
+    events: Annotated[int, metrics.DRAINED]
+    size: Annotated[int, metrics.DRAINED_BYTES]
     sha256: str
     ranges: list[tuple[str, str]]
     first_us: int
     last_us: int
-    foreign: int = 0
-    miscounted: int = 0
+    foreign: Annotated[int, metrics.FOREIGN] = 0
+    miscounted: Annotated[int, metrics.MISCOUNTED] = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     protocol: str
     time_us: int
-    minutes_heard: int
+    minutes_heard: Annotated[int, metrics.MINUTES_HEARD]
     queues: dict[str, QueueFile]
     coverage_sha256: str = ""
     first_start_ms: int = 0

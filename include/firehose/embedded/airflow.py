@@ -104,7 +104,12 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
             "refresh_interval": 10,
         },
         # A supervisor that misses its task's exit notices it at the next heartbeat: 1 s instead of 5.
-        "workers": {"min_heartbeat_interval": 1, "max_failed_heartbeats": 15},
+        "workers": {
+            "min_heartbeat_interval": 1,
+            "max_failed_heartbeats": 15,
+            # Tasks' connections come from the FIREHOSE_ settings (plugins/firehose_connections.py).
+            "secrets_backend": "firehose_connections.SettingsBackend",
+        },
     }
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from firehose import files, schema
+from firehose import files, metrics, schema
 from firehose.areas import Area, require_current
 from firehose.errors import CorruptLake
 from firehose.lake import layout, records, watch
@@ -28,9 +28,9 @@ _EPOCH: Final = date(1970, 1, 1)
 class CheckReport(msgspec.Struct, kw_only=True):
     """How many hour files were looked at, how many bytes of how many were read in full, and all that differs."""
 
-    files: int = 0
-    read: int = 0
-    read_bytes: int = 0
+    files: Annotated[int, metrics.FILES_COMPARED] = 0
+    read: Annotated[int, metrics.FILES_READ] = 0
+    read_bytes: Annotated[int, metrics.BYTES_READ] = 0
     differences: list[Difference] = []
 
 

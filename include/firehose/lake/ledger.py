@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from firehose import files
+from firehose import files, metrics
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
@@ -26,12 +27,12 @@ class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
     the hour files keep what each batch has lost (:func:`firehose.lake.notes.displaced`).
     """
 
-    received: int
-    good: int
-    quarantined: int
-    duplicates: int
-    stored: int
-    displaced: int = 0
+    received: Annotated[int, metrics.RECEIVED]
+    good: Annotated[int, metrics.GOOD]
+    quarantined: Annotated[int, metrics.QUARANTINED]
+    duplicates: Annotated[int, metrics.DUPLICATES]
+    stored: Annotated[int, metrics.STORED]
+    displaced: Annotated[int, metrics.DISPLACED] = 0
 
 
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +46,8 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     record_type: str
     at: datetime
     reason: str
-    rows: int
-    lost: int = 0
+    rows: Annotated[int, metrics.REBUILT]
+    lost: Annotated[int, metrics.LOST] = 0
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):

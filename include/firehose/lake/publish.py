@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from firehose import crash, files
+from firehose import crash, files, metrics
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
 from firehose.errors import CorruptBatch
@@ -41,8 +42,8 @@ from firehose.settings import Settings
 class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a publication hands on. ``files`` are relative to the lake."""
 
-    stored: int
-    duplicates: int
+    stored: Annotated[int, metrics.STORED]
+    duplicates: Annotated[int, metrics.DUPLICATES]
     files: list[str]
     ledger: str
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from firehose import files
+from firehose import files, metrics
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
@@ -27,9 +27,9 @@ _UNFINISHED = "unfinished"
 class TypeCounts(msgspec.Struct, frozen=True):
     """What became of one type's raw events."""
 
-    raw: int
-    good: int
-    quarantined: int
+    raw: Annotated[int, metrics.RECEIVED]
+    good: Annotated[int, metrics.GOOD]
+    quarantined: Annotated[int, metrics.QUARANTINED]
 
 
 class StagedRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,9 +79,9 @@ class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
     ``types`` are the record types that the validating version knew; versions that say nothing knew fewer.
     """
 
-    good: int
-    quarantined: int
-    error_rate: float
+    good: Annotated[int, metrics.GOOD]
+    quarantined: Annotated[int, metrics.QUARANTINED]
+    error_rate: Annotated[float, metrics.ERROR_RATE]
     suite_success: bool
     failed_expectations: list[str]
     docs: str

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 from filelock import FileLock, Timeout
 
-from firehose import crash
+from firehose import crash, metrics
 from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import open_gaps
 from firehose.batch.lock import locks_folder
@@ -50,9 +50,9 @@ class RefreshResult(NamedTuple):
 
     batches: tuple[str, ...]
     days: tuple[date, ...]
-    hours: int
-    seconds: float
-    open_gaps: int = 0
+    hours: Annotated[int, metrics.HOURS_LOADED]
+    seconds: Annotated[float, metrics.REFRESH_SECONDS]
+    open_gaps: Annotated[int, metrics.OPEN_GAPS] = 0
     waiting: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,11 @@ from firehose.settings import Settings
 from ingester.contract.gap import Gap, Reason
 
 Sent = list[tuple[str, str, Mapping[str, str]]]
+
+
+def no_mail(message: EmailMessage) -> None:
+    """What would send a mail."""
+    raise AssertionError(message)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +38,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """What was handed to the sinks."""
     found: Sent = []
-    monkeypatch.setattr(alerts, "notify", lambda _settings, *alert: found.append(alert))
+    monkeypatch.setattr(
+        alerts, "notify", lambda _settings, title, text, details, _send_mail: found.append((title, text, details))
+    )
     return found
 
 
@@ -47,7 +55,7 @@ def context(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_failed_task_is_named_with_its_run_interval_try_and_log(sent: Sent) -> None:
-    alerts.task_failed(context())
+    alerts.task_failed(context(), no_mail)
     ((title, text, details),) = sent
     assert title == "firehose_batch.drain failed"
     assert text == "OSError: redis://***@host is away"
@@ -64,7 +72,7 @@ def test_a_failed_task_is_named_with_its_run_interval_try_and_log(sent: Sent) ->
 @pytest.mark.parametrize("missing", [{"exception": None}, {"exception": "killed"}, {"dag_run": None}])
 def test_a_context_without_its_usual_parts_still_alerts(sent: Sent, missing: dict[str, Any]) -> None:
     # The DAG processor calls back for a task whose process is gone, and knows less.
-    alerts.task_failed(context(**missing))
+    alerts.task_failed(context(**missing), no_mail)
     assert len(sent) == 1
 
 
@@ -72,7 +80,7 @@ def test_wrong_settings_do_not_hide_the_failure(
     sent: Sent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("FIREHOSE_NO_SUCH_SETTING", "1")
-    alerts.task_failed(context())
+    alerts.task_failed(context(), no_mail)
     assert sent == []
     assert "no alert sent for firehose_batch.drain: FIREHOSE_NO_SUCH_SETTING" in caplog.text
 
@@ -86,7 +94,7 @@ def test_wrong_settings_do_not_hide_the_failure(
     ],
 )
 def test_bad_data_alerts_and_good_data_does_not(sent: Sent, result: Result, alerted: bool) -> None:
-    assert alerts.report_quality(Settings(max_error_rate=0.01), "20261123T204000Z", result) is alerted
+    assert alerts.report_quality(Settings(max_error_rate=0.01), "20261123T204000Z", result, no_mail) is alerted
     assert len(sent) == alerted
     if alerted:
         _, text, details = sent[0]
@@ -101,13 +109,13 @@ def gap(number: int, reason: Reason = Reason.LATE, **more: Any) -> Gap:
 
 
 def test_no_gap_is_no_alert(sent: Sent) -> None:
-    assert not alerts.report_gaps(Settings(), "b", [])
+    assert not alerts.report_gaps(Settings(), "b", [], no_mail)
     assert sent == []
 
 
 def test_every_gap_is_listed_in_one_alert_and_in_the_log(sent: Sent, caplog: pytest.LogCaptureFixture) -> None:
     gaps = [gap(0, queue="likes", host="wss://one", protocol="v2"), gap(1, Reason.NOT_LISTENING)]
-    assert alerts.report_gaps(Settings(), "20261123T205000Z", gaps)
+    assert alerts.report_gaps(Settings(), "20261123T205000Z", gaps, no_mail)
     ((title, text, details),) = sent
     assert title == "2 gaps in coverage, batch 20261123T205000Z"
     assert "docs/operations.md" in text
@@ -120,7 +128,7 @@ def test_every_gap_is_listed_in_one_alert_and_in_the_log(sent: Sent, caplog: pyt
 
 
 def test_a_flood_of_gaps_is_one_short_alert_and_a_long_log(sent: Sent, caplog: pytest.LogCaptureFixture) -> None:
-    alerts.report_gaps(Settings(), "b", [gap(n) for n in range(50)])
+    alerts.report_gaps(Settings(), "b", [gap(n) for n in range(50)], no_mail)
     ((_, _, details),) = sent
     assert details["and"] == "30 more"
     assert len(details) == 22
@@ -130,4 +138,4 @@ def test_a_flood_of_gaps_is_one_short_alert_and_a_long_log(sent: Sent, caplog: p
 def test_every_reason_has_a_meaning_and_any_time_can_be_shown(sent: Sent) -> None:
     odd = Gap(id="x", reason=Reason.REFUSED, from_us=-(10**20), to_us=10**20, noted_us=1)
     for number, reason in enumerate(Reason):
-        assert alerts.report_gaps(Settings(), "b", [gap(number, reason), odd])
+        assert alerts.report_gaps(Settings(), "b", [gap(number, reason), odd], no_mail)

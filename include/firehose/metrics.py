@@ -1,0 +1,104 @@
+"""The metrics of the whole project: a closed list, of which docs/metrics.md is made (`make docs`).
+
+Lives here: names, types, units and help texts of what batches, refreshes, checks and heals count; the ingester's
+are in ``ingester.contract.metrics``. A field that counts is annotated with its metric. Must not: count, or export.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from ingester.contract.metrics import METRICS as OF_INGESTER
+from ingester.contract.metrics import Kind, Metric
+
+_TYPE: Final = ("type",)
+_QUEUE: Final = ("queue",)
+
+
+def _counter(name: str, unit: str, field: str, text: str, labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(f"firehose_{name}_total", Kind.COUNTER, unit, text, field, labels)
+
+
+def _gauge(name: str, unit: str, field: str, text: str, labels: tuple[str, ...] = ()) -> Metric:
+    return Metric(f"firehose_{name}", Kind.GAUGE, unit, text, field, labels)
+
+
+# The drain's.
+DRAINED: Final = _counter("drained_events", "events", "events", "Events copied from Redis to raw files", _QUEUE)
+DRAINED_FRAMES: Final = _counter("drained_frames", "frames", "frames", "Entries of Redis copied", _QUEUE)
+DRAINED_BYTES: Final = _counter("drained_bytes", "bytes", "size", "Size of the raw files, compressed", _QUEUE)
+FOREIGN: Final = _counter(
+    "foreign_entries", "entries", "foreign", "Entries that were not frames, and were kept as dead letters", _QUEUE
+)
+MISCOUNTED: Final = _counter(
+    "miscounted_frames", "frames", "miscounted", "Frames that held another number of events than they said", _QUEUE
+)
+MINUTES_HEARD: Final = _counter(
+    "heard_minutes", "minutes", "minutes_heard", "Minutes in which the ingester was connected to the source"
+)
+
+# The validation's and the publication's: received = good + quarantined + duplicates, and good = stored.
+RECEIVED: Final = _counter("received_events", "events", "received", "Raw events that a batch had to place", _TYPE)
+GOOD: Final = _counter("good_events", "events", "good", "Events that passed the quality rules", _TYPE)
+QUARANTINED: Final = _counter("quarantined_events", "events", "quarantined", "Events set aside as bad", _TYPE)
+DUPLICATES: Final = _counter("duplicate_events", "events", "duplicates", "Events that the lake had already", _TYPE)
+STORED: Final = _counter("stored_events", "events", "stored", "Events counted in the hour files", _TYPE)
+DISPLACED: Final = _counter(
+    "displaced_events",
+    "events",
+    "displaced",
+    "Rows of later batches that a batch replaced with its own copy",
+    _TYPE,
+)
+ERROR_RATE: Final = _gauge("error_ratio", "share", "error_rate", "Quarantined events of all events, last batch")
+REBUILT: Final = _counter("rebuilt_rows", "rows", "rows", "Rows of hour files made again from raw batches", _TYPE)
+LOST: Final = _counter("lost_rows", "rows", "lost", "Rows that a rebuild could not make again", _TYPE)
+
+# The summaries' refresh, the daily check, the coverage.
+HOURS_LOADED: Final = _counter("summary_hours", "hours", "hours", "Hours rebuilt in ClickHouse, of any table")
+REFRESH_SECONDS: Final = _gauge("refresh_seconds", "seconds", "seconds", "How long the last refresh took")
+OPEN_GAPS: Final = _gauge("open_gaps", "gaps", "open_gaps", "Gaps in coverage that nothing has filled")
+FILES_COMPARED: Final = _gauge("checked_files", "files", "files", "Hour files compared by the last daily check")
+FILES_READ: Final = _gauge("checked_read_files", "files", "read", "Hour files that it read in full")
+BYTES_READ: Final = _gauge("checked_read_bytes", "bytes", "read_bytes", "Bytes that it read in full")
+
+# The heals'.
+HEALED: Final = _counter("healed_events", "events", "events", "Events put into Redis from an archive", _QUEUE)
+HEAL_SEGMENTS: Final = _counter(
+    "heal_segments", "segments", "segments", "Segments downloaded, in whole or in part"
+)
+HEAL_ABSENT: Final = _counter("heal_absent_events", "events", "absent", "Events that an archive no longer has")
+HEAL_BYTES: Final = _counter(
+    "heal_downloaded_bytes", "bytes", "downloaded", "Bytes downloaded for one gap, or on one UTC day (in Redis)"
+)
+
+#: Every metric of the project.
+METRICS: Final = OF_INGESTER + tuple(one for one in list(vars().values()) if isinstance(one, Metric))
+
+_HEAD: Final = """\
+# Metrics
+
+Made by `make docs`; do not edit. This is everything that the project counts. A counter is a sum over batches,
+heals or flushes and only rises; a gauge goes up and down. The ingester's are fields of the Redis hash
+`firehose:metadata`, in µs or ms where the field's name says so; the others are in what the steps return and in the
+lake's manifests and ledger.
+
+| name | type | unit | labels | counted as | meaning |
+|---|---|---|---|---|---|
+"""
+
+
+def markdown() -> str:
+    """The page docs/metrics.md."""
+    return _HEAD + "".join(map(_row, METRICS))
+
+
+def _row(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    field = metric.field + "".join(f"<{label}>" for label in metric.labels if metric.field.endswith(":"))
+    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | `{field}` | {metric.help} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

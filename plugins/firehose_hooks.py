@@ -1,0 +1,111 @@
+"""How a task reaches Redis and the mail server: the providers' hooks, with the rules of this project on top.
+
+Lives here: the client and the mailer that tasks hand to ``firehose``. Must not: be imported when a DAG file is
+parsed.
+"""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from smtplib import SMTP as SmtpClient
+from typing import Final, cast
+
+import redis
+from airflow.providers.redis.hooks.redis import RedisHook
+from airflow.providers.smtp.hooks.smtp import SmtpHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+from firehose_connections import REDIS, SMTP
+
+from firehose.settings import Settings, SettingsError
+from ingester.contract.redis_access import PIPELINE, RedisAccess
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+#: What a connection says of the place; the hook's other options are redis-py's defaults for programs that retry.
+_PLACE: Final = ("host", "port", "db")
+
+
+def redis_client(settings: Settings) -> redis.Redis:
+    """A client of the connection :data:`REDIS` that does all that ``firehose.batch.buffer.client`` does.
+
+    Raises:
+        SettingsError: a password file that cannot be read, or an Airflow that does not have the connection.
+    """
+    access = RedisAccess.of(settings, PIPELINE)  # Airflow would only say that there is no such connection
+    hook = RedisHook(redis_conn_id=REDIS)
+    try:
+        made = hook.get_conn().connection_pool  # type: ignore[no-untyped-call]  # the provider gives no type
+        extra = hook.get_connection(REDIS).extra_dejson
+    except AirflowNotFoundException:
+        raise SettingsError(
+            f"Airflow has no connection {REDIS}: set [workers] secrets_backend to "
+            "firehose_connections.SettingsBackend in Airflow's configuration"
+        ) from None
+    hook.log.info("Redis at %s through the connection %s", access.where, REDIS)
+    options = {name: value for name, value in extra.items() if name != "ssl"}
+    kind = made.connection_class
+    if "path" in extra:  # the hook knows no sockets of files
+        kind = redis.UnixDomainSocketConnection
+    else:
+        place = made.connection_kwargs.items()
+        options |= {name: value for name, value in place if name in _PLACE or name.startswith("ssl_")}
+    options |= access.options() | {"credential_provider": _Login(hook)}
+    pool = redis.ConnectionPool(connection_class=kind, **options)
+    return redis.Redis.from_pool(pool)
+
+
+class _Login(redis.CredentialProvider):
+    """Asks Airflow for each new connection to Redis: a password that was rotated counts within a task, too."""
+
+    def __init__(self, hook: RedisHook) -> None:
+        self._hook = hook
+
+    def get_credentials(self) -> tuple[str, ...]:  # type: ignore[override]  # empty: no login is sent
+        try:
+            connection = self._hook.get_connection(REDIS)
+        except AirflowNotFoundException as error:  # it was there before: the password file has become unreadable
+            raise redis.AuthenticationError(f"the connection {REDIS} cannot be made") from error
+        if connection.login:
+            return connection.login, connection.password or ""
+        return (connection.password,) if connection.password else ()
+
+
+def send_mail(message: EmailMessage) -> None:
+    """Send a mail through the connection :data:`SMTP`. Raises whatever the hook and the server give."""
+    hook = _Mailer(smtp_conn_id=SMTP)
+    try:
+        hook.get_conn()
+        hook.send(message)
+    finally:
+        hook.close()
+
+
+class _Mailer(SmtpHook):
+    """The provider's hook, with TLS where the server offers it, and no password without."""
+
+    @property
+    def smtp_starttls(self) -> bool:
+        """Asked once, when there is a connection and before the login.
+
+        Raises:
+            ValueError: the password would go to another machine in the clear.
+        """
+        if not super().smtp_starttls:
+            return False
+        self._client.ehlo_or_helo_if_needed()
+        offered = self._client.has_extn("starttls")
+        if not offered and self.smtp_user and self.host not in _LOOPBACK:
+            raise ValueError("the mail server offers no TLS, so the password is not sent; use smtps:// or no user")
+        return offered
+
+    def send(self, message: EmailMessage) -> None:
+        """Send plain text as it is: the hook's own method makes HTML of everything."""
+        self._client.send_message(message)
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._smtp_client is not None:
+            self._client.close()
+
+    @property
+    def _client(self) -> SmtpClient:
+        return cast(SmtpClient, self._smtp_client)
