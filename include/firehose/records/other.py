@@ -16,7 +16,7 @@ _COLLECTION: Final = Column(
     "collection", STRING, "NSID of the record's collection; empty for a sync event", Packing.FEW, nullable=False
 )
 _COMMENTS: Final = {
-    "operation": "create, update or delete; or sync: the repository is to be fetched anew",
+    "operation": "create, update or delete; or sync: the repository is to be fetched again",
     "rkey": "Record key; of a sync event the relay's sequence number",
 }
 _COMMIT: Final = tuple(column._replace(comment=_COMMENTS.get(column.name, column.comment)) for column in COMMIT)
