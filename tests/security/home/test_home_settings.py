@@ -212,7 +212,7 @@ def test_every_command_says_it_the_same_way(command: str, tmp_path: Path) -> Non
         ),
         ({"HOME": "{tmp}/file"}, "FIREHOSE_HOME: {tmp}/file cannot be used as a folder"),
         ({"HOME": "/proc/home"}, "FIREHOSE_HOME: /proc/home cannot be used as a folder"),
-        ({"LAKE": "/proc/lake"}, "FIREHOSE_LAKE: /proc/lake/quality cannot be used as a folder"),
+        ({"LAKE": "/proc/lake"}, "FIREHOSE_LAKE: /proc/lake/_quality cannot be used as a folder"),
     ],
 )
 def test_what_the_demo_cannot_do_is_one_line_before_anything_starts(
