@@ -24,11 +24,16 @@ from firehose.lake import layout
 from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
-from firehose.records.registry import BY_COLLECTION
+from firehose.records.fields import Json
+from firehose.records.registry import BY_COLLECTION, REGISTRY
 from firehose.settings import Settings
 from ingester.contract import wire
 
-JSON_COLUMNS = ("extra", "embed", "facets")
+#: Columns that hold JSON, whose keys come in another order from an archive.
+JSON_COLUMNS = {
+    "extra",
+    *(field.column.name for of in REGISTRY.values() for field in of.fields if isinstance(field, Json)),
+}
 Rows = dict[str, list[dict[str, Any]]]
 
 
