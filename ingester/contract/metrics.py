@@ -1,6 +1,6 @@
 """The ingester's metrics: every number in ``firehose:metadata`` that says how it fares, each named once.
 
-Lives here: what a metric is, and the ingester's closed list. Must not: count (lua and sink do), or export.
+Lives here: what a metric is, and the ingester's closed list. Must not: count (the scripts in ``lua/`` do), or export.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ LAG: Final = Metric(
     "firehose_ingester_lag_seconds",
     Kind.GAUGE,
     "seconds",
-    "Redis's clock minus the time of the last event, at the last flush that had events",
+    "Redis's clock minus the time of the last event, at the last flush, with or without events",
     wire.META_LAG_US,
     factor=_US,
 )
