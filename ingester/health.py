@@ -20,7 +20,7 @@ INTERVAL_S: Final = 1.0
 
 
 class Notifier:
-    """The service's line to systemd. Liveness means progress: nobody calls :meth:`progress` on a timer."""
+    """The service's line to systemd. Liveness means progress: :meth:`progress` is never called on a timer."""
 
     def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
         name = environ.get("NOTIFY_SOCKET", "")

@@ -135,7 +135,7 @@ def current_batch() -> Batch:
     # Other runs' intervals come from the timetable, perhaps from before the length was changed.
     if run.run_type == "manual" and (end - start != length or start.timestamp() % length.total_seconds()):
         raise AirflowFailException(
-            f"run {run.run_id} covers {start:%FT%TZ} to {end:%FT%TZ}, which is no batch of {length}: "
+            f"run {run.run_id} covers {start:%FT%TZ} to {end:%FT%TZ}, which is not a batch of {length}: "
             "trigger it with the logical date only, or with the start and end of one batch"
         )
     return Batch.of(start, end)

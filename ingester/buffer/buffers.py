@@ -137,7 +137,7 @@ class BufferV2(Buffer):
         """Put the event of one frame into its queue, whatever it holds.
 
         Raises:
-            SourceNotice: the frame is no event, and only to be logged.
+            SourceNotice: the frame is not an event, and only to be logged.
             Disconnected: the server ends the stream.
         """
         try:

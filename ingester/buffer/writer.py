@@ -21,8 +21,8 @@ from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import OUTAGE_S, Gaps
 from ingester.position.position import Position
 
-#: An empty flush is written after so many seconds without another, so that a quiet minute is known to be one;
-#: and thrice a lease, so that it does not run out.
+#: An empty flush is written after this many seconds without another, so that a quiet minute is known to be one;
+#: and three times in a lease, so that it does not run out.
 HEARTBEAT_S: Final = 2.0
 
 

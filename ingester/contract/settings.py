@@ -23,7 +23,7 @@ from ingester.contract.env_file import DEFAULT_HOME as DEFAULT_HOME
 from ingester.contract.env_file import ENV_FILE_NAME as ENV_FILE_NAME
 
 DEFAULT_REDIS_PASSWORDS = "redis-access"
-# Variables of the prefix that are no settings: where to read them, and what only tests set.
+# Variables of the prefix that are not settings: where to read them, and what only tests set.
 _NO_SETTINGS = (PREFIX + "ENV_FILE", crash.AT, crash.PROOF)
 
 _DAY_S = 86_400
@@ -169,7 +169,7 @@ def read_settings(
     unknown = sorted(set(raw) - known)
     if closed and unknown:
         raise SettingsError(
-            f"{PREFIX}{unknown[0].upper()} is no setting of this project; see docs/settings.md for the list"
+            f"{PREFIX}{unknown[0].upper()} is not a setting of this project; see docs/settings.md for the list"
         )
     try:
         return checked(msgspec.convert({k: v for k, v in raw.items() if k in known}, kind, strict=False))

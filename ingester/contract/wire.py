@@ -72,7 +72,7 @@ FIELD_PAYLOAD: Final = b"payload"
 #: Field of an entry of the coverage stream: a :class:`~ingester.contract.gap.Gap` in JSON.
 FIELD_GAP: Final = b"gap"
 
-#: ``kind`` of the line that stands for a message which was no event (see :func:`dead_letter`).
+#: ``kind`` of the line that stands for a message which was not an event (see :func:`dead_letter`).
 DEAD_LETTER_KIND: Final = "#undecodable"
 #: How the reason of a dead letter begins that is an event of a kind to come: set aside, but nothing is wrong.
 NEW_KIND: Final = "kind not known: "

@@ -21,7 +21,7 @@ class Dictionaries:
     """The dictionaries of all hosts.
 
     Raises:
-        SettingsError: the file that the settings name is none.
+        SettingsError: the file that the settings name is not a dictionary.
     """
 
     def __init__(self, settings: IngesterSettings) -> None:

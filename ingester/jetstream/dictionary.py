@@ -44,8 +44,8 @@ UNREADABLE: Final = (TooLarge, zstandard.ZstdError)
 class Dictionary(NamedTuple):
     """A dictionary's id, as a v2 host is asked for it, and the function that undoes it.
 
-    ``decompress`` turns one message into at most so many bytes as were allowed, and leaves plain JSON as it is.
-    It raises the errors in ``UNREADABLE`` for what is no frame of this dictionary, or too large.
+    ``decompress`` undoes the compression of one message, up to the size allowed, and leaves plain JSON as it is.
+    It raises the errors in ``UNREADABLE`` for what is not a frame of this dictionary, or too large.
     """
 
     id: int
@@ -56,7 +56,7 @@ def from_file(file: str, max_bytes: int) -> Dictionary:
     """The dictionary in ``file``, for messages of at most ``max_bytes``.
 
     Raises:
-        SettingsError: ``file`` cannot be read or is no dictionary.
+        SettingsError: ``file`` cannot be read or is not a dictionary.
     """
     try:
         return _dictionary(Path(file).expanduser().read_bytes(), max_bytes)
@@ -68,7 +68,7 @@ def fetch(url: str, max_bytes: int) -> Dictionary:
     """The dictionary that the v2 host of the websocket ``url`` serves now. Blocks for at most :data:`FETCH_S`.
 
     Raises:
-        DictionaryUnavailable: the host does not answer in time, or with no dictionary of a usual size.
+        DictionaryUnavailable: the host does not answer in time, or not with a dictionary of a usual size.
     """
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "wss" else HTTPConnection

@@ -45,7 +45,7 @@ _kind_queue: Final = wire.KIND_QUEUES.get
 def classify(message: bytes, last_us: int) -> tuple[str, int, bytes]:
     """The queue, the cursor (µs) and the line of ``message``; never raises on its contents.
 
-    A message that is no event becomes a dead letter in the queue ``other``; its cursor is the one that its
+    A message that is not an event becomes a dead letter in the queue ``other``; its cursor is the one that its
     bytes seem to name, else ``last_us``, the cursor of the message before.
     """
     try:

@@ -37,7 +37,7 @@ class SourceNotice(Exception):
 
 
 class NotAnEvent(ValueError):
-    """A frame that is JSON but no event."""
+    """A frame that is JSON but not an event."""
 
 
 #: What :func:`read` raises for a frame that is to be kept as a dead letter.

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 #: A stream that was away for no longer (seconds) was only interrupted: over two heartbeats.
 OUTAGE_S: Final = 5.0
-#: What makes a gap good: the same stream from where it was left, or the stream of another host.
+#: What fills a gap: the same stream from where it was left, or the stream of another host.
 REPLAY: Final = "replay"
 OTHER_HOST: Final = "other host"
 
@@ -55,7 +55,7 @@ class Gaps:
         del self.pending[: len(gaps)]
 
     def begin(self, reason: Reason, before: Position, now_us: int) -> None:
-        """Nothing has come since ``before``, up to now; nobody knows yet what that means."""
+        """Nothing has come since ``before``, up to now; what that means is not known yet."""
         if before.host and before.time_us:
             gap = _gap(reason, before.time_us, before.host, before.protocol, now_us)
             self._open[gap.id] = self._note(gap, now_us, begun=True)

@@ -15,7 +15,7 @@ class Why(Enum):
 
     CURSOR_MOVED = auto()  # Redis holds another cursor than this writer's: what is in memory does not follow on it
     REDIS_EMPTIED = auto()  # Redis has lost the cursor and all events: ``position`` is where this process began
-    RENUMBERED = auto()  # a v2 host counts anew: its sequence numbers say nothing about the cursor's place
+    RENUMBERED = auto()  # a v2 host has restarted its numbering: its numbers say nothing of the cursor's place
     STEPPED_TOO_FAR = auto()  # behind a message that cannot be read an event came: perhaps not the first one
 
 

@@ -112,7 +112,7 @@ def test_a_run_of_the_schedule_is_its_interval(outcome: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", ["too long", "beside the grid"])
 def test_a_manual_run_over_something_else_is_refused(outcome: dict[str, Any], case: str) -> None:
-    assert "which is no batch of 0:05:00: trigger it with the logical date" in outcome[f"manual, {case}"]
+    assert "which is not a batch of 0:05:00: trigger it with the logical date" in outcome[f"manual, {case}"]
 
 
 def test_a_manual_run_without_an_interval_is_refused(outcome: dict[str, Any]) -> None:

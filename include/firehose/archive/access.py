@@ -116,7 +116,7 @@ class Budget:
             self._keep(count)
 
     def allow(self, wanted: int, what: str) -> None:
-        """To be asked before a download of ``wanted`` bytes (0: nobody knows), named ``what``.
+        """To be asked before a download of ``wanted`` bytes (0: not known), named ``what``.
 
         Raises:
             BudgetSpent: it would be too much.

@@ -73,7 +73,7 @@ class HealBuffer:
     def downloaded_today(self) -> int:
         """The bytes that heals of this UTC day have downloaded."""
         known = cast("bytes | None", self._call(self._redis.hget, HEAL_BYTES_KEY, self._today())) or b""
-        return int(known) if known.isdigit() else 0  # what is no number is somebody else's
+        return int(known) if known.isdigit() else 0  # what is not a number is somebody else's
 
     def add_downloaded(self, count: int) -> None:
         """Count bytes towards this UTC day."""

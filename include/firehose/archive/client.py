@@ -137,7 +137,7 @@ class ArchiveClient:
 
         Raises:
             ServiceUnavailable, CorruptArchive: as for :meth:`segments`; or it is of another state of the segment.
-            BudgetSpent: too much was downloaded already. How large a block is nobody knows before.
+            BudgetSpent: too much was downloaded already. How large a block is, is not known before.
         """
         self.budget.allow(0, f"a block of {segment}")
         parameters = {"segment": segment, "blockIndex": str(index)}

@@ -92,7 +92,7 @@ def _json(payload: bytes) -> msgspec.Raw:
     """
     value = libipld.decode_dag_cbor(payload)
     if not isinstance(value, dict):
-        raise ValueError("the payload is no object")
+        raise ValueError("the payload is not an object")
     found: list[bytes] = []
 
     def bytes_to_json(part: Any) -> dict[str, str]:

@@ -30,7 +30,7 @@ _REFUSAL_BYTES: Final = 65536
 
 
 def content(call: Call, most: int) -> bytes:
-    """The answer, of at most so many bytes.
+    """The answer, of at most ``most`` bytes.
 
     Raises:
         ServiceUnavailable: the host refuses.
@@ -49,7 +49,7 @@ def content(call: Call, most: int) -> bytes:
 
 
 def to_file(call: Call, size: int, into: IO[bytes]) -> None:
-    """Write the answer, of exactly so many bytes, into a file from its beginning.
+    """Write the answer, of exactly ``size`` bytes, into a file from its beginning.
 
     Raises:
         FirehoseError: the file cannot be written.

@@ -44,7 +44,7 @@ class HealReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HealPlan(NamedTuple):
-    """What the heal of one gap will download: of so many segments, ``most`` bytes at most."""
+    """What the heal of one gap will download: parts of ``segments`` segments, ``most`` bytes at most."""
 
     gap: str
     segments: int

@@ -117,7 +117,7 @@ class Part:
                 if from_us <= row.witnessed_us < to_us and wanted.has(row):
                     yield row
         if self._planned.mode == "segment":
-            # Of blocks a plan's page may end amid a segment: what follows there is not done.
+            # Of blocks a plan's page may end in the middle of a segment: what follows there is not done.
             self.done = max(self.done, bounds.max_seq)
 
     def _frames(self) -> Iterator[_Frame]:

@@ -135,4 +135,4 @@ def test_a_wrong_setting_names_itself(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "FIREHOSE_BATCH_MINUTES='five'" in done.stderr
     (tmp_path / "firehose.env").write_text("FIREHOSE_BATCH_MINUTE=5\n")
-    assert "FIREHOSE_BATCH_MINUTE is no setting" in firehose("verify", home=tmp_path).stderr
+    assert "FIREHOSE_BATCH_MINUTE is not a setting" in firehose("verify", home=tmp_path).stderr
