@@ -51,6 +51,7 @@ class Connections:
         """Why it has to begin again, where it was."""
         found = self.arrived(first)
         assert isinstance(found, Restart) and found.position == self.state.before
+        assert found.why is not Why.RENUMBERED or f"began with {first.cursor}" in str(found)
         return found.why
 
     def too_old(self) -> bool:
