@@ -38,10 +38,16 @@ MINUTES_HEARD: Final = _counter(
     "heard_minutes", "minutes", "minutes_heard", "Minutes in which the ingester was connected to the source"
 )
 
-# The validation's, where received = good + quarantined, and the publication's: there duplicates are taken out of good,
-# so that received = good + quarantined + duplicates, and good = stored.
+# The validation's, where received = good + quarantined, and the publication's, where duplicates are not good:
+# received = good + quarantined + duplicates, and good = stored.
 RECEIVED: Final = _counter("received_events", "events", "received", "Raw events that a batch had to place", _TYPE)
-GOOD: Final = _counter("good_events", "events", "good", "Events that passed the quality rules; in the ledger without duplicates", _TYPE)
+GOOD: Final = _counter(
+    "good_events",
+    "events",
+    "good",
+    "Events that passed the quality rules; in the ledger without duplicates",
+    _TYPE,
+)
 QUARANTINED: Final = _counter("quarantined_events", "events", "quarantined", "Events set aside as bad", _TYPE)
 DUPLICATES: Final = _counter("duplicate_events", "events", "duplicates", "Events that the lake had already", _TYPE)
 STORED: Final = _counter("stored_events", "events", "stored", "Events counted in the hour files", _TYPE)

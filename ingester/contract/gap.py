@@ -24,7 +24,7 @@ class Reason(StrEnum):
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A span of witnessed time (µs, ``to_us`` exclusive) that one host did not give, and whether it has been filled.
+    """A span of witnessed time (µs, ``to_us`` exclusive) that one host did not give, and whether it is filled.
 
     Of several records with one ``id`` the one with the highest ``noted_us`` counts: a gap may grow, and heal.
     """

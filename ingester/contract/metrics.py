@@ -1,6 +1,6 @@
 """The ingester's metrics: every number in ``firehose:metadata`` that says how it fares, each named once.
 
-Lives here: what a metric is, and the ingester's closed list. Must not: count (the scripts in ``lua/`` do), or export.
+Lives here: what a metric is, and the ingester's closed list. Must not: count (``lua/`` does), or export.
 """
 
 from __future__ import annotations

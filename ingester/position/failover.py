@@ -65,7 +65,7 @@ def after(state: State, failure: Failure, now_s: float) -> State:
     if failure.cause not in _FATAL_FOR_HOST and drops < MOST_DROPS:
         return state._replace(drops=drops, refused=refused)
     failed_at = tuple(now_s if i == state.current else at for i, at in enumerate(state.failed_at))
-    rested = [i for i, at in enumerate(failed_at) if now_s - at >= REST_S]
+    ready = [i for i, at in enumerate(failed_at) if now_s - at >= REST_S]
     # min takes the first of equals: the more preferred.
-    current = rested[0] if rested else min(range(len(failed_at)), key=failed_at.__getitem__)
+    current = ready[0] if ready else min(range(len(failed_at)), key=failed_at.__getitem__)
     return State(current, failed_at, 0, refused)

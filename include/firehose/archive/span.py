@@ -66,7 +66,7 @@ def _unsealed(high_us: int, to_us: int) -> str:
 def _run_around(listed: Sequence[Listed], to_us: int) -> list[Listed]:
     """The segments without a hole among them that reach to ``to_us`` or nearest before it.
 
-    What was in a segment that is missing in the middle is not known: what lies before the hole counts as not there.
+    What was in a segment that is missing in the middle is not known: what lies before it counts as not there.
     """
     run: list[Listed] = []
     for one in listed:
