@@ -27,8 +27,6 @@ CHECK_AT: Final = "20 4 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/orchestration/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
 RETRIES: Final = 5
-
-
 #: One day of batches of five minutes. After an outage a run for each missed interval is made at once, so that the
 #: newest one is among those to choose from; what runs at a time is limited by the executor and by the pool.
 MAX_BATCH_RUNS: Final = 288

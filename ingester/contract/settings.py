@@ -109,7 +109,7 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
     flush_ms: Annotated[int, Meta(ge=10, le=10_000, description="Longest wait before a write to Redis")] = 400
     data_timeout_s: Annotated[
-        float, Meta(gt=0, le=_DAY_S, description="Reconnect when no data has come for so long")
+        float, Meta(gt=0, le=_DAY_S, description="Reconnect when no data has come for this long")
     ] = 30.0
     backoff_max_s: Annotated[float, Meta(gt=0, le=_DAY_S, description="Longest pause between two attempts")] = 30.0
     ingester_name: Annotated[

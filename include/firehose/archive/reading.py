@@ -134,7 +134,7 @@ class Part:
 
     def _whole(self) -> Iterator[_Frame]:
         """The blocks of a segment that share a time with the span. It goes to a file first: until its end has
-        come, nobody can say whether it is whole.
+        come, it is not known whether it is whole.
         """
         listed, (from_us, to_us) = self._listed, self._reading.span.asked
         with _temporary() as file:

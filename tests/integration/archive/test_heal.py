@@ -76,7 +76,7 @@ def test_a_heal_killed_again_and_again_goes_on_where_it_was(settings: Settings, 
         running.send_signal(signal.SIGKILL)
         assert running.wait(10) == -signal.SIGKILL
         part = count(queued(redis_client))
-        assert had < part < count(sent()), "it was killed before or after its work, not amid it"
+        assert had < part < count(sent()), "it was killed before or after its work, not during it"
         assert [one.healed for one in noted(redis_client)] == [""]
         had = part
 
