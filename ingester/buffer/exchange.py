@@ -49,8 +49,8 @@ class Claim(NamedTuple):
         """From the reply of ``claim.lua``. What cannot be read is as if it were not there, and logged."""
         return cls(
             _number("cursor", cursor),
-            host,
-            protocol,
+            _text(host),
+            _text(protocol),
             _number("time_us", time_us) if protocol == V2 else 0,
             max(0, _number("last_flush_ms", away_ms)) / 1000,
             _known(gaps) if gaps else (),
@@ -63,6 +63,11 @@ class Held(NamedTuple):
 
     writer: str
     left_ms: int
+
+    @classmethod
+    def read(cls, writer: str, left_ms: str) -> Self:
+        """From the reply of ``claim.lua``."""
+        return cls(_text(writer), int(left_ms))
 
 
 class Flush(NamedTuple):
@@ -84,6 +89,11 @@ class Flush(NamedTuple):
     open_gaps: Sequence[Gap] = ()
     history: bytes = b""
     resyncs: bytes = b""
+
+
+def _text(found: str) -> str:
+    """A text of the stored state, fit to be written again: somebody else may have put any bytes there."""
+    return found.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _number(name: str, text: str) -> int:

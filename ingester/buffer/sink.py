@@ -76,7 +76,7 @@ class Sink:
             self._claim, scripts.arguments(_KEYS, name=self._name, writer=writer, lease_ms=lease_ms)
         )
         if answer[0] == "wait":
-            return Held(answer[1], int(answer[2]))
+            return Held.read(*answer[1:])
         crash.reached(crash.Point.CLAIMED)
         self._writer, self._flush, self._cursor, self._kept = writer, 0, answer[1], (b"", b"")
         return Claim.read(*answer[1:])

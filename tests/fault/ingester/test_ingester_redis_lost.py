@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -23,10 +24,23 @@ from tests.fault.ingester.harness import (
     missing,
     stored,
     time_us,
+    until,
     until_stored,
 )
 
 SENT = first_events(200)
+
+
+def test_a_host_that_is_not_text_does_not_end_the_process(
+    redis_url: str, ingest: Ingest, redis_client: redis.Redis
+) -> None:
+    state: dict[Any, Any] = {"cursor": str(time_us(0)), "host": b"\xfe", "protocol": "v1", "last_flush_ms": "1"}
+    redis_client.hset(wire.METADATA_KEY, mapping=state)
+    with Source(list(SENT)) as source, ingest(source.url) as ingester:
+        until(lambda: redis_client.hget(wire.METADATA_KEY, wire.META_CURSOR) == b"%d" % time_us(199))
+        assert ingester.stop() == 0
+    assert set(stored(redis_client)) == set(SENT) and not ingester.said("Traceback")
+    assert [gap.reason for gap in known(redis_client)] == [Reason.OUTAGE]
 
 
 def drain_all(client: redis.Redis, redis_url: str, lake: Path) -> None:

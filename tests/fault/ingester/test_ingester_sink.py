@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 
@@ -114,6 +115,20 @@ def test_what_a_process_knew_is_kept_for_the_next_and_written_when_it_is_another
     redis_client.hdel(wire.METADATA_KEY, kept)
     sink.write(knowing(3, b"two"))
     assert metadata(redis_client)[kept] == "two", "after a claim nobody knows what is there"
+
+
+def test_a_host_that_is_not_text_is_taken_for_another_host(redis_url: str, redis_client: redis.Redis) -> None:
+    claimed(redis_url).write(flush(0))
+    redis_client.hset(wire.METADATA_KEY, mapping={wire.META_HOST: b"\xfe", wire.META_WRITER: b"\xfe/1"})
+    standby = Sink(access(redis_url), "b", "host").claim(60_000)
+    assert isinstance(standby, Held) and standby.writer.encode(), "systemd is told of it"
+    redis_client.hset(wire.METADATA_KEY, wire.META_LEASE_MS, 0)
+    sink = Sink(access(redis_url), "b", "host")
+    claim = sink.claim(60_000)
+    assert isinstance(claim, Claim)
+    found = msgspec.structs.replace(GAP, host=claim.position.host)
+    sink.write(Flush((), claim.cursor, True, 60_000, host=claim.position.host, gaps=(found,), open_gaps=(found,)))
+    assert gaps(redis_client) == [found] and cursor(redis_client) == time_us(0)
 
 
 def test_a_gap_without_events_is_written_too(redis_url: str, redis_client: redis.Redis) -> None:
