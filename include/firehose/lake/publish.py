@@ -174,7 +174,7 @@ def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Mer
 def _entry(
     batch: Batch, counts: dict[str, LedgerCounts], touched: dict[int, set[str]], earlier: LedgerEntry | None
 ) -> LedgerEntry:
-    # The rows are counted anew, so whatever a rebuild had lost of them is in these counts.
+    # The rows are counted again, so whatever a rebuild had lost of them is in these counts.
     rebuilt = [msgspec.structs.replace(one, lost=0) for one in earlier.rebuilt] if earlier else []
     return LedgerEntry(
         batch=batch.id,

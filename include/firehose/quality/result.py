@@ -120,7 +120,7 @@ def begin(lake: Path, batch: Batch, fingerprint: str) -> None:
 
 
 def finish(lake: Path, batch: Batch) -> None:
-    """End a validation, whose result is stored: the next one begins anew.
+    """End a validation, whose result is stored: the next one starts from the beginning.
 
     Durably, and before anything else of it is removed: with the mark, what is left would be taken for whole.
     """

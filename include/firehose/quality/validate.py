@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 PROCESSES = 2
 # Less raw JSON than this is validated sooner than processes are forked.
 _FORK_BYTES = 24 * 1024 * 1024
-# Jetstream's own limit for one client in replay: more than that a second is no real stream.
+# Jetstream's own limit for one client in replay: a real stream never sends more than that a second.
 _MAX_EVENTS_PER_S = 50_000
 
 
@@ -148,7 +148,7 @@ def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict
 
 
 def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
-    """One row a type and one, ``all``, of the whole batch: a few bad events of a rare type are no bad batch."""
+    """One row a type and one, ``all``, of the whole batch: which a few bad events of a rare type do not spoil."""
     whole = total(counts.values())
     rows = {**counts, WHOLE_BATCH: whole}
     return pa.table(
