@@ -25,16 +25,8 @@ from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_ent
 from firehose.lake.notes import Merged
 from firehose.lake.staged import Commit, parts_of
 from firehose.lake.watch import known_since
-from firehose.quality.result import (
-    SliceResult,
-    StagedRows,
-    TypeCounts,
-    ValidateResult,
-    staged_folder,
-    staged_path,
-    staged_result,
-    staged_slices,
-)
+from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
+from firehose.quality.result import staged_folder, staged_path, staged_result, staged_slices
 from firehose.records.registry import REGISTRY, shares_queue
 from firehose.settings import Settings
 

@@ -28,9 +28,10 @@ from firehose.quality import result as results
 from firehose.quality import workers
 from firehose.quality.code import CODE
 from firehose.quality.flood import Flood
+from firehose.quality.outcome import SliceResult, TypeCounts, ValidateResult, total
 from firehose.quality.pages import front_page, write_front_page
 from firehose.quality.quarantine import gather, keep_sample
-from firehose.quality.result import SliceResult, TypeCounts, ValidateResult, docs_folder, total
+from firehose.quality.result import docs_folder
 from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.records.registry import BY_QUEUE, REGISTRY

@@ -28,8 +28,9 @@ from firehose.lake.publish import publish
 from firehose.lake.verify import verify
 from firehose.quality import slices as slicing
 from firehose.quality import validate as validating
+from firehose.quality.outcome import SliceResult
 from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_path
-from firehose.quality.result import SliceResult, staged_folder, staged_slices
+from firehose.quality.result import staged_folder, staged_slices
 from firehose.quality.slices import Slice, validate_slice
 from firehose.quality.validate import validate
 from firehose.settings import Settings
