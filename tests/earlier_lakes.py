@@ -11,7 +11,7 @@ REFUSED = "has the folder names of an earlier version (raw/"
 
 
 def give_earlier_names(lake: Path) -> None:
-    """Rename every area that had another name, which is made empty where there is none."""
+    """Rename every area that had another name, made empty first where it does not exist."""
     for area, name in EARLIER_NAMES.items():
         area.of(lake).mkdir(exist_ok=True)
         area.of(lake).rename(lake / name)

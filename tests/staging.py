@@ -8,15 +8,8 @@ from pathlib import Path
 from firehose import files
 from firehose.batch.interval import Batch
 from firehose.lake import raws
-from firehose.quality.result import (
-    SliceResult,
-    StagedRows,
-    TypeCounts,
-    ValidateResult,
-    staged_path,
-    write_result,
-    write_slice,
-)
+from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
+from firehose.quality.result import staged_path, write_result, write_slice
 from firehose.records.registry import BY_QUEUE, REGISTRY
 
 

@@ -48,7 +48,7 @@ from jetstream_simulator import replay as recordings
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-# A source is finite, so an ingester that makes no progress for so long has a problem.
+# A source is finite, so an ingester that makes no progress for this long has a problem.
 _STALL_S = 60.0
 
 
@@ -83,8 +83,8 @@ class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def once(replay: Sequence[Path], home: Path) -> OnceReport:
-    """Take every line of ``replay`` (files of one JSON event a line) into ``home``; what is no event goes to
-    quarantine.
+    """Take every line of ``replay`` (files of one JSON event a line) into ``home``; what is not an event
+    goes to quarantine.
 
     A second run in the same folder adds what is new; events that are there already count as duplicates.
 
@@ -177,7 +177,8 @@ def _settings(home: Path, redis_url: str, jetstream_url: str) -> Settings:
 
 
 def _ingest(settings: Settings, client: redis.Redis, expected: int) -> None:
-    # Without the lake: an ingester whose Redis is empty resumes where the lake ends, and this source begins anew.
+    # Without the lake: an ingester whose Redis is empty resumes where the lake ends, and this source is to be read
+    # from its beginning.
     with ingester_process(msgspec.structs.replace(settings, lake="")) as process:
         seen, since = -1, time.monotonic()
         while (now_seen := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < expected:

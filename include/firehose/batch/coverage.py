@@ -1,6 +1,6 @@
 """The coverage ledger: what was learnt of gaps, one JSON file of records a batch. A gap is never silent.
 
-``coverage/date=YYYY-MM-DD/batch=<id>.json``, a list of :class:`ingester.contract.gap.Gap`; there is none where
+``_coverage/date=YYYY-MM-DD/batch=<id>.json``, a list of :class:`ingester.contract.gap.Gap`; there is none where
 nothing was learnt. Must not: say which records count (gaps.py does).
 """
 
@@ -42,7 +42,7 @@ def read_records(path: Path) -> list[Gap]:
     """The records in a file; none where there is no file.
 
     Raises:
-        CorruptLake: the file is no list of records.
+        CorruptLake: the file is not a list of records.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=list[Gap])
@@ -111,11 +111,11 @@ def gaps_of(settings: Settings, batch: Batch, connect: Connect = buffer.client) 
 def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:
     """Copy every record from before the batch's end out of Redis, durably, and return all that the file has now.
 
-    Records of earlier intervals come along, whoever was to come for them: a record names its own time, and one
+    Records of earlier intervals come along, whichever drain was to take them: a record names its own time, and one
     that is in two files counts once. What an earlier attempt had copied stays: Redis may have lost it since.
 
-    That an archive made a gap good is taken once every frame from before that record has left Redis, and so is in
-    a batch: nobody would ask again for the events of a gap that the lake calls healed.
+    That an archive filled a gap is taken once every frame from before that record has left Redis, and so is in a
+    batch: the events of a gap that the lake calls healed are never asked for again.
     """
     waiting = _for_batch(client, batch)
     return _add(lake, batch, [gap for at, gap in waiting if gap.healed != BY_ARCHIVE or _is_oldest(client, at)])
@@ -163,7 +163,7 @@ def _waiting(client: redis.Redis, low: str, high: str) -> Iterator[tuple[bytes, 
             if gap := gap_of(entry):
                 yield entry.id, gap
             else:  # the next drain sets it aside
-                log.error("%s: entry %s is no gap", wire.COVERAGE_KEY, entry.id.decode())
+                log.error("%s: entry %s is not a record of a gap", wire.COVERAGE_KEY, entry.id.decode())
 
 
 def _add(lake: Path, batch: Batch, records: Iterable[Gap]) -> list[Gap]:

@@ -144,7 +144,7 @@ def _first_start_ms(known: dict[str, str], lake: Path) -> int:
 
 
 def _any_frame(client: redis.Redis, batch: Batch) -> bool:
-    """Whether the ingester has written anything in the interval: what others have written is no sign of it."""
+    """Whether the ingester has written anything in the interval: what others have written does not count."""
     span = (str(batch.start_ms), str(batch.end_ms - 1))
     return any(
         not frame_of(queue, entry).foreign

@@ -1,9 +1,9 @@
 """What somebody else has put where the pipeline's keys are: moved out of the way, and kept with its bytes.
 
 A key of a foreign type is renamed to ``<key>:misplaced`` in one step, so that the ingester can write again; then
-its content goes to ``_quarantine/redis/`` in the lake, and only then it is deleted. So do entries of the stream of
-gaps that are none. Foreign entries of the queues' streams are the drain's: they belong to a batch. Must not: read
-frames."""
+its content goes to ``_quarantine/redis/`` in the lake, and only then it is deleted. So do entries of the
+stream of gaps that are not records of gaps. Foreign entries of the queues' streams are the drain's: they belong to
+a batch. Must not: read frames."""
 
 from __future__ import annotations
 

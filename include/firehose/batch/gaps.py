@@ -34,8 +34,8 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 def resolve(records: Iterable[Gap]) -> list[Gap]:
     """One gap for each id: its latest record. In the order of ``from_us``.
 
-    An interval that nobody listened to is healed by what healed a gap (of all queues) that spans it: the batch
-    pipeline learns of it without knowing why, and the ingester knows later what its cursor still reached.
+    An interval in which no ingester listened is healed by what healed a gap (of all queues) that spans it: the
+    batch pipeline learns of it without knowing why, and the ingester knows later what its cursor still reached.
     """
     latest: dict[str, Gap] = {}
     for record in records:

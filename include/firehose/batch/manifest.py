@@ -22,7 +22,7 @@ NAME = "manifest.json"
 class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     """One queue's part of a raw batch. ``ranges`` are the first and last entry ids of its frames, in order:
 
-    those of the interval, before them those of older frames that nobody else came for, and after them those of
+    those of the interval, before them those of older frames that no other batch took, and after them those of
     frames whose ids are far in the future. ``frames`` are entries; ``foreign`` of them were not frames, and are in
     the file as dead letters, which count as events; ``miscounted`` held another number of events than they said.
     """

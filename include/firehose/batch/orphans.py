@@ -51,5 +51,5 @@ def _is_being_drained(lake: Path, batch_id: str) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # a lake that may only be read: nobody drains into it from here
+    except OSError:  # a lake that may only be read: no drain runs here
         return False

@@ -46,7 +46,7 @@ def spans(path: Path, most_bytes: int) -> Iterator[Span]:
     Only headers are read. The same file always gives the same spans.
 
     Raises:
-        CorruptBatch: the file is no zstd, or ends within a frame.
+        CorruptBatch: the file is not zstd, or ends within a frame.
     """
     span: Span | None = None
     for start, end, size in _frames(path):
@@ -134,7 +134,7 @@ def read_chunks(path: Path, events: int, span: Span | None = None) -> Iterator[l
     ``span``: of these frames only, each of which holds whole lines; else of the whole file.
 
     Raises:
-        CorruptBatch: the file is no zstd, or ends within a frame or a line.
+        CorruptBatch: the file is not zstd, or ends within a frame or a line.
     """
     try:
         with path.open("rb") as stream:

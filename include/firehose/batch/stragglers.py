@@ -1,4 +1,4 @@
-"""Frames that nobody will come for: older than a batch, in time that is done with. The batch takes them along.
+"""Late frames: older than a batch, in an interval that was already drained. The batch takes them along.
 
 Ids rise within a stream, but the clock that makes them may step back: then a quiet queue's next frame falls into
 an interval that was drained already. The same is left of a Redis restored from an older copy, and of time before

@@ -132,7 +132,7 @@ def _wait_until_warm(log: Path) -> None:
 
 
 def fill(settings: Settings, tape: Path, events: int, ingest_s: int = INGEST_S) -> datetime:
-    """Bring all events into Redis within one minute of its clock; returns that minute.
+    """Bring all events into Redis within one minute of its clock, not before the DAG's first; returns that minute.
 
     ``ingest_s``: the seconds of the minute that must be left when it begins.
 
@@ -142,7 +142,8 @@ def fill(settings: Settings, tape: Path, events: int, ingest_s: int = INGEST_S) 
     with simulator.start([f"--replay={tape}", "--once", f"--retention={events}"]) as source:
         ready = msgspec.structs.replace(settings, jetstream_url=source.url, start_cursor=1, rewind_ms=0)
         with buffer.client(settings, MONITORING) as client:
-            while redis_ms(client) // 1000 % 60 > 60 - ingest_s:
+            first_ms = datetime.fromisoformat(settings.start_date).timestamp() * 1000
+            while (now_ms := redis_ms(client)) < first_ms or now_ms // 1000 % 60 > 60 - ingest_s:
                 time.sleep(0.2)
             minute = redis_ms(client) // 60_000
             with ingester_process(ready) as process:

@@ -50,10 +50,14 @@ class PeakRss:
         self._thread.join()
 
     def _watch(self) -> None:
+        self._sample()  # at least once, however short the context is
         while not self._stop.wait(_SAMPLE_S):
-            for root in self._roots:
-                sizes = _sizes_mib(root)
-                self.mib = max(self.mib, sum(sizes) if self._together else max(sizes, default=0.0))
+            self._sample()
+
+    def _sample(self) -> None:
+        for root in self._roots:
+            sizes = _sizes_mib(root)
+            self.mib = max(self.mib, sum(sizes) if self._together else max(sizes, default=0.0))
 
 
 def _sizes_mib(root: int) -> list[float]:

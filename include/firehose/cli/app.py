@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -26,6 +26,7 @@ from firehose.cli.simulate import simulate
 from firehose.cli.summaries import summaries
 from firehose.cli.upgrade_lake import upgrade_lake
 from firehose.cli.verify import verify
+from firehose.errors import FirehoseError
 
 app = typer.Typer(
     help="The Bluesky firehose, every event kept: from Jetstream to ClickHouse.",
@@ -36,9 +37,16 @@ app = typer.Typer(
 
 
 def _say_version(asked: bool) -> None:
-    if asked:
+    if not asked:
+        return
+    try:
         typer.echo(f"firehose {version('bluesky-firehose')}")
-        raise typer.Exit
+    except PackageNotFoundError as error:  # as in the containers, into which the files are copied
+        raise FirehoseError(
+            "the package bluesky-firehose is not installed here, so its version is not known: run `git describe "
+            "--always` in the checkout that the files come from"
+        ) from error
+    raise typer.Exit
 
 
 @app.callback()

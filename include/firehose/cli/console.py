@@ -12,5 +12,5 @@ UNBOUNDED: Final = 100_000
 
 
 def stdout() -> Console:
-    """Standard output. What is no terminal has no width: wrapping a table to 80 columns would only harm it."""
+    """Standard output. What is not a terminal has no width: wrapping a table to 80 columns would only harm it."""
     return Console(width=None if sys.stdout.isatty() else UNBOUNDED, markup=False)

@@ -33,7 +33,7 @@ def crosscheck(
         _print(report)
     for host, count in zip((report.a, report.b), report.unreadable, strict=True):
         if count:
-            typer.echo(f"{host}: {count} messages are no events, and not compared", err=True)
+            typer.echo(f"{host}: {count} messages are not events, so they were not compared", err=True)
     if beyond := report.beyond(tolerance):
         types = ", ".join(f"{one.type} {one.share:.2%}" for one in beyond)
         raise FirehoseError(f"the hosts differ by more than {tolerance:.2%} of a type's events: {types}")

@@ -27,7 +27,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: an allowed origin that is none.
+        SettingsError: an allowed origin is not an origin.
     """
     pages = Area.QUALITY.of(settings.lake_path)
     pages.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ import psutil
 from firehose.embedded.leash import PATIENCE_S, RUNNER, Holder, holder, holders
 from firehose.errors import ServiceUnavailable
 
-#: A service that lost its runner was told to stop by the kernel; it gets so long before it is told again.
+#: A service that lost its runner was told to stop by the kernel; it gets this long before it is told again.
 _BY_ITSELF_S: Final = 5.0
 _TERMINATED_S: Final = PATIENCE_S + 10.0
 #: The runner stops eight services one after the other.

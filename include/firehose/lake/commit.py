@@ -71,7 +71,7 @@ def check(lake: Path, work: HourCommit, known: Known) -> None:
 def commit(lake: Path, batch: Batch, work: HourCommit, known: Known) -> Outcome:
     """Merge the rows into the hour. A run that was killed has left its commits in the hour file.
 
-    Only then do other files lose their later copies, always anew: the killed run may not have come so far.
+    Only then do other files lose their later copies, looked up each time: a killed run may not have got there.
 
     Raises:
         LakeChanged: a file has changed since :func:`check`; nothing of this hour is written. Or another file that

@@ -97,7 +97,7 @@ def displaced_copies(at: Edge, batch: datetime) -> pa.Array:
 def displace(at: Edge, batch: datetime, copies: pa.Array, source: str) -> None:
     """Drop these copies from the other side's file.
 
-    Safe to repeat: they are found anew each time, and only if this batch's own one is in its file.
+    Safe to repeat: they are found again each time, and only if this batch's own one is in its file.
     """
     there = at.there
     drop_later(there.path, there.record_type, batch, copies, source=source, taker=at.taker(batch))

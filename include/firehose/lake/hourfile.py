@@ -24,7 +24,7 @@ from firehose.lake.rowgroups import Writer, read_groups
 
 
 class Rows(Protocol):
-    """New rows: each call reads them anew, in the same order, and all columns or at least those that are named."""
+    """New rows: each call reads them again, in the same order, and all columns or at least those named."""
 
     def __call__(self, columns: Sequence[str] | None = None, /) -> Iterator[pa.Table]: ...
 

@@ -2,8 +2,9 @@
 
 An operation on a record is known by account, revision, collection, record key and operation; an identity or
 account event by account, its own time and what it says. Each relay has numbers of its own, which may be 0 or begin
-again: it counts only where there is no time. Compared are keyed hashes of 128 bits, whose keys are drawn anew
-by each process: nobody can make two events that look alike. Must not: read files, know what becomes of a row.
+again: it counts only where there is no time. Compared are keyed hashes of 128 bits, whose keys each
+process draws for itself: no sender can make two events that look alike. Must not: read files, know what becomes of
+a row.
 """
 
 from __future__ import annotations

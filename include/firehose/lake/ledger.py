@@ -1,6 +1,6 @@
 """The batch ledger: one JSON file a published batch, written last. What is not in it, is not published.
 
-``ledger/date=YYYY-MM-DD/batch=<id>.json``; a rerun replaces the entry and moves ``published_at`` on.
+``_ledger/date=YYYY-MM-DD/batch=<id>.json``; a rerun replaces the entry and moves ``published_at`` on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     """An hour file in which the batch has rows was made again from the raw batches, and why.
 
     ``rows`` of this batch are in it now. ``lost`` counts those that this batch had stored and that could not be
-    made again; publishing the batch again counts anew.
+    made again; publishing the batch again counts it again.
     """
 
     hour: str
@@ -79,10 +79,10 @@ def entry_path(lake: Path, batch: Batch) -> Path:
 
 
 def read_entry(path: Path) -> LedgerEntry | None:
-    """One entry, or None where there is none.
+    """One entry, or None where there is no file.
 
     Raises:
-        CorruptLake: the file is no ledger entry.
+        CorruptLake: the file is not a ledger entry.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=LedgerEntry)
@@ -90,7 +90,8 @@ def read_entry(path: Path) -> LedgerEntry | None:
         return None
     except msgspec.MsgspecError as error:
         raise CorruptLake(
-            f"{path}: no ledger entry ({error}); restore it from a backup, or remove it and clear the batch's run"
+            f"{path}: not a ledger entry ({error}); restore it from a backup, or remove it and clear the "
+            "batch's run"
         ) from error
 
 
@@ -109,7 +110,7 @@ def read_day(lake: Path, day: date) -> list[LedgerEntry]:
     """The entries of the batches that start on a day, in order.
 
     Raises:
-        CorruptLake: a file is no ledger entry.
+        CorruptLake: a file is not a ledger entry.
     """
     paths = sorted((Area.LEDGER.of(lake) / f"date={day}").glob("batch=*.json"))
     return [entry for path in paths if (entry := read_entry(path))]
@@ -119,7 +120,7 @@ def read_ledger(lake: Path) -> list[LedgerEntry]:
     """All entries, in the order of their intervals.
 
     Raises:
-        CorruptLake: a file is no ledger entry.
+        CorruptLake: a file is not a ledger entry.
     """
     return [entry for path in entry_paths(lake) if (entry := read_entry(path))]
 

@@ -25,16 +25,8 @@ from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_ent
 from firehose.lake.notes import Merged
 from firehose.lake.staged import Commit, parts_of
 from firehose.lake.watch import known_since
-from firehose.quality.result import (
-    SliceResult,
-    StagedRows,
-    TypeCounts,
-    ValidateResult,
-    staged_folder,
-    staged_path,
-    staged_result,
-    staged_slices,
-)
+from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
+from firehose.quality.result import staged_folder, staged_path, staged_result, staged_slices
 from firehose.records.registry import REGISTRY, shares_queue
 from firehose.settings import Settings
 
@@ -174,7 +166,7 @@ def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Mer
 def _entry(
     batch: Batch, counts: dict[str, LedgerCounts], touched: dict[int, set[str]], earlier: LedgerEntry | None
 ) -> LedgerEntry:
-    # The rows are counted anew, so whatever a rebuild had lost of them is in these counts.
+    # The rows are counted again, so whatever a rebuild had lost of them is in these counts.
     rebuilt = [msgspec.structs.replace(one, lost=0) for one in earlier.rebuilt] if earlier else []
     return LedgerEntry(
         batch=batch.id,

@@ -153,7 +153,7 @@ def _notes(one: Wanted, made: Remade) -> Noted:
 
 
 def _noted(entry: LedgerEntry, one: Wanted, made: Remade, reason: str) -> LedgerEntry:
-    """The entry with what was done, published anew: so the hour's summaries are built again."""
+    """The entry with what was done, and published again, so that the hour's summaries are built again."""
     hour, rows, lost = layout.hour_name(one.hour), made.by_batch.get(entry.batch, 0), 0
     if one.record and one.record.rows != made.rows and (done := one.record.noted.commits.get(entry.batch)):
         lost = sum(merged.stored for merged in done.slices) - rows

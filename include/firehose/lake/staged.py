@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.notes import Merged
-from firehose.quality.result import SliceResult, staged_path
+from firehose.quality.outcome import SliceResult
+from firehose.quality.result import staged_path
 
 #: One commit, which a death makes to be done again. Each one costs a copy of what the hour holds so far, so it is
 #: as large as memory allows, at some 50 bytes a row while they are sorted: most hours take one.

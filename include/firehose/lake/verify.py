@@ -30,7 +30,7 @@ from firehose.lake.report import LISTED, TypeReport, VerifyReport
 from firehose.records.registry import catch_all
 
 _ROWS = 20_000
-# Records that do not give their CID are held until so many have come, then looked for in the raw files.
+# Records that do not give their CID are held until there are this many, then looked for in the raw files.
 _DISPUTES = 50_000
 
 

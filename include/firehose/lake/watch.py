@@ -111,14 +111,14 @@ def _found(path: Path, seen: Seen) -> str:
 
 
 def difference(lake: Path, record_type: str, hour: int, known: Known, *, full: bool = False) -> Difference | None:
-    """As :func:`compare`, beside writers: what differs is looked at again when nobody replaces the file."""
+    """As :func:`compare`, beside writers: what differs is compared again while no writer can replace the file."""
     found = compare(lake, record_type, hour, known, full=full)
     if found is None:
         return None
     try:
         with locked(lake, [(record_type, hour)]):
             return compare(lake, record_type, hour, known, full=full)
-    except OSError:  # a lake that may only be read: nobody writes into it from here
+    except OSError:  # a lake that may only be read: no writer runs here
         return found
 
 

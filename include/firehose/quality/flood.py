@@ -10,9 +10,9 @@ from collections import Counter
 from typing import Final
 
 from firehose.batch.manifest import Manifest
-from firehose.quality.result import SliceResult
+from firehose.quality.outcome import SliceResult
 
-#: Fewer events are never a flood: some bad ones of a rare type are no reason to stop a batch.
+#: Fewer events are never a flood: some bad ones of a rare type do not justify stopping a batch.
 FLOOR: Final = 5000
 _LONGEST: Final = 200
 

@@ -41,7 +41,7 @@ def front_page(lake: Path) -> Path:
 
 
 def write_front_page(lake: Path) -> None:
-    """Write the page anew from the stored results, and remove the Data Docs of batches that it no longer shows."""
+    """Write the page from the stored results, and remove the Data Docs of batches that it no longer shows."""
     latest = sorted(result_paths(lake), reverse=True)[:SHOWN]
     rows = "".join(_row(lake, path) for path in latest)
     files.write_bytes(front_page(lake), (_HEAD + rows + _FOOT).encode())

@@ -28,7 +28,7 @@ SCHEMA: Final = pa.schema(
 )
 #: What is kept of a flood of bad events.
 SAMPLE_ROWS: Final = 1000
-# Bad events are read again so many at a time: each may be as large as a message.
+# Bad events are read again at most this many at a time: each may be as large as a message.
 _READ_ROWS: Final = 500
 
 
@@ -66,7 +66,7 @@ class Quarantine:
         self._stack.__exit__(kind, error, trace)
 
     def add_undecodable(self, record_type: str, failed: Sequence[Undecodable]) -> None:
-        """Keep lines that are no events."""
+        """Keep lines that are not events."""
         self._write(record_type, [(one.time_us, one.reason, one.raw) for one in failed])
 
     def add_rows(self, record_type: str, table: pa.Table, lines: Sequence[bytes], reasons: dict[int, str]) -> None:

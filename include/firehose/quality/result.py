@@ -1,92 +1,27 @@
-"""What a validation leaves for the next step: good rows staged in Parquet by slice, and its result.
+"""Where a validation leaves what it made for the next step: good rows staged in Parquet by slice, and its result.
 
-Light on purpose: publishing reads these without loading Great Expectations.
+Light on purpose: publishing reads these without loading Great Expectations. Must not: say what is in a result
+(outcome.py does).
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
 
 import msgspec
 
-from firehose import files, metrics
+from firehose import files
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
+from firehose.quality.outcome import SliceResult, ValidateResult
 from firehose.records.registry import BY_QUEUE, REGISTRY
 
 HOUR_US = 3_600_000_000
 _RESULT = "result.json"
 # It lies beside the slices from the first one until the result is stored: they are of one validation.
 _UNFINISHED = "unfinished"
-
-
-class TypeCounts(msgspec.Struct, frozen=True):
-    """What became of one type's raw events."""
-
-    raw: Annotated[int, metrics.RECEIVED]
-    good: Annotated[int, metrics.GOOD]
-    quarantined: Annotated[int, metrics.QUARANTINED]
-
-
-class StagedRows(msgspec.Struct, frozen=True, kw_only=True):
-    """What one slice has of one record type.
-
-    ``rows`` are the good rows by hour (since the epoch, as text: JSON has no other keys), ``sha256`` is of their
-    file.
-    """
-
-    counts: TypeCounts
-    rows: dict[str, int]
-    sha256: str
-
-
-class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One slice of a queue, validated. Stored last, so that where it is, the slice's files are whole.
-
-    ``types`` are the record types that have an event in it. ``reasons`` are the most frequent ones of the bad
-    events, ``suites`` what Great Expectations said. ``new_kinds`` of the quarantined events are there only because
-    this version does not know their kind.
-    """
-
-    queue: str
-    number: int
-    types: dict[str, StagedRows]
-    reasons: dict[str, int]
-    suites: list[dict[str, Any]]
-    new_kinds: int = 0
-
-    @property
-    def counts(self) -> TypeCounts:
-        """Of all its types together."""
-        return total(one.counts for one in self.types.values())
-
-
-def total(counts: Iterable[TypeCounts]) -> TypeCounts:
-    """The sum of some counts."""
-    raw = good = quarantined = 0
-    for one in counts:
-        raw, good, quarantined = raw + one.raw, good + one.good, quarantined + one.quarantined
-    return TypeCounts(raw, good, quarantined)
-
-
-class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a validation hands on; stored beside the batch's suite results.
-
-    ``types`` are the record types that the validating version knew; versions that say nothing knew fewer.
-    """
-
-    good: Annotated[int, metrics.GOOD]
-    quarantined: Annotated[int, metrics.QUARANTINED]
-    error_rate: Annotated[float, metrics.ERROR_RATE]
-    suite_success: bool
-    failed_expectations: list[str]
-    docs: str
-    counts: dict[str, TypeCounts]
-    types: list[str] = []
 
 
 def staged_folder(lake: Path, batch: Batch) -> Path:
@@ -120,7 +55,7 @@ def begin(lake: Path, batch: Batch, fingerprint: str) -> None:
 
 
 def finish(lake: Path, batch: Batch) -> None:
-    """End a validation, whose result is stored: the next one begins anew.
+    """End a validation, whose result is stored: the next one starts from the beginning.
 
     Durably, and before anything else of it is removed: with the mark, what is left would be taken for whole.
     """

@@ -23,18 +23,9 @@ from firehose.batch.interval import Batch
 from firehose.batch.raw import Span, read_chunks
 from firehose.events.rows import decode_rows, to_table
 from firehose.events.sorting import by_type
+from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts
 from firehose.quality.quarantine import Quarantine
-from firehose.quality.result import (
-    HOUR_US,
-    SliceResult,
-    StagedRows,
-    TypeCounts,
-    bad_path,
-    docs_folder,
-    read_slice,
-    staged_path,
-    write_slice,
-)
+from firehose.quality.result import HOUR_US, bad_path, docs_folder, read_slice, staged_path, write_slice
 from firehose.quality.rules import columns_of, split
 from firehose.quality.suites import SuiteRunner
 from firehose.records.base import Packing

@@ -28,9 +28,10 @@ from firehose.quality import result as results
 from firehose.quality import workers
 from firehose.quality.code import CODE
 from firehose.quality.flood import Flood
+from firehose.quality.outcome import SliceResult, TypeCounts, ValidateResult, total
 from firehose.quality.pages import front_page, write_front_page
 from firehose.quality.quarantine import gather, keep_sample
-from firehose.quality.result import SliceResult, TypeCounts, ValidateResult, docs_folder, total
+from firehose.quality.result import docs_folder
 from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.records.registry import BY_QUEUE, REGISTRY
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 PROCESSES = 2
 # Less raw JSON than this is validated sooner than processes are forked.
 _FORK_BYTES = 24 * 1024 * 1024
-# Jetstream's own limit for one client in replay: more than that a second is no real stream.
+# Jetstream's own limit for one client in replay: a real stream never sends more than that a second.
 _MAX_EVENTS_PER_S = 50_000
 
 
@@ -148,7 +149,7 @@ def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict
 
 
 def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
-    """One row a type and one, ``all``, of the whole batch: a few bad events of a rare type are no bad batch."""
+    """One row a type and one, ``all``, of the whole batch: which a few bad events of a rare type do not spoil."""
     whole = total(counts.values())
     rows = {**counts, WHOLE_BATCH: whole}
     return pa.table(

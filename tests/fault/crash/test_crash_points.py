@@ -1,4 +1,4 @@
-"""Death at every durable boundary: the next run makes it good, and every event is accounted for."""
+"""Death at every durable boundary: the next run completes the step, and every event is accounted for."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ OF_FOREIGN: Final = (Point.MOVED_ASIDE, Point.FOREIGN_SYNCED, Point.FOREIGN_RENA
 
 
 def lines_of(queue: str, count: int) -> list[bytes]:
-    """So many events of a queue, each another one."""
+    """``count`` events of a queue, all different."""
     return [b'{"%s":%d}' % (queue.encode(), number) for number in range(count)]
 
 

@@ -25,7 +25,7 @@ class Disk:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "firehose-soak", str(folder)]
         self.mounted = os.geteuid() == 0 and not subprocess.run(mount, capture_output=True).returncode
         self._ballast = folder / ".ballast"
-        #: What a step may write to one file (bytes, 0: no limit) where the disk is none of its own.
+        #: What a step may write to one file (bytes, 0: no limit) where the lake has no disk of its own.
         self.largest_file = 0
 
     @property
@@ -34,7 +34,7 @@ class Disk:
         return bool(self.largest_file) or self._ballast.exists()
 
     def fill(self, left: int) -> None:
-        """Leave only so many bytes."""
+        """Leave only ``left`` bytes."""
         if not self.mounted:
             self.largest_file = max(1, left)
             return

@@ -17,7 +17,7 @@ from firehose.batch.interval import Batch
 from tests.fault.soak.steps import Run
 
 STEPS: Final = ("drain", "validate", "publish")
-#: What a drain says where there is nothing to drain: nobody listened.
+#: What a drain says where there is nothing to drain: no ingester listened.
 SILENCE: Final = ("NotListening", "MissedInterval", "BeforeFirstStart")
 _NO_SPACE: Final = (errno.ENOSPC, errno.EFBIG)
 

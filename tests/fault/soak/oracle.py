@@ -122,7 +122,7 @@ def _assert_nothing_is_left_over(lake: Path) -> None:
 
 
 def _delivered(lake: Path) -> list[bytes]:
-    """Every message of every batch, as often as it came. What no manifest names is no part of a batch."""
+    """Every message of every batch, as often as it came. What no manifest names is not part of a batch."""
     folders = [path.parent for path in lake.glob("_raw/*/*/manifest.json")]
     named = [(folder, manifests.read(folder)) for folder in folders]
     paths = [folder / queue.name for folder, manifest in named if manifest for queue in manifest.queues.values()]

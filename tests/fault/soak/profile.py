@@ -12,7 +12,7 @@ STEPS: Final = 14
 
 
 def profile(schedules: int, *, database: ExampleDatabase | None = None, shrink: bool = True) -> settings:
-    """So many schedules: with a database random ones, kept if they fail and made smaller; else always the same.
+    """For this many schedules: with a database random ones, kept and shrunk if they fail; else always the same.
 
     Schedules run in real time, on processes: no deadline, and they are slow on purpose.
     """

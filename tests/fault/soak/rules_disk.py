@@ -51,7 +51,7 @@ class DiskRules(Schedule):
             noticed = self._end(run).code != 0
         else:
             noticed = not verify(self.plant.lake).ok
-        assert noticed or torn.step, f"nobody noticed {torn.path}"
+        assert noticed or torn.step, f"no step noticed {torn.path}"
         assert torn.restore() or not noticed
         FIRED.count(Fault.FILE_TORN, noticed)
 

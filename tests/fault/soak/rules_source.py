@@ -63,8 +63,8 @@ class SourceRules(Schedule):
     def hosts_forget(self, retained: int, count: int) -> None:
         """Both hosts start again with their last events only: what the ingester has not had by now is a gap.
 
-        Not on a clock that was set back, by which nobody can tell what is missing; nor before the first batch is
-        drained: who then loses Redis as well has no record left that there ever was an event.
+        Not on a clock that was set back, by which it cannot be told what is missing; nor before the first batch
+        is drained: if Redis is then lost as well, there is no record left that there ever was an event.
         """
         if self.tape.steps or "drain" not in self.intervals.all[0].done:
             return

@@ -145,7 +145,7 @@ class Schedule(RuleBasedStateMachine):
             time.sleep(0.01)
 
     def _caught_up(self) -> bool:
-        # The last event may be one whose time nobody can read.
+        # The last event may be one whose time cannot be read.
         return self.plant.buffer.time_us() in {one.time_us for sent in self.tape.sent for one in sent[-3:]}
 
     def _ingester(self, which: int) -> Ingester | None:

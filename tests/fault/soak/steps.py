@@ -129,7 +129,7 @@ class Steps:
         return run
 
     def ended(self, run: Run, timeout_s: float = 0.0) -> bool:
-        """Whether it has ended, after waiting for it for so long (seconds)."""
+        """Whether it has ended, after waiting for it at most ``timeout_s`` seconds."""
         return self._listen(lambda: run.code is not None, timeout_s)
 
     def wait(self, run: Run, timeout_s: float = 120.0) -> Run:

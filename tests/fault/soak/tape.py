@@ -21,7 +21,7 @@ SPACING_US: Final = 100_000
 START_US: Final = 494_368 * 3_600_000_000 - 40_000_000
 #: Some more events than a schedule can ask for.
 LENGTH: Final = 4000
-#: Every 30th or so is no event that a decoder should accept.
+#: Every 30th or so is not an event that a decoder should accept.
 ODD: Final = 0.03
 #: Every 40th is a ``sync`` event, which v1 does not send.
 SYNC: Final = 40

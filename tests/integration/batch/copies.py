@@ -21,15 +21,8 @@ from firehose.lake import layout
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
 from firehose.lake.verify import verify
-from firehose.quality.result import (
-    SliceResult,
-    StagedRows,
-    TypeCounts,
-    ValidateResult,
-    staged_path,
-    write_result,
-    write_slice,
-)
+from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
+from firehose.quality.result import staged_path, write_result, write_slice
 from firehose.records.registry import REGISTRY
 from firehose.settings import Settings
 

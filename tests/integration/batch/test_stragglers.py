@@ -1,4 +1,4 @@
-"""Frames that are older than their drain: taken along where nobody else comes for them, and exactly once."""
+"""Frames that are older than their drain: taken along where no other batch takes them, and exactly once."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_what_a_dead_batch_left_is_deleted_by_the_next_one(
     fill(NEW, batches[1])
     before = dump(redis_client)
     drain(settings, batches[1])
-    restore(redis_client, before)  # it died before it deleted anything, and nobody ran it again
+    restore(redis_client, before)  # it died before it deleted anything, and was not run again
     hear(redis_client, batches[2])
     assert drain(settings, batches[2]).events == 0
     assert entries(redis_client) == 0

@@ -107,7 +107,7 @@ def assert_sound(lake: Path) -> None:
 
 
 def spread(chance: random.Random, batches: Sequence[Batch]) -> dict[Batch, list[bytes]]:
-    """Events near an edge, each in one or more batches, stamped anew by each."""
+    """Events near an edge, each in one or more batches, with a time of its own in each."""
     given: dict[Batch, list[bytes]] = {batch: [] for batch in batches}
     for line in mixed(50):
         for batch in set(chance.choices(batches, k=chance.randint(1, 3))):

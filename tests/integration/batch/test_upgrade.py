@@ -43,7 +43,7 @@ def installed(tmp_path: Path) -> Path:
 
 
 def run(code: Path, settings: Settings, batch: Batch, die_at_slice: int = 0) -> str:
-    """Validate with that code; it is killed when it has stored so many slices."""
+    """Validate with that code; it is killed once it has stored a given number of slices."""
     variables = {"PYTHONPATH": str(code), "FIREHOSE_LAKE": str(settings.lake_path), "FIREHOSE_HOME": settings.home}
     if die_at_slice:
         variables |= {crash.AT: f"{crash.Point.SLICE_RENAMED}:{die_at_slice}", crash.PROOF: str(code / "proof")}

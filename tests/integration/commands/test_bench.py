@@ -6,6 +6,8 @@ import math
 import os
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -17,8 +19,9 @@ from firehose.bench.attacks import THREADS
 from firehose.bench.hostile import Broken, Scale, bench_hostile
 from firehose.bench.ingest import write_tape
 from firehose.bench.pipeline import Pipeline
-from firehose.bench.report import BenchReport
+from firehose.bench.report import BenchReport, PeakRss
 from firehose.embedded.redis import RedisServer, free_port
+from ingester.contract import wire
 from jetstream_simulator import process as simulator
 
 EVENTS = 1000
@@ -81,10 +84,15 @@ def test_what_the_batch_bench_does_before_and_beside_airflow(tmp_path: Path) -> 
     write_tape(tape, EVENTS)
     assert batch.baseline(tape, tmp_path) > 0
     with RedisServer(tmp_path) as server:
-        settings = batch.settings_of(tmp_path, server.url)
+        first = int(time.time()) + 5  # instead of the next whole minute: it may be most of a minute away
+        begins = datetime.fromtimestamp(first, UTC).isoformat()
+        settings = msgspec.structs.replace(batch.settings_of(tmp_path, server.url), start_date=begins)
         minute = batch.fill(settings, tape, EVENTS, ingest_s=20)
-        assert settings.start_date <= minute.isoformat() or minute.second == 0
         assert recovery.events_in_redis(settings) == EVENTS
+        with server.client() as client:
+            started_ms = int(client.hget(wire.METADATA_KEY, wire.META_FIRST_START_MS) or 0)
+        assert started_ms >= first * 1000, "the DAG has no run for what comes before its first interval"
+        assert minute.timestamp() == started_ms // 60_000 * 60
 
 
 def test_what_the_recovery_bench_starts_and_kills_beside_airflow(tmp_path: Path) -> None:
@@ -103,6 +111,12 @@ def test_what_the_recovery_bench_starts_and_kills_beside_airflow(tmp_path: Path)
             pipeline.kill()
             assert alive() == before
             assert pipeline.peak_mib > 0
+
+
+def test_a_short_measurement_has_a_peak_as_well() -> None:
+    with PeakRss(os.getpid()) as peak:
+        pass
+    assert peak.mib > 0
 
 
 def alive() -> set[int]:

@@ -176,7 +176,7 @@ def test_the_sources_own_odd_records_are_told_from_damage(home: Path, tmp_path: 
     [raw] = (home / "lake").glob("_raw/*/*")
     shutil.copytree(home / "lake", tmp_path / "bare" / "lake")
     shutil.rmtree(tmp_path / "bare" / raw.relative_to(home))
-    assert firehose("verify", "--home", tmp_path / "bare", home=home).returncode == 1, "nobody can tell"
+    assert firehose("verify", "--home", tmp_path / "bare", home=home).returncode == 1, "no raw batch to ask"
 
 
 def change(lake: Path) -> None:

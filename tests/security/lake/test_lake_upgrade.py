@@ -135,12 +135,11 @@ def test_an_upgrade_waits_for_nobody_and_changes_nothing_while_something_runs(
     old: Settings, batches: list[Batch]
 ) -> None:
     before = everything(old.lake_path)
-    held = [Area.LOCKS.of(old.lake_path) / f"batch-{batches[2].id}.lock"]
-    for lock in held:
-        with FileLock(lock):
-            done = upgrade_lake(old)
-        assert isinstance(done.exception, FirehoseError)
-        assert f"something is at work there (it holds {lock.name}), so nothing was renamed" in str(done.exception)
+    lock = Area.LOCKS.of(old.lake_path) / f"batch-{batches[2].id}.lock"
+    with FileLock(lock):
+        done = upgrade_lake(old)
+    assert isinstance(done.exception, FirehoseError)
+    assert f"something is at work there (it holds {lock.name}), so nothing was renamed" in str(done.exception)
     with own_home(old.home_path, "firehose demo"):
         done = upgrade_lake(old)
         assert "is in use by `firehose demo`" in str(done.exception)

@@ -13,7 +13,7 @@ import pytest
 from firehose import schema
 from firehose.batch.manifest import Manifest, QueueFile
 from firehose.quality.flood import FLOOR, Flood
-from firehose.quality.result import SliceResult, StagedRows, TypeCounts
+from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts
 
 MOMENT = datetime(2026, 6, 1, tzinfo=UTC)
 

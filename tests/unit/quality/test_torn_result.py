@@ -8,8 +8,9 @@ import pytest
 
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
+from firehose.quality.outcome import ValidateResult
 from firehose.quality.pages import front_page, write_front_page
-from firehose.quality.result import ValidateResult, read_result, result_paths, write_result
+from firehose.quality.result import read_result, result_paths, write_result
 
 BATCHES = [Batch.parse("20261124T000000Z", 300), Batch.parse("20261124T000500Z", 300)]
 RESULT = ValidateResult(
