@@ -267,6 +267,19 @@ def test_a_session_with_extremes_stays_usable(loader: httpx.Client) -> None:
     assert loader.post("/", params=session, content="SELECT getSetting('max_threads')").text == "2\n\n2\n2\n"
 
 
+def test_a_sessions_setting_of_bytes_and_line_ends_comes_back(analyst: httpx.Client) -> None:
+    """Put back after a request that had another value."""
+    session = {"session_id": "bytes"}
+    read = "SELECT hex(getSetting('bool_true_representation'))"
+    value = "\\xff\\\\x41\u2028\\r\\n"
+    done = analyst.post("/", params=session, content=f"SET bool_true_representation = '{value}'")
+    assert done.status_code == 200, done.text
+    before = analyst.post("/", params=session, content=read).text
+    other = analyst.post("/", params={**session, "bool_true_representation": "yes"}, content="SELECT true")
+    assert (other.status_code, other.text) == (200, "yes\n")
+    assert analyst.post("/", params=session, content=read).text == before == "FF5C783431E280A80D0A\n"
+
+
 def test_a_session_that_should_exist_and_one_in_use(loader: httpx.Client) -> None:
     missing = loader.post("/", params={"session_id": "none", "session_check": "1"}, content="SELECT 1")
     assert missing.headers["x-clickhouse-exception-code"] == "372"
