@@ -16,8 +16,6 @@ _U64: Final = struct.Struct("<Q")
 #: Strings are walked one by one, so a block may have only so many: it takes a second or two.
 MAX_STRINGS: Final = 16 * 1024 * 1024
 _LOW_CARDINALITY_KEYS: Final = 1 << 9
-_DYNAMIC_V1: Final = 1
-_DYNAMIC_FLAT: Final = 3
 
 
 class Unreadable(Exception):
