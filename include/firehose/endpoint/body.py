@@ -62,7 +62,7 @@ class Body:
         return _request(url_text, self._file, expressions)
 
     def close(self) -> None:
-        """Drop what was received; after an error, or where nobody waits for it."""
+        """Drop what was received; after an error, or where it is no longer wanted."""
         self._plain.close()
         self._file.close()
 
@@ -115,7 +115,7 @@ def _as_statement(start: str, spool: SpoolFile) -> Request:
 
 
 def _text(data: bytes) -> str:
-    # Data of any kind may follow an INSERT in the same body: bytes that are no text must survive the way back.
+    # Data of any kind may follow an INSERT in the same body: bytes that are not text must survive the round trip.
     return data.decode("utf-8", "surrogateescape")
 
 
