@@ -156,6 +156,24 @@ def test_errors_have_clickhouses_code_status_and_text(
     assert "(version 26." in response.text
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"SELECT 'sesame\xff'",
+        b"SELECT 'sesame' FORMAT Arrow -- \xff",
+        b"INSERT INTO `sesame\xff` FORMAT CSV\n1\n",
+    ],
+)
+def test_a_query_that_is_not_utf_8_is_one_error(
+    endpoint: EndpointProcess, loader: httpx.Client, analyst: httpx.Client, body: bytes
+) -> None:
+    for user in (loader, analyst):
+        refused = user.post("/", content=body)
+        assert (refused.status_code, refused.text.count("\n")) == (400, 1), refused.text
+        assert refused.text.startswith("Code: 62. DB::Exception: The query is not valid UTF-8.")
+    assert "sesame" not in endpoint.log.read_text()
+
+
 def test_a_syntax_error_counts_positions_in_the_clients_text(loader: httpx.Client) -> None:
     assert "failed at position 7 (1)" in loader.post("/", content="SELEC 1").text
 
