@@ -30,7 +30,7 @@ from firehose.settings import Settings
 from ingester.contract.redis_access import MONITORING
 from jetstream_simulator import process as simulator
 
-#: An interval must hold all events: they are let go in the first seconds of a minute, with so many left of it.
+#: An interval must hold all events: they are let go early in a minute, with at least these seconds of it left.
 INGEST_S = 45
 _START_TIMEOUT_S = 120.0
 _RUN_TIMEOUT_S = 240.0

@@ -15,17 +15,15 @@ from statistics import quantiles
 from typing import Final
 from urllib.parse import urlsplit
 
-from firehose.errors import FirehoseError
-
 _BETWEEN_PINGS_S: Final = 0.02
-#: A ping waits so long for an answer; the bound of a bench is far below.
+#: How long a ping waits for an answer; the bound of a bench is far below.
 _PATIENCE_S: Final = 60.0
 
 
 class Watch:
     """Pings an endpoint, and looks at its files, while in the context of :meth:`watching`.
 
-    ``pings`` are the seconds of each answer; ``spool_mib`` is the most that its nameless files took at a time.
+    ``pings`` are the seconds of each ping; ``spool_mib`` is the most that its nameless files took at a time.
     """
 
     def __init__(self, pid: int, url: str) -> None:
@@ -58,14 +56,16 @@ class Watch:
             look()
 
     def _ping(self) -> None:
-        """On a connection of its own, as a health check does. One that gets no answer counts with all its time."""
+        """On a connection of its own, as a health check does. One without a good answer counts as if it had waited
+        to the end of its patience: an endpoint that refuses connections does so at once."""
         began = time.monotonic()
         connection = http.client.HTTPConnection(self._address, timeout=_PATIENCE_S)
+        is_well = False
         with closing(connection), suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/ping")
-            if connection.getresponse().read() != b"Ok.\n":
-                raise FirehoseError("/ping does not say that all is well")
-        self.pings.append(time.monotonic() - began)
+            is_well = connection.getresponse().read() == b"Ok.\n"
+        took = time.monotonic() - began
+        self.pings.append(took if is_well else max(took, _PATIENCE_S))
 
     def _spool(self) -> None:
         total = 0

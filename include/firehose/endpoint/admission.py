@@ -125,7 +125,7 @@ class Admission:
 
 
 def _wish_mib(wish: str | None) -> int | None:
-    """None also for what is no plain number of bytes: the engine reads it, or refuses it."""
+    """None also for anything but a plain number of bytes, which the engine reads or refuses."""
     if wish is None or not wish.isdecimal() or len(wish) > 18:
         return None
     return -(-int(wish) // _MIB)

@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from firehose.endpoint import errors
 from firehose.endpoint.native_types import arguments, unlabelled
 
 if TYPE_CHECKING:
@@ -40,7 +41,21 @@ class Arrow:
         self._schema: pa.Schema | None = None
 
     def add(self, chunk: memoryview | bytes) -> Iterable[memoryview | bytes]:
-        """The bytes for the batches of one more chunk."""
+        """The bytes for the batches of one more chunk.
+
+        Raises:
+            QueryError: 36, a column beside a DateTime has a name that is not UTF-8.
+        """
+        try:
+            self._write(chunk)
+        except UnicodeDecodeError:
+            raise errors.refused(
+                errors.BAD_ARGUMENTS,
+                "The name of a column is not valid UTF-8, which Arrow requires; rename it.",
+            ) from None
+        return (self._take(),)
+
+    def _write(self, chunk: memoryview | bytes) -> None:
         ipc = self._pa.ipc
         with ipc.open_stream(chunk) if self._stream else ipc.open_file(chunk) as reader:
             if self._writer is None or self._schema is None:
@@ -49,7 +64,6 @@ class Arrow:
                 self._writer = begin(self._sink, self._schema)
             for batch in reader if self._stream else map(reader.get_batch, range(reader.num_record_batches)):
                 self._writer.write_batch(self._cast(batch, self._schema))
-        return (self._take(),)
 
     def end(self) -> bytes:
         """The bytes after the last batch."""

@@ -40,7 +40,7 @@ class Body:
     ``max_size``: bytes, compressed or not; ``in_blocks``: they are in ClickHouse's own compressed blocks.
 
     Raises (also its methods):
-        QueryError: as :class:`Plain`; or there is no room for it.
+        QueryError: as :class:`Plain`; or there is no room for it; 62, its statement is not UTF-8.
     """
 
     def __init__(self, spool: Spool, role: str, encoding: str, max_size: int, *, in_blocks: bool) -> None:
@@ -59,10 +59,16 @@ class Body:
         """
         self._plain.finish()
         self._file.seek(0)
-        return _request(url_text, self._file, expressions)
+        request = _request(url_text, self._file, expressions)
+        try:
+            request.statement.encode()
+        except UnicodeEncodeError:  # chDB would say so in several ways, one of them with the text of the query
+            request.close()
+            raise errors.refused(errors.SYNTAX_ERROR, "The query is not valid UTF-8.") from None
+        return request
 
     def close(self) -> None:
-        """Drop what was received; after an error, or where nobody waits for it."""
+        """Drop what was received; after an error, or where it is no longer wanted."""
         self._plain.close()
         self._file.close()
 
@@ -115,7 +121,7 @@ def _as_statement(start: str, spool: SpoolFile) -> Request:
 
 
 def _text(data: bytes) -> str:
-    # Data of any kind may follow an INSERT in the same body: bytes that are no text must survive the way back.
+    # Data of any kind may follow an INSERT in the same body: bytes that are not text must survive the round trip.
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -151,5 +151,3 @@ def _engine_errors() -> Iterator[None]:
     except UnicodeDecodeError as error:
         # A message with bytes of the data in it, which need not be UTF-8.
         raise errors.from_engine(RuntimeError(error.object.decode(errors="replace"))) from None
-    except UnicodeEncodeError:
-        raise errors.refused(errors.SYNTAX_ERROR, "The query is not valid UTF-8.") from None

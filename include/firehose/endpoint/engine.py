@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from firehose.endpoint import engine_config, engine_files, errors, table_memory, users
 from firehose.endpoint.connection import CLOSED_FUNCTION, Connection
-from firehose.endpoint.limits import LOADER, Limits, ceilings
+from firehose.endpoint.limits import Limits, ceilings
 from firehose.endpoint.parser import Parser
 from firehose.endpoint.policy import Policy
 from firehose.endpoint.rights import Rights
@@ -58,8 +58,8 @@ class Engine:
         )
         self._sizes = table_memory.question(policy.changeable)
         self.parser = Parser(
-            lambda: Connection(self._open(), "parser", SessionMemory(LOADER, 0)),
-            lambda: self.connection("analyst", limits.sizes("analyst")[0]),
+            lambda: Connection(self._open(), "parser", SessionMemory(users.LOADER, 0)),
+            lambda: self.connection("analyst", limits.sizes(users.ANALYST)[0]),
         )
         self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))
         self._root = self._open()

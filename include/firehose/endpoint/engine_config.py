@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
-from firehose.endpoint.limits import ANALYST, LOADER, MAX_QUERY, MIB, Limits, ranges
+from firehose.endpoint.limits import MAX_QUERY, MIB, Limits, ranges
 from firehose.endpoint.policy import Policy
+from firehose.endpoint.users import ANALYST, LOADER
 
 #: A quarter of the server's defaults: this process shares a machine with the whole pipeline.
 _INSERT_BLOCKS: Final = {

@@ -23,7 +23,7 @@ _ENDINGS: Final = ("_structure", "_types", "_format")
 
 @dataclass(frozen=True)
 class ExternalTable:
-    """A table that a request brings. ``structure``: its columns as text, which nobody has judged yet."""
+    """A table that a request brings. ``structure``: its columns as text, not yet checked."""
 
     name: str
     structure: str

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from firehose.endpoint.policy import Policy, Range
+from firehose.endpoint.users import ANALYST, LOADER
 
 MIB: Final = 1024 * 1024
-LOADER: Final = "loader"
-ANALYST: Final = "analyst"
 MAX_MEMORY: Final = "max_memory_usage"
 #: Characters of a query, as in the analyst's profile: tools write long lists into their queries.
 MAX_QUERY: Final = 1024 * 1024

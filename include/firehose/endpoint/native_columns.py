@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 _U64: Final = struct.Struct("<Q")
-#: Strings are walked one by one, so a block may have only so many: it takes a second or two.
+#: The most strings in a block: they are walked one by one, and this many take a second or two.
 MAX_STRINGS: Final = 16 * 1024 * 1024
 _LOW_CARDINALITY_KEYS: Final = 1 << 9
-_DYNAMIC_V1: Final = 1
-_DYNAMIC_FLAT: Final = 3
 
 
 class Unreadable(Exception):
@@ -36,7 +34,7 @@ class Cursor:
         """Move on by ``size`` bytes.
 
         Raises:
-            Unreadable: there are not as many.
+            Unreadable: fewer are left.
         """
         self.at += size
         if self.at > len(self.data):

@@ -20,6 +20,7 @@ from firehose.endpoint.native_columns import (
     Unreadable,
     Variant,
 )
+from firehose.endpoint.statement import items
 
 _WIDTHS: Final = {
     **dict.fromkeys(("Int8", "UInt8", "Bool", "Enum8", "Nothing"), 1),
@@ -39,7 +40,6 @@ _DECIMAL_WIDTHS: Final = ((9, 4), (18, 8), (38, 16), (76, 32))
 _NAME: Final = re.compile(r"\w+")
 #: What may stand before the type of a tuple's element, or of a path of JSON.
 _LABEL: Final = re.compile(r"(?:`(?:[^`\\]|\\.)*`|[A-Za-z_]\w*)(?:\.(?:`(?:[^`\\]|\\.)*`|\w+))* ", re.DOTALL)
-_PART: Final = re.compile(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|[(),]|[^'`(),]+", re.DOTALL)
 _DYNAMIC_V1: Final = 1
 _DYNAMIC_V2: Final = 2
 _JSON_V1: Final = 0
@@ -66,18 +66,12 @@ def layout(name: str) -> Layout:
 
 def arguments(text: str) -> list[str]:
     """What stands between the brackets of a type, split at its commas."""
-    depth = 0
-    parts: list[str] = [""]
-    for piece in _PART.findall(text):
-        depth += {"(": 1, ")": -1}.get(piece, 0)
-        if piece == "," and depth == 1:
-            parts.append("")
-        elif not (piece == "(" and depth == 1) and not (piece == ")" and depth == 0):
-            parts[-1] += piece
-    return [part.strip() for part in parts if part.strip()]
+    inner = text.strip().removeprefix("(").removesuffix(")")
+    return [part.strip() for part in items(inner) if part.strip()]
 
 
 def unlabelled(part: str) -> str:
+    """The type of a tuple's element, without the element's name."""
     label = _LABEL.match(part)
     return part[label.end() :] if label else part
 

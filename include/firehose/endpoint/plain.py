@@ -21,7 +21,7 @@ class Plain:
     """The bytes of a body, decompressed, given to ``keep`` as they arrive. ``max_size``: bytes, compressed or not.
 
     ``packed``: a file for a body that is in ClickHouse's own compressed blocks. They are unpacked once all of them
-    are there, so that a slow client holds no half of a block in memory. ``max_block``: bytes of one, unpacked.
+    are there, so that a slow client keeps no part of a block in memory. ``max_block``: bytes of one, unpacked.
 
     Raises (also its methods):
         QueryError: the body does not decompress, is too large, or a bomb; there is no room for its blocks.

@@ -34,7 +34,9 @@ def plan(connection: Connection, statement: str, parameters: Mapping[str, str]) 
     import pyarrow as pa
 
     open_document = pa.ipc.open_file if answer[:6] == b"ARROW1" else pa.ipc.open_stream
-    text = "\n".join(open_document(answer).read_all().column(0).to_pylist())
+    # As bytes: a client may have its strings as such, and a literal in its query need not be UTF-8.
+    lines = open_document(answer).read_all().column(0).cast(pa.binary()).to_pylist()
+    text = b"\n".join(lines).decode(errors="replace")
     root = msgspec.json.decode(text, type=list[dict[str, Any]])[0]["Plan"]
     types = tuple(column["Type"] for column in root.get("Header", ()))
     return Plan(types, any(node.get("Node Type") in _FOOTERS for node in _nodes(root)))

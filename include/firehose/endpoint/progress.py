@@ -16,7 +16,7 @@ from firehose.endpoint.request import Query
 
 #: The engine is asked for all queries at once, and no more often than this.
 _SHORTEST_S: Final = 0.1
-#: So many lines, then half as often: libraries accept about a hundred headers.
+#: After this many lines half as often, and so on: libraries accept about a hundred headers.
 _LINES: Final = 16
 _MOST_LINES: Final = 80
 #: By the tag of the connection: counters of the query that it runs.

@@ -75,7 +75,7 @@ def insert(
     if query.read_only:
         raise judging.readonly(user, query)
     if user.role == users.ANALYST:
-        # With its format it is a statement as the parser knows it; without the data, which nobody parses as SQL.
+        # With its format it is a statement as the parser knows it; without the data, which is not parsed as SQL.
         judging.check_analyst(
             engine, connection, user, query, judging.MUTATES, f"{target.head} FORMAT {target.input_format}"
         )

@@ -109,7 +109,7 @@ def set_statement(settings: Mapping[str, str]) -> str:
     """The SET of these settings; the engine checks names and values.
 
     Raises:
-        QueryError: a name that is no identifier.
+        QueryError: a name is not an identifier.
     """
     for name in settings:
         if not _SETTING_NAME.match(name):

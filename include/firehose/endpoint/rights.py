@@ -51,7 +51,7 @@ class Rights:
 
     def clamped(self, asked: Mapping[str, str], memory: int) -> dict[str, str]:
         """The settings of a request that are above their ceiling, each at its ceiling; ``memory`` in bytes is that
-        of max_memory_usage. Tools send limits of their own, which nobody who uses the tool can change."""
+        of max_memory_usage. Tools send limits of their own, which their users cannot change."""
         ceilings = {**self.ceilings, MAX_MEMORY: memory}
         return {
             name: str(ceilings[name])

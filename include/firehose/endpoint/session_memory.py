@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from firehose.endpoint import engine_config, errors
-from firehose.endpoint.limits import LOADER, MIB
+from firehose.endpoint.limits import MIB
 from firehose.endpoint.table_memory import SessionTables
+from firehose.endpoint.users import LOADER
 
 #: Characters of all SET statements of one session.
 _MAX_KEPT: Final = 256 * 1024

@@ -161,8 +161,9 @@ def _snapshot(connection: Connection, settings: Mapping[str, str]) -> list[str]:
     rows = connection.execute(
         f"SELECT name, value, changed FROM system.settings WHERE name IN ({names}) SETTINGS extremes = 0"
     )
-    fields = [line.split("\t") for line in rows.bytes().decode().splitlines()]
-    # TabSeparated escapes as string literals do, so a value goes back between quotes as it came.
+    # TabSeparated escapes as string literals do, so a value goes back between quotes as it came. Bytes that are
+    # not UTF-8 go back as escapes.
+    fields = [line.split("\t") for line in rows.bytes().decode(errors="backslashreplace").split("\n") if line]
     return [
         f"SET {name} = '{value}'" if changed == "1" else f"SET {name} = DEFAULT" for name, value, changed in fields
     ]

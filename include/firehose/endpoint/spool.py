@@ -36,7 +36,7 @@ class Spool:
 
     @property
     def used(self) -> int:
-        """Bytes that are taken now, by everybody."""
+        """Bytes that are taken now, by all users."""
         return sum(self._used.values())
 
     def file(self, role: str, in_memory: int = _IN_MEMORY) -> SpoolFile:

@@ -33,7 +33,7 @@ _CANCEL_WORKERS: Final = 8
 _INTAKE_WORKERS: Final = 2
 _NICE: Final = 5
 _MIB: Final = 1024 * 1024
-#: Who has not said yet who it is.
+#: The role of a client that has not logged in yet.
 STRANGER: Final = ""
 
 

@@ -74,8 +74,17 @@ def question(resettable: Iterable[str]) -> str:
 
 
 def read(answer: bytes) -> dict[str, int]:
-    """Bytes by table. Memory that states of aggregate functions hold is not seen: too much in any case."""
-    rows = [json.loads(line) for line in answer.splitlines() if line]
+    """Bytes by table. Memory that states of aggregate functions hold is not seen: too much in any case.
+
+    Raises:
+        QueryError: 36, the name of a table is not UTF-8, so it could not be dropped.
+    """
+    try:
+        rows = [json.loads(line) for line in answer.splitlines() if line]
+    except UnicodeDecodeError:
+        raise errors.refused(
+            errors.BAD_ARGUMENTS, "The name of a temporary table is not valid UTF-8. The session has ended."
+        ) from None
     return {name: _UNKNOWN if states else int(size) for name, size, states in rows}
 
 

@@ -11,7 +11,7 @@ import pytest
 #: How npm and uv say that they have not reached their registry.
 _UNREACHABLE = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|ETIMEDOUT|ENOTCACHED|"
-    r"error sending request|dns error|[Cc]onnection refused|operation timed out|Failed to fetch"
+    r"error sending request|dns error|[Cc]onnection refused|operation timed out"
 )
 
 

@@ -197,7 +197,7 @@ BROKEN = {
     "longer": (block(b"SELECT 1", size=7), "271"),
     "shorter": (block(b"SELECT 1", 0x90, size=9), "271"),
     "no data": (block(b"SELECT 1", 0x02, size=9), "271"),
-    "plain text": (b"SELECT 1 -- no block at all, but longer than one's head", "432"),
+    "plain text": (b"SELECT 1 -- not a block, but longer than the head of one", "432"),
     "too small": (struct.pack("<16sBII", b"", 0x82, 3, 3) + NOISE, "39"),
 }
 

@@ -107,7 +107,7 @@ def _peak_mib(pid: int) -> int:
 
 
 def _insert_blocks(loader: httpx.Client, table: str, blocks: int) -> int:
-    """Insert so many blocks; returns their size in MiB."""
+    """Insert that many blocks; returns their size in MiB."""
     response = loader.post(
         "/",
         params={"query": f"INSERT INTO {table} FORMAT TabSeparated", "max_execution_time": "60"},

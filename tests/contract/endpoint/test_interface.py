@@ -156,6 +156,24 @@ def test_errors_have_clickhouses_code_status_and_text(
     assert "(version 26." in response.text
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"SELECT 'sesame\xff'",
+        b"SELECT 'sesame' FORMAT Arrow -- \xff",
+        b"INSERT INTO `sesame\xff` FORMAT CSV\n1\n",
+    ],
+)
+def test_a_query_that_is_not_utf_8_is_one_error(
+    endpoint: EndpointProcess, loader: httpx.Client, analyst: httpx.Client, body: bytes
+) -> None:
+    for user in (loader, analyst):
+        refused = user.post("/", content=body)
+        assert (refused.status_code, refused.text.count("\n")) == (400, 1), refused.text
+        assert refused.text.startswith("Code: 62. DB::Exception: The query is not valid UTF-8.")
+    assert "sesame" not in endpoint.log.read_text()
+
+
 def test_a_syntax_error_counts_positions_in_the_clients_text(loader: httpx.Client) -> None:
     assert "failed at position 7 (1)" in loader.post("/", content="SELEC 1").text
 
@@ -265,6 +283,19 @@ def test_a_session_with_extremes_stays_usable(loader: httpx.Client) -> None:
     answer = loader.post("/", params={**session, "max_threads": "1"}, content="SELECT getSetting('max_threads')")
     assert answer.text == "1\n\n1\n1\n"
     assert loader.post("/", params=session, content="SELECT getSetting('max_threads')").text == "2\n\n2\n2\n"
+
+
+def test_a_sessions_setting_of_bytes_and_line_ends_comes_back(analyst: httpx.Client) -> None:
+    """Put back after a request that had another value."""
+    session = {"session_id": "bytes"}
+    read = "SELECT hex(getSetting('bool_true_representation'))"
+    value = "\\xff\\\\x41\u2028\\r\\n"
+    done = analyst.post("/", params=session, content=f"SET bool_true_representation = '{value}'")
+    assert done.status_code == 200, done.text
+    before = analyst.post("/", params=session, content=read).text
+    other = analyst.post("/", params={**session, "bool_true_representation": "yes"}, content="SELECT true")
+    assert (other.status_code, other.text) == (200, "yes\n")
+    assert analyst.post("/", params=session, content=read).text == before == "FF5C783431E280A80D0A\n"
 
 
 def test_a_session_that_should_exist_and_one_in_use(loader: httpx.Client) -> None:

@@ -124,6 +124,13 @@ def test_without_a_session_it_lives_for_its_request(analyst: httpx.Client) -> No
     assert _code(analyst.post("/", content="INSERT INTO gone VALUES (1)")) == "164"
 
 
+def test_a_name_that_is_not_utf_8_is_one_error_and_ends_the_session(ask: Callable[..., httpx.Response]) -> None:
+    _text(ask("CREATE TEMPORARY TABLE mine (a UInt8)"))
+    refused = ask(r"CREATE TEMPORARY TABLE `a\xff` (a UInt8)")
+    assert (_code(refused), len(refused.text.splitlines())) == ("36", 1), refused.text
+    assert _text(ask("SHOW TEMPORARY TABLES")) == ""
+
+
 def test_what_cannot_be_had_is_said_in_one_line(ask: Callable[..., httpx.Response]) -> None:
     refused = ask("CREATE TEMPORARY TABLE x (a UInt8 DEFAULT 1)")
     assert (refused.status_code, _code(refused)) == (500, "164")

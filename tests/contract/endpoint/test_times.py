@@ -56,3 +56,23 @@ def test_what_has_no_plan_is_still_an_answer(analyst: httpx.Client) -> None:
     failed = analyst.post("/", content="SELECT nope FORMAT ArrowStream")
     assert failed.headers["x-clickhouse-exception-code"] == "47"
     assert failed.text.startswith("Code: 47.")
+
+
+@pytest.mark.parametrize("as_string", ["0", "1"])
+@pytest.mark.parametrize("form", ["Arrow", "ArrowStream"])
+def test_strings_may_be_bytes(analyst: httpx.Client, as_string: str, form: str) -> None:
+    """Those of the plan, too, which is asked for on the client's connection."""
+    asked = {"output_format_arrow_string_as_string": as_string, "default_format": form}
+    answer = analyst.post(
+        "/", params=asked, content=r"SELECT toDateTime(0) AS a, length('\xff') AS b, '\xff' AS c"
+    )
+    assert answer.status_code == 200, answer.text
+    assert READ[form](answer.content).column(0)[0].as_py() == datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def test_a_columns_name_of_bytes_is_one_error(analyst: httpx.Client) -> None:
+    """Where the endpoint itself has to read the names."""
+    answer = analyst.post("/", content=r"SELECT toDateTime(0), 1 AS `\xff` FORMAT ArrowStream")
+    assert answer.headers["x-clickhouse-exception-code"] == "36", answer.text
+    assert answer.text.startswith("Code: 36. ") and answer.text.count("\n") == 1
+    assert analyst.post("/", content=r"SELECT 1 AS `\xff` FORMAT ArrowStream").status_code == 200

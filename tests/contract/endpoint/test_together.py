@@ -137,7 +137,7 @@ def test_a_limit_is_lowered_beside_tables_of_ones_own(ask: Callable[..., httpx.R
 
 
 def test_readonly_in_the_url_holds_for_tables_of_ones_own(ask: Callable[..., httpx.Response]) -> None:
-    """Data that a query brings end with it: they are no change."""
+    """Data that a query brings end with it, so they change nothing."""
     table = "CREATE TEMPORARY TABLE mine (a UInt8)"
     assert _code(ask(table, readonly="1")) == "164"
     assert ask(table).status_code == 200

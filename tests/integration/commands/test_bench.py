@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from firehose.bench.hostile import Broken, Scale, bench_hostile
 from firehose.bench.ingest import write_tape
 from firehose.bench.pipeline import Pipeline
 from firehose.bench.report import BenchReport, PeakRss
+from firehose.bench.watch import Watch
 from firehose.embedded.redis import RedisServer, free_port
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
@@ -77,6 +80,28 @@ def test_hostile() -> None:
     assert 0 < report.seconds["ping p50"] <= report.seconds["ping p99"] < math.inf
     for attack in ATTACKERS:
         assert report.notes[f"rounds of {attack}"] > 0, "every attack took place"
+
+
+def test_a_ping_without_a_good_answer_counts_as_a_late_one() -> None:
+    """Refused at once, or answered by something else."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, ThreadPoolExecutor(1) as pool:
+        watch = Watch(os.getpid(), f"http://127.0.0.1:{taken.getsockname()[1]}")
+        answered = pool.submit(_answer_once, taken)
+        with watch.watching():
+            answered.result()
+            taken.close()
+            deadline = time.monotonic() + 60
+            while len(watch.pings) < 3:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+    assert min(watch.pings) > 1, "beyond the bound of the bench"
+
+
+def _answer_once(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
 
 
 def test_what_the_batch_bench_does_before_and_beside_airflow(tmp_path: Path) -> None:

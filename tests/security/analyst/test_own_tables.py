@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 import pytest
@@ -191,6 +190,6 @@ def test_a_setting_of_the_request_is_judged_with_external_data_too(box: Box) -> 
     assert refused.headers["x-clickhouse-exception-code"] == "452"
 
 
-def test_get_makes_no_table(box: Box, tmp_path: Path) -> None:
+def test_get_makes_no_table(box: Box) -> None:
     refused = box.analyst.get("/", params={"session_id": "g", "query": "CREATE TEMPORARY TABLE x (a UInt8)"})
     assert refused.headers["x-clickhouse-exception-code"] == "164"
