@@ -6,7 +6,8 @@ from typing import Final
 
 from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
 from firehose.records.fast import fast
-from firehose.records.fields import StrongRef, columns_of
+from firehose.records.fields import columns_of
+from firehose.records.references import StrongRef
 from firehose.records.rules import OPERATION as OPERATION_RULES
 from firehose.records.rules import written
 from firehose.records.view import account

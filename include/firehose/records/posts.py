@@ -20,21 +20,10 @@ from firehose.records.base import (
 )
 from firehose.records.facets import Derived, derive
 from firehose.records.fast import fast
-from firehose.records.fields import (
-    Columns,
-    Json,
-    Ref,
-    Strings,
-    Text,
-    columns_of,
-    is_plain_ref,
-    ref_in,
-    ref_of,
-    refs_taken,
-    strong_ref,
-    text_in,
-)
+from firehose.records.fields import Columns, Json, Strings, Text, columns_of
+from firehose.records.json_sql import ref_in, text_in
 from firehose.records.posts_view import SHOWN, VIEW
+from firehose.records.references import Ref, is_plain_ref, ref_of, refs_taken, strong_ref
 from firehose.records.rules import OPERATION as OPERATION_RULES
 from firehose.records.rules import written
 from firehose.records.spelling import canonical_languages
