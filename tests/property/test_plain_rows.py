@@ -125,7 +125,7 @@ commits = st.fixed_dictionaries(
 events = st.fixed_dictionaries(
     {"did": st.just("did:plc:a") | odd, "kind": st.sampled_from(["commit", "account"]), "commit": commits | odd},
     optional={"time_us": st.sampled_from([1, 2**63, -(2**63)]) | odd, "identity": odd, "account": odd}
-    | {"displayed_us": st.sampled_from([5, -5, 2**63, 1.0, 1e300]) | odd},
+    | {"displayed_us": st.sampled_from([5, -5, 2**63, -(2**63), 1.0, 1e300]) | odd},
 )
 
 

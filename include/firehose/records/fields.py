@@ -8,15 +8,16 @@ columns. References are in references.py. Must not: know any single type.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from firehose.records.base import Column
-from firehose.records.json_sql import text_in
+from firehose.records.json_sql import flag_in, number_in, raw_in, text_in, texts_in
 
 Columns = dict[str, list[Any]]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _encode: Final = msgspec.json.encode
 
 
@@ -51,7 +52,10 @@ class Field(Protocol):
         ...
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        """SQL for the columns, NULL for none, where ``record`` is SQL for the record's JSON. As :meth:`take`."""
+        """SQL for the columns, where ``record`` is SQL for the record's JSON. As :meth:`take`: NULL for none.
+
+        Of lists it is an empty one, since the engine's cannot be NULL.
+        """
         ...
 
     def held_in(self, record: str) -> str:
@@ -110,7 +114,10 @@ class Strings(_One, frozen=True):
         return ((value,), True) if held else ((None,), False)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (f"JSONExtract({record}, '{self.key}', 'Array(String)')",)
+        return (f"if({self.held_in(record)}, JSONExtract({record}, '{self.key}', 'Array(String)'), [])",)
+
+    def held_in(self, record: str) -> str:
+        return texts_in(record, self.key)
 
 
 class Json(_One, frozen=True):
@@ -133,7 +140,7 @@ class Json(_One, frozen=True):
             record[self.key] = msgspec.json.decode(text)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (f"nullIf(nullIf(JSONExtractRaw({record}, '{self.key}'), ''), 'null')",)
+        return (raw_in(record, self.key),)
 
 
 class Number(_One, frozen=True):
@@ -141,13 +148,13 @@ class Number(_One, frozen=True):
 
     @property
     def plain(self) -> Any:
-        return int
+        return Int64 if self.required else Int64 | UnsetType
 
     def take(self, value: object) -> tuple[tuple[Any, ...], bool]:
         return ((whole,), True) if (whole := integer(value)) is not None else ((None,), False)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (f"JSONExtract({record}, '{self.key}', 'Nullable(Int64)')",)
+        return (number_in(record, self.key),)
 
 
 class Flag(_One, frozen=True):
@@ -155,18 +162,18 @@ class Flag(_One, frozen=True):
 
     @property
     def plain(self) -> Any:
-        return bool
+        return bool if self.required else bool | UnsetType
 
     def take(self, value: object) -> tuple[tuple[Any, ...], bool]:
         return ((value,), True) if isinstance(value, bool) else ((None,), False)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (f"JSONExtract({record}, '{self.key}', 'Nullable(Bool)')",)
+        return (flag_in(record, self.key),)
 
 
 def integer(value: object) -> int | None:
     """``value`` where it is an integer that a column holds."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
 
 
 def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
