@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
+from firehose.records.base import STRING, Column, Packing, RecordType
 from firehose.records.fast import fast
 from firehose.records.fields import Text, columns_of
-from firehose.records.rules import OPERATION as OPERATION_RULES
-from firehose.records.rules import written
+from firehose.records.rules import OPERATION_RULES, written
+from firehose.records.shared_columns import COMMIT, OPERATION, WITNESSED
 from firehose.syntax import DID
 from ingester.contract import wire
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
+from firehose.records.base import STRING, Column, Packing, RecordType
 from firehose.records.fast import fast
 from firehose.records.fields import columns_of
 from firehose.records.references import StrongRef
-from firehose.records.rules import OPERATION as OPERATION_RULES
-from firehose.records.rules import written
+from firehose.records.rules import OPERATION_RULES, written
+from firehose.records.shared_columns import COMMIT, OPERATION, WITNESSED
 from firehose.records.view import account
 from firehose.syntax import AT_URI
 from ingester.contract import wire

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
+from firehose.records.base import STRING, Column, Packing, RecordType
 from firehose.records.fast import fast
 from firehose.records.fields import Json, Text, columns_of
-from firehose.records.rules import OPERATION as OPERATION_RULES
-from firehose.records.rules import written
+from firehose.records.rules import OPERATION_RULES, written
+from firehose.records.shared_columns import COMMIT, OPERATION, WITNESSED
 from firehose.records.view import blob_cid, self_labels
 from ingester.contract import wire
 

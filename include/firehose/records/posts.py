@@ -7,25 +7,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from firehose.records.base import (
-    COMMIT,
-    OPERATION,
-    STRING,
-    STRINGS,
-    WITNESSED,
-    Column,
-    Derivation,
-    Packing,
-    RecordType,
-)
+from firehose.records.base import STRING, STRINGS, Column, Derivation, Packing, RecordType
 from firehose.records.facets import Derived, derive
 from firehose.records.fast import fast
 from firehose.records.fields import Columns, Json, Strings, Text, columns_of
 from firehose.records.json_sql import ref_in, text_in
 from firehose.records.posts_view import SHOWN, VIEW
 from firehose.records.references import Ref, is_plain_ref, ref_of, refs_taken, strong_ref
-from firehose.records.rules import OPERATION as OPERATION_RULES
-from firehose.records.rules import written
+from firehose.records.rules import OPERATION_RULES, written
+from firehose.records.shared_columns import COMMIT, OPERATION, WITNESSED
 from firehose.records.spelling import canonical_languages
 from ingester.contract import wire
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, RecordType
+from firehose.records.base import STRING, Column, RecordType
 from firehose.records.fast import fast
 from firehose.records.fields import Json, Text, columns_of
 from firehose.records.references import StrongRef
-from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.rules import OPERATION_RULES
+from firehose.records.shared_columns import COMMIT, OPERATION, WITNESSED
 from firehose.records.view import blob_cid, self_labels
 from ingester.contract import wire
 

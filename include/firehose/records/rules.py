@@ -79,6 +79,6 @@ ROW: Final = (
     Rule(column="rkey", required=True, syntax=RECORD_KEY),
     written("cid", RECORD_CID),
 )
-OPERATION: Final = (*ROW, Rule(column="operation", required=True, among=OPERATIONS))
+OPERATION_RULES: Final = (*ROW, Rule(column="operation", required=True, among=OPERATIONS))
 #: Of identity and account events.
 SEQUENCED: Final = (*EVENT, Rule(column="seq", required=True))

@@ -7,8 +7,9 @@ are.
 
 from __future__ import annotations
 
-from firehose.records.base import EXTRA, RecordType
+from firehose.records.base import RecordType
 from firehose.records.registry import REGISTRY
+from firehose.records.shared_columns import EXTRA
 from firehose.warehouse.columns import file_columns
 
 
