@@ -8,7 +8,8 @@ import pytest
 from firehose import schema
 from firehose.errors import FirehoseError
 from firehose.warehouse.columns import clickhouse_type, file_columns
-from firehose.warehouse.views import LAYOUTS, quoted, source, views
+from firehose.warehouse.selects import LAYOUTS, quoted, source
+from firehose.warehouse.views import views
 
 
 @pytest.mark.parametrize("record_type", schema.TYPES)
