@@ -40,8 +40,8 @@ def _record(table: str) -> str:
 
 def _rest(of: RecordType, record: str) -> str:
     """A JSON object of the parts of a record that no column of the type holds."""
-    claim = f"if(JSONType({record}, 'createdAt') = 'String', 'createdAt', '')"
-    held = ["'$type'", claim, *(f"if({field.held_in(record)}, '{field.key}', '')" for field in of.fields)]
+    claim = f"if(JSONType({record}, 'createdAt') = 'String', 'createdAt', NULL)"
+    held = ["'$type'", claim, *(f"if({field.held_in(record)}, '{field.key}', NULL)" for field in of.fields)]
     pairs = f"arrayFilter(p -> NOT has([{', '.join(held)}], p.1), JSONExtractKeysAndValuesRaw({record}))"
     return (
         f"concat('{{', arrayStringConcat(arrayMap(p -> concat(toJSONString(p.1), ':', p.2), {pairs}), ','), '}}')"
