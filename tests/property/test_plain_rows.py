@@ -26,7 +26,7 @@ RARE = ("profiles", "lists", "listitems", "starterpacks")
 
 
 def rows_of(record_type: str, lines: Sequence[bytes]) -> list[tuple[bytes, dict[str, Any] | str]]:
-    """Each line with its row, or with the reason why it is none, in the order of the lines' bytes."""
+    """Each line with its row, or with the reason why it is not one, in the order of the lines' bytes."""
     rows, kept, failed = decode_rows(record_type, lines)
     found: list[tuple[bytes, dict[str, Any] | str]] = [(one.raw, one.reason) for one in failed]
     found += zip(kept, to_table(record_type, rows, BATCH).to_pylist(), strict=True)

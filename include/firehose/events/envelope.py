@@ -1,8 +1,8 @@
 """The envelope of a Jetstream v1 event (jetstream.md, "Events"), decoded strictly; the record stays raw.
 
-v2's ``sync`` events, which v1 has not, come in the same form.
+v2's ``sync`` events, which v1 does not have, come in the same form.
 
-Lives here: the wire types and the reasons why a line is no event. Must not: look into records.
+Lives here: the wire types and the reasons why a line is not an event. Must not: look into records.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ _ALL_PARTS: Final = ("commit", *PARTS)
 
 
 def _revive(line: bytes) -> Undecodable | None:
-    """What the ingester could not read, as it came over the wire; None where the line is no dead letter."""
+    """What the ingester could not read, as it came over the wire; None where the line is not a dead letter."""
     try:
         letter = _decode_dead_letter(line)
         raw = base64.b64decode(letter.bytes, validate=True)

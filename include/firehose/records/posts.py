@@ -90,7 +90,7 @@ _DERIVED: Final = (
     Column(
         "hashtags",
         STRINGS,
-        "Tags of facets and of the record in lower case without #, as written else: use tags to count",
+        "Tags of facets and of the record in lower case without #, otherwise as written: use tags to count",
     ),
     Column("links", STRINGS, "URLs of facets and of an external embed, as written, each once"),
     Column("mentions", STRINGS, "DIDs that the post mentions"),

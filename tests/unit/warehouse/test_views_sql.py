@@ -37,7 +37,7 @@ def test_types(record_type: str, name: str, expected: str) -> None:
     assert {c.name: c.type for c in file_columns(record_type)}[name] == expected
 
 
-def test_an_unknown_type_is_an_error_and_no_guess() -> None:
+def test_an_unknown_type_is_an_error_and_not_a_guess() -> None:
     with pytest.raises(TypeError, match="column x: no ClickHouse type"):
         clickhouse_type("x", pa.float32())
 
