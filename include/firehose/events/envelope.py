@@ -16,7 +16,7 @@ import msgspec
 from firehose.syntax import DID
 from ingester.contract.wire import DEAD_LETTER_KIND, NEW_KIND
 
-#: Deeper events are refused. What a parser stands depends on how deep its caller already is, and a rerun from
+#: Deeper events are refused. How deep a parser can go depends on how deep its caller already is, and a rerun from
 #: elsewhere must give the same rows.
 MAX_DEPTH: Final = 320
 #: What the column holds: JSON has larger numbers, and one of them would fail a whole chunk of rows.
