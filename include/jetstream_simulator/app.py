@@ -73,7 +73,7 @@ async def run(config: Config, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM, SIGINT or the end of the input. ``announce`` is called once, with where to subscribe.
 
     Raises:
-        SimulatorError: the address is taken, or a file cannot be read.
+        SimulatorError: the address is taken, a file cannot be read, or the input cannot be waited for.
     """
     clock_us = _clock(config.start_us)
     compressor = frames.compressor(config.dictionary) if config.dictionary else None
@@ -111,13 +111,21 @@ async def run(config: Config, announce: Callable[[str], None]) -> None:
 
 
 async def _until_stopped(feeding: asyncio.Task[None], *, with_input: bool) -> None:
-    """Until a signal, the end of the input, or an error of the feed; its mere end keeps the server up."""
+    """Until a signal, the end of the input, or an error of the feed; its mere end keeps the server up.
+
+    Raises:
+        SimulatorError: the source cannot be read, or the input cannot be waited for.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     if with_input:
-        loop.add_reader(0, _read_input, stopped)
+        try:
+            loop.add_reader(0, _read_input, stopped)
+        except OSError as error:  # a file, /dev/null, or none at all: these have no end to wait for
+            said = "--end-with-input: the input is not a pipe or a terminal; give it one, or leave the option out"
+            raise SimulatorError(said) from error
     stopping = asyncio.create_task(stopped.wait())
     await asyncio.wait({feeding, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if feeding.done():

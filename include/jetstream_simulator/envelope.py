@@ -28,12 +28,12 @@ class Envelope(msgspec.Struct):
 
     @property
     def collection(self) -> str:
-        """The collection; empty for what is no commit."""
+        """The collection; empty for what is not a commit."""
         return self.commit.collection if self.commit is not None else ""
 
 
 class NotAnObject(ValueError):
-    """The line is no JSON object."""
+    """The line is not a JSON object."""
 
 
 _decoder = msgspec.json.Decoder(Envelope)
@@ -43,7 +43,7 @@ def read(line: bytes) -> Envelope:
     """The envelope of ``line``; a field of a wrong type counts as missing.
 
     Raises:
-        NotAnObject: no JSON object.
+        NotAnObject: it is not a JSON object.
     """
     try:
         return _decoder.decode(line)
@@ -56,7 +56,7 @@ def _lenient(line: bytes) -> Envelope:
     try:
         value = json.loads(line)
     except RecursionError:
-        value = {}  # nested so deeply that nobody can say more than that it began as an object
+        value = {}  # nested so deeply that all one can say is that it began as an object
         if not line.lstrip().startswith(b"{"):
             raise NotAnObject(str(line[:60])) from None
     except ValueError:

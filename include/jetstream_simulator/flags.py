@@ -22,7 +22,7 @@ class Flags:
         Optional[float],  # noqa: UP045 - typer reads it at run time
         typer.Option(min=0, help="Events a second; 0: as fast as clients read. Default: 500, or 0 with --replay."),
     ] = None
-    events: Annotated[int, typer.Option(min=0, help="Stop making events after so many; 0: never.")] = 0
+    events: Annotated[int, typer.Option(min=0, help="Stop after making this many events; 0: never.")] = 0
     seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 0
     odd: Annotated[float, typer.Option(min=0, max=1, help="Share of made-up events that are invalid.")] = 0.0
     replay: Annotated[
@@ -31,7 +31,7 @@ class Flags:
     ] = None
     loop: Annotated[bool, typer.Option("--loop/--once", help="Replay again at the end, or stop.")] = False
     keep_invalid: Annotated[
-        bool, typer.Option("--keep-invalid", help="Send replayed lines that are no JSON object as they are.")
+        bool, typer.Option("--keep-invalid", help="Send replayed lines that are not JSON objects as they are.")
     ] = False
     dictionary: Annotated[
         Optional[Path],  # noqa: UP045
@@ -84,7 +84,7 @@ class Flags:
     ] = False
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds to answer 503 at first.")] = 0.0
     blind: Annotated[str, typer.Option(help="Leave this collection out, as a host does that is blind to it.")] = ""
-    blind_after: Annotated[int, typer.Option(min=0, help="Do so after so many events of the source.")] = 0
+    blind_after: Annotated[int, typer.Option(min=0, help="Do so after this many events of the source.")] = 0
     end_with_input: Annotated[
         bool, typer.Option("--end-with-input", help="Stop when standard input is closed.")
     ] = False

@@ -1,4 +1,4 @@
-"""Events that no decoder should accept: wrong types, missing fields, JSON that is none.
+"""Events that no decoder should accept: wrong types, missing fields, broken JSON.
 
 Lives here: one function a fault, each giving a whole line. Must not: the quirks of valid events (records.py).
 """

@@ -78,7 +78,7 @@ def parse_request(query: str, socket_encoding: str) -> Request:
     """The query string and the ``Socket-Encoding`` header of a handshake.
 
     Raises:
-        InvalidOptions: a cursor that is no integer, malformed names, too many of them.
+        InvalidOptions: a cursor that is not an integer, malformed names, too many of them.
     """
     given = parse_qs(query, keep_blank_values=True)
 

@@ -65,9 +65,7 @@ class SimulatorProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
+        _close(self.process)
         return code
 
     def __enter__(self) -> Self:
@@ -114,6 +112,12 @@ def _await_ready(process: subprocess.Popen[str], deadline: float) -> SimulatorPr
         return SimulatorProcess(process, line.removeprefix(_READY).strip())
     process.kill()
     code = process.wait()
-    process.stdout.close()
+    _close(process)
     why = f"it ended with exit code {code}" if ready else "it did not listen in time"
     raise SimulatorError(f"simulator: {why}; see what it wrote to standard error")
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()

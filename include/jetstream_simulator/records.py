@@ -14,7 +14,7 @@ from jetstream_simulator.population import Population, Post
 from jetstream_simulator.posts import blob
 
 _DAY_US = 86_400_000_000
-# One in about 5,000 records: what is no instant, or one that few calendars hold.
+# One in about 5,000 records: not an instant, or one that few calendars hold.
 _STRANGE = (
     "0001-01-01T00:00:00Z",
     "2826-03-04T05:06:07.000Z",

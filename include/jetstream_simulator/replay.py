@@ -44,10 +44,10 @@ def events(paths: Sequence[Path], *, loop: bool = False, keep_invalid: bool = Fa
     """The events of ``paths``, file after file.
 
     ``loop`` begins again at the end, each round moved on by the whole tape's span of time: only ``time_us``
-    differs. ``keep_invalid`` passes on lines that are no JSON object; empty lines are always skipped.
+    differs. ``keep_invalid`` passes on lines that are not JSON objects; empty lines are always skipped.
 
     Raises:
-        SimulatorError: an unreadable file, a line that is no event, a loop without events.
+        SimulatorError: an unreadable file, a line that is not an event, a loop without events.
     """
     newest = oldest = count = 0
     for event in _round(paths, keep_invalid):
@@ -85,7 +85,7 @@ def _lines(path: Path, file: IO[bytes], keep_invalid: bool) -> Iterator[Event]:
         except (ValueError, msgspec.DecodeError) as error:
             if not keep_invalid:
                 raise SimulatorError(
-                    f"replay: {path} line {number} is no event ({error}); "
+                    f"replay: {path} line {number} is not an event ({error}); "
                     "mend the file, or send the line as it is with --keep-invalid"
                 ) from None
             event = Event(0, line)
@@ -96,7 +96,7 @@ def _lines(path: Path, file: IO[bytes], keep_invalid: bool) -> Iterator[Event]:
 
 
 def _from_v2(frame: envelope.Envelope) -> Event | None:
-    """A v2 ``subscribeEvents`` frame as a v2 host sends it on ``/subscribe``; None for what v1 has not."""
+    """A v2 ``subscribeEvents`` frame as a v2 host sends it on ``/subscribe``; None for what v1 does not have."""
     if frame.type != "message":
         return None
     v2 = msgspec.json.decode(frame.payload, type=_V2)

@@ -25,7 +25,7 @@ from jetstream_simulator.tape import Overtaken, Tape
 log = logging.getLogger(__name__)
 CLOSE_S: Final = 1.0
 _LIMIT_POLL_S: Final = 0.01
-_MAX_REASON: Final = 123  # bytes that a close frame can hold beside its code
+_MAX_REASON: Final = 123  # bytes that a close frame can hold after its code
 
 
 class Sender:

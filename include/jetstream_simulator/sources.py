@@ -48,7 +48,7 @@ class Generated:
 
 
 class Blinded:
-    """A source that leaves out one collection after so many of its events: a host that has gone blind to it."""
+    """A source that leaves out one collection after this many of its events: a host that has gone blind to it."""
 
     def __init__(self, source: Source, collection: str, after: int) -> None:
         self._source, self._collection, self._left = source, collection, after
@@ -79,6 +79,6 @@ class Replayed:
         """The next ``n`` lines.
 
         Raises:
-            SimulatorError: an unreadable file, or a line that is no event.
+            SimulatorError: an unreadable file, or a line that is not an event.
         """
         return list(islice(self._events, n))

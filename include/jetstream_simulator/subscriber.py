@@ -55,7 +55,7 @@ class Subscriber:
     def next_batch(self, limit: int = BATCH_EVENTS) -> list[bytes]:
         """The frames to send next, ``limit`` at most; the position moves on past what the filter drops.
 
-        Empty is no sign of the tape's end: look at ``behind`` for that.
+        Empty does not mean the tape's end: look at ``behind`` for that.
 
         Raises:
             Overtaken: the tape dropped events that this client has not had.

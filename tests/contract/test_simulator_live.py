@@ -239,6 +239,16 @@ def test_it_ends_with_the_process_that_started_it() -> None:
         simulator.wait(20)
 
 
+def test_an_input_that_cannot_be_waited_for_is_one_line() -> None:
+    command = [sys.executable, "-m", "jetstream_simulator", "--port", "0", "--end-with-input"]
+    ended = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("jetstream_simulator: --end-with-input: ")
+
+
 def test_a_client_of_another_making_can_read_it() -> None:
     """A socket and RFC 6455 by hand: what is on the wire needs no library of ours."""
     with process.start(["--events", "5", "--odd", "0"]) as simulator:

@@ -26,7 +26,7 @@ RARE = ("profiles", "lists", "listitems", "starterpacks")
 
 
 def rows_of(record_type: str, lines: Sequence[bytes]) -> list[tuple[bytes, dict[str, Any] | str]]:
-    """Each line with its row, or with the reason why it is none, in the order of the lines' bytes."""
+    """Each line with its row, or with the reason why it is not one, in the order of the lines' bytes."""
     rows, kept, failed = decode_rows(record_type, lines)
     found: list[tuple[bytes, dict[str, Any] | str]] = [(one.raw, one.reason) for one in failed]
     found += zip(kept, to_table(record_type, rows, BATCH).to_pylist(), strict=True)
@@ -125,7 +125,7 @@ commits = st.fixed_dictionaries(
 events = st.fixed_dictionaries(
     {"did": st.just("did:plc:a") | odd, "kind": st.sampled_from(["commit", "account"]), "commit": commits | odd},
     optional={"time_us": st.sampled_from([1, 2**63, -(2**63)]) | odd, "identity": odd, "account": odd}
-    | {"displayed_us": st.sampled_from([5, -5, 2**63, 1.0, 1e300]) | odd},
+    | {"displayed_us": st.sampled_from([5, -5, 2**63, -(2**63), 1.0, 1e300]) | odd},
 )
 
 

@@ -1,6 +1,6 @@
--- Accounts that gained most followers
--- Accounts that began to follow on the latest day, less those of them that stopped on the same day. Who follows twice, or
--- again, is one follower; who followed before is none. A follow from before the lake begins is not known.
+-- Accounts that gained the most followers
+-- Accounts that began to follow on the latest day, less those of them that stopped on the same day. An account that follows twice,
+-- or again, is one follower; one that followed before is not counted. A follow from before the lake begins is not known.
 WITH
     (SELECT max(day) FROM firehose.events_by_minute) AS latest,
     records AS

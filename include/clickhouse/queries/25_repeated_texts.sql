@@ -1,5 +1,5 @@
 -- Texts that several accounts posted
--- On the latest day, without case, width and blanks around.
+-- On the latest day, ignoring case, width and surrounding blanks.
 SELECT trimBoth(normalizeUTF8NFKCCasefold(text)) AS said, count() AS times, uniqExact(did) AS accounts
 FROM firehose.posts
 WHERE date = (SELECT max(day) FROM firehose.events_by_minute) AND operation = 'create' AND NOT resync AND text != ''

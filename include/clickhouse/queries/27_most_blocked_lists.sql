@@ -1,4 +1,4 @@
--- Lists that most accounts block
+-- Most blocked lists
 -- A list block hides everybody on a list. List blocks are rows of other, with the record in extra.
 SELECT list, uniqExact(did) AS blocked_by
 FROM

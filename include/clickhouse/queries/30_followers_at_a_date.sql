@@ -1,6 +1,6 @@
 -- Followers at a date, and unfollows
 -- Known followers at the beginning and the end of the latest day: of follows made since the lake begins. The true number
--- is higher by all older follows. An unfollow names only the record: that of an older follow is nobody's here.
+-- is higher by all older follows. An unfollow names only the record, so that of an older follow counts for no account.
 WITH
     (SELECT max(day) FROM firehose.events_by_minute) AS latest,
     records AS

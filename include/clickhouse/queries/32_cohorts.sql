@@ -1,6 +1,6 @@
 -- Cohorts by first sighting, and who came back
--- Accounts by the day on which the lake first saw them, and how many of these it saw again so many days later. On the
--- first days of a lake most accounts are old ones: when an account was created no event says.
+-- Accounts by the day on which the lake first saw them, and how many of these it saw again a given number of days later. On the
+-- first days of a lake most accounts are old ones: no event says when an account was created.
 WITH seen AS (SELECT DISTINCT did, date AS on_day FROM firehose.events WHERE NOT resync)
 SELECT first_day, dateDiff('day', first_day, on_day) AS days_later, count() AS accounts,
     round(accounts / max(accounts) OVER (PARTITION BY first_day), 4) AS share

@@ -1,5 +1,5 @@
 -- Everything that one account did
--- The account with most events on the latest day, over the whole lake, latest first. It reads every file: for many such
+-- The account with the most events on the latest day, over the whole lake, latest first. It reads every file: for many such
 -- questions of a large lake set a span.
 SELECT witnessed_at, type, operation, uri
 FROM firehose.events

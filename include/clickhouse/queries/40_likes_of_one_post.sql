@@ -1,5 +1,5 @@
 -- Who likes one post
--- The post with most likes in any hour of the latest day. All likes that stand, of the whole lake.
+-- The post with the most likes in any hour of the latest day. All likes that stand, of the whole lake.
 SELECT did, since, records
 FROM firehose.current_likes
 WHERE subject_uri = (SELECT uri FROM firehose.most_liked_posts_by_hour

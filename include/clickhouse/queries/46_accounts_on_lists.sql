@@ -1,4 +1,4 @@
--- Accounts that are on most lists
+-- Accounts that are on the most lists
 -- Of list items written since the lake begins and not deleted since; the purpose and name of a list are in the view lists.
 SELECT account, uniqExact(list) AS lists, uniqExact(did) AS list_makers
 FROM

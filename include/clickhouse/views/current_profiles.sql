@@ -22,8 +22,9 @@ FROM
     SELECT did, argMax(ifNull(display_name, ''), rev) AS name, argMax(ifNull(description, ''), rev) AS about,
         argMax(avatar_cid, rev) AS picture, argMax(ifNull(pronouns, ''), rev) AS they,
         argMax(ifNull(website, ''), rev) AS site, argMax(ifNull(pinned_uri, ''), rev) AS pinned,
-        argMax(ifNull(starterpack_uri, ''), rev) AS pack, argMax(self_labels, rev) AS labels, argMax(tuple(created_at), rev).1 AS claimed, max(rev) AS latest,
-        argMax(extra, rev) AS rest, argMax(witnessed_at, rev) AS seen
+        argMax(ifNull(starterpack_uri, ''), rev) AS pack, argMax(self_labels, rev) AS labels,
+        argMax(tuple(created_at), rev).1 AS claimed, max(rev) AS latest, argMax(extra, rev) AS rest,
+        argMax(witnessed_at, rev) AS seen
     FROM firehose.profiles
     WHERE rkey = 'self'
     GROUP BY did

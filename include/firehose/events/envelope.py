@@ -1,8 +1,8 @@
 """The envelope of a Jetstream v1 event (jetstream.md, "Events"), decoded strictly; the record stays raw.
 
-v2's ``sync`` events, which v1 has not, come in the same form.
+v2's ``sync`` events, which v1 does not have, come in the same form.
 
-Lives here: the wire types and the reasons why a line is no event. Must not: look into records.
+Lives here: the wire types and the reasons why a line is not an event. Must not: look into records.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from firehose.syntax import DID
 from ingester.contract.wire import DEAD_LETTER_KIND, NEW_KIND
 
-#: Deeper events are refused. What a parser stands depends on how deep its caller already is, and a rerun from
+#: Deeper events are refused. How deep a parser can go depends on how deep its caller already is, and a rerun from
 #: elsewhere must give the same rows.
 MAX_DEPTH: Final = 320
 #: What the column holds: JSON has larger numbers, and one of them would fail a whole chunk of rows.
@@ -109,7 +109,7 @@ _ALL_PARTS: Final = ("commit", *PARTS)
 
 
 def _revive(line: bytes) -> Undecodable | None:
-    """What the ingester could not read, as it came over the wire; None where the line is no dead letter."""
+    """What the ingester could not read, as it came over the wire; None where the line is not a dead letter."""
     try:
         letter = _decode_dead_letter(line)
         raw = base64.b64decode(letter.bytes, validate=True)

@@ -1,7 +1,7 @@
 """The quick way for records of exactly the lexicon's plain shape: line to struct to columns, no dictionaries.
 
 Takes only what the general way (:mod:`firehose.events.rows`) stores without ``extra``, and gives the same columns;
-whatever else a line holds is left to it. Must not: give reasons why a line is no event, do I/O.
+whatever else a line holds is left to it. Must not: give reasons why a line is not an event, do I/O.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def record_of(record_type: str, row: dict[str, Any]) -> dict[str, Any]:
 def sync_of(row: dict[str, Any]) -> dict[str, Any]:
     """The ``sync`` part of the event that a row of ``other`` with that operation was made from.
 
-    The order of its keys is not kept, nor whether it named the account a second time: it does.
+    The order of its keys is not kept, and it always names the account a second time.
     """
     extra = _decode(row["extra"]) if row["extra"] is not None else {}
     return {"did": row["did"], "rev": row["rev"], "seq": int(row["rkey"]), **extra}

@@ -32,8 +32,8 @@ def decode_rows(
 ) -> tuple[list[Row | PlainEvent], list[bytes], list[Undecodable]]:
     """Decode a chunk of lines of one type.
 
-    Returns the rows, the line of each row (same length; the plain events come first), and the lines that are no
-    event of this type.
+    Returns the rows, the line of each row (same length; the plain events come first), and the lines that are not
+    events of this type.
     """
     make = _MAKERS[record_type]
     events, kept, left = plain.divide(record_type, lines)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import EXTRA, FLAG, STRING, WITNESSED, Column, Packing, RecordType
+from firehose.records.base import FLAG, STRING, Column, Packing, RecordType
 from firehose.records.fields import Flag, Text, columns_of
 from firehose.records.identities import SEQ, TIME
 from firehose.records.rules import SEQUENCED, Rule
+from firehose.records.shared_columns import EXTRA, WITNESSED
 from ingester.contract import wire
 
 _FIELDS: Final = (

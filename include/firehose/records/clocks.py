@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
-# Characters by their code; 255 for what is none. The first one holds the sign bit (always 0) and four bits more.
+# Characters by their code; 255 for all others. The first one holds the sign bit (always 0) and four bits more.
 _VALUES = np.full(256, 255, np.uint64)
 _VALUES[list(_ALPHABET.encode())] = range(32)
 _LENGTH = 13
@@ -25,7 +25,7 @@ _INSTANT = pa.timestamp("us", tz="UTC")
 
 
 def tid_us(keys: pa.Array) -> pa.Array:
-    """Microseconds since the epoch of each TID of a string array; null where a key is none."""
+    """Microseconds since the epoch of each TID of a string array; null where a key is not one."""
     right = pc.fill_null(pc.equal(pc.binary_length(keys), _LENGTH), False)
     whole = keys if pc.all(right).as_py() else keys.filter(right)
     # Strings of one length lie in memory as a table of characters.
@@ -42,7 +42,7 @@ def tid_us(keys: pa.Array) -> pa.Array:
 def claimed_instants(claims: list[str | None]) -> tuple[pa.Array, pa.Array]:
     """``createdAt`` strings as instants, and as text where the instant in canonical form is not the text.
 
-    Returns two arrays of ``len(claims)``: timestamp[us, UTC], null where the claim is no instant, and string,
+    Returns two arrays of ``len(claims)``: timestamp[us, UTC], null where the claim is not an instant, and string,
     null where ``YYYY-MM-DDTHH:MM:SS.mmmZ`` of the instant gives the claim back. Most clients write that form,
     so it is parsed for a whole column at once.
     """

@@ -1,6 +1,6 @@
 """What people ask of a post's facets and embed, taken out of them: hashtags, links, mentions, quotes.
 
-Beside what was written stands its one spelling: tags, hosts and registered domains of links.
+What was written is kept, and next to it its one spelling: tags, hosts and registered domains of links.
 
 Shapes: app.bsky.richtext.facet, app.bsky.embed.*. Whatever has another shape gives nothing, never an error.
 """
@@ -33,7 +33,7 @@ _NOTHING = Derived(None, None, None, None, None, None, None, None)
 
 
 def derive(embed: object, facets: object, tags: object) -> Derived:
-    """The derived columns of a post whose decoded record has these parts; None for what it has not."""
+    """The derived columns of a post whose decoded record has these parts; None for those it lacks."""
     if embed is None and facets is None and tags is None:
         return _NOTHING
     written, uris, dids = _featured(facets)

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from firehose.records.base import Derivation
-from firehose.records.fields import Columns, Field, nulls
+from firehose.records.fields import Columns, Field, Int64, nulls
 
 
 class PlainEvent(msgspec.Struct, gc=False):
     """A commit whose record has the plain shape. The parts of other kinds must not be there."""
 
     did: str
-    time_us: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+    time_us: Int64
     kind: Literal["commit"]
     commit: Any
     identity: None = None
     account: None = None
     sync: None = None
-    displayed_us: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    displayed_us: Int64 | None = None
 
 
 class Fast(NamedTuple):

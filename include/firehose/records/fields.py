@@ -2,29 +2,23 @@
 
 A column holds a part only if it gives that part back exactly; else the part stays in ``extra``. Each kind is
 declared once for all ways: decoded record to row, fast decoder to columns, row to record, JSON of an older file to
-columns. Must not: know any single type.
+columns. References are in references.py. Must not: know any single type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from firehose.records.base import Column
+from firehose.records.json_sql import flag_in, number_in, raw_in, text_in, texts_in
 
 Columns = dict[str, list[Any]]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _encode: Final = msgspec.json.encode
-_NO_REF: Final[tuple[str | None, str | None]] = (None, None)
-
-
-class Ref(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    """com.atproto.repo.strongRef, and nothing else in it."""
-
-    uri: str
-    cid: str
 
 
 class Field(Protocol):
@@ -58,7 +52,10 @@ class Field(Protocol):
         ...
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        """SQL for the columns, NULL for none, where ``record`` is SQL for the record's JSON. As :meth:`take`."""
+        """SQL for the columns, where ``record`` is SQL for the record's JSON. As :meth:`take`: NULL for none.
+
+        Of lists it is an empty one, since the engine's cannot be NULL.
+        """
         ...
 
     def held_in(self, record: str) -> str:
@@ -117,7 +114,10 @@ class Strings(_One, frozen=True):
         return ((value,), True) if held else ((None,), False)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (f"JSONExtract({record}, '{self.key}', 'Array(String)')",)
+        return (f"if({self.held_in(record)}, JSONExtract({record}, '{self.key}', 'Array(String)'), [])",)
+
+    def held_in(self, record: str) -> str:
+        return texts_in(record, self.key)
 
 
 class Json(_One, frozen=True):
@@ -140,7 +140,7 @@ class Json(_One, frozen=True):
             record[self.key] = msgspec.json.decode(text)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (f"nullIf(nullIf(JSONExtractRaw({record}, '{self.key}'), ''), 'null')",)
+        return (raw_in(record, self.key),)
 
 
 class Number(_One, frozen=True):
@@ -148,13 +148,13 @@ class Number(_One, frozen=True):
 
     @property
     def plain(self) -> Any:
-        return int
+        return Int64 if self.required else Int64 | UnsetType
 
     def take(self, value: object) -> tuple[tuple[Any, ...], bool]:
         return ((whole,), True) if (whole := integer(value)) is not None else ((None,), False)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (f"JSONExtract({record}, '{self.key}', 'Nullable(Int64)')",)
+        return (number_in(record, self.key),)
 
 
 class Flag(_One, frozen=True):
@@ -162,80 +162,18 @@ class Flag(_One, frozen=True):
 
     @property
     def plain(self) -> Any:
-        return bool
+        return bool if self.required else bool | UnsetType
 
     def take(self, value: object) -> tuple[tuple[Any, ...], bool]:
         return ((value,), True) if isinstance(value, bool) else ((None,), False)
 
     def found_in(self, record: str) -> tuple[str, ...]:
-        return (f"JSONExtract({record}, '{self.key}', 'Nullable(Bool)')",)
-
-
-class StrongRef(msgspec.Struct, frozen=True):
-    """A reference to a version of a record: two columns, its address and its content identifier."""
-
-    key: str
-    uri: Column
-    cid: Column
-    required: bool = False
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        return self.uri, self.cid
-
-    @property
-    def plain(self) -> Any:
-        return Ref if self.required else Ref | UnsetType
-
-    def take(self, value: object) -> tuple[tuple[Any, ...], bool]:
-        uri, cid = strong_ref(value)
-        return (uri, cid), is_plain_ref(value, (uri, cid))
-
-    def taken(self, values: list[Any]) -> Columns:
-        return refs_taken(self.columns, values)
-
-    def give(self, record: dict[str, Any], row: dict[str, Any]) -> None:
-        if (ref := ref_of(self.columns, row)) is not None:
-            record[self.key] = ref
-
-    def found_in(self, record: str) -> tuple[str, ...]:
-        return text_in(record, self.key, "uri"), text_in(record, self.key, "cid")
-
-    def held_in(self, record: str) -> str:
-        return ref_in(record, self.key)
-
-
-def strong_ref(value: object) -> tuple[str | None, str | None]:
-    """URI and CID of a com.atproto.repo.strongRef; each None where it is not a string."""
-    if not isinstance(value, dict):
-        return _NO_REF
-    uri, cid = value.get("uri"), value.get("cid")
-    return uri if isinstance(uri, str) else None, cid if isinstance(cid, str) else None
-
-
-def is_plain_ref(value: object, ref: tuple[str | None, str | None]) -> bool:
-    """Whether ``ref``, of :func:`strong_ref`, is all that the value holds."""
-    return isinstance(value, dict) and len(value) == 2 and ref[0] is not None and ref[1] is not None
-
-
-def refs_taken(columns: Sequence[Column], values: list[Any]) -> Columns:
-    """Two columns of references that a fast decoder took, or did not find."""
-    uri, cid = columns
-    return {
-        uri.name: [None if ref is UNSET else ref.uri for ref in values],
-        cid.name: [None if ref is UNSET else ref.cid for ref in values],
-    }
-
-
-def ref_of(columns: Sequence[Column], row: dict[str, Any]) -> dict[str, str] | None:
-    """The reference that a row's two columns hold."""
-    uri, cid = (row[column.name] for column in columns)
-    return None if uri is None or cid is None else {"uri": uri, "cid": cid}
+        return (flag_in(record, self.key),)
 
 
 def integer(value: object) -> int | None:
     """``value`` where it is an integer that a column holds."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
 
 
 def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
@@ -246,19 +184,3 @@ def columns_of(fields: Sequence[Field]) -> tuple[Column, ...]:
 def nulls(values: list[Any]) -> list[Any]:
     """The values that a fast decoder took, with None for what is not there."""
     return [None if value is UNSET else value for value in values]
-
-
-def text_in(record: str, *path: str) -> str:
-    """SQL for a string within JSON, NULL where there is none."""
-    where = _where(record, *path)
-    return f"if(JSONType({where}) = 'String', JSONExtractString({where}), NULL)"
-
-
-def ref_in(record: str, *path: str) -> str:
-    """SQL for whether JSON holds a strongRef and nothing else in it."""
-    parts = (f"isNotNull({text_in(record, *path, name)})" for name in ("uri", "cid"))
-    return " AND ".join([f"JSONLength({_where(record, *path)}) = 2", *parts])
-
-
-def _where(record: str, *path: str) -> str:
-    return ", ".join([record, *(f"'{key}'" for key in path)])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
-from firehose.records.fast import fast
-from firehose.records.fields import Text, columns_of
-from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.base import STRING, Column, Packing, RecordType
+from firehose.records.fields import Text
+from firehose.records.operations import operations
 from firehose.records.rules import written
 from firehose.syntax import DID
 from ingester.contract import wire
@@ -28,17 +27,7 @@ _FIELDS: Final = (
 
 
 def _edge(name: str, queue: str, collection: str) -> RecordType:
-    return RecordType(
-        name=name,
-        queue=queue,
-        collections=(collection,),
-        columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS)),
-        identity=OPERATION,
-        sort="did",
-        rules=(*OPERATION_RULES, written("subject_did", DID)),
-        fields=_FIELDS,
-        fast=fast(_FIELDS),
-    )
+    return operations(name, queue, collection, _FIELDS, sort="did", rules=[written("subject_did", DID)])
 
 
 FOLLOWS: Final = _edge("follows", wire.FOLLOWS, "app.bsky.graph.follow")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import EXTRA, INTEGER, STRING, WITNESSED, Column, Packing, RecordType
+from firehose.records.base import INTEGER, STRING, Column, Packing, RecordType
 from firehose.records.fields import Number, Text, columns_of
 from firehose.records.rules import SEQUENCED
+from firehose.records.shared_columns import EXTRA, WITNESSED
 from ingester.contract import wire
 
 #: Of identity and account events.

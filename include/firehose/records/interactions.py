@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
-from firehose.records.fast import fast
-from firehose.records.fields import StrongRef, columns_of
-from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.base import STRING, Column, Packing, RecordType
+from firehose.records.operations import operations
+from firehose.records.references import StrongRef
 from firehose.records.rules import written
 from firehose.records.view import account
 from firehose.syntax import AT_URI
@@ -32,18 +31,8 @@ _SUBJECT_DID: Final = account(
 
 
 def _interaction(name: str, queue: str, collection: str) -> RecordType:
-    return RecordType(
-        name=name,
-        queue=queue,
-        collections=(collection,),
-        columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS)),
-        identity=OPERATION,
-        sort="subject_uri",
-        rules=(*OPERATION_RULES, written("subject_uri", AT_URI), written("subject_cid")),
-        fields=_FIELDS,
-        fast=fast(_FIELDS),
-        view=(_SUBJECT_DID,),
-    )
+    rules = [written("subject_uri", AT_URI), written("subject_cid")]
+    return operations(name, queue, collection, _FIELDS, sort="subject_uri", rules=rules, view=[_SUBJECT_DID])
 
 
 LIKES: Final = _interaction("likes", wire.LIKES, "app.bsky.feed.like")

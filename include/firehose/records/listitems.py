@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
-from firehose.records.fast import fast
-from firehose.records.fields import Text, columns_of
-from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.base import STRING, Column, Packing
+from firehose.records.fields import Text
+from firehose.records.operations import operations
 from firehose.records.rules import written
 from firehose.syntax import AT_URI, DID
 from ingester.contract import wire
@@ -31,14 +30,11 @@ _FIELDS: Final = (
     ),
 )
 
-LISTITEMS: Final = RecordType(
-    name="listitems",
-    queue=wire.OTHER,
-    collections=("app.bsky.graph.listitem",),
-    columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS)),
-    identity=OPERATION,
+LISTITEMS: Final = operations(
+    "listitems",
+    wire.OTHER,
+    "app.bsky.graph.listitem",
+    _FIELDS,
     sort="list_uri",
-    rules=(*OPERATION_RULES, written("subject_did", DID), written("list_uri", AT_URI)),
-    fields=_FIELDS,
-    fast=fast(_FIELDS),
+    rules=[written("subject_did", DID), written("list_uri", AT_URI)],
 )

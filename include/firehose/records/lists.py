@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, Packing, RecordType
-from firehose.records.fast import fast
-from firehose.records.fields import Json, Text, columns_of
-from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.base import STRING, Column, Packing
+from firehose.records.fields import Json, Text
+from firehose.records.operations import operations
 from firehose.records.rules import written
 from firehose.records.view import blob_cid, self_labels
 from ingester.contract import wire
 
+#: Of lists and starter packs.
+DESCRIPTION: Final = (
+    Text("description", Column("description", STRING, "Its description; NULL where it has none")),
+    Json(
+        "descriptionFacets",
+        Column("description_facets", STRING, "JSON of the description's facets, as in the record"),
+        shape=list[Any],
+    ),
+)
 _FIELDS: Final = (
     Text(
         "purpose",
@@ -24,24 +32,16 @@ _FIELDS: Final = (
         required=True,
     ),
     Text("name", Column("name", STRING, "Its name; NULL for a delete"), required=True),
-    Text("description", Column("description", STRING, "Its description; NULL where it has none")),
-    Json(
-        "descriptionFacets",
-        Column("description_facets", STRING, "JSON of the description's facets, as in the record"),
-        shape=list[Any],
-    ),
+    *DESCRIPTION,
     Json("avatar", Column("avatar", STRING, "JSON of the blob of its picture, as in the record")),
 )
 
-LISTS: Final = RecordType(
-    name="lists",
-    queue=wire.OTHER,
-    collections=("app.bsky.graph.list",),
-    columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS)),
-    identity=OPERATION,
+LISTS: Final = operations(
+    "lists",
+    wire.OTHER,
+    "app.bsky.graph.list",
+    _FIELDS,
     sort="did",
-    rules=(*OPERATION_RULES, written("purpose"), written("name")),
-    fields=_FIELDS,
-    fast=fast(_FIELDS),
-    view=(blob_cid("avatar_cid", "avatar", "its picture"), self_labels("the list")),
+    rules=[written("purpose"), written("name")],
+    view=[blob_cid("avatar_cid", "avatar", "its picture"), self_labels("the list")],
 )

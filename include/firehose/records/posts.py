@@ -7,35 +7,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from firehose.records.base import (
-    COMMIT,
-    OPERATION,
-    STRING,
-    STRINGS,
-    WITNESSED,
-    Column,
-    Derivation,
-    Packing,
-    RecordType,
-)
+from firehose.records.base import STRING, STRINGS, Column, Derivation, Packing
 from firehose.records.facets import Derived, derive
-from firehose.records.fast import fast
-from firehose.records.fields import (
-    Columns,
-    Json,
-    Ref,
-    Strings,
-    Text,
-    columns_of,
-    is_plain_ref,
-    ref_in,
-    ref_of,
-    refs_taken,
-    strong_ref,
-    text_in,
-)
+from firehose.records.fields import Columns, Json, Strings, Text
+from firehose.records.json_sql import ref_in, text_in
+from firehose.records.operations import operations
 from firehose.records.posts_view import SHOWN, VIEW
-from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.references import Ref, is_plain_ref, ref_of, refs_taken, strong_ref
 from firehose.records.rules import written
 from firehose.records.spelling import canonical_languages
 from ingester.contract import wire
@@ -111,7 +89,7 @@ _DERIVED: Final = (
     Column(
         "hashtags",
         STRINGS,
-        "Tags of facets and of the record in lower case without #, as written else: use tags to count",
+        "Tags of facets and of the record in lower case without #, otherwise as written: use tags to count",
     ),
     Column("links", STRINGS, "URLs of facets and of an external embed, as written, each once"),
     Column("mentions", STRINGS, "DIDs that the post mentions"),
@@ -156,17 +134,14 @@ def _of_plain(record: Any) -> Derived:
     return derive(record.embed or None, record.facets or None, None)
 
 
-_DERIVATION: Final = Derivation(_DERIVED, _of_record, _of_plain)
-POSTS: Final = RecordType(
-    name="posts",
-    queue=wire.POSTS,
-    collections=("app.bsky.feed.post",),
-    columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS), *_DERIVED, _LANGUAGES),
-    identity=OPERATION,
+POSTS: Final = operations(
+    "posts",
+    wire.POSTS,
+    "app.bsky.feed.post",
+    _FIELDS,
     sort="reply_root_uri",
-    rules=(*OPERATION_RULES, written("text")),
-    fields=_FIELDS,
-    derivation=_DERIVATION,
-    fast=fast(_FIELDS, _DERIVATION),
+    rules=[written("text")],
+    derivation=Derivation(_DERIVED, _of_record, _of_plain),
+    made=[_LANGUAGES],
     view=VIEW,
 )

@@ -13,7 +13,7 @@ from firehose.records.links import GIF_HOSTS
 from firehose.records.view import account, flag, self_labels
 
 _EMBED: Final = "app.bsky.embed."
-# Of an embed with media beside a quote, the media's type; else the embed's own.
+# The type of the media where an embed has media and a quote; otherwise the embed's own type.
 _MEDIA_TYPE: Final = (
     f"if(ifNull(embed_type, '') = '{_EMBED}recordWithMedia',"
     " JSONExtractString(ifNull(embed, ''), 'media', '$type'), ifNull(embed_type, ''))"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, RecordType
-from firehose.records.fast import fast
-from firehose.records.fields import Json, StrongRef, Text, columns_of
-from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.base import STRING, Column
+from firehose.records.fields import Json, Text
+from firehose.records.operations import operations
+from firehose.records.references import StrongRef
 from firehose.records.view import blob_cid, self_labels
 from ingester.contract import wire
 
@@ -32,17 +32,13 @@ _FIELDS: Final = (
     ),
 )
 
-PROFILES: Final = RecordType(
-    name="profiles",
-    queue=wire.OTHER,
-    collections=("app.bsky.actor.profile",),
-    columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS)),
-    identity=OPERATION,
+PROFILES: Final = operations(
+    "profiles",
+    wire.OTHER,
+    "app.bsky.actor.profile",
+    _FIELDS,
     sort="did",
-    rules=OPERATION_RULES,
-    fields=_FIELDS,
-    # Most profiles do not say when they were made.
-    fast=fast(_FIELDS, claimed=False),
+    claimed=False,  # most profiles do not say when they were made
     view=(
         blob_cid("avatar_cid", "avatar", "its picture"),
         blob_cid("banner_cid", "banner", "its banner"),

@@ -1,8 +1,8 @@
 """The record types, in the order in which they are reported: the one list of them.
 
 A new type is a file of this package and its name here. Several types may come through one queue: one of them, the
-catch-all, has no collections and takes what no other one has. Rows of the others lie in its files where the
-version that stored them did not know their type yet.
+catch-all, has no collections and takes whatever none of the others does. Rows of the others lie in its files
+where the version that stored them did not know their type yet.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from firehose.syntax import DID, RECORD_CID, RECORD_KEY, TID, Syntax
 OPERATIONS: Final = ("create", "update", "delete")
 #: Operations that write no record.
 NO_WRITE: Final = ("delete", SYNC)
-#: Witnessed times are between Bluesky's first day and the year 2100: others would found wild partitions.
+#: Witnessed times are between Bluesky's first day and the year 2100: others would make folders of impossible days.
 EARLIEST_US: Final = 1_668_470_400_000_000
 LATEST_US: Final = 4_102_444_800_000_000
 
@@ -35,7 +35,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> str:
-        """What is written beside a row in quarantine."""
+        """What is written next to a row in quarantine."""
         expected = (self.syntax and self.syntax.name) or self.among or self.between or "a value"
         return f"{self.column}: expected {expected}"
 
@@ -79,6 +79,6 @@ ROW: Final = (
     Rule(column="rkey", required=True, syntax=RECORD_KEY),
     written("cid", RECORD_CID),
 )
-OPERATION: Final = (*ROW, Rule(column="operation", required=True, among=OPERATIONS))
+OPERATION_RULES: Final = (*ROW, Rule(column="operation", required=True, among=OPERATIONS))
 #: Of identity and account events.
 SEQUENCED: Final = (*EVENT, Rule(column="seq", required=True))

@@ -47,7 +47,7 @@ def tag(written: str) -> str:
 
 @lru_cache(_CACHED)
 def language(declared: str) -> str:
-    """A language tag in BCP 47's canonical form, such as ``pt-BR``; :data:`UNDETERMINED` where it is none."""
+    """A language tag in BCP 47's canonical form, such as ``pt-BR``; :data:`UNDETERMINED` where it is not one."""
     try:
         return langcodes.standardize_tag(declared.strip())
     except LanguageTagError:

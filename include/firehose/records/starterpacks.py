@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.records.base import COMMIT, OPERATION, STRING, WITNESSED, Column, RecordType, ViewColumn
-from firehose.records.fast import fast
-from firehose.records.fields import Json, Text, columns_of
-from firehose.records.rules import OPERATION as OPERATION_RULES
+from firehose.records.base import STRING, Column, ViewColumn
+from firehose.records.fields import Json, Text
+from firehose.records.lists import DESCRIPTION
+from firehose.records.operations import operations
 from firehose.records.rules import written
 from firehose.syntax import AT_URI
 from ingester.contract import wire
 
 _FIELDS: Final = (
     Text("name", Column("name", STRING, "Its name; NULL for a delete"), required=True),
-    Text("description", Column("description", STRING, "Its description; NULL where it has none")),
-    Json(
-        "descriptionFacets",
-        Column("description_facets", STRING, "JSON of the description's facets, as in the record"),
-        shape=list[Any],
-    ),
+    *DESCRIPTION,
     Text("list", Column("list_uri", STRING, "The list of its accounts; NULL for a delete"), required=True),
     Json("feeds", Column("feeds", STRING, "JSON of its feeds, as in the record"), shape=list[Any]),
 )
 
-STARTERPACKS: Final = RecordType(
-    name="starterpacks",
-    queue=wire.OTHER,
-    collections=("app.bsky.graph.starterpack",),
-    columns=(*WITNESSED, *COMMIT, *columns_of(_FIELDS)),
-    identity=OPERATION,
+STARTERPACKS: Final = operations(
+    "starterpacks",
+    wire.OTHER,
+    "app.bsky.graph.starterpack",
+    _FIELDS,
     sort="did",
-    rules=(*OPERATION_RULES, written("name"), written("list_uri", AT_URI)),
-    fields=_FIELDS,
-    fast=fast(_FIELDS),
+    rules=[written("name"), written("list_uri", AT_URI)],
     view=(
         ViewColumn(
             "feed_uris",

@@ -9,9 +9,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from firehose.records.base import COMMIT, EXTRA, WITNESSED
 from firehose.records.base import ViewColumn as Column
 from firehose.records.registry import REGISTRY
+from firehose.records.shared_columns import COMMIT, EXTRA, WITNESSED
 
 _SHARED: Final = {column.name: column for column in (*WITNESSED, *COMMIT)}
 SAMPLE: Final = Column(

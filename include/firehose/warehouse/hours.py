@@ -25,7 +25,7 @@ _COLUMNS: Final = ("hour", "type", "rows", "bytes", "sha256", "written_by", "rec
 def wrong_hours(lake: Path, ledger: list[LedgerEntry], hours: Iterable[datetime]) -> Iterator[Difference]:
     """Every file of these hours that is not what its record says; none in a lake that is not watched yet.
 
-    Every type: a summary is made of several, also where a batch has touched but one of them.
+    Every type: a summary is made of several, even where a batch has touched only one of them.
 
     Raises:
         LakeChanged: the lake has lost its records.

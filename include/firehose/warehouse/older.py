@@ -7,8 +7,9 @@ are.
 
 from __future__ import annotations
 
-from firehose.records.base import EXTRA, RecordType
+from firehose.records.base import RecordType
 from firehose.records.registry import REGISTRY
+from firehose.records.shared_columns import EXTRA
 from firehose.warehouse.columns import file_columns
 
 
@@ -39,8 +40,8 @@ def _record(table: str) -> str:
 
 def _rest(of: RecordType, record: str) -> str:
     """A JSON object of the parts of a record that no column of the type holds."""
-    claim = f"if(JSONType({record}, 'createdAt') = 'String', 'createdAt', '')"
-    held = ["'$type'", claim, *(f"if({field.held_in(record)}, '{field.key}', '')" for field in of.fields)]
+    claim = f"if(JSONType({record}, 'createdAt') = 'String', 'createdAt', NULL)"
+    held = ["'$type'", claim, *(f"if({field.held_in(record)}, '{field.key}', NULL)" for field in of.fields)]
     pairs = f"arrayFilter(p -> NOT has([{', '.join(held)}], p.1), JSONExtractKeysAndValuesRaw({record}))"
     return (
         f"concat('{{', arrayStringConcat(arrayMap(p -> concat(toJSONString(p.1), ':', p.2), {pairs}), ','), '}}')"

@@ -132,7 +132,7 @@ def _loaded(client: Client) -> dict[str, Loaded]:
 
 
 def _rebuild(client: Client, rebuild: Rebuild) -> None:
-    """Build the partition again beside the table, then put it in its place in one step."""
+    """Build the partition again in a table of its own, then put it in its place in one step."""
     table = rebuild.table
     name = table.split(".")[1]
     staging = f"ops.staging_{name}"

@@ -1,32 +1,27 @@
 """The views: over the lake's Parquet files, made from the schema and the lake's root, and over those views.
 
-Lives here: SQL text, as pure functions; that of the views over views is in include/clickhouse/views.
-Must not: connections.
+Lives here: which views there are, and their statements, as pure functions. What they select from the files is in
+selects.py, and the SQL of the views over views in include/clickhouse/views. Must not: connections.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from firehose import schema
 from firehose.areas import Area
 from firehose.errors import FirehoseError
-from firehose.records.base import RecordType
 from firehose.records.base import ViewColumn as Column
 from firehose.records.links import GIF_HOSTS, site
 from firehose.records.registry import REGISTRY, catch_all, shares_queue
-from firehose.warehouse import older
-from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
+from firehose.warehouse.columns import EVENTS, view_columns
+from firehose.warehouse.selects import events_columns, quoted, select_list, table_function, type_select
 from ingester.contract import checks
 
 DATABASE: Final = "firehose"
 _OVER_VIEWS: Final = Path(__file__).resolve().parents[2] / "clickhouse" / "views"
-_HOURS: Final = "year=*/month=*/day=*/hour=*"
-#: The layouts of an hour. Each is a glob of its own: braces around a slash match nothing in file().
-LAYOUTS: Final = ("{hours}/{type}.parquet", "{hours}/{type}/user_did=*/{type}.parquet")
 _QUARANTINE: Final = (
     # The file's own column batch is hidden by the folder's name, which is the batch's id.
     Column(
@@ -73,36 +68,12 @@ def views(lake_root: str) -> list[View]:
     made = []
     for name in schema.TYPES:
         columns = view_columns(name)
-        made.append(_view(name, columns, _type_select(name, lake_root, columns)))
+        made.append(_view(name, columns, type_select(name, lake_root, columns)))
     # Not over the views above: planning a query over nested views takes several times as long.
-    selects = (_type_select(name, lake_root, _events_columns(name), and_older=False) for name in schema.TYPES)
+    selects = (type_select(name, lake_root, events_columns(name), and_older=False) for name in schema.TYPES)
     made.append(_view("events", list(EVENTS), "\nUNION ALL\n".join(selects)))
     made += [_quarantine(lake_root), _gif_hosts()]
     return [*made, *(_over_views(path) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
-
-
-def source(record_type: str, lake_root: str, layout: str) -> str:
-    """The table function that reads one layout of a record type, with an explicit structure.
-
-    An explicit structure makes an empty lake an empty table, and spares opening a file to infer it.
-    """
-    return _table_function(lake_root, layout.format(hours=_HOURS, type=record_type), _structure(record_type))
-
-
-def _structure(record_type: str) -> str:
-    """The columns of a record type's files, and of their path, with their types."""
-    return ", ".join(f"{c.name} {c.type}" for c in (*file_columns(record_type), *PARTITION))
-
-
-def _table_function(lake_root: str, pattern: str, structure: str) -> str:
-    function = "s3" if lake_root.startswith("s3://") else "file"
-    path = f"{lake_root.rstrip('/')}/{pattern}"
-    return f"{function}({quoted(path)}, 'Parquet', {quoted(structure)})"
-
-
-def quoted(text: str) -> str:
-    """``text`` as a string literal of ClickHouse."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _view(name: str, columns: list[Column], select: str) -> View:
@@ -128,8 +99,8 @@ def _declared(name: str, about: str, columns: list[Column], select: str) -> View
 def _quarantine(lake_root: str) -> View:
     columns = list(_QUARANTINE)
     stored = "batch String, type String, time_us Nullable(Int64), reason String, raw String, date Date"
-    files = _table_function(lake_root, f"{Area.QUARANTINE}/date=*/batch=*/quarantine.parquet", stored)
-    select = f"SELECT {_select_list(columns)} FROM {files} AS stored"
+    files = table_function(lake_root, f"{Area.QUARANTINE}/date=*/batch=*/quarantine.parquet", stored)
+    select = f"SELECT {select_list(columns)} FROM {files} AS stored"
     return _declared("quarantine", "Events set aside, each with the reason", columns, select)
 
 
@@ -163,48 +134,3 @@ def _statement(name: str, about: str, body: str) -> View:
         f"DEFINER = CURRENT_USER SQL SECURITY DEFINER\nAS {select}\nCOMMENT {quoted(comment)}"
     )
     return View(name, statement, comment)
-
-
-def _type_select(record_type: str, lake_root: str, columns: list[Column], *, and_older: bool = True) -> str:
-    """One row an event of a type, those in files of the catch-all included; or all rows of the type's files."""
-    names = [c.name for c in (*file_columns(record_type), *PARTITION)]
-    branches = [f"SELECT {', '.join(names)} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS]
-    if and_older and (last := catch_all(record_type)) is not None:
-        made = older.columns(record_type, "older")
-        selected = ", ".join(f"{made[name]} AS {name}" if name in made else f"older.{name}" for name in names)
-        branches += [
-            f"SELECT {selected} FROM {source(last.name, lake_root, layout)} AS older"
-            f" WHERE older.collection IN ({_collections([REGISTRY[record_type]])})"
-            for layout in LAYOUTS
-        ]
-    union = "\nUNION ALL\n".join(branches)
-    others = shares_queue(record_type) if and_older else ()
-    condition = f"\nWHERE stored.collection NOT IN ({_collections(others)})" if others else ""
-    return f"SELECT {_select_list(columns)} FROM\n(\n{union}\n) AS stored{condition}"
-
-
-def _collections(types: Iterable[RecordType]) -> str:
-    return ", ".join(quoted(collection) for of in types for collection in of.collections)
-
-
-def _events_columns(record_type: str) -> list[Column]:
-    """The columns of the view of all events, as the files of one record type give them.
-
-    Those of a catch-all are read once for all types that may have older rows there.
-    """
-    given = {c.name: c.expression for c in view_columns(record_type)}
-    given["type"] = given["stored_as"] = quoted(record_type)
-    if others := shares_queue(record_type):
-        kinds = ", ".join(f"collection = {quoted(of.collection)}, {quoted(of.name)}" for of in others)
-        given["type"] = f"multiIf({kinds}, {quoted(record_type)})"
-        rests = ", ".join(
-            f"stored.collection = {quoted(of.collection)}, {older.shown_extra(of, 'stored')}" for of in others
-        )
-        given["extra"] = f"multiIf({rests}, {given['extra']})"
-    if record_type in schema.COLLECTIONS:
-        given["collection"] = quoted(schema.COLLECTIONS[record_type])
-    return [c._replace(expression=given.get(c.name, c.expression)) for c in EVENTS]
-
-
-def _select_list(columns: list[Column]) -> str:
-    return ", ".join(f"{c.expression} AS {c.name}" if c.expression else c.name for c in columns)

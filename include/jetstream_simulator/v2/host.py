@@ -1,4 +1,4 @@
-"""Puts v2 together: its options, the handshake of ``subscribeEvents``, and the calls beside it.
+"""Puts v2 together: its options, the handshake of ``subscribeEvents``, and the other calls.
 
 Lives here: from a request's path to a session or a response. Must not: sockets, the calls themselves.
 """

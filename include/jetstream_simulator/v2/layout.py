@@ -18,7 +18,7 @@ VERSION: Final = 1
 HEADER_BYTES: Final = 256
 #: Where the fields under the checksum begin: after magic and checksum.
 FIELDS_AT: Final = 12
-#: Of a frame's length, which stands before it.
+#: Of a frame's length, which comes before it.
 LENGTH_BYTES: Final = 8
 #: Version (uint16); blocks, events, accounts (uint32); least and greatest sequence number (uint64) and witnessed
 #: time (int64, µs); offsets (uint64) of footer, Bloom filters, the blocks' own, collections, block index.

@@ -26,11 +26,11 @@ _COMMIT: Final = re.compile(
 _CID: Final = b',"cid":"'
 _MAX_CID: Final = 120
 _CACHED_SECONDS: Final = 10_000
-_LATEST_S: Final = 253_402_300_800  # the year 10000, which RFC 3339 has not
+_LATEST_S: Final = 253_402_300_800  # the year 10000, which RFC 3339 does not have
 
 
 class Unreadable(ValueError):
-    """The line is no event that v2 could send: no JSON object, or one whose ``commit`` is none."""
+    """The line is not an event that v2 could send: not a JSON object, or one whose ``commit`` is not an object."""
 
 
 class _Commit(msgspec.Struct, gc=False):
@@ -69,7 +69,7 @@ class Message(NamedTuple):
 
     @property
     def did(self) -> str:
-        """Whose event it is; empty where that is no string."""
+        """Whose event it is; empty where that is not a string."""
         return _text(self.quoted_did)
 
     @property

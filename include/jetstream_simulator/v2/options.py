@@ -71,7 +71,7 @@ def parse(query: str) -> Request:
     """The query string of a handshake.
 
     Raises:
-        Refused: a parameter of v1, a cursor or id that is no number, malformed or too many names.
+        Refused: a parameter of v1, a cursor or id that is not a number, malformed or too many names.
     """
     given = parse_qs(query, keep_blank_values=True)
     for name, instead in _OF_V1.items():
@@ -115,7 +115,7 @@ def number(text: str, name: str) -> int:
         Refused: ``text`` is none; ``name`` is what it was given for.
     """
     if not _DIGITS.fullmatch(text) or int(text) >= 1 << 63:
-        raise invalid(f"invalid {name}: {text!r} is no non-negative integer")
+        raise invalid(f"invalid {name}: {text!r} is not a non-negative integer")
     return int(text)
 
 

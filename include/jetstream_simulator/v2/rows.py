@@ -21,7 +21,7 @@ _LONG, _SHORT = 65_535, 255
 
 
 def row(line: bytes, seq: int) -> Row | None:
-    """The row of ``line``; None for what no server would have archived, since it is no valid event."""
+    """The row of ``line``; None for what no server would have archived, since it is not a valid event."""
     try:
         event = msgspec.json.decode(line)
         kind = event["kind"]
@@ -57,7 +57,7 @@ def _text(value: str, most: int) -> bytes:
 
     Raises:
         ValueError: it is longer than the column can say.
-        TypeError: it is no string.
+        TypeError: it is not a string.
     """
     encoded = bytes(value, "utf-8")
     if len(encoded) > most:
@@ -68,12 +68,12 @@ def _text(value: str, most: int) -> bytes:
 def _time_us(event: dict[str, Any]) -> int:
     time_us = event["time_us"]
     if type(time_us) is not int or not 0 <= time_us < 1 << 63:
-        raise ValueError("no time")
+        raise ValueError("not a time")
     return time_us
 
 
 def _cbor(value: Any) -> bytes:
     if not isinstance(value, dict):
-        raise TypeError("no object")
+        raise TypeError("not an object")
     encoded: bytes = libipld.encode_dag_cbor(identifiers.cbor_form(value))
     return encoded

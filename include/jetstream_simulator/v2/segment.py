@@ -61,38 +61,27 @@ def build(blocks: Sequence[Block]) -> Segment:
     bodies = [body(block.rows) for block in blocks]
     frames = tuple(map(compressor.compress, bodies))
     stored = b"".join(len(frame).to_bytes(layout.LENGTH_BYTES, "little") + frame for frame in frames)
-    footer_at = layout.HEADER_BYTES + len(stored)
     index = _block_index(blocks, bodies, frames)
     blooms = struct.pack("<II", len(blocks), 0)
     footer = index + blooms + _collection_index(blocks, compressor)
-    times = [row.witnessed_us for block in blocks for row in block.rows] or [0]
-    dids = {row.did for block in blocks for row in block.rows}
-    count = sum(len(block.rows) for block in blocks)
+    footer_at = layout.HEADER_BYTES + len(stored)
     blooms_at = footer_at + len(index)
-    fields = layout.FIELDS.pack(
-        *(
-            layout.VERSION,
-            len(blocks),
-            count,
-            len(dids),
-            blocks[0].min_seq,
-            blocks[-1].max_seq,
-            min(times),
-            max(times),
-        ),
-        *(footer_at, blooms_at, blooms_at, blooms_at + len(blooms), footer_at),
-    ).ljust(layout.HEADER_BYTES - layout.FIELDS_AT, b"\0")
+    extent = _extent(blocks)
+    offsets = (footer_at, blooms_at, blooms_at, blooms_at + len(blooms), footer_at)
+    fields = layout.FIELDS.pack(layout.VERSION, len(blocks), *extent, *offsets)
+    fields = fields.ljust(layout.HEADER_BYTES - layout.FIELDS_AT, b"\0")
     checksum = xxhash.xxh3_64_intdigest(fields + footer)
-    return Segment(
-        data=layout.MAGIC + checksum.to_bytes(8, "little") + fields + stored + footer,
-        frames=frames,
-        checksum=f"{checksum:016x}",
-        events=count,
-        min_seq=blocks[0].min_seq,
-        max_seq=blocks[-1].max_seq,
-        min_witnessed_us=min(times),
-        max_witnessed_us=max(times),
-    )
+    data = layout.MAGIC + checksum.to_bytes(8, "little") + fields + stored + footer
+    events, _, *spans = extent
+    return Segment(data, frames, f"{checksum:016x}", events, *spans)
+
+
+def _extent(blocks: Sequence[Block]) -> tuple[int, ...]:
+    """Events, accounts, and the least and greatest sequence number and witnessed time, as in the header."""
+    rows = [row for block in blocks for row in block.rows]
+    times = [row.witnessed_us for row in rows] or [0]
+    accounts = len({row.did for row in rows})
+    return len(rows), accounts, blocks[0].min_seq, blocks[-1].max_seq, min(times), max(times)
 
 
 def _block_index(blocks: Sequence[Block], bodies: Sequence[bytes], frames: Sequence[bytes]) -> bytes:

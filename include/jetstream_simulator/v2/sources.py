@@ -29,7 +29,7 @@ _REPLAYED: Final = re.compile(rb'^\{"cursor":\d+,')
 
 
 def with_cursor(line: bytes, seq: int) -> bytes:
-    """``line`` with its sequence number as a v2 host's ``/subscribe`` sends it; no object stays as it is."""
+    """``line`` with its sequence number, as a v2 host's ``/subscribe`` sends it; as it is if not an object."""
     line, found = _HEAD.subn(rb'\g<1>,"cursor":%d' % seq, line, count=1) if _HEAD.match(line) else (line, 0)
     if found or not line.startswith(b'{"'):
         return line
@@ -53,7 +53,7 @@ class Numbered:
 class Synced:
     """A source with a share of ``sync`` events among its own, which only v2 sends.
 
-    ``resync``: so many of the account's records come again after each one, as creates under its revision.
+    ``resync``: this many of the account's records come again after each one, as creates under its revision.
     """
 
     def __init__(self, source: Source, rate: float, seed: int, resync: int = 0) -> None:
@@ -113,8 +113,8 @@ def _sent_again(line: bytes, rev: str, time_us: int) -> bytes:
 
 
 class Imported:
-    """A source of a host whose operator has imported times: each commit has its displayed time beside its own, and
-    a share of them another one, from years before."""
+    """A source of a host whose operator has imported times: each commit has a displayed time next to its own, and
+    in a share of them it is another one, from years before."""
 
     def __init__(self, source: Source, share: float, seed: int) -> None:
         self._source, self._share, self._rng = source, share, Random(seed)

@@ -52,7 +52,7 @@ MACROS = {
 
 
 class Snippet(NamedTuple):
-    """A fenced block: the heading that it stands under, its language, its text."""
+    """A fenced block: the heading that it is under, its language, its text."""
 
     section: str
     language: str
@@ -83,7 +83,7 @@ class Home(NamedTuple):
 
 @pytest.fixture(scope="module")
 def home(engine: Settings) -> Iterator[Home]:
-    """Three hours, of which the first was written by an earlier version; every kind of file beside them."""
+    """Three hours, of which the first was written by an earlier version; every other kind of file next to them."""
     settings = msgspec.structs.replace(engine, lake=str(Path(engine.lake) / "tools"))
     lake = LakeBuilder(settings.lake_path)
     events = map(msgspec.json.decode, generate.events(2000, seed=4, start_us=START_US, rate=0.245))

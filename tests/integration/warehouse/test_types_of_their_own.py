@@ -52,6 +52,7 @@ def records(keys: list[str]) -> list[dict[str, Any]]:
     claimed = good | {"createdAt": "2026-11-23T00:00:00.000Z"}
     found = [good, claimed, claimed | {"createdAt": 7}, claimed | {"$type": "com.example.thing"}, {}]
     found += [claimed | {"labels": {"values": [{"val": "nudity"}]}, "more": value} for value in ODD]
+    found += [record | {"": "under an empty key"} for record in (good, claimed, {})]
     return [*found, *(claimed | {key: value} for key in keys for value in ODD)]
 
 

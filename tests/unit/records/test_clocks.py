@@ -26,7 +26,7 @@ def test_a_tid_gives_its_microseconds() -> None:
 def test_a_key_that_is_no_tid_has_no_clock() -> None:
     assert tid_us(pa.array(NO_TIDS, pa.string())).to_pylist() == [None] * len(NO_TIDS)
     assert tid_us(pa.array([], pa.string())).to_pylist() == []
-    assert tid_us(pa.array(["zzzzzzzzzzzzz"])).to_pylist() == [None]  # nothing of another length beside it
+    assert tid_us(pa.array(["zzzzzzzzzzzzz"])).to_pylist() == [None]  # nothing of another length next to it
 
 
 def test_each_key_has_its_own_clock() -> None:

@@ -36,7 +36,7 @@ from firehose.records.links import site
         ("http://192.0.2.7/a", "192.0.2.7", "192.0.2.7"),
         ("https://a.b.co.uk/", "a.b.co.uk", "b.co.uk"),
         ("https://someone.github.io/", "someone.github.io", "someone.github.io"),
-        # Without www. these would be public suffixes: nobody's.
+        # Without www. these would be public suffixes, which no one has registered.
         ("https://www.gov.uk/", "www.gov.uk", "www.gov.uk"),
         ("https://www.github.io/", "www.github.io", "www.github.io"),
         ("https://media.tenor.com/x/y.gif", "media.tenor.com", "tenor.com"),

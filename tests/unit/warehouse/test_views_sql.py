@@ -8,7 +8,8 @@ import pytest
 from firehose import schema
 from firehose.errors import FirehoseError
 from firehose.warehouse.columns import clickhouse_type, file_columns
-from firehose.warehouse.views import LAYOUTS, quoted, source, views
+from firehose.warehouse.selects import LAYOUTS, quoted, source
+from firehose.warehouse.views import views
 
 
 @pytest.mark.parametrize("record_type", schema.TYPES)
@@ -36,7 +37,7 @@ def test_types(record_type: str, name: str, expected: str) -> None:
     assert {c.name: c.type for c in file_columns(record_type)}[name] == expected
 
 
-def test_an_unknown_type_is_an_error_and_no_guess() -> None:
+def test_an_unknown_type_is_an_error_and_not_a_guess() -> None:
     with pytest.raises(TypeError, match="column x: no ClickHouse type"):
         clickhouse_type("x", pa.float32())
 

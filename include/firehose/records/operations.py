@@ -1,0 +1,48 @@
+"""Types of operations on the records of one collection, made of the fields that their columns hold.
+
+Lives here: what all such types have in common. Must not: know any single type, do I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from firehose.records.base import Column, Derivation, RecordType, ViewColumn
+from firehose.records.fast import fast
+from firehose.records.fields import Field, columns_of
+from firehose.records.rules import OPERATION_RULES, Rule
+from firehose.records.shared_columns import COMMIT, OPERATION, WITNESSED
+
+
+def operations(
+    name: str,
+    queue: str,
+    collection: str,
+    fields: Sequence[Field],
+    *,
+    sort: str,
+    rules: Sequence[Rule] = (),
+    claimed: bool = True,
+    derivation: Derivation | None = None,
+    made: Sequence[Column] = (),
+    view: Sequence[ViewColumn] = (),
+) -> RecordType:
+    """The type of the records of ``collection``.
+
+    ``rules`` are those that only this type has, ``made`` columns that are computed from others, and ``claimed``
+    says that plain records have a ``createdAt``. The rest is as in :class:`firehose.records.base.RecordType`.
+    """
+    derived = derivation.columns if derivation is not None else ()
+    return RecordType(
+        name=name,
+        queue=queue,
+        collections=(collection,),
+        columns=(*WITNESSED, *COMMIT, *columns_of(fields), *derived, *made),
+        identity=OPERATION,
+        sort=sort,
+        rules=(*OPERATION_RULES, *rules),
+        fields=tuple(fields),
+        derivation=derivation,
+        fast=fast(fields, derivation, claimed=claimed),
+        view=tuple(view),
+    )

@@ -1,0 +1,91 @@
+"""What the views select from the lake's files: rows of a type, those in the catch-all's files included.
+
+Lives here: SQL text, as pure functions. Must not: say which views there are, connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from firehose import schema
+from firehose.records.base import RecordType
+from firehose.records.base import ViewColumn as Column
+from firehose.records.registry import REGISTRY, catch_all, shares_queue
+from firehose.warehouse import older
+from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
+
+_HOURS: Final = "year=*/month=*/day=*/hour=*"
+#: The layouts of an hour. Each is a glob of its own: braces around a slash match nothing in file().
+LAYOUTS: Final = ("{hours}/{type}.parquet", "{hours}/{type}/user_did=*/{type}.parquet")
+
+
+def source(record_type: str, lake_root: str, layout: str) -> str:
+    """The table function that reads one layout of a record type, with an explicit structure.
+
+    An explicit structure makes an empty lake an empty table, and spares opening a file to infer it.
+    """
+    return table_function(lake_root, layout.format(hours=_HOURS, type=record_type), _structure(record_type))
+
+
+def _structure(record_type: str) -> str:
+    """The columns of a record type's files, and of their path, with their types."""
+    return ", ".join(f"{c.name} {c.type}" for c in (*file_columns(record_type), *PARTITION))
+
+
+def table_function(lake_root: str, pattern: str, structure: str) -> str:
+    """The table function that reads the files of a pattern below the lake's root."""
+    function = "s3" if lake_root.startswith("s3://") else "file"
+    path = f"{lake_root.rstrip('/')}/{pattern}"
+    return f"{function}({quoted(path)}, 'Parquet', {quoted(structure)})"
+
+
+def type_select(record_type: str, lake_root: str, columns: list[Column], *, and_older: bool = True) -> str:
+    """One row an event of a type, those in files of the catch-all included; or all rows of the type's files."""
+    names = [c.name for c in (*file_columns(record_type), *PARTITION)]
+    branches = [f"SELECT {', '.join(names)} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS]
+    if and_older and (last := catch_all(record_type)) is not None:
+        made = older.columns(record_type, "older")
+        selected = ", ".join(f"{made[name]} AS {name}" if name in made else f"older.{name}" for name in names)
+        branches += [
+            f"SELECT {selected} FROM {source(last.name, lake_root, layout)} AS older"
+            f" WHERE older.collection IN ({_collections([REGISTRY[record_type]])})"
+            for layout in LAYOUTS
+        ]
+    union = "\nUNION ALL\n".join(branches)
+    others = shares_queue(record_type) if and_older else ()
+    condition = f"\nWHERE stored.collection NOT IN ({_collections(others)})" if others else ""
+    return f"SELECT {select_list(columns)} FROM\n(\n{union}\n) AS stored{condition}"
+
+
+def _collections(types: Iterable[RecordType]) -> str:
+    return ", ".join(quoted(collection) for of in types for collection in of.collections)
+
+
+def events_columns(record_type: str) -> list[Column]:
+    """The columns of the view of all events, as the files of one record type give them.
+
+    Those of a catch-all are read once for all types that may have older rows there.
+    """
+    given = {c.name: c.expression for c in view_columns(record_type)}
+    given["type"] = given["stored_as"] = quoted(record_type)
+    if others := shares_queue(record_type):
+        kinds = ", ".join(f"collection = {quoted(of.collection)}, {quoted(of.name)}" for of in others)
+        given["type"] = f"multiIf({kinds}, {quoted(record_type)})"
+        rests = ", ".join(
+            f"stored.collection = {quoted(of.collection)}, {older.shown_extra(of, 'stored')}" for of in others
+        )
+        given["extra"] = f"multiIf({rests}, {given['extra']})"
+    if record_type in schema.COLLECTIONS:
+        given["collection"] = quoted(schema.COLLECTIONS[record_type])
+    return [c._replace(expression=given.get(c.name, c.expression)) for c in EVENTS]
+
+
+def select_list(columns: list[Column]) -> str:
+    """The columns of a SELECT, each as its expression says or as the file has it."""
+    return ", ".join(f"{c.expression} AS {c.name}" if c.expression else c.name for c in columns)
+
+
+def quoted(text: str) -> str:
+    """``text`` as a string literal of ClickHouse."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

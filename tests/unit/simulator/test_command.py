@@ -1,0 +1,38 @@
+"""The options of the command: each of them reaches the simulator."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from jetstream_simulator.command import _config
+from jetstream_simulator.flags import Flags
+
+#: Options whose default says nothing of what they take.
+VALUES: Final[dict[str, Any]] = {
+    "rate": 7.0,
+    "replay": [Path("tape.jsonl")],
+    "dictionary": Path("some.dict"),
+    "v2_dictionary": Path("some.dict"),
+    "record": Path("record.jsonl"),
+    "start": "2026-05-25T14:00:00Z",
+    "imported": 0.5,
+}
+OPTIONS: Final = {field.name: field.default for field in fields(Flags)}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_changes_the_simulator(name: str) -> None:
+    assert _config(Flags(**{name: _other_than_default(name)})) != _config(Flags())
+
+
+def _other_than_default(name: str) -> Any:
+    default: Any = OPTIONS[name]
+    if name in VALUES:
+        return VALUES[name]
+    if isinstance(default, bool):
+        return not default
+    return "other" if isinstance(default, str) else default + 1
