@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts Redis in its container: the configuration of include/redis, the users of users.acl with the passwords of .env,
+# Starts Redis in its container: the configuration of include/firehose/redis, the users of users.acl with the passwords of .env,
 # and an administrator whose password is made at each start, and is in this container only.
 set -eu
 umask 077

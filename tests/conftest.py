@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from firehose.embedded import redis as embedded
+from devstack.embedded import redis as embedded
 from ingester.contract.settings import DEFAULT_HOME
 from tests.logins import copy_passwords
 

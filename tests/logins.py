@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from firehose.embedded.redis import RedisServer
+from devstack.embedded.redis import RedisServer
 from ingester.contract.redis_access import INGESTER, ROLES, RedisAccess
 from ingester.contract.settings import DEFAULT_HOME, DEFAULT_REDIS_PASSWORDS
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from firehose.embedded.redis import free_port
+from devstack.embedded.redis import free_port
 
 
 class Mailbox(Message):

@@ -78,7 +78,7 @@ class RedisAccess(NamedTuple):
         ):
             return (
                 f"Redis at {self.where} does not allow {self._who} what it needs ({said}); give it the rights "
-                "that include/redis/users.acl has for this role"
+                "that include/firehose/redis/users.acl has for this role"
             )
         if not isinstance(error, AuthenticationError):
             return ""

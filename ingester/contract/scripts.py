@@ -1,7 +1,8 @@
 """The Lua scripts that change Redis: a claim of the right to write, the write of a flush, and a backfill's write.
 
 Lives here: their text, put together from ``lua/``, and how arguments reach them. Each file says what its script
-takes and replies. What they call is what the roles may do (include/redis/users.acl), nothing newer than Redis 6.2.
+takes and replies. What they call is what the roles may do (firehose/redis/users.acl), nothing newer
+than Redis 6.2.
 Must not: talk to Redis.
 """
 

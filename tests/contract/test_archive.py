@@ -19,12 +19,12 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firehose.archive import client as clients
-from firehose.archive import http, segment
-from firehose.archive.client import ArchiveClient, Listed
-from firehose.archive.events import event_of
-from firehose.archive.format import Row
-from firehose.archive.span import span_of
+from firehose.backfill import client as clients
+from firehose.backfill import http, segment
+from firehose.backfill.client import ArchiveClient, Listed
+from firehose.backfill.events import event_of
+from firehose.backfill.format import Row
+from firehose.backfill.span import span_of
 from firehose.errors import CorruptArchive, FirehoseError, ServiceUnavailable
 from firehose.events.rebuild import record_cid
 from firehose.jetstream import host_of
@@ -33,7 +33,7 @@ from jetstream_simulator import generate
 from jetstream_simulator.v2 import layout
 from jetstream_simulator.v2 import segment as written
 from jetstream_simulator.v2.rows import row
-from tests.integration.archive.world import Proxy
+from tests.integration.backfill.world import Proxy
 
 LINES = list(generate.events(200, seed=13))
 WRITTEN = [made for number, line in enumerate(LINES, 1) if (made := row(line, number))]

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from firehose.archive.access import MIB, Budget, Key, key_for, origin
-from firehose.archive.client import ArchiveClient
+from firehose.backfill.access import MIB, Budget, Key, key_for, origin
+from firehose.backfill.client import ArchiveClient
 from firehose.errors import BudgetSpent, FirehoseError, ServiceUnavailable, Throttled
 from firehose.jetstream import host_of
 from firehose.settings import Settings

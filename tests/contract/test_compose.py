@@ -22,8 +22,8 @@ import yaml
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from firehose.embedded.airflow import options
-from firehose.embedded.redis import RedisServer, executable
+from devstack.embedded.airflow import options
+from devstack.embedded.redis import RedisServer, executable
 from firehose.settings import Settings
 from firehose.warehouse.views import DATABASE
 from ingester.contract.settings import IngesterSettings, read_settings
@@ -214,14 +214,14 @@ def test_both_sides_see_the_lake_at_the_path_that_settings_say() -> None:
     assert f"lake:{environment('ingester')['FIREHOSE_LAKE']}:ro" in SERVICES["ingester"]["volumes"]
     seen = environment("airflow-scheduler")["FIREHOSE_CLICKHOUSE_LAKE"]
     assert f"lake:{seen}:ro" in SERVICES["clickhouse"]["volumes"]
-    config = ET.parse(ROOT / "include/clickhouse/server/config.xml")  # noqa: S314 - our own file
+    config = ET.parse(ROOT / "include/firehose/clickhouse/server/config.xml")  # noqa: S314 - our own file
     allowed = config.getroot().findtext("user_files_path")
     assert allowed
     assert Path(seen).is_relative_to(allowed)
 
 
 def test_clickhouse_has_the_users_that_the_pipeline_logs_in_as() -> None:
-    root = ET.parse(ROOT / "include/clickhouse/server/users.xml").getroot()  # noqa: S314 - our own file
+    root = ET.parse(ROOT / "include/firehose/clickhouse/server/users.xml").getroot()  # noqa: S314 - our own file
     users = root.find("users")
     assert users is not None
     default, *ours = list(users)
@@ -248,8 +248,8 @@ def test_redis_starts_with_its_users_limit_and_durability(tmp_path: Path, free_p
     mounted = dict(reversed(entry.split(":")[:2]) for entry in SERVICES["redis"]["volumes"])
     assert mounted[command[-1]] == "./docker/redis-entry.sh"
     assert {mounted[f"/etc/redis/{name}"] for name in ("redis.conf", "users.acl")} == {
-        "./include/redis/redis.conf",
-        "./include/redis/users.acl",
+        "./include/firehose/redis/redis.conf",
+        "./include/firehose/redis/users.acl",
     }
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/redis-server").symlink_to(executable())
@@ -257,7 +257,7 @@ def test_redis_starts_with_its_users_limit_and_durability(tmp_path: Path, free_p
         "REDIS_RUN": f"{tmp_path}/run",
         "REDIS_DATA": str(tmp_path),
         "REDIS_PORT": str(free_port),
-        "REDIS_CONFIG": str(ROOT / "include/redis"),
+        "REDIS_CONFIG": str(ROOT / "include/firehose/redis"),
         "REDIS_INGESTER_PASSWORD": "in & out/1",
         "PATH": f"{tmp_path}/bin:{os.environ['PATH']}",
     }

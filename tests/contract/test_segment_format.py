@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from firehose.archive import segment
-from firehose.archive.format import Row
+from firehose.backfill import segment
+from firehose.backfill.format import Row
 from firehose.errors import CorruptArchive
 from jetstream_simulator.v2 import layout
 from jetstream_simulator.v2 import segment as written

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from firehose.archive import segment
-from firehose.archive.events import event_of
+from firehose.backfill import segment
+from firehose.backfill.events import event_of
 from firehose.events.rebuild import record_cid
 
 ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "archive"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from firehose.embedded.airflow import prepare_airflow_home
+from devstack.embedded.airflow import prepare_airflow_home
 from tests.logins import PASSWORDS
 from tests.sinks import Webhook, web_server
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from firehose.embedded import airflow
+from devstack.embedded import airflow
 from firehose.errors import FirehoseError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from clickhouse_http import process as endpoint
+from devstack.embedded.ingester import ingester_process
+from devstack.embedded.redis import RedisServer, free_port
 from firehose import schema
 from firehose.batch.interval import Batch
-from firehose.embedded.ingester import ingester_process
-from firehose.embedded.redis import RedisServer, free_port
-from firehose.endpoint import process as endpoint
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from firehose.settings import Settings

@@ -18,10 +18,10 @@ import pytest
 import redis
 import zstandard
 
+from devstack.embedded import airflow
+from devstack.embedded.redis import free_port
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path
-from firehose.embedded import airflow
-from firehose.embedded.redis import free_port
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from ingester.contract import wire

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from firehose.embedded import redis as embedded
-from firehose.embedded.redis import RedisServer
+from devstack.embedded import redis as embedded
+from devstack.embedded.redis import RedisServer
 from firehose.errors import ServiceUnavailable
 
 

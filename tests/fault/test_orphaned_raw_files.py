@@ -15,17 +15,17 @@ import msgspec
 import redis
 from filelock import FileLock
 
+from devstack.embedded.ingester import ingester_process
 from firehose.areas import Area
 from firehose.batch.coverage import read_gaps
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path
-from firehose.embedded.ingester import ingester_process
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from ingester.contract import crash, wire
 from ingester.contract.gap import Reason
 from jetstream_simulator import process as simulator
-from tests.integration.archive.pipeline import expected_rows, now_s, rows, to_the_lake
+from tests.integration.backfill.pipeline import expected_rows, now_s, rows, to_the_lake
 
 EVENTS = 4000
 DRAIN = """

@@ -12,7 +12,7 @@ import msgspec
 import redis
 
 from firehose import metrics
-from firehose.archive.heal import heal
+from firehose.backfill.heal import heal
 from firehose.batch import manifest
 from firehose.batch.drain import drain
 from firehose.lake.check import check

@@ -1,6 +1,6 @@
 """Brings a ClickHouse to the current schema: numbered SQL files once each, then the views over the lake.
 
-Lives here: reading, checking and applying migrations. Must not: the SQL itself (include/clickhouse, views.py).
+Lives here: reading, checking and applying migrations. Must not: the SQL itself (firehose/clickhouse, views.py).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from firehose.areas import require_current
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors
+from firehose.warehouse.sql import SQL_FOLDER
 from firehose.warehouse.views import DATABASE, View, views
 
 log = logging.getLogger(__name__)
 
-SQL_FOLDER: Final = Path(__file__).resolve().parents[2] / "clickhouse"
 _DATABASES: Final = (DATABASE, "ops")
 _LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS ops.migrations
 (
-    number     UInt32                COMMENT 'Number of the file in include/clickhouse/migrations',
+    number     UInt32                COMMENT 'Number of the file in include/firehose/clickhouse/migrations',
     name       String                COMMENT 'Its name',
     sha256     String                COMMENT 'Hash of its content when it was applied',
     applied_at DateTime64(3, 'UTC')  COMMENT 'When its last statement had run'

@@ -14,11 +14,12 @@ from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from firehose.embedded.redis import free_port
-from firehose.endpoint import process as endpoint
+from clickhouse_http import process as endpoint
+from devstack.embedded.redis import free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
-from firehose.warehouse.migrate import SQL_FOLDER, migrate
+from firehose.warehouse.migrate import migrate
+from firehose.warehouse.sql import SQL_FOLDER
 
 _SCHEMA_HEAD: Final = """# Schema
 
@@ -36,12 +37,12 @@ In the summaries `day` is a date and `hour` an instant, the start of the hour.
 """
 _COOKBOOK_HEAD: Final = """# SQL cookbook
 
-Queries to start from, each a file in `include/clickhouse/queries/` that a test runs. "The latest day" is the
-latest in the summaries, so they work on a replay of old events too. Run one with
-`firehose query - < include/clickhouse/queries/05_languages.sql`; the columns are in [schema.md](schema.md). Each
-answer is checked against DuckDB on the Parquet files; what no query can answer is in [limits.md](limits.md). The
-views `current_…` read the whole lake. For pandas, polars, DuckDB, Spark, Grafana and notebooks see
-[other-tools.md](other-tools.md).
+Queries to start from, each a file in `include/firehose/clickhouse/queries/` that a test runs. "The latest day"
+is the latest in the summaries, so they work on a replay of old events too. Run one with
+`firehose query - < include/firehose/clickhouse/queries/05_languages.sql`; the columns are in
+[schema.md](schema.md). Each answer is checked against DuckDB on the Parquet files; what no query can answer is
+in [limits.md](limits.md). The views `current_…` read the whole lake. For pandas, polars, DuckDB, Spark, Grafana
+and notebooks see [other-tools.md](other-tools.md).
 """
 
 

@@ -1,7 +1,7 @@
 """Brings the summary tables up to the lake's batch ledger, one day's partition at a time.
 
 Lives here: the rebuild in staging, the swap, the record of what is loaded.
-Must not: deciding what to do (plan.py), summary queries (include/clickhouse/summaries).
+Must not: deciding what to do (plan.py), summary queries (include/firehose/clickhouse/summaries).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.hours import load_hours, wrong_hours
-from firehose.warehouse.migrate import SQL_FOLDER
 from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds, sound, touched
+from firehose.warehouse.sql import SQL_FOLDER
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The views: over the lake's Parquet files, made from the schema and the lake's root, and over those views.
 
 Lives here: which views there are, and their statements, as pure functions. What they select from the files is in
-selects.py, and the SQL of the views over views in include/clickhouse/views. Must not: connections.
+selects.py, and the SQL of the views over views in include/firehose/clickhouse/views. Must not: connections.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from firehose.records.links import GIF_HOSTS, site
 from firehose.records.registry import REGISTRY, catch_all, shares_queue
 from firehose.warehouse.columns import EVENTS, view_columns
 from firehose.warehouse.selects import events_columns, quoted, select_list, table_function, type_select
+from firehose.warehouse.sql import SQL_FOLDER
 from ingester.contract import checks
 
 DATABASE: Final = "firehose"
-_OVER_VIEWS: Final = Path(__file__).resolve().parents[2] / "clickhouse" / "views"
+_OVER_VIEWS: Final = SQL_FOLDER / "views"
 _QUARANTINE: Final = (
     # The file's own column batch is hidden by the folder's name, which is the batch's id.
     Column(

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from clickhouse_http import process
+from clickhouse_http.process import EndpointProcess
+from devstack.embedded.redis import free_port
 from firehose import settings as project_settings
-from firehose.embedded.redis import free_port
-from firehose.endpoint import process
-from firehose.endpoint.process import EndpointProcess
 
 LOADER = ("loader", "loader-Password-1")
 ANALYST = ("analyst", "analyst-Password-2")

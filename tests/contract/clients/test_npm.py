@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from firehose.endpoint.process import EndpointProcess
+from clickhouse_http.process import EndpointProcess
 
 from .conftest import ANALYST, LOADER
 from .installing import install

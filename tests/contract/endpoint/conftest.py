@@ -12,9 +12,9 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from clickhouse_http import process
+from clickhouse_http.process import EndpointProcess
 from firehose import settings as project_settings
-from firehose.endpoint import process
-from firehose.endpoint.process import EndpointProcess
 from firehose.settings import Settings
 
 LOADER = ("loader", "loader-Password-1")

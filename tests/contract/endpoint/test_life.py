@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from firehose.endpoint import process
+from clickhouse_http import process
 from firehose.errors import ServiceUnavailable
 from firehose.settings import Settings
 
@@ -35,7 +35,7 @@ def run(settings: Settings) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FIREHOSE_")}
     environment |= {f"FIREHOSE_{k.upper()}": str(v) for k, v in msgspec.structs.asdict(settings).items()}
     return subprocess.run(
-        [sys.executable, "-m", "firehose.endpoint"],
+        [sys.executable, "-m", "clickhouse_http"],
         env=environment,
         capture_output=True,
         text=True,

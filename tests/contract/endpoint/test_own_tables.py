@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from firehose.endpoint import process
+from clickhouse_http import process
 
 from .conftest import ANALYST, LOADER, MakeSettings
 

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from clickhouse_http import process as endpoint
+from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch.buffer import HEAL_KEY
 from firehose.batch.interval import Batch
-from firehose.embedded.redis import RedisServer, free_port
-from firehose.endpoint import process as endpoint
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import redis
 
-from firehose.embedded import redis as embedded
+from devstack.embedded import redis as embedded
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import process as simulator

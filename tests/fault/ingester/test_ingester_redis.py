@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from firehose.embedded.redis import RedisServer
+from devstack.embedded.redis import RedisServer
 from ingester.contract import wire
 from tests.fault.ingester.harness import (
     NOWHERE,

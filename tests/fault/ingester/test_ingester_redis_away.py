@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from devstack.embedded.redis import RedisServer
 from firehose.batch import coverage
 from firehose.batch.gaps import open_gaps
 from firehose.batch.interval import Batch
-from firehose.embedded.redis import RedisServer
 from firehose.settings import Settings
 from ingester.contract.gap import Reason
 from ingester.position.gaps import OUTAGE_S, REPLAY

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 import redis
 
-from firehose.embedded.redis import RedisServer
+from devstack.embedded.redis import RedisServer
 from ingester.buffer.buffers import Buffer
 from ingester.buffer.exchange import Claim, Flush, Held
 from ingester.buffer.sink import Sink

@@ -13,7 +13,7 @@ import pytest
 import redis
 from websockets.sync.server import ServerConnection
 
-from firehose.embedded.redis import RedisServer
+from devstack.embedded.redis import RedisServer
 from ingester.contract import wire
 from ingester.contract.gap import Reason
 from ingester.position.gaps import REPLAY

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from firehose.embedded.redis import RedisServer
+from devstack.embedded.redis import RedisServer
 from ingester.contract import wire
 from tests.fault.soak.clock import Clock
 from tests.fault.soak.ports import port

@@ -16,14 +16,14 @@ import msgspec
 import psutil
 import pytest
 
-from firehose.bench import batch, recovery
-from firehose.bench.attacks import THREADS
-from firehose.bench.hostile import Broken, Scale, bench_hostile
-from firehose.bench.ingest import write_tape
-from firehose.bench.pipeline import Pipeline
-from firehose.bench.report import BenchReport, PeakRss
-from firehose.bench.watch import Watch
-from firehose.embedded.redis import RedisServer, free_port
+from devstack.bench import batch, recovery
+from devstack.bench.attacks import THREADS
+from devstack.bench.hostile import Broken, Scale, bench_hostile
+from devstack.bench.ingest import write_tape
+from devstack.bench.pipeline import Pipeline
+from devstack.bench.report import BenchReport, PeakRss
+from devstack.bench.watch import Watch
+from devstack.embedded.redis import RedisServer, free_port
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
 

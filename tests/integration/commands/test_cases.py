@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from clickhouse_http import process as endpoint
 from firehose import schema
-from firehose.endpoint import process as endpoint
 from firehose.events.rebuild import record_cid
 from firehose.lake import layout
 from firehose.lake.rowgroups import Writer

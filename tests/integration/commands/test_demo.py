@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from firehose.embedded.redis import RedisServer, free_port
+from devstack.embedded.redis import RedisServer, free_port
 from firehose.lake.ledger import read_ledger
 from firehose.lake.verify import verify
 from ingester.contract import wire

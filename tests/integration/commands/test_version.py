@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
-from firehose.cli import app as commands
+from firehose_cli import app as commands
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from firehose.embedded.redis import free_port
-from firehose.endpoint import process
+from clickhouse_http import process
+from devstack.embedded.redis import free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate

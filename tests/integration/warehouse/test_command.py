@@ -12,11 +12,11 @@ import typer
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner, Result
 
-from firehose.cli.migrate import migrate
-from firehose.cli.query import query
-from firehose.cli.summaries import summaries
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
+from firehose_cli.migrate import migrate
+from firehose_cli.query import query
+from firehose_cli.summaries import summaries
 from tests.integration.warehouse.lakes import LakeBuilder
 
 app = typer.Typer()

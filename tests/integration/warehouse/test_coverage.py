@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from firehose import files
 from firehose.batch import coverage
 from firehose.batch.interval import Batch
-from firehose.cli.coverage import coverage as command
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.summaries import refresh
+from firehose_cli.coverage import coverage as command
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from tests.integration.warehouse.dying import DyingClient

@@ -12,8 +12,9 @@ from firehose import schema
 from firehose.errors import FirehoseError, LakeOutdated
 from firehose.settings import Settings
 from firehose.warehouse.columns import EVENTS, view_columns
-from firehose.warehouse.migrate import SQL_FOLDER, Migrated, migrate, read_migrations
+from firehose.warehouse.migrate import Migrated, migrate, read_migrations
 from firehose.warehouse.plan import SUMMARIES
+from firehose.warehouse.sql import SQL_FOLDER
 from firehose.warehouse.views import views
 from tests.earlier_lakes import give_earlier_names
 from tests.integration.warehouse.dying import DyingClient

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from clickhouse_http import process
+from clickhouse_http.process import EndpointProcess
+from devstack.embedded.redis import free_port
 from firehose import settings as project_settings
-from firehose.embedded.redis import free_port
-from firehose.endpoint import process
-from firehose.endpoint.process import EndpointProcess
 from firehose.settings import Settings
 
 from .canaries import Tree, view

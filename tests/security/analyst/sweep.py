@@ -15,14 +15,14 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from firehose.endpoint import policy
-from firehose.endpoint.connection import Connection
-from firehose.endpoint.engine import Engine
-from firehose.endpoint.errors import QueryError
-from firehose.endpoint.limits import Limits
+from clickhouse_http import policy
+from clickhouse_http.connection import Connection
+from clickhouse_http.engine import Engine
+from clickhouse_http.errors import QueryError
+from clickhouse_http.limits import Limits
 from tests.security.analyst.canaries import MARK, MESSAGE, Tree, view
 
-#: Table functions that only the endpoint's look at the syntax tree refuses in time; see firehose.endpoint.rights.
+#: Table functions that only the endpoint's look at the syntax tree refuses in time; see clickhouse_http.rights.
 BY_TREE_ONLY = frozenset({"sqlite"})
 _OUT = ("Protobuf", "ProtobufList", "CapnProto", "Template", "CSV", "JSONEachRow", "Parquet", "Avro", "SQLInsert")
 _IN = ("Protobuf", "CapnProto", "Template", "CSV", "JSONEachRow", "Regexp")

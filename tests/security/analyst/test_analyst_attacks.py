@@ -11,7 +11,7 @@ import clickhouse_connect
 import httpx
 import pytest
 
-from firehose.endpoint import policy
+from clickhouse_http import policy
 
 from .canaries import MARK
 from .conftest import ANALYST, LOADER, Box

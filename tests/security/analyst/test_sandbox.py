@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from firehose.endpoint import sandbox
+from clickhouse_http import sandbox
 from firehose.settings import Settings
 
 from .canaries import MARK, Tree
@@ -167,7 +167,7 @@ def test_a_kernel_without_landlock_is_an_error_where_the_sandbox_is_required(tmp
 #: What the sandbox lets a process do in a folder of its own, and refuses outside, as exit codes.
 _INSIDE = """
 import os, pathlib, socket, subprocess, sys, threading
-from firehose.endpoint import sandbox
+from clickhouse_http import sandbox
 from pathlib import Path
 own, outside, version, tcp = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "tcp"
 version = min(version, sandbox.landlock_version())
@@ -232,7 +232,7 @@ def test_every_version_of_landlock_holds_what_it_can(tmp_path: Path, version: in
 
 def test_a_thread_that_would_stay_outside_is_an_error(tmp_path: Path) -> None:
     code = (
-        "import threading; from firehose.endpoint import sandbox\n"
+        "import threading; from clickhouse_http import sandbox\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         "try:\n    sandbox.enter([], [])\nexcept RuntimeError as error:\n    print(error)\n"
     )

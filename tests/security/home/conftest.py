@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from firehose.embedded.leash import RUNNER, Holder, holders
-from firehose.embedded.redis import RedisServer, free_port
+from devstack.embedded.leash import RUNNER, Holder, holders
+from devstack.embedded.redis import RedisServer, free_port
 from firehose.ownership import RUN
 from ingester.contract import wire
 from ingester.contract.redis_access import MONITORING

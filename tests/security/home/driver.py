@@ -10,11 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-from firehose.demo.home import environment
-from firehose.demo.services import Service
-from firehose.demo.supervisor import Supervisor
-from firehose.embedded.left_behind import stop_left_behind
-from firehose.embedded.redis import RedisServer
+from devstack.demo.home import environment
+from devstack.demo.services import Service
+from devstack.demo.supervisor import Supervisor
+from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.redis import RedisServer
 from firehose.ownership import RUN, own_home
 from firehose.settings import Settings
 

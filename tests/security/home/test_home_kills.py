@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from firehose.embedded.leash import RUNNER, Leashed, command, holders, leashed
-from firehose.embedded.left_behind import stop_left_behind
-from firehose.embedded.redis import RedisServer
+from devstack.embedded.leash import RUNNER, Leashed, command, holders, leashed
+from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.redis import RedisServer
 from ingester.contract import wire
 from tests.security.home.conftest import LightDemo, end, wait_for
 

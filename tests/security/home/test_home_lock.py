@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from firehose.embedded.redis import free_port
+from devstack.embedded.redis import free_port
 from firehose.ownership import own, own_home
 from tests.security.home.conftest import LightDemo
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import ConnectionPool
 
-from firehose.embedded.redis import free_port
+from devstack.embedded.redis import free_port
 from firehose.settings import Settings, SettingsError
 from ingester.contract import env_file
 from ingester.contract.settings import IngesterSettings, read_settings
@@ -173,7 +173,7 @@ COMMANDS = {
     "demo": [FIREHOSE, "demo", "--simulate"],
     "query": [FIREHOSE, "query", "SELECT 1"],
     "ingester": [sys.executable, "-m", "ingester"],
-    "endpoint": [sys.executable, "-m", "firehose.endpoint"],
+    "endpoint": [sys.executable, "-m", "clickhouse_http"],
 }
 
 

@@ -12,9 +12,9 @@ import lz4.frame  # type: ignore[import-untyped]  # it has neither stubs nor py.
 import pytest
 from backports import zstd
 
-from firehose.endpoint import errors
-from firehose.endpoint.compression import PIECE, Decoder
-from firehose.endpoint.process import EndpointProcess
+from clickhouse_http import errors
+from clickhouse_http.compression import PIECE, Decoder
+from clickhouse_http.process import EndpointProcess
 
 from .tools import (
     ANALYST,

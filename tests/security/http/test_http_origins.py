@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from firehose.endpoint.process import EndpointProcess
+from clickhouse_http.process import EndpointProcess
 
 from .tools import LOADER, WAIT_S, ask, endpoint, free_port, wait_until
 
@@ -102,7 +102,7 @@ def data_docs(tmp_path: Path) -> Iterator[str]:
     port = free_port()
     environment = {"FIREHOSE_HOME": str(tmp_path), "FIREHOSE_LAKE": str(tmp_path / "lake")}
     environment["FIREHOSE_DOCS_PORT"] = str(port)
-    command = [sys.executable, "-m", "firehose.demo.docs_server"]
+    command = [sys.executable, "-m", "devstack.demo.docs_server"]
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL) as server:
         url = f"http://127.0.0.1:{port}"
         try:

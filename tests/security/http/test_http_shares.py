@@ -10,12 +10,12 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from firehose.endpoint import errors
-from firehose.endpoint.admission import SLOTS, Admission
-from firehose.endpoint.limits import Limits
-from firehose.endpoint.process import EndpointProcess
-from firehose.endpoint.sessions import MAX_SESSIONS
-from firehose.endpoint.table_memory import TableBudget
+from clickhouse_http import errors
+from clickhouse_http.admission import SLOTS, Admission
+from clickhouse_http.limits import Limits
+from clickhouse_http.process import EndpointProcess
+from clickhouse_http.sessions import MAX_SESSIONS
+from clickhouse_http.table_memory import TableBudget
 
 from .tools import ANALYST, LOADER, Repeated, ask, code, endpoint, others_are_served, peak_mib, wait_until
 

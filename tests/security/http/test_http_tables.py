@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from firehose.endpoint import errors
-from firehose.endpoint.admission import SLOTS, Admission
-from firehose.endpoint.limits import MIB, Limits
-from firehose.endpoint.process import EndpointProcess
-from firehose.endpoint.table_memory import TableBudget
+from clickhouse_http import errors
+from clickhouse_http.admission import SLOTS, Admission
+from clickhouse_http.limits import MIB, Limits
+from clickhouse_http.process import EndpointProcess
+from clickhouse_http.table_memory import TableBudget
 
 from .tools import ANALYST, LOADER, ask, code, endpoint, wait_until
 

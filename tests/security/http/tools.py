@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from clickhouse_http import process
+from clickhouse_http.process import EndpointProcess
 from firehose import settings as project_settings
-from firehose.endpoint import process
-from firehose.endpoint.process import EndpointProcess
 
 LOADER = ("loader", "loader-Password-1")
 ANALYST = ("analyst", "analyst-Password-2")

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
+from devstack.embedded.redis import RedisServer
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.embedded.redis import RedisServer
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings

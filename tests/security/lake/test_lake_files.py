@@ -14,7 +14,6 @@ from firehose import schema
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
-from firehose.cli.app import app
 from firehose.errors import CorruptBatch, CorruptLake, FirehoseError, LakeChanged
 from firehose.lake import layout, records
 from firehose.lake.adopt import accept, begin, watched
@@ -24,6 +23,7 @@ from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
 from firehose.settings import Settings
+from firehose_cli.app import app
 from tests.security.lake.lakes import EDGE_HOUR, EVENTS, everything, rows, run
 from tests.security.lake.spoil import (
     another_byte,

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from clickhouse_http import process as endpoint
+from devstack.embedded.redis import free_port
 from firehose import schema
 from firehose.batch.interval import Batch
-from firehose.embedded.redis import free_port
-from firehose.endpoint import process as endpoint
 from firehose.errors import LakeChanged
 from firehose.lake.ledger import read_ledger
 from firehose.lake.publish import publish

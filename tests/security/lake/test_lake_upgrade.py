@@ -18,7 +18,6 @@ from firehose.areas import EARLIER_NAMES, Area, earlier_areas
 from firehose.batch.coverage import read_gaps
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.cli.app import app
 from firehose.errors import FirehoseError, LakeOutdated
 from firehose.lake.check import check
 from firehose.lake.publish import publish
@@ -28,6 +27,7 @@ from firehose.ownership import own_home
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.warehouse.summaries import refresh
+from firehose_cli.app import app
 from ingester.contract import crash
 from tests.earlier_lakes import REFUSED, give_earlier_names
 from tests.security.lake.lakes import EVENTS, everything, rows, run

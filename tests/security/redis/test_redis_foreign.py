@@ -15,6 +15,7 @@ import pytest
 import redis
 import zstandard
 
+from devstack.embedded.redis import RedisServer
 from firehose.batch import manifest as manifests
 from firehose.batch.ahead import AHEAD_MS
 from firehose.batch.buffer import redis_ms
@@ -22,7 +23,6 @@ from firehose.batch.drain import drain
 from firehose.batch.frame import MOST_BYTES, as_command
 from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
-from firehose.embedded.redis import RedisServer
 from firehose.errors import BeforeFirstStart, MissedInterval, NotListening, ServiceUnavailable
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.publish import publish

@@ -19,15 +19,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 
+from devstack.demo.services import services
+from devstack.embedded import redis as embedded
+from devstack.embedded.ingester import ingester_process
+from devstack.embedded.redis import RedisServer, free_port
+from devstack.embedded.redis_config import TEMPLATES, login_of
 from firehose.batch import buffer
 from firehose.batch.coverage import known_gaps
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.demo.services import services
-from firehose.embedded import redis as embedded
-from firehose.embedded.ingester import ingester_process
-from firehose.embedded.redis import RedisServer, free_port
-from firehose.embedded.redis_config import TEMPLATES, login_of
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
@@ -348,7 +348,7 @@ def _no_right(server: RedisServer, settings: Settings) -> None:
     [
         (_wrong_password, "refuses the login of the user", "must hold the password that Redis has"),
         (_no_password, "refuses the login of the", "there is no login in FIREHOSE_REDIS_URL"),
-        (_no_right, "does not allow the user", "give it the rights that include/redis/users.acl has"),
+        (_no_right, "does not allow the user", "give it the rights that include/firehose/redis/users.acl has"),
     ],
 )
 def test_a_refusal_is_one_line_that_says_what_to_do(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from firehose.errors import FirehoseError
-from firehose.warehouse.migrate import SQL_FOLDER, Migration, pending, read_migrations, split_statements
+from firehose.warehouse.migrate import Migration, pending, read_migrations, split_statements
+from firehose.warehouse.sql import SQL_FOLDER
 
 
 def test_the_projects_own_migrations_can_be_read() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from firehose.cli.query import _show, cell, table
+from firehose_cli.query import _show, cell, table
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""Which files the endpoint's process needs, and putting it into the sandbox that holds it to them.
+
+Lives here: the list, and what is said at the start. Must not: system calls (sandbox).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from clickhouse_http import sandbox
+from firehose.errors import ServiceUnavailable
+
+log = logging.getLogger(__name__)
+REQUIRE: Final = "require"
+
+#: Shared libraries, time zones, certificates; how much memory and how many processors there are.
+_SYSTEM: Final = (
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/etc/localtime", "/etc/ssl"),
+    *("/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/fs/cgroup"),
+    "/sys/kernel/mm/transparent_hugepage",
+    *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
+)
+#: Single files, since beside them lie the environments, and so the passwords, of this user's processes.
+_PROC: Final = (
+    *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory"),
+    *(f"/proc/self/{name}" for name in ("auxv", "cgroup", "maps", "mountinfo", "smaps_rollup", "statm", "status")),
+)
+_PACKAGES: Final = ("firehose", "ingester")
+
+
+def confine(folder: Path, lake: Path | None, mode: str) -> None:
+    """Leave this process its own code, the lake to read and ``folder`` to write. Logs one line about what holds.
+
+    Temporary files go to ``folder`` from now on. ``lake`` is made where it is missing: what does not exist cannot
+    be allowed. None stands for a lake in an object store, for which the network stays open.
+
+    Raises:
+        ServiceUnavailable: the kernel cannot and ``mode`` is :data:`REQUIRE`, or the lake's folder cannot be made.
+    """
+    spool = folder / "spool"
+    spool.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(spool)
+    if lake is not None:
+        _make(lake)
+    readable = [*_own_code(), *map(Path, (*_SYSTEM, *_PROC)), *([lake] if lake is not None else [])]
+    try:
+        held = sandbox.enter(readable, [folder, Path("/dev/null")], tcp=lake is None)
+    except sandbox.SandboxUnavailable as error:
+        if mode == REQUIRE:
+            raise ServiceUnavailable(
+                f"the sandbox that FIREHOSE_CLICKHOUSE_SANDBOX={REQUIRE} asks for is not to be had: {error}"
+            ) from None
+        log.warning(
+            "no sandbox: %s. Only ClickHouse's rights keep the engine from this user's files; "
+            "FIREHOSE_CLICKHOUSE_SANDBOX=%s makes this an error", error, REQUIRE,
+        )  # fmt: skip
+        return
+    log.info(
+        "sandbox (Landlock %d): reads its own code and %s, writes %s, starts no programs, %s",
+        held.version, lake or "no lake", folder, "opens no TCP" if held.tcp_closed else "may open TCP connections",
+    )  # fmt: skip
+
+
+def _make(lake: Path) -> None:
+    try:
+        lake.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServiceUnavailable(
+            f"the lake's folder {lake} cannot be made ({error.strerror}); make it or change FIREHOSE_LAKE"
+        ) from None
+
+
+def _own_code() -> Iterator[Path]:
+    """Python, the installed packages, and the folders of this project's own two."""
+    yield Path(sys.base_prefix) / "lib"
+    for name in ("stdlib", "platstdlib", "purelib", "platlib"):
+        yield Path(sysconfig.get_path(name))
+    for name in _PACKAGES:
+        module = sys.modules.get(name)
+        yield from map(Path, module.__path__ if module is not None else ())

@@ -1,0 +1,74 @@
+"""What the two users may do, read from the ``users.xml`` that a ClickHouse server is given too.
+
+Lives here: that file as values: the analyst's grants, values, changeable settings and default database, and what
+even the loader may not set. Must not: how the embedded engine enforces it (engine_config).
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from firehose.errors import ServiceUnavailable
+
+#: The same file is mounted into the server's container.
+USERS_XML: Final = Path(str(resources.files("firehose") / "clickhouse" / "server" / "users.xml"))
+_SYSTEM_GRANT: Final = re.compile(r"^GRANT SELECT ON system\.(\w+)$")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The values that a setting may have; None: no bound."""
+
+    min: str | None = None
+    max: str | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rights of both users, apart from passwords."""
+
+    grants: tuple[str, ...]  # GRANT statements of the analyst, without the user
+    values: Mapping[str, str]  # settings of the analyst's profile
+    changeable: Mapping[str, Range]  # what the analyst may set
+    fixed: frozenset[str]  # what even the loader may not set
+    default_database: str  # of the analyst
+
+    @cached_property
+    def system_tables(self) -> frozenset[str]:
+        """The tables of the database ``system`` that the analyst may read."""
+        found = (_SYSTEM_GRANT.match(grant) for grant in self.grants)
+        return frozenset(match[1] for match in found if match)
+
+
+def load(path: Path = USERS_XML) -> Policy:
+    """Read ``path``.
+
+    Raises:
+        ServiceUnavailable: it is not there, or not what is expected.
+    """
+    try:
+        root = ET.parse(path).getroot()  # noqa: S314 - a file of this project
+    except (OSError, ET.ParseError) as error:
+        raise ServiceUnavailable(f"the rights of ClickHouse's users cannot be read from {path}: {error}") from None
+    analyst = root.find("profiles/analyst")
+    loader = root.find("profiles/loader/constraints")
+    if analyst is None or loader is None:
+        raise ServiceUnavailable(f"{path} has no profiles for loader and analyst")
+    return Policy(
+        grants=tuple(grant.text or "" for grant in root.findall("users/analyst/grants/query")),
+        values={each.tag: each.text or "" for each in analyst if each.tag not in ("readonly", "constraints")},
+        changeable={
+            each.tag: Range(each.findtext("min"), each.findtext("max"))
+            for each in analyst.iterfind("constraints/*")
+            if each.find("changeable_in_readonly") is not None
+        },
+        fixed=frozenset(each.tag for each in loader if each.find("const") is not None),
+        default_database=root.findtext("users/analyst/default_database") or "",
+    )

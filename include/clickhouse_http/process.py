@@ -1,0 +1,128 @@
+"""The endpoint as a child process, for tests, benchmarks and the commands that need it for a while.
+
+Lives here: start, wait until it answers, stop, kill. Must not: keep it running for the demo, which has a runner.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from devstack.embedded.leash import ending_with_us
+from firehose.errors import ServiceUnavailable
+from firehose.settings import Settings
+
+_START_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 10.0
+_POLL_S = 0.05
+_PING_TIMEOUT_S = 1.0
+
+
+class EndpointProcess:
+    """A running endpoint."""
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+        self.url = url
+        self.log = log
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Process id of the endpoint."""
+        return self._process.pid
+
+    def stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> int:
+        """Ask it to stop and wait. Returns the exit code, which is 0 after a clean stop.
+
+        Raises:
+            ServiceUnavailable: it is still there after ``timeout_s`` seconds.
+        """
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ServiceUnavailable(
+                f"the ClickHouse endpoint (pid {self.pid}) did not stop within {timeout_s:.0f} s; see {self.log}"
+            ) from None
+
+    def kill(self) -> None:
+        """End it at once with SIGKILL, as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
+    def wait_ready(self, timeout_s: float = _START_TIMEOUT_S) -> None:
+        """Return once ``/ping`` answers.
+
+        Raises:
+            ServiceUnavailable: it ended, or did not answer within ``timeout_s`` seconds.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not _answers(self.url):
+            if self._process.poll() is not None:
+                raise ServiceUnavailable(f"the ClickHouse endpoint ended at once: {self._last_line()}")
+            if time.monotonic() > deadline:
+                raise ServiceUnavailable(f"the ClickHouse endpoint at {self.url} does not answer; see {self.log}")
+            time.sleep(_POLL_S)
+
+    def _last_line(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"it said nothing in {self.log}"
+
+
+@contextmanager
+def start(settings: Settings, log: Path | None = None) -> Iterator[EndpointProcess]:
+    """Run the endpoint with ``settings`` as a child process, stopped on leaving.
+
+    ``log`` receives what it says, by default ``<home>/logs/clickhouse.log``.
+
+    Raises:
+        ServiceUnavailable: it does not start; the message holds the reason that it gave.
+    """
+    log = log or settings.home_path / "logs" / "clickhouse.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        running = EndpointProcess(_spawn(settings, output), settings.clickhouse_url.rstrip("/"), log)
+    try:
+        running.wait_ready()
+        yield running
+    except BaseException:
+        running.kill()
+        raise
+    running.stop()
+
+
+def _spawn(settings: Settings, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    """The settings go by environment: a command line is readable by every user of the machine."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FIREHOSE_")}
+    for name, value in msgspec.structs.asdict(settings).items():
+        environment["FIREHOSE_" + name.upper()] = str(value)
+    # A session of its own: Ctrl-C in the terminal reaches the parent, which stops it in its turn.
+    return subprocess.Popen(
+        ending_with_us([sys.executable, "-m", "clickhouse_http"]),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        # S310: the address is a setting, checked by the endpoint to be http on this machine.
+        with urllib.request.urlopen(f"{url}/ping", timeout=_PING_TIMEOUT_S) as response:  # noqa: S310
+            return bool(response.read() == b"Ok.\n")
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,201 @@
+"""Serving until stopped: the address, the data folder's lock, signals.
+
+Lives here: the life of the process. Must not: requests, SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from clickhouse_http import confinement, memory, policy
+from clickhouse_http.app import application
+from clickhouse_http.door import Door
+from clickhouse_http.engine import Engine
+from clickhouse_http.http_protocol import BoundedProtocol
+from clickhouse_http.origins import guarded
+from clickhouse_http.state import Endpoint, opened
+from clickhouse_http.users import Users
+from firehose import ownership
+from firehose.errors import ServiceUnavailable
+from firehose.ownership import Ownership
+from firehose.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+_DEFAULT_PORT: Final = 8123
+_BACKLOG: Final = 256
+_SOCKET_BUFFER: Final = 512 * 1024
+#: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
+_GRACE_S: Final = 2
+_CLOSE_S: Final = 1.0
+#: Between two looks for sessions that have expired.
+_SWEEP_S: Final = 1.0
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then leave the process with exit code 0.
+
+    Raises:
+        SettingsError: an address that is not on loopback, or a missing password.
+        ServiceUnavailable: the port is taken, or another process has the data folder.
+    """
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    users = Users(settings)
+    listener = bind(settings.clickhouse_url)
+    folder = settings.home_path / "clickhouse"
+    lock = own(folder)
+    rights, limits = policy.load(), memory.limits(settings)
+    # Before the engine is even imported: its threads would stay outside.
+    confinement.confine(folder, _local_lake(settings), settings.clickhouse_sandbox)
+    engine = Engine(folder, limits, rights)
+    spool = folder / "spool"
+    # Some table functions create the file that they are to read before they ask whether they may.
+    os.chdir(spool)
+    door = Door.of(settings)
+    endpoint = opened(settings, engine, limits, users, spool, door.bursts)
+    _serve(endpoint, listener, guarded(application(endpoint), settings, settings.clickhouse_url), door)
+    _leave(engine, lock)
+
+
+def _local_lake(settings: Settings) -> Path | None:
+    """The lake's folder on this machine; None for a lake in an object store."""
+    root = settings.clickhouse_lake_root
+    return None if "://" in root else Path(root)
+
+
+def bind(url: str) -> socket.socket:
+    """A listening socket at ``url``.
+
+    Raises:
+        SettingsError: no http URL, or not on loopback.
+        ServiceUnavailable: the port is taken.
+    """
+    parts = urlsplit(url)
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
+    if parts.scheme != "http" or not _is_loopback(host):
+        raise SettingsError(
+            "FIREHOSE_CLICKHOUSE_URL: the embedded endpoint speaks plain http and listens on this machine only; "
+            "use a URL such as http://127.0.0.1:8123, or a ClickHouse server for other machines"
+        )
+    port = _DEFAULT_PORT if parts.port is None else parts.port
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Each connection inherits them. Left to itself the kernel gives one up to 32 MiB; a few hundred that send more
+    # than is read then take what all connections of the machine have together.
+    for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        listener.setsockopt(socket.SOL_SOCKET, buffer, _SOCKET_BUFFER)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        reason = "is already in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
+        raise ServiceUnavailable(
+            f"port {port} on {host} {reason}; stop what listens there or change FIREHOSE_CLICKHOUSE_URL"
+        ) from None
+    return listener
+
+
+def own(folder: Path) -> Ownership:
+    """Take the data folder for this process, until the returned lock is closed or the process ends.
+
+    Raises:
+        ServiceUnavailable: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return ownership.own(folder / "lock", "firehose clickhouse")
+    except ServiceUnavailable as error:
+        raise ServiceUnavailable(
+            f"the ClickHouse data in {folder} {error}: stop that first, or set FIREHOSE_HOME to another folder"
+        ) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Server(uvicorn.Server):
+    """uvicorn with a start that says so, and a stop that cancels queries first and exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, endpoint: Endpoint, address: str) -> None:
+        super().__init__(config)
+        self._endpoint = endpoint
+        self._address = address
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._sweeping = asyncio.create_task(self._sweep())
+        print(f"listening on {self._address}", flush=True)  # noqa: T201 - what a process runner waits for
+
+    async def _sweep(self) -> None:
+        """End sessions when their time is over: what they hold is memory that queries could have."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            await asyncio.get_running_loop().run_in_executor(None, self._endpoint.sessions.expire)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._endpoint.stopping = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        await asyncio.get_running_loop().run_in_executor(None, self._endpoint.engine.cancel)
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """uvicorn would raise the signal again after its stop, and so end with the signal's exit code."""
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, self.handle_exit)
+        yield
+
+
+def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, door: Door) -> None:
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    config = uvicorn.Config(
+        app,
+        http=partial(BoundedProtocol, door=door),  # type: ignore[arg-type]  # it is called; the type asks for a class
+        ws="none",
+        access_log=False,  # it would write URLs, and with them passwords
+        log_config=None,
+        log_level="warning",
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=30,
+    )
+    _Server(config, endpoint, address).run([listener])
+
+
+def _leave(engine: Engine, lock: Ownership) -> None:
+    """Close the engine, but wait neither for it nor for worker threads that are stuck in it: what a query was
+    writing is on disk or not in the table, and the next start finds whole parts only."""
+    closing = threading.Thread(target=engine.close, daemon=True)
+    closing.start()
+    closing.join(_CLOSE_S)
+    lock.close()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,121 @@
+"""Files for what must be kept until a request ends: bodies that are being received, results that are held back.
+
+Lives here: the files, and who may use how much of the disk. Must not: HTTP, the engine.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from clickhouse_http import errors
+
+#: This much of a file stays in memory.
+_IN_MEMORY: Final = 1024 * 1024
+#: Disk is taken in steps of this size, so that the free space is not asked for at each write.
+_STEP: Final = 8 * 1024 * 1024
+_MIB: Final = 1024 * 1024
+
+
+class Spool:
+    """A folder and how much of it each user may fill. Safe to use from several threads.
+
+    ``shares``: bytes by role. ``reserve``: bytes of the disk that stay free, for the lake and all else on it.
+    """
+
+    def __init__(self, folder: Path, shares: Mapping[str, int], reserve: int) -> None:
+        self._folder = folder
+        self._shares = dict(shares)
+        self._reserve = reserve
+        self._used = dict.fromkeys(shares, 0)
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> int:
+        """Bytes that are taken now, by all users."""
+        return sum(self._used.values())
+
+    def file(self, role: str, in_memory: int = _IN_MEMORY) -> SpoolFile:
+        """A new file, charged to ``role``, of which ``in_memory`` bytes need no disk.
+
+        It has no name on disk, so nothing is left behind by a crash.
+        """
+        return SpoolFile(self, role, self._folder, in_memory)
+
+    def take(self, role: str, size: int) -> None:
+        """Charge ``size`` more bytes.
+
+        Raises:
+            QueryError: the role's share is used up, or the disk would have less left than the reserve.
+        """
+        with self._lock:
+            if self._used[role] + size > self._shares[role]:
+                raise _no_space(
+                    f"{role}: bodies and held results may fill {self._shares[role] // _MIB} MiB of disk "
+                    "together (FIREHOSE_HTTP_SPOOL_MIB)"
+                )
+            disk = os.statvfs(self._folder)
+            if disk.f_bavail * disk.f_frsize - size < self._reserve:
+                raise _no_space(
+                    f"the disk must keep {self._reserve // _MIB} MiB free (FIREHOSE_HTTP_DISK_RESERVE_MIB)"
+                )
+            self._used[role] += size
+
+    def give_back(self, role: str, size: int) -> None:
+        """The reverse of :meth:`take`."""
+        with self._lock:
+            self._used[role] -= size
+
+
+class SpoolFile:
+    """Bytes that are written once and then read. Blocks, so it belongs in a worker thread."""
+
+    def __init__(self, spool: Spool, role: str, folder: Path, in_memory: int) -> None:
+        self._spool = spool
+        self._role = role
+        self._in_memory = in_memory
+        self._taken = 0
+        # SIM115: it lives until close.
+        self._file = tempfile.SpooledTemporaryFile(in_memory, dir=str(folder))  # noqa: SIM115
+        self.size = 0
+
+    def another(self) -> SpoolFile:
+        """A second file of the same user."""
+        return self._spool.file(self._role)
+
+    def write(self, data: bytes) -> None:
+        """Append.
+
+        Raises:
+            QueryError: there is no room for it.
+        """
+        self.size += len(data)
+        while self.size > max(self._taken, self._in_memory):
+            self._spool.take(self._role, _STEP)
+            self._taken += _STEP
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise _no_space(f"the spool cannot be written: {error.strerror}") from None
+
+    def seek(self, position: int) -> None:
+        """Where the next read begins."""
+        self._file.seek(position)
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        return self._file.read(size)
+
+    def close(self) -> None:
+        """Drop the bytes and give the room back. May be called twice."""
+        self._file.close()
+        self._spool.give_back(self._role, self._taken)
+        self._taken = 0
+
+
+def _no_space(why: str) -> errors.QueryError:
+    return errors.refused(errors.NOT_ENOUGH_SPACE, f"Not enough space: {why}.")

@@ -1,0 +1,91 @@
+"""The endpoint's two users: who a request comes from.
+
+Lives here: reading credentials from a request and comparing them. Must not: rights (the engine holds them).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from clickhouse_http import errors
+from firehose.settings import Settings, SettingsError
+
+LOADER: Final = "loader"
+ANALYST: Final = "analyst"
+
+
+@dataclass(frozen=True)
+class User:
+    """A user by name, with the role that its queries run in."""
+
+    name: str
+    role: str
+
+
+class Users:
+    """The users and their passwords.
+
+    Raises:
+        SettingsError: a password is missing. (Names that are the same are refused where settings are read.)
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._known: dict[str, tuple[User, bytes]] = {}
+        for role in (LOADER, ANALYST):
+            name = str(getattr(settings, f"clickhouse_{role}"))
+            password = str(getattr(settings, f"clickhouse_{role}_password"))
+            if not password:
+                raise SettingsError(
+                    f"FIREHOSE_CLICKHOUSE_{role.upper()}_PASSWORD is not set; "
+                    f"choose a password for the ClickHouse user {name!r} and set it"
+                )
+            self._known[name] = (User(name, role), password.encode())
+
+    def authenticate(self, headers: Mapping[str, str], parameters: Mapping[str, str]) -> User:
+        """The user of a request. ``headers`` are by lower-case name, ``parameters`` those of the URL.
+
+        Raises:
+            QueryError: 516 for wrong credentials, 194 where there are none.
+        """
+        name, password = _credentials(headers, parameters)
+        if not name.isprintable():
+            raise errors.refused(errors.BAD_ARGUMENTS, "The user's name has characters that cannot be printed.")
+        user, expected = self._known.get(name, (None, b""))
+        # Compared for unknown names as well, so that time tells nothing about which names exist.
+        matches = hmac.compare_digest(password.encode("utf-8", "surrogateescape"), expected)
+        if user is not None and matches:
+            return user
+        if not name:
+            raise errors.refused(errors.REQUIRED_PASSWORD, "Authentication failed: user and password required.")
+        raise errors.refused(
+            errors.AUTHENTICATION_FAILED,
+            f"{name}: Authentication failed: password is incorrect, or there is no user with such name.",
+        )
+
+
+def _credentials(headers: Mapping[str, str], parameters: Mapping[str, str]) -> tuple[str, str]:
+    """By headers of ClickHouse, else by Basic authentication, else by URL: ClickHouse's own order."""
+    if "x-clickhouse-user" in headers or "x-clickhouse-key" in headers:
+        return headers.get("x-clickhouse-user", ""), headers.get("x-clickhouse-key", "")
+    authorization = headers.get("authorization", "")
+    if authorization:
+        return _basic(authorization)
+    return parameters.get("user", ""), parameters.get("password", "")
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        if scheme.lower() != "basic":
+            raise ValueError(scheme)
+        name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (ValueError, binascii.Error):
+        raise errors.refused(
+            errors.AUTHENTICATION_FAILED, "The Authorization header is not HTTP Basic authentication."
+        ) from None
+    return name, password

@@ -1,0 +1,115 @@
+"""`firehose bench ingest`: the real ingester into a real Redis with fsync always, against a bare receive loop.
+
+Simulator, ingester and Redis are processes of their own, as in operation. Runs alternate, medians are reported.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import redis
+
+from devstack.bench.report import BenchReport, peak_mib
+from devstack.embedded.ingester import ingester_process
+from devstack.embedded.redis import RedisServer
+from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.settings import Settings
+from ingester.contract import wire
+from ingester.contract.redis_access import MONITORING
+from jetstream_simulator import generate
+from jetstream_simulator import process as simulator
+
+_STALL_S = 60.0
+
+
+def bench_ingest(events: int, runs: int) -> BenchReport:
+    """Measure ``events`` made-up events, ``runs`` times.
+
+    Raises:
+        FirehoseError: a part does not start, or makes no progress.
+    """
+    with tempfile.TemporaryDirectory(prefix="firehose-bench-") as folder:
+        tape = Path(folder) / "events.jsonl"
+        write_tape(tape, events)
+        baseline, ours, peaks = [], [], []
+        for run in range(runs):
+            baseline.append(_baseline(tape, events))
+            rate, peak = _ingest(Path(folder) / f"run{run}", tape, events)
+            ours.append(rate)
+            peaks.append(peak)
+    return BenchReport(
+        name="ingest",
+        events=events,
+        events_per_s=round(statistics.median(ours)),
+        baseline="websockets receive loop, events dropped",
+        baseline_events_per_s=round(statistics.median(baseline)),
+        ratio=round(statistics.median(a / b for a, b in zip(ours, baseline, strict=True)), 3),
+        peak_rss_mib=round(max(peaks), 1),
+        notes={"runs": runs, "events_per_s_min": round(min(ours)), "events_per_s_max": round(max(ours))},
+    )
+
+
+def write_tape(path: Path, events: int, rate: float = 1667.0) -> None:
+    """A file of made-up events that come at ``rate`` a second, ending about now."""
+    start_us = int((time.time() - events / rate) * 1_000_000)
+    with path.open("wb") as out:
+        out.writelines(line + b"\n" for line in generate.events(events, start_us=start_us, rate=rate))
+
+
+def _source(tape: Path, events: int) -> simulator.SimulatorProcess:
+    return simulator.start([f"--replay={tape}", "--once", f"--retention={events}"])
+
+
+def _baseline(tape: Path, events: int) -> float:
+    with _source(tape, events) as source:
+        command = [sys.executable, "-m", "devstack.bench.receive", f"{source.url}?cursor=1", str(events)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FirehoseError(f"the bare receive loop failed: {done.stderr.strip().splitlines()[-1]}")
+    return float(done.stdout)
+
+
+def _ingest(home: Path, tape: Path, events: int) -> tuple[float, float]:
+    """Events a second into Redis, from the first flush to the last, and the ingester's peak in MiB."""
+    with RedisServer(home) as server, _source(tape, events) as source:
+        settings = Settings(
+            home=str(home),
+            lake=str(home / "lake"),
+            redis_url=server.url,
+            jetstream_url=source.url,
+            start_cursor=1,
+            rewind_ms=0,
+        )
+        with server.client(MONITORING) as client, ingester_process(settings) as process:
+            first = wait_for_events(client, 1, process)
+            if first == events:
+                raise FirehoseError(f"{events} events came in one write, so there is no rate; use more")
+            began = time.perf_counter()
+            wait_for_events(client, events, process)
+            rate = (events - first) / (time.perf_counter() - began)
+            return rate, peak_mib(process.pid)
+
+
+def wait_for_events(client: redis.Redis, wanted: int, process: subprocess.Popen[bytes]) -> int:
+    """Poll Redis until the ingester has written ``wanted`` events in all; returns how many there are then.
+
+    Raises:
+        ServiceUnavailable: the ingester ended, or writes nothing more.
+    """
+    since, seen = time.monotonic(), -1
+    while (found := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < wanted:
+        if process.poll() is not None:
+            raise ServiceUnavailable(
+                f"the ingester stopped with exit code {process.returncode}; see its log above"
+            )
+        if found != seen:
+            since, seen = time.monotonic(), found
+        elif time.monotonic() - since > _STALL_S:
+            raise ServiceUnavailable(f"the ingester has written {seen} of {wanted} events and makes no progress")
+        time.sleep(0.005)
+    return found

@@ -1,0 +1,140 @@
+"""The demo's services: what runs, on which ports, and in which order it starts and stops.
+
+Low priorities start first and stop last, one after the other: so the ingester flushes while Redis is still there.
+Must not: start or stop them (supervisor.py), print.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from devstack.embedded import airflow
+from devstack.embedded.redis import RedisServer
+from devstack.embedded.redis_config import login_of
+from firehose.areas import Area
+from firehose.errors import FirehoseError
+from firehose.ownership import own, private_folder
+from firehose.settings import Settings
+
+#: Databases that a Redis server has unless it is told otherwise.
+_DATABASES: Final = 16
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of the demo. ``port`` is where it listens, and ``setting`` the variable that moves it.
+
+    ``last``: whatever happens, it ends only after all others.
+    """
+
+    name: str
+    command: list[str]
+    priority: int
+    port: int = 0
+    setting: str = ""
+    last: bool = False
+
+
+def services(settings: Settings, *, simulated: bool) -> list[Service]:
+    """The services in the order in which they start."""
+    redis_port = urlsplit(settings.redis_url).port or 6379
+    python = [sys.executable, "-m"]
+    private_folder(Area.QUALITY.of(settings.lake_path), "FIREHOSE_LAKE")  # what the quality pages' server serves
+    redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
+    private_folder(redis.folder, "FIREHOSE_HOME")
+    docs_server = [*python, "devstack.demo.docs_server"]
+    simulator = [*python, "jetstream_simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
+    clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
+    found = [
+        Service(
+            name="redis", command=redis.prepare(), priority=10, port=redis_port, setting="REDIS_URL", last=True
+        ),
+        Service(
+            name="clickhouse",
+            command=[*python, "clickhouse_http"],
+            priority=20,
+            port=clickhouse_port,
+            setting="CLICKHOUSE_URL",
+        ),
+        Service(name="data-docs", command=docs_server, priority=20, port=settings.docs_port, setting="DOCS_PORT"),
+        *(
+            Service(
+                name=f"airflow-{name}",
+                command=command,
+                priority=30,
+                port=settings.airflow_port if name == "api-server" else 0,
+                setting="AIRFLOW_PORT",
+            )
+            for name, command in airflow.commands().items()
+        ),
+        Service(name="ingester", command=[*python, "ingester"], priority=50),
+    ]
+    if simulated:
+        port = settings.simulator_port
+        found.append(
+            Service(name="simulator", command=simulator, priority=40, port=port, setting="SIMULATOR_PORT")
+        )
+    return sorted(found, key=lambda service: service.priority)
+
+
+def refuse_foreign(settings: Settings) -> None:
+    """The demo runs a Redis and a ClickHouse of its own: settings that mean others cannot be meant for it.
+
+    Raises:
+        FirehoseError: one does; the line names it.
+    """
+    redis = urlsplit(settings.redis_url)
+    if redis.scheme != "redis" or redis.hostname not in ("localhost", "127.0.0.1"):
+        raise FirehoseError(
+            "FIREHOSE_REDIS_URL: the demo runs a Redis of its own, on this machine and without TLS; "
+            "use redis://localhost:PORT/0"
+        )
+    if int(redis.path.strip("/") or 0) >= _DATABASES:
+        raise FirehoseError(f"FIREHOSE_REDIS_URL: the demo's Redis has the databases 0 to {_DATABASES - 1}")
+    clickhouse = urlsplit(settings.clickhouse_url)
+    if clickhouse.scheme != "http" or clickhouse.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise FirehoseError(
+            "FIREHOSE_CLICKHOUSE_URL: the demo runs a ClickHouse of its own, on this machine and without TLS; "
+            "use http://localhost:PORT"
+        )
+
+
+def refuse_used_data(settings: Settings) -> None:
+    """Raises:
+    FirehoseError: a `firehose clickhouse` serves this home's data, so that the demo's could not.
+    """
+    folder = private_folder(settings.home_path / "clickhouse", "FIREHOSE_HOME")
+    try:
+        own(folder / "lock", "firehose demo").close()
+    except FirehoseError as error:
+        raise FirehoseError(f"the ClickHouse data in {folder} {error}: stop that first") from None
+
+
+def refuse_taken_ports(wanted: list[Service]) -> None:
+    """Raises:
+    FirehoseError: something listens where a service would, or two services would; the line names the setting
+        that moves one.
+    """
+    by_port: dict[int, Service] = {}
+    for service in wanted:
+        if not service.port:
+            continue
+        if other := by_port.get(service.port):
+            raise FirehoseError(
+                f"port {service.port} is meant for {other.name} and for {service.name}: set another one in "
+                f"FIREHOSE_{service.setting} or FIREHOSE_{other.setting}"
+            )
+        by_port[service.port] = service
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", service.port))
+            except OSError:
+                raise FirehoseError(
+                    f"port {service.port} on 127.0.0.1 is taken, so {service.name} cannot start: stop what "
+                    f"listens there, or set another one in FIREHOSE_{service.setting}"
+                ) from None

@@ -1,0 +1,200 @@
+"""A finite source through the whole pipeline in one go, without Airflow, in a folder of its own.
+
+The same services and step functions as in operation, started and stopped here. Must not: hold logic of a step.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import redis
+
+from clickhouse_http import process as endpoint
+from devstack.embedded.ingester import ingester_process
+from devstack.embedded.leash import Leashed, leashed
+from devstack.embedded.leash import command as leash_command
+from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.redis import RedisServer, free_port
+from firehose import files
+from firehose.areas import require_current
+from firehose.batch import buffer
+from firehose.batch.buffer import redis_ms
+from firehose.batch.drain import drain
+from firehose.batch.interval import Batch
+from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
+from firehose.lake.publish import publish
+from firehose.ownership import RUN, own_home
+from firehose.quality.validate import validate
+from firehose.settings import Settings, checked
+from firehose.warehouse.client import connect
+from firehose.warehouse.migrate import migrate
+from firehose.warehouse.summaries import refresh
+from ingester.contract import env_file, wire
+from ingester.contract.redis_access import MONITORING
+from ingester.contract.settings import ENV_FILE_NAME
+from jetstream_simulator import process as simulator
+from jetstream_simulator import replay as recordings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+# A source is finite, so an ingester that makes no progress for this long has a problem.
+_STALL_S = 60.0
+
+
+class TypeAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """One type's events: received = good + quarantined + duplicate; ``stored`` are in the lake."""
+
+    received: int
+    good: int
+    quarantined: int
+    duplicate: int
+    stored: int
+
+
+class _Redis(RedisServer):
+    """A Redis that ends with this process, and that the next run recognises if it has not."""
+
+    def prepare(self) -> list[str]:
+        """The server's own command, on a leash."""
+        run = self.folder.parent / RUN
+        leashed(run, "redis", Leashed(super().prepare(), str(Path.cwd()), 10, parent=os.getpid()))
+        return leash_command("redis", str(run))
+
+
+class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The accounting of one run, by type, and the seconds of each step."""
+
+    home: str
+    batch: str
+    received: int
+    types: dict[str, TypeAccount]
+    seconds: dict[str, float]
+
+
+def once(replay: Sequence[Path], home: Path) -> OnceReport:
+    """Take every line of ``replay`` (files of one JSON event a line) into ``home``; what is not an event
+    goes to quarantine.
+
+    A second run in the same folder adds what is new; events that are there already count as duplicates.
+
+    Raises:
+        SettingsError: a folder that the lake cannot have.
+        LakeOutdated: the folder's lake has the folder names of an earlier version.
+        FirehoseError: a folder in use, a file that cannot be read, a service that does not start, a source that
+            stalls.
+    """
+    expected = sum(1 for _ in recordings.events(replay, keep_invalid=True))
+    if not expected:
+        raise FirehoseError(f"{', '.join(map(str, replay))}: no events; name files of one JSON event a line")
+    home = checked(home_settings(home)).home_path
+    seconds: dict[str, float] = {}
+    with ExitStack() as services:
+        services.enter_context(own_home(home, "firehose once"))
+        _refuse_demo(home)
+        require_current(home / "lake")
+        if left := stop_left_behind(home / RUN):
+            log.warning("stopped what an earlier run had left behind: %s", ", ".join(left))
+        shutil.rmtree(home / "redis", ignore_errors=True)  # a buffer only: the source is still there
+        server = services.enter_context(_Redis(home))
+        source = services.enter_context(
+            simulator.start([*(f"--replay={path}" for path in replay), "--once", "--keep-invalid"])
+        )
+        settings = _settings(home, server.url, source.url)
+        with buffer.client(settings, MONITORING) as client:
+            start = redis_ms(client) // 1000
+            _timed(seconds, "ingest", lambda: _ingest(settings, client, expected))
+            end = redis_ms(client) // 1000 + 1
+        batch = Batch.of(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
+        _timed(seconds, "drain", lambda: drain(settings, batch))
+        _timed(seconds, "validate", lambda: validate(settings, batch))
+        _timed(seconds, "publish", lambda: publish(settings, batch))
+        services.enter_context(endpoint.start(settings))
+        _timed(seconds, "summaries", lambda: _load(settings))
+    entry = read_entry(entry_path(settings.lake_path, batch))
+    if entry is None:
+        raise FirehoseError(f"batch {batch.id}: published, but not in the ledger of {settings.lake_path}")
+    types = {record_type: _account(counts) for record_type, counts in entry.counts.items()}
+    received = sum(account.received for account in types.values())
+    return OnceReport(home=str(home), batch=batch.id, received=received, types=types, seconds=seconds)
+
+
+def _refuse_demo(home: Path) -> None:
+    if (home / "airflow").exists():
+        raise FirehoseError(
+            f"{home} is the home of a `firehose demo`, whose buffer and env file a run would replace: "
+            "name another folder with --home"
+        )
+
+
+def _load(settings: Settings) -> None:
+    with closing(connect(settings)) as client:
+        migrate(client, settings)
+    refresh(settings)
+
+
+def _account(counts: LedgerCounts) -> TypeAccount:
+    return TypeAccount(
+        received=counts.received,
+        good=counts.good,
+        quarantined=counts.quarantined,
+        duplicate=counts.duplicates,
+        stored=counts.stored,
+    )
+
+
+def home_settings(home: Path) -> Settings:
+    """The settings of a folder that :func:`once` has filled; nothing of the environment counts."""
+    home = home.expanduser().absolute()
+    return Settings(home=str(home), lake=str(home / "lake"))
+
+
+def _settings(home: Path, redis_url: str, jetstream_url: str) -> Settings:
+    settings = msgspec.structs.replace(
+        home_settings(home),
+        redis_url=redis_url,
+        jetstream_url=jetstream_url,
+        start_cursor=1,
+        rewind_ms=0,
+        clickhouse_url=f"http://127.0.0.1:{free_port()}",
+        clickhouse_loader_password=secrets.token_urlsafe(16),
+        clickhouse_analyst_password=secrets.token_urlsafe(16),
+    )
+    kept = ("home", "lake", "clickhouse_url", "clickhouse_loader_password", "clickhouse_analyst_password")
+    lines = "".join(env_file.line(name.upper(), getattr(settings, name)) for name in kept)
+    files.write_bytes(home / ENV_FILE_NAME, lines.encode(), mode=0o600)
+    return settings
+
+
+def _ingest(settings: Settings, client: redis.Redis, expected: int) -> None:
+    # Without the lake: an ingester whose Redis is empty resumes where the lake ends, and this source is to be read
+    # from its beginning.
+    with ingester_process(msgspec.structs.replace(settings, lake="")) as process:
+        seen, since = -1, time.monotonic()
+        while (now_seen := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < expected:
+            if process.poll() is not None:
+                raise ServiceUnavailable(
+                    f"the ingester stopped with exit code {process.returncode}; see its log above"
+                )
+            if now_seen != seen:
+                seen, since = now_seen, time.monotonic()
+            elif time.monotonic() - since > _STALL_S:
+                raise ServiceUnavailable(f"the ingester has {seen} of {expected} events and makes no progress")
+            time.sleep(0.02)
+
+
+def _timed(seconds: dict[str, float], step: str, call: Callable[[], T]) -> T:
+    started = time.perf_counter()
+    result = call()
+    seconds[step] = round(time.perf_counter() - started, 3)
+    return result

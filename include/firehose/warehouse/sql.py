@@ -1,0 +1,12 @@
+"""Where the SQL and the configuration for ClickHouse lie: data of the package, installed with it.
+
+Lives here: the folder. Must not: SQL (``firehose/clickhouse``), reading it (migrate.py, views.py, summaries.py).
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+SQL_FOLDER: Final = Path(str(resources.files("firehose") / "clickhouse"))

@@ -1,0 +1,103 @@
+"""``firehose bench``: runs a benchmark and prints its figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from devstack.bench.report import BenchReport
+
+app = typer.Typer(
+    help="Measure the pipeline on this machine, beside a baseline in the same run.", no_args_is_help=True
+)
+
+Events = Annotated[int, typer.Option(min=1000, help="How many events to measure with.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def ingest(
+    events: Events = 400_000,
+    runs: Annotated[int, typer.Option(min=1, help="How often to measure; medians are reported.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Jetstream into Redis (fsync always), beside a bare websocket receive loop."""
+    from devstack.bench.ingest import bench_ingest
+
+    _print(bench_ingest(events, runs), as_json)
+
+
+@app.command()
+def batch(events: Events = 500_000, as_json: Json = False) -> None:
+    """One run of the batch DAG in a real Airflow, beside a study script's conversion."""
+    from devstack.bench.batch import bench_batch
+
+    _print(bench_batch(events), as_json)
+
+
+@app.command()
+def recovery(events: Events = 6_000_000, as_json: Json = False) -> None:
+    """Kill everything, and time until the backlog of an outage can be queried. Takes some ten minutes."""
+    import logging
+    import sys
+
+    from devstack.bench.recovery import bench_recovery
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    _print(bench_recovery(events), as_json)
+
+
+@app.command()
+def catchup(events: Events = 20_000_000, as_json: Json = False) -> None:
+    """One large window through drain, validate and publish: rates and memory. Takes some twenty minutes."""
+    import logging
+    import sys
+
+    from devstack.bench.catchup import bench_catchup
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    _print(bench_catchup(events), as_json)
+
+
+@app.command()
+def hostile(
+    seconds: Annotated[int, typer.Option(min=1, help="How long to attack.")] = 60,
+    events: Events = 300_000,
+    as_json: Json = False,
+) -> None:
+    """Attack the embedded ClickHouse endpoint beside a load: answers to /ping, memory, disk, the load's time.
+
+    Exits with 1 where the load fails, /ping takes a second, or memory exceeds the budget by 512 MiB.
+    """
+    import logging
+    import sys
+
+    from devstack.bench.hostile import Broken, bench_hostile
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    try:
+        _print(bench_hostile(seconds, events), as_json)
+    except Broken as broken:
+        _print(broken.report, as_json)
+        raise
+
+
+def _print(report: BenchReport, as_json: bool) -> None:
+    import msgspec
+    from rich.table import Table
+
+    from firehose_cli.console import stdout
+
+    if as_json:
+        typer.echo(msgspec.json.encode(report))
+        return
+    table = Table("figure", "value", title=f"bench {report.name}")
+    for key, value in msgspec.structs.asdict(report).items():
+        rows = value.items() if isinstance(value, dict) else [("", value)]
+        for part, figure in rows:
+            table.add_row(
+                f"{key} {part}".strip(), f"{figure:,}" if isinstance(figure, int | float) else str(figure)
+            )
+    stdout().print(table)

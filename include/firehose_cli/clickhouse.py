@@ -1,0 +1,14 @@
+"""``firehose clickhouse``: serves the embedded ClickHouse over HTTP until it is stopped.
+
+Lives here: the command. Must not: how the endpoint works.
+"""
+
+from __future__ import annotations
+
+
+def clickhouse_serve() -> None:
+    """Serve the embedded ClickHouse at FIREHOSE_CLICKHOUSE_URL, with its data in <home>/clickhouse."""
+    from clickhouse_http.server import serve
+    from firehose import settings
+
+    serve(settings.load())

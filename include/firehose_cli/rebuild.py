@@ -1,0 +1,45 @@
+"""``firehose rebuild``: parses options, runs :mod:`firehose.lake.rebuild`, prints a line for each hour file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from firehose.lake.rebuild import RebuiltHour
+
+
+def rebuild(
+    hour: Annotated[list[str], typer.Argument(help="Hours in UTC such as 2026-11-23T20.")],
+    record_type: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads it at run time
+        typer.Option(
+            "--type", help="Record type; repeatable. Default: those that are not what their records say."
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the ledger.")] = "the file was not what its record said",
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Make what the raw batches give, even if rows are lost by it.")
+    ] = False,
+) -> None:
+    """Make hour files again from the raw batches; what is there is set aside in the lake's _aside/."""
+    from firehose.lake.rebuild import differing, in_order
+    from firehose.lake.rebuild import rebuild as run
+    from firehose_cli.lake import existing_lake, hours_of, types_of
+
+    lake, hours = existing_lake(), hours_of(hour)
+    wanted = dict.fromkeys(in_order(types_of(record_type)), hours) if record_type else differing(lake, hours)
+    for kind, of_kind in wanted.items():
+        for done in run(lake, kind, of_kind, reason=reason, partial=partial):
+            typer.echo(_line(done))
+    if wanted:
+        typer.echo("The summaries follow with the next batch, or at once: firehose summaries", err=True)
+    else:
+        typer.echo("every file is what its record says; name a --type to make it again all the same", err=True)
+
+
+def _line(done: RebuiltHour) -> str:
+    before = "no record of what it held" if done.before < 0 else f"its record said {done.before}"
+    aside = f"; what was there is {done.aside}" if done.aside else ""
+    return f"{done.hour} {done.record_type}: {done.rows} rows from {done.batches} batches ({before}){aside}"

@@ -1,0 +1,89 @@
+"""``firehose verify``: runs :mod:`firehose.lake.verify`, prints what it found, exits with 1 on any mismatch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+if TYPE_CHECKING:
+    from firehose.lake.report import VerifyReport
+
+
+def verify(
+    home: Annotated[
+        Optional[Path],  # noqa: UP045 - typer reads it at run time
+        typer.Option(help="Folder of a `firehose once`; default: the lake of the settings."),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Only hour files against their records, as the daily check does."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check every stored record against its CID, every file against what is known of it, and every count.
+
+    Says one of three: sound; the source's own records differ (they came with another CID than they give; no damage
+    here); damaged, with exit status 1.
+    """
+    import msgspec
+
+    from firehose.lake.verify import verify as run
+    from firehose.settings import load
+    from firehose_cli.lake import existing_lake
+
+    lake = existing_lake(home)
+    if quick:
+        raise typer.Exit(_quick(lake, load().lake_check_days, as_json=as_json))
+    report = run(lake)
+    if as_json:
+        typer.echo(msgspec.json.encode(report))
+    else:
+        _print(report)
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _quick(lake: Path, days: int, *, as_json: bool) -> int:
+    import msgspec
+
+    from firehose.errors import FirehoseError
+    from firehose.lake.check import check
+
+    try:
+        report = check(lake, days)
+    except OSError as error:
+        raise FirehoseError(
+            f"{error.filename}: {error.strerror}; the check needs to write into the lake"
+        ) from error
+    differences = [str(one) for one in report.differences]
+    if as_json:
+        typer.echo(msgspec.json.encode({**msgspec.structs.asdict(report), "differences": differences}))
+    else:
+        typer.echo(f"{report.files} hour files, {report.read} of them read in full ({report.read_bytes} bytes)")
+        for said in differences:
+            typer.echo(said, err=True)
+        hint = f"{len(differences)} differ; to make an hour again from the raw batches: firehose rebuild HOUR"
+        typer.echo(hint if differences else "all is well")
+    return 1 if differences else 0
+
+
+def _print(report: VerifyReport) -> None:
+    from rich.table import Table
+
+    from firehose_cli.console import stdout
+
+    columns = ("rows", "verified", "without_record", "mismatched", "source_differs", "unverifiable", "duplicates")
+    table = Table("type", *(column.replace("_", " ") for column in columns))
+    for name, counts in report.types.items():
+        table.add_row(name, *(str(getattr(counts, column)) for column in columns))
+    console = stdout()
+    console.print(table)
+    console.print(
+        f"{report.batches} raw batches of {report.raw_events} events; {report.quarantined} events in quarantine"
+    )
+    for problem in report.problems + report.source_differs + report.unverifiable:
+        typer.echo(problem, err=True)
+    if report.problem_count > len(report.problems):
+        typer.echo(f"and {report.problem_count - len(report.problems)} more problems", err=True)
+    console.print(report.verdict if report.ok else f"{report.verdict}: {report.problem_count} problems")

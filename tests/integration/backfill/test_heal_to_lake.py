@@ -1,0 +1,68 @@
+"""A gap, healed by a heal that is killed on its way, from the socket to the lake: nothing is missing or twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import msgspec
+import redis
+
+from firehose.batch.buffer import HEAL_KEY
+from firehose.batch.coverage import read_gaps
+from firehose.lake.verify import verify
+from firehose.settings import Settings
+from ingester.contract import wire
+from jetstream_simulator import process
+from tests.integration.backfill.pipeline import expected_rows, ingest, now_s, rows, to_the_lake
+from tests.integration.backfill.world import FIRST, LAST, LINES, SEALED, command, firehose, gap, note
+
+#: The gap's record may reach further than what is missing: that much is there already.
+OVERLAP = 20
+
+
+def test_a_healed_gap_is_whole_in_the_lake(settings: Settings, redis_client: redis.Redis, tmp_path: Path) -> None:
+    live = [*LINES[:FIRST], *LINES[LAST:SEALED]]
+    (tmp_path / "live.jsonl").write_bytes(b"".join(line + b"\n" for line in live))
+    since = now_s(redis_client)
+    with process.start(["--replay", str(tmp_path / "live.jsonl")]) as source:
+        settings = msgspec.structs.replace(settings, jetstream_url=source.url)
+        ingest(settings, redis_client, len(live))
+    before = to_the_lake(settings, redis_client, since)
+    assert rows(settings.lake_path) == expected_rows(live)
+    assert sum(counts.stored for counts in before.counts.values()) == len(live)
+
+    since = now_s(redis_client) + 1
+    while now_s(redis_client) < since:
+        time.sleep(0.01)
+    note(redis_client, gap(FIRST - OVERLAP, LAST + OVERLAP))
+    line, environment = command(settings, "heal")
+    killed = subprocess.Popen(line, env=environment)
+    deadline = time.monotonic() + 20
+    while not redis_client.exists(HEAL_KEY):
+        assert time.monotonic() < deadline, "the heal does not begin"
+        time.sleep(0.001)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait(10) == -signal.SIGKILL
+    assert redis_client.exists(HEAL_KEY), "it had ended before it was killed"
+    assert firehose(settings, "heal").returncode == 0
+
+    after = to_the_lake(settings, redis_client, since)
+    assert rows(settings.lake_path) == expected_rows(LINES[:SEALED])
+    counted = after.counts.values()
+    assert sum(counts.stored for counts in counted) == LAST - FIRST
+    assert (sum(c.duplicates for c in counted), sum(c.quarantined for c in counted)) == (2 * OVERLAP, 0)
+    # The lake does not call it healed in the batch of the events, but in one after they have left Redis.
+    assert [one.healed for one in read_gaps(settings.lake_path)] == [""]
+    assert firehose(settings, "heal").stderr == "no gap is open\n"
+    since = now_s(redis_client) + 1
+    while now_s(redis_client) < since:
+        time.sleep(0.01)
+    redis_client.zadd(wire.HEARTBEATS_KEY, {str(since * 1000): since * 1000})
+    to_the_lake(settings, redis_client, since)
+    assert [one.healed for one in read_gaps(settings.lake_path)] == ["archive"]
+    report = verify(settings.lake_path)
+    assert report.ok, report.problems
+    assert firehose(settings, "heal").stderr == "no gap is open\n"
