@@ -61,7 +61,7 @@ def _check_pools() -> None:
     if Pool.get_pool(MEMORY_POOL) is None:
         log.error(
             "pool %s does not exist, so no batch will be validated; run: "
-            "airflow pools import include/orchestration/pools.json",
+            "airflow pools import include/firehose/airflow/pools.json",
             MEMORY_POOL,
         )
 

@@ -15,6 +15,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Final, TextIO
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from urllib.parse import quote
 from firehose.errors import FirehoseError
 
 USER: Final = "admin"
-POOLS: Final = Path(__file__).resolve().parents[2] / "orchestration" / "pools.json"
+POOLS: Final = Path(str(resources.files("firehose") / "airflow" / "pools.json"))
 _PASSWORDS: Final = "simple_auth_manager_passwords.json"
 _AIRFLOW: Final = (sys.executable, "-m", "airflow")
 #: Options that must stay the same from one start to the next, and their bytes: 32 is what a Fernet key has,

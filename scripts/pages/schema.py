@@ -1,16 +1,14 @@
-"""The pages docs/schema.md and docs/cookbook.md, made from the database and the query files.
+"""docs/schema.md: tables, views and columns with their comments, as a migrated database has them.
 
-Lives here: rendering. A test holds the pages current; ``make docs`` writes them.
+Lives here: rendering, and a database made for it. Must not: comments (migrations, views, record types).
 """
 
 from __future__ import annotations
 
 import secrets
-import sys
 import tempfile
 from contextlib import closing
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
@@ -19,11 +17,10 @@ from devstack.embedded.redis import free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from firehose.warehouse.sql import SQL_FOLDER
 
-_SCHEMA_HEAD: Final = """# Schema
+_HEAD: Final = """# Schema
 
-Generated from the database: see `firehose.warehouse.reference`. All times are UTC.
+Made by `make docs` from the database; do not edit. All times are UTC.
 
 `firehose` has views over the Parquet files of the lake, one for each record type and one, `events`, for all, with
 one row an event: what happened. The views `current_…` have what exists, `handles` and `edges` what is asked for
@@ -35,52 +32,15 @@ A view reads files. What keeps a query quick is a condition on the file's path: 
 `month`, `day` and `hour`. A condition on `witnessed_at` or `time_us` alone opens every file of the lake.
 In the summaries `day` is a date and `hour` an instant, the start of the hour.
 """
-_COOKBOOK_HEAD: Final = """# SQL cookbook
-
-Queries to start from, each a file in `include/firehose/clickhouse/queries/` that a test runs. "The latest day"
-is the latest in the summaries, so they work on a replay of old events too. Run one with
-`firehose query - < include/firehose/clickhouse/queries/05_languages.sql`; the columns are in
-[schema.md](schema.md). Each answer is checked against DuckDB on the Parquet files; what no query can answer is
-in [limits.md](limits.md). The views `current_…` read the whole lake. For pandas, polars, DuckDB, Spark, Grafana
-and notebooks see [other-tools.md](other-tools.md).
-"""
 
 
-class Recipe(NamedTuple):
-    """A query of the cookbook: the first line of comment is its title, the others say more."""
-
-    name: str
-    title: str
-    about: str
-    sql: str
-
-
-def recipes(folder: Path = SQL_FOLDER / "queries") -> list[Recipe]:
-    """The queries of the cookbook in order."""
-    return [_recipe(path) for path in sorted(folder.glob("*.sql"))]
-
-
-def _recipe(path: Path) -> Recipe:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comments = [line[3:] for line in lines if line.startswith("-- ")]
-    sql = "\n".join(line for line in lines if not line.startswith("-- "))
-    return Recipe(path.stem, comments[0], " ".join(comments[1:]), sql.strip())
-
-
-def cookbook_page() -> str:
-    """docs/cookbook.md."""
-    parts = [_COOKBOOK_HEAD]
-    parts += [f"## {r.title}\n\n{r.about} (`{r.name}.sql`)\n\n```sql\n{r.sql}\n```\n" for r in recipes()]
-    return "\n".join(parts)
-
-
-def schema_page(client: Client) -> str:
-    """docs/schema.md, of a migrated ClickHouse."""
+def page(client: Client) -> str:
+    """The text of docs/schema.md, of a migrated ClickHouse."""
     tables = client.query(
         "SELECT database, name, engine, comment FROM system.tables WHERE database IN ('firehose', 'ops')"
         " AND NOT startsWith(name, 'staging_') ORDER BY database, name"
     ).result_rows
-    parts = [_SCHEMA_HEAD]
+    parts = [_HEAD]
     for database, name, engine, comment in tables:
         # The mark of a view's definition depends on where the lake is.
         about = comment.split(" (definition ")[0]
@@ -99,8 +59,8 @@ def _columns(client: Client, database: str, table: str) -> str:
     return "| column | type | |\n|---|---|---|\n" + "".join(lines)
 
 
-def main(folder: Path) -> None:
-    """Write both pages into ``folder``, from an embedded ClickHouse made for it."""
+def of_new_database() -> str:
+    """The same, of an embedded ClickHouse that is made for it."""
     with tempfile.TemporaryDirectory() as home:
         made = Settings(
             home=home,
@@ -111,9 +71,4 @@ def main(folder: Path) -> None:
         )
         with endpoint.start(made), closing(connect(made)) as client:
             migrate(client, made)
-            (folder / "schema.md").write_text(schema_page(client), encoding="utf-8")
-    (folder / "cookbook.md").write_text(cookbook_page(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+            return page(client)

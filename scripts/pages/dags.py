@@ -1,6 +1,6 @@
-"""Prints what the DAG files say, as docs/dags.md or, with --json, for the policy tests.
+"""``python -m scripts.pages.dags``: prints docs/dags.md from the DAG files; ``--json``: for the policy tests.
 
-Run it with the project's Python. Lives here: reading DAGs in an Airflow without a database. Must not: run them.
+Lives here: reading DAGs in an Airflow without a database. Must not: run them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def markdown(found: dict[str, Any]) -> str:
     lines = [
         "# DAGs",
         "",
-        "Generated from the DAG files by `include/orchestration/describe.py`; a test compares them.",
+        "Made by `make docs` from the DAG files; do not edit.",
     ]
     for dag_id, dag in found["dags"].items():
         lines += ["", f"## `{dag_id}`", "", dag["doc"].strip(), ""]
