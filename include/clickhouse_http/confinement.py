@@ -82,6 +82,8 @@ def _own_code() -> Iterator[Path]:
     yield Path(sys.base_prefix) / "lib"
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         yield Path(sysconfig.get_path(name))
+    # Packages may be installed elsewhere as well: an environment may see the system's, or those of a .pth file.
+    yield from (path for path in map(Path, sys.path) if path.name in ("site-packages", "dist-packages"))
     for name in _PACKAGES:
         module = sys.modules.get(name)
         yield from map(Path, module.__path__ if module is not None else ())

@@ -110,7 +110,7 @@ def _spawn(settings: Settings, output: IO[bytes]) -> subprocess.Popen[bytes]:
         environment["FIREHOSE_" + name.upper()] = str(value)
     # A session of its own: Ctrl-C in the terminal reaches the parent, which stops it in its turn.
     return subprocess.Popen(
-        ending_with_us([sys.executable, "-m", "clickhouse_http"]),
+        ending_with_us([sys.executable, "-P", "-m", "clickhouse_http"]),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=output,

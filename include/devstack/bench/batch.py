@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import closing
@@ -19,9 +18,11 @@ import msgspec
 
 from devstack.bench.ingest import wait_for_events, write_tape
 from devstack.bench.report import BenchReport, PeakRss
-from devstack.demo.home import environment, project_root
+from devstack.checkout import checkout
+from devstack.demo.home import environment
 from devstack.embedded import airflow
 from devstack.embedded.ingester import ingester_process
+from devstack.embedded.leash import PYTHON
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch import buffer
 from firehose.batch.buffer import redis_ms
@@ -50,6 +51,7 @@ def bench_batch(events: int) -> BenchReport:
     Raises:
         FirehoseError: Airflow or another part does not start, or the run fails.
     """
+    project = checkout()
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         folder = Path(name)
         tape = folder / "events.jsonl"
@@ -57,7 +59,7 @@ def bench_batch(events: int) -> BenchReport:
         measured = baseline(tape, folder)
         with RedisServer(folder) as server:
             settings = settings_of(folder, server.url)
-            seconds, peak = _run(settings, folder, tape, events)
+            seconds, peak = _run(settings, project, tape, events)
         lake = sum(path.stat().st_size for path in settings.lake_path.glob("year=*/**/*.parquet"))
         raw = tape.stat().st_size
     return BenchReport(
@@ -92,17 +94,19 @@ def baseline(tape: Path, folder: Path) -> float:
     Raises:
         FirehoseError: it failed.
     """
-    command = [sys.executable, "-m", "devstack.bench.naive", str(tape), str(folder)]
+    command = [*PYTHON, "devstack.bench.naive", str(tape), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FirehoseError(f"the baseline failed: {done.stderr.strip().splitlines()[-1]}")
     return float(done.stdout)
 
 
-def _run(settings: Settings, folder: Path, tape: Path, events: int) -> tuple[dict[str, float], float]:
-    root, home = project_root(), folder / "airflow"
+def _run(
+    settings: Settings, project: Path, folder: Path, tape: Path, events: int
+) -> tuple[dict[str, float], float]:
+    home = folder / "airflow"
     environ = airflow.prepare_airflow_home(
-        home, root / "dags", root / "plugins", environment(settings), port=settings.airflow_port
+        home, project / "dags", project / "plugins", environment(settings), port=settings.airflow_port
     )
     processes = []
     with (folder / "airflow.log").open("wb") as log:

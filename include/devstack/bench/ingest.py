@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import redis
 
 from devstack.bench.report import BenchReport, peak_mib
 from devstack.embedded.ingester import ingester_process
+from devstack.embedded.leash import PYTHON
 from devstack.embedded.redis import RedisServer
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
@@ -67,7 +67,7 @@ def _source(tape: Path, events: int) -> simulator.SimulatorProcess:
 
 def _baseline(tape: Path, events: int) -> float:
     with _source(tape, events) as source:
-        command = [sys.executable, "-m", "devstack.bench.receive", f"{source.url}?cursor=1", str(events)]
+        command = [*PYTHON, "devstack.bench.receive", f"{source.url}?cursor=1", str(events)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FirehoseError(f"the bare receive loop failed: {done.stderr.strip().splitlines()[-1]}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Final, cast
 from xmlrpc.client import Fault, ServerProxy
@@ -48,7 +47,7 @@ class Supervisor:
         for service in self._wanted:
             spec = Leashed(service.command, str(Path.cwd()), service.priority, last=service.last)
             leash.leashed(self._run, service.name, spec)
-        runner = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", _CONFIG]
+        runner = [*leash.PYTHON, "supervisor.supervisord", "--nodaemon", "-c", _CONFIG]
         leash.leashed(self._run, leash.RUNNER, Leashed(runner, str(self._run), 0, parent=os.getpid()))
         files.write_bytes(self._run / _CONFIG, self._text().encode(), mode=0o600)
         with (self.logs / "supervisord.out").open("ab") as out:
