@@ -39,7 +39,7 @@ class SimulatorProcess:
         return "http://" + self.url.removeprefix("ws://").removesuffix("/subscribe")
 
     def health(self) -> dict[str, Any]:
-        """What ``/health`` says: ``events`` on the tape so far, ``done``, ``clients`` and how far behind they are.
+        """What ``/health`` says: ``events`` so far, ``done``, ``clients`` and how far behind they are.
 
         Raises:
             SimulatorError: it does not answer.

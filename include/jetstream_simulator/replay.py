@@ -17,8 +17,8 @@ import zstandard
 
 from jetstream_simulator import envelope
 from jetstream_simulator.errors import SimulatorError
+from jetstream_simulator.event_log import Event
 from jetstream_simulator.recordings import open_recording
-from jetstream_simulator.tape import Event
 
 log = logging.getLogger(__name__)
 # A recorded frame's time may have lost its end; what is left of it still orders the event.
@@ -43,7 +43,7 @@ class _V2(msgspec.Struct):
 def events(paths: Sequence[Path], *, loop: bool = False, keep_invalid: bool = False) -> Iterator[Event]:
     """The events of ``paths``, file after file.
 
-    ``loop`` begins again at the end, each round moved on by the whole tape's span of time: only ``time_us``
+    ``loop`` begins again at the end, each round moved on by the whole replay's span of time: only ``time_us``
     differs. ``keep_invalid`` passes on lines that are not JSON objects; empty lines are always skipped.
 
     Raises:

@@ -30,7 +30,7 @@ from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import process as simulator
 
 EVENTS = 2000
-GENERATED = ([f"--events={EVENTS}", "--rate=0", "--odd=0.02", "--seed=7"], EVENTS)
+GENERATED = ([f"--events={EVENTS}", "--rate=0", "--malformed=0.02", "--seed=7"], EVENTS)
 # Recorded traffic is not part of the project: it lies beside it on the developers' machines.
 TAPES = sorted((Path(__file__).parents[3] / "shared" / "events").glob("*.jsonl"))
 LINES = {line for tape in TAPES for line in tape.read_bytes().splitlines() if line.strip()}

@@ -16,8 +16,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from devstack.bench.made_up import fill
 from devstack.bench.report import BenchReport, PeakRss
+from devstack.bench.synthetic import fill
 from devstack.embedded.redis import RedisServer
 from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError
@@ -36,7 +36,7 @@ _WINDOW_S: Final = 300
 
 
 def bench_catchup(events: int) -> BenchReport:
-    """Measure a window of ``events`` made-up events.
+    """Measure a window of ``events`` synthetic events.
 
     Raises:
         FirehoseError: a step fails, or an event is missing in the end.

@@ -1,8 +1,8 @@
 """`firehose bench hostile`: attacks on the embedded endpoint beside a load, and what others notice of them.
 
-A batch of made-up events is loaded into the summary tables, first alone and then again and again for a while under
-attack. Measured are answers to `/ping`, the endpoint's memory against the budget of its queries, the disk behind
-bodies and held results, and how long a load takes.
+A batch of synthetic events is loaded into the summary tables, first alone, then again and again under attack.
+Measured are answers to `/ping`, the endpoint's memory against the budget of its queries, the disk behind bodies
+and held results, and how long a load takes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import msgspec
 
 from clickhouse_http import process
 from devstack.bench.attacks import THREADS, Target, under_attack
-from devstack.bench.made_up import fill
 from devstack.bench.report import BenchReport, peak_mib
+from devstack.bench.synthetic import fill
 from devstack.bench.watch import Watch
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch.drain import drain

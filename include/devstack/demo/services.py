@@ -46,7 +46,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
     private_folder(redis.folder, "FIREHOSE_HOME")
     docs_server = [*PYTHON, "devstack.demo.docs_server"]
-    simulator = [*PYTHON, "jetstream_simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
+    simulator = [*PYTHON, "jetstream_simulator", "--port", str(settings.simulator_port), "--malformed", "0.002"]
     clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
     found = [
         Service(

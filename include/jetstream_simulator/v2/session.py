@@ -13,8 +13,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
+from jetstream_simulator.event_log import Overtaken
 from jetstream_simulator.session import Sender, close
-from jetstream_simulator.tape import Overtaken
 from jetstream_simulator.v2 import message
 from jetstream_simulator.v2.subscriber import EventSubscriber
 

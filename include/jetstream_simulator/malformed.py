@@ -25,7 +25,7 @@ class Envelope(NamedTuple):
     subject: dict[str, str]
 
 
-def odd_line(rng: Random, envelope: Envelope) -> bytes:
+def malformed_line(rng: Random, envelope: Envelope) -> bytes:
     """One line with a fault, each kind as likely as the others."""
     return FAULTS[rng.choice(_NAMES)](envelope)
 

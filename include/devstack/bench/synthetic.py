@@ -1,4 +1,4 @@
-"""Made-up events in quantity, by several processes: as a tape for the simulator, or as frames in Redis.
+"""Synthetic events in quantity, by several processes: as a recording for the simulator, or as frames in Redis.
 
 Every part has accounts, record keys and CIDs of its own, so nothing compresses better than real events would.
 Must not: measure.
@@ -49,12 +49,12 @@ class _Event(msgspec.Struct):
     commit: _Commit | None = None
 
 
-def write_tape(
+def write_recording(
     path: Path, events: int, start_us: int, rate: float, *, first_seed: int = 0, before: bytes = b""
 ) -> None:
     """A file of ``events`` lines, ``rate`` of them a second from ``start_us`` on, in order of time.
 
-    Two tapes share no event if their seeds, one for each part, differ. ``before`` are lines to begin with.
+    Two recordings share no event if their seeds, one for each part, differ. ``before`` are lines to begin with.
     """
     with path.open("wb") as out, _pool() as pool:
         out.write(before)

@@ -1,4 +1,4 @@
-"""The tape: what has been sent so far, kept in memory within bounds, found again by cursor.
+"""The event log: what has been sent so far, kept in memory within bounds, found again by cursor.
 
 Lives here: positions, retention, cursor search. Must not: connections, clocks, where events come from.
 """
@@ -22,10 +22,10 @@ class Event(NamedTuple):
 
 
 class Overtaken(Exception):
-    """The tape no longer holds what a reader has not read yet."""
+    """The event log no longer holds what a reader has not read yet."""
 
 
-class Tape:
+class EventLog:
     """Events by position, 0 being the first one ever; the oldest ones are dropped beyond the bounds.
 
     Positions count on when events are dropped. The bounds may be exceeded by an eighth, since dropping one
@@ -57,7 +57,7 @@ class Tape:
 
     @property
     def newest_us(self) -> int:
-        """The greatest time on the tape; 0 while it is empty."""
+        """The greatest time in the event log; 0 while it is empty."""
         return self._newest_us[-1] if self._newest_us else 0
 
     @property
