@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from clickhouse_http import errors, users
+from clickhouse_http import exceptions, users
 from clickhouse_http.limits import Limits
 from clickhouse_http.table_memory import TableBudget
 
@@ -54,8 +54,8 @@ class Admission:
         """
         user = self._users[role]
         if user.running >= SLOTS[role]:
-            raise errors.refused(
-                errors.TOO_MANY_SIMULTANEOUS_QUERIES,
+            raise exceptions.refused(
+                exceptions.TOO_MANY_SIMULTANEOUS_QUERIES,
                 f"Too many simultaneous queries. Maximum: {SLOTS[role]} for {role}.",
             )
         user.running += 1
@@ -103,10 +103,10 @@ class Admission:
                 await user.given_back.wait_for(affordable)
                 user.granted_mib += times * found
         except TimeoutError:
-            raise errors.refused(
-                errors.MEMORY_LIMIT_EXCEEDED,
+            raise exceptions.refused(
+                exceptions.MEMORY_LIMIT_EXCEEDED,
                 f"The queries of {role} that are running, and the temporary tables of its sessions, leave "
-                f"{self._left(role)} MiB of its {user.share_mib} MiB (FIREHOSE_QUERY_TOTAL_MEMORY_MIB); "
+                f"{self._left(role)} MiB of its {user.share_mib} MiB ({self._limits.total_called}); "
                 "try again later",
             ) from None
         return found

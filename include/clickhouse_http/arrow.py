@@ -11,7 +11,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.native_types import arguments, unlabelled
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Arrow:
         try:
             self._write(chunk)
         except UnicodeDecodeError:
-            raise errors.refused(
-                errors.BAD_ARGUMENTS,
+            raise exceptions.refused(
+                exceptions.BAD_ARGUMENTS,
                 "The name of a column is not valid UTF-8, which Arrow requires; rename it.",
             ) from None
         return (self._take(),)

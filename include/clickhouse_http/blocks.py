@@ -16,7 +16,7 @@ import lz4.block  # type: ignore[import-untyped]  # it has neither stubs nor py.
 from backports import zstd
 from clickhouse_cityhash.cityhash import CityHash128  # type: ignore[import-untyped]  # likewise
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.compression import Encoder
 
 _CHECKSUM: Final = 16
@@ -66,10 +66,10 @@ def unpacked(read: Callable[[int], bytes], expect: Callable[[int], None]) -> Ite
         header = start[_CHECKSUM:]
         method, packed_size, size = _HEADER.unpack(header)
         if method not in (_LZ4, _ZSTD, _NONE):
-            raise errors.refused(errors.UNKNOWN_CODEC, f"Unknown codec family code: {method}.")
+            raise exceptions.refused(exceptions.UNKNOWN_CODEC, f"Unknown codec family code: {method}.")
         if packed_size < _HEADER.size or size > MAX_BLOCK or packed_size > size + size // 128 + _OVERHEAD:
-            raise errors.refused(
-                errors.TOO_LARGE_SIZE_COMPRESSED,
+            raise exceptions.refused(
+                exceptions.TOO_LARGE_SIZE_COMPRESSED,
                 f"A compressed block of {packed_size} bytes that unpacks to {size} is not accepted; "
                 f"the most is {MAX_BLOCK}.",
             )
@@ -78,8 +78,8 @@ def unpacked(read: Callable[[int], bytes], expect: Callable[[int], None]) -> Ite
         if len(packed) < packed_size - _HEADER.size:
             raise _cut_off()
         if _checksum(header + packed) != start[:_CHECKSUM]:
-            raise errors.refused(
-                errors.CHECKSUM_DOESNT_MATCH,
+            raise exceptions.refused(
+                exceptions.CHECKSUM_DOESNT_MATCH,
                 "Checksum doesn't match: corrupted data of a compressed block (decompress=1).",
             )
         yield _plain(method, packed, size)
@@ -95,9 +95,11 @@ def _plain(method: int, packed: bytes, size: int) -> bytes:
         else:
             plain = packed
     except (lz4.block.LZ4BlockError, zstd.ZstdError, ValueError, EOFError, MemoryError) as error:
-        raise errors.refused(errors.CANNOT_DECOMPRESS, f"Cannot decompress a block: {error}.") from None
+        raise exceptions.refused(exceptions.CANNOT_DECOMPRESS, f"Cannot decompress a block: {error}.") from None
     if len(plain) != size:
-        raise errors.refused(errors.CANNOT_DECOMPRESS, f"A block unpacks to {len(plain)} bytes, not to {size}.")
+        raise exceptions.refused(
+            exceptions.CANNOT_DECOMPRESS, f"A block unpacks to {len(plain)} bytes, not to {size}."
+        )
     return plain
 
 
@@ -106,5 +108,7 @@ def _checksum(block: bytes) -> bytes:
     return high.to_bytes(8, "little") + low.to_bytes(8, "little")
 
 
-def _cut_off() -> errors.QueryError:
-    return errors.refused(errors.CANNOT_READ_ALL_DATA, "Cannot read all data: a compressed block is not whole.")
+def _cut_off() -> exceptions.QueryError:
+    return exceptions.refused(
+        exceptions.CANNOT_READ_ALL_DATA, "Cannot read all data: a compressed block is not whole."
+    )

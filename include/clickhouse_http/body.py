@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.plain import Plain
 from clickhouse_http.spool import Spool, SpoolFile
 from clickhouse_http.statement import Insert, insert_with_data
@@ -64,7 +64,7 @@ class Body:
             request.statement.encode()
         except UnicodeEncodeError:  # chDB would say so in several ways, one of them with the text of the query
             request.close()
-            raise errors.refused(errors.SYNTAX_ERROR, "The query is not valid UTF-8.") from None
+            raise exceptions.refused(exceptions.SYNTAX_ERROR, "The query is not valid UTF-8.") from None
         return request
 
     def close(self) -> None:
@@ -112,8 +112,8 @@ def _is_values(insert: Insert) -> bool:
 
 def _as_statement(start: str, spool: SpoolFile) -> Request:
     if spool.size > MAX_TEXT:
-        raise errors.refused(
-            errors.QUERY_IS_TOO_LARGE, f"The query has {spool.size} bytes; at most {MAX_TEXT} are accepted."
+        raise exceptions.refused(
+            exceptions.QUERY_IS_TOO_LARGE, f"The query has {spool.size} bytes; at most {MAX_TEXT} are accepted."
         )
     statement = start + _text(spool.read(MAX_TEXT))
     spool.close()

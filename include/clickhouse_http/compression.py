@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import lz4.frame  # type: ignore[import-untyped]  # it has neither stubs nor py.typed
 from backports import zstd
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 
 _GZIP_WBITS: Final = 31
 _ZLIB_WBITS: Final = 15
@@ -110,8 +110,8 @@ class Decoder:
     def __init__(self, method: str) -> None:
         self._method = method.strip().lower()
         if self._method not in ("", "identity", *METHODS):
-            raise errors.refused(
-                errors.NOT_IMPLEMENTED,
+            raise exceptions.refused(
+                exceptions.NOT_IMPLEMENTED,
                 f"Unknown Content-Encoding {method[:50]!r}: use {', '.join(METHODS)} or none.",
             )
         self._current: _Decompressor | None = None
@@ -134,13 +134,13 @@ class Decoder:
                 yield from _bounded(self._current, data)
                 data = (self._current.unused_data or b"") if self._current.eof else b""
         except _FAILURES as error:
-            raise errors.refused(errors.CANNOT_DECOMPRESS, f"Cannot decompress: {error}.") from None
+            raise exceptions.refused(exceptions.CANNOT_DECOMPRESS, f"Cannot decompress: {error}.") from None
 
     def finish(self) -> None:
         """To be called after the last piece: a frame that was cut off must not pass as a whole one."""
         if self._current is not None and not self._current.eof:
-            raise errors.refused(
-                errors.CANNOT_DECOMPRESS, f"The {self._method} data ends in the middle of a frame."
+            raise exceptions.refused(
+                exceptions.CANNOT_DECOMPRESS, f"The {self._method} data ends in the middle of a frame."
             )
 
 

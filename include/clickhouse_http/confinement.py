@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from clickhouse_http import sandbox
-from firehose.errors import ServiceUnavailable
+from clickhouse_http.config import REQUIRE, EndpointConfig
+from clickhouse_http.errors import CannotServe
 
 log = logging.getLogger(__name__)
-REQUIRE: Final = "require"
 
 #: Shared libraries, time zones, certificates; how much memory and how many processors there are.
 _SYSTEM: Final = (
@@ -32,34 +32,33 @@ _PROC: Final = (
     *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory"),
     *(f"/proc/self/{name}" for name in ("auxv", "cgroup", "maps", "mountinfo", "smaps_rollup", "statm", "status")),
 )
-_PACKAGES: Final = ("firehose", "ingester")
 
 
-def confine(folder: Path, lake: Path | None, mode: str) -> None:
-    """Leave this process its own code, the lake to read and ``folder`` to write. Logs one line about what holds.
+def confine(config: EndpointConfig) -> None:
+    """Leave this process its own code, the lake to read and the data to write. Logs one line about what holds.
 
-    Temporary files go to ``folder`` from now on. ``lake`` is made where it is missing: what does not exist cannot
-    be allowed. None stands for a lake in an object store, for which the network stays open.
+    Temporary files go to the data's folder from now on. The lake's folder is made where it is missing: what does
+    not exist cannot be allowed.
 
     Raises:
-        ServiceUnavailable: the kernel cannot and ``mode`` is :data:`REQUIRE`, or the lake's folder cannot be made.
+        CannotServe: the kernel cannot and the configuration requires it, or the lake's folder cannot be made.
     """
+    folder, lake = config.folder, config.lake
     spool = folder / "spool"
     spool.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = os.environ["TMPDIR"] = str(spool)
     if lake is not None:
-        _make(lake)
+        _make(lake, config.called("lake"))
     readable = [*_own_code(), *map(Path, (*_SYSTEM, *_PROC)), *([lake] if lake is not None else [])]
     try:
         held = sandbox.enter(readable, [folder, Path("/dev/null")], tcp=lake is None)
     except sandbox.SandboxUnavailable as error:
-        if mode == REQUIRE:
-            raise ServiceUnavailable(
-                f"the sandbox that FIREHOSE_CLICKHOUSE_SANDBOX={REQUIRE} asks for is not to be had: {error}"
-            ) from None
+        called = config.called("sandbox")
+        if config.sandbox == REQUIRE:
+            raise CannotServe(f"the sandbox that {called}={REQUIRE} asks for is not to be had: {error}") from None
         log.warning(
             "no sandbox: %s. Only ClickHouse's rights keep the engine from this user's files; "
-            "FIREHOSE_CLICKHOUSE_SANDBOX=%s makes this an error", error, REQUIRE,
+            "%s=%s makes this an error", error, called, REQUIRE,
         )  # fmt: skip
         return
     log.info(
@@ -68,20 +67,18 @@ def confine(folder: Path, lake: Path | None, mode: str) -> None:
     )  # fmt: skip
 
 
-def _make(lake: Path) -> None:
+def _make(lake: Path, called: str) -> None:
     try:
         lake.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ServiceUnavailable(
-            f"the lake's folder {lake} cannot be made ({error.strerror}); make it or change FIREHOSE_LAKE"
+        raise CannotServe(
+            f"the lake's folder {lake} cannot be made ({error.strerror}); make it or change {called}"
         ) from None
 
 
 def _own_code() -> Iterator[Path]:
-    """Python, the installed packages, and the folders of this project's own two."""
+    """Python, the installed packages, and this one."""
     yield Path(sys.base_prefix) / "lib"
     for name in ("stdlib", "platstdlib", "purelib", "platlib"):
         yield Path(sysconfig.get_path(name))
-    for name in _PACKAGES:
-        module = sys.modules.get(name)
-        yield from map(Path, module.__path__ if module is not None else ())
+    yield Path(__file__).parent

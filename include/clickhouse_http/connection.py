@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from clickhouse_http import errors, table_memory
+from clickhouse_http import exceptions, table_memory
 from clickhouse_http.session_memory import SessionMemory
 from clickhouse_http.statement import Shape, identifier, shape
 
@@ -96,8 +96,8 @@ class Connection:
         """
         try:
             ast = self.execute(f"EXPLAIN AST {statement}", "LineAsString", parameters)
-        except errors.QueryError as error:
-            raise errors.without_explain(error) from None
+        except exceptions.QueryError as error:
+            raise exceptions.without_explain(error) from None
         return shape(ast.bytes().decode(errors="replace"), statement)
 
     def database(self) -> str:
@@ -133,7 +133,7 @@ class Connection:
         """chDB crashes the process when a closed connection is used: a late call must fail instead."""
         with self._lock:
             if self._closed:
-                raise errors.refused(errors.QUERY_WAS_CANCELLED, "The connection has been closed.")
+                raise exceptions.refused(exceptions.QUERY_WAS_CANCELLED, "The connection has been closed.")
             with _engine_errors():
                 yield
 
@@ -144,10 +144,10 @@ def _engine_errors() -> Iterator[None]:
         yield
     except RuntimeError as error:
         if f"Python UDF '{CLOSED_FUNCTION}'" in str(error):
-            raise errors.refused(
-                errors.FUNCTION_NOT_ALLOWED, f"Function {CLOSED_FUNCTION} is not allowed on this endpoint"
+            raise exceptions.refused(
+                exceptions.FUNCTION_NOT_ALLOWED, f"Function {CLOSED_FUNCTION} is not allowed on this endpoint"
             ) from None
-        raise errors.from_engine(error) from None
+        raise exceptions.from_engine(error) from None
     except UnicodeDecodeError as error:
         # A message with bytes of the data in it, which need not be UTF-8.
-        raise errors.from_engine(RuntimeError(error.object.decode(errors="replace"))) from None
+        raise exceptions.from_engine(RuntimeError(error.object.decode(errors="replace"))) from None

@@ -14,7 +14,6 @@ from typing import Final, Protocol
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from clickhouse_http.bursts import Bursts
-from firehose.settings import Settings
 
 #: Request line and headers. A URL may hold a megabyte of parameters, three times that when it is escaped.
 MAX_HEAD: Final = 4 * 1024 * 1024
@@ -50,15 +49,15 @@ class Door:
     waiting: OrderedDict[Waiting, None] = field(default_factory=OrderedDict)
 
     @classmethod
-    def of(cls, settings: Settings) -> Door:
-        """As the settings say; a process may have as many files open as its hard limit allows."""
+    def of(cls, timeout_s: float) -> Door:
+        """For clients that may be silent for ``timeout_s``. Raises the limit of open files as far as it may be."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         files = min(hard, _WANTED_FILES) if hard != resource.RLIM_INFINITY else _WANTED_FILES
         if files > soft:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
         return cls(
-            head_s=min(_HEAD_S, settings.http_timeout_s),
-            patience_s=settings.http_timeout_s,
+            head_s=min(_HEAD_S, timeout_s),
+            patience_s=timeout_s,
             max_connections=max(soft, files) // 2,
         )
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-_EXTENSION: Final = "firehose.early_head"
+_EXTENSION: Final = "clickhouse_http.early_head"
 
 
 class EarlyHead:

@@ -12,14 +12,14 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from clickhouse_http import engine_config, engine_files, errors, table_memory, users
+from clickhouse_http import engine_config, engine_files, exceptions, table_memory, users
 from clickhouse_http.connection import CLOSED_FUNCTION, Connection
+from clickhouse_http.errors import CannotServe
 from clickhouse_http.limits import Limits, ceilings
 from clickhouse_http.parser import Parser
 from clickhouse_http.policy import Policy
 from clickhouse_http.rights import Rights
 from clickhouse_http.session_memory import SessionMemory
-from firehose.errors import ServiceUnavailable
 
 log = logging.getLogger(__name__)
 #: As a server names them, and where they are in system.processes.
@@ -84,8 +84,8 @@ class Engine:
         """Before the first bootstrap there is no such database; a login would be refused for that on a server."""
         try:
             connection.use(self._policy.default_database)
-        except errors.QueryError as error:
-            if error.code != errors.UNKNOWN_DATABASE:
+        except exceptions.QueryError as error:
+            if error.code != exceptions.UNKNOWN_DATABASE:
                 raise
 
     def cancel(self, tag: str | None = None) -> None:
@@ -122,7 +122,7 @@ class Engine:
         try:
             return self._chdb.connect(self._address)
         except RuntimeError as error:
-            raise ServiceUnavailable(f"chDB does not open {self._address.split('?')[0]}: {error}") from None
+            raise CannotServe(f"chDB does not open {self._address.split('?')[0]}: {error}") from None
 
     def _identity(self) -> tuple[str, str, str]:
         row = self._root.query("SELECT version(), timezone(), hostName()", "TabSeparated").bytes()

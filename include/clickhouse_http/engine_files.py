@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from clickhouse_http import engine_config
 from clickhouse_http.engine_config import Catalog
-from firehose.errors import ServiceUnavailable
+from clickhouse_http.errors import CannotServe
 
 _PRIVATE: Final = 0o600
 
@@ -21,7 +21,7 @@ def prepare(chdb: Any, folder: Path) -> Catalog:
     """Bring ``folder`` into the form that :func:`engine_config.config_xml` expects; what the engine has.
 
     Raises:
-        ServiceUnavailable: the engine does not open.
+        CannotServe: the engine does not open.
     """
     data = folder / "data"
     config = _written(folder, "bare.xml", engine_config.bare_config_xml())
@@ -72,7 +72,7 @@ def _opened(chdb: Any, address: str) -> Iterator[Any]:
     try:
         connection = chdb.connect(address)
     except RuntimeError as error:
-        raise ServiceUnavailable(f"chDB does not open {address.split('?')[0]}: {error}") from None
+        raise CannotServe(f"chDB does not open {address.split('?')[0]}: {error}") from None
     try:
         yield connection
     finally:

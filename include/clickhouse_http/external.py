@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.forms import Form
 from clickhouse_http.spool import SpoolFile
 from clickhouse_http.statement import items
@@ -45,12 +45,14 @@ def tables(form: Form, parameters: Mapping[str, str]) -> tuple[list[ExternalTabl
 def _table(name: str, data: SpoolFile, parameters: Mapping[str, str]) -> ExternalTable:
     structure, types = (parameters.get(name + ending, "") for ending in ("_structure", "_types"))
     if not structure and not types:
-        raise errors.refused(
-            errors.BAD_ARGUMENTS,
+        raise exceptions.refused(
+            exceptions.BAD_ARGUMENTS,
             f"The external table {name!a} has no columns: send its _structure or its _types.",
         )
     input_format = parameters.get(f"{name}_format") or _DEFAULT_FORMAT
     if not _FORMAT.match(input_format):
-        raise errors.refused(errors.BAD_ARGUMENTS, f"The format of the external table {name!a} is not a name.")
+        raise exceptions.refused(
+            exceptions.BAD_ARGUMENTS, f"The format of the external table {name!a} is not a name."
+        )
     columns = structure or ", ".join(f"_{number} {each}" for number, each in enumerate(items(types), 1))
     return ExternalTable(name, columns, input_format, data)

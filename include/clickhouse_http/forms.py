@@ -11,7 +11,7 @@ from typing import Final
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.body import MAX_TEXT
 from clickhouse_http.plain import Plain
 from clickhouse_http.spool import Spool, SpoolFile
@@ -147,8 +147,8 @@ class FormBody:
             return
         self._text_size += end - start
         if self._text_size > MAX_TEXT:
-            raise errors.refused(
-                errors.QUERY_IS_TOO_LARGE, f"The fields of the form have more than {MAX_TEXT} bytes."
+            raise exceptions.refused(
+                exceptions.QUERY_IS_TOO_LARGE, f"The fields of the form have more than {MAX_TEXT} bytes."
             )
         self._text += data[start:end]
 
@@ -164,5 +164,5 @@ class FormBody:
         self._ended = True
 
 
-def _broken(why: str) -> errors.QueryError:
-    return errors.refused(errors.BAD_ARGUMENTS, f"The form cannot be read: {why}.")
+def _broken(why: str) -> exceptions.QueryError:
+    return exceptions.refused(exceptions.BAD_ARGUMENTS, f"The form cannot be read: {why}.")

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from clickhouse_http import compression, early_head, errors, external, forms, parameters, request
+from clickhouse_http import compression, early_head, exceptions, external, forms, parameters, request
 from clickhouse_http.execution import Execution, present
 from clickhouse_http.forms import Form
 from clickhouse_http.incoming import Incoming
@@ -51,7 +51,7 @@ class Handled(Response):
             who = user.name
             with self._endpoint.admission.slot(user.role):
                 await self._answer(user, await self._read(user, given, answer), answer)
-        except errors.QueryError as error:
+        except exceptions.QueryError as error:
             await answer.fail(error, None if self._incoming.complete else self._incoming.discard)
         except ClientDisconnect:
             answer.outcome = "the client went away"
@@ -78,8 +78,8 @@ class Handled(Response):
         parameters.check(given, self._incoming.headers)
         try:
             return self._endpoint.users.authenticate(self._incoming.headers, given), given
-        except errors.QueryError as error:
-            if error.code == errors.AUTHENTICATION_FAILED:
+        except exceptions.QueryError as error:
+            if error.code == exceptions.AUTHENTICATION_FAILED:
                 address = self._request.client.host if self._request.client else "unknown"
                 await self._endpoint.passwords.slow_down(address)
             raise
@@ -111,7 +111,7 @@ class Handled(Response):
         head = early_head.of(self._request.scope)
         try:
             if self._endpoint.stopping:
-                raise errors.refused(errors.QUERY_WAS_CANCELLED, "The server is stopping.")
+                raise exceptions.refused(exceptions.QUERY_WAS_CANCELLED, "The server is stopping.")
             wish, brings = asked.settings.get("max_memory_usage"), bool(asked.external)
             async with self._endpoint.admission.memory(user.role, wish, brings_tables=brings) as memory_mib:
                 await Execution(self._endpoint, user, asked, answer, gone, head).run(received, memory_mib)

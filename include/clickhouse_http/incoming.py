@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 
 #: Bytes a second that a body must have beyond its first moments.
 _SLOWEST: Final = 1024
@@ -69,8 +69,8 @@ class Incoming:
             async with asyncio.timeout(patience_s):
                 message = await self._receive()
         except TimeoutError:
-            raise errors.refused(
-                errors.SOCKET_TIMEOUT, "The body of the request comes too slowly, or has stopped."
+            raise exceptions.refused(
+                exceptions.SOCKET_TIMEOUT, "The body of the request comes too slowly, or has stopped."
             ) from None
         if message["type"] == "http.disconnect":
             raise ClientDisconnect

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from clickhouse_http import errors, rights, users
+from clickhouse_http import exceptions, rights, users
 from clickhouse_http.connection import Connection
 from clickhouse_http.engine import Engine
 from clickhouse_http.request import Query
@@ -32,7 +32,7 @@ def check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
         QueryError: INTO OUTFILE, or a GET that would change something.
     """
     if shape.selects and kind != READS:
-        raise errors.refused(errors.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
+        raise exceptions.refused(exceptions.INTO_OUTFILE_NOT_ALLOWED, "INTO OUTFILE is not allowed")
     if query.read_only and kind != READS and shape.root not in _OWN_SESSION:
         raise readonly(user, query)
 
@@ -63,7 +63,7 @@ def _changes_own(connection: Connection, query: Query, names: Mentions | None) -
     return names.only_temporary or connection.has_temporary(names.own_table)
 
 
-def readonly(user: User, query: Query) -> errors.QueryError:
+def readonly(user: User, query: Query) -> exceptions.QueryError:
     """What is said of a statement that would change something."""
     why = (
         " For queries over HTTP, method GET implies readonly, as does readonly=1 in the URL. "
@@ -74,4 +74,4 @@ def readonly(user: User, query: Query) -> errors.QueryError:
             " Apart from reading, you may CREATE TEMPORARY TABLE (columns of a name and a type; ENGINE = Memory; "
             "AS SELECT), and INSERT INTO, TRUNCATE and DROP such a table, by POST."
         )
-    return errors.refused(errors.READONLY, f"{user.name}: Cannot execute query in readonly mode.{why}")
+    return exceptions.refused(exceptions.READONLY, f"{user.name}: Cannot execute query in readonly mode.{why}")

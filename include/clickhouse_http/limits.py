@@ -21,11 +21,15 @@ MAX_QUERY: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What one query may use, and the memory that all queries may use together."""
+    """What one query may use, and the memory that all queries may use together.
+
+    ``total_called``: what the operator calls the latter, for messages.
+    """
 
     memory_mib: int
     seconds: int
     total_mib: int
+    total_called: str = "total_memory_mib"
 
     def share_mib(self, role: str) -> int:
         """The part of all memory that the queries of ``role`` have: half each, and neither takes the other's."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.connection import Connection
 from clickhouse_http.external import ExternalTable
 from clickhouse_http.parser import Parser
@@ -30,7 +30,7 @@ def load(connection: Connection, head: str, input_format: str, data: SpoolFile) 
         while piece := data.read(_PIECE):
             connection.append(running, piece)
         return connection.end_insert(running)
-    except errors.QueryError:
+    except exceptions.QueryError:
         connection.cancel_insert(running)
         raise
 
@@ -49,8 +49,8 @@ def load_external(parser: Parser, connection: Connection, tables: Sequence[Exter
         load(connection, f"INSERT INTO {name}", table.input_format, table.data)
         sizes = connection.table_sizes()
         if sum(sizes.get(name, 0) for name in connection.memory.brought) > connection.memory.limit:
-            raise errors.refused(
-                errors.MEMORY_LIMIT_EXCEEDED,
+            raise exceptions.refused(
+                exceptions.MEMORY_LIMIT_EXCEEDED,
                 f"The external tables hold more than the {connection.memory.limit} bytes that were granted.",
             )
 
@@ -65,8 +65,8 @@ def _columns(parser: Parser, table: ExternalTable) -> str:
     """The columns of a table that is brought, as the engine writes them: it reads the client's text as a value."""
     rows = [json.loads(line) for line in parser.columns(table.structure).splitlines()]
     if any(text for _, _, *others in rows for text in others):
-        raise errors.refused(
-            errors.BAD_ARGUMENTS,
+        raise exceptions.refused(
+            exceptions.BAD_ARGUMENTS,
             f"A column of the external table {table.name!a} has more than a name and a type.",
         )
     return ", ".join(f"{identifier(name)} {kind}" for name, kind, *_ in rows)

@@ -1,4 +1,4 @@
-"""How much memory the queries may have: the settings, measured against the machine.
+"""How much memory the queries may have: the configuration, measured against the machine.
 
 Lives here: the budget. Must not: handing it out (admission), enforcing it (the engine).
 """
@@ -10,8 +10,8 @@ from typing import Final
 
 import psutil
 
+from clickhouse_http.config import EndpointConfig
 from clickhouse_http.limits import Limits
-from firehose.settings import Settings
 
 _MIB: Final = 1024 * 1024
 #: Twice the smallest grant of one query, for each of the users.
@@ -19,10 +19,16 @@ _LEAST_MIB: Final = 256
 _CGROUP: Final = Path("/sys/fs/cgroup/memory.max")
 
 
-def limits(settings: Settings) -> Limits:
-    """The limits of queries; without a setting, all together may have half of this machine's memory."""
-    total = settings.query_total_memory_mib or _machine_mib() // 2
-    return Limits(settings.query_max_memory_mib, settings.query_max_seconds, max(_LEAST_MIB, total))
+def limits(config: EndpointConfig) -> Limits:
+    """The limits of queries; where the configuration names none, all together may have half of this machine's
+    memory."""
+    total = config.total_memory_mib or _machine_mib() // 2
+    return Limits(
+        memory_mib=config.query_memory_mib,
+        seconds=config.query_seconds,
+        total_mib=max(_LEAST_MIB, total),
+        total_called=config.called("total_memory_mib"),
+    )
 
 
 def _machine_mib() -> int:

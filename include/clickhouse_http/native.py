@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.native_columns import Cursor, Unreadable
 from clickhouse_http.native_types import layout
 
@@ -43,8 +43,8 @@ class Reframed:
             marks = list(_marks(view))
         except (Unreadable, RecursionError, ValueError, IndexError, StopIteration) as error:
             why = str(error) or "a type is not as expected"
-            raise errors.refused(
-                errors.NOT_IMPLEMENTED,
+            raise exceptions.refused(
+                exceptions.NOT_IMPLEMENTED,
                 f"The result cannot be sent in Native with client_protocol_version: {why}.",
             ) from None
         return self._parts(view, marks)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,18 +16,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from firehose.settings import Settings
+from clickhouse_http.config import EndpointConfig
 
 _SHOWN: Final = 100
 _HOST: Final = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<address>[0-9A-Fa-f:.]+)\])(?::[0-9]+)?")
 
 
-def guarded(app: ASGIApp, settings: Settings, *urls: str) -> ASGIApp:
-    """``app`` behind the checks. It answers to localhost, loopback addresses, the hosts of ``urls`` and those of
-    FIREHOSE_HTTP_ALLOWED_HOSTS; pages of FIREHOSE_HTTP_ALLOWED_ORIGINS may call it.
+def guarded(app: ASGIApp, config: EndpointConfig, *urls: str) -> ASGIApp:
+    """``app`` behind the checks. It answers to localhost, loopback addresses, the hosts of ``urls`` and the
+    allowed hosts; pages of the allowed origins may call it.
     """
-    hosts = {"localhost", *(urlsplit(url).hostname or "" for url in urls), *listed(settings.http_allowed_hosts)}
-    origins = listed(settings.http_allowed_origins)
+    hosts = {"localhost", *(urlsplit(url).hostname or "" for url in urls), *map(str.lower, config.allowed_hosts)}
+    origins = [origin.lower() for origin in config.allowed_origins]
     with_cors = CORSMiddleware(
         app,
         allow_origins=origins,
@@ -36,19 +36,17 @@ def guarded(app: ASGIApp, settings: Settings, *urls: str) -> ASGIApp:
         allow_credentials=True,
         expose_headers=[f"X-ClickHouse-{name}" for name in ("Format", "Query-Id", "Summary", "Exception-Code")],
     )
-    return _Guard(with_cors if origins else app, frozenset(hosts), frozenset(origins))
-
-
-def listed(setting: str) -> list[str]:
-    """The entries of a comma-separated setting, in lower case."""
-    return [entry.strip().lower() for entry in setting.split(",") if entry.strip()]
+    return _Guard(with_cors if origins else app, frozenset(hosts), frozenset(origins), config.called)
 
 
 class _Guard:
-    def __init__(self, app: ASGIApp, hosts: frozenset[str], origins: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: frozenset[str], origins: frozenset[str], called: Callable[[str], str]
+    ) -> None:
         self._app = app
         self._hosts = hosts
         self._origins = origins
+        self._called = called
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -65,13 +63,13 @@ class _Guard:
         if len(hosts) > 1 or (hosts and not self._known(hosts[0])):
             return (
                 f"This server does not answer to the host {_shown(hosts)}. "
-                "Use localhost, or list the host in FIREHOSE_HTTP_ALLOWED_HOSTS."
+                f"Use localhost, or list the host in {self._called('allowed_hosts')}."
             )
         foreign = [origin for origin in origins if not self._may_call(origin.lower(), hosts)]
         if foreign:
             return (
                 f"Pages of {_shown(foreign)} may not use this server. "
-                "List the origin in FIREHOSE_HTTP_ALLOWED_ORIGINS to allow it."
+                f"List the origin in {self._called('allowed_origins')} to allow it."
             )
         return None
 

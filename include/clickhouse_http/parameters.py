@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 
 _MAX_PARAMETERS: Final = 1000
 _MAX_NAME: Final = 256
@@ -30,7 +30,7 @@ def parse(query_string: bytes) -> dict[str, str]:
         QueryError: there are too many.
     """
     if query_string.count(b"&") >= _MAX_PARAMETERS:
-        raise errors.refused(errors.BAD_ARGUMENTS, f"The URL has more than {_MAX_PARAMETERS} parameters.")
+        raise exceptions.refused(exceptions.BAD_ARGUMENTS, f"The URL has more than {_MAX_PARAMETERS} parameters.")
     pairs = (part.partition(b"=") for part in query_string.split(b"&") if part)
     return {_decoded(name): _decoded(value) for name, _, value in pairs}
 
@@ -62,7 +62,7 @@ def _decoded(escaped: bytes) -> str:
     return unquote_to_bytes(escaped.replace(b"+", b" ")).decode("utf-8", "replace")
 
 
-def _refused(what: str) -> errors.QueryError:
-    return errors.refused(
-        errors.BAD_ARGUMENTS, f"{what} is too long, or has a control character or another one without a glyph."
+def _refused(what: str) -> exceptions.QueryError:
+    return exceptions.refused(
+        exceptions.BAD_ARGUMENTS, f"{what} is too long, or has a control character or another one without a glyph."
     )

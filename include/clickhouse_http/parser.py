@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.connection import Connection
 from clickhouse_http.limits import MAX_QUERY
 from clickhouse_http.statement import Shape, shape
@@ -46,12 +46,12 @@ class Parser:
         try:
             with self._one_at_a_time if len(statement) > _LARGE else contextlib.nullcontext():
                 return mentions(_ask(self._bare(), _PARSE, "TabSeparatedRaw", {"query": _escaped(statement)}))
-        except errors.QueryError as error:
-            if error.code == errors.BAD_ARGUMENTS:
+        except exceptions.QueryError as error:
+            if error.code == exceptions.BAD_ARGUMENTS:
                 return None
             raise
         except RecursionError:
-            raise errors.refused(errors.TOO_DEEP_RECURSION, "The query is nested too deeply.") from None
+            raise exceptions.refused(exceptions.TOO_DEEP_RECURSION, "The query is nested too deeply.") from None
 
     def shape(self, statement: str, parameters: Mapping[str, str]) -> Shape:
         """The outline of a statement.

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from clickhouse_http import blocks, errors
+from clickhouse_http import blocks, exceptions
 from clickhouse_http.compression import PIECE, Decoder
 from clickhouse_http.spool import SpoolFile
 
-#: Rows of the firehose compress 10 to 20 times. What is small may be anything.
+#: Rows of events compress 10 to 20 times. What is small may be anything.
 _MAX_RATIO: Final = 250
 _ANY_RATIO: Final = 32 * 1024 * 1024
 
@@ -75,20 +75,20 @@ class Plain:
     def _expect(self, size: int) -> None:
         """A block of ``size`` bytes is to be unpacked, all at once and beyond any query's memory."""
         if size > self._max_block:
-            raise errors.refused(
-                errors.TOO_LARGE_SIZE_COMPRESSED,
+            raise exceptions.refused(
+                exceptions.TOO_LARGE_SIZE_COMPRESSED,
                 f"A block unpacks to {size} bytes; at most {self._max_block} are accepted here.",
             )
         self._check(self._size + size)
 
     def _check(self, size: int) -> None:
         if size > self._max_size:
-            raise errors.refused(
-                errors.QUERY_IS_TOO_LARGE,
+            raise exceptions.refused(
+                exceptions.QUERY_IS_TOO_LARGE,
                 f"The body has more than the {self._max_size} bytes that are accepted, compressed or not.",
             )
         if (self._decoder.packed or self._packed) and size > max(_ANY_RATIO, _MAX_RATIO * self._received):
-            raise errors.refused(
-                errors.TOO_LARGE_SIZE_COMPRESSED,
+            raise exceptions.refused(
+                exceptions.TOO_LARGE_SIZE_COMPRESSED,
                 f"The body decompresses to more than {_MAX_RATIO} times its size: send it with less compression.",
             )

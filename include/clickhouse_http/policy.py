@@ -11,14 +11,11 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from firehose.errors import ServiceUnavailable
+from clickhouse_http.errors import InvalidConfig
 
-#: The same file is mounted into the server's container.
-USERS_XML: Final = Path(str(resources.files("firehose") / "clickhouse" / "server" / "users.xml"))
 _SYSTEM_GRANT: Final = re.compile(r"^GRANT SELECT ON system\.(\w+)$")
 
 
@@ -47,20 +44,20 @@ class Policy:
         return frozenset(match[1] for match in found if match)
 
 
-def load(path: Path = USERS_XML) -> Policy:
+def load(path: Path) -> Policy:
     """Read ``path``.
 
     Raises:
-        ServiceUnavailable: it is not there, or not what is expected.
+        InvalidConfig: it is not there, or not what is expected.
     """
     try:
-        root = ET.parse(path).getroot()  # noqa: S314 - a file of this project
+        root = ET.parse(path).getroot()  # noqa: S314 - the operator's own file
     except (OSError, ET.ParseError) as error:
-        raise ServiceUnavailable(f"the rights of ClickHouse's users cannot be read from {path}: {error}") from None
+        raise InvalidConfig(f"the rights of ClickHouse's users cannot be read from {path}: {error}") from None
     analyst = root.find("profiles/analyst")
     loader = root.find("profiles/loader/constraints")
     if analyst is None or loader is None:
-        raise ServiceUnavailable(f"{path} has no profiles for loader and analyst")
+        raise InvalidConfig(f"{path} has no profiles for loader and analyst")
     return Policy(
         grants=tuple(grant.text or "" for grant in root.findall("users/analyst/grants/query")),
         values={each.tag: each.text or "" for each in analyst if each.tag not in ("readonly", "constraints")},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from clickhouse_http import arrow, errors, formats, judging, loading, users
+from clickhouse_http import arrow, exceptions, formats, judging, loading, users
 from clickhouse_http.connection import Connection
 from clickhouse_http.engine import Engine
 from clickhouse_http.plan import plan
@@ -30,9 +30,9 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
     """
     kind, count = connection.classify(statement)
     if count == 0 and not statement.strip():
-        raise errors.refused(errors.SYNTAX_ERROR, "Syntax error: empty query")
+        raise exceptions.refused(exceptions.SYNTAX_ERROR, "Syntax error: empty query")
     if count > 1:
-        raise errors.refused(errors.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
+        raise exceptions.refused(exceptions.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
     shape = connection.shape(statement, query.parameters)
     if user.role == users.ANALYST:
         judging.check_analyst(engine, connection, user, query, kind, statement)

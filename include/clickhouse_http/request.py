@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from clickhouse_http import errors, formats
+from clickhouse_http import exceptions, formats
 from clickhouse_http.external import ExternalTable
 
 _DEFAULT_SESSION_TIMEOUT_S: Final = 60
@@ -73,7 +73,7 @@ def read(
         QueryError: something that this endpoint does not do, or a value that does not parse.
     """
     if parameters.get("role"):
-        raise errors.refused(errors.NOT_IMPLEMENTED, "The role of a user is fixed on this endpoint.")
+        raise exceptions.refused(exceptions.NOT_IMPLEMENTED, "The role of a user is fixed on this endpoint.")
     settings = {
         name: value
         for name, value in parameters.items()
@@ -113,7 +113,7 @@ def set_statement(settings: Mapping[str, str]) -> str:
     """
     for name in settings:
         if not _SETTING_NAME.match(name):
-            raise errors.refused(errors.BAD_ARGUMENTS, f"Setting name {name!r} is not an identifier.")
+            raise exceptions.refused(exceptions.BAD_ARGUMENTS, f"Setting name {name!r} is not an identifier.")
     return "SET " + ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
 
 
@@ -135,8 +135,8 @@ def _session(parameters: Mapping[str, str]) -> SessionWish | None:
         return None
     timeout = parameters.get("session_timeout", str(_DEFAULT_SESSION_TIMEOUT_S))
     if not timeout.isdecimal() or int(timeout) > _MAX_SESSION_TIMEOUT_S:
-        raise errors.refused(
-            errors.INVALID_SESSION_TIMEOUT,
+        raise exceptions.refused(
+            exceptions.INVALID_SESSION_TIMEOUT,
             f"Session timeout {timeout!r} is not a number of seconds up to {_MAX_SESSION_TIMEOUT_S}.",
         )
     return SessionWish(
@@ -149,5 +149,7 @@ def _session(parameters: Mapping[str, str]) -> SessionWish | None:
 
 def _protocol_version(value: str) -> int:
     if not (value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS):
-        raise errors.refused(errors.BAD_ARGUMENTS, f"client_protocol_version {value[:50]!r} is not a number.")
+        raise exceptions.refused(
+            exceptions.BAD_ARGUMENTS, f"client_protocol_version {value[:50]!r} is not a number."
+        )
     return int(value)

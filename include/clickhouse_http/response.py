@@ -12,7 +12,7 @@ from typing import Final
 
 from starlette.types import Send
 
-from clickhouse_http import compression, errors, formats
+from clickhouse_http import compression, exceptions, formats
 from clickhouse_http.blocks import BlockEncoder
 from clickhouse_http.progress import as_header
 from clickhouse_http.spool import SpoolFile
@@ -116,7 +116,9 @@ class ResultResponse:
         if self._held is not None:
             self._held.close()
 
-    async def fail(self, error: errors.QueryError, unread: Callable[[], Awaitable[None]] | None = None) -> None:
+    async def fail(
+        self, error: exceptions.QueryError, unread: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """Report ``error``: as status and body, or after the first byte as ClickHouse's exception block.
 
         ``unread`` reads on for a moment what a client is still sending of its body. Then the connection is closed;

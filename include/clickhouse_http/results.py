@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from clickhouse_http import errors, formats
+from clickhouse_http import exceptions, formats
 from clickhouse_http.connection import Connection
 from clickhouse_http.request import Query
 
@@ -83,7 +83,7 @@ def streamed(
     stream = Stream(connection, connection.stream(statement, query.output_format, query.parameters), joiner)
     try:
         stream.begin()
-    except errors.QueryError:
+    except exceptions.QueryError:
         stream.close()
         raise
     return Result(output_format, stream, stream.summary)

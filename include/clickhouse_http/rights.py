@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.limits import MAX_MEMORY
 from clickhouse_http.statement import Shape
 from clickhouse_http.syntax import Mentions
@@ -85,10 +85,10 @@ class Rights:
     def _check_settings(self, names: Iterable[str]) -> None:
         for name in sorted(names):
             if name not in self.known:
-                raise errors.refused(errors.UNKNOWN_SETTING, f"Unknown setting '{name}'.")
+                raise exceptions.refused(exceptions.UNKNOWN_SETTING, f"Unknown setting '{name}'.")
             if name not in self.changeable:
-                raise errors.refused(
-                    errors.SETTING_CONSTRAINT_VIOLATION, f"Setting {name} should not be changed by this user."
+                raise exceptions.refused(
+                    exceptions.SETTING_CONSTRAINT_VIOLATION, f"Setting {name} should not be changed by this user."
                 )
 
 
@@ -102,7 +102,9 @@ def check_plain(user: str, shape: Shape) -> None:
         raise _denied(user, "for this kind of statement")
     _check_functions(user, shape.functions)
     if shape.has_settings:
-        raise errors.refused(errors.NOT_IMPLEMENTED, "SETTINGS in a DESCRIBE are not supported by this endpoint.")
+        raise exceptions.refused(
+            exceptions.NOT_IMPLEMENTED, "SETTINGS in a DESCRIBE are not supported by this endpoint."
+        )
 
 
 def _check_functions(user: str, names: Iterable[str]) -> None:
@@ -111,5 +113,5 @@ def _check_functions(user: str, names: Iterable[str]) -> None:
             raise _denied(user, f"for {name}()")
 
 
-def _denied(user: str, what: str) -> errors.QueryError:
-    return errors.refused(errors.ACCESS_DENIED, f"{user}: Not enough privileges {what}.")
+def _denied(user: str, what: str) -> exceptions.QueryError:
+    return exceptions.refused(exceptions.ACCESS_DENIED, f"{user}: Not enough privileges {what}.")

@@ -17,25 +17,23 @@ import sys
 import threading
 from collections.abc import Generator
 from functools import partial
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from clickhouse_http import confinement, memory, policy
+from clickhouse_http import confinement, memory, ownership, policy
 from clickhouse_http.app import application
+from clickhouse_http.config import EndpointConfig
 from clickhouse_http.door import Door
 from clickhouse_http.engine import Engine
+from clickhouse_http.errors import CannotServe, FolderInUse, InvalidConfig
 from clickhouse_http.http_protocol import BoundedProtocol
 from clickhouse_http.origins import guarded
+from clickhouse_http.ownership import LOCK, Ownership
 from clickhouse_http.state import Endpoint, opened
 from clickhouse_http.users import Users
-from firehose import ownership
-from firehose.errors import ServiceUnavailable
-from firehose.ownership import Ownership
-from firehose.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 _DEFAULT_PORT: Final = 8123
@@ -48,51 +46,50 @@ _CLOSE_S: Final = 1.0
 _SWEEP_S: Final = 1.0
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then leave the process with exit code 0.
+def serve(config: EndpointConfig) -> None:
+    """See :func:`clickhouse_http.serve`."""
+    try:
+        _run(config)
+    except OSError as error:
+        if error.filename is None:  # not a file's fault
+            raise
+        file = os.fsdecode(error.filename)
+        raise CannotServe(f"{file}: {error.strerror}; name another place, or make this one usable") from None
 
-    Raises:
-        SettingsError: an address that is not on loopback, or a missing password.
-        ServiceUnavailable: the port is taken, or another process has the data folder.
-    """
+
+def _run(config: EndpointConfig) -> None:
     logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        level=config.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    users = Users(settings)
-    listener = bind(settings.clickhouse_url)
-    folder = settings.home_path / "clickhouse"
-    lock = own(folder)
-    rights, limits = policy.load(), memory.limits(settings)
+    users = Users(config)
+    listener = bind(config)
+    lock = own(config)
+    rights, limits = policy.load(config.rights), memory.limits(config)
     # Before the engine is even imported: its threads would stay outside.
-    confinement.confine(folder, _local_lake(settings), settings.clickhouse_sandbox)
-    engine = Engine(folder, limits, rights)
-    spool = folder / "spool"
+    confinement.confine(config)
+    engine = Engine(config.folder, limits, rights)
+    spool = config.folder / "spool"
     # Some table functions create the file that they are to read before they ask whether they may.
     os.chdir(spool)
-    door = Door.of(settings)
-    endpoint = opened(settings, engine, limits, users, spool, door.bursts)
-    _serve(endpoint, listener, guarded(application(endpoint), settings, settings.clickhouse_url), door)
+    door = Door.of(config.timeout_s)
+    endpoint = opened(config, engine, limits, users, spool, door.bursts)
+    _serve(endpoint, listener, guarded(application(endpoint), config, config.url), door)
     _leave(engine, lock)
 
 
-def _local_lake(settings: Settings) -> Path | None:
-    """The lake's folder on this machine; None for a lake in an object store."""
-    root = settings.clickhouse_lake_root
-    return None if "://" in root else Path(root)
-
-
-def bind(url: str) -> socket.socket:
-    """A listening socket at ``url``.
+def bind(config: EndpointConfig) -> socket.socket:
+    """A listening socket at the configured URL.
 
     Raises:
-        SettingsError: no http URL, or not on loopback.
-        ServiceUnavailable: the port is taken.
+        InvalidConfig: not an http URL, or not on loopback.
+        CannotServe: the port is taken.
     """
-    parts = urlsplit(url)
+    called = config.called("url")
+    parts = urlsplit(config.url)
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
     if parts.scheme != "http" or not _is_loopback(host):
-        raise SettingsError(
-            "FIREHOSE_CLICKHOUSE_URL: the embedded endpoint speaks plain http and listens on this machine only; "
+        raise InvalidConfig(
+            f"{called}: the embedded endpoint speaks plain http and listens on this machine only; "
             "use a URL such as http://127.0.0.1:8123, or a ClickHouse server for other machines"
         )
     port = _DEFAULT_PORT if parts.port is None else parts.port
@@ -108,25 +105,23 @@ def bind(url: str) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = "is already in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-        raise ServiceUnavailable(
-            f"port {port} on {host} {reason}; stop what listens there or change FIREHOSE_CLICKHOUSE_URL"
-        ) from None
+        raise CannotServe(f"port {port} on {host} {reason}; stop what listens there or change {called}") from None
     return listener
 
 
-def own(folder: Path) -> Ownership:
+def own(config: EndpointConfig) -> Ownership:
     """Take the data folder for this process, until the returned lock is closed or the process ends.
 
     Raises:
-        ServiceUnavailable: another process has it.
+        FolderInUse: another process has it.
     """
+    folder = config.folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return ownership.own(folder / "lock", "firehose clickhouse")
-    except ServiceUnavailable as error:
-        raise ServiceUnavailable(
-            f"the ClickHouse data in {folder} {error}: stop that first, or set FIREHOSE_HOME to another folder"
-        ) from None
+        return ownership.own(folder / LOCK, config.program)
+    except FolderInUse as error:
+        other = f"set {config.called('folder')} to another folder"
+        raise FolderInUse(f"the ClickHouse data in {folder} {error}: stop that first, or {other}") from None
 
 
 def _is_loopback(host: str) -> bool:

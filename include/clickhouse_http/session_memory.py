@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from clickhouse_http import engine_config, errors
+from clickhouse_http import engine_config, exceptions
 from clickhouse_http.limits import MIB
 from clickhouse_http.table_memory import SessionTables
 from clickhouse_http.users import LOADER
@@ -42,8 +42,8 @@ class SessionMemory:
         self.has_state = self._changed = True
         self._kept += len(statement)
         if self._kept > _MAX_KEPT:
-            raise errors.refused(
-                errors.LIMIT_EXCEEDED,
+            raise exceptions.refused(
+                exceptions.LIMIT_EXCEEDED,
                 f"The SET statements of a session may have {_MAX_KEPT} bytes together; begin a new session.",
             )
 
@@ -61,8 +61,8 @@ class SessionMemory:
         """
         try:
             yield
-        except errors.QueryError:
-            with suppress(errors.QueryError):
+        except exceptions.QueryError:
+            with suppress(exceptions.QueryError):
                 self._settle(sizes, drop)
             raise
         self._settle(sizes, drop)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from clickhouse_http import errors, request
+from clickhouse_http import exceptions, request
 from clickhouse_http.connection import Connection
 from clickhouse_http.engine import Engine
 from clickhouse_http.table_memory import SessionTables, TableBudget
@@ -51,10 +51,10 @@ class Sessions:
         with self._lock:
             session = self._sessions.get((user.name, wish.id))
             if session is None and wish.must_exist:
-                raise errors.refused(errors.SESSION_NOT_FOUND, f"Session {wish.id} not found.")
+                raise exceptions.refused(exceptions.SESSION_NOT_FOUND, f"Session {wish.id} not found.")
             if session is not None and session.busy:
-                raise errors.refused(
-                    errors.SESSION_IS_LOCKED, f"Session {wish.id} is locked by a concurrent client."
+                raise exceptions.refused(
+                    exceptions.SESSION_IS_LOCKED, f"Session {wish.id} is locked by a concurrent client."
                 )
             is_new = session is None
             if session is None:
@@ -85,8 +85,8 @@ class Sessions:
         idle = ((key, held) for key, held in own if not held.busy)
         empty = [(held.expires_at, key) for key, held in idle if not held.connection.memory.has_state]
         if not empty:
-            raise errors.refused(
-                errors.USER_SESSION_LIMIT_EXCEEDED,
+            raise exceptions.refused(
+                exceptions.USER_SESSION_LIMIT_EXCEEDED,
                 f"{user.name} has {MAX_SESSIONS} sessions that are in use or hold settings; "
                 "close one (close_session=1), or wait until one expires.",
             )

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 
 #: This much of a file stays in memory.
 _IN_MEMORY: Final = 1024 * 1024
@@ -25,12 +25,16 @@ class Spool:
     """A folder and how much of it each user may fill. Safe to use from several threads.
 
     ``shares``: bytes by role. ``reserve``: bytes of the disk that stay free, for the lake and all else on it.
+    ``called``: what the operator calls a field of the configuration, for messages.
     """
 
-    def __init__(self, folder: Path, shares: Mapping[str, int], reserve: int) -> None:
+    def __init__(
+        self, folder: Path, shares: Mapping[str, int], reserve: int, called: Callable[[str], str] = str
+    ) -> None:
         self._folder = folder
         self._shares = dict(shares)
         self._reserve = reserve
+        self._called = called
         self._used = dict.fromkeys(shares, 0)
         self._lock = threading.Lock()
 
@@ -56,12 +60,12 @@ class Spool:
             if self._used[role] + size > self._shares[role]:
                 raise _no_space(
                     f"{role}: bodies and held results may fill {self._shares[role] // _MIB} MiB of disk "
-                    "together (FIREHOSE_HTTP_SPOOL_MIB)"
+                    f"together ({self._called('spool_mib')})"
                 )
             disk = os.statvfs(self._folder)
             if disk.f_bavail * disk.f_frsize - size < self._reserve:
                 raise _no_space(
-                    f"the disk must keep {self._reserve // _MIB} MiB free (FIREHOSE_HTTP_DISK_RESERVE_MIB)"
+                    f"the disk must keep {self._reserve // _MIB} MiB free ({self._called('disk_reserve_mib')})"
                 )
             self._used[role] += size
 
@@ -117,5 +121,5 @@ class SpoolFile:
         self._taken = 0
 
 
-def _no_space(why: str) -> errors.QueryError:
-    return errors.refused(errors.NOT_ENOUGH_SPACE, f"Not enough space: {why}.")
+def _no_space(why: str) -> exceptions.QueryError:
+    return exceptions.refused(exceptions.NOT_ENOUGH_SPACE, f"Not enough space: {why}.")

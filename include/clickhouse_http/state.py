@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from clickhouse_http import users
 from clickhouse_http.admission import MAX_QUERIES, Admission
 from clickhouse_http.bursts import Bursts
+from clickhouse_http.config import EndpointConfig
 from clickhouse_http.engine import Engine
 from clickhouse_http.limits import Limits
 from clickhouse_http.passwords import WrongPasswords
@@ -26,7 +27,6 @@ from clickhouse_http.sessions import Sessions
 from clickhouse_http.spool import Spool
 from clickhouse_http.table_memory import TableBudget
 from clickhouse_http.users import Users
-from firehose.settings import Settings
 
 T = TypeVar("T")
 _CANCEL_WORKERS: Final = 8
@@ -88,10 +88,10 @@ class Endpoint:
 
 
 def opened(
-    settings: Settings, engine: Engine, limits: Limits, known: Users, folder: Path, bursts: Bursts
+    config: EndpointConfig, engine: Engine, limits: Limits, known: Users, folder: Path, bursts: Bursts
 ) -> Endpoint:
     """The endpoint on an open engine; bodies and held results go to ``folder``."""
-    half = settings.http_spool_mib * _MIB // 2
+    half = config.spool_mib * _MIB // 2
     tables = TableBudget(limits, (users.LOADER, users.ANALYST))
     shares = {users.LOADER: half, users.ANALYST: half}
     return Endpoint(
@@ -99,9 +99,9 @@ def opened(
         users=known,
         sessions=Sessions(engine, tables),
         server=Server(engine.version, engine.timezone, engine.display_name),
-        spool=Spool(folder, shares, settings.http_disk_reserve_mib * _MIB),
+        spool=Spool(folder, shares, config.disk_reserve_mib * _MIB, config.called),
         admission=Admission(limits, tables),
         passwords=WrongPasswords(bursts),
-        max_body=settings.http_max_body_mib * _MIB,
-        patience_s=settings.http_timeout_s,
+        max_body=config.max_body_mib * _MIB,
+        patience_s=config.timeout_s,
     )

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable
 from typing import Final
 
-from clickhouse_http import errors
+from clickhouse_http import exceptions
 from clickhouse_http.limits import MIB, Limits
 
 #: The part of a user's share of memory that the tables of all its sessions may hold, and that those of one may.
@@ -49,11 +49,11 @@ class TableBudget:
             self._held[role] = total
             return True
 
-    def refused(self, role: str, tables: Iterable[str]) -> errors.QueryError:
+    def refused(self, role: str, tables: Iterable[str]) -> exceptions.QueryError:
         """What the client is told whose statement went over the budget."""
         most = self._most[role]
-        return errors.refused(
-            errors.MEMORY_LIMIT_EXCEEDED,
+        return exceptions.refused(
+            exceptions.MEMORY_LIMIT_EXCEEDED,
             f"The temporary tables of a session of {role} may hold {most * _ALL // _ONE // MIB} MiB, those of all "
             f"its sessions {most // MIB} MiB, and none of them states of aggregate functions. "
             f"Dropped, since this statement went over that: {', '.join(tables)}.",
@@ -82,8 +82,8 @@ def read(answer: bytes) -> dict[str, int]:
     try:
         rows = [json.loads(line) for line in answer.splitlines() if line]
     except UnicodeDecodeError:
-        raise errors.refused(
-            errors.BAD_ARGUMENTS, "The name of a temporary table is not valid UTF-8. The session has ended."
+        raise exceptions.refused(
+            exceptions.BAD_ARGUMENTS, "The name of a temporary table is not valid UTF-8. The session has ended."
         ) from None
     return {name: _UNKNOWN if states else int(size) for name, size, states in rows}
 
@@ -104,7 +104,7 @@ class SessionTables:
         self._charge({name: size for name, size in sizes.items() if name not in grown})
         return grown
 
-    def refused(self, dropped: list[str]) -> errors.QueryError:
+    def refused(self, dropped: list[str]) -> exceptions.QueryError:
         """What the client is told whose statement went over the budget."""
         return self._budget.refused(self._role, dropped)
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from clickhouse_http import errors
-from firehose.settings import Settings, SettingsError
+from clickhouse_http import exceptions
+from clickhouse_http.config import EndpointConfig
+from clickhouse_http.errors import InvalidConfig
 
 LOADER: Final = "loader"
 ANALYST: Final = "analyst"
@@ -31,19 +32,21 @@ class Users:
     """The users and their passwords.
 
     Raises:
-        SettingsError: a password is missing. (Names that are the same are refused where settings are read.)
+        InvalidConfig: a password is missing, or both have the same name.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, config: EndpointConfig) -> None:
         self._known: dict[str, tuple[User, bytes]] = {}
-        for role in (LOADER, ANALYST):
-            name = str(getattr(settings, f"clickhouse_{role}"))
-            password = str(getattr(settings, f"clickhouse_{role}_password"))
+        logins = {LOADER: (config.loader, config.loader_password)}
+        logins[ANALYST] = (config.analyst, config.analyst_password)
+        for role, (name, password) in logins.items():
             if not password:
-                raise SettingsError(
-                    f"FIREHOSE_CLICKHOUSE_{role.upper()}_PASSWORD is not set; "
+                raise InvalidConfig(
+                    f"{config.called(f'{role}_password')} is not set; "
                     f"choose a password for the ClickHouse user {name!r} and set it"
                 )
+            if name in self._known:
+                raise InvalidConfig(f"both users are called {name!r}; give them different names")
             self._known[name] = (User(name, role), password.encode())
 
     def authenticate(self, headers: Mapping[str, str], parameters: Mapping[str, str]) -> User:
@@ -54,16 +57,20 @@ class Users:
         """
         name, password = _credentials(headers, parameters)
         if not name.isprintable():
-            raise errors.refused(errors.BAD_ARGUMENTS, "The user's name has characters that cannot be printed.")
+            raise exceptions.refused(
+                exceptions.BAD_ARGUMENTS, "The user's name has characters that cannot be printed."
+            )
         user, expected = self._known.get(name, (None, b""))
         # Compared for unknown names as well, so that time tells nothing about which names exist.
         matches = hmac.compare_digest(password.encode("utf-8", "surrogateescape"), expected)
         if user is not None and matches:
             return user
         if not name:
-            raise errors.refused(errors.REQUIRED_PASSWORD, "Authentication failed: user and password required.")
-        raise errors.refused(
-            errors.AUTHENTICATION_FAILED,
+            raise exceptions.refused(
+                exceptions.REQUIRED_PASSWORD, "Authentication failed: user and password required."
+            )
+        raise exceptions.refused(
+            exceptions.AUTHENTICATION_FAILED,
             f"{name}: Authentication failed: password is incorrect, or there is no user with such name.",
         )
 
@@ -85,7 +92,7 @@ def _basic(authorization: str) -> tuple[str, str]:
             raise ValueError(scheme)
         name, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
     except (ValueError, binascii.Error):
-        raise errors.refused(
-            errors.AUTHENTICATION_FAILED, "The Authorization header is not HTTP Basic authentication."
+        raise exceptions.refused(
+            exceptions.AUTHENTICATION_FAILED, "The Authorization header is not HTTP Basic authentication."
         ) from None
     return name, password

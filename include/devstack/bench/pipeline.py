@@ -12,7 +12,7 @@ from typing import Self
 
 import psutil
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 from devstack.bench.report import PeakRss
 from devstack.demo.home import environment, project_root
 from devstack.embedded import airflow
@@ -49,7 +49,7 @@ class Pipeline:
         for name, command in airflow.commands().items() if self._airflow else ():
             self._spawn(f"airflow-{name}", command, self._airflow)
         python = [sys.executable, "-m"]
-        clickhouse = self._spawn("clickhouse", [*python, "clickhouse_http"], self._environ)
+        clickhouse = self._spawn("clickhouse", [*python, "devstack.embedded.clickhouse"], self._environ)
         self._redis.start(timeout_s=120)
         self._spawn("ingester", [*python, "ingester"], self._environ)
         log = self._logs / "clickhouse.log"

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, LOADER, SECONDS
 

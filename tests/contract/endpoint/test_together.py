@@ -11,7 +11,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, LOADER, SECONDS
 from .test_blocks import MIB, block, unpacked

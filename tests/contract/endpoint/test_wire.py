@@ -12,7 +12,7 @@ import httpx
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, MEMORY_MIB, SECONDS, connect
 

@@ -173,7 +173,7 @@ COMMANDS = {
     "demo": [FIREHOSE, "demo", "--simulate"],
     "query": [FIREHOSE, "query", "SELECT 1"],
     "ingester": [sys.executable, "-m", "ingester"],
-    "endpoint": [sys.executable, "-m", "clickhouse_http"],
+    "endpoint": [sys.executable, "-m", "devstack.embedded.clickhouse"],
 }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .tools import ANALYST, MIB, WAIT_S, Repeated, Socket, ask, endpoint, others_are_served, peak_mib
 

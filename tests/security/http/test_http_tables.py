@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from clickhouse_http import errors
+from clickhouse_http import EndpointProcess, exceptions
 from clickhouse_http.admission import SLOTS, Admission
 from clickhouse_http.limits import MIB, Limits
-from clickhouse_http.process import EndpointProcess
 from clickhouse_http.table_memory import TableBudget
 
 from .tools import ANALYST, LOADER, ask, code, endpoint, wait_until
@@ -20,9 +19,9 @@ from .tools import ANALYST, LOADER, ask, code, endpoint, wait_until
 TOTAL_MIB = 1024
 #: Of a session and of all: an eighth and a quarter of the analyst's half.
 ONE_MIB, ALL_MIB = TOTAL_MIB // 16, TOTAL_MIB // 8
-OVER = str(errors.MEMORY_LIMIT_EXCEEDED)
+OVER = str(exceptions.MEMORY_LIMIT_EXCEEDED)
 #: The session has ended and its table with it, so that the insert would go elsewhere.
-GONE = str(errors.READONLY)
+GONE = str(exceptions.READONLY)
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +150,10 @@ def test_a_form_is_bounded(running: EndpointProcess) -> None:
 
     assert send({f"t{number}": ("f", b"1\n") for number in range(17)}) == "36"
     assert send({f"f{number}": (None, b"1") for number in range(1001)}) == "36"
-    assert send({"query": (None, b"SELECT 1 --" + b"x" * (17 * MIB))}) == str(errors.QUERY_IS_TOO_LARGE)
-    assert send({"query": (None, b"SELECT 1"), "t": ("f", b"x" * (257 * MIB))}) == str(errors.QUERY_IS_TOO_LARGE)
+    assert send({"query": (None, b"SELECT 1 --" + b"x" * (17 * MIB))}) == str(exceptions.QUERY_IS_TOO_LARGE)
+    assert send({"query": (None, b"SELECT 1"), "t": ("f", b"x" * (257 * MIB))}) == str(
+        exceptions.QUERY_IS_TOO_LARGE
+    )
     wait_until(lambda: not list((running.log.parent.parent / "clickhouse" / "spool").glob("*")))
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from clickhouse_http import process
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
+from devstack.embedded import clickhouse
 from firehose import settings as project_settings
 
 LOADER = ("loader", "loader-Password-1")
@@ -40,7 +40,7 @@ def endpoint(home: Path, **overrides: object) -> Iterator[EndpointProcess]:
             **overrides,
         }
     )
-    with process.start(settings) as running:
+    with clickhouse.start(settings) as running:
         for statement in (
             "CREATE DATABASE t",
             "CREATE TABLE t.rows (id UInt64, s String) ENGINE = MergeTree ORDER BY id",
