@@ -23,17 +23,19 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
-from clickhouse_http import confinement, memory, ownership, policy
-from clickhouse_http.app import application
+from clickhouse_http import ownership
 from clickhouse_http.config import EndpointConfig
-from clickhouse_http.door import Door
-from clickhouse_http.engine import Engine
+from clickhouse_http.engine.engine import Engine
 from clickhouse_http.errors import CannotServe, FolderInUse, InvalidConfig
-from clickhouse_http.http_protocol import BoundedProtocol
-from clickhouse_http.origins import guarded
+from clickhouse_http.handling.app import application
+from clickhouse_http.handling.state import Endpoint, opened
+from clickhouse_http.http.door import Door
+from clickhouse_http.http.origins import guarded
+from clickhouse_http.http.protocol import BoundedProtocol
 from clickhouse_http.ownership import LOCK, Ownership
-from clickhouse_http.state import Endpoint, opened
-from clickhouse_http.users import Users
+from clickhouse_http.rights import memory, policy
+from clickhouse_http.rights.users import Users
+from clickhouse_http.sandbox import confinement
 
 log = logging.getLogger(__name__)
 _DEFAULT_PORT: Final = 8123

@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from clickhouse_http.door import Door
-from clickhouse_http.http_protocol import BoundedProtocol
-from clickhouse_http.origins import guarded
+from clickhouse_http.http.door import Door
+from clickhouse_http.http.origins import guarded
+from clickhouse_http.http.protocol import BoundedProtocol
 from devstack.embedded.clickhouse import endpoint_config
 from firehose import settings as project_settings
 from firehose.areas import Area

@@ -11,7 +11,7 @@ import clickhouse_connect
 import httpx
 import pytest
 
-from clickhouse_http import policy
+from clickhouse_http.rights import policy
 from devstack.embedded.clickhouse import USERS_XML
 
 from .canaries import MARK

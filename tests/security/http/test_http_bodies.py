@@ -13,7 +13,7 @@ import pytest
 from backports import zstd
 
 from clickhouse_http import EndpointProcess, exceptions
-from clickhouse_http.compression import PIECE, Decoder
+from clickhouse_http.wire.compression import PIECE, Decoder
 
 from .tools import (
     ANALYST,

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
-from clickhouse_http.bursts import QUIET_S, Bursts
-from clickhouse_http.passwords import FREE, WrongPasswords
+from clickhouse_http.http.bursts import QUIET_S, Bursts
+from clickhouse_http.http.passwords import FREE, WrongPasswords
 
 from .tools import WAIT_S, Repeated, ask, code, endpoint, others_are_served
 

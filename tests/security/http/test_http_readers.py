@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from clickhouse_http import EndpointProcess
-from clickhouse_http.admission import SLOTS
+from clickhouse_http.sessions.admission import SLOTS
 
 from .tools import ANALYST, Socket, ask, endpoint, others_are_served, peak_mib, wait_until
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess, exceptions
-from clickhouse_http.admission import SLOTS, Admission
-from clickhouse_http.limits import Limits
-from clickhouse_http.sessions import MAX_SESSIONS
-from clickhouse_http.table_memory import TableBudget
+from clickhouse_http.engine.table_memory import TableBudget
+from clickhouse_http.rights.limits import Limits
+from clickhouse_http.sessions.admission import SLOTS, Admission
+from clickhouse_http.sessions.sessions import MAX_SESSIONS
 
 from .tools import ANALYST, LOADER, Repeated, ask, code, endpoint, others_are_served, peak_mib, wait_until
 

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess, exceptions
-from clickhouse_http.admission import SLOTS, Admission
-from clickhouse_http.limits import MIB, Limits
-from clickhouse_http.table_memory import TableBudget
+from clickhouse_http.engine.table_memory import TableBudget
+from clickhouse_http.rights.limits import MIB, Limits
+from clickhouse_http.sessions.admission import SLOTS, Admission
 
 from .tools import ANALYST, LOADER, ask, code, endpoint, wait_until
 
