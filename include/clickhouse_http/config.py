@@ -1,4 +1,4 @@
-"""The endpoint's configuration: one value that the caller makes, and that says all there is to know.
+"""The endpoint's configuration: one value, made by the caller.
 
 Lives here: its fields, and its form as JSON. Must not: environment variables, measuring the machine, I/O.
 """
@@ -22,7 +22,7 @@ _Name = Annotated[str, Meta(min_length=1)]
 
 
 class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that an endpoint is told. Paths are absolute; in JSON they may be relative to the working folder.
+    """The configuration of an endpoint. Paths are absolute; in JSON they may be relative to the working folder.
 
     ``folder``: its data, for one process at a time; made where it is missing. ``lake``: the folder of Parquet
     files that tables and views may read; None: they are in an object store, and the network stays open.
@@ -30,7 +30,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     loopback. ``total_memory_mib`` 0: half of the machine's memory. ``timeout_s``: a client that neither sends nor
     reads for this long is cut off. ``sandbox``: ``auto``, where the kernel has one, or ``require``.
 
-    ``program`` and ``names`` are for messages: what the caller's users call this program, and each field.
+    ``program`` and ``names`` are for messages: the names of this program and of each field for the caller's users.
     """
 
     folder: Path
@@ -56,7 +56,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     names: Mapping[str, str] = {}
 
     def called(self, field: str) -> str:
-        """What the caller's users call ``field``."""
+        """The name of ``field`` for the caller's users."""
         return self.names.get(field, field)
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """ClickHouse's exceptions as they travel over HTTP: a code, a name, a text and an HTTP status.
 
-Lives here: reading the engine's messages, and the exceptions that the endpoint raises itself. Must not: I/O.
+Lives here: reading the engine's messages, and making the endpoint's own exceptions. Must not: I/O, the
+endpoint's failures to start (errors).
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ _UNKNOWN: Final = 1002
 # As ClickHouse's HTTP handler maps them; every other code is 500.
 _STATUS: Final = {
     REQUIRED_PASSWORD: 401,
-    # Who asks: unknown user, wrong password, failed authentication, roles that were not granted.
+    # The login: unknown user, wrong password, failed authentication, roles that were not granted.
     **dict.fromkeys((UNKNOWN_USER, 193, AUTHENTICATION_FAILED, 512), 403),
-    # What was sent does not parse, or does not fit its type.
+    # Text that does not parse, or does not fit its type.
     **dict.fromkeys((6, 25, 26, 27, BAD_ARGUMENTS, 37, 38, 41, 53, SYNTAX_ERROR, 72, 117, 123), 400),
     **dict.fromkeys((167, 168, 223, 321, 376, 427, 441, 456, 457, 675, 676), 400),
-    # What was named is not there: functions, columns, types, tables, formats, databases, settings, roles.
+    # Names that do not exist: functions, columns, types, tables, formats, databases, settings, roles.
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511), 404),
     **dict.fromkeys((159, SOCKET_TIMEOUT), 408),
     **dict.fromkeys((TOO_LARGE_SIZE_COMPRESSED, QUERY_IS_TOO_LARGE), 413),
@@ -81,7 +82,7 @@ class QueryError(Exception):
 
 
 def refused(code: int, message: str) -> QueryError:
-    """An exception of the endpoint's own, in ClickHouse's words."""
+    """An exception that the endpoint raises itself, in ClickHouse's form."""
     return QueryError(code, f"Code: {code}. DB::Exception: {message} ({_NAMES[code]})")
 
 

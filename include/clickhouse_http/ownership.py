@@ -1,6 +1,7 @@
-"""Who uses a folder: a lock that the kernel holds for one process, with a note of who that is.
+"""A lock on a folder for one process, with a note that says which process has it.
 
-The lock ends with its process, however that ends, so it is never stale. Must not: know what is in a folder.
+The kernel releases the lock when the process ends, however it ends, so it is never stale. Must not: know
+what is in the folder.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ LOCK: Final = "lock"
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Who holds a lock: ``what`` is the command, ``ports`` those on which it serves."""
+    """The holder of a lock: ``what`` is its command, ``ports`` those on which it serves."""
 
     pid: int
     what: str
@@ -34,7 +35,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ownership:
-    """A lock that is held until ``close`` or the end of this process; a context manager."""
+    """A lock that this process holds until ``close`` or its end; a context manager."""
 
     def __init__(self, stream: IO[bytes], what: str) -> None:
         self._stream = stream
@@ -43,12 +44,12 @@ class Ownership:
         self._note()
 
     def serves(self, ports: Iterable[int]) -> None:
-        """Note the ports, for whoever meets the lock."""
+        """Note the ports, for the message of a process that finds the folder in use."""
         self._owner = msgspec.structs.replace(self._owner, ports=tuple(ports))
         self._note()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
         self._stream.close()
 
     def _note(self) -> None:

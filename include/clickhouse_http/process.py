@@ -1,6 +1,6 @@
 """The endpoint as a child process, for tests, benchmarks and the commands that need it for a while.
 
-Lives here: start, wait until it answers, stop, kill. Must not: keep it running for the demo, which has a runner.
+Lives here: start, wait until it answers, stop, kill. Must not: restart it, or keep it running.
 """
 
 from __future__ import annotations

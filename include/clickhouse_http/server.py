@@ -1,6 +1,6 @@
 """Serving until stopped: the address, the data folder's lock, signals.
 
-Lives here: the life of the process. Must not: requests, SQL.
+Lives here: start and stop of the process. Must not: requests, SQL.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from clickhouse_http.config import EndpointConfig
 from clickhouse_http.engine.engine import Engine
 from clickhouse_http.errors import CannotServe, FolderInUse, InvalidConfig
 from clickhouse_http.handling.app import application
-from clickhouse_http.handling.state import Endpoint, opened
-from clickhouse_http.http.door import Door
+from clickhouse_http.handling.state import Endpoint, open_endpoint
+from clickhouse_http.http.connection_limits import ConnectionLimits
 from clickhouse_http.http.origins import guarded
 from clickhouse_http.http.protocol import BoundedProtocol
 from clickhouse_http.ownership import LOCK, Ownership
@@ -41,10 +41,10 @@ log = logging.getLogger(__name__)
 _DEFAULT_PORT: Final = 8123
 _BACKLOG: Final = 256
 _SOCKET_BUFFER: Final = 512 * 1024
-#: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
+#: Seconds for running requests after SIGTERM, then for the engine to close: under 4 s together.
 _GRACE_S: Final = 2
 _CLOSE_S: Final = 1.0
-#: Between two looks for sessions that have expired.
+#: Seconds between two searches for expired sessions.
 _SWEEP_S: Final = 1.0
 
 
@@ -73,9 +73,9 @@ def _run(config: EndpointConfig) -> None:
     spool = config.folder / "spool"
     # Some table functions create the file that they are to read before they ask whether they may.
     os.chdir(spool)
-    door = Door.of(config.timeout_s)
-    endpoint = opened(config, engine, limits, users, spool, door.bursts)
-    _serve(endpoint, listener, guarded(application(endpoint), config, config.url), door)
+    connection_limits = ConnectionLimits.of(config.timeout_s)
+    endpoint = open_endpoint(config, engine, limits, users, spool, connection_limits.bursts)
+    _serve(endpoint, listener, guarded(application(endpoint), config, config.url), connection_limits)
     _leave(engine, lock)
 
 
@@ -97,8 +97,8 @@ def bind(config: EndpointConfig) -> socket.socket:
     port = _DEFAULT_PORT if parts.port is None else parts.port
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Each connection inherits them. Left to itself the kernel gives one up to 32 MiB; a few hundred that send more
-    # than is read then take what all connections of the machine have together.
+    # Connections inherit them. By default the kernel gives each up to 32 MiB; a few hundred that send more than is
+    # read would then use up the memory that all connections of the machine share.
     for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         listener.setsockopt(socket.SOL_SOCKET, buffer, _SOCKET_BUFFER)
     try:
@@ -134,7 +134,7 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with a start that says so, and a stop that cancels queries first and exits with 0."""
+    """uvicorn, but it says when it listens, cancels queries before it stops, and exits with 0."""
 
     def __init__(self, config: uvicorn.Config, endpoint: Endpoint, address: str) -> None:
         super().__init__(config)
@@ -148,7 +148,7 @@ class _Server(uvicorn.Server):
         print(f"listening on {self._address}", flush=True)  # noqa: T201 - what a process runner waits for
 
     async def _sweep(self) -> None:
-        """End sessions when their time is over: what they hold is memory that queries could have."""
+        """End expired sessions: queries could use the memory that they hold."""
         while True:
             await asyncio.sleep(_SWEEP_S)
             await asyncio.get_running_loop().run_in_executor(None, self._endpoint.sessions.expire)
@@ -162,18 +162,18 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """uvicorn would raise the signal again after its stop, and so end with the signal's exit code."""
+        """Without raising the signal again: uvicorn would end with the signal's exit code."""
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, self.handle_exit)
         yield
 
 
-def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, door: Door) -> None:
+def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, connection_limits: ConnectionLimits) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     config = uvicorn.Config(
         app,
-        http=partial(BoundedProtocol, door=door),  # type: ignore[arg-type]  # it is called; the type asks for a class
+        http=partial(BoundedProtocol, connection_limits=connection_limits),  # type: ignore[arg-type]  # it is called; the type asks for a class
         ws="none",
         access_log=False,  # it would write URLs, and with them passwords
         log_config=None,
@@ -187,8 +187,8 @@ def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, door: Door
 
 
 def _leave(engine: Engine, lock: Ownership) -> None:
-    """Close the engine, but wait neither for it nor for worker threads that are stuck in it: what a query was
-    writing is on disk or not in the table, and the next start finds whole parts only."""
+    """Close the engine, but do not wait long for it, nor for worker threads that are stuck in it: a part that a
+    query was writing is either on disk or not in the table, and the next start finds only whole parts."""
     closing = threading.Thread(target=engine.close, daemon=True)
     closing.start()
     closing.join(_CLOSE_S)

@@ -1,6 +1,6 @@
 """One connection to chDB, which runs one statement at a time.
 
-Lives here: every call on a connection, and the engine's errors as the endpoint's. Must not: HTTP, rights.
+Lives here: every call on a connection, with the engine's errors as QueryError. Must not: HTTP, rights.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from clickhouse_http.engine import table_memory
 from clickhouse_http.engine.session_memory import SessionMemory
 from clickhouse_http.sql.statement import Shape, identifier, shape
 
-#: The scalar function whose name the engine gives to one that refuses.
+#: A scalar function of the engine that is replaced by one that refuses.
 CLOSED_FUNCTION: Final = "file"
 
 
 class Connection:
-    """One connection: one statement at a time. Its calls block, so they belong in a worker thread.
+    """One connection: one statement at a time. Its calls block: make them in a worker thread.
 
     Raises (every method but close):
-        QueryError: what the engine reports, or that the connection has been closed.
+        QueryError: the engine reports it, or the connection has been closed.
     """
 
     def __init__(self, native: Any, tag: str, memory: SessionMemory, size_question: str = "") -> None:
@@ -90,7 +90,7 @@ class Connection:
         return report["query_class"].name, int(report["statement_count"])
 
     def shape(self, statement: str, parameters: Mapping[str, str]) -> Shape:
-        """How the engine's parser reads a single statement.
+        """A single statement as the engine's parser reads it.
 
         Raises:
             QueryError: it does not parse.
@@ -115,7 +115,7 @@ class Connection:
         return table_memory.read(self.execute(self._size_question, "JSONCompactEachRow").bytes())
 
     def has_temporary(self, name: str) -> bool:
-        """Whether there is a temporary table of that name."""
+        """True if there is a temporary table of this name."""
         return bool(self.execute(f"EXISTS TEMPORARY TABLE {identifier(name)}").bytes().startswith(b"1"))
 
     def drop_tables(self, names: Iterable[str]) -> None:

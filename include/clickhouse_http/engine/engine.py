@@ -1,6 +1,6 @@
-"""chDB with the rights of two users: opening it, and connections that can do what their role may.
+"""chDB with the rights of two users: opening it, and connections that may do what their role may.
 
-Lives here: the one engine of the process. Must not: HTTP, what is done on a connection (connection).
+Lives here: the one engine of the process. Must not: HTTP, the calls on a connection (connection).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Engine:
     """The one engine of this process. Its data folder belongs to it alone."""
 
     def __init__(self, folder: Path, limits: Limits, policy: Policy) -> None:
-        # Before the import: chDB reads the time zone once, and would else handle the process's signals.
+        # Before the import: chDB reads the time zone once. And it must not handle the process's signals.
         os.environ["TZ"] = "UTC"
         from chdb import _chdb
 
@@ -83,7 +83,7 @@ class Engine:
         return connection
 
     def _use_default(self, connection: Connection) -> None:
-        """Before the first bootstrap there is no such database; a login would be refused for that on a server."""
+        """Before the loader has made this database it is missing; a server would refuse the login then."""
         try:
             connection.use(self._policy.default_database)
         except exceptions.QueryError as error:
@@ -102,7 +102,7 @@ class Engine:
             native.close()
 
     def progress(self) -> dict[str, dict[str, int]]:
-        """What each running query has done, by the tag of its connection."""
+        """The counters of each running query, by the tag of its connection."""
         native = self._open()
         try:
             rows = native.query(_PROGRESS, "JSONCompactEachRow").bytes().decode(errors="replace")
@@ -117,7 +117,7 @@ class Engine:
         }
 
     def close(self) -> None:
-        """Write what is to be written and let go of the data folder."""
+        """Write all data and release the data folder."""
         self._root.close()
 
     def _open(self) -> Any:

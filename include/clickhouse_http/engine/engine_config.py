@@ -1,7 +1,7 @@
-"""The engine's configuration files: its users' rights and limits, which the engine itself enforces.
+"""The engine's configuration files: rights and limits that the engine itself enforces.
 
 Lives here: config.xml and users.xml as text, and the statements that turn a new connection into a user's.
-Must not: passwords (they never reach the engine), which rights those are (policy), I/O.
+Must not: passwords (they never reach the engine), which rights there are (policy), I/O.
 
 chDB opens every connection as the user ``default``, and refuses CREATE USER. But it reads roles, profiles,
 constraints and row policies from users.xml. So ``default`` holds two roles; each connection gives up all but one
@@ -9,7 +9,7 @@ of them, loads that role's constraints, and goes read-only for the analyst, whic
 
 A server's list of what may be changed (``readonly`` 1 with ``changeable_in_readonly``) is an option that chDB
 does not have. The same list is enforced the other way round: every other setting that the engine has is constant.
-Likewise for the tables of ``system``, which chDB lets anyone read: a row policy empties all the others.
+chDB lets every user read the tables of ``system``: a row policy empties all that are not on the list.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _NO_FILE_SYSTEM: Final = "  <default_database></default_database>\n  <database>s
 
 @dataclass(frozen=True)
 class Catalog:
-    """What this version of the engine has."""
+    """The settings and system tables of this version of the engine."""
 
-    settings: Mapping[str, str]  # name to the setting that it is another name of, or to itself
+    settings: Mapping[str, str]  # an alias to its setting; every other setting to itself
     system_tables: frozenset[str]
 
     def names_of(self, settings: Iterable[str]) -> frozenset[str]:
@@ -66,7 +66,7 @@ def config_xml(users_path: str) -> str:
 
 
 def bare_config_xml() -> str:
-    """A configuration for asking the engine what it has. Without one, chDB would look for config.xml itself."""
+    """A configuration for asking the engine what it has. Without one, chDB would look for a config.xml."""
     return "<clickhouse></clickhouse>\n"
 
 
@@ -114,7 +114,7 @@ def _memory_profiles(limits: Limits) -> str:
 
 
 def memory_statements(role: str, memory_mib: int) -> list[str]:
-    """What gives the queries of a connection their memory. An analyst can lower it afterwards, but not raise it.
+    """Statements that give the queries of a connection their memory. An analyst can lower it, but not raise it.
 
     A profile set by SET brings its constraints only; its values, readonly too, need a SET of their own.
     """
@@ -123,7 +123,7 @@ def memory_statements(role: str, memory_mib: int) -> list[str]:
 
 
 def opening_statements(role: str, tag: str, limits: Limits, policy: Policy, memory_mib: int) -> list[str]:
-    """What makes a new connection one of ``role``; ``tag`` finds its queries in system.processes."""
+    """Statements that make a new connection one of ``role``; ``tag`` finds its queries in system.processes."""
     common = {
         "log_comment": f"'{tag}'",
         # As on a server: chDB's own defaults are those of a command-line tool.

@@ -1,4 +1,4 @@
-"""The engine's folder: its configuration files, and what must be known or put right before it is opened.
+"""The engine's folder: its configuration files, and the preparations before it is opened.
 
 Lives here: writing the files, asking the engine what it has, and the database ``default``. Must not: rights.
 """
@@ -18,7 +18,7 @@ _PRIVATE: Final = 0o600
 
 
 def prepare(chdb: Any, folder: Path) -> Catalog:
-    """Bring ``folder`` into the form that :func:`engine_config.config_xml` expects; what the engine has.
+    """Prepare ``folder`` for :func:`engine_config.config_xml`. Returns what the engine has.
 
     Raises:
         CannotServe: the engine does not open.

@@ -1,6 +1,7 @@
-"""What a session may hold from one query to the next, and the memory of its next query.
+"""State that a session keeps from one query to the next, and the memory of its next query.
 
-Lives here: counting what SET leaves behind, a memory limit of the session's own. Must not: calls into chDB, HTTP.
+Lives here: counting the text of SET statements, a memory limit that the session has set itself. Must not: HTTP,
+calls into chDB.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ _MAX_KEPT: Final = 256 * 1024
 
 
 class SessionMemory:
-    """Of one connection. ``memory_mib``: what its first query was granted."""
+    """The state of one connection. ``memory_mib``: the grant of its first query."""
 
     def __init__(self, role: str, memory_mib: int) -> None:
-        self.has_state = False  # whether a statement has left something that a later one may need
-        self.tables: SessionTables | None = None  # of a connection that a session keeps
-        self.makes_tables = False  # whether a statement has made a temporary one
-        self.brought: list[str] = []  # the tables of the request that is running; they end with it
-        self.lost = False  # what the session holds is not known: it must end
+        self.has_state = False  # a statement has left something that a later one may need
+        self.tables: SessionTables | None = None  # only on a connection that a session keeps
+        self.makes_tables = False  # a statement has made a temporary table
+        self.external_tables: list[str] = []  # the external tables of the running request; they end with it
+        self.lost = False  # the size of its tables is not known: the session must end
         self._role = role
         self._limit = memory_mib * MIB
         self._own_limit: int | None = None
@@ -35,10 +36,10 @@ class SessionMemory:
         self._kept = 0
 
     def keep(self, statement: str) -> None:
-        """Count what a statement leaves behind: the text of a SET; that there is anything, for others.
+        """Note that a statement leaves state behind, and count the text of a SET.
 
         Raises:
-            QueryError: the session holds as much as it may.
+            QueryError: the session's SET statements have too much text.
         """
         self.has_state = self._changed = True
         self._kept += len(statement)
@@ -50,15 +51,15 @@ class SessionMemory:
 
     @property
     def limit(self) -> int:
-        """Bytes that the query which is running may use."""
+        """Bytes that the running query may use."""
         return self._limit
 
     @contextmanager
     def settled(self, sizes: Callable[[], dict[str, int]], drop: Callable[[list[str]], None]) -> Iterator[None]:
-        """Around a statement that may fill temporary tables: count what it has left, also where it fails.
+        """Around a statement that may fill temporary tables: measure them afterwards, also where it fails.
 
         Raises:
-            QueryError: its tables hold more than they may, and have been dropped.
+            QueryError: the tables were over their limit, and have been dropped.
         """
         try:
             yield
@@ -72,7 +73,7 @@ class SessionMemory:
         if self.tables is None or not self.makes_tables:
             return
         self.lost = True
-        held = {name: size for name, size in sizes().items() if name not in self.brought}
+        held = {name: size for name, size in sizes().items() if name not in self.external_tables}
         if dropped := self.tables.settle(held):
             drop(dropped)
         self.lost = False
@@ -80,9 +81,9 @@ class SessionMemory:
             raise self.tables.refused(dropped)
 
     def grant(self, memory_mib: int, execute: Callable[[str], bytes]) -> None:
-        """Give the next query its memory; ``execute`` runs a statement of the session.
+        """Give the next query its memory; ``execute`` runs a statement in the session.
 
-        A limit that the session has SET itself stays: an analyst's where it is lower, a loader's in any case.
+        A limit that the session has SET itself stays: an analyst's if it is lower, a loader's in any case.
         """
         if self._changed:
             now = int(execute("SELECT getSetting('max_memory_usage') SETTINGS extremes = 0"))

@@ -1,9 +1,9 @@
 """The memory of temporary tables that sessions keep from one query to the next.
 
-Lives here: how much there may be, of a session and of all sessions of a user, and counting it. Must not: HTTP.
+Lives here: the limits of a session and of all sessions of a user, and measuring the tables. Must not: HTTP.
 
 A query may fill such a table within the memory that it was granted. Afterwards the table is still there, and the
-grant is not: so what tables hold is taken out of what the user's queries can be granted (admission).
+grant is not: so the size of the tables is taken out of what the user's queries can be granted (admission).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from clickhouse_http import exceptions
 from clickhouse_http.rights.limits import MIB, Limits
 
-#: The part of a user's share of memory that the tables of all its sessions may hold, and that those of one may.
+#: A quarter of a user's share of memory for the tables of all its sessions, an eighth for those of one.
 _ALL: Final = 4
 _ONE: Final = 8
 #: Bytes for each character of the statement that makes a table: its columns take memory without any rows, some
@@ -29,7 +29,7 @@ _KEPT: Final = frozenset({"max_memory_usage", "max_execution_time", "max_threads
 
 
 class TableBudget:
-    """What the temporary tables of all sessions hold, by role. Safe to use from several threads."""
+    """The size of the temporary tables of all sessions, by role. Safe to use from several threads."""
 
     def __init__(self, limits: Limits, roles: Iterable[str]) -> None:
         self._most = {role: limits.share_mib(role) * MIB // _ALL for role in roles}
@@ -50,7 +50,7 @@ class TableBudget:
             return True
 
     def refused(self, role: str, tables: Iterable[str]) -> exceptions.QueryError:
-        """What the client is told whose statement went over the budget."""
+        """The error for the client whose statement went over the limit."""
         most = self._most[role]
         return exceptions.refused(
             exceptions.MEMORY_LIMIT_EXCEEDED,
@@ -89,7 +89,7 @@ def read(answer: bytes) -> dict[str, int]:
 
 
 class SessionTables:
-    """What the temporary tables of one session hold."""
+    """The size of the temporary tables of one session."""
 
     def __init__(self, budget: TableBudget, role: str) -> None:
         self._budget = budget
@@ -105,7 +105,7 @@ class SessionTables:
         return grown
 
     def refused(self, dropped: list[str]) -> exceptions.QueryError:
-        """What the client is told whose statement went over the budget."""
+        """The error for the client whose statement went over the limit."""
         return self._budget.refused(self._role, dropped)
 
     def close(self) -> None:

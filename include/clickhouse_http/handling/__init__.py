@@ -1,4 +1,4 @@
-"""The way of one request from its login to the end of its answer, and what all requests share.
+"""Handling one request from its login to the end of its answer, and the state that all requests share.
 
 Must not: SQL, calls into chDB.
 """

@@ -1,6 +1,6 @@
 """ClickHouse's HTTP interface as an ASGI application.
 
-Lives here: routes. Must not: the way of one request, SQL, calls into chDB.
+Lives here: routes. Must not: how a request is handled, SQL, calls into chDB.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from clickhouse_http.handling.handler import Handled
+from clickhouse_http.handling.handler import QueryResponse
 from clickhouse_http.handling.state import Endpoint
 
 
@@ -23,7 +23,7 @@ def application(endpoint: Endpoint) -> Starlette:
     async def root(incoming: Request) -> Response:
         if incoming.method in ("GET", "HEAD") and b"query=" not in incoming.scope["query_string"]:
             return PlainTextResponse("Ok.\n")
-        return Handled(endpoint, incoming)
+        return QueryResponse(endpoint, incoming)
 
     async def unknown(incoming: Request, _error: Exception) -> Response:
         return PlainTextResponse(

@@ -1,6 +1,6 @@
-"""A statement on its connection: what is set up for it, its result, and what is put back.
+"""Running a statement on its connection: the set-up, its result, and the clean-up.
 
-Lives here: the order of the steps, and cancelling where the client goes away. Must not: SQL, calls into chDB,
+Lives here: the order of the steps, and cancelling when the client goes away. Must not: SQL, calls into chDB,
 reading the request (handler).
 """
 
@@ -30,7 +30,7 @@ _NO_WISH: Final = "default"
 
 
 class Execution:
-    """Of one request. ``gone`` is done once the client has gone; ``head`` takes lines before the answer begins."""
+    """Executes one request. ``gone`` is done once the client has gone; ``head`` sends early header lines."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Execution:
         self._head = head
 
     async def run(self, received: body.Request, memory_mib: int) -> None:
-        """Run it, and send all but the end of its result. Afterwards the session is free.
+        """Run the statement, and send all but the end of its result. Afterwards the session is free.
 
         Raises:
             QueryError: it is refused, or fails.
@@ -98,11 +98,11 @@ class Execution:
         try:
             held = endpoint.spool.file(self._user.role) if self._asked.wait_end else None
             answer.begin(result.output_format, result.summary, held)
-            present(self._gone)
+            check_connected(self._gone)
             following = partial(steps.following, result, answer)
             while (packed := await self._watched(connection, following)) is not None:
                 await answer.send(packed)
-                present(self._gone)
+                check_connected(self._gone)
         finally:
             # Before the connection is closed: the engine crashes on the reverse order.
             await endpoint.work(result.pieces.close)
@@ -116,8 +116,8 @@ class Execution:
         return await job
 
 
-def present(gone: asyncio.Task[None]) -> None:
-    """Check that there is still a client.
+def check_connected(gone: asyncio.Task[None]) -> None:
+    """Check that the client is still connected.
 
     Raises:
         ClientDisconnect: it has gone.

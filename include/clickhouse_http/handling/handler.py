@@ -1,6 +1,6 @@
-"""The way of one request: who asks, its body, the query, the answer.
+"""Handling one request: its login, its body, the query, the answer.
 
-Lives here: the order of the steps, and what ends them early. Must not: SQL, calls into chDB, rules of HTTP.
+Lives here: the order of the steps, and how errors end them. Must not: SQL, calls into chDB, rules of HTTP.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from clickhouse_http import exceptions
-from clickhouse_http.handling.execution import Execution, present
+from clickhouse_http.handling.execution import Execution, check_connected
 from clickhouse_http.handling.receiving import Receiving
 from clickhouse_http.handling.response import ResultResponse
-from clickhouse_http.handling.state import STRANGER, Endpoint
+from clickhouse_http.handling.state import NOT_LOGGED_IN, Endpoint
 from clickhouse_http.http import early_head
 from clickhouse_http.requests import external, forms, parameters, request
 from clickhouse_http.requests.forms import Form
@@ -29,12 +29,12 @@ from clickhouse_http.rights.users import User
 from clickhouse_http.wire import compression
 
 log = logging.getLogger(__name__)
-#: A URL of this size is not worth a thread.
+#: A URL up to this size is parsed without a thread.
 _SHORT_URL: Final = 16 * 1024
 
 
-class Handled(Response):
-    """Answers one query. A response of its own, since it must notice that the client has gone."""
+class QueryResponse(Response):
+    """Answers one query. It is a response class, since it must notice that the client has gone."""
 
     def __init__(self, endpoint: Endpoint, asking: Request) -> None:
         self._endpoint = endpoint
@@ -59,12 +59,12 @@ class Handled(Response):
         except ClientDisconnect:
             answer.outcome = "the client went away"
         except asyncio.CancelledError:
-            # uvicorn's word that the time to stop is over; raised again, it would only be logged as a crash.
+            # uvicorn's grace period is over; raised again, this would only be logged as a crash.
             answer.outcome = "given up at the stop"
         finally:
             self._endpoint.workers.submit(answer.close)
             self._endpoint.workers.submit(self._form.close)
-        if who != "-":  # strangers are counted in bursts: they must not fill the log
+        if who != "-":  # failed logins are counted in bursts: they must not fill the log
             log.info(
                 "query %s of %s: %s in %.0f ms%s",
                 answer.query_id, who, answer.outcome, (time.monotonic() - started) * 1000,
@@ -72,12 +72,12 @@ class Handled(Response):
             )  # fmt: skip
 
     async def _user(self) -> tuple[User, Mapping[str, str]]:
-        """Who asks, and the parameters of the URL."""
+        """The user, and the parameters of the URL."""
         raw = self._request.scope["query_string"]
         if len(raw) <= _SHORT_URL:
             given = parameters.parse(raw)
         else:
-            given = await self._endpoint.take_in(STRANGER, partial(parameters.parse, raw))
+            given = await self._endpoint.take_in(NOT_LOGGED_IN, partial(parameters.parse, raw))
         parameters.check(given, self._incoming.headers)
         try:
             return self._endpoint.users.authenticate(self._incoming.headers, given), given
@@ -88,7 +88,7 @@ class Handled(Response):
             raise
 
     async def _read(self, user: User, given: Mapping[str, str], answer: ResultResponse) -> request.Query:
-        """What is asked for: by the URL, and by the form if there is one."""
+        """The query of the URL, and of the form if there is one."""
         asked = self._asked(answer, given)
         if not forms.is_form(self._incoming.headers.get("content-type", "")):
             return asked
@@ -100,7 +100,7 @@ class Handled(Response):
     def _asked(
         self, answer: ResultResponse, given: Mapping[str, str], brought: Sequence[external.ExternalTable] = ()
     ) -> request.Query:
-        """By the parameters; from now on the answer is in the form that they ask for, errors too."""
+        """The query of these parameters. From now on the answer, errors too, is encoded as they ask."""
         headers = self._incoming.headers
         asked = request.read(self._request.method, given, headers, brought)
         answer.query_id = asked.query_id
@@ -116,12 +116,12 @@ class Handled(Response):
             if self._endpoint.stopping:
                 raise exceptions.refused(exceptions.QUERY_WAS_CANCELLED, "The server is stopping.")
             wish, brings = asked.settings.get("max_memory_usage"), bool(asked.external)
-            async with self._endpoint.admission.memory(user.role, wish, brings_tables=brings) as memory_mib:
+            async with self._endpoint.admission.memory(user.role, wish, with_tables=brings) as memory_mib:
                 await Execution(self._endpoint, user, asked, answer, gone, head).run(received, memory_mib)
-            # Only now: who has read the end may use the session again at once.
+            # Only now: a client that has read the end may use the session again at once.
             while packed := await self._endpoint.work(answer.pack_held):
                 await answer.send(packed)
-                present(gone)
+                check_connected(gone)
             await answer.end()
         finally:
             gone.cancel()

@@ -1,6 +1,6 @@
-"""How far running queries are, as ClickHouse tells it in ``X-ClickHouse-Progress``.
+"""The progress of running queries, in ``X-ClickHouse-Progress`` as ClickHouse sends it.
 
-Lives here: asking the engine, not more often than is good for it, and when a client hears of it. Must not: HTTP.
+Lives here: asking the engine, but not too often, and when a client is told. Must not: HTTP.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _SHORTEST_S: Final = 0.1
 #: After this many lines half as often, and so on: libraries accept about a hundred headers.
 _LINES: Final = 16
 _MOST_LINES: Final = 80
-#: By the tag of the connection: counters of the query that it runs.
+#: Counters of the running query, by the tag of its connection.
 Running = Mapping[str, Mapping[str, int]]
 
 
 class Progress:
-    """What all running queries have read. ``ask`` asks the engine."""
+    """The counters of all running queries. ``ask`` asks the engine for them."""
 
     def __init__(self, ask: Callable[[], Awaitable[Running]]) -> None:
         self._ask = ask
@@ -43,7 +43,7 @@ class Progress:
 
 
 async def tell(progress: Progress, tag: str, query: Query, head: EarlyHead | None) -> None:
-    """Send the lines that the client of ``query`` asked for, until this is cancelled."""
+    """Send the progress that the client of ``query`` asked for, until this is cancelled."""
     if head is None:
         return
     for pause_s in _pauses_s(query):

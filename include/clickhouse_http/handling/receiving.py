@@ -1,4 +1,4 @@
-"""The body of a request, from the connection into the spool.
+"""Reading the body of a request from the connection into the spool.
 
 Lives here: how much of it each user may send, and reading it off the event loop. Must not: ClickHouse, answers.
 """
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 class Receiving:
-    """Of one request.
+    """Receives the body of one request.
 
     Raises (its methods):
-        QueryError: the body is broken, too large, or comes too slowly; there is no room for it.
+        QueryError: the body is broken, too large, or comes too slowly; the disk has no room for it.
         ClientDisconnect: the client has gone.
     """
 
@@ -40,7 +40,7 @@ class Receiving:
         return await self._whole(user, receiving, receiving.finish)
 
     async def statement(self, user: User, url_text: str, *, in_blocks: bool) -> body.Request:
-        """Any other body, which goes on where ``url_text`` ends; nothing where it was a form."""
+        """Any other body: the rest of the statement after ``url_text``, or data. Empty after a form."""
         loads = user.role == users.LOADER
         most = self._endpoint.max_body if loads else body.MAX_TEXT
         receiving = body.Body(self._endpoint.spool, user.role, self._encoding, most, in_blocks=in_blocks)

@@ -1,6 +1,6 @@
 """Sending one result: headers, compression, and errors before or after the first byte.
 
-Lives here: ClickHouse's response headers and its way to report a late error. Must not: SQL, chDB.
+Lives here: ClickHouse's response headers, and how it reports a late error. Must not: SQL, chDB.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from clickhouse_http.wire.blocks import BlockEncoder
 
 _TAG_BYTES: Final = 8
 _PIECE: Final = 1024 * 1024
-#: Given to the socket at a time: what its client has not read stays in memory.
+#: Bytes that the socket gets at a time: they stay in memory until the client reads them.
 _WRITE: Final = 256 * 1024
-#: More than any format or compression has behind the last byte of its data.
+#: More bytes than any format or compression has after the last byte of its data.
 _KEPT: Final = 64
 
 
 @dataclass(frozen=True)
 class Server:
-    """What the server says of itself in every response."""
+    """The server, as the headers of every response describe it."""
 
     version: str
     timezone: str
@@ -37,7 +37,7 @@ class Server:
 
 class ResultResponse:
     """One response. ``begin``; ``pack`` and ``send`` for each piece; then ``pack_held`` and ``send`` while there
-    are bytes, and ``end``; or ``fail`` at any moment. What packs blocks, and belongs in a worker thread.
+    are bytes, and ``end``; or ``fail`` at any moment. Call ``pack`` and ``pack_held`` in a worker thread.
     """
 
     def __init__(self, server: Server, send: Send) -> None:
@@ -58,7 +58,7 @@ class ResultResponse:
         self._read_back = False
 
     def compress(self, method: str | None, *, in_blocks: bool) -> None:
-        """Compress what follows, errors too: by HTTP's means, in ClickHouse's own blocks, or both."""
+        """Compress all that follows, errors too: as HTTP does, in ClickHouse's own blocks, or both."""
         self._method = method
         self._in_blocks = in_blocks
         self._encoder = self._new_encoder()
@@ -108,7 +108,7 @@ class ResultResponse:
             await self._body(pending[start : min(start + _WRITE, end)], more=True)
 
     async def end(self) -> None:
-        """The result is complete, and whatever it used is free."""
+        """The result is complete, and everything that it used is free again."""
         await self._body(self._kept + self._encoder.flush(), more=False)
         self.outcome = "200"
 
@@ -153,7 +153,7 @@ class ResultResponse:
         tag = self._tag.encode()
         block = b"\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n" % (tag, text, len(text), tag)
         packed = self._kept + self._encoder.compress(block) + self._encoder.flush()
-        # No last chunk: whoever does not look for the block still sees that the response is not complete.
+        # No last chunk: a client that does not look for the block still sees that the response is incomplete.
         await self._send({"type": "http.response.body", "body": packed, "more_body": True})
 
     async def _body(self, packed: bytes, *, more: bool) -> None:

@@ -1,6 +1,6 @@
-"""What every request of the endpoint shares.
+"""The state that all requests of the endpoint share.
 
-Lives here: one object with the engine, the limits and the threads. Must not: requests.
+Lives here: one object with the engine, the limits and the threads. Must not: single requests.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _CANCEL_WORKERS: Final = 8
 _INTAKE_WORKERS: Final = 2
 _NICE: Final = 5
 _MIB: Final = 1024 * 1024
-#: The role of a client that has not logged in yet.
-STRANGER: Final = ""
+#: Stands for the role of a client that has not logged in yet.
+NOT_LOGGED_IN: Final = ""
 
 
 def _intake() -> Mapping[str, ThreadPoolExecutor]:
-    """Threads that read requests, by role: what one sends does not hold up the other, nor the queries."""
+    """Threads that read requests, by role: neither user delays the other, nor the queries."""
     return {
         role: ThreadPoolExecutor(_INTAKE_WORKERS, thread_name_prefix=f"intake-{role}", initializer=_give_way)
-        for role in (users.LOADER, users.ANALYST, STRANGER)
+        for role in (users.LOADER, users.ANALYST, NOT_LOGGED_IN)
     }
 
 
@@ -50,14 +50,14 @@ def _workers() -> ThreadPoolExecutor:
 
 
 def _give_way() -> None:
-    """Let this thread, and those that the engine starts from it, have the processor after the event loop: with all
-    slots busy they are a hundred, and a ping would wait for its turn among them."""
+    """Lower the priority of this thread, and of those that the engine starts from it, below the event loop's: with
+    all slots busy there are a hundred of them, and a ping would have to wait for its turn."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 @dataclass
 class Endpoint:
-    """What every request shares. ``max_body``: bytes; ``patience_s``: how long a client may send nothing."""
+    """The shared state. ``max_body``: in bytes; ``patience_s``: how long a client may send nothing."""
 
     engine: Engine
     users: Users
@@ -79,15 +79,15 @@ class Endpoint:
         return await self.work(self.engine.progress)
 
     async def work(self, call: Callable[[], T]) -> T:
-        """Run ``call``, a step of a query that blocks, in one of the threads for that."""
+        """Run ``call``, a blocking step of a query, in one of the threads for queries."""
         return await asyncio.get_running_loop().run_in_executor(self.workers, call)
 
     async def take_in(self, role: str, call: Callable[[], T]) -> T:
-        """Run ``call``, which reads a part of a request, in one of the threads for that."""
+        """Run ``call``, which reads a part of a request, in one of the threads for requests."""
         return await asyncio.get_running_loop().run_in_executor(self.intake[role], call)
 
 
-def opened(
+def open_endpoint(
     config: EndpointConfig, engine: Engine, limits: Limits, known: Users, folder: Path, bursts: Bursts
 ) -> Endpoint:
     """The endpoint on an open engine; bodies and held results go to ``folder``."""

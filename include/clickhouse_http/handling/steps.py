@@ -1,4 +1,4 @@
-"""What a worker thread does for a request, one step at a time.
+"""The steps of a request that run in a worker thread.
 
 Lives here: steps that block. Must not: their order (handler), HTTP.
 """
@@ -18,7 +18,7 @@ from clickhouse_http.rights.users import User
 def start(
     engine: Engine, connection: Connection, user: User, asked: request.Query, received: body.Request
 ) -> results.Result:
-    """Begin the statement: up to the first bytes of its result."""
+    """Run the statement up to the first bytes of its result."""
     if received.insert is not None and received.data is not None:
         return query.insert(engine, connection, user, asked, received.insert, received.data)
     return query.run(engine, connection, user, asked, received.statement)

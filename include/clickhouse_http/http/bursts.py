@@ -1,6 +1,6 @@
-"""Warnings that come in floods: the first one is written, the rest is counted.
+"""Warnings that come in floods: the first one is logged, the others are counted.
 
-Lives here: one line at the start of a burst and one at its end. Must not: decide what is worth a warning.
+Lives here: one log line at the start of a burst and one at its end. Must not: decide what is worth a warning.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Burst:
 
 
 class Bursts:
-    """Counts events by kind. For one thread."""
+    """Counts events by kind. Not thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

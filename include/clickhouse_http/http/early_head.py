@@ -1,6 +1,6 @@
-"""Header lines that go out before a response is known: ClickHouse tells a waiting client its progress so.
+"""Header lines that are sent before the response is known, with which ClickHouse reports progress.
 
-Lives here: writing them, and leaving out the status line of the head that follows. Must not: what the lines say.
+Lives here: sending them, and leaving out the status line of the head that follows. Must not: their content.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _EXTENSION: Final = "clickhouse_http.http.early_head"
 
 
 class EarlyHead:
-    """The head of one response. With the first line its status is 200, whatever follows."""
+    """The head of one response. Its first line is sent with the status 200, also where an error follows."""
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
@@ -35,19 +35,19 @@ class EarlyHead:
 
 
 def offer(cycle: RequestResponseCycle) -> None:
-    """Let the application that answers in ``cycle`` send such lines."""
+    """Let the application that answers in ``cycle`` send early header lines."""
     extensions: dict[str, Any] = cycle.scope.setdefault("extensions", {})
     extensions[_EXTENSION] = EarlyHead(cycle)
 
 
 def of(scope: Scope) -> EarlyHead | None:
-    """The one of the request with this scope; None on a server that has none."""
+    """The early head of the request with this scope; None where the HTTP server does not offer one."""
     found: EarlyHead | None = scope.get("extensions", {}).get(_EXTENSION)
     return found
 
 
 class _Rest:
-    """A transport whose first write is a head without its status line. Then the cycle has its own back."""
+    """A transport that drops the status line from its first write, a head, and then gives way to the real one."""
 
     def __init__(self, cycle: RequestResponseCycle, transport: asyncio.Transport) -> None:
         self._cycle = cycle

@@ -1,4 +1,4 @@
-"""Which hosts and web pages a server on loopback answers: the guard against DNS rebinding and foreign pages.
+"""A guard against DNS rebinding and foreign web pages: a server on loopback answers only known hosts and origins.
 
 Lives here: the checks of Host and Origin, and CORS for the origins that are listed. Must not: users, ClickHouse.
 """
@@ -59,7 +59,7 @@ class _Guard:
             await answer(scope, receive, send)
 
     def _refusal(self, hosts: list[str], origins: list[str]) -> str | None:
-        """Why a request is not answered. Without a Host it does not come from a browser."""
+        """The reason to refuse a request; None to answer it. One without a Host does not come from a browser."""
         if len(hosts) > 1 or (hosts and not self._known(hosts[0])):
             return (
                 f"This server does not answer to the host {_shown(hosts)}. "
@@ -83,7 +83,7 @@ class _Guard:
 
 
 def _name(host: str) -> str:
-    """The host of a Host header, without its port; empty where it is none."""
+    """The host of a Host header, without its port; empty where the header is malformed."""
     found = _HOST.fullmatch(host)
     return (found["name"] or found["address"]).lower() if found else ""
 

@@ -1,9 +1,9 @@
-"""Wrong passwords: slowed, and warned about once a burst.
+"""Wrong passwords: their answers wait, and one warning is logged for each burst.
 
 Lives here: how long the answer to a wrong password waits. Must not: comparing passwords.
 
-A right password never waits, whatever others do: everybody on a machine has the same address, so a lock would shut
-out the loader. What waits is the answer to a wrong one.
+A right password never waits: all users of a machine have the same address, so a lock on the address would shut out
+the loader. Only the answer to a wrong password waits.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Final
 
 from clickhouse_http.http.bursts import Bursts
 
-#: Mistakes that cost nothing, such as a person's.
+#: This many mistakes cost nothing: people make them.
 FREE: Final = 3
 _FIRST_S: Final = 0.25
 _LONGEST_S: Final = 4.0
-#: A wrong one is forgotten after this time.
+#: A wrong password is forgotten after this time.
 _FORGIVEN_S: Final = 60.0
 #: Addresses that are remembered, and answers that wait at one time.
 _MAX_ADDRESSES: Final = 1024
@@ -28,7 +28,7 @@ _MAX_WAITING: Final = 512
 
 
 class WrongPasswords:
-    """Counts wrong passwords by address. For one thread, an event loop's."""
+    """Counts wrong passwords by address. Not thread-safe: for the event loop."""
 
     def __init__(self, bursts: Bursts, clock: Callable[[], float] = time.monotonic) -> None:
         self._bursts = bursts
@@ -49,7 +49,7 @@ class WrongPasswords:
             self._waiting -= 1
 
     def delay(self, address: str) -> float:
-        """Count one more from ``address``; the seconds that its answer waits."""
+        """Count one more from ``address``. Returns the seconds that its answer waits."""
         now = self._clock()
         count, last = self._counts.pop(address, (0, now))
         count = 1 if now - last > _FORGIVEN_S else count + 1

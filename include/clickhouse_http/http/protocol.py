@@ -1,7 +1,7 @@
 """HTTP/1.1 on a connection, within limits that uvicorn and httptools do not have.
 
-Lives here: how large and how slow the head of a request may be, how many connections wait for one, what happens
-to a client that does not read. Must not: anything about ClickHouse; the bytes are parsed by httptools alone.
+Lives here: how large and how slow the head of a request may be, how many connections wait for one, and
+clients that do not read. Must not: anything about ClickHouse; the bytes are parsed by httptools alone.
 
 The head of a request is gathered here and goes to the parser in one piece: given in many pieces, httptools copies
 all that it has at each one.
@@ -16,11 +16,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clickhouse_http.http import early_head
-from clickhouse_http.http.door import MAX_HEAD, UNREAD, Door, ImpatientFlow
+from clickhouse_http.http.connection_limits import MAX_HEAD, UNREAD, ConnectionLimits, ImpatientFlow
 
 _MAX_HEADERS: Final = 256
 _MAX_PATH: Final = 8 * 1024
-#: Bytes between two things of a body that the parser reports: only chunk extensions and trailers take any.
+#: Bytes between two callbacks for a body: only chunk extensions and trailers have any.
 _MAX_UNREPORTED: Final = 512 * 1024
 #: A client that was answered may still be sending; its connection stays for a moment, so that it reads the answer.
 _LINGER_S: Final = 1.0
@@ -32,11 +32,11 @@ _METHOD_START: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n")
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *args: Any, door: Door, **options: Any) -> None:
+    def __init__(self, *args: Any, connection_limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._door = door
+        self._limits = connection_limits
         self._head = bytearray()
-        self._searched = 0  # of the head: up to where it was looked through
+        self._searched = 0  # bytes of the head that were searched already
         self._lines = 0
         self._in_head = True
         self._unreported = 0
@@ -45,10 +45,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = ImpatientFlow(transport, self._door)
+        self.flow = ImpatientFlow(transport, self._limits)
         self._wait_for_head()
-        self._door.waiting[self] = None
-        self._door.make_room(len(self.connections))
+        self._limits.waiting[self] = None
+        self._limits.make_room(len(self.connections))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -68,7 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # no other protocol is spoken here: the request is answered as if it had not asked
+            pass  # there is no other protocol here: the request is answered as if it had not asked
         except httptools.HttpParserError:
             self._refuse(400, "Invalid HTTP request")
             return
@@ -77,11 +77,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def cut(self, why: str) -> None:
         """Close the connection at once."""
-        self._door.bursts.note(why)
+        self._limits.bursts.note(why)
         self._stop_waiting()  # now, not when the loss is reported: it makes room for others
         self.transport.abort()
 
-    # What the parser reports.
+    # Callbacks of the parser.
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._wait_for_head()
@@ -104,12 +104,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope["query_string"] = query.partition(b"#")[0]
 
     def on_chunk_header(self) -> None:
-        """Only to see that the body goes on."""
+        """Note that the body goes on."""
         self._unreported = 0
 
     def on_body(self, body: bytes) -> None:
         self._unreported = 0
-        if self.cycle.response_complete:  # nobody will read it
+        if self.cycle.response_complete:  # the request is answered: the rest is not read
             self.flow.pause_reading()
             self.loop.call_later(_LINGER_S, self.transport.close)
         super().on_body(body)
@@ -122,9 +122,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
-            self.loop.call_later(self._door.patience_s, self._cut_unread)
+            self.loop.call_later(self._limits.patience_s, self._cut_unread)
         if not self.pipeline and not self.transport.is_closing():
-            self._door.waiting[self] = None
+            self._limits.waiting[self] = None
 
     def _cut_unread(self) -> None:
         idle = self.transport.is_closing() or self.cycle.response_complete
@@ -133,18 +133,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _wait_for_head(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(self._door.head_s, self._head_is_late)
+            self._deadline = self.loop.call_later(self._limits.head_s, self._head_is_late)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        self._door.waiting.pop(self, None)
+        self._limits.waiting.pop(self, None)
         self._drop_head()
 
     def _drop_head(self) -> None:
-        self._door.large.discard(self)
-        self._door.waiting_bytes -= len(self._head)
+        self._limits.large.discard(self)
+        self._limits.waiting_bytes -= len(self._head)
         self._head = bytearray()
         self._searched = self._lines = 0
 
@@ -160,7 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._head and data[0] not in _METHOD_START:
             return data  # the parser says what is wrong
         self._head += data
-        self._door.waiting_bytes += len(data)
+        self._limits.waiting_bytes += len(data)
         end = self._end_of_head()
         if len(self._head) - len(data) > MAX_HEAD or (end is None and len(self._head) > MAX_HEAD):
             self._refuse(431, f"The head of the request is larger than {MAX_HEAD} bytes")
@@ -169,7 +169,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(431, f"The request has more than {_MAX_HEADERS} headers")
             return None
         if end is None:
-            self._door.make_room(len(self.connections))
+            self._limits.make_room(len(self.connections))
             if len(self._head) > _LARGE_HEAD:
                 self._take_turns()
             return None
@@ -178,7 +178,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return whole
 
     def _end_of_head(self) -> int | None:
-        """Where the empty line is that ends the head, if it is there; it goes on where it ended the last time."""
+        """The position of the empty line that ends the head, if it has come. Searches no byte twice."""
         while self._lines <= _MAX_HEADERS:
             at = self._head.find(b"\n", self._searched)
             if at < 0:
@@ -195,10 +195,10 @@ class BoundedProtocol(HttpToolsProtocol):
         return None
 
     def _take_turns(self) -> None:
-        """Read on after the others that send large heads: together they get a small part of the time, so that all
-        else is answered between them."""
-        self._door.large.add(self)
-        if others := len(self._door.large) - 1:
+        """Wait for the others that send large heads: together they get a small part of the time, so that all other
+        requests are answered in between."""
+        self._limits.large.add(self)
+        if others := len(self._limits.large) - 1:
             self.flow.pause_reading()
             self.loop.call_later(_TURN_S * others, self._read_on)
 
@@ -210,7 +210,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer, and take nothing more from this connection."""
         self._stop_waiting()
         self._refused = True
-        self._door.bursts.note(f"refused: {why}")
+        self._limits.bursts.note(f"refused: {why}")
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.abort()  # an answer is under way: nothing can be said in between
             return

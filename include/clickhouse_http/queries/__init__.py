@@ -1,4 +1,4 @@
-"""Running one statement: whether it is allowed, what it will give, and its result as a stream of bytes.
+"""Running one statement: its permission, its plan, and its result as a stream of bytes.
 
 Must not: HTTP.
 """

@@ -1,6 +1,6 @@
-"""Data from the spool, given to the engine piece by piece: an INSERT's, and the tables that a request brings.
+"""Giving data from the spool to the engine piece by piece: for an INSERT, and for a request's external tables.
 
-Lives here: that, and dropping such tables again. Must not: HTTP, rights.
+Lives here: loading, and dropping external tables afterwards. Must not: HTTP, rights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PIECE: Final = 1024 * 1024
 
 
 def load(connection: Connection, head: str, input_format: str, data: SpoolFile) -> Any:
-    """Run the INSERT ``head`` with ``data``; the engine's result. Blocks.
+    """Run the INSERT ``head`` with ``data``. Returns the engine's result. Blocks.
 
     Raises:
         QueryError: the engine refuses, or the data does not fit.
@@ -36,19 +36,19 @@ def load(connection: Connection, head: str, input_format: str, data: SpoolFile) 
 
 
 def load_external(parser: Parser, connection: Connection, tables: Sequence[ExternalTable]) -> None:
-    """Make the tables that a request brings, and fill them. Blocks.
+    """Make the external tables of a request, and fill them. Blocks.
 
     Raises:
-        QueryError: the engine does not take the columns or the data; there is a temporary table of that name; the
-            tables hold more than the memory of one query.
+        QueryError: the engine does not accept the columns or the data; a temporary table has that name already;
+            the tables hold more than the memory of one query.
     """
     for table in tables:
         name = identifier(table.name)
         connection.execute(f"CREATE TEMPORARY TABLE {name} ({_columns(parser, table)}) ENGINE = Memory")
-        connection.memory.brought.append(table.name)
+        connection.memory.external_tables.append(table.name)
         load(connection, f"INSERT INTO {name}", table.input_format, table.data)
         sizes = connection.table_sizes()
-        if sum(sizes.get(name, 0) for name in connection.memory.brought) > connection.memory.limit:
+        if sum(sizes.get(name, 0) for name in connection.memory.external_tables) > connection.memory.limit:
             raise exceptions.refused(
                 exceptions.MEMORY_LIMIT_EXCEEDED,
                 f"The external tables hold more than the {connection.memory.limit} bytes that were granted.",
@@ -56,13 +56,13 @@ def load_external(parser: Parser, connection: Connection, tables: Sequence[Exter
 
 
 def drop_external(connection: Connection) -> None:
-    """The reverse of :func:`load_external`, also where that failed half way. Not a table of the session itself."""
-    connection.drop_tables(connection.memory.brought)
-    connection.memory.brought.clear()
+    """Undo :func:`load_external`, also where it failed half way. The session's own tables stay."""
+    connection.drop_tables(connection.memory.external_tables)
+    connection.memory.external_tables.clear()
 
 
 def _columns(parser: Parser, table: ExternalTable) -> str:
-    """The columns of a table that is brought, as the engine writes them: it reads the client's text as a value."""
+    """The columns of an external table as the engine writes them: the client's text is only a value to it."""
     rows = [json.loads(line) for line in parser.columns(table.structure).splitlines()]
     if any(text for _, _, *others in rows for text in others):
         raise exceptions.refused(

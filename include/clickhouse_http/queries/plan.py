@@ -1,4 +1,4 @@
-"""What a SELECT will give, by the engine's plan for it, before it runs.
+"""The engine's plan of a SELECT: which columns it will give, before it runs.
 
 Lives here: asking for the plan and reading it. Must not: choosing how a statement runs (query).
 """
@@ -18,14 +18,14 @@ _FOOTERS: Final = ("TotalsHaving", "Extremes")
 
 @dataclass(frozen=True)
 class Plan:
-    """``types``: of the columns; ``has_footer``: totals or extremes follow the rows."""
+    """``types``: those of the columns; ``has_footer``: totals or extremes follow the rows."""
 
     types: tuple[str, ...]
     has_footer: bool
 
 
 def plan(connection: Connection, statement: str, parameters: Mapping[str, str]) -> Plan:
-    """The plan of a SELECT. Its FORMAT, if it has one, is that of the answer here, too: Arrow alone comes so.
+    """The plan of a SELECT. It comes in the FORMAT that the statement names: only those with Arrow get here.
 
     Raises:
         QueryError: as for the statement itself.

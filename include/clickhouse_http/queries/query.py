@@ -1,6 +1,6 @@
-"""Running one statement for one user: what is allowed, and its result as a stream of bytes.
+"""Running one statement for one user, and its result as a stream of bytes.
 
-Lives here: choosing how the engine runs a statement. Must not: HTTP, what a user may run (judging).
+Lives here: choosing how the engine runs a statement. Must not: HTTP, what a user may run (permission).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from clickhouse_http import exceptions
 from clickhouse_http.engine.connection import Connection
 from clickhouse_http.engine.engine import Engine
-from clickhouse_http.queries import judging, loading
+from clickhouse_http.queries import loading, permission
 from clickhouse_http.queries.plan import plan
 from clickhouse_http.queries.results import Result, cut, streamed, summary, whole
 from clickhouse_http.requests.request import Query, set_statement
@@ -38,10 +38,10 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
         raise exceptions.refused(exceptions.SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
     shape = connection.shape(statement, query.parameters)
     if user.role == users.ANALYST:
-        judging.check_analyst(engine, connection, user, query, kind, statement)
+        permission.check_analyst(engine, connection, user, query, kind, statement)
     else:
-        judging.check_loader(user, query, kind, shape)
-    if kind != judging.READS:
+        permission.check_loader(user, query, kind, shape)
+    if kind != permission.READS:
         return _changing(connection, query, statement, shape)
     output_format = shape.output_format or query.output_format
     if not shape.selects:
@@ -56,10 +56,10 @@ def run(engine: Engine, connection: Connection, user: User, query: Query, statem
 def _joiner(
     connection: Connection, query: Query, statement: str, output_format: str
 ) -> tuple[formats.Joiner | None, bool]:
-    """What joins the chunks of a SELECT's result, and whether it can come in chunks."""
+    """The joiner for the chunks of a SELECT's result, and True if it can be streamed."""
     key = output_format.lower()
     if key not in arrow.FORMATS:
-        # An empty result with totals is the one that the engine does not stream well: its header comes after them.
+        # The engine does not stream an empty result with totals well: the header comes after them.
         return formats.joiner(output_format, query.protocol_version), not _TOTALS.search(statement)
     planned = plan(connection, statement, query.parameters)
     zone = connection.execute("SELECT timezone() SETTINGS extremes = 0").bytes().decode().strip()
@@ -76,11 +76,11 @@ def insert(
         QueryError: it is refused, or the data does not fit.
     """
     if query.read_only:
-        raise judging.readonly(user, query)
+        raise permission.readonly(user, query)
     if user.role == users.ANALYST:
-        # With its format it is a statement as the parser knows it; without the data, which is not parsed as SQL.
-        judging.check_analyst(
-            engine, connection, user, query, judging.MUTATES, f"{target.head} FORMAT {target.input_format}"
+        # With its format, the head is a whole statement to the parser. The data is left out: it is not SQL.
+        permission.check_analyst(
+            engine, connection, user, query, permission.MUTATES, f"{target.head} FORMAT {target.input_format}"
         )
     if query.parameters:
         connection.execute(set_statement({f"param_{k}": v for k, v in query.parameters.items()}))
@@ -91,7 +91,7 @@ def insert(
 
 def _changing(connection: Connection, query: Query, statement: str, shape: Shape) -> Result:
     connection.memory.keep(statement if shape.root == "Set" else "")
-    # A session without such tables, as each of the pipeline's own, is not asked what they hold.
+    # The engine is asked for the size of tables only in sessions that made one: the loader's hardly ever do.
     connection.memory.makes_tables |= shape.root == _CREATES and "temporary" in statement.lower()
     output_format = shape.output_format or query.output_format
     joiner = formats.joiner(output_format, query.protocol_version)

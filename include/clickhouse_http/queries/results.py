@@ -29,7 +29,7 @@ class Pieces(Protocol):
 
 @dataclass
 class Result:
-    """A statement that has begun to give its result."""
+    """The result of a statement that has begun."""
 
     output_format: str
     pieces: Pieces
@@ -91,8 +91,8 @@ def streamed(
 
 
 class Stream:
-    """The pieces of a streaming query, and a summary of what they were made of so far. Not a generator: one that
-    never started would not clean up."""
+    """The pieces of a streaming query, and a summary of those so far. Not a generator: a generator that was never
+    started would not clean up."""
 
     def __init__(self, connection: Connection, stream: Any, joiner: formats.Joiner) -> None:
         self._connection = connection
@@ -123,8 +123,8 @@ class Stream:
         return piece
 
     def _joined(self) -> Generator[bytes, None, None]:
-        """What the next block adds to the result: from the engine's own buffer, where nothing is changed, since a
-        block may be as large as its query's memory."""
+        """The bytes that the next block adds to the result. Unchanged bytes come from the engine's own buffer,
+        since a block may be as large as its query's memory."""
         block, self._first = self._first or self._next(), None
         if block is None:
             self._finished = True

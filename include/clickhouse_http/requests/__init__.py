@@ -1,4 +1,4 @@
-"""What a client asks: URL, headers, form and body as values, with the files behind large bodies.
+"""A request as values: its URL, headers, form and body, and the files behind large bodies.
 
 Must not: answers, the engine.
 """

@@ -1,6 +1,6 @@
-"""Request bodies, held in memory only while they are small.
+"""Request bodies, kept in memory only while they are small.
 
-Lives here: telling a query's text from an INSERT's data. Must not: decompression (plain), the engine, waiting.
+Lives here: telling a query's text from an INSERT's data. Must not: decompression (decoding), the engine, waiting.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from clickhouse_http import exceptions
-from clickhouse_http.requests.plain import Plain
+from clickhouse_http.requests.decoding import BodyDecoder
 from clickhouse_http.requests.spool import Spool, SpoolFile
 from clickhouse_http.sql.statement import Insert, insert_with_data
 
-#: An INSERT's own text must end within this many bytes of the body, as within ClickHouse's max_query_size.
+#: The statement of an INSERT must end within this many bytes of the body, as within ClickHouse's max_query_size.
 _HEAD: Final = 256 * 1024
-#: Most bytes of a statement, and of a body of a user who may not insert.
+#: Largest statement, and largest body of a user who may not insert, in bytes.
 MAX_TEXT: Final = 16 * 1024 * 1024
 
 
@@ -34,18 +34,18 @@ class Request:
 
 
 class Body:
-    """A body as it arrives. It goes to a file once it is large, so that a client that breaks off leaves nothing
-    half inserted, and a slow one holds no part of the engine. Its methods block: they belong in a worker thread.
+    """A body as it arrives. It goes to a file once it is large: a client that breaks off leaves nothing half
+    inserted, and a slow one does not occupy the engine. Its methods block: call them in a worker thread.
 
     ``max_size``: bytes, compressed or not; ``in_blocks``: they are in ClickHouse's own compressed blocks.
 
     Raises (also its methods):
-        QueryError: as :class:`Plain`; or there is no room for it; 62, its statement is not UTF-8.
+        QueryError: as for :class:`BodyDecoder`; the disk has no room for it; 62, its statement is not UTF-8.
     """
 
     def __init__(self, spool: Spool, role: str, encoding: str, max_size: int, *, in_blocks: bool) -> None:
         packed = spool.file(role) if in_blocks else None
-        self._plain = Plain(encoding, max_size, lambda data: self._file.write(data), packed)
+        self._plain = BodyDecoder(encoding, max_size, lambda data: self._file.write(data), packed)
         self._file = spool.file(role)
 
     def feed(self, data: bytes) -> None:
@@ -53,7 +53,7 @@ class Body:
         self._plain.feed(data)
 
     def finish(self, url_text: str, *, expressions: bool) -> Request:
-        """All of it has come. The request that is returned owns the file from now on.
+        """All of it has come. The caller owns the returned request, which has the file.
 
         ``expressions``: the VALUES of an INSERT may be expressions; otherwise they are data like any other.
         """
@@ -68,7 +68,7 @@ class Body:
         return request
 
     def close(self) -> None:
-        """Drop what was received; after an error, or where it is no longer wanted."""
+        """Drop what was received: after an error, or when it is not needed any more."""
         self._plain.close()
         self._file.close()
 
@@ -121,7 +121,7 @@ def _as_statement(start: str, spool: SpoolFile) -> Request:
 
 
 def _text(data: bytes) -> str:
-    # Data of any kind may follow an INSERT in the same body: bytes that are not text must survive the round trip.
+    # Any bytes may follow an INSERT in the same body: those that are not UTF-8 must survive the round trip.
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -1,6 +1,6 @@
-"""External data: the files of a form, each a temporary table for the time of one request.
+"""External data: the files of a form, each of which is a temporary table during one request.
 
-Lives here: what the parameters beside a file say of its table. Must not: I/O, the engine.
+Lives here: reading the parameters that describe such a table. Must not: I/O, the engine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ENDINGS: Final = ("_structure", "_types", "_format")
 
 @dataclass(frozen=True)
 class ExternalTable:
-    """A table that a request brings. ``structure``: its columns as text, not yet checked."""
+    """A table that comes with a request. ``structure``: its columns as text, not yet checked."""
 
     name: str
     structure: str
@@ -32,10 +32,10 @@ class ExternalTable:
 
 
 def tables(form: Form, parameters: Mapping[str, str]) -> tuple[list[ExternalTable], dict[str, str]]:
-    """The tables of a form, and the parameters that say nothing of them.
+    """The tables of a form, and the parameters that do not describe one.
 
     Raises:
-        QueryError: one has no columns, or no name of a format.
+        QueryError: a table has no columns, or its format is not a name.
     """
     found = [_table(name or _DEFAULT_NAME, data, parameters) for name, data in form.files.items()]
     taken = {table.name + ending for table in found for ending in _ENDINGS}

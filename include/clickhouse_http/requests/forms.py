@@ -13,23 +13,23 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from clickhouse_http import exceptions
 from clickhouse_http.requests.body import MAX_TEXT
-from clickhouse_http.requests.plain import Plain
+from clickhouse_http.requests.decoding import BodyDecoder
 from clickhouse_http.requests.spool import Spool, SpoolFile
 
-#: Bytes of an analyst's form.
+#: Largest form of an analyst, in bytes.
 MAX_SIZE: Final = 256 * 1024 * 1024
 _KIND: Final = b"multipart/form-data"
 _MAX_FIELDS: Final = 1000
 _MAX_FILES: Final = 16
 _MAX_HEADERS: Final = 16
 _MAX_HEADER: Final = 4096
-#: Of each file: as much as one body, all together.
+#: Bytes of each file that stay in memory: all files together as much as one body.
 _IN_MEMORY: Final = 64 * 1024
 
 
 @dataclass
 class Form:
-    """What a form holds. ``files``: by name, in the order of the form."""
+    """The content of a form. ``files``: by name, in the order of the form."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, SpoolFile] = field(default_factory=dict)
@@ -41,18 +41,18 @@ class Form:
 
 
 def is_form(content_type: str) -> bool:
-    """Whether a body of this Content-Type is a form."""
+    """True if a body of this Content-Type is a form."""
     return parse_options_header(content_type)[0] == _KIND
 
 
 class FormBody:
-    """A form as it arrives. Its methods block: they belong in a worker thread.
+    """A form as it arrives. Its methods block: call them in a worker thread.
 
     ``max_size``: bytes of the whole form, compressed or not; ``in_blocks``: as for :class:`Body`, each
     block no larger than an analyst's statement. A part is a file if it names one, as in ClickHouse.
 
     Raises (also its methods):
-        QueryError: as :class:`Plain`; the form is broken, or has too many parts; there is no room for its files.
+        QueryError: as for :class:`BodyDecoder`; the form is broken or has too many parts; the disk has no room.
     """
 
     def __init__(
@@ -60,7 +60,9 @@ class FormBody:
     ) -> None:
         self._spool = spool
         self._role = role
-        self._plain = Plain(encoding, max_size, self._parse, spool.file(role) if in_blocks else None, MAX_TEXT)
+        self._plain = BodyDecoder(
+            encoding, max_size, self._parse, spool.file(role) if in_blocks else None, MAX_TEXT
+        )
         self._form = Form()
         self._text_size = 0
         self._ended = False
@@ -82,7 +84,7 @@ class FormBody:
         self._plain.feed(data)
 
     def finish(self) -> Form:
-        """All of it has come. Who asks owns the form's files from now on."""
+        """All of it has come. The caller owns the form, and with it the files."""
         self._plain.finish()
         if not self._ended:
             raise _broken("it ends in the middle of a part")

@@ -1,4 +1,4 @@
-"""What a client sends of one request, with limits of time and size.
+"""One request as it comes from the client, with limits of time and size.
 
 Lives here: headers, the body's chunks, noticing that the client has gone. Must not: ClickHouse.
 """
@@ -18,7 +18,7 @@ from clickhouse_http import exceptions
 
 #: Bytes a second that a body must have beyond its first moments.
 _SLOWEST: Final = 1024
-#: A client that was refused may go on sending for a while, so that it reads why.
+#: A client that was refused may go on sending for this long: it reads the answer afterwards.
 _DISCARD_S: Final = 1.0
 _DISCARD_BYTES: Final = 4 * 1024 * 1024
 
@@ -30,7 +30,7 @@ class Incoming:
         self.headers = {name.lower(): value for name, value in Headers(scope=scope).items()}
         self._receive = receive
         self._patience_s = patience_s
-        self.complete = False  # whether all of the body was read
+        self.complete = False  # all of the body was read
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body; nothing where it has been read before.
@@ -54,7 +54,7 @@ class Incoming:
             pass
 
     async def discard(self) -> None:
-        """Read on for a moment, and forget it."""
+        """Read on for a moment without keeping anything, so that the client gets to read the answer."""
         size = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DISCARD_S):

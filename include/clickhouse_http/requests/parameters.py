@@ -1,4 +1,4 @@
-"""The parameters of a request as text: out of a URL, and fit for log lines and headers.
+"""The parameters of a request as text: parsed from a URL, and safe for log lines and headers.
 
 Lives here: how many there may be and which characters they may hold. Must not: what a parameter means.
 """
@@ -14,7 +14,7 @@ from clickhouse_http import exceptions
 
 _MAX_PARAMETERS: Final = 1000
 _MAX_NAME: Final = 256
-#: Of what is repeated in log lines and headers, or kept.
+#: Parameters that are repeated in log lines and headers, or kept. They must be short.
 _SHORT: Final = frozenset({"query_id", "session_id", "default_format", "database", "user", "password"})
 _MAX_SHORT: Final = 512
 #: Text may hold line ends and tabs: statements, and values that are bound to their parameters.
@@ -23,8 +23,8 @@ _HEADERS: Final = ("x-clickhouse-user", "x-clickhouse-key", "x-clickhouse-databa
 
 
 def parse(query_string: bytes) -> dict[str, str]:
-    """The parameters of a URL; of a name that is there twice, the last one. It may have megabytes, so a long one
-    belongs in a worker thread.
+    """The parameters of a URL; where a name is there twice, the last one counts. A URL may have megabytes: parse a
+    long one in a worker thread.
 
     Raises:
         QueryError: there are too many.
@@ -36,10 +36,10 @@ def parse(query_string: bytes) -> dict[str, str]:
 
 
 def check(parameters: Mapping[str, str], headers: Mapping[str, str]) -> None:
-    """Refuse control characters and endless names. ``headers`` are by lower-case name.
+    """Refuse control characters and names that are too long. ``headers`` are by lower-case name.
 
     Raises:
-        QueryError: 36 with the name of what is wrong.
+        QueryError: 36, naming the parameter or header.
     """
     for name, value in parameters.items():
         if len(name) > _MAX_NAME or not name.isprintable():

@@ -1,6 +1,6 @@
 """One HTTP request as ClickHouse reads it: its parameters, settings and query parameters.
 
-Lives here: the names that the HTTP interface gives a meaning to. Must not: I/O, the engine.
+Lives here: the parameters that the HTTP interface defines. Must not: I/O, the engine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAX_DIGITS: Final = 10
 _READONLY: Final = "readonly"
 _QUERY_PARAMETER: Final = "param_"
 _SETTING_NAME: Final = re.compile(r"^[A-Za-z_][A-Za-z0-9_.]*$")
-#: Everything else in the URL is a setting. Without effect here: stacktrace, buffer_size (never held back),
+#: Every other parameter is a setting. These have no effect here: stacktrace, buffer_size (nothing is held back),
 #: quota_key (no quotas), log_comment (no query log; the endpoint uses it).
 _TRANSPORT: Final = frozenset(
     {
@@ -33,7 +33,7 @@ _TRANSPORT: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class SessionWish:
+class SessionRequest:
     """The session that a request names."""
 
     id: str
@@ -44,22 +44,22 @@ class SessionWish:
 
 @dataclass(frozen=True)
 class Query:
-    """What a request asks for, apart from its body."""
+    """A request without its body."""
 
-    text: str  # of the URL; the body may hold all or the rest of it
+    text: str  # the statement in the URL; the body may hold the rest of it, or all
     query_id: str
     output_format: str
     database: str
     parameters: Mapping[str, str]
     settings: Mapping[str, str]
-    session: SessionWish | None
+    session: SessionRequest | None
     wait_end: bool
     compress: bool  # by HTTP's Content-Encoding
     blocks_in: bool  # the body is in ClickHouse's own compressed blocks
-    blocks_out: bool  # the answer shall be
-    protocol_version: int  # of the client; 0: none named
-    read_only: bool  # it changes nothing: by its method (a GET), or since it says so
-    external: Sequence[ExternalTable]  # tables for the time of this query
+    blocks_out: bool  # the answer is to be in such blocks
+    protocol_version: int  # of the client; 0: it named none
+    read_only: bool  # it may change nothing: it is a GET, or asks for that
+    external: Sequence[ExternalTable]  # tables that live as long as this query
 
 
 def read(
@@ -71,7 +71,7 @@ def read(
     """Read URL (or form) ``parameters`` and ``headers`` (by lower-case name); ``external`` came with them.
 
     Raises:
-        QueryError: something that this endpoint does not do, or a value that does not parse.
+        QueryError: it asks for something that this endpoint does not support, or a value does not parse.
     """
     if parameters.get("role"):
         raise exceptions.refused(exceptions.NOT_IMPLEMENTED, "The role of a user is fixed on this endpoint.")
@@ -80,7 +80,7 @@ def read(
         for name, value in parameters.items()
         if name not in _TRANSPORT and not name.startswith(_QUERY_PARAMETER)
     }
-    # On the connection it could not be taken back, and that may be a session's.
+    # It could not be unset on the connection afterwards, which may be a session's.
     read_only = settings.get(_READONLY) in ("1", "2")
     if read_only:
         del settings[_READONLY]
@@ -131,7 +131,7 @@ def _flag(parameters: Mapping[str, str], name: str) -> bool:
     return parameters.get(name, "0").lower() in ("1", "true")
 
 
-def _session(parameters: Mapping[str, str]) -> SessionWish | None:
+def _session(parameters: Mapping[str, str]) -> SessionRequest | None:
     if not parameters.get("session_id"):
         return None
     timeout = parameters.get("session_timeout", str(_DEFAULT_SESSION_TIMEOUT_S))
@@ -140,7 +140,7 @@ def _session(parameters: Mapping[str, str]) -> SessionWish | None:
             exceptions.INVALID_SESSION_TIMEOUT,
             f"Session timeout {timeout!r} is not a number of seconds up to {_MAX_SESSION_TIMEOUT_S}.",
         )
-    return SessionWish(
+    return SessionRequest(
         id=parameters["session_id"],
         timeout_s=int(timeout),
         must_exist=_flag(parameters, "session_check"),

@@ -1,6 +1,6 @@
-"""Files for what must be kept until a request ends: bodies that are being received, results that are held back.
+"""Temporary files of requests: bodies that are being received, results that are held back.
 
-Lives here: the files, and who may use how much of the disk. Must not: HTTP, the engine.
+Lives here: the files, and how much of the disk each user may fill. Must not: HTTP, the engine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from clickhouse_http import exceptions
 
 #: This much of a file stays in memory.
 _IN_MEMORY: Final = 1024 * 1024
-#: Disk is taken in steps of this size, so that the free space is not asked for at each write.
+#: Disk is reserved in steps of this size, so that not every write asks for the free space.
 _STEP: Final = 8 * 1024 * 1024
 _MIB: Final = 1024 * 1024
 
@@ -24,7 +24,7 @@ _MIB: Final = 1024 * 1024
 class Spool:
     """A folder and how much of it each user may fill. Safe to use from several threads.
 
-    ``shares``: bytes by role. ``reserve``: bytes of the disk that stay free, for the lake and all else on it.
+    ``shares``: bytes by role. ``reserve``: bytes of the disk that stay free for the lake and others.
     ``called``: what the operator calls a field of the configuration, for messages.
     """
 
@@ -40,13 +40,13 @@ class Spool:
 
     @property
     def used(self) -> int:
-        """Bytes that are taken now, by all users."""
+        """Bytes that all users have reserved now."""
         return sum(self._used.values())
 
     def file(self, role: str, in_memory: int = _IN_MEMORY) -> SpoolFile:
-        """A new file, charged to ``role``, of which ``in_memory`` bytes need no disk.
+        """A new file, charged to ``role``, of which the first ``in_memory`` bytes stay in memory.
 
-        It has no name on disk, so nothing is left behind by a crash.
+        It has no name on disk, so a crash leaves nothing behind.
         """
         return SpoolFile(self, role, self._folder, in_memory)
 
@@ -76,7 +76,7 @@ class Spool:
 
 
 class SpoolFile:
-    """Bytes that are written once and then read. Blocks, so it belongs in a worker thread."""
+    """Bytes that are written once and then read. It blocks: use it in a worker thread."""
 
     def __init__(self, spool: Spool, role: str, folder: Path, in_memory: int) -> None:
         self._spool = spool
@@ -95,7 +95,7 @@ class SpoolFile:
         """Append.
 
         Raises:
-            QueryError: there is no room for it.
+            QueryError: the disk has no room, or the user's share is used up.
         """
         self.size += len(data)
         while self.size > max(self._taken, self._in_memory):
@@ -107,15 +107,15 @@ class SpoolFile:
             raise _no_space(f"the spool cannot be written: {error.strerror}") from None
 
     def seek(self, position: int) -> None:
-        """Where the next read begins."""
+        """Set the position of the next read."""
         self._file.seek(position)
 
     def read(self, size: int) -> bytes:
-        """At most ``size`` bytes; none at the end."""
+        """At most ``size`` bytes; empty at the end."""
         return self._file.read(size)
 
     def close(self) -> None:
-        """Drop the bytes and give the room back. May be called twice."""
+        """Drop the bytes and free their disk. May be called twice."""
         self._file.close()
         self._spool.give_back(self._role, self._taken)
         self._taken = 0

@@ -1,4 +1,4 @@
-"""The two users: who they are, what they may do, and how much of the machine their queries may use.
+"""The two users: their logins, what they may do, and how much of the machine their queries may use.
 
-Must not: HTTP; enforcing what the engine enforces.
+Must not: HTTP, the engine, which enforces most of it.
 """

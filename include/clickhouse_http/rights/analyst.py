@@ -1,9 +1,9 @@
-"""What the analyst may not even try, judged by the names in a statement before the engine runs it.
+"""Statements, settings, functions and tables that are refused to the analyst before the engine runs anything.
 
-Lives here: these refusals, with ClickHouse's codes. Must not: I/O, parsing, the engine's rights (engine_config).
+Lives here: the checks by name, with ClickHouse's codes. Must not: I/O, parsing, the engine's own rights.
 
-The engine refuses nearly all of it again by itself, from the same list (policy, engine_config): either layer holds
-without the other, except where a comment says that it is the only one.
+The engine refuses nearly all of it as well, from the same list (policy, engine_config): each layer holds without
+the other, except where a comment says that it is the only one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STATEMENTS: Final = frozenset(
         *("SetQuery", "UseQuery", "ShowTablesQuery", "ShowColumnsQuery", "ShowIndexesQuery"),
     }
 )
-#: Statements whose tree the engine gives by EXPLAIN AST only. Except for DESCRIBE, they hold nothing but names.
+#: Statements whose tree the engine gives only as EXPLAIN AST. Except for DESCRIBE, they hold only names.
 _DESCRIBE: Final = "DescribeQuery"
 _PLAIN_STATEMENTS: Final = frozenset(
     {
@@ -47,11 +47,11 @@ class Rights:
     changeable: frozenset[str]  # settings, with their aliases
     known: frozenset[str]  # every setting of the engine
     system_tables: frozenset[str]
-    ceilings: Mapping[str, int]  # the greatest values of settings, without max_memory_usage
+    ceilings: Mapping[str, int]  # the largest value of each setting, without max_memory_usage
 
     def clamped(self, asked: Mapping[str, str], memory: int) -> dict[str, str]:
-        """The settings of a request that are above their ceiling, each at its ceiling; ``memory`` in bytes is that
-        of max_memory_usage. Tools send limits of their own, which their users cannot change."""
+        """The settings of a request that are above their ceiling, each lowered to it; ``memory`` (bytes) is the
+        ceiling of max_memory_usage. Tools send limits of their own that their users cannot change."""
         ceilings = {**self.ceilings, MAX_MEMORY: memory}
         return {
             name: str(ceilings[name])
@@ -60,21 +60,21 @@ class Rights:
         }
 
     def settings(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The settings of a request that are to be applied: all of them, if all are allowed.
+        """The settings of a request, if all are allowed.
 
         Raises:
-            QueryError: one may not be changed, or there is none of its name.
+            QueryError: one may not be changed, or does not exist.
         """
-        self._check_settings(asked.keys() - {_READONLY})  # readonly=0: the engine has the right words for it
+        self._check_settings(asked.keys() - {_READONLY})  # the engine itself answers readonly=0
         return dict(asked)
 
     def check(self, user: str, names: Mentions) -> None:
-        """Judge a statement by the names in it.
+        """Check the names in a statement.
 
         Raises:
-            QueryError: it is, or has in it, what the analyst may not use.
+            QueryError: the statement, or a name in it, is not allowed.
         """
-        if (names.root not in _STATEMENTS and names.own_table is None) or names.shows:
+        if (names.root not in _STATEMENTS and names.temporary_table is None) or names.shows:
             raise _denied(user, "for this kind of statement")
         self._check_settings(names.settings)
         _check_functions(user, names.functions)
@@ -93,10 +93,10 @@ class Rights:
 
 
 def check_plain(user: str, shape: Shape) -> None:
-    """Judge a statement whose tree the engine gives by its outline only.
+    """Check a statement of which the engine gives only an outline.
 
     Raises:
-        QueryError: it is not one of the few that are known to be harmless.
+        QueryError: it is not one of those that are known to be harmless.
     """
     if shape.root not in _PLAIN_STATEMENTS:
         raise _denied(user, "for this kind of statement")

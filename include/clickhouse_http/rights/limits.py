@@ -1,4 +1,4 @@
-"""How much a query may use: what one user, one query and one setting may have at most.
+"""Limits of a user, of a query, and of the settings that an analyst may change.
 
 Lives here: these numbers. Must not: measuring the machine (memory), enforcing them (the engine).
 """
@@ -21,7 +21,7 @@ MAX_QUERY: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """What one query may use, and the memory that all queries may use together.
+    """The limits of one query, and the memory of all queries together.
 
     ``total_called``: what the operator calls the latter, for messages.
     """
@@ -32,7 +32,7 @@ class Limits:
     total_called: str = "total_memory_mib"
 
     def share_mib(self, role: str) -> int:
-        """The part of all memory that the queries of ``role`` have: half each, and neither takes the other's."""
+        """The memory of all queries of ``role``: half of the total. Neither user takes the other's."""
         return self.total_mib // 2
 
     def sizes(self, role: str) -> list[int]:
@@ -43,9 +43,9 @@ class Limits:
 
 
 def ceilings(limits: Limits, policy: Policy, names_of: Callable[[Iterable[str]], Iterable[str]]) -> dict[str, int]:
-    """The greatest value of each setting of the analyst that has one, by all its names, which ``names_of`` knows.
+    """The largest allowed value of the analyst's settings, by all their names (``names_of``).
 
-    Not of max_memory_usage, whose ceiling is what the query was granted.
+    Without max_memory_usage, whose ceiling is the grant of the query.
     """
     return {
         alias: int(each.max)
@@ -56,9 +56,9 @@ def ceilings(limits: Limits, policy: Policy, names_of: Callable[[Iterable[str]],
 
 
 def ranges(limits: Limits, policy: Policy) -> dict[str, Range]:
-    """What the analyst may set: the policy's, and what follows from this machine and its settings."""
+    """The settings that the analyst may change: the policy's, and those that depend on the configuration."""
     maxima = {
-        # Of no use to a query: its connection has a profile with the memory that it was granted.
+        # Queries never use this one: their connection has a profile with the memory that was granted.
         MAX_MEMORY: limits.sizes(ANALYST)[0] * MIB,
         "max_execution_time": limits.seconds,
         "max_threads": 4 * (os.cpu_count() or 1),

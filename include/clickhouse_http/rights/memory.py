@@ -1,4 +1,4 @@
-"""How much memory the queries may have: the configuration, measured against the machine.
+"""The memory of all queries, from the configuration and the machine.
 
 Lives here: the budget. Must not: handing it out (admission), enforcing it (the engine).
 """
@@ -14,7 +14,7 @@ from clickhouse_http.config import EndpointConfig
 from clickhouse_http.rights.limits import Limits
 
 _MIB: Final = 1024 * 1024
-#: Twice the smallest grant of one query, for each of the users.
+#: Twice the smallest grant of a query, for each of the two users.
 _LEAST_MIB: Final = 256
 _CGROUP: Final = Path("/sys/fs/cgroup/memory.max")
 
@@ -32,7 +32,7 @@ def limits(config: EndpointConfig) -> Limits:
 
 
 def _machine_mib() -> int:
-    """Of the machine, or of the container."""
+    """The memory of the machine, or of the container."""
     machine = int(psutil.virtual_memory().total)
     try:
         container = int(_CGROUP.read_text())

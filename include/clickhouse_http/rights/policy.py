@@ -1,7 +1,7 @@
-"""What the two users may do, read from the ``users.xml`` that a ClickHouse server is given too.
+"""The rights of the two users, read from the ``users.xml`` that a ClickHouse server reads too.
 
-Lives here: that file as values: the analyst's grants, values, changeable settings and default database, and what
-even the loader may not set. Must not: how the embedded engine enforces it (engine_config).
+Lives here: that file as values: the analyst's grants, values, changeable settings and default database, and the
+settings that not even the loader may change. Must not: how the embedded engine enforces them (engine_config).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SYSTEM_GRANT: Final = re.compile(r"^GRANT SELECT ON system\.(\w+)$")
 
 @dataclass(frozen=True)
 class Range:
-    """The values that a setting may have; None: no bound."""
+    """The range of a setting's values; None: without a bound."""
 
     min: str | None = None
     max: str | None = None
@@ -48,7 +48,7 @@ def load(path: Path) -> Policy:
     """Read ``path``.
 
     Raises:
-        InvalidConfig: it is not there, or not what is expected.
+        InvalidConfig: it cannot be read, or lacks a profile.
     """
     try:
         root = ET.parse(path).getroot()  # noqa: S314 - the operator's own file

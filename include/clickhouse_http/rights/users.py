@@ -1,4 +1,4 @@
-"""The endpoint's two users: who a request comes from.
+"""The endpoint's two users, and the login of a request.
 
 Lives here: reading credentials from a request and comparing them. Must not: rights (the engine holds them).
 """
@@ -22,7 +22,7 @@ ANALYST: Final = "analyst"
 
 @dataclass(frozen=True)
 class User:
-    """A user by name, with the role that its queries run in."""
+    """A user, with the role that its queries run in."""
 
     name: str
     role: str
@@ -61,7 +61,7 @@ class Users:
                 exceptions.BAD_ARGUMENTS, "The user's name has characters that cannot be printed."
             )
         user, expected = self._known.get(name, (None, b""))
-        # Compared for unknown names as well, so that time tells nothing about which names exist.
+        # Compared for unknown names as well, so that the time does not tell which names exist.
         matches = hmac.compare_digest(password.encode("utf-8", "surrogateescape"), expected)
         if user is not None and matches:
             return user
@@ -76,7 +76,7 @@ class Users:
 
 
 def _credentials(headers: Mapping[str, str], parameters: Mapping[str, str]) -> tuple[str, str]:
-    """By headers of ClickHouse, else by Basic authentication, else by URL: ClickHouse's own order."""
+    """User and password from ClickHouse's headers, else Basic authentication, else the URL: ClickHouse's order."""
     if "x-clickhouse-user" in headers or "x-clickhouse-key" in headers:
         return headers.get("x-clickhouse-user", ""), headers.get("x-clickhouse-key", "")
     authorization = headers.get("authorization", "")

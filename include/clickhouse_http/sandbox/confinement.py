@@ -1,6 +1,6 @@
-"""Which files the endpoint's process needs, and putting it into the sandbox that holds it to them.
+"""Confining the endpoint's process to the files that it needs.
 
-Lives here: the list, and what is said at the start. Must not: system calls (landlock).
+Lives here: the list of files, and the log line at the start. Must not: system calls (landlock).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SYSTEM: Final = (
     "/sys/kernel/mm/transparent_hugepage",
     *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
 )
-#: Single files, since beside them lie the environments, and so the passwords, of this user's processes.
+#: Single files: the same folders hold the environments, and so the passwords, of this user's processes.
 _PROC: Final = (
     *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory"),
     *(f"/proc/self/{name}" for name in ("auxv", "cgroup", "maps", "mountinfo", "smaps_rollup", "statm", "status")),
@@ -35,7 +35,7 @@ _PROC: Final = (
 
 
 def confine(config: EndpointConfig) -> None:
-    """Leave this process its own code, the lake to read and the data to write. Logs one line about what holds.
+    """Restrict this process to its own code and the lake, to read, and its data, to write. Logs one line about it.
 
     Temporary files go to the data's folder from now on. The lake's folder is made where it is missing: what does
     not exist cannot be allowed.

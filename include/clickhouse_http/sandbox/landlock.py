@@ -1,6 +1,6 @@
-"""The kernel's limits on this process: Landlock, by direct system calls.
+"""Landlock, the kernel's sandbox, by direct system calls.
 
-Lives here: which files the process may read and write from now on, and no TCP. Must not: know what they are for.
+Lives here: restricting which files the process may read and write, and TCP. Must not: know what the files are for.
 
 Landlock cannot be undone, and threads and programs that are started later inherit it. It holds for the calling
 thread, so it belongs before any other is started. It needs no privileges. On PyPI there are only unfinished
@@ -28,7 +28,7 @@ _NO_NEW_PRIVS: Final = 38
 
 # LANDLOCK_ACCESS_FS_*, by bit.
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = (1 << bit for bit in range(4))
-_FIRST_RIGHTS: Final = (1 << 13) - 1  # all that the first version knows
+_FIRST_RIGHTS: Final = (1 << 13) - 1  # all rights of the first version
 _REFER: Final = 1 << 13  # version 2: rename and link between folders
 _TRUNCATE: Final = 1 << 14  # version 3
 _IOCTL_DEV: Final = 1 << 15  # version 5
@@ -44,12 +44,12 @@ _FILE_RIGHTS: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_D
 
 
 class SandboxUnavailable(Exception):
-    """This kernel has no Landlock, or none that is new enough; the message says which."""
+    """This kernel has no Landlock, or one that is too old; the message says which."""
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What holds for this process now."""
+    """The restrictions of this process."""
 
     version: int  # of the kernel's Landlock interface
     tcp_closed: bool
@@ -84,12 +84,12 @@ def landlock_version() -> int:
 def enter(readable: Iterable[Path], writable: Iterable[Path], *, tcp: bool = False) -> Sandbox:
     """From now on this process reads only below ``readable`` and ``writable``, and writes only below the latter.
 
-    It starts no programs. Without ``tcp`` it opens no TCP connection and no further port either, where the kernel
-    can refuse that. Files and sockets that are open stay open. Paths that do not exist are left out.
+    It cannot start programs. Without ``tcp`` it cannot open TCP connections or further ports either, if the kernel
+    is new enough for that. Open files and sockets stay open. Paths that do not exist are left out.
 
     Raises:
         SandboxUnavailable: the kernel cannot; nothing has changed.
-        RuntimeError: another thread is running, which would stay outside.
+        RuntimeError: another thread is running, which would not be restricted.
         OSError: the kernel refuses a rule.
     """
     version = landlock_version()
@@ -113,7 +113,7 @@ def enter(readable: Iterable[Path], writable: Iterable[Path], *, tcp: bool = Fal
 
 
 def _rights(version: int) -> int:
-    """The rights on files that this version can take away: asking for others is an error."""
+    """The rights on files that this version of Landlock knows: naming others is an error."""
     later = (_REFER, 2), (_TRUNCATE, 3), (_IOCTL_DEV, 5)
     return _FIRST_RIGHTS | sum(right for right, since in later if version >= since)
 

@@ -1,4 +1,4 @@
-"""What outlasts a request: sessions, and the slots and memory that each user's queries have.
+"""Sessions, and the slots and memory of each user's queries: state that outlasts a request.
 
 Must not: HTTP, SQL.
 """

@@ -1,4 +1,4 @@
-"""Who may run one more query, and with how much memory.
+"""Admission of queries: how many each user may run at once, and with how much memory.
 
 Lives here: the slots and the memory of each user. Must not: HTTP, calls into the engine.
 
@@ -20,10 +20,10 @@ from clickhouse_http.engine.table_memory import TableBudget
 from clickhouse_http.rights import users
 from clickhouse_http.rights.limits import Limits
 
-#: More statements at once are refused, not queued: a queue would only hide that the machine is overloaded.
+#: Statements at once. Others are refused, not queued: a queue would only hide that the machine is overloaded.
 SLOTS: Final = {users.LOADER: 16, users.ANALYST: 48}
 MAX_QUERIES: Final = sum(SLOTS.values())
-#: Of what is left, a query that does not say how much it needs gets this part: the next one must find some too.
+#: The part of the remaining memory for a query that does not say how much it needs: the next one needs some too.
 _PART: Final = {users.LOADER: 0.5, users.ANALYST: 0.25}
 #: How long a query waits for others of its user to give memory back.
 _WAIT_S: Final = 10.0
@@ -39,7 +39,7 @@ class _User:
 
 
 class Admission:
-    """Hands out slots and memory. For one thread, an event loop's."""
+    """Hands out slots and memory. Not thread-safe: for the event loop."""
 
     def __init__(self, limits: Limits, tables: TableBudget) -> None:
         self._limits = limits
@@ -48,10 +48,10 @@ class Admission:
 
     @contextmanager
     def slot(self, role: str) -> Iterator[None]:
-        """One request of ``role``, from its body to the end of its answer.
+        """Count one request of ``role``, from its body to the end of its answer.
 
         Raises:
-            QueryError: 202, it has as many as it may.
+            QueryError: 202, the user has no slot left.
         """
         user = self._users[role]
         if user.running >= SLOTS[role]:
@@ -67,17 +67,17 @@ class Admission:
 
     @asynccontextmanager
     async def memory(
-        self, role: str, wish: str | None, *, brings_tables: bool = False, wait_s: float = _WAIT_S
+        self, role: str, wish: str | None, *, with_tables: bool = False, wait_s: float = _WAIT_S
     ) -> AsyncIterator[int]:
         """Memory in MiB for one query; ``wish`` is the max_memory_usage that it names itself, in bytes.
 
-        A query that brings tables may use the same amount a second time, for these.
+        A query with external tables is granted the same amount a second time, for them.
 
         Raises:
-            QueryError: 241, the user's other queries have what it needs, still after ``wait_s`` seconds.
+            QueryError: 241, after ``wait_s`` seconds the user's other queries still have the memory that it needs.
         """
         user = self._users[role]
-        times = 2 if brings_tables else 1
+        times = 2 if with_tables else 1
         granted = await self._granted(role, _wish_mib(wish), times, wait_s)
         try:
             yield granted
@@ -113,12 +113,12 @@ class Admission:
         return found
 
     def _size(self, role: str, left: int, wish: int | None, highest: int) -> int:
-        """What a query gets of the ``left`` MiB; 0: nothing that would do."""
+        """The grant for a query, of the ``left`` MiB; 0: too little is left."""
         sizes = [size for size in self._limits.sizes(role) if size <= highest]
         if wish is None:
             most = min(self._limits.memory_mib, max(left * _PART[role], sizes[0]))
             fitting = [size for size in sizes if size <= most]
-        elif wish == 0:  # as much as there is; the engine lets only the loader say so
+        elif wish == 0:  # as much as there is; the engine allows this to the loader only
             fitting = sizes
         else:
             fitting = [size for size in sizes if size >= wish][:1] or sizes[-1:]
@@ -126,7 +126,7 @@ class Admission:
 
 
 def _wish_mib(wish: str | None) -> int | None:
-    """None also for anything but a plain number of bytes, which the engine reads or refuses."""
+    """In MiB. None also where it is not a plain number of bytes: then the engine accepts or refuses it."""
     if wish is None or not wish.isdecimal() or len(wish) > 18:
         return None
     return -(-int(wish) // _MIB)

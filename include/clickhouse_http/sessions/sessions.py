@@ -1,6 +1,6 @@
-"""Connections for requests: a new one each, or the one that a session keeps.
+"""Connections for requests: a new one for each, or the one that a session keeps.
 
-Lives here: who may use which connection, sessions' locks and their time. Must not: HTTP, running queries.
+Lives here: which request gets which connection, locks and expiry of sessions. Must not: HTTP, running queries.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from clickhouse_http.engine.table_memory import SessionTables, TableBudget
 from clickhouse_http.requests import request
 from clickhouse_http.rights.users import User
 
-#: Of one user.
+#: Sessions of one user.
 MAX_SESSIONS: Final = 256
 
 
@@ -40,11 +40,11 @@ class Sessions:
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._lock = threading.Lock()
 
-    def acquire(self, user: User, wish: request.SessionWish | None, memory_mib: int) -> Connection:
-        """A connection with the rights of ``user`` and that much memory, to be given back with :meth:`release`.
+    def acquire(self, user: User, wish: request.SessionRequest | None, memory_mib: int) -> Connection:
+        """A connection with the rights of ``user`` and this much memory. Afterwards you must :meth:`release` it.
 
         Raises:
-            QueryError: the session is in use, or should exist and does not, or there are too many.
+            QueryError: the session is in use; it should exist and does not; the user has too many.
         """
         self.expire()
         if wish is None:
@@ -78,8 +78,8 @@ class Sessions:
             raise
 
     def _make_room(self, user: User) -> None:
-        """Close the session of ``user`` that has been idle longest, of those that hold nothing: its client sees no
-        difference. Clients open one each without ever using it as one."""
+        """If ``user`` has too many sessions, close the one that has been idle longest and holds nothing: its
+        client sees no difference. Many clients open a session that they never use as one."""
         own = [(key, held) for key, held in self._sessions.items() if key[0] == user.name]
         if len(own) < MAX_SESSIONS:
             return
@@ -93,7 +93,7 @@ class Sessions:
             )
         _end(self._sessions.pop(min(empty)[1]).connection)
 
-    def release(self, user: User, wish: request.SessionWish | None, connection: Connection) -> None:
+    def release(self, user: User, wish: request.SessionRequest | None, connection: Connection) -> None:
         """Give back a connection: it is closed, unless a session keeps it."""
         if wish is None:
             connection.close()
@@ -109,7 +109,7 @@ class Sessions:
             _end(connection)
 
     def expire(self) -> None:
-        """End the sessions whose time is over; what they hold is given back."""
+        """End the sessions that have expired, and free what they hold."""
         now = self._clock()
         with self._lock:
             expired = [key for key, held in self._sessions.items() if not held.busy and held.expires_at < now]
@@ -126,7 +126,7 @@ def _end(connection: Connection) -> None:
 
 @contextmanager
 def applied(connection: Connection, database: str, settings: Mapping[str, str], *, keep: bool) -> Iterator[None]:
-    """The database and the settings of one request: in a session (``keep``) they are put back afterwards.
+    """Apply the database and the settings of one request; in a session (``keep``) they are restored afterwards.
 
     Raises:
         QueryError: the engine refuses the database or a setting, or a constraint does.

@@ -1,7 +1,7 @@
-"""What can be known of a statement without running it: an INSERT's data, and the engine's syntax tree.
+"""Reading a statement without running it: an INSERT's data, and the engine's syntax tree.
 
-Lives here: finding where the data of an INSERT begins, and reading EXPLAIN AST. Must not: I/O, and any decision
-about rights on the strength of its own parsing; those rest on the engine's classification and on its grants.
+Lives here: finding where the data of an INSERT begins, and reading EXPLAIN AST. Must not: I/O, and decisions
+about rights from its own parsing: those rest on the engine's classification and its grants.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-#: A comment or quote without end goes to the end of the text: to look for its end at each start of one would take
-#: the square of the text's length.
+#: A comment or quote that is not closed goes to the end of the text: searching for its end from each start
+#: would take time that grows with the square of the text's length.
 _TOKEN: Final = re.compile(
     r"""
     (?P<space>\s+|--[^\n]*(?:\n|$)|\#!?\s[^\n]*(?:\n|$)|/\*.*?(?:\*/|\Z))
@@ -39,12 +39,12 @@ class Insert:
 
     head: str  # the statement without its FORMAT or VALUES
     input_format: str
-    data_at: int  # where in the text the data begins, in characters
+    data_at: int  # position in the text where the data begins, in characters
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the engine's parser makes of a statement."""
+    """A statement as the engine's parser sees it."""
 
     root: str
     output_format: str | None  # as the statement itself names it
@@ -53,7 +53,7 @@ class Shape:
 
     @property
     def selects(self) -> bool:
-        """Whether it gives rows that can be streamed."""
+        """True if it gives rows that can be streamed."""
         return self.root in _STREAMED
 
 
@@ -90,14 +90,14 @@ def _last_words(text: str) -> list[str]:
 
 
 def _with_format(text: str, format_at: int, name: re.Match[str]) -> Insert:
-    """ClickHouse takes the data to begin after the blanks behind the format's name, and one line end."""
+    """For ClickHouse the data begins after the blanks behind the format's name, and one line end."""
     blank = re.compile(r"[ \t\f]*\r?\n?").match(text, name.end())
     return Insert(text[:format_at], name[0], blank.end() if blank else name.end())
 
 
 def shape(ast: str, statement: str) -> Shape:
     """Read the output of EXPLAIN AST for ``statement``. A FORMAT clause is the last identifier directly below the
-    root; below some roots that may as well be a table or a database, and the end of the text tells."""
+    root; below some roots that may also be a table or a database, which the end of the text decides."""
     lines = ast.splitlines()
     root = _AST_LINE.match(lines[0]) if lines else None
     children = [line for line in lines[1:] if line.startswith(" ") and not line.startswith("  ")]

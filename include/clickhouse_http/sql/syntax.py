@@ -1,4 +1,4 @@
-"""What a statement mentions, by the engine's own syntax tree: its settings, functions and tables at any depth.
+"""The names in a statement, from the engine's syntax tree: settings, functions and tables at any depth.
 
 Lives here: reading the tree that the engine gives as JSON. Must not: parsing SQL, I/O, and decisions about rights.
 """
@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
-from clickhouse_http.sql.own_tables import own_table
+from clickhouse_http.sql.temporary_tables import temporary_table
 
-#: What a clause of this name below these nodes holds are options of EXPLAIN and of a table engine, not settings.
+#: Below these nodes a clause of this name holds options of EXPLAIN or of a table engine, not settings.
 _OPTIONS: Final = {"ExplainQuery": "settings", "Storage": "settings"}
-#: Kinds of SHOW that the node of SHOW TABLES stands for as well, and that are not about tables or databases.
+#: Kinds of SHOW that share the node of SHOW TABLES but are not about tables or databases.
 _SHOW_OTHER: Final = ("dictionaries", "merges", "clusters", "cluster", "caches")
 _APPLY: Final = "ColumnsApplyTransformer"
 
@@ -27,10 +27,10 @@ class Mentions:
     root: str
     settings: frozenset[str] = frozenset()
     functions: frozenset[str] = frozenset()
-    tables: frozenset[tuple[str, ...]] = frozenset()  # each as its parts, database first where it is named
-    own_table: str | None = None  # the temporary table that it makes, fills or drops, if it does no more than that
-    only_temporary: bool = False  # it says TEMPORARY, and so means no other table
-    shows: frozenset[str] = frozenset()  # what a SHOW lists that is not tables, databases or settings
+    tables: frozenset[tuple[str, ...]] = frozenset()  # each as its parts; the database first, if it is named
+    temporary_table: str | None = None  # the one that it makes, fills or drops, if it does nothing else
+    only_temporary: bool = False  # it says TEMPORARY, so it means no other table
+    shows: frozenset[str] = frozenset()  # what a SHOW lists, other than tables, databases or settings
 
 
 def mentions(tree: str) -> Mentions:
@@ -59,7 +59,7 @@ def mentions(tree: str) -> Mentions:
         settings=frozenset(settings),
         functions=frozenset(functions),
         tables=frozenset(tables),
-        own_table=own_table(root),
+        temporary_table=temporary_table(root),
         only_temporary=bool(root.get("is_temporary")),
         shows=frozenset(name for name in _SHOW_OTHER if root.get(name)),
     )

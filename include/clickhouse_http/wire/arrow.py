@@ -1,8 +1,8 @@
-"""Arrow results: the batches of a stream in one document, with DateTime as a time.
+"""Arrow results: the batches of a stream in one document, with DateTime as a timestamp.
 
-Lives here: joining batches, and what the engine leaves out. Must not: other formats, the engine.
+Lives here: joining batches, and the types that the engine leaves out. Must not: other formats, the engine.
 
-The engine writes DateTime as an integer of 32 bits, like UInt32; which column is one only its plan says.
+The engine writes DateTime as an integer of 32 bits, like UInt32; only its plan says which column is which.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _TIME: Final = "DateTime"
 
 
 class Arrow:
-    """Every chunk is a complete document; their batches go into one.
+    """Joins chunks, each of which is a complete document, into one document.
 
-    ``types``: the types of the columns as ClickHouse names them; ``zone``: of a DateTime that names none.
+    ``types``: the types of the columns in ClickHouse's words; ``zone``: the time zone of a DateTime without one.
     """
 
     def __init__(self, types: Sequence[str], zone: str, *, stream: bool) -> None:
@@ -85,7 +85,7 @@ class Arrow:
         return self._pa.timestamp("s", zone[0].strip("'") if zone else self._zone)
 
     def _cast(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-        """Arrow has no way from 32 bits to a time but by 64 bits."""
+        """Arrow casts 32 bits to a timestamp only by way of 64 bits."""
         if batch.schema.equals(schema):
             return batch
         columns = []

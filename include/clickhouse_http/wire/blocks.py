@@ -1,9 +1,9 @@
 """ClickHouse's own block compression, which a client asks for with ``compress=1`` and uses with ``decompress=1``.
 
-Lives here: packing and unpacking blocks. Must not: HTTP compression (compression), deciding how much is too much.
+Lives here: packing and unpacking blocks. Must not: HTTP compression (compression), limits of a whole body.
 
-A block is a checksum of 16 bytes, then a byte for the method, the size of what is packed with these 9 bytes, the
-size of what it unpacks to, and the packed bytes. Its sizes are checked before anything is read or allocated.
+A block is a checksum of 16 bytes, then a byte for the method, the packed size (these 9 bytes included), the
+unpacked size, and the packed bytes. Its sizes are checked before anything is read or allocated.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 import lz4.block  # type: ignore[import-untyped]  # it has neither stubs nor py.typed
 from backports import zstd
-from clickhouse_cityhash.cityhash import CityHash128  # type: ignore[import-untyped]  # likewise
+from clickhouse_cityhash.cityhash import CityHash128  # type: ignore[import-untyped]  # the same
 
 from clickhouse_http import exceptions
 from clickhouse_http.wire.compression import Encoder
@@ -24,11 +24,11 @@ _HEADER: Final = struct.Struct("<BII")
 _LZ4: Final = 0x82
 _ZSTD: Final = 0x90
 _NONE: Final = 0x02
-#: Of one block, packed or not: two of them are in memory at a time. Clients send 64 KiB to a few MiB.
+#: Largest block, packed or not: two of them are in memory at a time. Clients send 64 KiB to a few MiB.
 MAX_BLOCK: Final = 128 * 1024 * 1024
 #: 128 MiB, so that every block of that size unpacks.
 _ZSTD_WINDOW_LOG: Final = 27
-#: What LZ4 may need beyond the size of what does not compress.
+#: Bytes that LZ4 may add to data that does not compress.
 _OVERHEAD: Final = 1024 * 1024
 
 
@@ -52,9 +52,9 @@ class BlockEncoder:
 
 
 def unpacked(read: Callable[[int], bytes], expect: Callable[[int], None]) -> Iterator[bytes]:
-    """The plain bytes of each block that ``read`` brings. Blocks, so it belongs in a worker thread.
+    """The plain bytes of each block that ``read`` gives. It blocks: call it in a worker thread.
 
-    ``expect`` is told how many bytes a block will unpack to, before it does; it may refuse them.
+    ``expect`` is called with the unpacked size of a block before it is unpacked; it may refuse it.
 
     Raises:
         QueryError: 40, a checksum does not match; 33, the last block is not whole; 39, 271 or 432, what a block's

@@ -21,11 +21,11 @@ _ZSTD_LEVEL: Final = 1
 _GZIP_LEVEL: Final = 3
 #: 8 MiB, the largest window of zstd as a Content-Encoding (RFC 9659): a frame takes its window's memory.
 _ZSTD_WINDOW_LOG: Final = 23
-#: Most bytes of one step of decompression.
+#: Largest piece of one step of decompression, in bytes.
 PIECE: Final = 1024 * 1024
 #: In the order in which they are chosen where a client accepts several: the cheapest first.
 METHODS: Final = ("lz4", "zstd", "gzip", "deflate")
-#: What a client gets that accepts anything.
+#: The method for a client that accepts any.
 _KNOWN_TO_ALL: Final = "gzip"
 _QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)")
 _FAILURES: Final = (RuntimeError, EOFError, ValueError, zlib.error, zstd.ZstdError)
@@ -70,7 +70,7 @@ class _Lz4:
 def accepted(accept_encoding: str) -> str | None:
     """The method for a response, from an Accept-Encoding header; None for no compression.
 
-    The one that the client prefers; of several that it likes equally, the cheapest.
+    It is the one that the client prefers; of several with equal quality, the cheapest.
     """
     qualities = dict(_quality(part) for part in accept_encoding.split(",") if part.strip())
     if "*" in qualities:
@@ -81,7 +81,7 @@ def accepted(accept_encoding: str) -> str | None:
 
 
 def _quality(part: str) -> tuple[str, float]:
-    """A coding and how much the client likes it, from 0 (not at all) to 1."""
+    """A coding and its quality value, from 0 (not accepted) to 1."""
     name, *parameters = (piece.strip().lower() for piece in part.split(";"))
     found = (_QUALITY.fullmatch(parameter) for parameter in parameters)
     return name, next((float(match[1]) for match in found if match), 1.0)
@@ -101,7 +101,7 @@ def encoder(method: str | None) -> Encoder:
 
 class Decoder:
     """Decompresses a request body in bounded pieces; concatenated frames (gzip members, zstd frames) count as one
-    stream. It computes, so it belongs in a worker thread.
+    stream. It needs processor time: use it in a worker thread.
 
     Raises:
         QueryError: NOT_IMPLEMENTED for an unknown method, CANNOT_DECOMPRESS for broken data.
@@ -118,12 +118,12 @@ class Decoder:
 
     @property
     def packed(self) -> bool:
-        """Whether the body is compressed at all."""
+        """True if the body is compressed."""
         return self._method not in ("", "identity")
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The plain bytes of the next piece of the body, at most ``PIECE`` at a time: a caller that has had
-        enough of a bomb stops asking."""
+        """The plain bytes of the next piece of the body, at most ``PIECE`` at a time, so that a caller can stop
+        in the middle of a bomb."""
         if not self.packed:
             yield data
             return
@@ -137,7 +137,7 @@ class Decoder:
             raise exceptions.refused(exceptions.CANNOT_DECOMPRESS, f"Cannot decompress: {error}.") from None
 
     def finish(self) -> None:
-        """To be called after the last piece: a frame that was cut off must not pass as a whole one."""
+        """You must call this after the last piece: it refuses a frame that was cut off."""
         if self._current is not None and not self._current.eof:
             raise exceptions.refused(
                 exceptions.CANNOT_DECOMPRESS, f"The {self._method} data ends in the middle of a frame."

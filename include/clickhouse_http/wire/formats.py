@@ -1,4 +1,4 @@
-"""Output formats: their content types, and how blocks that chDB formats one by one become one stream.
+"""Output formats: their content types, and joining blocks that chDB formats one by one into one stream.
 
 Lives here: which formats can stream, and joining their chunks. Must not: I/O, running queries.
 
@@ -103,8 +103,8 @@ class _Headed:
 
 
 def joiner(name: str, protocol_version: int) -> Joiner | None:
-    """What joins the chunks of format ``name`` for a client of that version, or None where it can only be made
-    whole."""
+    """A joiner for the chunks of format ``name``, for a client of that version; None where the format can only be
+    made whole."""
     key = name.lower()
     if key == "native" and protocol_version:
         return Reframed(protocol_version)

@@ -1,6 +1,6 @@
-"""Blocks of ClickHouse's Native format as a client of a certain protocol version reads them.
+"""Blocks of ClickHouse's Native format in the protocol version of the client.
 
-Lives here: what the version puts around a block and each of its columns. Must not: the layout of columns, I/O.
+Lives here: the bytes that a version adds to a block and to each of its columns. Must not: columns' layout, I/O.
 
 The engine writes blocks of version 0. Clients such as clickhouse-go name a version (``client_protocol_version``),
 and read a few bytes more before each block and after each column's type. No value is touched.
@@ -25,7 +25,7 @@ _DEFAULT_SERIALIZATION: Final = b"\x00"
 
 
 class Reframed:
-    """Blocks of version 0 with what ``version`` adds."""
+    """Adds the bytes of ``version`` to blocks of version 0."""
 
     def __init__(self, version: int) -> None:
         delayed = _NO_DELAYED_BUCKETS if version >= _WITH_DELAYED_BUCKETS else b""
@@ -36,7 +36,7 @@ class Reframed:
         """The whole blocks in ``chunk``, framed. All of it is walked before the first part is given.
 
         Raises:
-            QueryError: 48, a column of a type whose end cannot be found.
+            QueryError: 48, the end of a column cannot be found, because of its type.
         """
         view = memoryview(chunk)
         try:
@@ -63,7 +63,7 @@ class Reframed:
 
 
 def _marks(view: memoryview) -> Iterator[tuple[int, bool]]:
-    """Where a block begins (true), and where a column's data begins (false)."""
+    """The positions where a block begins (True), and where a column's data begins (False)."""
     cursor = Cursor(view)
     while cursor.at < len(view):
         yield cursor.at, True

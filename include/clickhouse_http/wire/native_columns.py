@@ -1,4 +1,4 @@
-"""Where a column ends in ClickHouse's Native format: the layout of each type, walked without making values.
+"""Finding the end of a column in ClickHouse's Native format: the layout of each type, without making values.
 
 Lives here: the layouts. Must not: blocks and their headers (native), reading type names (native_types).
 
@@ -135,7 +135,7 @@ class Several:
 
 @dataclass
 class Array:
-    """Where each row ends among the elements, then the elements."""
+    """The end position of each row among the elements, then the elements."""
 
     element: Layout
 
@@ -150,7 +150,7 @@ class Array:
 
 @dataclass
 class LowCardinality:
-    """Distinct values, then which one each row has."""
+    """Distinct values, then the index of each row's value."""
 
     key: Layout
 
@@ -171,7 +171,7 @@ class LowCardinality:
 
 @dataclass
 class Variant:
-    """Which alternative each row has, then the values of each alternative."""
+    """The alternative of each row, then the values of each alternative."""
 
     parts: list[Layout]
 

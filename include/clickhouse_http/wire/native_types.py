@@ -1,6 +1,6 @@
-"""From the name of a type to the layout of its columns in ClickHouse's Native format.
+"""The layout of a column in ClickHouse's Native format, from the name of its type.
 
-Lives here: reading type names, and the types whose own data names further types. Must not: blocks (native).
+Lives here: reading type names, and types whose data names further types. Must not: blocks (native).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ALIASES: Final = {
 }
 _DECIMAL_WIDTHS: Final = ((9, 4), (18, 8), (38, 16), (76, 32))
 _NAME: Final = re.compile(r"\w+")
-#: What may stand before the type of a tuple's element, or of a path of JSON.
+#: A name before the type of a tuple's element, or of a path of JSON.
 _LABEL: Final = re.compile(r"(?:`(?:[^`\\]|\\.)*`|[A-Za-z_]\w*)(?:\.(?:`(?:[^`\\]|\\.)*`|\w+))* ", re.DOTALL)
 _DYNAMIC_V1: Final = 1
 _DYNAMIC_V2: Final = 2
@@ -51,7 +51,7 @@ def layout(name: str) -> Layout:
     """The layout of a column of the type ``name``.
 
     Raises:
-        Unreadable: a type that is not known here, such as the state of an aggregate function.
+        Unreadable: the type is not known here, such as the state of an aggregate function.
     """
     found = _NAME.match(name)
     base = found[0] if found else ""
@@ -65,7 +65,7 @@ def layout(name: str) -> Layout:
 
 
 def arguments(text: str) -> list[str]:
-    """What stands between the brackets of a type, split at its commas."""
+    """The arguments between the brackets of a type, split at its commas."""
     inner = text.strip().removeprefix("(").removesuffix(")")
     return [part.strip() for part in items(inner) if part.strip()]
 
@@ -146,7 +146,7 @@ class _Json:
 
 
 def _few(cursor: Cursor) -> int:
-    """How many names follow: each takes a byte at least."""
+    """The number of names that follow; each takes at least one byte."""
     count = cursor.varint()
     if count > len(cursor.data) - cursor.at:
         raise Unreadable("the data ends in the middle of a column")

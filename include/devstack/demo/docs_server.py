@@ -1,6 +1,6 @@
 """``python -m devstack.demo.docs_server``: serves the Data Docs of the lake on this machine.
 
-Lives here: static files, read only, for hosts that are allowed. Must not: making the pages.
+Lives here: static files, read only, for the allowed hosts. Must not: making the pages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from clickhouse_http.http.door import Door
+from clickhouse_http.http.connection_limits import ConnectionLimits
 from clickhouse_http.http.origins import guarded
 from clickhouse_http.http.protocol import BoundedProtocol
 from devstack.embedded.clickhouse import endpoint_config
@@ -35,7 +35,7 @@ def serve(settings: Settings) -> None:
     app = Starlette(routes=[Mount("/", StaticFiles(directory=pages, html=True))])
     uvicorn.run(
         guarded(app, config),
-        http=partial(BoundedProtocol, door=Door.of(config.timeout_s)),  # type: ignore[arg-type]  # it is only called
+        http=partial(BoundedProtocol, connection_limits=ConnectionLimits.of(config.timeout_s)),  # type: ignore[arg-type]  # it is only called
         ws="none",
         host="127.0.0.1",
         port=settings.docs_port,

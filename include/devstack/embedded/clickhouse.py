@@ -1,6 +1,6 @@
 """The embedded ClickHouse with the project's settings: as this process, or as a child of it.
 
-Lives here: which setting is which field of the endpoint's configuration. Must not: how the endpoint works.
+Lives here: the one place that makes the endpoint's configuration from settings. Must not: how the endpoint works.
 
 ``python -m devstack.embedded.clickhouse`` is ``firehose clickhouse`` for a process runner.
 """
@@ -50,7 +50,7 @@ _MADE_OF: Final = {
 
 
 def data_folder(settings: Settings) -> Path:
-    """Where the embedded ClickHouse keeps its data."""
+    """The folder of the embedded ClickHouse's data."""
     return settings.home_path / "clickhouse"
 
 

@@ -35,7 +35,7 @@ def run(settings: Settings) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FIREHOSE_")}
     environment |= {f"FIREHOSE_{k.upper()}": str(v) for k, v in msgspec.structs.asdict(settings).items()}
     return subprocess.run(
-        [sys.executable, "-m", "devstack.embedded.clickhouse"],
+        [Path(sys.executable).parent / "firehose", "clickhouse"],
         env=environment,
         capture_output=True,
         text=True,

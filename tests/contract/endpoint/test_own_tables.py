@@ -1,4 +1,4 @@
-"""What an analyst has of its own: a default database, temporary tables, data that a request brings."""
+"""An analyst's default database, temporary tables and external data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the analyst may do: read. Everything else is refused by the engine, or before it by its own parser."""
+"""The analyst may read. Everything else is refused by the engine, or by its parser before that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients use together: forms in blocks, versions of Native and blocks over tables of one's own."""
+"""Features that clients combine: forms in blocks, versions of Native and blocks with temporary tables."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_a_bomb_is_refused_early(running: EndpointProcess, method: str, user: tu
     assert code(answer) in TOO_MUCH
 
 
-def test_bombs_hold_up_nobody(running: EndpointProcess) -> None:
+def test_bombs_delay_no_other_client(running: EndpointProcess) -> None:
     bomb = _zstd_bomb(1024 * MIB)
     headers = {"Content-Encoding": "zstd"}
 
@@ -150,7 +150,7 @@ def test_held_results_have_a_share_of_the_disk(running: EndpointProcess, user: t
 
 
 def test_one_user_cannot_fill_the_spool_of_the_other(running: EndpointProcess) -> None:
-    """The analyst holds half of all with results that nobody reads; the loader's upload finds room."""
+    """The analyst holds half of all with results that are not read; the loader's upload finds room."""
     held = "SELECT repeat('x', 1000) FROM numbers(45000)"
     with Socket(running) as first, Socket(running) as second:
         for waiting in (first, second):

@@ -65,7 +65,7 @@ def test_names_of_this_machine_and_listed_ones_are_served(running: EndpointProce
 )
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
 def test_a_foreign_page_cannot_send_a_query(running: EndpointProcess, origin: str, content_type: str) -> None:
-    """A browser asks nobody before it sends such a request, and adds the login that it knows."""
+    """A browser sends such a request without asking first, and adds the login that it knows."""
     before = _rows(running)
     answer = _insert(running, Origin=origin, Content_Type=content_type)
     assert answer.status_code == 403

@@ -42,7 +42,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProces
         yield made
 
 
-def test_unread_results_take_little_and_hold_up_nobody(patient: EndpointProcess) -> None:
+def test_unread_results_take_little_and_delay_no_other_client(patient: EndpointProcess) -> None:
     """All of the analyst's slots are taken by them."""
     before = peak_mib(patient)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Temporary tables and external data within a budget of memory, whatever an analyst sets or sends."""
+"""Temporary tables and external data stay within a budget of memory, for all that an analyst can set or send."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_what_sessions_hold_is_not_granted_again(role: str) -> None:
     assert not budget.change(role, 0, 200 * MIB)  # more than the rest of all
 
     async def most(brings: bool) -> int:
-        async with Admission(limits, budget).memory(role, "0", brings_tables=brings, wait_s=0.01) as granted:
+        async with Admission(limits, budget).memory(role, "0", with_tables=brings, wait_s=0.01) as granted:
             return granted
 
     assert asyncio.run(most(brings=False)) == 512  # of 1024, less 100

@@ -77,7 +77,7 @@ class Socket:
         self.socket = socket.create_connection((host, int(port)), timeout=WAIT_S)
 
     def send(self, data: bytes) -> bool:
-        """Whether it could be sent."""
+        """True if it could be sent."""
         try:
             self.socket.sendall(data)
         except OSError:
@@ -166,7 +166,7 @@ def spool_bytes(running: EndpointProcess) -> int:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

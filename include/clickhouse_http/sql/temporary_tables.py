@@ -1,9 +1,9 @@
-"""An analyst's own temporary tables: which statements about them there may be, by the engine's syntax tree.
+"""The statements about temporary tables that an analyst may use, by the engine's syntax tree.
 
-Only this look refuses INSERT … FROM INFILE: the engine asks for no right there.
+Only this check refuses INSERT … FROM INFILE: the engine asks for no right there.
 
 Lives here: CREATE TEMPORARY TABLE, INSERT, DROP and TRUNCATE, and the parts that they may have. Must not: I/O,
-what a SELECT in them may read (rights.analyst), how much the tables may hold (table_memory).
+what a SELECT in them may read (rights.analyst), the size of the tables (table_memory).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 Node = dict[str, Any]
 
-#: Of each statement, the parts that it may have. The engine gives the others as empty, or not at all.
+#: The parts that each statement may have. In an allowed statement the others are empty or missing.
 _PARTS: Final = {
     "CreateQuery": frozenset(
         {
@@ -30,10 +30,10 @@ _COLUMN: Final = frozenset({"type", "name", "data_type", "null_modifier"})
 _ENGINE: Final = "Memory"
 
 
-def own_table(root: Node) -> str | None:
+def temporary_table(root: Node) -> str | None:
     """The table that a statement makes, fills, empties or drops; None for any other statement.
 
-    Whether there is a temporary table of that name is still to be seen.
+    It does not know if there is a temporary table of that name.
     """
     parts = _PARTS.get(root.get("type", ""))
     if parts is None or not _has_only(root, parts):
@@ -58,7 +58,7 @@ def _name(identifier: Node | None) -> str | None:
 
 
 def _plain_columns(root: Node) -> bool:
-    """Names and types: a default, a codec or a TTL could call functions."""
+    """True if columns have only names and types: a default, a codec or a TTL could call functions."""
     listed = root.get("columns_list") or {}
     if not _has_only(listed, frozenset({"type", "columns"})):
         return False

@@ -1,6 +1,6 @@
-"""The bytes of a request as they arrive: decompressed, and no more of them than are accepted.
+"""Decompressing the body of a request as it arrives, up to the size that is accepted.
 
-Lives here: limits of size, HTTP's compression and ClickHouse's own blocks of a body. Must not: what they mean.
+Lives here: limits of size, HTTP's compression, and ClickHouse's own blocks. Must not: what the bytes mean.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from clickhouse_http.requests.spool import SpoolFile
 from clickhouse_http.wire import blocks
 from clickhouse_http.wire.compression import PIECE, Decoder
 
-#: Rows of events compress 10 to 20 times. What is small may be anything.
+#: Rows of events compress 10 to 20 times. Below the second number no ratio is too high.
 _MAX_RATIO: Final = 250
 _ANY_RATIO: Final = 32 * 1024 * 1024
 
 
-class Plain:
-    """The bytes of a body, decompressed, given to ``keep`` as they arrive. ``max_size``: bytes, compressed or not.
+class BodyDecoder:
+    """Decompresses a body and gives its bytes to ``keep``. ``max_size``: in bytes, compressed or not.
 
-    ``packed``: a file for a body that is in ClickHouse's own compressed blocks. They are unpacked once all of them
-    are there, so that a slow client keeps no part of a block in memory. ``max_block``: bytes of one, unpacked.
+    ``packed``: a file for a body in ClickHouse's own compressed blocks. They are unpacked once all of them have
+    come, so that a slow client does not occupy memory with half a block. ``max_block``: largest one, unpacked.
 
     Raises (also its methods):
-        QueryError: the body does not decompress, is too large, or a bomb; there is no room for its blocks.
+        QueryError: the body does not decompress, is too large, or is a bomb; the disk has no room for its blocks.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Plain:
             self._unpack(self._packed)
 
     def close(self) -> None:
-        """Drop what waits to be unpacked."""
+        """Drop the blocks that were not unpacked."""
         if self._packed is not None:
             self._packed.close()
 
@@ -74,7 +74,7 @@ class Plain:
         packed.close()
 
     def _expect(self, size: int) -> None:
-        """A block of ``size`` bytes is to be unpacked, all at once and beyond any query's memory."""
+        """Accept a block that unpacks to ``size`` bytes: all at once, in memory that no query was granted."""
         if size > self._max_block:
             raise exceptions.refused(
                 exceptions.TOO_LARGE_SIZE_COMPRESSED,

@@ -1,4 +1,4 @@
-"""Limits that all connections of an HTTP server share: how many may wait, and for how long.
+"""Limits that all connections of an HTTP server share: how many may wait for a request, and for how long.
 
 Lives here: closing those that have waited longest, and those that do not read. Must not: parsing HTTP.
 """
@@ -31,12 +31,12 @@ class Waiting(Protocol):
 
 
 @dataclass
-class Door:
-    """What all connections of a server share.
+class ConnectionLimits:
+    """The limits, and the connections that count towards them.
 
     ``head_s``: seconds for a whole head. ``patience_s``: how long a client may read nothing of its response.
     ``max_connections``: beyond it, the one that has waited longest without a request is closed.
-    ``max_waiting_bytes``: of all unfinished heads together, likewise. ``large``: those that send large heads now.
+    ``max_waiting_bytes``: the same for the bytes of all unfinished heads. ``large``: connections with large heads.
     """
 
     head_s: float
@@ -49,7 +49,7 @@ class Door:
     waiting: OrderedDict[Waiting, None] = field(default_factory=OrderedDict)
 
     @classmethod
-    def of(cls, timeout_s: float) -> Door:
+    def of(cls, timeout_s: float) -> ConnectionLimits:
         """For clients that may be silent for ``timeout_s``. Raises the limit of open files as far as it may be."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         files = min(hard, _WANTED_FILES) if hard != resource.RLIM_INFINITY else _WANTED_FILES
@@ -72,17 +72,17 @@ class Door:
 
 
 class ImpatientFlow(FlowControl):
-    """Waits for a reader, but not for ever: what has not been read keeps a query and its memory."""
+    """Waits for a reader, but not for ever: a result that is not read keeps a query and its memory."""
 
-    def __init__(self, transport: asyncio.Transport, door: Door) -> None:
+    def __init__(self, transport: asyncio.Transport, connection_limits: ConnectionLimits) -> None:
         super().__init__(transport)
-        self._door = door
+        self._limits = connection_limits
 
     async def drain(self) -> None:
         try:
-            async with asyncio.timeout(self._door.patience_s):
+            async with asyncio.timeout(self._limits.patience_s):
                 await super().drain()
         except TimeoutError:
-            self._door.bursts.note(UNREAD)
+            self._limits.bursts.note(UNREAD)
             self._transport.abort()
             await super().drain()  # until the loss of the connection has been noticed

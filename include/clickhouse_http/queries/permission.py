@@ -1,10 +1,10 @@
-"""Whether a user may run a statement: who is asked, and in which order.
+"""Permission to run a statement, from what the engine and its parser say about it.
 
-Lives here: that, with what the engine and its parser say of the statement. Must not: HTTP, running statements, the
-list of what an analyst may use (rights.analyst).
+Lives here: the checks of each user and their order. Must not: HTTP, running statements, the analyst's
+list (rights.analyst).
 
-What the engine enforces (grants, readonly, constraints) is in engine_config. The refusals here and in rights come
-first and use the engine's own parser: they close what those leave open, such as SET ROLE and INTO OUTFILE.
+The engine enforces grants, readonly and constraints (engine_config). The checks here and in rights.analyst come
+first and use the engine's own parser: they refuse what the engine would allow, such as SET ROLE and INTO OUTFILE.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OWN_SESSION: Final = frozenset({"Set", "SetQuery", "UseQuery"})
 
 
 def check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
-    """What not even the loader may do; ``kind`` is the engine's own judgement.
+    """Refuse what not even the loader may do; ``kind`` is how the engine classifies the statement.
 
     Raises:
         QueryError: INTO OUTFILE, or a GET that would change something.
@@ -41,10 +41,10 @@ def check_loader(user: User, query: Query, kind: str, shape: Shape) -> None:
 def check_analyst(
     engine: Engine, connection: Connection, user: User, query: Query, kind: str, statement: str
 ) -> None:
-    """By what the engine's parser says of the statement where no setting of the analyst applies.
+    """Refuse what the analyst may not do, by the engine's parser, on a connection without the analyst's settings.
 
     Raises:
-        QueryError: it is, or has in it, what the analyst may not use.
+        QueryError: the statement, or a part of it, is not allowed.
     """
     names = engine.parser.mentions(statement)
     if kind != READS and not _changes_own(connection, query, names):
@@ -56,16 +56,16 @@ def check_analyst(
 
 
 def _changes_own(connection: Connection, query: Query, names: Mentions | None) -> bool:
-    """Whether a statement changes nothing but the caller's own session."""
+    """True if a statement changes nothing but the caller's own session."""
     if names is None or names.root in _OWN_SESSION:
         return names is not None
-    if names.own_table is None or query.read_only:
+    if names.temporary_table is None or query.read_only:
         return False
-    return names.only_temporary or connection.has_temporary(names.own_table)
+    return names.only_temporary or connection.has_temporary(names.temporary_table)
 
 
 def readonly(user: User, query: Query) -> exceptions.QueryError:
-    """What is said of a statement that would change something."""
+    """The error for a statement that would change something."""
     why = (
         " For queries over HTTP, method GET implies readonly, as does readonly=1 in the URL. "
         "You should use method POST for modifying queries."
