@@ -19,11 +19,12 @@ from typing import TypeVar
 import msgspec
 import redis
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse
 from devstack.embedded.ingester import ingester_process
 from devstack.embedded.leash import Leashed, leashed
 from devstack.embedded.leash import command as leash_command
 from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.ownership import RUN, own_home
 from devstack.embedded.redis import RedisServer, free_port
 from firehose import files
 from firehose.areas import require_current
@@ -34,7 +35,6 @@ from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
-from firehose.ownership import RUN, own_home
 from firehose.quality.validate import validate
 from firehose.settings import Settings, checked
 from firehose.warehouse.client import connect
@@ -119,7 +119,7 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
         _timed(seconds, "drain", lambda: drain(settings, batch))
         _timed(seconds, "validate", lambda: validate(settings, batch))
         _timed(seconds, "publish", lambda: publish(settings, batch))
-        services.enter_context(endpoint.start(settings))
+        services.enter_context(clickhouse.start(settings))
         _timed(seconds, "summaries", lambda: _load(settings))
     entry = read_entry(entry_path(settings.lake_path, batch))
     if entry is None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from devstack.embedded.redis import free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect

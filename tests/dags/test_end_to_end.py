@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from devstack.embedded.ingester import ingester_process
 from devstack.embedded.redis import RedisServer, free_port
 from firehose import schema

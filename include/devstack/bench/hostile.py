@@ -19,11 +19,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from clickhouse_http import process
 from devstack.bench.attacks import THREADS, Target, under_attack
 from devstack.bench.report import BenchReport, peak_mib
 from devstack.bench.synthetic import fill
 from devstack.bench.watch import Watch
+from devstack.embedded import clickhouse
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
@@ -87,7 +87,7 @@ def bench_hostile(seconds: int, events: int, scale: Scale = FULL) -> BenchReport
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         settings = _settings(Path(name), scale)
         _make_lake(settings, events)
-        with process.start(settings) as running:
+        with clickhouse.start(settings) as running:
             _prepare(settings)
             alone = [_load(settings, events) for _ in range(scale.loads_alone)]
             log.info("a load takes %.1f s without an attack", median(alone))

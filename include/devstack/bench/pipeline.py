@@ -11,7 +11,7 @@ from typing import Self
 
 import psutil
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 from devstack.bench.report import PeakRss
 from devstack.checkout import checkout
 from devstack.demo.home import environment
@@ -49,7 +49,7 @@ class Pipeline:
         # Airflow takes longest to be ready, and needs none of the others for that.
         for name, command in airflow.commands().items() if self._airflow else ():
             self._spawn(f"airflow-{name}", command, self._airflow)
-        clickhouse = self._spawn("clickhouse", [*PYTHON, "clickhouse_http"], self._environ)
+        clickhouse = self._spawn("clickhouse", [*PYTHON, "devstack.embedded.clickhouse"], self._environ)
         self._redis.start(timeout_s=120)
         self._spawn("ingester", [*PYTHON, "ingester"], self._environ)
         log = self._logs / "clickhouse.log"

@@ -17,9 +17,9 @@ from devstack.demo.services import refuse_foreign, refuse_taken_ports, refuse_us
 from devstack.demo.supervisor import Supervisor
 from devstack.embedded.airflow import USER, password, prepare_airflow_home
 from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.ownership import RUN, exposed, own_home
 from firehose.errors import FirehoseError
 from firehose.lake.upgrade import upgrade
-from firehose.ownership import RUN, exposed, own_home
 from firehose.settings import Settings
 
 _POLL_S = 0.5

@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from clickhouse_http import LOCK, FolderInUse, own
 from devstack.embedded import airflow
+from devstack.embedded.clickhouse import data_folder
 from devstack.embedded.leash import PYTHON
+from devstack.embedded.ownership import private_folder
 from devstack.embedded.redis import RedisServer
 from devstack.embedded.redis_config import login_of
 from firehose.areas import Area
 from firehose.errors import FirehoseError
-from firehose.ownership import own, private_folder
 from firehose.settings import Settings
 
 #: Databases that a Redis server has unless it is told otherwise.
@@ -54,7 +56,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
         ),
         Service(
             name="clickhouse",
-            command=[*PYTHON, "clickhouse_http"],
+            command=[*PYTHON, "devstack.embedded.clickhouse"],
             priority=20,
             port=clickhouse_port,
             setting="CLICKHOUSE_URL",
@@ -106,10 +108,10 @@ def refuse_used_data(settings: Settings) -> None:
     """Raises:
     FirehoseError: a `firehose clickhouse` serves this home's data, so that the demo's could not.
     """
-    folder = private_folder(settings.home_path / "clickhouse", "FIREHOSE_HOME")
+    folder = private_folder(data_folder(settings), "FIREHOSE_HOME")
     try:
-        own(folder / "lock", "firehose demo").close()
-    except FirehoseError as error:
+        own(folder / LOCK, "firehose demo").close()
+    except FolderInUse as error:
         raise FirehoseError(f"the ClickHouse data in {folder} {error}: stop that first") from None
 
 

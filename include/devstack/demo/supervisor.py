@@ -18,9 +18,9 @@ from devstack.demo.services import Service
 from devstack.embedded import leash
 from devstack.embedded.leash import Leashed
 from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.ownership import RUN, private_folder
 from firehose import files
 from firehose.errors import ServiceUnavailable
-from firehose.ownership import RUN, private_folder
 
 _STOP_TIMEOUT_S: Final = 90.0
 _CONFIG: Final = "supervisord.conf"

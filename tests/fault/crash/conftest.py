@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch.buffer import HEAL_KEY
 from firehose.batch.interval import Batch

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from firehose import schema
 from firehose.events.rebuild import record_cid
 from firehose.lake import layout

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from clickhouse_http import own
+from devstack.embedded.ownership import own_home
 from devstack.embedded.redis import free_port
-from firehose.ownership import own, own_home
 from tests.security.home.conftest import LightDemo
 
 FIREHOSE = Path(sys.executable).parent / "firehose"
@@ -92,7 +93,7 @@ def test_data_that_an_endpoint_serves_are_not_the_demos(tmp_path: Path) -> None:
 
 
 def test_the_lock_ends_with_its_process_and_not_with_a_file(tmp_path: Path) -> None:
-    code = "import sys, os, pathlib; from firehose.ownership import own_home\n"
+    code = "import sys, os, pathlib; from devstack.embedded.ownership import own_home\n"
     code += "held = own_home(pathlib.Path(sys.argv[1]), 'a demo'); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "home")]).returncode == -9
     assert (tmp_path / "home" / "run" / "home.lock").stat().st_size > 0
