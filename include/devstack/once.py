@@ -5,7 +5,6 @@ The same services and step functions as in operation, started and stopped here. 
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import shutil
@@ -41,12 +40,13 @@ from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 from ingester.contract import env_file, wire
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import MONITORING
 from ingester.contract.settings import ENV_FILE_NAME
 from jetstream_simulator import process as simulator
 from jetstream_simulator import replay as recordings
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 T = TypeVar("T")
 # A source is finite, so an ingester that makes no progress for this long has a problem.
 _STALL_S = 60.0
@@ -104,7 +104,7 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
         _refuse_demo(home)
         require_current(home / "lake")
         if left := stop_left_behind(home / RUN):
-            log.warning("stopped what an earlier run had left behind: %s", ", ".join(left))
+            log.warning("stopped what an earlier run had left behind", processes=", ".join(left))
         shutil.rmtree(home / "redis", ignore_errors=True)  # a buffer only: the source is still there
         server = services.enter_context(_Redis(home))
         source = services.enter_context(

@@ -7,7 +7,6 @@ the command runs.
 from __future__ import annotations
 
 import inspect
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -26,15 +25,13 @@ _GENERATED_RATE: Final = 500.0
 def simulate(**given: Any) -> None:
     """Serve a Jetstream v1 and v2 stream of synthetic or recorded events."""
     import asyncio
-    import logging
 
-    from jetstream_simulator import app
+    from jetstream_simulator import app, logs
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("websockets").setLevel(logging.WARNING)
+    logs.setup()
     flags = Flags(**given)
     if flags.odd is not None:
-        logging.getLogger(__name__).warning("--odd is now called --malformed; the old name works in this version")
+        logs.get_logger(__name__).warning("--odd is now called --malformed; the old name works in this version")
     config = _config(flags)
     asyncio.run(app.run(config, lambda url: typer.echo(f"listening on {url}")))
 

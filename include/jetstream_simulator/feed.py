@@ -6,15 +6,15 @@ Lives here: pacing, the end of a finite source, dropping slow clients. Must not:
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from jetstream_simulator.event_log import Event, EventLog
+from jetstream_simulator.logs import get_logger
 from jetstream_simulator.sources import Source
 from jetstream_simulator.subscriber import Subscriber
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 _BATCH: Final = 256
 _TICK_S: Final = 0.02
 # As fast as it can means: as fast as the slowest client reads, this many events ahead of it.
@@ -86,7 +86,7 @@ class Feed:
             self._publish(events)
             await asyncio.sleep(0)
         self.done = True
-        log.info("the source is used up after %d events", self._count)
+        log.info("the source is used up", events=self._count)
 
     async def _due(self, n: int, begun: float) -> int:
         """How many of ``n`` events are to be sent now; waits until there is one."""
@@ -117,7 +117,7 @@ class Feed:
             return
         for subscriber, drop in list(self.subscribers.items()):
             if subscriber.live and subscriber.behind > self._outbox * subscriber.patience:
-                log.warning("dropping a client that is %d events behind", subscriber.behind)
+                log.warning("dropping a client that is behind", events=subscriber.behind)
                 self.leave(subscriber)
                 drop()
 

@@ -6,7 +6,6 @@ Lives here: the tasks and writes of a connection. Must not: choosing events, the
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -20,9 +19,10 @@ from jetstream_simulator import options
 from jetstream_simulator.event_log import EventLog, Overtaken
 from jetstream_simulator.feed import Feed
 from jetstream_simulator.limits import Bucket
+from jetstream_simulator.logs import get_logger
 from jetstream_simulator.subscriber import Subscriber
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 CLOSE_S: Final = 1.0
 _LIMIT_POLL_S: Final = 0.01
 _MAX_REASON: Final = 123  # bytes that a close frame can hold after its code
@@ -46,7 +46,7 @@ class Sender:
                 await self._feed.more(subscriber)
                 await self._send_batch(subscriber)
         except (ConnectionClosed, OSError) as error:
-            log.debug("client gone: %s", error)
+            log.debug("client gone", reason=error)
         finally:
             self._feed.leave(subscriber)
 
@@ -104,7 +104,7 @@ class Session:
             except options.InvalidOptions as error:
                 refusal = error
             except ConnectionClosed as error:
-                log.debug("client gone: %s", error)
+                log.debug("client gone", reason=error)
             finally:
                 sender.cancel()
         if refusal is not None:

@@ -7,7 +7,6 @@ and held results, and how long a load takes.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -34,9 +33,10 @@ from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Of all queries together, and what the endpoint may have beyond it.
 BUDGET_MIB: Final = 2048
@@ -90,7 +90,7 @@ def bench_hostile(seconds: int, events: int, scale: Scale = FULL) -> BenchReport
         with clickhouse.start(settings) as running:
             _prepare(settings)
             alone = [_load(settings, events) for _ in range(scale.loads_alone)]
-            log.info("a load takes %.1f s without an attack", median(alone))
+            log.info("loaded without an attack", seconds=round(median(alone), 1))
             watch = Watch(running.pid, running.url)
             user, password = settings.clickhouse_analyst, settings.clickhouse_analyst_password
             target = Target(running.url, user, password, scale.patience_s)
@@ -152,7 +152,7 @@ def _loads(settings: Settings, events: int, seconds: int, rounds: Callable[[], d
     took = []
     while time.monotonic() < end:
         took.append(_load(settings, events))
-        log.info("loaded in %.1f s", took[-1])
+        log.info("loaded", seconds=round(took[-1], 1))
     return took
 
 

@@ -7,7 +7,6 @@ has caught up, and until ClickHouse counts every event, those of the hour and th
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import tempfile
 import time
@@ -26,10 +25,11 @@ from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from ingester.contract import wire
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import MONITORING
 from jetstream_simulator import process as simulator
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: The requirement: recovery takes under five minutes.
 TARGET_S: Final = 300.0
@@ -57,7 +57,7 @@ def bench_recovery(events: int) -> BenchReport:
         folder = Path(name)
         before, missed = folder / "before.jsonl", folder / "missed.jsonl"
         start_us = int((time.time() - (events + _BEFORE_EVENTS) / RATE) * 1_000_000)
-        log.info("making %d events", events + _BEFORE_EVENTS)
+        log.info("making events", events=events + _BEFORE_EVENTS)
         write_recording(before, _BEFORE_EVENTS, start_us, RATE)
         again = b"".join(before.read_bytes().splitlines(keepends=True)[-_OVERLAP_EVENTS:])
         first_us = start_us + int(_BEFORE_EVENTS / RATE * 1e6)
@@ -121,10 +121,10 @@ def _recover(pipeline: Pipeline, recording: Path, port: int, events: int) -> dic
         began = time.monotonic()
         pipeline.start()
         seconds = {"started": round(time.monotonic() - began, 1)}
-        log.info("started again after %.1f s", seconds["started"])
+        log.info("started again", seconds=seconds["started"])
         await_reached(lambda: newest_us(pipeline.settings) >= last_us(recording), "the end of the stream in Redis")
         seconds["live"] = round(time.monotonic() - began, 1)
-        log.info("live after %.1f s", seconds["live"])
+        log.info("live", seconds=seconds["live"])
         await_reached(lambda: _queryable(pipeline.settings) >= events, "all events in ClickHouse")
         seconds["queryable"] = round(time.monotonic() - began, 1)
     if (found := _queryable(pipeline.settings)) != events:
@@ -190,6 +190,6 @@ def _tasks(pipeline: Pipeline) -> dict[str, float]:
     for row in _query(pipeline.database, _RUNS):
         interval, task, started, ended = str(row[0])[11:16], row[3], *map(datetime.fromisoformat, row[4:6])
         took = (ended - started).total_seconds()
-        log.info("%s %-8s at %s took %.1f s", interval, task, f"{started:%H:%M:%S}", took)
+        log.info("task ended", interval=interval, task=task, started=f"{started:%H:%M:%S}", seconds=round(took, 1))
         total[f"all {task}"] = round(total.get(f"all {task}", 0.0) + took, 1)
     return total

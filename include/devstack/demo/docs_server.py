@@ -5,7 +5,6 @@ Lives here: static files, read only, for the allowed hosts. Must not: making the
 
 from __future__ import annotations
 
-import logging
 import sys
 from functools import partial
 
@@ -21,6 +20,7 @@ from devstack.embedded.clickhouse import endpoint_config
 from firehose import settings as project_settings
 from firehose.areas import Area
 from firehose.settings import Settings, SettingsError
+from ingester.contract import logs
 
 
 def serve(settings: Settings) -> None:
@@ -42,12 +42,13 @@ def serve(settings: Settings) -> None:
         lifespan="off",
         access_log=False,
         server_header=False,
+        log_config=None,
         log_level="warning",
     )
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.setup("WARNING")
     try:
         serve(project_settings.load())
     except SettingsError as error:
