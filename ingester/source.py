@@ -176,7 +176,7 @@ class Source:
     def _too_large(self, last: Position) -> None:
         self._resume, is_new = resume.too_large(self._resume, last, self.host)
         if is_new:
-            self._gaps.begin(Reason.UNREAD, last, self._now_us())
+            self._gaps.begin(Reason.OVERSIZE, last, self._now_us())
             hint = "raise FIREHOSE_MAX_MESSAGE_BYTES; it is passed by, a line on the gap follows"
             log.error(line("message_too_large", host=self.host.name, after=instant(last.time_us), hint=hint))
 

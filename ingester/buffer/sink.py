@@ -9,7 +9,6 @@ import logging
 import uuid
 from typing import Any, Final
 
-import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -17,6 +16,7 @@ from redis.retry import Retry
 from ingester.buffer import refusals
 from ingester.buffer.exchange import Claim, Flush, Held
 from ingester.contract import crash, scripts, wire
+from ingester.contract.gap import encoded, encoded_list
 from ingester.contract.redis_access import RedisAccess
 from ingester.contract.settings import SettingsError
 from ingester.errors import Fenced, StateLost, Superseded
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
 _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]
-_json: Final = msgspec.json.Encoder().encode
 
 
 class _Client(redis.Redis):
@@ -108,10 +107,10 @@ class Sink:
             protocol=flush.protocol or V1,
             lease_ms=flush.lease_ms,
             connected=flush.connected,
-            open_gaps=_json(flush.open_gaps).decode() if flush.open_gaps else "",
+            open_gaps=encoded_list(flush.open_gaps).decode() if flush.open_gaps else "",
             history=history.decode(),
             resyncs=resyncs.decode(),
-            gaps=[_json(gap).decode() for gap in flush.gaps],
+            gaps=[encoded(gap).decode() for gap in flush.gaps],
             heartbeats_kept_ms=wire.HEARTBEATS_KEPT_MS,
         )
         status, *details = self._call(self._write, arguments)

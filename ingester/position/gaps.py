@@ -62,12 +62,12 @@ class Gaps:
 
     def partial(self, host: Host, queue: str, from_us: int, to_us: int, now_us: int) -> None:
         """A host gives hardly anything of a queue: found, or found to go on."""
-        gap = _gap(Reason.BLIND, from_us, host.name, host.protocol, to_us, queue)
+        gap = _gap(Reason.PARTIAL, from_us, host.name, host.protocol, to_us, queue)
         self._open[gap.id] = self._note(gap, now_us, begun=gap.id not in self._open)
 
     def open_partial(self, queue: str = "") -> list[Gap]:
         """The open gaps of one type: of this queue, or of any."""
-        return [gap for gap in self.open if gap.reason is Reason.BLIND and queue in ("", gap.queue)]
+        return [gap for gap in self.open if gap.reason is Reason.PARTIAL and queue in ("", gap.queue)]
 
     def partial_ended(self, queue: str, host: Host, until_us: int, now_us: int, *, good: bool) -> None:
         """A queue is whole again, from ``until_us`` on; ``good``: because ``host`` has it."""
@@ -75,7 +75,7 @@ class Gaps:
             own = (gap.host, gap.protocol) == (host.name, host.protocol)
             if own:
                 gap = msgspec.structs.replace(gap, to_us=max(gap.from_us + 1, until_us))
-            self.close(msgspec.structs.replace(gap, healed=OTHER_HOST) if good and not own else gap, now_us)
+            self.close(msgspec.structs.replace(gap, filled=OTHER_HOST) if good and not own else gap, now_us)
 
     def replayed(self, first: Position, host: Host, now_us: int) -> None:
         """The first event of another host, which is to fill these gaps, is in: what is before it stays missing."""
@@ -109,7 +109,7 @@ class Gaps:
             doubts = [_gap(Reason.OUTAGE, before.time_us, before.host, before.protocol, now_us)]
         for gap in doubts:
             self.close(_concluded(gap, late_us, now_us), now_us)
-        for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us < before.time_us]:
+        for gap in [gap for gap in self.open if gap.reason is Reason.OVERSIZE and gap.from_us < before.time_us]:
             # The process that met it died after it had gone past.
             self.close(msgspec.structs.replace(gap, to_us=before.time_us), now_us)
         if late_us:
@@ -124,11 +124,11 @@ class Gaps:
         if before.host and before.time_us:
             from_us = min(before.time_us, now_us - int(idle_s * 1_000_000))
             gap = _gap(Reason.OUTAGE, from_us, before.host, before.protocol, now_us)
-            self._note(msgspec.structs.replace(gap, healed=REPLAY), now_us)
+            self._note(msgspec.structs.replace(gap, filled=REPLAY), now_us)
 
     def oversize(self, before: Position, after: Position, now_us: int) -> None:
         """The stream has gone past a message that was too large, somewhere between two events."""
-        for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us == before.time_us]:
+        for gap in [gap for gap in self.open if gap.reason is Reason.OVERSIZE and gap.from_us == before.time_us]:
             self.close(msgspec.structs.replace(gap, to_us=after.time_us), now_us)
 
     def _note(self, gap: Gap, now_us: int, *, begun: bool = False) -> Gap:
@@ -139,7 +139,7 @@ class Gaps:
         event, level = _said(gap, begun)
         fields = {"reason": gap.reason, "host": gap.host} | ({"queue": gap.queue} if gap.queue else {})
         span = {"missing_from": instant(gap.from_us), "missing_to": instant(gap.to_us)}
-        log.log(level, line(event, **fields, **span, **({"by": gap.healed} if gap.healed else {})))
+        log.log(level, line(event, **fields, **span, **({"by": gap.filled} if gap.filled else {})))
         return gap
 
 
@@ -168,10 +168,10 @@ def _concluded(gap: Gap, missing_to_us: int, now_us: int) -> Gap:
     since, to_us = max(gap.from_us, missing_to_us), max(gap.to_us, now_us)
     if since >= to_us:
         return msgspec.structs.replace(gap, to_us=to_us)
-    return msgspec.structs.replace(gap, from_us=since, to_us=to_us, healed=REPLAY)
+    return msgspec.structs.replace(gap, from_us=since, to_us=to_us, filled=REPLAY)
 
 
 def _said(gap: Gap, begun: bool) -> tuple[str, int]:
-    if begun or gap.healed:
+    if begun or gap.filled:
         return "interrupted" if begun else "healed", logging.WARNING
     return "gap", logging.ERROR

@@ -115,7 +115,7 @@ def arrived(state: State, first: Position) -> tuple[State, Reason | Restart | No
         if not found.exact:
             text = f"an event after {before.cursor} can be read when asked for from {search.cursor} on"
             return state._replace(search=found), Restart(before, Why.STEPPED_TOO_FAR, text)
-        state, why = state._replace(search=None, passed=Passed(search.cursor, search.host)), Reason.UNREAD
+        state, why = state._replace(search=None, passed=Passed(search.cursor, search.host)), Reason.OVERSIZE
     behind = state.passed._replace(from_here=False) if state.passed else None
     return state._replace(refused=False, passed=behind), why if late else None
 
