@@ -354,7 +354,7 @@ def test_a_hosts_calls_are_found_from_its_stream(url: str, base: str, v2: bool) 
 
 @pytest.mark.parametrize("url", ["", "a.example", "ftp://a.example", "ws://[::1", "ws://a.example:x/subscribe"])
 def test_what_is_no_host_is_refused(url: str) -> None:
-    with pytest.raises(FirehoseError, match="is no Jetstream host"):
+    with pytest.raises(FirehoseError, match="is not a Jetstream host"):
         host_of(url)
 
 

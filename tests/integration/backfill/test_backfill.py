@@ -394,7 +394,7 @@ def test_without_an_archive_it_says_so(settings: Settings, redis_client: redis.R
     no_redis = msgspec.structs.replace(settings, redis_url=f"redis://127.0.0.1:{free_port}/0")
     assert "does not answer" in one_line(firehose(no_redis, "backfill").stderr)
     wrong = firehose(settings, "backfill", "--archive", "no url")
-    assert "is no Jetstream host" in one_line(wrong.stderr)
+    assert "is not a Jetstream host" in one_line(wrong.stderr)
     assert [away.returncode, wrong.returncode] == [1, 1]
 
 
