@@ -1,6 +1,7 @@
-"""Redis, as the ingester sees it: claim the right to write, then write flushes, each once and whole.
+"""Talks to Redis for the ingester: claims the right to write, then writes flushes, each completely and once.
 
-Lives here: the only code of the ingester that talks to Redis, blocking. Must not: retries, buffers, tasks.
+Lives here: the only code of the ingester that sends commands to Redis; it blocks. Must not: retries, buffers,
+tasks.
 """
 
 from __future__ import annotations
@@ -63,13 +64,13 @@ class Sink:
         self._kept = (b"", b"")  # history and resyncs, as Redis has them
 
     def claim(self, lease_ms: int) -> Claim | Held:
-        """Take the right to write for ``lease_ms``, at once from an ingester of the same name.
+        """Claim the right to write for ``lease_ms``; from an ingester of the same name it is taken at once.
 
         Raises:
             SinkUnavailable: Redis is away or full; try again.
-            SinkRefused: Redis never will.
+            SinkRefused: Redis will never allow it.
         """
-        # A new identity each time: a write of the old one that is still on its way is refused.
+        # A new identity each time, so that a write of the old one that is still under way is refused.
         writer = f"{self._name}/{uuid.uuid4().hex}"
         answer = self._call(
             self._claim, scripts.arguments(_KEYS, name=self._name, writer=writer, lease_ms=lease_ms)
@@ -81,22 +82,22 @@ class Sink:
         return Claim.read(*answer[1:])
 
     def write(self, flush: Flush) -> None:
-        """Write a flush. After :class:`SinkUnavailable` the same flush may be given again, and none other.
+        """Write a flush. After :class:`SinkUnavailable` only the same flush may be tried again.
 
         Raises:
             SinkUnavailable: Redis is away or full, or its reply was lost; try again.
             Fenced, Superseded: another ingester writes now.
             StateLost: what this writer wrote is no longer there; claim again.
-            SinkRefused: Redis never will take it.
+            SinkRefused: Redis will never accept it.
         """
         number, cursor = self._flush + 1, str(flush.cursor or "")
         kept = (flush.history, flush.resyncs)
-        # They change rarely, and are larger than the rest of a heartbeat.
+        # Sent only when changed: they change rarely, and are larger than the rest of a heartbeat.
         history, resyncs = (b"" if new == known else new for new, known in zip(kept, self._kept, strict=True))
         arguments = scripts.arguments(
             _KEYS,
             flush.frames,
-            # Whatever bytes somebody else has put there, they must be the same.
+            # Compared byte for byte: another program may have put any bytes there.
             self._cursor.encode(errors="surrogateescape"),
             writer=self._writer,
             flush=str(number),
@@ -135,7 +136,7 @@ class Sink:
 
     def _call(self, script: redis.commands.core.Script, arguments: list[bytes]) -> list[str]:
         try:
-            # Whatever bytes somebody else has put there: what is compared with them later must be the same.
+            # Another program may have put any bytes there, and they are compared later, so keep them all.
             answer = [word.decode(errors="surrogateescape") for word in script(keys=_KEYS, args=arguments)]
         except redis.RedisError as error:
             raise refusals.of_error(error, self._access) from None
