@@ -25,7 +25,7 @@ log = get_logger("ingester")
 
 
 def main() -> int:
-    """Run until a signal or an error ends it. Returns the exit code (see ``errors``)."""
+    """Run the ingester until a signal or an error ends it. Returns the exit code (see ``errors``)."""
     argparse.ArgumentParser(
         prog="python -m ingester",
         description="Reads Jetstream into Redis. Its settings are FIREHOSE_* variables; see docs/settings.md.",
@@ -47,11 +47,11 @@ def main() -> int:
 
 
 def _tune() -> None:
-    """Fit Python to one busy loop beside one thread that compresses and waits for Redis."""
-    # That thread needs the interpreter lock some ten times a flush: at the default 5 ms each it would be
-    # slower than the loop that it works for.
+    """Tune Python for one busy loop beside one thread that compresses and waits for Redis."""
+    # That thread needs the interpreter lock about ten times a flush: at the default of 5 ms each, it would be
+    # slower than the loop that feeds it.
     sys.setswitchinterval(0.0005)
-    # Nothing per event is cyclic, and the modules never go away: the collector would only go over them.
+    # No object made for an event is part of a cycle, and the modules stay: a collection would find nothing.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 

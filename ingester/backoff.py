@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt. Pure: the caller sleeps, and brings the randomness."""
+"""Computes the pauses between attempts. Pure: the caller sleeps, and supplies the randomness."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 
 def delays(first_s: float, maximum_s: float, rand: Callable[[], float] = random.random) -> Iterator[float]:
-    """Endless delays in seconds: doubling from ``first_s`` to ``maximum_s``, each between a half and the whole.
+    """Endless delays in seconds: they double from ``first_s`` to ``maximum_s``, and each is cut by up to a half.
 
-    The jitter keeps many clients from coming back to a restarted server in the same instant.
+    This jitter keeps many clients from returning to a restarted server at the same instant.
     """
     delay = min(first_s, maximum_s)
     while True:

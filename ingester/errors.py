@@ -1,14 +1,14 @@
-"""What ends the ingester, with the exit code of each, and what Redis says of a write.
+"""The errors that end the ingester, each with its exit code, and the answers of Redis to a write.
 
-A lost connection is in ``jetstream.disconnected``, going on elsewhere in ``position.restart``. Must not: import
-anything.
+A lost connection is in ``jetstream.disconnected``, a jump to another position in ``position.restart``. Must not:
+import anything.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar, Final
 
-#: Exit codes. The unit file does not restart on SETTINGS, FENCED and REFUSED: nothing would be better then.
+#: Exit codes. The unit file does not restart on SETTINGS, FENCED and REFUSED, because a restart would not help.
 OK: Final = 0
 UNWRITTEN: Final = 1
 SETTINGS: Final = 2
@@ -24,35 +24,35 @@ class IngesterError(Exception):
 
 
 class Fenced(IngesterError):
-    """A newer process of the same name writes now: to start this one again would throw that one out."""
+    """A newer process of the same name writes now: starting this one again would displace it."""
 
     exit_code: ClassVar[int] = FENCED
 
 
 class Superseded(IngesterError):
-    """An ingester of another name writes now: started again, this one waits behind it as a standby."""
+    """An ingester of another name writes now: if started again, this one waits as its standby."""
 
     exit_code: ClassVar[int] = SUPERSEDED
 
 
 class SourceRefused(IngesterError):
-    """Jetstream refuses the request itself, so that asking again cannot help."""
+    """Jetstream refuses the request itself, so a retry cannot help."""
 
     exit_code: ClassVar[int] = REFUSED
 
 
 class SinkRefused(IngesterError):
-    """Redis refuses in a way that waiting cannot mend: a wrong login, a missing right."""
+    """Redis refuses for a reason that waiting cannot change: a wrong login, a missing right."""
 
     exit_code: ClassVar[int] = REFUSED
 
 
 class Unwritten(IngesterError):
-    """Events were still in memory when the process had to end. They come again from the stored cursor."""
+    """Events were still in memory when the process had to end. They are received again from the stored cursor."""
 
 
 class LakeOutdated(IngesterError):
-    """The lake says where to go on, and is of an earlier version. Once it is upgraded, a new start reads it."""
+    """The lake is needed to find where to continue, and has the layout of an earlier version: upgrade it first."""
 
 
 class SinkUnavailable(Exception):

@@ -1,4 +1,7 @@
-"""Tells systemd how the service is (sd_notify); a no-op where ``NOTIFY_SOCKET`` is not set."""
+"""Reports the state of the service to systemd (sd_notify); does nothing if ``NOTIFY_SOCKET`` is not set.
+
+Lives here: the socket and the messages. Must not: decide when there is progress.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,15 @@ from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
 
-#: Until the service is ready, each sign of progress moves systemd's start timeout this far (µs): a standby may
-#: wait for days.
+#: Until the service is ready, each report of progress extends systemd's start timeout by this much (µs): a standby
+#: may wait for days.
 EXTEND_US: Final = 90_000_000
 #: The watchdog is fed at most this often (seconds).
 INTERVAL_S: Final = 1.0
 
 
 class Notifier:
-    """The service's line to systemd. Liveness means progress: :meth:`progress` is never called on a timer."""
+    """The connection to systemd. :meth:`progress` keeps the watchdog quiet, so it is never called on a timer."""
 
     def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
         name = environ.get("NOTIFY_SOCKET", "")
@@ -30,23 +33,23 @@ class Notifier:
         self._last = -INTERVAL_S
 
     def ready(self, status: str) -> None:
-        """Claimed and connected. From the second time on only the status changes."""
+        """Report that the service is ready; later calls only change the status."""
         self._send(f"STATUS={status}" if self._ready else f"READY=1\nSTATUS={status}")
         self._ready = True
 
     def progress(self) -> None:
-        """Something was done: a flush, or an attempt that failed and was dealt with."""
+        """Report progress: a flush, or a failed attempt that was handled."""
         now = self._clock()
         if now - self._last >= INTERVAL_S:
             self._last = now
             self._send("WATCHDOG=1" if self._ready else f"EXTEND_TIMEOUT_USEC={EXTEND_US}")
 
     def status(self, text: str) -> None:
-        """One line for ``systemctl status``."""
+        """Set the line that ``systemctl status`` shows."""
         self._send(f"STATUS={text}")
 
     def stopping(self) -> None:
-        """The service has begun to stop."""
+        """Report that the service has begun to stop."""
         self._send("STOPPING=1\nSTATUS=stopping")
 
     def _send(self, message: str) -> None:

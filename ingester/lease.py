@@ -1,4 +1,4 @@
-"""The wait for the right to write, as a standby or while Redis is away.
+"""Waits for the right to write: as a standby, or while Redis is away.
 
 Lives here: the attempts and their pauses. Must not: the claim itself (sink), what follows from it (service).
 """
@@ -22,10 +22,10 @@ STANDBY_S: Final = 1.0
 
 
 async def acquire(delivery: Delivery, notifier: Notifier, pauses: Iterator[float]) -> Claim:
-    """Claim until it succeeds; ``pauses`` (seconds) are those between attempts while Redis is away.
+    """Claim until it succeeds; ``pauses`` (seconds) are the pauses between attempts while Redis is away.
 
     Raises:
-        SinkRefused: Redis never will let this process write.
+        SinkRefused: Redis will never let this process write.
     """
     waiting_for = ""
     while True:

@@ -1,6 +1,6 @@
-"""How far the lake goes: where to resume when Redis has lost its cursor, from the manifests of the raw batches.
+"""Finds where to resume when Redis has lost its cursor: at the end of the lake, as its raw batches' manifests say.
 
-Lives here: reading manifests, and which of them to trust. Must not: write anything, know Redis or Jetstream.
+Lives here: reading manifests, and deciding which to trust. Must not: write anything, know Redis or Jetstream.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ingester.position.position import LIVE, AtTime, Position
 
 log = get_logger(__name__)
 
-#: The longest that a host keeps events: what is missing from before can no longer be asked for.
+#: The longest time that a host keeps events: older ones can no longer be requested.
 RETENTION: Final = timedelta(hours=36)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BATCH_ID: Final = "%Y%m%dT%H%M%SZ"
@@ -32,7 +32,7 @@ class _Queue(msgspec.Struct):
 
 
 class _Manifest(msgspec.Struct):
-    """What is needed of a manifest; the pipeline's own type is firehose.batch.manifest.Manifest."""
+    """The fields of a manifest that are needed here; the whole type is firehose.batch.manifest.Manifest."""
 
     start: datetime
     end: datetime
@@ -43,10 +43,10 @@ class _Manifest(msgspec.Struct):
 
     @property
     def drained_us(self) -> int:
-        """The time of the last event in the batch; 0: it has none.
+        """The time of the last event in the batch; 0 if it has none.
 
-        ``time_us`` is that of the cursor when the batch was drained, and so ahead of it: only a bound, as the
-        batch's end is, against an event with a wrong time.
+        ``time_us`` is the cursor's time when the batch was drained, so it is later. Like the batch's end it only
+        serves as a bound, against an event with a wrong time.
         """
         bound = min(us for us in (_us(self.end), self.time_us) if us)
         return min(max((queue.last_us for queue in self.queues.values()), default=0), bound)
@@ -58,12 +58,13 @@ class _Found(NamedTuple):
 
 
 def last_drained(lake: Path, now: datetime, otherwise: Position = LIVE) -> Position:
-    """The last event up to which every one is in the lake, as a position that is resumed by time.
+    """The position of the last event up to which the lake is complete; it is resumed by time.
 
-    It is found in the last batch before the first hole: an interval within :data:`RETENTION` that has no manifest,
-    nor a record in the coverage ledger that nobody listened, was still in Redis. If the very first one is such a
-    hole, it is when the ingester was first started, or ``otherwise``, what it was told to begin with, if earlier.
-    The live tail if there is no lake, or nothing in it.
+    It is that of the last batch before the first hole. A hole is an interval within :data:`RETENTION` that has
+    neither a manifest nor a record in the coverage ledger that no ingester listened: its events were still in
+    Redis. If the very first interval is a hole, the position is the time of the ingester's first start, or
+    ``otherwise``, the position that it was told to begin with, if that is earlier. Without a lake, or if the lake
+    is empty, it is the live tail.
 
     Raises:
         LakeOutdated: the lake has the folder names of an earlier version.
@@ -71,7 +72,7 @@ def last_drained(lake: Path, now: datetime, otherwise: Position = LIVE) -> Posit
     _require_current(lake)
     try:
         found = list(_since(lake / LAKE_RAW, now - RETENTION))
-    except OSError as error:  # not there, or not ours to read
+    except OSError as error:  # it does not exist, or may not be read
         log.info("no_manifests", lake=lake, reason=error)
         return LIVE
     if begin := _undrained_begin(found, now - RETENTION):
@@ -86,23 +87,23 @@ def _require_current(lake: Path) -> None:
     for name in (LAKE_RAW, LAKE_COVERAGE):
         if (earlier := lake / name.removeprefix("_")).is_dir():
             raise LakeOutdated(
-                f"Redis has lost its cursor, and {earlier} has its name from an earlier version: to say where to "
-                "go on, the lake has to be upgraded (firehose upgrade-lake); then start the ingester again"
+                f"Redis has lost its cursor, and {earlier} has the name that an earlier version gave it: run "
+                "`firehose upgrade-lake`, then start the ingester again, which reads in the lake where to continue"
             )
 
 
 def _since(raw: Path, since: datetime) -> Iterable[_Found]:
-    """The manifests from ``since`` on and the readable one before, in the order of time."""
+    """The manifests from ``since`` on and the last readable one before, in the order of time."""
     found: list[_Found] = []
     for day in sorted(raw.glob("date=*"), reverse=True):
         for folder in sorted(day.glob("batch=*"), reverse=True):
-            if (each := _read(folder / "manifest.json")) is None:
+            if (batch := _read(folder / "manifest.json")) is None:
                 continue
-            found.append(each)
-            if each.manifest is not None and each.manifest.end <= since:
+            found.append(batch)
+            if batch.manifest is not None and batch.manifest.end <= since:
                 return reversed(found)
     if not found:
-        next(raw.iterdir(), None)  # says why, if it is not there or may not be read
+        next(raw.iterdir(), None)  # raises if the folder does not exist or may not be read
     return reversed(found)
 
 
@@ -117,7 +118,7 @@ def _read(path: Path) -> _Found | None:
 
 
 def _undrained_begin(found: Sequence[_Found], since: datetime) -> AtTime | None:
-    """When the ingester was first started, if the oldest batch that there is begins later."""
+    """The time of the ingester's first start, if the oldest batch begins later."""
     manifests = [manifest for _, manifest in found if manifest is not None]
     first_us = min(
         (manifest.first_start_ms * 1000 for manifest in manifests if manifest.first_start_ms), default=0
@@ -147,7 +148,7 @@ def _before_first_hole(lake: Path, found: Sequence[_Found]) -> _Manifest | None:
 
 
 def _hole(lake: Path, start: datetime, end: datetime) -> datetime | None:
-    """The first interval between two batches of which the coverage ledger does not say that nobody listened."""
+    """The first interval between two batches for which the coverage ledger has no record of silence."""
     while start < end:
         path = lake / LAKE_COVERAGE / f"date={start:%Y-%m-%d}" / f"batch={start:{_BATCH_ID}}.json"
         try:

@@ -1,6 +1,6 @@
-"""Takes one connection's messages in, until it fails or is of no more use.
+"""Receives the messages of one connection, until it fails or should be replaced.
 
-Lives here: the hot loop, and the watchdogs beside it. Must not: connecting and reconnecting, Redis.
+Lives here: the hot loop, and the checks on a timer beside it. Must not: connecting and reconnecting, Redis.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ingester.source import Source
 
 log = get_logger(__name__)
 
-#: Seconds between two lines on how it goes.
+#: Seconds between two progress lines in the log.
 REPORT_S: Final = 60.0
 
 
 class Pump:
-    """From ``source`` to ``writer``, over all connections of a process, one at a time."""
+    """Passes messages from ``source`` to ``writer``, for all connections of a process, one at a time."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Pump:
         self._reported = clock()
 
     async def run(self, connection: ClientConnection) -> None:
-        """Read and write until one of them raises.
+        """Read and write until one of them raises. Call it within :func:`~.session.disconnecting`.
 
         Raises:
-            Disconnected: the connection is to be made again; within :func:`~.session.disconnecting`.
-            Restart: the same, at another place.
+            Disconnected: the connection must be made again.
+            Restart: the same, from another position.
             Fenced, Superseded, SinkRefused: this process may not write any more.
         """
         self._heard = self._clock()
@@ -56,7 +56,7 @@ class Pump:
         try:
             while True:
                 await asyncio.wait([reader], timeout=self._settings.flush_ms / 1000)
-                if reader.done():  # before anything is written: it may say that what came must not be
+                if reader.done():  # before anything is written: its error may forbid that
                     reader.result()
                 self._writer.tick()
                 self._watch()
@@ -65,7 +65,7 @@ class Pump:
             await asyncio.gather(reader, return_exceptions=True)
 
     async def _read(self, connection: ClientConnection) -> None:
-        """The beginning, then the hot loop. It goes on as long as messages wait: their limit makes it yield."""
+        """Receive the first messages, then run the hot loop. It yields only while no message is waiting."""
         receive, writer, decompress = connection.recv, self._writer, self._source.decompress
         while not writer.buffer.placed:
             await writer.make_room()
@@ -83,14 +83,14 @@ class Pump:
                 self._source.noticed(notice)
             if buffer.count >= most_events or buffer.size >= most_bytes:
                 await writer.make_room()
-                # A replay brings minutes of the stream between two ticks: a dropout is looked for at each flush.
+                # A replay covers minutes of the stream between two ticks, so look for dropouts at each flush.
                 self._source.check(writer.counts, writer.counted_us)
 
     def _begin(self, message: bytes) -> None:
-        """Take in a message of those up to the first that says where the stream is.
+        """Buffer one of the messages up to the first one with a usable time.
 
-        The hot loop has these lines once more, to be spared a call for each event. In both the buffer is looked up
-        after the wait for the message: a flush that begins meanwhile takes the one before away.
+        The hot loop repeats these lines to save a call for each event. Both look the buffer up after the wait for
+        the message: a flush that starts meanwhile replaces it.
         """
         decompress, buffer = self._source.decompress, self._writer.buffer
         try:

@@ -1,4 +1,4 @@
-"""The ingester's life: claim, begin at the right place, connect, reconnect, and stop in order.
+"""Runs the ingester: claims, starts at the right position, connects, reconnects, and stops cleanly.
 
 Lives here: the wiring of source, pump, writer and health. Must not: formats, commands, protocol details.
 """
@@ -33,12 +33,12 @@ from ingester.source import Source
 
 log = get_logger(__name__)
 
-#: How long (seconds) a stop may take to bring the last events to Redis.
+#: How long (seconds) a stop may take to write the last events to Redis.
 STOP_S: Final = 3.0
 
 
 class Service:
-    """One ingester process. :meth:`run` until cancelled, then :meth:`stop`."""
+    """One ingester process: call :meth:`run`, cancel it, then call :meth:`stop`."""
 
     def __init__(self, settings: IngesterSettings, delivery: Delivery, notifier: Notifier) -> None:
         self._settings = settings
@@ -52,10 +52,10 @@ class Service:
         self._claimed = False
 
     async def run(self) -> None:
-        """Claim, then stream for ever.
+        """Claim the right to write, then stream until cancelled.
 
         Raises:
-            IngesterError: nothing more can be done; its message says why.
+            IngesterError: the process cannot go on; the message says why.
         """
         pauses = delays(0.1, min(5.0, self._settings.backoff_max_s))
         claim = await lease.acquire(self._delivery, self._notifier, pauses)
@@ -66,10 +66,10 @@ class Service:
         await self._stream()
 
     async def stop(self) -> None:
-        """Bring what is in memory to Redis and give the right to write back.
+        """Write what is in memory to Redis, and give the right to write back.
 
         Raises:
-            Unwritten: Redis did not take it in time.
+            Unwritten: Redis did not accept it in time.
             IngesterError: as :meth:`run`.
         """
         self._notifier.stopping()
@@ -89,10 +89,10 @@ class Service:
         log.info("stopped", written=self._writer.written, cursor=self._writer.position.cursor)
 
     async def _begin(self, claim: Claim) -> None:
-        """Go on where the process before has stopped, knowing what it knew."""
+        """Continue where the process before stopped, with the state that it left in Redis."""
         if claim.cursor and claim.protocol not in ("", V1, V2):
             raise SourceRefused(
-                f"the cursor in Redis is one of protocol {claim.protocol}, this ingester speaks {V1} and {V2}"
+                f"the cursor in Redis is for protocol {claim.protocol}, this ingester speaks {V1} and {V2}"
             )
         self._gaps.adopt(claim.gaps)
         self._writer.resyncs.learn(claim.resyncs)
@@ -105,7 +105,7 @@ class Service:
         self._source.adopt(claim.history, claim.position)
 
     async def _lost(self, otherwise: Position) -> Position:
-        """Where to go on now that Redis has no cursor: at the end of what the lake has."""
+        """Find where to continue if Redis has no cursor: at the end of what the lake has."""
         now = datetime.now(UTC)
         drained: Position = LIVE
         if self._settings.lake:
@@ -144,7 +144,7 @@ class Service:
         return delays(0.25, self._settings.backoff_max_s)
 
     async def _settle(self) -> None:
-        """Write what is in memory before the cursor is used again: so both always stand at the same event."""
+        """Write what is in memory, so that the cursor in Redis is that of the last event received."""
         try:
             await self._writer.drain()
         except Restart as restart:

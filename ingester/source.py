@@ -1,7 +1,7 @@
-"""Jetstream as the service sees it: connect to the host whose turn it is, at the right place, and judge failures.
+"""Connects to the current Jetstream host at the right position, and decides what follows from a failure.
 
 Lives here: the wiring of failover, resume, gaps and dropout detection. Must not: Redis, buffers, the hot loop, and
-any decision that the room ``position`` can make without a connection.
+any decision that the package ``position`` can make without a connection.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = get_logger(__name__)
 
 
 class Source:
-    """The hosts of the settings, of which one is listened to. ``decompress`` undoes what it sends, if anything."""
+    """The hosts of the settings, one of which is current; ``decompress`` is for its messages, if compressed."""
 
     def __init__(
         self,
@@ -58,26 +58,29 @@ class Source:
 
     @property
     def host(self) -> Host:
-        """The host whose turn it is."""
+        """The current host."""
         return self._hosts[self._failover.current]
 
     @property
     def stepping(self) -> bool:
-        """Whether a message is being stepped over: a search that is not to be slowed down."""
+        """True while the stream is being moved past a message that is too large: attempts then follow at once."""
         return self._resume.stepping
 
     def away(self, seconds: float) -> None:
-        """Record downtime from before this process started: another one was the last that listened."""
+        """Record downtime from before this process started, in seconds."""
         self._away_since = self._clock() - seconds
 
     def adopt(self, history: bytes, last: Position) -> None:
-        """Leave the host that the process before has found partial, and go back to where that began."""
+        """Leave a host that the process before found partial, and go back to where the dropout began."""
         partial = self._partial.adopt(history, last, self._now_us())
         if (self.host.name, self.host.protocol) in partial:
             self._failover = failover.after(self._failover, Failure(Cause.PARTIAL, 0.0, False), self._clock())
 
     async def open(self, position: Position) -> ClientConnection:
-        """Connect to :attr:`host`, for what follows ``position``; within :func:`~.session.disconnecting`."""
+        """Connect to :attr:`host`, to receive what follows ``position``.
+
+        Call it within :func:`~.session.disconnecting`, which turns what it raises into ``Disconnected``.
+        """
         self._opened, host = None, self.host
         used = await self._dictionaries.of(host)
         back_to = self._partial.since(host)
@@ -92,12 +95,12 @@ class Source:
         return connection
 
     def failed(self, error: Disconnected, last: Position, *, useful: bool) -> None:
-        """Draw the conclusions from a lost connection.
+        """Choose the host for the next attempt, and record the gap, after a connection was lost.
 
-        ``last``: that of the last event so far; ``useful``: the connection has brought events.
+        ``last`` is the position of the last event so far; ``useful``: the connection has brought events.
 
         Raises:
-            SourceRefused: no host takes the request.
+            SourceRefused: every host refuses the request.
         """
         now, host = self._clock(), self.host
         if self._away_since is None:
@@ -118,10 +121,10 @@ class Source:
             log.warning("host_switched", **ends, host=self.host.name, left=host.name)
 
     def arrived(self, first: Position) -> None:
-        """The first event of a connection is in: say so if it comes later than it should.
+        """Check the first event of a connection, and record a gap if it is later than requested.
 
         Raises:
-            Restart: it is not what was asked for, see :func:`~ingester.position.resume.arrived`.
+            Restart: it is not what was requested, see :func:`~ingester.position.resume.arrived`.
         """
         self._resume, found = resume.arrived(self._resume, first)
         if isinstance(found, Restart):
@@ -133,7 +136,7 @@ class Source:
         self._away_since = None
 
     def passed(self, written: Position) -> bool:
-        """Whether the stream, which leaves large messages out, has gone past the one that was in the way."""
+        """True once the stream, which now leaves large messages out, is past the one that ended connections."""
         self._resume, before = resume.passed(self._resume, written, self.host)
         if before is not None:
             self._gaps.oversize(before, written, self._now_us())
@@ -143,7 +146,7 @@ class Source:
         """Check what comes of each queue; see :class:`~ingester.position.dropout.DropoutDetector`.
 
         Raises:
-            Disconnected: hardly anything comes of some, and a host that has not failed lately can be asked.
+            Disconnected: hardly any events of some queue come, and another host has not failed lately.
         """
         partial = self._partial.check(counts, at_us, self.host, self._now_us())
         if partial and failover.rested(self._failover, self._clock()):
@@ -176,7 +179,7 @@ class Source:
     def _too_large(self, last: Position) -> None:
         self._resume, is_new = resume.too_large(self._resume, last, self.host)
         if is_new:
-            self._gaps.begin(Reason.UNREAD, last, self._now_us())
+            self._gaps.begin(Reason.OVERSIZE, last, self._now_us())
             hint = "raise FIREHOSE_MAX_MESSAGE_BYTES; it is passed by, a line on the gap follows"
             log.error("message_too_large", host=self.host.name, after=instant(last.time_us), hint=hint)
 

@@ -1,4 +1,4 @@
-"""Jetstream hosts by their URLs: protocol, name, and where v2's calls over HTTP are.
+"""Jetstream hosts by their URLs: protocol, name, and the address of v2's calls over HTTP.
 
 Lives here: pure functions on URLs. Must not: connections, settings.
 """
@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 from firehose.errors import FirehoseError
 from ingester.contract.settings import redacted
 
-#: All calls of v2 begin with it, after ``/xrpc/``.
+#: The beginning of all v2 calls, after ``/xrpc/``.
 NAMESPACE: Final = "network.bsky.jetstream."
 _STREAM: Final = f"/xrpc/{NAMESPACE}subscribeEvents"
 _HTTP: Final = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 
 
 class Host(NamedTuple):
-    """A host. ``name`` is host and port without a login; ``base`` is where ``/xrpc/…`` follows over HTTP."""
+    """A host. ``name`` is host and port without a login; ``base`` is the HTTP address before ``/xrpc/…``."""
 
     url: str
     name: str
@@ -27,21 +27,21 @@ class Host(NamedTuple):
 
 
 def host_of(url: str) -> Host:
-    """The host of a stream's URL, or of a plain ``https://…``; v2 by the path, as for the ingester.
+    """The host of a stream's URL, or of a plain ``https://…``. As in the ingester, the path says if it is v2.
 
     Raises:
-        FirehoseError: ``url`` is none.
+        FirehoseError: ``url`` is not the URL of a host.
     """
     try:
         parts = urlsplit(url.strip())
         scheme, name = _HTTP.get(parts.scheme), parts.netloc.rpartition("@")[2]
-        # Both raise where a connection would: a port that is no number, a name that no resolver can be asked for.
+        # Both raise as a connection would: for a port that is not a number, or a name that cannot be resolved.
         _ = parts.port, (parts.hostname or "").encode("idna")
-    except ValueError:  # or brackets that are no IPv6 address
+    except ValueError:  # for example brackets around something else than an IPv6 address
         scheme, name = None, ""
     if scheme is None or not name:
         raise FirehoseError(
-            f"{redacted(url)!r} is no Jetstream host: name ws://… or wss://…, ending in /subscribe (v1) or "
+            f"{redacted(url)!r} is not a Jetstream host: name ws://… or wss://…, ending in /subscribe (v1) or "
             f"{_STREAM} (v2)"
         )
     prefix = parts.path.partition("/xrpc/")[0].rstrip("/")

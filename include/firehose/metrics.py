@@ -1,7 +1,8 @@
 """The metrics of the whole project: a closed list, of which `make docs` makes docs/metrics.md.
 
-Lives here: names, types, units and help texts of what batches, refreshes, checks and heals count; the ingester's
-are in ``ingester.contract.metrics``. A field that counts is annotated with its metric. Must not: count, or export.
+Lives here: names, types, units and help texts of what batches, refreshes, checks and backfills count; those of the
+ingester are in ``ingester.contract.metrics``. A field that counts is annotated with its metric. Must not: count,
+or export.
 """
 
 from __future__ import annotations
@@ -69,14 +70,21 @@ FILES_COMPARED: Final = _gauge("checked_files", "files", "files", "Hour files co
 FILES_READ: Final = _gauge("checked_read_files", "files", "read", "Hour files that it read in full")
 BYTES_READ: Final = _gauge("checked_read_bytes", "bytes", "read_bytes", "Bytes that it read in full")
 
-# The heals'.
-HEALED: Final = _counter("healed_events", "events", "events", "Events put into Redis from an archive", _QUEUE)
-HEAL_SEGMENTS: Final = _counter(
-    "heal_segments", "segments", "segments", "Segments downloaded, in whole or in part"
+# The backfills'.
+BACKFILLED: Final = _counter(
+    "backfilled_events", "events", "events", "Events put into Redis from an archive", _QUEUE
 )
-HEAL_ABSENT: Final = _counter("heal_absent_events", "events", "absent", "Events that an archive no longer has")
-HEAL_BYTES: Final = _counter(
-    "heal_downloaded_bytes", "bytes", "downloaded", "Bytes downloaded for one gap, or on one UTC day (in Redis)"
+BACKFILL_SEGMENTS: Final = _counter(
+    "backfill_segments", "segments", "segments", "Segments downloaded, in whole or in part"
+)
+BACKFILL_ABSENT: Final = _counter(
+    "backfill_absent_events", "events", "absent", "Events that an archive no longer has"
+)
+BACKFILL_BYTES: Final = _counter(
+    "backfill_downloaded_bytes",
+    "bytes",
+    "downloaded",
+    "Bytes downloaded for one gap, or on one UTC day (in Redis)",
 )
 
 #: Every metric of the project.

@@ -27,7 +27,7 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     archive_url: Annotated[
         str,
         Meta(
-            description="v2 host whose archive heals gaps; empty: the first one of FIREHOSE_JETSTREAM_URL",
+            description="v2 host whose archive fills gaps; empty: the first one of FIREHOSE_JETSTREAM_URL",
             extra=must(checks.optional(checks.url("ws", "wss", "http", "https"))),
         ),
     ] = ""
@@ -38,10 +38,10 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
         str, Meta(description="File that holds that key instead", extra=must(checks.optional(checks.folder)))
     ] = ""
     archive_run_mib: Annotated[
-        int, Meta(ge=0, le=2**24, description="Most MiB that one heal downloads from an archive; 0: no limit")
+        int, Meta(ge=0, le=2**24, description="Most MiB that one backfill downloads from an archive; 0: no limit")
     ] = 0
     archive_day_mib: Annotated[
-        int, Meta(ge=0, le=2**24, description="Most MiB that all heals of a UTC day download; 0: no limit")
+        int, Meta(ge=0, le=2**24, description="Most MiB that all backfills of a UTC day download; 0: no limit")
     ] = 0
     batch_minutes: Annotated[
         int, Meta(ge=1, le=60, description="Length of a batch in minutes", extra=must(checks.divides_an_hour))

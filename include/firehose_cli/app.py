@@ -10,12 +10,12 @@ import typer
 from firehose.errors import FirehoseError
 from firehose_cli import bench, logs
 from firehose_cli.adopt import adopt
+from firehose_cli.backfill import backfill, heal
 from firehose_cli.clickhouse import clickhouse_serve
 from firehose_cli.coverage import coverage
 from firehose_cli.crosscheck import crosscheck
 from firehose_cli.demo import demo
 from firehose_cli.ending import one_line
-from firehose_cli.heal import heal
 from firehose_cli.migrate import migrate
 from firehose_cli.once import once
 from firehose_cli.query import query
@@ -65,7 +65,8 @@ app.command()(rebuild)
 app.command()(adopt)
 app.command("upgrade-lake")(upgrade_lake)
 app.command()(coverage)
-app.command()(heal)
+app.command()(backfill)
+app.command(hidden=True)(heal)
 app.command()(crosscheck)
 app.command()(simulate)
 app.command("clickhouse")(clickhouse_serve)

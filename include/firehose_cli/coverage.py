@@ -11,16 +11,20 @@ if TYPE_CHECKING:
 
 
 def coverage(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a gap and line.")] = False,
-    only_open: Annotated[bool, typer.Option("--open", help="Only gaps that nothing has filled.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each gap, one a line.")] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="Only gaps that are still open.")] = False,
 ) -> None:
-    """List the gaps in coverage, newest last, and how much time is missing."""
+    """List the gaps in coverage, newest last, and how much time is missing.
+
+    In JSON, ``healed`` and ``old_reason`` repeat ``filled`` and ``reason`` as they were named before.
+    """
     import msgspec
 
     from firehose.batch.coverage import known_gaps, read_gaps
     from firehose.batch.gaps import missing_us, open_gaps
     from firehose.errors import FirehoseError, ServiceUnavailable
     from firehose.settings import load
+    from ingester.contract.gap import OLD_REASONS
 
     settings = load()
     lake = settings.lake_path
@@ -35,7 +39,8 @@ def coverage(
     shown = still_open if only_open else gaps
     if as_json:
         for gap in shown:
-            typer.echo(msgspec.json.encode(msgspec.structs.asdict(gap)))
+            old_name = {"old_reason": OLD_REASONS.get(gap.reason, gap.reason)}
+            typer.echo(msgspec.json.encode(msgspec.structs.asdict(gap) | old_name))
     elif shown:
         _print(shown)
     seconds = missing_us(gaps) / 1e6
@@ -50,9 +55,9 @@ def _print(gaps: list[Gap]) -> None:
     from firehose.batch.gaps import instant
     from firehose_cli.console import stdout
 
-    table = Table("from", "to", "type", "reason", "host", "healed by", "id", box=None)
+    table = Table("from", "to", "type", "reason", "host", "filled by", "id", box=None)
     for gap in gaps:
         where = f"{gap.host} {gap.protocol}".strip()
         span = (instant(gap.from_us), instant(gap.to_us))
-        table.add_row(*span, gap.queue or "all", gap.reason, where, gap.healed or "open", gap.id)
+        table.add_row(*span, gap.queue or "all", gap.reason, where, gap.filled or "open", gap.id)
     stdout().print(table)

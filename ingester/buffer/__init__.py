@@ -1,4 +1,4 @@
-"""The way into Redis: the events of a flush, when it is written, the retries, the commands.
+"""Writes events to Redis: collects them for a flush, decides when to write it, retries, sends the commands.
 
-Lives here: everything of the ingester that knows Redis. Must not: connections to Jetstream, where to resume.
+Lives here: everything in the ingester that knows Redis. Must not: connections to Jetstream, where to resume.
 """

@@ -15,16 +15,16 @@ from ingester.jetstream.envelope import PLAUSIBLE_US, classify, dead_letter, fol
 from ingester.jetstream.hosts import V1, V2, Host
 from ingester.position.position import LIVE, AfterEvent, Position
 
-#: As PLAUSIBLE_US, for v2's sequence numbers: more than an hour of the network.
+#: Like PLAUSIBLE_US, for v2's sequence numbers: more than the network sends in an hour.
 PLAUSIBLE_SEQ: Final = 10_000_000
 
 
 class Buffer:
-    """The events received since the last flush, as v1 sends them. ``last_us`` is the time of the last one.
+    """The events received since the last flush, in v1's form. ``last_us`` is the time of the last one.
 
-    ``start`` is the position before them, ``host`` what stamps them. ``placed``: a message of the connection has
-    said where the stream is; until then :meth:`begin` takes them, and the position stays where it is. ``resyncs``
-    is what sync events have announced so far; it is shared with the buffers that follow.
+    ``start`` is the position before them, ``host`` the host that stamps them. ``placed``: some message of the
+    connection had a usable time; until then messages go to :meth:`begin`, and the position does not move.
+    ``resyncs`` holds what sync events have announced so far; later buffers share it.
     """
 
     __slots__ = ("_append", "_host", "_leap", "_lines", "_resyncs", "_start", "count", "last_us", "placed", "size")
@@ -43,27 +43,27 @@ class Buffer:
 
     @property
     def position(self) -> Position:
-        """That of the last event; the one before while nothing but dead letters without a time have come."""
+        """The position of the last event; ``start`` while only dead letters without a time have come."""
         if self.last_us == self._start.time_us:
             return self._start
         return AfterEvent(self.last_us, self.last_us, self._host, V1)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Events by queue."""
+        """The number of events by queue."""
         return {queue: len(lines) for queue, lines in self._lines.items()}
 
     def fresh(self) -> Self:
-        """An empty buffer for what follows."""
+        """An empty buffer for the events that follow."""
         next_one = type(self)(self.position, self._host, self._resyncs)
         next_one.placed = self.placed
         next_one._leap = self._leap
         return next_one
 
     def begin(self, message: bytes) -> None:
-        """:meth:`add` while nothing has said where the stream is: it may be anywhere, where the host could resume.
+        """Add one of the first messages, up to the first one with a usable time: the stream may begin anywhere.
 
-        A message that cannot be read, nor names a time near the one before, says nothing.
+        A message that cannot be read, and names no time near the one before, has no usable time.
         """
         queue, time_us, line = classify(message, self.last_us)
         if time_us and (line is message or time_us != self.last_us):
@@ -71,20 +71,20 @@ class Buffer:
         self._put(queue, self._resyncs.take(line))
 
     def add(self, message: bytes) -> None:
-        """Put one message into its queue, whatever it holds."""
+        """Add a message, whatever it contains, to its queue."""
         queue, time_us, line = classify(message, self.last_us)
         if self._leap or abs(time_us - self.last_us) >= PLAUSIBLE_US:
             time_us = self._followed(time_us)
         self.last_us = time_us
-        if queue == wire.OTHER or self._resyncs.known:  # v1 hosts send no sync events: this is rare
+        if queue == wire.OTHER or self._resyncs.known:  # rare: v1 hosts send no sync events
             line = self._resyncs.take(line)
-        # As _put, which would cost a call for each event.
+        # Like _put, without the cost of a call for each event.
         self._append[queue](line)
         self.count += 1
         self.size += len(line)
 
     def reject(self, message: bytes, error: Exception) -> None:
-        """Keep a message that could not even be decompressed as a dead letter; its bytes name no time."""
+        """Keep a message that cannot be decompressed, and so has no time, as a dead letter."""
         queue, _, line = dead_letter(message, error, self.last_us)
         self._put(queue, line)
 
@@ -98,12 +98,12 @@ class Buffer:
         self.size += len(line)
 
     def pack(self, frame_events: int) -> list[Frame]:
-        """The frames of all events, at most ``frame_events`` each."""
+        """The frames of all events, with at most ``frame_events`` events each."""
         return pack(self._lines, frame_events)
 
 
 class BufferV2(Buffer):
-    """The same for a v2 stream: its events are turned into v1's form, its cursor is a sequence number."""
+    """A buffer for a v2 stream: it converts events to v1's form, and its cursor is a sequence number."""
 
     __slots__ = ("_leap_seq", "_seq")
 
@@ -120,11 +120,11 @@ class BufferV2(Buffer):
 
     @property
     def position(self) -> Position:
-        """As in v1; the start while no sequence number of this host has come."""
+        """As in v1; ``start`` until a sequence number of this host has come."""
         return AfterEvent(self._seq, self.last_us, self._host, V2) if self._seq else self._start
 
     def begin(self, message: bytes) -> None:
-        """As in v1; the same is raised as by :meth:`add`."""
+        """As in v1; raises what :meth:`add` raises."""
         try:
             queue, time_us, seq, line = events_v2.read(message, self._resyncs)
         except events_v2.UNREADABLE as error:
@@ -134,10 +134,10 @@ class BufferV2(Buffer):
         return self._put(queue, line)
 
     def add(self, message: bytes) -> None:
-        """Put the event of one frame into its queue, whatever it holds.
+        """Add the event of a frame, whatever it contains, to its queue.
 
         Raises:
-            SourceNotice: the frame is not an event, and only to be logged.
+            SourceNotice: the frame is a notice for the log, not an event.
             Disconnected: the server ends the stream.
         """
         try:

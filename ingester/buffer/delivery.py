@@ -1,6 +1,6 @@
-"""Brings flushes to Redis, each until it is there, in one thread beside the loop.
+"""Delivers flushes to Redis, repeating each until Redis has it, in a thread beside the loop.
 
-Lives here: the retries of a write, and what to do when Redis has lost this writer's state. Must not: decide when
+Lives here: the retries of a write, and the recovery when Redis has lost this writer's state. Must not: decide when
 to write, Redis commands.
 """
 
@@ -28,9 +28,9 @@ Result = TypeVar("Result")
 
 
 class Delivery:
-    """The way to ``sink``, of one process.
+    """Delivers the flushes of one process to ``sink``.
 
-    ``delays`` makes the pauses between attempts; ``progress`` is to be called after each attempt, good or bad.
+    ``delays`` makes the pauses between attempts; ``progress`` is called after each attempt, successful or not.
     """
 
     def __init__(
@@ -43,38 +43,38 @@ class Delivery:
         self.position: Position = LIVE  # of the last event in Redis
         self.lease_ms = int(settings.lease_s * 1000)
         self.progress = progress
-        self._began: Position = LIVE  # the first one that is known
+        self._began: Position = LIVE  # the first known position
         self._sink = sink
         self._frame_events = settings.frame_events
         self._delays = delays
-        # One thread: zstd and the socket release the GIL, and the sink wants one caller at a time.
+        # One thread: zstd and the socket release the GIL, and the sink allows one caller at a time.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
 
     async def claim(self) -> Claim | Held:
-        """Take the right to write, if nobody else holds it.
+        """Claim the right to write, unless another ingester holds it.
 
         Raises:
             SinkUnavailable: Redis is away or full; try again.
-            SinkRefused: Redis never will.
+            SinkRefused: Redis will never allow it.
         """
         return await self._in_thread(self._sink.claim, self.lease_ms)
 
     def set_position(self, position: Position) -> None:
-        """The last event in Redis is that of ``position``."""
+        """Set the position of the last event in Redis."""
         self.position = position
         if not self._began.time_us:
             is_event = isinstance(position, AfterEvent)
             self._began = AtTime(position.time_us, position.host) if is_event else position
 
     async def write(self, buffer: Buffer, flush: Flush, pending: Callable[[], int]) -> float:
-        """Write ``flush`` with the events of ``buffer``; ``pending`` counts, for the log, what waits meanwhile.
+        """Write ``flush`` with the events of ``buffer``; ``pending`` counts waiting events, for the log.
 
-        Returns for how long (seconds) Redis would not take it; 0: it took it at once.
+        Returns for how long (seconds) Redis did not accept it; 0 if it did at once.
 
         Raises:
             Fenced, Superseded: another ingester writes now.
-            Restart: what is in memory does not follow on what Redis has.
-            SinkRefused: Redis never will take it.
+            Restart: the events in memory do not continue from what Redis has.
+            SinkRefused: Redis will never accept it.
         """
         flush = flush._replace(frames=await self._in_thread(buffer.pack, self._frame_events))
         crash.reached(crash.Point.FLUSH_PACKED)
@@ -94,7 +94,7 @@ class Delivery:
         return loop.time() - began if refused else 0.0
 
     async def _reclaim(self) -> None:
-        """Redis lost this writer's state: go on from its cursor, or where it is known that nothing is missing."""
+        """Claim again after Redis lost this writer's state; raises Restart unless the cursor is still the same."""
         for delay in self._delays():
             try:
                 answer = await self.claim()

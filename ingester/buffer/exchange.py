@@ -1,6 +1,6 @@
-"""What goes to and fro between the ingester and Redis: the claim that is answered, the flush that is written.
+"""The data that ingester and Redis exchange: the answers to a claim, and the flush that is written.
 
-Lives here: their types, and how stored state is read, the version before included. Must not: send commands.
+Lives here: their types, and reading stored state, that of the version before included. Must not: send commands.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _decode: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
 
 
 class Claim(NamedTuple):
-    """The right to write, and where the writer before stopped; ``cursor`` 0: there was none."""
+    """The right to write, and the state that the writer before left; ``cursor`` 0: there was none."""
 
     cursor: int
     host: str
     protocol: str
     time_us: int = 0  # on v1 the cursor is the time
     away_s: float = 0.0  # since the last flush, by Redis' clock; 0 also if there was none
-    gaps: tuple[Gap, ...] = ()  # that the writer before has left open
-    history: bytes = b""  # what it expected of each queue
+    gaps: tuple[Gap, ...] = ()  # those that the writer before left open
+    history: bytes = b""  # its history of each queue
     resyncs: bytes = b""  # the sync events that it knew
 
     @property
@@ -45,7 +45,7 @@ class Claim(NamedTuple):
     def read(
         cls, cursor: str, host: str, protocol: str, time_us: str, away_ms: str, gaps: str, *kept: str
     ) -> Self:
-        """From the reply of ``claim.lua``. What cannot be read is as if it were not there, and logged."""
+        """Read the reply of ``claim.lua``. Parts that cannot be read count as absent, and are logged."""
         return cls(
             _number("cursor", cursor),
             _text(host),
@@ -65,16 +65,16 @@ class Held(NamedTuple):
 
     @classmethod
     def read(cls, writer: str, left_ms: str) -> Self:
-        """From the reply of ``claim.lua``."""
+        """Read the reply of ``claim.lua``."""
         return cls(_text(writer), int(left_ms))
 
 
 class Flush(NamedTuple):
-    """What one write brings to Redis. ``lease_ms`` 0 gives the right to write back.
+    """One write to Redis. ``lease_ms`` 0 gives the right to write back.
 
-    ``host`` and ``protocol`` are where the cursor comes from, by default v1 of the host that the sink was made
-    for; ``time_us`` 0: the cursor is the last event's time. ``gaps`` are added to the stream of gaps,
-    ``open_gaps``, ``history`` and ``resyncs`` kept for whoever writes next.
+    ``host`` and ``protocol`` say where the cursor comes from, by default v1 of the host that the sink was made
+    for; ``time_us`` 0: the cursor is the last event's time. ``gaps`` are added to the stream of gaps;
+    ``open_gaps``, ``history`` and ``resyncs`` are stored for the next writer.
     """
 
     frames: Sequence[Frame]
@@ -91,12 +91,12 @@ class Flush(NamedTuple):
 
 
 def _text(found: str) -> str:
-    """A text of the stored state, fit to be written again: somebody else may have put any bytes there."""
+    """A text of the stored state, fit to be written again: another program may have put any bytes there."""
     return found.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _number(name: str, text: str) -> int:
-    """A number of the stored state; 0 where somebody else has written another thing: as if it were lost."""
+    """A number of the stored state; 0, as if it were lost, if another program has put something else there."""
     try:
         return int(text or 0)
     except ValueError:
@@ -108,6 +108,6 @@ def _known(gaps: str) -> tuple[Gap, ...]:
     try:
         return _decode(gaps)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        # Of another version, or somebody else's: their records are in the stream of gaps already.
+        # From another version or another program. The records themselves are in the stream of gaps already.
         log.warning("open_gaps_unreadable", reason=error)
         return ()

@@ -1,6 +1,6 @@
-"""What it means when Redis does not take a claim or a write: wait, or give up.
+"""Decides what follows when Redis does not accept a claim or a write: wait, or give up.
 
-Lives here: the one place that decides which of the two. Must not: talk to Redis.
+Lives here: the only place that decides this. Must not: talk to Redis.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import redis
 from ingester.contract.redis_access import RedisAccess
 from ingester.errors import SinkRefused, SinkUnavailable
 
-# Errors that pass. Inside a script Redis 6 wraps them in "ERR Error running script", so the text decides.
+# Errors that are temporary. Inside a script Redis 6 wraps them in "ERR Error running script", so the text decides.
 _PASSING: Final = ("OOM ", "READONLY ", "LOADING ", "MISCONF ", "BUSY ", "NOREPLICAS ", "MASTERDOWN ", "TRYAGAIN ")
 
 
 def of_error(error: redis.RedisError, access: RedisAccess) -> SinkUnavailable | SinkRefused:
-    """What an error of the client library means."""
+    """The ingester's error for an error of the client library."""
     if refusal := access.refusal(error):
         return SinkRefused(refusal)
     text = " ".join(str(error).split())
@@ -29,18 +29,18 @@ def of_error(error: redis.RedisError, access: RedisAccess) -> SinkUnavailable | 
 
 
 def of_answer(answer: list[str]) -> SinkUnavailable | None:
-    """What a script's answer means if somebody else's data is in the way; None: it is not.
+    """The error for a script's answer that foreign data blocks the write; None if nothing does.
 
-    A drain moves it and keeps it. Until then the events wait at the source.
+    A drain moves the data and keeps it. Until then the events wait at the source.
     """
     if answer[0] == "type":
         return SinkUnavailable(
-            f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: somebody else wrote it; the next "
-            "drain sets it aside"
+            f"Redis key {answer[1]} holds a {answer[2]}, not a {answer[3]}: another program wrote it; the "
+            "next drain sets it aside"
         )
     if answer[0] == "full":
         return SinkUnavailable(
-            f"Redis stream {answer[1]} has no ids left, because somebody else wrote an entry with the last one; "
+            f"Redis stream {answer[1]} has no ids left, because another program wrote an entry with the last one; "
             "the next drain makes room"
         )
     return None

@@ -1,6 +1,7 @@
-"""Redis, as the ingester sees it: claim the right to write, then write flushes, each once and whole.
+"""Talks to Redis for the ingester: claims the right to write, then writes flushes, each completely and once.
 
-Lives here: the only code of the ingester that talks to Redis, blocking. Must not: retries, buffers, tasks.
+Lives here: the only code of the ingester that sends commands to Redis; it blocks. Must not: retries, buffers,
+tasks.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
-import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -16,6 +16,7 @@ from redis.retry import Retry
 from ingester.buffer import refusals
 from ingester.buffer.exchange import Claim, Flush, Held
 from ingester.contract import crash, scripts, wire
+from ingester.contract.gap import encoded, encoded_list
 from ingester.contract.redis_access import RedisAccess
 from ingester.contract.settings import SettingsError
 from ingester.errors import Fenced, StateLost, Superseded
@@ -23,7 +24,6 @@ from ingester.jetstream.hosts import V1
 
 TIMEOUT_S: Final = 5.0
 _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]
-_json: Final = msgspec.json.Encoder().encode
 
 
 class _Client(redis.Redis):
@@ -61,13 +61,13 @@ class Sink:
         self._kept = (b"", b"")  # history and resyncs, as Redis has them
 
     def claim(self, lease_ms: int) -> Claim | Held:
-        """Take the right to write for ``lease_ms``, at once from an ingester of the same name.
+        """Claim the right to write for ``lease_ms``; from an ingester of the same name it is taken at once.
 
         Raises:
             SinkUnavailable: Redis is away or full; try again.
-            SinkRefused: Redis never will.
+            SinkRefused: Redis will never allow it.
         """
-        # A new identity each time: a write of the old one that is still on its way is refused.
+        # A new identity each time, so that a write of the old one that is still under way is refused.
         writer = f"{self._name}/{uuid.uuid4().hex}"
         answer = self._call(
             self._claim, scripts.arguments(_KEYS, name=self._name, writer=writer, lease_ms=lease_ms)
@@ -79,22 +79,22 @@ class Sink:
         return Claim.read(*answer[1:])
 
     def write(self, flush: Flush) -> None:
-        """Write a flush. After :class:`SinkUnavailable` the same flush may be given again, and none other.
+        """Write a flush. After :class:`SinkUnavailable` only the same flush may be tried again.
 
         Raises:
             SinkUnavailable: Redis is away or full, or its reply was lost; try again.
             Fenced, Superseded: another ingester writes now.
             StateLost: what this writer wrote is no longer there; claim again.
-            SinkRefused: Redis never will take it.
+            SinkRefused: Redis will never accept it.
         """
         number, cursor = self._flush + 1, str(flush.cursor or "")
         kept = (flush.history, flush.resyncs)
-        # They change rarely, and are larger than the rest of a heartbeat.
+        # Sent only when changed: they change rarely, and are larger than the rest of a heartbeat.
         history, resyncs = (b"" if new == known else new for new, known in zip(kept, self._kept, strict=True))
         arguments = scripts.arguments(
             _KEYS,
             flush.frames,
-            # Whatever bytes somebody else has put there, they must be the same.
+            # Compared byte for byte: another program may have put any bytes there.
             self._cursor.encode(errors="surrogateescape"),
             writer=self._writer,
             flush=str(number),
@@ -105,10 +105,10 @@ class Sink:
             protocol=flush.protocol or V1,
             lease_ms=flush.lease_ms,
             connected=flush.connected,
-            open_gaps=_json(flush.open_gaps).decode() if flush.open_gaps else "",
+            open_gaps=encoded_list(flush.open_gaps).decode() if flush.open_gaps else "",
             history=history.decode(),
             resyncs=resyncs.decode(),
-            gaps=[_json(gap).decode() for gap in flush.gaps],
+            gaps=[encoded(gap).decode() for gap in flush.gaps],
             heartbeats_kept_ms=wire.HEARTBEATS_KEPT_MS,
         )
         status, *details = self._call(self._write, arguments)
@@ -133,7 +133,7 @@ class Sink:
 
     def _call(self, script: redis.commands.core.Script, arguments: list[bytes]) -> list[str]:
         try:
-            # Whatever bytes somebody else has put there: what is compared with them later must be the same.
+            # Another program may have put any bytes there, and they are compared later, so keep them all.
             answer = [word.decode(errors="surrogateescape") for word in script(keys=_KEYS, args=arguments)]
         except redis.RedisError as error:
             raise refusals.of_error(error, self._access) from None

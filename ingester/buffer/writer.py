@@ -1,6 +1,6 @@
-"""Buffers events and decides when to write them: one flush under way, one being filled, never more.
+"""Buffers events and decides when to write them: at most one flush is under way while one is being filled.
 
-Lives here: backpressure, heartbeats, and what goes into a flush. Must not: the websocket, retries, Redis commands.
+Lives here: backpressure, heartbeats, the content of a flush. Must not: the websocket, retries, Redis commands.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import OUTAGE_S, Gaps
 from ingester.position.position import Position
 
-#: An empty flush is written after this many seconds without another, so that a quiet minute is known to be one;
+#: An empty flush is written after this many seconds without another, to show that a quiet minute was listened to;
 #: and three times in a lease, so that it does not run out.
 HEARTBEAT_S: Final = 2.0
 
 
 class Writer:
-    """Hands messages to ``delivery``, in order, each flush with what ``gaps`` and ``detector`` know by then."""
+    """Passes events to ``delivery`` in order; each flush has the current state of ``gaps`` and ``detector``."""
 
     def __init__(
         self,
@@ -57,26 +57,26 @@ class Writer:
 
     @property
     def position(self) -> Position:
-        """That of the last event in Redis; what is in memory follows on it."""
+        """The position of the last event in Redis; the events in memory continue from it."""
         return self._delivery.position
 
     @property
     def full(self) -> bool:
-        """Whether the buffer must be written before anything else is received."""
+        """True if the buffer must be written before more is received."""
         return self.buffer.count >= self._settings.flush_events or self.buffer.size >= self._settings.flush_bytes
 
     @property
     def received(self) -> int:
-        """All events taken in so far, written or not."""
+        """The number of events received so far, written or not."""
         return self.written + self.pending
 
     @property
     def pending(self) -> int:
-        """Events that are not known to be in Redis."""
+        """The number of events that are not known to be in Redis."""
         return self._under_way + self.buffer.count
 
     def restart(self, position: Position) -> None:
-        """Forget what is in memory; the events after ``position`` are to come (again)."""
+        """Forget the events in memory; those after ``position`` are received (again) next."""
         self._delivery.set_position(position)
         self.buffer = Buffer(position)
         self._under_way = 0
@@ -84,11 +84,11 @@ class Writer:
             self._writing = None
 
     def listen(self, host: Host) -> None:
-        """From now on messages come from ``host``; nothing may be waiting to be written (see :meth:`drain`)."""
+        """Expect messages from ``host`` from now on. Nothing may be waiting to be written (see :meth:`drain`)."""
         self.buffer = buffer_for(host, self.position, self.resyncs)
 
     async def make_room(self) -> None:
-        """Return as soon as the buffer may take more: the backpressure.
+        """Wait until the buffer has room: this is the backpressure.
 
         Raises:
             What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.write`).
@@ -100,7 +100,7 @@ class Writer:
                 await self._settled()
 
     def tick(self) -> None:
-        """Write what there is, or a heartbeat when it is time. To be called each ``flush_ms``.
+        """Write what is buffered, or a heartbeat if one is due. Call it every ``flush_ms``.
 
         Raises:
             What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.write`).
@@ -111,7 +111,7 @@ class Writer:
             self._start()
 
     async def drain(self) -> None:
-        """Write all there is, and return when Redis holds it.
+        """Write everything, and return when Redis has it.
 
         Raises:
             What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.write`).
@@ -122,7 +122,7 @@ class Writer:
             await self._settled()
 
     async def release(self) -> None:
-        """Write all there is and give the right to write back.
+        """Write everything, and give the right to write back.
 
         Raises:
             What a write raises (see :meth:`~ingester.buffer.delivery.Delivery.write`).
@@ -132,26 +132,26 @@ class Writer:
         crash.reached(crash.Point.RELEASED)
 
     def abandon(self) -> None:
-        """Give up the write under way: the process ends."""
+        """Give up the write under way, because the process ends."""
         if self._writing is not None:
             self._writing.cancel()
 
     def _start(self) -> None:
-        """Begin to write the buffer; an empty one is a heartbeat."""
+        """Start writing the buffer; an empty one is a heartbeat."""
         full, self.buffer = self.buffer, self.buffer.fresh()
         if full.count:
             self.counted_us = full.last_us
             for queue, count in full.counts.items():
                 self.counts[queue] += count
         self._under_way = full.count
-        # Made here, not in the task: what is noted from now on belongs to the events of the next flush.
+        # Made here, not in the task: gaps recorded from now on belong to the events of the next flush.
         self._writing = asyncio.create_task(self._write(full, self._flush(full, self._delivery.lease_ms)))
 
     def _check(self) -> None:
-        """Raise what the last write has failed with, if it has: each time, until :meth:`restart`.
+        """Raise the error of the last write, if it failed: on every call, until :meth:`restart`.
 
-        What is in memory follows on events that are not in Redis. Written all the same, by a stop that comes just
-        then, its cursor would pass them by.
+        The events in memory continue from events that are not in Redis. If a stop just then wrote them all the
+        same, their cursor would skip those events.
         """
         if self._writing is not None and self._writing.done():
             self._writing.result()
@@ -159,7 +159,7 @@ class Writer:
 
     async def _settled(self) -> None:
         if self._writing is not None:
-            await asyncio.wait([self._writing])  # which leaves the write alone if the waiter is cancelled
+            await asyncio.wait([self._writing])  # if the waiter is cancelled, the write continues
         self._check()
 
     def _flush(self, buffer: Buffer, lease_ms: int) -> Flush:

@@ -1,5 +1,5 @@
-"""What the ingester shares with whoever reads its streams: the one room that other packages import from.
+"""The contract between the ingester and the readers of its streams: the only package that others import.
 
 Lives here: queues, keys and frames, gap records, settings, Redis logins and scripts, crash points. Must not:
-import any other room, or know Jetstream.
+import the ingester's other packages, or know Jetstream.
 """

@@ -1,6 +1,6 @@
-"""What a setting's value must look like: each check takes a value and returns what is wrong with it, or nothing.
+"""Checks for the values of settings: each takes a value and returns what is wrong with it, or an empty string.
 
-Lives here: the rules, which the declarations of the settings name. Must not: I/O, which setting has which rule.
+Lives here: the rules, which the declarations of the settings name. Must not: I/O, assign rules to settings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class SettingsError(ValueError):
 
 
 def complaint(name: str, value: object, wrong: str) -> str:
-    """The line about a setting (a field's name) whose value is ``wrong``; what may hold a secret is not shown."""
+    """The message for a setting (named by its field) whose value is ``wrong``; possible secrets are not shown."""
     hidden = any(word in name for word in ("password", "url", "key")) or "://" in str(value)
     shown = "(hidden)" if hidden else f"{value!r:.200}"
     return f"{PREFIX}{name.upper()}={shown}: {wrong}; see docs/settings.md"
@@ -29,36 +29,36 @@ def complaint(name: str, value: object, wrong: str) -> str:
 PREFIX: Final = "FIREHOSE_"
 _COLLECTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*(\.\*)?")
 _MAIL: Final = re.compile(r"[^@\s,]+@[^@\s,]+")
-#: In a path ClickHouse takes some for wildcards, and reads no partition below a quotation mark, silently.
+#: ClickHouse reads some of these in a path as wildcards, and silently no partition below a quotation mark.
 _UNREADABLE: Final = re.compile(r"[*?{}\"]|\b(year|month|day|hour|user_did)=")
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _V2: Final = "/xrpc/network.bsky.jetstream.subscribeEvents"
 
 
 def text(value: str) -> str:
-    """Text that a log line, a command line and a file name can hold."""
+    """Accept text that a log line, a command line and a file name can hold."""
     if any(ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000 for c in value):
         return "has a control character, or bytes that are not UTF-8"
     return ""
 
 
 def name(value: str) -> str:
-    """Text that is not empty."""
+    """Accept text that is not empty."""
     return text(value) or ("" if value.strip() else "must not be empty")
 
 
 def one_of(*allowed: str) -> Check:
-    """One of some words."""
+    """A check that accepts one of these words."""
     return lambda value: "" if value in allowed else f"must be one of {', '.join(allowed)}"
 
 
 def optional(check: Check) -> Check:
-    """Nothing, or what ``check`` accepts."""
+    """A check that accepts an empty value, or what ``check`` accepts."""
     return lambda value: check(value) if value else ""
 
 
 def folder(value: str) -> str:
-    """A path that can be made absolute; whether it is there is another question."""
+    """Accept a path that can be made absolute; it need not exist."""
     if wrong := name(value):
         return wrong
     try:
@@ -69,21 +69,21 @@ def folder(value: str) -> str:
 
 
 def home(value: str) -> str:
-    """A folder that the embedded services can have."""
+    """Accept a folder that the embedded services can use."""
     if found := re.search(r"[\\&?]", value):
         return f"has {found[0]!r}, which the embedded ClickHouse cannot have in a path: choose one without \\ & ?"
     return folder(value)
 
 
 def lake_root(value: str) -> str:
-    """A folder, or a URL as ClickHouse takes it, that its views can read."""
+    """Accept a folder, or a URL for ClickHouse, that the views can read."""
     if found := _UNREADABLE.search(value):
         return f"has {found[0]!r}, which is a wildcard or a partition to ClickHouse: choose another path"
     return folder(value)
 
 
 def collections(value: str) -> str:
-    """NSIDs, or beginnings of such, with commas between them."""
+    """Accept NSIDs, or prefixes such as ``app.bsky.*``, separated by commas."""
     for part in filter(None, map(str.strip, value.split(","))):
         if not _COLLECTION.fullmatch(part):
             return "must be collections such as app.bsky.feed.post or app.bsky.graph.*, separated by commas"
@@ -91,13 +91,13 @@ def collections(value: str) -> str:
 
 
 def mail(value: str) -> str:
-    """One address or several with commas between them."""
+    """Accept one mail address, or several separated by commas."""
     ok = not text(value) and all(_MAIL.fullmatch(part.strip()) for part in value.split(","))
     return "" if ok else "must be a mail address, or several separated by commas"
 
 
 def instant(value: str) -> str:
-    """A moment with its zone, as RFC 3339 writes it."""
+    """Accept a time with a zone, in the form of RFC 3339."""
     try:
         zoned = datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
@@ -106,18 +106,18 @@ def instant(value: str) -> str:
 
 
 def divides_an_hour(value: str) -> str:
-    """Minutes of which a whole number make an hour: a cron expression has no other equal intervals."""
+    """Accept minutes that divide an hour: a cron expression has no other equal intervals."""
     return "" if 60 % int(value) == 0 else "must divide 60, such as 1, 5, 10 or 60"
 
 
 def url(*schemes: str) -> Check:
-    """An address with one of ``schemes`` and a host."""
+    """A check that accepts a URL with a host and one of ``schemes``."""
     said = "must be " + " or ".join(f"{scheme}://HOST" for scheme in schemes)
     return lambda value: _address(value, schemes, said)
 
 
 def redis_url(value: str) -> str:
-    """What redis-py connects to; it would take the database 0 for any that is not a number."""
+    """Accept a URL for redis-py, which would use database 0 if the name of the database were not a number."""
     said = "must be redis://HOST:PORT/DATABASE, rediss://… or unix:///PATH"
     try:
         parts = urlsplit(value)
@@ -127,13 +127,13 @@ def redis_url(value: str) -> str:
     if wrong := text(value) if unix else _address(value, ("redis", "rediss"), said):
         return wrong
     databases = [*([] if unix else [parts.path.removeprefix("/")]), *parse_qs(parts.query).get("db", [])]
-    if not all(re.fullmatch(r"\d*", one, re.ASCII) for one in databases):
+    if not all(re.fullmatch(r"\d*", database, re.ASCII) for database in databases):
         return f"{said}: the database is a number"
     return "" if parts.path or not unix else said
 
 
 def clickhouse_url(value: str) -> str:
-    """A server's HTTP interface. The driver would take a path for the database of every statement."""
+    """Accept a server's HTTP address. The driver would use a path as the database of every statement."""
     said = "must be http://HOST:PORT or https://HOST:PORT"
     if wrong := _address(value, ("http", "https"), said):
         return wrong
@@ -146,7 +146,7 @@ def clickhouse_url(value: str) -> str:
 
 
 def jetstream_urls(value: str) -> str:
-    """One host or several with commas between them."""
+    """Accept one Jetstream host, or several separated by commas."""
     said = (
         f"each host must be ws://… or wss://…, ending in /subscribe (v1) or {_V2} (v2); separate several by commas"
     )
@@ -154,13 +154,13 @@ def jetstream_urls(value: str) -> str:
 
 
 def host_names(value: str) -> str:
-    """Names or addresses of hosts with commas between them."""
+    """Accept names or addresses of hosts, separated by commas."""
     ok = all(_HOST_NAME.fullmatch(part.strip()) for part in value.split(","))
     return "" if ok else "must be host names without scheme and port, separated by commas"
 
 
 def origins(value: str) -> str:
-    """Origins of web pages, as browsers send them, with commas between them."""
+    """Accept origins of web pages, as browsers send them, separated by commas."""
     said = "must be origins such as https://host or http://host:port, separated by commas"
     for part in map(str.strip, value.split(",")):
         if wrong := _address(part, ("http", "https"), said):
@@ -176,7 +176,7 @@ def _address(value: str, schemes: tuple[str, ...], said: str) -> str:
         return wrong
     try:
         parts = urlsplit(value)
-        # Both raise where a connection would: a port out of range, a name that no resolver can be asked for.
+        # Both raise as a connection would: for a port out of range, or a name that cannot be resolved.
         port, _ = parts.port, (parts.hostname or "").encode("idna")
     except ValueError as error:
         return f"{said} ({_shortly(error)})"
@@ -190,7 +190,7 @@ def _host(parts: SplitResult) -> bool:
 
 
 def _shortly(error: ValueError) -> str:
-    """The reason without the value, which may hold a password."""
+    """The reason, without the value, which may contain a password."""
     if isinstance(error, UnicodeError):
         return "the host is not a name"
     return "the port must be from 1 to 65535" if "ort" in str(error) else "not a URL"

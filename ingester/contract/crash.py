@@ -1,8 +1,8 @@
-"""Crash points, for tests only: at a named durable boundary the process kills itself, as a power cut would.
+"""Crash points, for tests only: at a named durable boundary the process kills itself.
 
-Lives here: the one list of boundaries, from the socket to the summary tables, and the kill. Told by
-``FIREHOSE_CRASH_AT=<point>[:<nth>]``, with ``FIREHOSE_CRASH_PROOF`` naming the file written just before the kill;
-without them a crash point is one comparison. Must not: know what any step does.
+Lives here: the list of all boundaries, from the socket to the summary tables, and the kill.
+``FIREHOSE_CRASH_AT=<point>[:<nth>]`` chooses the point, ``FIREHOSE_CRASH_PROOF`` names the file to write just
+before the kill; without them a crash point costs one comparison. Must not: know what any step does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROOF: Final = "FIREHOSE_CRASH_PROOF"
 
 
 class Point(StrEnum):
-    """Every boundary at which something has become durable, or is about to, in the order of an event's way."""
+    """Every boundary at which something has become durable, or is about to, in the order that events pass them."""
 
     # Ingester: from memory into Redis.
     CLAIMED = "ingester.claimed"  # Redis has the new writer, this process does not know it yet
@@ -36,7 +36,7 @@ class Point(StrEnum):
     RAW_COPYING = "drain.raw_copying"  # some frames are in the partial file
     RAW_SYNCED = "drain.raw_synced"
     RAW_RENAMED = "drain.raw_renamed"
-    COVERAGE_SYNCED = "drain.coverage_synced"  # what was learnt of gaps; Redis still holds it
+    COVERAGE_SYNCED = "drain.coverage_synced"  # the records of gaps; Redis still holds them
     COVERAGE_RENAMED = "drain.coverage_renamed"
     MANIFEST_SYNCED = "drain.manifest_synced"
     MANIFEST_RENAMED = "drain.manifest_renamed"
@@ -94,7 +94,7 @@ class Point(StrEnum):
 
 
 class _Armed:
-    """The point at which this process is to die, how often it must still be reached, and the proof's path."""
+    """The point at which this process must die, how often it must still be reached, and the proof's path."""
 
     def __init__(self, point: Point, nth: int, proof: Path) -> None:
         self.point = point
@@ -116,18 +116,18 @@ _armed: _Armed | None = None
 
 
 def reached(point: Point) -> None:
-    """Die here, if this process was told to."""
+    """Die, if this is the point at which this process must."""
     if _armed is not None and _armed.point is point:
         _armed.count_down()
 
 
 def armed() -> bool:
-    """Whether this process was told to die anywhere: what only a crash point needs is to be skipped if not."""
+    """True if this process has a point to die at. If not, work that only a crash point needs is skipped."""
     return _armed is not None
 
 
 def arm(environ: Mapping[str, str]) -> None:
-    """Read where to die. Done for every process when it imports this module; a forked one may call it again.
+    """Read the point to die at. Importing this module calls it; a forked process may call it again.
 
     Raises:
         ValueError: an unknown point, a count below 1, or no file for the proof.

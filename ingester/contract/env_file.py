@@ -1,6 +1,6 @@
-"""Finds and reads the env file, and knows how a line of it is written.
+"""Finds and reads the env file, and writes lines for it.
 
-Lives here: where it is, and what such a file may hold. Must not: what its variables mean (settings.py).
+Lives here: its place and its syntax. Must not: know the meaning of its variables (settings.py).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _ADVICE: Final = "an env file has lines of the form FIREHOSE_NAME=value"
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables of ``$FIREHOSE_ENV_FILE``, else of ``firehose.env`` in the home, if that is there.
+    """The variables of ``$FIREHOSE_ENV_FILE``, else of ``firehose.env`` in the home, if that exists.
 
     Raises:
-        SettingsError: the named file is not there, or the file cannot be read.
+        SettingsError: the named file does not exist, or the file cannot be read.
     """
     named, home = environ.get(PREFIX + "ENV_FILE"), environ.get(PREFIX + "HOME", DEFAULT_HOME)
     if wrong := checks.folder(named or home):
@@ -38,9 +38,9 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def line(name: str, value: object) -> str:
-    """The line that :func:`read` gives back as ``value``, for the variable ``FIREHOSE_<name>``.
+    """The line for the variable ``FIREHOSE_<name>``, which :func:`read` reads as ``value``.
 
-    Quoted where need be: a path may have `` #`` in it, which would begin a comment.
+    It is quoted if necessary: a path may contain `` #``, which would begin a comment.
     """
     text = str(value)
     quoted = text if _PLAIN.fullmatch(text) else "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

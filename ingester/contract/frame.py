@@ -1,6 +1,6 @@
 """A frame: events of one queue as one stream entry, newline-ended JSON lines in one zstd frame.
 
-Lives here: the one function that makes frames, of bytes. Must not: Redis, what an event means.
+Lives here: the only function that makes frames from bytes. Must not: Redis, the meaning of an event.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import zstandard
 
 from ingester.contract import wire
 
-#: On recorded events the levels 2 to 5 cost 1.3 to 5 times the time, and none of them made smaller frames.
+#: On recorded events, levels 2 to 5 took 1.3 to 5 times as long, without smaller frames.
 LEVEL: Final = 1
-#: Events in a frame, unless the settings say otherwise.
+#: The number of events in a frame, unless the settings say otherwise.
 EVENTS: Final = 500
 
 
@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The Redis key of the stream that it belongs to."""
+        """The Redis key of its queue's stream."""
         return wire.stream_key(self.queue)
 
 
@@ -47,7 +47,7 @@ def time_us_of(line: bytes) -> int:
 
 
 def pack(queues: Mapping[str, Sequence[bytes]], frame_events: int = EVENTS) -> list[Frame]:
-    """The frames of all lines, given by queue, at most ``frame_events`` lines in each."""
+    """Make frames of all lines, given by queue, with at most ``frame_events`` lines in each."""
     parts = [
         (queue, lines[start : start + frame_events])
         for queue, lines in queues.items()
@@ -61,7 +61,7 @@ def pack(queues: Mapping[str, Sequence[bytes]], frame_events: int = EVENTS) -> l
 
 
 def _compressed(blocks: list[bytes]) -> list[bytes]:
-    """Each block as a zstd frame. One call for all, so that a thread gives the GIL away only once."""
+    """Each block as a zstd frame. One call compresses all, so that a thread gives up the GIL only once."""
     if not blocks:
         return []
     compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)

@@ -1,6 +1,6 @@
-"""The ingester's metrics: every number in ``firehose:metadata`` that says how it fares, each named once.
+"""The ingester's metrics: every number in ``firehose:metadata`` that shows its state, each named once.
 
-Lives here: what a metric is, and the ingester's closed list. Must not: count (``lua/`` does), or export.
+Lives here: the type of a metric, and the ingester's closed list. Must not: count (``lua/`` does), or export.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from ingester.contract import wire
 
 
 class Kind(StrEnum):
-    """How a metric moves."""
+    """How a metric changes."""
 
-    COUNTER = "counter"  # only up; from 0 again where what it counts begins again
+    COUNTER = "counter"  # only rises; starts at 0 again with the state that counts it
     GAUGE = "gauge"  # up and down
 
 

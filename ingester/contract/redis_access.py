@@ -1,4 +1,4 @@
-"""How the project's roles log in to Redis, and what Redis means when it refuses one. For ingester and pipeline.
+"""Logins to Redis for the project's roles, and explanations of its refusals. For ingester and pipeline.
 
 Lives here: the only code that reads a password of Redis. Must not: send commands, know what a role does.
 """
@@ -20,12 +20,12 @@ PIPELINE: Final = "pipeline"
 MONITORING: Final = "monitoring"
 ROLES: Final = (INGESTER, PIPELINE, MONITORING)
 
-# How Redis 6.2 and 7 say it of a command inside a script, where there is no NOPERM in front.
+# The words of Redis 6.2 and 7 for a command inside a script, where the error does not begin with NOPERM.
 _NO_RIGHT_IN_SCRIPT: Final = ("user executing the script can't", "ACL failure in script")
 
 
 class RedisAccess(NamedTuple):
-    """Where Redis is, and how ``role`` logs in: as ``url`` says, else with what is in ``password_file``."""
+    """The address of Redis, and the login of ``role``: the one in ``url``, else the one in ``password_file``."""
 
     url: str
     role: str = INGESTER
@@ -33,10 +33,10 @@ class RedisAccess(NamedTuple):
 
     @classmethod
     def of(cls, settings: IngesterSettings, role: str) -> RedisAccess:
-        """What the settings say for a role.
+        """The access of a role, from the settings.
 
         Raises:
-            SettingsError: the password file cannot be read, or is not there although its folder was named.
+            SettingsError: the password file cannot be read, or is missing although its folder was named.
         """
         if has_login(settings.redis_url):
             return cls(settings.redis_url, role)
@@ -53,15 +53,15 @@ class RedisAccess(NamedTuple):
         return cls(settings.redis_url, role, path)
 
     def options(self) -> dict[str, Any]:
-        """Arguments for ``redis.Redis.from_url`` beside the URL."""
-        # Neither of redis-py's own greetings is a right of a role: each would be an entry in ACL LOG.
+        """Arguments for ``redis.Redis.from_url``, without the URL."""
+        # No role may send redis-py's own greetings: each would be an entry in ACL LOG.
         quiet = {"driver_info": None, "maint_notifications_config": MaintNotificationsConfig(enabled=False)}
         if self.password_file is None:
             return quiet
         return quiet | {"credential_provider": _PasswordFile(self.role, self.password_file)}
 
     def login(self) -> tuple[str, str] | tuple[()]:
-        """User and password as the password file has them now; empty without one, or where the URL has a login.
+        """User and password as the password file has them now; empty without a file, or if the URL has a login.
 
         Raises:
             AuthenticationError: the file cannot be read.
@@ -69,7 +69,7 @@ class RedisAccess(NamedTuple):
         return () if self.password_file is None else _PasswordFile(self.role, self.password_file).get_credentials()
 
     def refusal(self, error: RedisError) -> str:
-        """What to do if Redis refuses the login or a right, in one line without a password; else nothing."""
+        """One line that says what to do if Redis refuses the login or a right; empty for any other error."""
         said = " ".join(str(error).split())
         if (
             isinstance(error, NoPermissionError)
@@ -95,7 +95,7 @@ class RedisAccess(NamedTuple):
 
     @property
     def where(self) -> str:
-        """The URL, fit for a log."""
+        """The URL without login, for a log."""
         return redacted(self.url)
 
     @property
@@ -104,7 +104,7 @@ class RedisAccess(NamedTuple):
 
 
 class _PasswordFile(CredentialProvider):
-    """Reads the password for each new connection: one that was made or rotated since counts without a restart."""
+    """Reads the password for each new connection, so that a rotated one takes effect without a restart."""
 
     def __init__(self, user: str, path: Path) -> None:
         self._user, self._path = user, path
@@ -118,7 +118,7 @@ class _PasswordFile(CredentialProvider):
 
 
 def _password(path: Path) -> str:
-    """What a password file holds; empty if there is none."""
+    """The content of a password file; empty if there is no file."""
     try:
         return path.read_text().strip()
     except FileNotFoundError:
@@ -126,9 +126,9 @@ def _password(path: Path) -> str:
 
 
 def has_login(url: str) -> bool:
-    """Whether a Redis URL names a user or a password, in either place that redis-py allows."""
+    """True if a Redis URL names a user or a password, in either place that redis-py allows."""
     try:
         parts = urlsplit(url)
         return "@" in parts.netloc or bool({"username", "password"} & parse_qs(parts.query).keys())
-    except ValueError:  # whoever connects says what is wrong with it
+    except ValueError:  # the connection will fail with a message
         return False

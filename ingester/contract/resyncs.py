@@ -1,7 +1,7 @@
-"""Tells the records that a resync sends again from new ones: a ``sync`` event names an account's new revision, and
-then every record of the account comes as a create under it.
+"""Distinguishes records that a resync sends again from new ones.
 
-Lives here: the latest revisions that were announced, bounded, and the mark on a line. Must not: I/O, clocks.
+A ``sync`` event names an account's new revision; then every record of the account comes as a create under it.
+Lives here: the latest announced revisions, bounded, and the mark on a line. Must not: I/O, clocks.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-#: Revisions that are remembered. A server sends an account's records right after its sync event, so that only as
-#: many accounts as are being sent again at the same time need to be known.
+#: How many revisions are remembered. A server sends an account's records right after its sync event, so this is
+#: the number of accounts that may be sent again at the same time.
 MOST: Final = 256
-#: The field of a commit that says so: true, or not there. Only the ingester and the archive's reader set it.
+#: The field of a commit that marks a resync: true, or absent. Only the ingester and the archive's reader set it.
 MARK: Final = "resync"
 
 
@@ -45,26 +45,26 @@ _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 class Resyncs:
     """The latest revisions that sync events have announced, at most :data:`MOST`.
 
-    ``known`` is empty while there is none: a look at it spares nearly every event a call.
+    ``known`` is usually empty: checking that first saves a call for nearly every event.
     """
 
     __slots__ = ("_encoded", "_revs", "known")
 
     def __init__(self) -> None:
-        # In the order of the last use; and how often each revision occurs there, in JSON, to say no quickly.
+        # known is in the order of last use; _revs counts each revision in it, as JSON, to say no quickly.
         self.known: dict[tuple[str, str], None] = {}
         self._revs: dict[bytes, int] = {}
         self._encoded: bytes | None = b"[]"
 
     @property
     def state(self) -> bytes:
-        """What :meth:`learn` takes."""
+        """The state for :meth:`learn`."""
         if self._encoded is None:
             self._encoded = _encode(list(self.known))
         return self._encoded
 
     def learn(self, state: bytes) -> None:
-        """Take over what another process knew; what cannot be read, of another version, is as if it knew none."""
+        """Take over the state of another process; it is ignored if it cannot be read, as from another version."""
         try:
             known: Iterable[tuple[str, str]] = _state(state or b"[]")
         except _UNREADABLE:
@@ -73,7 +73,7 @@ class Resyncs:
             self.announce(did, rev)
 
     def announce(self, did: str, rev: str) -> None:
-        """A sync event: the account's records come again under this revision."""
+        """Remember a sync event: the account's records will come again under this revision."""
         if (did, rev) in self.known:
             self.known.pop((did, rev))
         else:
@@ -89,14 +89,15 @@ class Resyncs:
         return rev in self._revs
 
     def has(self, did: str, rev: str) -> bool:
-        """Whether a create under this revision is a record sent again."""
+        """True if a create under this revision sends a record again."""
         if (did, rev) not in self.known:
             return False
-        self.known[did, rev] = self.known.pop((did, rev))  # of those at work none is forgotten
+        # Moved to the end, so that it is not forgotten while in use.
+        self.known[did, rev] = self.known.pop((did, rev))
         return True
 
     def take(self, line: bytes) -> bytes:
-        """Note the sync event of a line in v1's form; the create of a known revision is returned with the mark."""
+        """Remember the sync event of a line in v1's form; a create under a known revision is returned marked."""
         try:
             event = _decode(line)
         except _UNREADABLE:
@@ -118,7 +119,7 @@ class Resyncs:
 
 
 def marked(line: bytes) -> bytes:
-    """A commit in v1's form with the mark; the bytes of its record stay as they are."""
+    """A commit in v1's form, with the mark; the bytes of its record are unchanged."""
     event = _parts(line)
     commit = _parts(event["commit"])
     return _encode({**event, "commit": {**commit, MARK: Raw(b"true")}})

@@ -1,9 +1,8 @@
-"""The Lua scripts that change Redis: a claim of the right to write, the write of a flush, and a backfill's write.
+"""The Lua scripts that change Redis: they claim the right to write, write a flush, and write a backfill's events.
 
-Lives here: their text, put together from ``lua/``, and how arguments reach them. Each file says what its script
-takes and replies. What they call is what the roles may do (firehose/redis/users.acl), nothing newer
-than Redis 6.2.
-Must not: talk to Redis.
+Lives here: their text, assembled from ``lua/``, and their arguments. Each file documents its arguments and
+replies. The scripts only call commands that the roles may use (firehose/redis/users.acl), none newer than Redis
+6.2. Must not: talk to Redis.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 
 def _script(*parts: str) -> str:
-    """The files ``parts`` one after the other: a script has no way to load another."""
+    """The files ``parts``, concatenated: a script cannot load another."""
     folder = files("ingester.contract") / "lua"
     return "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)
 
@@ -35,8 +34,8 @@ def arguments(
 ) -> list[bytes]:
     """The ``ARGV`` of a script: a JSON header of named fields, ``before``, then the payloads of ``frames``.
 
-    ``keys`` are the script's ``KEYS``. ``before`` is what Redis must hold: others can write there too, so it may
-    be any bytes, which JSON cannot hold.
+    ``keys`` are the script's ``KEYS``. ``before`` is the value that Redis must hold. Other programs can write
+    there too, so it may be any bytes, which JSON cannot hold.
     """
     frames = list(frames)
     index = {key: position for position, key in enumerate(keys, 1)}

@@ -1,7 +1,7 @@
 """Settings of the ingester, and the one reader of ``FIREHOSE_*`` that the whole project uses.
 
-Lives here: typed settings, read once from the environment and an env file. Must not: any other I/O, the rules that
-values follow (checks.py).
+Lives here: typed settings, read once from the environment and an env file. Must not: any other I/O, the rules for
+values (checks.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ingester.contract.env_file import DEFAULT_HOME as DEFAULT_HOME
 from ingester.contract.env_file import ENV_FILE_NAME as ENV_FILE_NAME
 
 DEFAULT_REDIS_PASSWORDS = "redis-access"
-# Variables of the prefix that are not settings: where to read them, and what only tests set.
+# Variables with the prefix that are not settings: the place of the env file, and two that only tests set.
 _NO_SETTINGS = (PREFIX + "ENV_FILE", crash.AT, crash.PROOF)
 
 _DAY_S = 86_400
@@ -35,12 +35,12 @@ S = TypeVar("S", bound="IngesterSettings")
 
 
 def must(be: Check) -> dict[str, Any]:
-    """What a declaration passes as ``extra``: the check of a value whose type alone does not say enough."""
+    """The ``extra`` of a declaration: a check for a value whose type alone does not say enough."""
     return {"check": be}
 
 
 class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ingester needs to know. Each field is the variable ``FIREHOSE_<FIELD>``."""
+    """The settings of the ingester. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
     home: Annotated[
         str,
@@ -137,7 +137,7 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.lake).expanduser().absolute()
 
     def contradiction(self) -> str:
-        """Two settings that cannot both be meant, as a line that names them; empty where there are none."""
+        """A line that names two settings that contradict each other; empty if none do."""
         return ""
 
 
@@ -150,12 +150,12 @@ def read_settings(
 ) -> S:
     """Read ``kind`` from the environment, then the env file, then its defaults.
 
-    The env file is ``$FIREHOSE_ENV_FILE`` (which must exist), else ``<home>/firehose.env`` if there is one.
-    ``closed`` refuses ``FIREHOSE_`` variables that ``kind`` does not know, so that a typing error shows.
+    The env file is ``$FIREHOSE_ENV_FILE`` (which must exist), else ``<home>/firehose.env`` if that exists.
+    ``closed`` refuses ``FIREHOSE_`` variables that ``kind`` does not know, so that typing errors are noticed.
 
     Raises:
-        SettingsError: a wrong value, an unknown variable, settings that contradict each other, an env file that is
-            not there or cannot be read.
+        SettingsError: a wrong value, an unknown variable, settings that contradict each other, or an env file that
+            does not exist or cannot be read.
     """
     environ = os.environ if environ is None else environ
     merged = {**env_file.variables(environ), **environ}
@@ -178,10 +178,10 @@ def read_settings(
 
 
 def checked(settings: S) -> S:
-    """``settings``, if every value is what its declaration says and none contradicts another.
+    """Return ``settings`` if every value passes its check and none contradicts another.
 
     Raises:
-        SettingsError: one is not; the message names the variable.
+        SettingsError: a value does not; the message names the variable.
     """
     for name, hint in get_type_hints(type(settings), include_extras=True).items():
         value = getattr(settings, name)
@@ -194,7 +194,7 @@ def checked(settings: S) -> S:
 
 
 def _explain(error: str, raw: Mapping[str, object]) -> str:
-    """msgspec's ``… - at `$.flush_ms``` as one line that names the variable and its value."""
+    """Turn msgspec's ``… - at `$.flush_ms``` into one line that names the variable and its value."""
     match = re.match(r"(.*?) - at `\$\.(\w+)`", error)
     if not match:
         return error
@@ -202,5 +202,5 @@ def _explain(error: str, raw: Mapping[str, object]) -> str:
 
 
 def redacted(url: str) -> str:
-    """``url`` without its user and password, fit for a log."""
+    """``url`` without user and password, for a log."""
     return re.sub(r"//[^/\s]*@", "//***@", url)

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-# One Redis stream a queue, in the order in which they are drained and reported.
+# Each queue is one Redis stream. They are drained and reported in this order.
 POSTS: Final = "posts"
 LIKES: Final = "likes"
 FOLLOWS: Final = "follows"
@@ -34,31 +34,29 @@ KIND_QUEUES: Final[dict[str, str]] = {"identity": IDENTITIES, "account": ACCOUNT
 #: Redis hash with the writer's state: the META_* fields below, and ``events:<queue>`` counters.
 METADATA_KEY: Final = "firehose:metadata"
 #: Redis sorted set: one member (and score) a minute, in ms since the epoch, in which the ingester was
-#: connected to the source. Time without a member was not listened to.
+#: connected to the source. In minutes without a member no ingester listened.
 HEARTBEATS_KEY: Final = "firehose:heartbeats"
 #: How long heartbeats are kept, in ms.
 HEARTBEATS_KEPT_MS: Final = 30 * 86_400_000
-#: Redis stream: one entry for each thing that the ingester learnt of a gap, written together with the cursor.
+#: Redis stream: one entry for each record of a gap, written together with the cursor.
 COVERAGE_KEY: Final = "firehose:coverage"
 
-#: What the ingester reads of the lake: the area of the raw batches, and that of the records of gaps.
+#: The areas of the lake that the ingester reads: the raw batches, and the records of gaps.
 LAKE_RAW: Final = "_raw"
 LAKE_COVERAGE: Final = "_coverage"
 
 META_CURSOR: Final = "cursor"  # of the last event in Redis: its time_us on v1, its sequence number on v2
-META_HOST: Final = "host"  # where the cursor comes from: it means nothing to another host or protocol
+META_HOST: Final = "host"  # where the cursor comes from: it is not valid for another host or protocol
 META_PROTOCOL: Final = "protocol"  # "v1" or "v2"
 META_TIME_US: Final = "time_us"  # of the last event in Redis, under either protocol
 META_WRITER: Final = "writer"  # "<name>/<uuid>" of the ingester process that may write
 META_FLUSH: Final = "flush"  # number of the writer's last flush; together with META_WRITER the fence
-META_LEASE_MS: Final = "lease_ms"  # until when (Redis clock) the writer is taken to be alive
+META_LEASE_MS: Final = "lease_ms"  # until when (Redis clock) the writer counts as alive
 META_FIRST_START_MS: Final = "first_start_ms"  # Redis clock at the very first claim
 META_LAST_FLUSH_MS: Final = "last_flush_ms"
 META_LAG_US: Final = "lag_us"  # Redis clock minus the last event's time_us, at the last flush
 META_EVENTS: Final = "events"  # all events ever written
-META_HISTORY: Final = (
-    "history"  # what the ingester expects of each queue, in JSON: the next process goes on with it
-)
+META_HISTORY: Final = "history"  # the usual rate of each queue, in JSON, for the next process
 META_RESYNCS: Final = "resyncs"  # the latest sync events' accounts and revisions, in JSON: see resyncs.py
 META_GAPS: Final = "gaps"  # gaps that may still be filled: a JSON list of Gap, empty if none
 EVENTS_PREFIX: Final = "events:"  # + queue
@@ -72,9 +70,9 @@ FIELD_PAYLOAD: Final = b"payload"
 #: Field of an entry of the coverage stream: a :class:`~ingester.contract.gap.Gap` in JSON.
 FIELD_GAP: Final = b"gap"
 
-#: ``kind`` of the line that stands for a message which was not an event (see :func:`dead_letter`).
+#: ``kind`` of the line that stands for a message that is not an event (see :func:`dead_letter`).
 DEAD_LETTER_KIND: Final = "#undecodable"
-#: How the reason of a dead letter begins that is an event of a kind to come: set aside, but nothing is wrong.
+#: The beginning of the reason of a dead letter whose kind this version does not know: set aside, but not bad.
 NEW_KIND: Final = "kind not known: "
 
 
@@ -86,8 +84,8 @@ def stream_key(queue: str) -> str:
 def join_lines(events: Sequence[bytes]) -> bytes:
     """A frame before compression: each event on a line of its own, each line ended by a newline.
 
-    JSON has no raw newline inside a string, so an event that contains one is only white space away from
-    a single line: it is replaced, the value stays the same. Concatenated frames are again lines.
+    In JSON a raw newline is only allowed between tokens, so one inside an event is replaced by a space without
+    changing the value. Concatenated frames are again lines.
     """
     joined = b"\n".join(events)
     if joined.count(b"\n") != len(events) - 1:
@@ -96,7 +94,7 @@ def join_lines(events: Sequence[bytes]) -> bytes:
 
 
 def dead_letter(message: bytes, error: str, time_us: int) -> bytes:
-    """The line kept for a message that could not be read as an event: its bytes in base64, and why."""
+    """The line for a message that cannot be read as an event: its bytes in base64, and the reason."""
     return msgspec.json.encode(
         {
             "kind": DEAD_LETTER_KIND,

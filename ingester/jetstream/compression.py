@@ -1,6 +1,6 @@
-"""Which dictionary undoes a host's compression: v1's file, or what a v2 host serves, fetched once.
+"""Chooses the dictionary for a host's compression: v1's file, or the one that a v2 host serves, fetched once.
 
-Lives here: the choice by host, and what was fetched. Must not: decompression (dictionary), connections.
+Lives here: the choice by host, and the fetched dictionaries. Must not: decompression (dictionary), connections.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Dictionaries:
         self._fetched: dict[str, Dictionary] = {}
 
     async def of(self, host: Host) -> Dictionary | None:
-        """The dictionary to ask ``host`` for; None: it is not to compress."""
+        """The dictionary to request from ``host``; None: its stream should not be compressed."""
         if host.protocol == V1 or not self._named:
             return self._file if host.protocol == V1 else None
         if host.name not in self._fetched:
@@ -42,5 +42,5 @@ class Dictionaries:
         return self._fetched.get(host.name)
 
     def forget(self, host: Host) -> bool:
-        """``host`` does not know the dictionary any more. Whether it was its own, to be fetched again."""
+        """Forget a dictionary that ``host`` no longer knows. True if it was fetched and can be fetched again."""
         return self._fetched.pop(host.name, None) is not None

@@ -1,4 +1,4 @@
-"""Undoes Jetstream's compression: each binary message is one zstd frame made with a dictionary.
+"""Decompresses Jetstream's messages: each binary message is one zstd frame made with a dictionary.
 
 Lives here: reading a dictionary, from a file or a v2 host, and bounded decompression. Must not: queues, retries.
 """
@@ -22,7 +22,7 @@ _MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _CHUNK: Final = 1 << 17
 #: The HTTP call that serves a v2 host's dictionary.
 METHOD: Final = "network.bsky.jetstream.getZstdDictionary"
-#: The setting that asks for compression without naming a file.
+#: The value of the setting that requests compression without naming a file.
 FETCH: Final = "fetch"
 #: How long fetching may take (seconds), and how large a dictionary may be: v2's has 65,536 bytes.
 FETCH_S: Final = 10.0
@@ -30,7 +30,7 @@ MOST_BYTES: Final = 1 << 20
 
 
 class DictionaryUnavailable(Exception):
-    """A v2 host does not serve its zstd dictionary; the stream can do without."""
+    """A v2 host does not serve its zstd dictionary; its stream can be read uncompressed."""
 
 
 class TooLarge(ValueError):
@@ -42,10 +42,10 @@ UNREADABLE: Final = (TooLarge, zstandard.ZstdError)
 
 
 class Dictionary(NamedTuple):
-    """A dictionary's id, as a v2 host is asked for it, and the function that undoes it.
+    """A dictionary's id, for the request to a v2 host, and the function that decompresses with it.
 
-    ``decompress`` undoes the compression of one message, up to the size allowed, and leaves plain JSON as it is.
-    It raises the errors in ``UNREADABLE`` for what is not a frame of this dictionary, or too large.
+    ``decompress`` decompresses one message, up to the size allowed, and returns plain JSON unchanged. It raises
+    the errors in ``UNREADABLE`` if the message is too large, or not a frame of this dictionary.
     """
 
     id: int
@@ -76,8 +76,8 @@ def fetch(url: str, max_bytes: int) -> Dictionary:
     watchdog = None
     try:
         connection.connect()
-        # A server that sends a byte now and then would outlast every timeout of the socket. The connection forgets
-        # its socket once the server says that it will close.
+        # A server that sends a byte now and then would outlast every timeout of the socket. The socket is kept,
+        # because the connection forgets it once the server says that it will close.
         watchdog = Timer(FETCH_S, _cut, [connection.sock])
         watchdog.daemon = True
         watchdog.start()
@@ -112,7 +112,7 @@ def _dictionary(content: bytes, max_bytes: int) -> Dictionary:
         if size > max_bytes:
             raise TooLarge(f"{size} bytes when decompressed, {max_bytes} are allowed")
         if size > 0:
-            # By default it passes over what follows the frame, and an event there would be lost.
+            # By default zstd ignores bytes after the frame, and an event there would be lost.
             return context.decompress(message, allow_extra_data=False)
         return _unsized(context, message, max_bytes)
 
@@ -120,7 +120,7 @@ def _dictionary(content: bytes, max_bytes: int) -> Dictionary:
 
 
 def _unsized(context: zstandard.ZstdDecompressor, message: bytes, max_bytes: int) -> bytes:
-    """For a frame that does not say its size: measured chunk by chunk first, then made."""
+    """Decompress a frame that does not state its size: first measure it in chunks, then decompress it."""
     size = 0
     for part in context.read_to_iter(message, write_size=_CHUNK):
         size += len(part)

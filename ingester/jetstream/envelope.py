@@ -1,4 +1,4 @@
-"""Reads of a message only what it takes to queue it: kind, time and collection. The record is skipped.
+"""Reads only the parts of a message that decide its queue: kind, time and collection. The record is skipped.
 
 Lives here: pure functions on one message. Must not: I/O, clocks, anything about frames.
 """
@@ -13,14 +13,14 @@ from msgspec import Meta
 
 from ingester.contract import wire
 
-#: A cursor found in a broken message counts only this near (µs) to the one before: one in the future
-#: would make the next connection start at the live tail, and lose what lies between.
+#: A cursor found in a broken message is used only if it is this near (µs) to the one before: a cursor in the
+#: future would make the next connection start at the live tail, and lose the events between.
 PLAUSIBLE_US: Final = 3_600_000_000
 _TIME_US: Final = re.compile(rb'"time_us"\s*:\s*(\d{1,18})\b')
 
 
 class Forged(ValueError):
-    """A message in the form of a dead letter, which only this program makes."""
+    """A message from the source that looks like a dead letter, which only this program makes."""
 
 
 class Commit(msgspec.Struct, gc=False):
@@ -45,8 +45,8 @@ _kind_queue: Final = wire.KIND_QUEUES.get
 def classify(message: bytes, last_us: int) -> tuple[str, int, bytes]:
     """The queue, the cursor (µs) and the line of ``message``; never raises on its contents.
 
-    A message that is not an event becomes a dead letter in the queue ``other``; its cursor is the one that its
-    bytes seem to name, else ``last_us``, the cursor of the message before.
+    A message that is not an event becomes a dead letter in the queue ``other``. Its cursor is the one that its
+    bytes seem to contain, else ``last_us``, the cursor of the message before.
     """
     try:
         envelope = _decode(message)
@@ -63,9 +63,9 @@ def classify(message: bytes, last_us: int) -> tuple[str, int, bytes]:
 def follow(last: int, named: int, leap: int, limit: int) -> tuple[int, int]:
     """The cursor after an event that names ``named``, and the leap that waits to be confirmed (0: none).
 
-    A cursor further than ``limit`` from ``last`` counts once the next event agrees with it, which ``leap`` is for:
-    one event with a wrong time would make the next connection start at the live tail, or days ago. On a quiet
-    stream, where every event is a leap forward, the cursor is one event behind.
+    A cursor further than ``limit`` from ``last`` is accepted only when the next event agrees with it; until then
+    it is the ``leap``. Otherwise one event with a wrong time would make the next connection start at the live
+    tail, or days ago. On a quiet stream, where every event is a leap forward, the cursor is one event behind.
     """
     if not named:
         return last, leap
@@ -77,7 +77,7 @@ def follow(last: int, named: int, leap: int, limit: int) -> tuple[int, int]:
 
 
 def dead_letter(message: bytes, error: Exception, last_us: int) -> tuple[str, int, bytes]:
-    """As :func:`classify`, for a message that could not be read because of ``error``."""
+    """The result of :func:`classify` for a message that cannot be read because of ``error``."""
     time_us = last_us
     if found := _TIME_US.search(message):
         named = int(found[1])

@@ -17,18 +17,18 @@ from ingester.contract.resyncs import Resyncs
 from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.hosts import V2_METHOD, V2_TIME_CURSOR
 
-#: A sequence number found in a broken frame counts only so near to the one before: one far ahead would skip
-#: events, should the process end right then.
+#: A sequence number found in a broken frame is used only if it is this near to the one before: one far ahead would
+#: skip events if the process ended right then.
 PLAUSIBLE_SEQ: Final = 1_000_000
 _SEQ: Final = re.compile(rb'"seq"\s*:\s*(\d{1,15})\b')
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 #: Names that v1 gives to parts of an event: a v2 field of the same name would be mistaken for them.
-_TAKEN: Final = frozenset({"time_us", "displayed_us", "kind", "commit"})
+_RESERVED: Final = frozenset({"time_us", "displayed_us", "kind", "commit"})
 
 
 class SourceNotice(Exception):
-    """The server says something about the stream that is not an event and ends nothing."""
+    """The server says something about the stream, without an event and without ending it."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}")
@@ -40,12 +40,12 @@ class NotAnEvent(ValueError):
     """A frame that is JSON but not an event."""
 
 
-#: What :func:`read` raises for a frame that is to be kept as a dead letter.
+#: The errors of :func:`read` for a frame that must be kept as a dead letter.
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, NotAnEvent)
 
 
 class Event(NamedTuple):
-    """``line`` is the event in v1's form; ``seq`` the cursor after it."""
+    """An event with its queue. ``line`` is the event in v1's form; ``seq`` is the cursor after it."""
 
     queue: str
     time_us: int
@@ -115,14 +115,14 @@ _kind_queue: Final = wire.KIND_QUEUES.get
 
 
 def read(message: bytes, resyncs: Resyncs) -> Event:
-    """The event of a frame; kinds that v1 does not know, as ``sync``, keep their name and all their fields.
+    """The event of a frame; kinds that v1 does not know, such as ``sync``, keep their name and all their fields.
 
-    ``resyncs`` learns of sync events, and tells which creates are records sent again: those are marked.
+    ``resyncs`` learns of sync events, and identifies the creates that send a record again: those are marked.
 
     Raises:
-        SourceNotice: the server says something about the stream; no event.
-        Disconnected: the server ends the stream.
-        UNREADABLE: it is none of these.
+        SourceNotice: the frame is a notice, not an event.
+        Disconnected: the frame ends the stream.
+        UNREADABLE: the frame is neither of these, nor an event.
     """
     try:
         commit = _commit(message).payload
@@ -138,7 +138,7 @@ def read(message: bytes, resyncs: Resyncs) -> Event:
 
 
 def _read_any(message: bytes) -> Event:
-    """The same at a third of the speed, for whatever is not a commit of known fields only."""
+    """The slow path of :func:`read`, for everything but commits of known fields: a third of the speed."""
     frame = _frame(message)
     if frame.type == "error":
         raise Disconnected(Cause.DROPPED, f"error frame {frame.error[:100]}: {frame.message[:200]}")
@@ -161,16 +161,16 @@ def _read_any(message: bytes) -> Event:
         collection = payload.get("collection")
         queue = _collection_queue(_text(collection), wire.OTHER) if collection is not None else wire.OTHER
         return Event(queue, time_us, seq, _encode({**head, "commit": payload}))
-    if not _TAKEN.isdisjoint(payload):
-        raise NotAnEvent(f"a payload with {', '.join(sorted(_TAKEN & payload.keys()))}")
+    if not _RESERVED.isdisjoint(payload):
+        raise NotAnEvent(f"a payload with {', '.join(sorted(_RESERVED & payload.keys()))}")
     return Event(_kind_queue(kind, wire.OTHER), time_us, seq, _encode({**head, **payload}))
 
 
 def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -> Event:
-    """The event that stands for a frame which could not be read because of ``error``.
+    """The event that stands for a frame that cannot be read because of ``error``.
 
-    ``last_us`` and ``last_seq`` are those of the event before. The sequence number moves on to the one that the
-    bytes seem to name: the least of several, since records and upstream events may hold others.
+    ``last_us`` and ``last_seq`` are those of the event before. The sequence number advances to the one that the
+    bytes seem to contain: to the least of several, since records and upstream events may contain others.
     """
     named = map(int, _SEQ.findall(message)) if last_seq else ()
     seq = min((n for n in named if last_seq < n <= last_seq + PLAUSIBLE_SEQ), default=last_seq)
@@ -179,9 +179,9 @@ def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -
 
 
 def _times(shown: datetime, witnessed: datetime | None) -> tuple[int, int | None]:
-    """When the host witnessed the event, in µs, and the time that it shows for it, if that is another one.
+    """The time at which the host witnessed the event, in µs, and the time that it shows, if that differs.
 
-    A frame without the witnessed time shows that one, as far as anybody can tell.
+    Without the former, the time shown is taken for both.
     """
     shown_us = time_us = (shown - _EPOCH) // _MICROSECOND
     if witnessed is not None:

@@ -1,6 +1,6 @@
 """The Jetstream hosts to listen to, in order of preference, and the URL of a subscription to one of them.
 
-Lives here: what ``FIREHOSE_JETSTREAM_URL`` means, and the query of a subscription. Must not: connections, clocks.
+Lives here: reading ``FIREHOSE_JETSTREAM_URL``, and the query of a subscription. Must not: connections, clocks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ V1: Final = "v1"
 V2: Final = "v2"
 #: A URL whose path ends in this method speaks v2; every other one is taken for v1's /subscribe.
 V2_METHOD: Final = "network.bsky.jetstream.subscribeEvents"
-#: From here on v2 takes a cursor for a time in µs, below for a sequence number.
+#: v2 reads a cursor from this value on as a time in µs, a lesser one as a sequence number.
 V2_TIME_CURSOR: Final = 10**15
 
 
@@ -49,8 +49,8 @@ def subscribe_url(
 ) -> str:
     """The URL to connect to; ``cursor`` 0 means the live tail.
 
-    ``skip_large``: ask the server to leave out what is larger than ``max_message_bytes``, which it would
-    otherwise send again and again. ``dictionary``: the id of the zstd dictionary that undoes its compression.
+    ``skip_large``: ask the server to leave out messages larger than ``max_message_bytes``, which it would
+    otherwise send again and again. ``dictionary``: the id of the zstd dictionary to compress with.
     """
     parts = urlsplit(host.url)
     query = parse_qsl(parts.query, keep_blank_values=True)

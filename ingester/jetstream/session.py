@@ -1,4 +1,4 @@
-"""One websocket connection to Jetstream, v1 or v2: opening it, and why it ended.
+"""One websocket connection to Jetstream, v1 or v2: opens it, and finds out why it ended.
 
 Lives here: everything that knows the websockets library. Must not: Redis, buffers, retries.
 """
@@ -24,27 +24,27 @@ from ingester.contract.settings import IngesterSettings, redacted
 from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.hosts import V2
 
-#: Messages that may wait to be read: one read of the socket brings some hundred, and each stop and go of the
+#: How many messages may wait to be read: one read of the socket brings a few hundred, and each pause of the
 #: transport costs two system calls.
 QUEUE: Final = (1024, 256)
 #: The same in bytes: a thousand of the largest messages would be 32 GiB.
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 USER_AGENT: Final = "bluesky-firehose-ingester/0.1"
-#: The framing of v2, as its lexicon names it. A server that speaks of it to a client that has not is refused.
+#: The framing of v2, as its lexicon names it. The client must name it too if the server does.
 _SUBPROTOCOL: Final = Subprotocol("xrpc.v1.json")
-#: Client errors (HTTP 4xx) that pass.
+#: Client errors (HTTP 4xx) that are temporary.
 _PASSING: Final = (408, 425, 429)
 #: v2's refusals (HTTP 400) that ask for another cursor or dictionary, by the name in their body.
 _NAMED: Final = {"CursorTooOld": Cause.CURSOR_TOO_OLD, "UnknownZstdDictionary": Cause.UNKNOWN_DICTIONARY}
 
-#: What the library and the network raise when the connection, and not this program, is at fault.
+#: The errors of library and network for a failed connection, as opposed to a fault of this program.
 FAILURES: Final = (OSError, TimeoutError, ConnectionClosed, InvalidHandshake, InvalidURI, InvalidProxy)
 
 
 class _Connection(ClientConnection):
-    """A connection that stops reading at :data:`QUEUE_BYTES` too, which the library counts in messages only.
+    """A connection that also stops reading at :data:`QUEUE_BYTES`; the library itself limits only messages.
 
-    The library goes on as soon as a message is taken; the next read finds the queue still full, or not.
+    The library reads on as soon as a message is taken; the next read then checks the queue again.
     """
 
     _unread = 0
@@ -61,9 +61,10 @@ class _Connection(ClientConnection):
 
 
 async def open_session(url: str, protocol: str, settings: IngesterSettings) -> ClientConnection:
-    """Connect to ``url``. It offers no permessage-deflate: v2 hosts refuse it.
+    """Connect to ``url``, without permessage-deflate, which v2 hosts refuse.
 
-    Pings are left to the server, since a paused stream cannot hear the answer; the data timeout watches.
+    Pings are left to the server, since a paused stream does not receive the answer; the data timeout replaces
+    them.
     """
     return await connect(
         url,
@@ -81,10 +82,10 @@ async def open_session(url: str, protocol: str, settings: IngesterSettings) -> C
 
 @contextmanager
 def disconnecting(url: str) -> Iterator[None]:
-    """Everything about one connection to ``url`` happens in this context.
+    """A context for everything that one connection to ``url`` does.
 
     Raises:
-        Disconnected: in place of whatever the library or the network raises.
+        Disconnected: instead of the errors of library and network.
     """
     try:
         yield
@@ -93,7 +94,7 @@ def disconnecting(url: str) -> Iterator[None]:
 
 
 def classify(error: Exception, url: str) -> Disconnected:
-    """Why a connection failed, from one of :data:`FAILURES`: the one place that decides this."""
+    """The cause of a failed connection, from one of :data:`FAILURES`; nothing else decides this."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, InvalidStatus):
         return _of_status(error, url)

@@ -1,6 +1,7 @@
-"""Detects a host that stops to send one type of event: each queue, beside all others, against its own history.
+"""Detects a host that stops sending one type of event, by comparing each queue with its own history.
 
-Lives here: counts, and what can be expected of a queue beside the others, pure. Must not: I/O, clocks, gaps.
+Lives here: counts, and the number of events to expect of a queue given all others; pure. Must not: I/O, clocks,
+gaps.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from ingester.position.history import WINDOW_US, History, Queue, Verdict, decode
 
 
 class DropoutDetector:
-    """Judges a stream by what came of each queue. A quiet night, a flood of one type and a replay are normal:
+    """Compares the number of events in each queue with its history.
 
-    what is expected of a queue is its usual rate, or less by as much as there is less of all others. ``wanted`` is
-    the filter that the stream was asked for: what is usual with one is not with another.
+    The expected number is the queue's usual rate, reduced in proportion if all other queues have fewer events too.
+    So a quiet night, a flood of one type and a replay count as normal. ``wanted`` is the filter of the stream:
+    each filter has its own history.
     """
 
     def __init__(self, wanted: str = "") -> None:
@@ -25,11 +27,11 @@ class DropoutDetector:
         self._begun_us = 0  # 0: with the next check
 
     def history(self) -> bytes:
-        """All that :meth:`adopt` needs, in JSON. It changes once a window, not with each event."""
+        """The state for :meth:`adopt`, in JSON. It changes once a window, not with each event."""
         return encode(History(self._wanted, self._host, self._queues))
 
     def adopt(self, history: bytes) -> None:
-        """Go on with another process' history, if it is of the same filter.
+        """Continue with another process' history, if it is for the same filter.
 
         Raises:
             msgspec.MsgspecError: it cannot be read; nothing is adopted.
@@ -39,13 +41,14 @@ class DropoutDetector:
             self._host, self._queues = known.host, known.queues
 
     def partial(self, queue: str) -> bool:
-        """Whether this queue was found partial and has not come back since."""
+        """True if this queue was found partial and has not come back since."""
         return queue in self._queues and self._queues[queue].partial_until_us > 0
 
     def connected(self, host: str) -> None:
-        """A new connection: the stream may be anywhere.
+        """Start again with a new connection, whose stream may begin anywhere.
 
-        Another host is judged by the same history; what was partial and is not better there has changed.
+        Another host is compared with the same history. If a partial queue is no better there, the network itself
+        has changed.
         """
         self._begun_us = 0
         if host != self._host:
@@ -55,7 +58,7 @@ class DropoutDetector:
                 queue.clear(0)
 
     def check(self, counts: Mapping[str, int], at_us: int) -> list[Verdict]:
-        """``counts``: of each queue ever, as of the event at ``at_us``. Returns what matters of the queues."""
+        """Compare ``counts``, the totals of all queues up to the event at ``at_us``. Returns the verdicts."""
         span_us = at_us - self._begun_us
         if not self._begun_us or span_us < 0:
             self._begin(counts, at_us)

@@ -1,4 +1,7 @@
-"""Which host to listen to after a failure. Pure: one function from a state and a failure to the next state."""
+"""Chooses the host to listen to after a failure: one function from a state and a failure to the next state.
+
+Lives here: the rules, pure. Must not: I/O, clocks, classify failures (jetstream.session).
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,20 @@ from typing import Final, NamedTuple
 
 from ingester.jetstream.disconnected import Cause
 
-#: This many connections lost one soon after the other mean that the host fails, though it answers.
+#: After this many lost connections in quick succession a host counts as failed, although it answers.
 MOST_DROPS: Final = 4
-#: A connection that lived this long (seconds) was a good one: the count of lost ones begins again.
+#: A connection that lasted this long (seconds) was good: the count of lost ones starts again.
 STEADY_S: Final = 60.0
-#: A host that failed is preferred again only after this time (seconds), and only when the current one fails.
+#: A failed host is considered again only after this time (seconds), and only when the current one fails.
 REST_S: Final = 300.0
 
 _FATAL_FOR_HOST: Final = (Cause.UNREACHABLE, Cause.SILENT, Cause.PARTIAL, Cause.REFUSED)
-#: They say nothing of the host: another one would send the same message.
+#: Not the host's fault: another host would send the same message.
 _BLAMELESS: Final = (Cause.OVERSIZE, Cause.OVERSIZE_SKIPPED)
 
 
 class Failure(NamedTuple):
-    """One failed connection: ``lived_s`` seconds, 0 if it was never open; ``useful``: it brought events."""
+    """A failed connection: it lasted ``lived_s`` seconds (0: it never opened); ``useful``: it brought events."""
 
     cause: Cause
     lived_s: float
@@ -27,7 +30,7 @@ class Failure(NamedTuple):
 
 
 class State(NamedTuple):
-    """Hosts by their number in the list. ``failed_at`` is when each failed last (seconds, monotonic)."""
+    """The hosts, by their index in the list. ``failed_at`` is when each last failed (seconds, monotonic)."""
 
     current: int
     failed_at: tuple[float, ...]
@@ -36,25 +39,25 @@ class State(NamedTuple):
 
     @property
     def hopeless(self) -> bool:
-        """Whether every host refuses the request, and none has sent anything since: asking again cannot help."""
+        """True if every host refuses the request and none has sent anything since: a retry cannot help."""
         return len(self.refused) == len(self.failed_at)
 
 
 def fresh(hosts: int) -> State:
-    """The state before the first connection: the most preferred of ``hosts`` hosts."""
+    """The state before the first connection: the most preferred of ``hosts`` hosts is current."""
     return State(0, (-REST_S,) * hosts, 0, frozenset())
 
 
 def rested(state: State, now_s: float) -> bool:
-    """Whether another host than the current one has not failed for :data:`REST_S`."""
+    """True if some host other than the current one has not failed for :data:`REST_S`."""
     return any(now_s - at >= REST_S for i, at in enumerate(state.failed_at) if i != state.current)
 
 
 def after(state: State, failure: Failure, now_s: float) -> State:
     """The state after ``failure`` at ``now_s``; ``current`` is the host for the next attempt.
 
-    A lost connection is made again on the same host. A host that fails gives way to the most preferred one that
-    has not failed for :data:`REST_S`, else to the one that failed longest ago.
+    After a lost connection the same host is tried again. A failed host is replaced by the most preferred one that
+    has not failed for :data:`REST_S`, else by the one that failed longest ago.
     """
     refused = frozenset[int]() if failure.useful else state.refused
     if failure.cause is Cause.REFUSED:

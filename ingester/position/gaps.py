@@ -1,4 +1,4 @@
-"""What is known of gaps: the records to be written, and those gaps that may still be filled.
+"""Keeps the gaps of an ingester: the records to be written, and the gaps that may still be filled.
 
 Lives here: decisions without I/O or clocks, and the log line of each. Must not: Redis, connections.
 """
@@ -19,22 +19,22 @@ from ingester.position.position import Position
 
 log = get_logger(__name__)
 
-#: A stream that was away for no longer (seconds) was only interrupted: over two heartbeats.
+#: An interruption up to this long (seconds) is not recorded: a little over two heartbeats.
 OUTAGE_S: Final = 5.0
-#: What fills a gap: the same stream from where it was left, or the stream of another host.
+#: What may fill a gap: the same stream, continued from where it stopped, or the stream of another host.
 REPLAY: Final = "replay"
 OTHER_HOST: Final = "other host"
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: Gaps that end with the first event of the next connection, in one way or the other.
+#: Gaps that end with the first event of the next connection, filled or not.
 _UNTIL_RESUMED: Final = (Reason.STALL, Reason.OUTAGE, Reason.REDIS_LOST)
 
 
 class Gaps:
     """The gaps of one ingester.
 
-    ``pending`` is to be written with the next flush, ``open`` to be kept beside the cursor: another process goes
-    on from there.
+    ``pending`` records are written with the next flush; ``open`` gaps are stored beside the cursor, so that the
+    next process can continue with them.
     """
 
     def __init__(self) -> None:
@@ -47,38 +47,38 @@ class Gaps:
         return tuple(self._open.values())
 
     def adopt(self, gaps: Iterable[Gap]) -> None:
-        """Take over what the process before has left open."""
+        """Take over the gaps that the process before left open."""
         self._open = {gap.id: gap for gap in gaps}
 
     def written(self, gaps: Sequence[Gap]) -> None:
-        """The first of the pending records are in Redis."""
+        """Drop the first pending records: they are in Redis now."""
         del self.pending[: len(gaps)]
 
     def begin(self, reason: Reason, before: Position, now_us: int) -> None:
-        """Nothing has come since ``before``, up to now; what that means is not known yet."""
+        """Open a gap from ``before`` to now; whether it will be filled is not known yet."""
         if before.host and before.time_us:
             gap = _gap(reason, before.time_us, before.host, before.protocol, now_us)
             self._open[gap.id] = self._note(gap, now_us, begun=True)
 
     def partial(self, host: Host, queue: str, from_us: int, to_us: int, now_us: int) -> None:
-        """A host gives hardly anything of a queue: found, or found to go on."""
-        gap = _gap(Reason.BLIND, from_us, host.name, host.protocol, to_us, queue)
+        """Open a gap for a host that sends hardly any events of a queue, or extend it."""
+        gap = _gap(Reason.PARTIAL, from_us, host.name, host.protocol, to_us, queue)
         self._open[gap.id] = self._note(gap, now_us, begun=gap.id not in self._open)
 
     def open_partial(self, queue: str = "") -> list[Gap]:
-        """The open gaps of one type: of this queue, or of any."""
-        return [gap for gap in self.open if gap.reason is Reason.BLIND and queue in ("", gap.queue)]
+        """The open gaps of partial hosts: those of ``queue``, or all."""
+        return [gap for gap in self.open if gap.reason is Reason.PARTIAL and queue in ("", gap.queue)]
 
     def partial_ended(self, queue: str, host: Host, until_us: int, now_us: int, *, good: bool) -> None:
-        """A queue is whole again, from ``until_us`` on; ``good``: because ``host`` has it."""
+        """Close the gaps of a queue that is complete from ``until_us`` on; ``good``: ``host`` sends it again."""
         for gap in self.open_partial(queue):
             own = (gap.host, gap.protocol) == (host.name, host.protocol)
             if own:
                 gap = msgspec.structs.replace(gap, to_us=max(gap.from_us + 1, until_us))
-            self.close(msgspec.structs.replace(gap, healed=OTHER_HOST) if good and not own else gap, now_us)
+            self.close(msgspec.structs.replace(gap, filled=OTHER_HOST) if good and not own else gap, now_us)
 
     def replayed(self, first: Position, host: Host, now_us: int) -> None:
-        """The first event of another host, which is to fill these gaps, is in: what is before it stays missing."""
+        """Settle these gaps after another host's first event: what lies before it cannot be filled any more."""
         for gap in self.open_partial():
             if (gap.host, gap.protocol) == (host.name, host.protocol):
                 continue
@@ -91,65 +91,65 @@ class Gaps:
                 self._open[gap.id] = msgspec.structs.replace(gap, from_us=first.time_us)
 
     def close(self, gap: Gap, now_us: int) -> None:
-        """Nothing more will be known of an open gap than ``gap`` says."""
+        """Record ``gap`` as final."""
         self._note(gap, now_us)
         self._open.pop(gap.id, None)
 
     def resumed(self, before: Position, late_us: int, host: Host, now_us: int, away_s: float, why: Reason) -> None:
-        """The first event of a connection, which was to go on after ``before``, is in.
+        """Settle the gaps of an interruption when the connection that continues after ``before`` sends an event.
 
-        ``late_us``: its time, if that is after what was asked for, else 0; ``why`` is then what is wrong.
-        ``away_s``: for how long nothing was heard. The spans do not overlap: what lies before the first event
-        is one unhealed record, the rest of an outage or a stall is a record of its own, filled by the replay.
+        ``late_us`` is that event's time if it is later than requested, else 0; ``why`` then is the reason.
+        ``away_s`` is for how long nothing was received. The spans do not overlap: the time before the first event
+        is one open gap; the rest of the outage or stall is a record of its own, filled by the replay.
         """
         if not before.host or not before.time_us:
             return
-        doubts = [gap for gap in self.open if gap.reason in _UNTIL_RESUMED]
-        if not doubts and away_s > OUTAGE_S:
-            doubts = [_gap(Reason.OUTAGE, before.time_us, before.host, before.protocol, now_us)]
-        for gap in doubts:
+        undecided = [gap for gap in self.open if gap.reason in _UNTIL_RESUMED]
+        if not undecided and away_s > OUTAGE_S:
+            undecided = [_gap(Reason.OUTAGE, before.time_us, before.host, before.protocol, now_us)]
+        for gap in undecided:
             self.close(_concluded(gap, late_us, now_us), now_us)
-        for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us < before.time_us]:
-            # The process that met it died after it had gone past.
+        for gap in [gap for gap in self.open if gap.reason is Reason.OVERSIZE and gap.from_us < before.time_us]:
+            # The process that met the message died after the stream had passed it.
             self.close(msgspec.structs.replace(gap, to_us=before.time_us), now_us)
         if late_us:
             self.close(_gap(why, before.time_us, host.name, host.protocol, late_us), now_us)
 
     def held_up(self, before: Position, idle_s: float, now_us: int) -> None:
-        """Redis took nothing for ``idle_s`` seconds, up to now, and the stream is read on from after ``before``.
+        """Record that Redis accepted nothing for the last ``idle_s`` seconds; the stream continues at ``before``.
 
-        Nothing is missing for that. Yet no interval in that time has an event or a heartbeat, and the batch
-        pipeline takes such a one for time that nobody listened to, unless this record spans it.
+        Nothing is missing. But intervals in that time have neither events nor heartbeats, so the batch pipeline
+        would record them as intervals without an ingester; this record, which spans them, fills them.
         """
         if before.host and before.time_us:
             from_us = min(before.time_us, now_us - int(idle_s * 1_000_000))
             gap = _gap(Reason.OUTAGE, from_us, before.host, before.protocol, now_us)
-            self._note(msgspec.structs.replace(gap, healed=REPLAY), now_us)
+            self._note(msgspec.structs.replace(gap, filled=REPLAY), now_us)
 
     def oversize(self, before: Position, after: Position, now_us: int) -> None:
-        """The stream has gone past a message that was too large, somewhere between two events."""
-        for gap in [gap for gap in self.open if gap.reason is Reason.UNREAD and gap.from_us == before.time_us]:
+        """Close the gap of a message that was too large: it was somewhere between two events."""
+        for gap in [gap for gap in self.open if gap.reason is Reason.OVERSIZE and gap.from_us == before.time_us]:
             self.close(msgspec.structs.replace(gap, to_us=after.time_us), now_us)
 
     def _note(self, gap: Gap, now_us: int, *, begun: bool = False) -> Gap:
         before = max((known.noted_us for known in (*self.open, *self.pending) if known.id == gap.id), default=0)
-        # A clock that was set back must not make the newer record the older one.
+        # Even if the clock was set back, the newer record must have the later time.
         gap = msgspec.structs.replace(gap, noted_us=max(now_us, before + 1))
         self.pending.append(gap)
         event, level = _said(gap, begun)
         fields = {"reason": gap.reason, "host": gap.host} | ({"queue": gap.queue} if gap.queue else {})
         span = {"missing_from": instant(gap.from_us), "missing_to": instant(gap.to_us)}
-        log.log(level, event, **fields, **span, **({"by": gap.healed} if gap.healed else {}))
+        log.log(level, event, **fields, **span, **({"by": gap.filled} if gap.filled else {}))
         return gap
 
 
 def instant(time_us: int) -> str:
-    """A time (µs) for a reader, in UTC."""
+    """A time (µs) as text, in UTC."""
     return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds")
 
 
 def _gap(reason: Reason, from_us: int, host: str, protocol: str, to_us: int, queue: str = "") -> Gap:
-    # From the last event that there is to the first one after: both are known, and what lies between is not.
+    # From the last event before to the first event after: what lies between them is unknown.
     identity = ":".join([reason, host, str(from_us), *([queue] if queue else [])])
     return Gap(
         id=identity,
@@ -164,14 +164,14 @@ def _gap(reason: Reason, from_us: int, host: str, protocol: str, to_us: int, que
 
 
 def _concluded(gap: Gap, missing_to_us: int, now_us: int) -> Gap:
-    """``gap`` after a replay that began at ``missing_to_us``; 0: where it was left."""
+    """``gap`` after a replay that began at ``missing_to_us``; 0: it continued exactly."""
     since, to_us = max(gap.from_us, missing_to_us), max(gap.to_us, now_us)
     if since >= to_us:
         return msgspec.structs.replace(gap, to_us=to_us)
-    return msgspec.structs.replace(gap, from_us=since, to_us=to_us, healed=REPLAY)
+    return msgspec.structs.replace(gap, from_us=since, to_us=to_us, filled=REPLAY)
 
 
 def _said(gap: Gap, begun: bool) -> tuple[str, int]:
-    if begun or gap.healed:
+    if begun or gap.filled:
         return "interrupted" if begun else "healed", logging.WARNING
     return "gap", logging.ERROR

@@ -1,4 +1,4 @@
-"""What is usual of each queue, and the judgement of one window of it. It outlives a process, as JSON.
+"""The usual rate of each queue, and the verdict on one window of it. It is kept as JSON for the next process.
 
 Lives here: rates, windows and verdicts, pure; time is the stream's own. Must not: I/O, clocks, other queues.
 """
@@ -13,26 +13,26 @@ import msgspec
 #: Counts are compared over windows of at least this length (µs of the stream) with this many events expected.
 WINDOW_US: Final = 60_000_000
 LEAST: Final = 50.0
-#: A queue with fewer expected events in this time (µs) is not judged.
+#: A queue with too few expected events in this time (µs) is not judged.
 LONGEST_US: Final = 1_800_000_000
-#: Below this share of what is expected a queue is partial.
+#: Below this share of the expected events a queue is partial.
 FLOOR: Final = 0.2
-#: This much of the stream (µs) is only learnt from; afterwards the history moves over about as much as MEMORY_US.
+#: The history is built from this much of the stream (µs); afterwards it moves over about MEMORY_US.
 LEARN_US: Final = 300_000_000
 MEMORY_US: Final = 1_800_000_000
 
 
 class QueueState(Enum):
-    """What a window says of a queue: all but the first end a partial stream."""
+    """The state of a queue after a window. All but the first end a dropout."""
 
-    PARTIAL = auto()  # hardly anything came: found, or found again
-    BACK = auto()  # it is back, or another host has it
-    SAME_ELSEWHERE = auto()  # the other host does not send more of it: what is normal has changed
-    UNKNOWN = auto()  # partial for too long: the history does not expect anything any more
+    PARTIAL = auto()  # hardly any events came: found, or still so
+    BACK = auto()  # the events are back, or another host has them
+    SAME_ELSEWHERE = auto()  # another host does not send more of them: the usual rate has changed
+    UNKNOWN = auto()  # partial for too long: too few expected events; not judged
 
 
 class Verdict(NamedTuple):
-    """On one queue. ``since_us`` is where the last normal window began, ``until_us`` how far is judged."""
+    """The verdict on a queue, from the start of its last normal window, ``since_us``, to the end of this one."""
 
     queue: str
     state: QueueState
@@ -58,7 +58,7 @@ class Queue(msgspec.Struct):
         self.seen, self.expected, self.since_us = 0, 0.0, at_us
 
     def classify(self, name: str, host: str, now_us: int) -> Verdict | None:
-        """The verdict of a window that ends now, if it is one that matters; the next window begins."""
+        """End the current window and begin the next. Returns the verdict, or None if nothing has changed."""
         since_us, partial = self.since_us, self.seen < FLOOR * self.expected
         if self.learnt_us < LEARN_US:
             self.normal_us = now_us
@@ -83,7 +83,7 @@ class Queue(msgspec.Struct):
         if state is QueueState.PARTIAL:
             self.partial_until_us = now_us
             return Verdict(name, state, self.normal_us, now_us)
-        # Another host has it all only once it has gone through the time in which the first one was partial.
+        # Another host is complete only after it has replayed the time in which the first one was partial.
         early = state is QueueState.BACK and self.asked and now_us < self.partial_until_us
         was_partial = self.partial_until_us > 0
         verdict = Verdict(name, state, self.normal_us, since_us) if was_partial and not early else None
@@ -93,17 +93,17 @@ class Queue(msgspec.Struct):
         return verdict
 
     def learn(self, count: int, span_us: int) -> None:
-        """Move the history: a plain mean at first, slowly later."""
+        """Update the rate: a plain mean at first, a moving average later."""
         rate = count * 1e6 / span_us
         if self.learnt_us >= LEARN_US:
-            # A flood of one type must not make its end look like a dropout.
+            # Otherwise the end of a flood would look like a dropout.
             rate = min(rate, max(LEAST * 1e6 / span_us, 2 * self.rate))
         self.rate += span_us / (min(self.learnt_us, MEMORY_US) + span_us) * (rate - self.rate)
         self.learnt_us += span_us
 
 
 class History(msgspec.Struct):
-    """What outlives a process: of which events (a filter), from which host they came last, and every queue's."""
+    """The state kept for the next process: the filter, the last host, and the history of every queue."""
 
     wanted: str
     host: str

@@ -1,6 +1,6 @@
-"""What follows from a dropout: its record, and where another host has to begin to fill the gap.
+"""Handles dropouts: records them as gaps, and says where another host must begin to fill them.
 
-Lives here: the detector and the records of gaps brought together. Must not: I/O, clocks, the choice of a host.
+Lives here: the link between the detector and the gaps. Must not: I/O, clocks, the choice of a host.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OLD_REASONS = {QueueState.BACK: "seen", QueueState.SAME_ELSEWHERE: "agreed", Qu
 
 
 class _Since(NamedTuple):
-    """From when on a host has sent a partial stream."""
+    """A host, and the time since which its stream is partial."""
 
     time_us: int
     host: str
@@ -33,30 +33,30 @@ class _Since(NamedTuple):
 
 
 class PartialHosts:
-    """The hosts that were found to send hardly anything of some queue."""
+    """The hosts that send hardly any events of some queue."""
 
     def __init__(self, detector: DropoutDetector, gaps: Gaps) -> None:
         self._detector = detector
         self._gaps = gaps
-        self._since: _Since | None = None  # what another host is to bring
+        self._since: _Since | None = None  # what another host must send again
 
     def adopt(self, history: bytes, last: Position, now_us: int) -> set[tuple[str, str]]:
-        """Go on from what the process before knew; ``last`` is its position.
+        """Take over the state of the process before; ``last`` is its position.
 
-        Returns name and protocol of the hosts that send a partial stream.
+        Returns name and protocol of the hosts whose stream is partial.
         """
         try:
             if history:
                 self._detector.adopt(history)
-        except msgspec.MsgspecError as error:  # of another version: it is learnt again
+        except msgspec.MsgspecError as error:  # from another version: the history is built again
             log.warning("history_unreadable", reason=error)
         gaps = self._gaps.open_partial()
         for gap in gaps:
-            # If its last event comes from another host, that one is on the way through what is missing already.
+            # If the last event comes from another host, that one is already sending what is missing.
             if (gap.host, gap.protocol) == (last.host, last.protocol):
                 self._since = self._earlier(gap)
             if not self._detector.partial(gap.queue):
-                # What to expect is not known any more, so that nothing could say that it is filled.
+                # Without the queue's history nothing could tell when the gap is filled.
                 self._gaps.close(gap, now_us)
         return {(gap.host, gap.protocol) for gap in gaps}
 
@@ -65,13 +65,13 @@ class PartialHosts:
         return _Since(from_us, gap.host, gap.protocol)
 
     def connected(self, host: Host) -> None:
-        """A new connection: the stream may be anywhere."""
+        """Start again with a new connection, whose stream may begin anywhere."""
         self._detector.connected(f"{host.name} {host.protocol}")
 
     def since(self, host: Host) -> Position | None:
-        """Where ``host`` is to begin, to bring what another one did not send; None: there is nothing to bring.
+        """The position from which ``host`` must send again what a partial host left out; None: nothing is missing.
 
-        The partial host itself may have to do for a while, when no other one can be reached.
+        None too for the partial host itself, which may be used again when no other host can be reached.
         """
         since = self._since
         if since is None or (since.host, since.protocol) == (host.name, host.protocol):
@@ -79,13 +79,13 @@ class PartialHosts:
         return AtTime(since.time_us, since.host)
 
     def arrived(self, first: Position, host: Host, now_us: int) -> None:
-        """The first event of a connection to ``host``, which began at :meth:`since`, is in."""
+        """Settle the gaps once a connection to ``host``, begun at :meth:`since`, has its first event."""
         if self.since(host) is not None:
             self._gaps.replayed(first, host, now_us)
             self._since = None
 
     def check(self, counts: Mapping[str, int], at_us: int, host: Host, now_us: int) -> list[Verdict]:
-        """Judge what came of each queue up to the event at ``at_us``, and record it. Returns what is partial."""
+        """Check the counts of all queues up to the event at ``at_us``. Records and returns the dropouts."""
         verdicts = self._detector.check(counts, at_us)
         for queue, state, since_us, until_us in verdicts:
             fields = {"host": host.name, "queue": queue, "since": instant(since_us)}
@@ -100,5 +100,5 @@ class PartialHosts:
         return [verdict for verdict in verdicts if verdict.state is QueueState.PARTIAL]
 
     def leave(self, host: Host, partial: Sequence[Verdict]) -> None:
-        """``host`` is left for another one, which is to bring what is missing."""
+        """Remember that ``host`` was left for another one, which must send what is missing."""
         self._since = _Since(min(verdict.since_us for verdict in partial), host.name, host.protocol)

@@ -1,7 +1,7 @@
-"""Where to resume: a position is one of three things. What each means to a host.
+"""Positions in the stream: the live tail, a time, or an event; and the cursor that each becomes for a host.
 
-Lives here: the union, and the cursor that asks a host for what follows. Must not: I/O, clocks, what was
-asked before (resume).
+Lives here: the union, and the cursor for what follows a position. Must not: I/O, clocks, earlier requests
+(resume).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OTHER_HOST_REWIND_US: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The live tail: there is nothing to go on after."""
+    """The live tail: there is no earlier event to continue from."""
 
     cursor: ClassVar[int] = 0
     time_us: ClassVar[int] = 0
@@ -25,7 +25,7 @@ class Live:
     protocol: ClassVar[str] = ""
 
     def of(self, host: Host) -> bool:
-        """False: no host has made it."""
+        """False: it does not come from a host."""
         return False
 
 
@@ -33,8 +33,8 @@ class Live:
 class AtTime:
     """Everything from ``time_us`` (µs) on.
 
-    ``host`` is the one whose events had this time, in the lake or in a gap. Without a host the user named the
-    time, and it is asked for as it is.
+    ``host`` is the host whose events had this time, in the lake or in a gap. It is empty if a user named the time,
+    which is then requested without a rewind.
     """
 
     time_us: int
@@ -50,9 +50,9 @@ class AtTime:
 
 @dataclass(frozen=True, slots=True)
 class AfterEvent:
-    """What follows an event that was received.
+    """Everything after an event that was received.
 
-    ``cursor`` is for this host and protocol only, ``time_us`` (µs) for all.
+    ``cursor`` is valid for this host and protocol only, ``time_us`` (µs) for all.
     """
 
     cursor: int
@@ -61,7 +61,7 @@ class AfterEvent:
     protocol: str
 
     def of(self, host: Host) -> bool:
-        """Whether ``host`` can take the cursor itself."""
+        """True if ``host`` understands the cursor."""
         return (self.host, self.protocol) == (host.name, host.protocol)
 
 
@@ -72,10 +72,11 @@ LIVE: Final = Live()
 
 
 def resume_at(position: Position, host: Host, rewind_ms: int, now_us: int, *, by_time: bool = False) -> int:
-    """The cursor that asks ``host`` for what follows ``position``; 0: for the live tail.
+    """The cursor that requests from ``host`` what follows ``position``; 0: the live tail.
 
-    ``by_time``: the host has refused its own sequence number. ``now_us``: this machine's clock; a later time, as
-    after this clock was set back, may be answered with the live tail, and lose what lies between.
+    ``by_time``: the host has refused its own sequence number. ``now_us`` is this machine's clock. No later time is
+    requested, which could happen after the clock was set back: a host might answer with the live tail, and the
+    events between would be lost.
     """
     own = position.of(host) and not by_time
     if own and host.protocol == V2:

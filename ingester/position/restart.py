@@ -1,6 +1,6 @@
-"""The one way to say that the stream is to go on from another place than where it is.
+"""The exception that makes the stream continue from another position.
 
-Lives here: the exception and its reasons. Must not: decide that there is one (resume, buffer.delivery).
+Lives here: the exception and its reasons. Must not: decide that one is needed (resume, buffer.delivery).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from ingester.position.position import Position
 
 
 class Why(Enum):
-    """What makes a restart necessary."""
+    """The reason for a restart."""
 
-    CURSOR_MOVED = auto()  # Redis holds another cursor than this writer's: what is in memory does not follow on it
+    CURSOR_MOVED = auto()  # Redis has another cursor than this writer: events in memory do not continue from it
     REDIS_EMPTIED = auto()  # Redis has lost the cursor and all events: ``position`` is where this process began
-    RENUMBERED = auto()  # a v2 host has restarted its numbering: its numbers say nothing of the cursor's place
-    STEPPED_TOO_FAR = auto()  # behind a message that cannot be read an event came: perhaps not the first one
+    RENUMBERED = auto()  # a v2 host has restarted its numbering, so the cursor means nothing to it
+    STEPPED_TOO_FAR = auto()  # an event came after a message that is too large, but perhaps not the first one
 
 
 class Restart(Exception):
-    """Forget what is in memory, and go on from ``position``; the message is for a reader."""
+    """Forget the events in memory and continue from ``position``; the message is for a human reader."""
 
     def __init__(self, position: Position, why: Why, text: str) -> None:
         super().__init__(text)

@@ -1,11 +1,11 @@
-"""What each connection asks for, and what its first event says of the answer: functions from state to state.
+"""Decides what each connection requests, and checks its first event: functions from state to state.
 
     request ──▶ (connected) ──▶ arrived ──▶ … ──▶ passed
        ▲             │
        └── too_old / too_large / another position
 
-Lives here: every rule on what to ask a host for, and the state that the next choice depends on. Must not: I/O,
-clocks, gap records, log lines.
+Lives here: every rule for what to request from a host, and the state that it depends on. Must not: I/O, clocks,
+gap records, log lines.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ingester.position.restart import Restart, Why
 
 
 class Passed(NamedTuple):
-    """The last message that was too large is behind the stream: a rewind does not go back over it.
+    """A point behind the last message that was too large: a rewind must not go back over it.
 
-    ``cursor`` is a place behind it, of ``host``. ``from_here``: large messages were left out of what came since,
-    so the next connection begins there.
+    ``cursor`` is that point on ``host``. ``from_here``: since then large messages were left out, so the next
+    connection must begin there.
     """
 
     cursor: int
@@ -32,37 +32,37 @@ class Passed(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the next request depends on, and what is expected of the connection that was asked for last."""
+    """The state that the next request depends on, and what the latest connection is expected to send."""
 
     rewind_ms: int
-    before: Position = LIVE  # what the connection was to go on after
+    before: Position = LIVE  # the position that the connection continues from
     host: Host | None = None
-    asked_seq: int = 0  # the sequence number that was asked for; 0: a time, or the live tail
-    by_time: bool = False  # the host does not know its own sequence number any more
+    asked_seq: int = 0  # the requested sequence number; 0: a time, or the live tail was requested
+    by_time: bool = False  # the host no longer knows its own sequence number
     refused: bool = False  # the host has said that it no longer has everything
-    search: OversizeSearch | None = None  # a message is in the way that is too large
+    search: OversizeSearch | None = None  # a message that is too large ends the stream
     passed: Passed | None = None
 
     @property
     def skips_large(self) -> bool:
-        """Whether the host is to leave out what is too large: it would end the connection."""
+        """True if the host should leave out messages that are too large, which would end the connection."""
         return self.search is not None
 
     @property
     def stepping(self) -> bool:
-        """Whether a message is being stepped over: a search that is not to be slowed down."""
+        """True while a search moves past a message that is too large: attempts then follow at once."""
         return self.search is not None and self.search.stepping
 
     def meets(self, host: Host, before: Position) -> bool:
-        """Whether the search is for the message that follows ``before`` on ``host``."""
+        """True if the search is for the message that follows ``before`` on ``host``."""
         return self.search is not None and (self.search.host, self.search.before) == (host, before)
 
 
 def without_cursor(drained: Position, otherwise: Position) -> Position:
-    """Where to go on while Redis has no cursor: where the lake ends.
+    """The position to continue from if Redis has no cursor: the end of the lake.
 
-    ``drained``: that place, the live tail if there is none; ``otherwise``: what this process was told to begin
-    with, or where it began.
+    ``drained`` is that position, the live tail if there is no lake; ``otherwise`` is the position that this
+    process was told to begin with, or began with.
     """
     return otherwise if isinstance(drained, Live) else drained
 
@@ -70,9 +70,9 @@ def without_cursor(drained: Position, otherwise: Position) -> Position:
 def request(
     state: State, position: Position, host: Host, now_us: int, back_to: Position | None = None
 ) -> tuple[State, int]:
-    """What to ask ``host`` for, to get what follows ``position``; 0: the live tail.
+    """The cursor that requests what follows ``position`` from ``host``; 0: the live tail.
 
-    ``back_to``: an earlier place from which on this host is to bring what another one has not sent.
+    ``back_to``: an earlier position, from which this host must send again what another one left out.
     """
     state = state._replace(
         before=position,
@@ -98,59 +98,60 @@ def _cursor(state: State, position: Position, host: Host, now_us: int, back_to: 
 
 
 def arrived(state: State, first: Position) -> tuple[State, Reason | Restart | None]:
-    """The first event of the connection is in.
+    """Check the first event of the connection.
 
-    Returns why it is later than it should be, None if it is not, or the restart that is needed: it is not what was
-    asked for (by time the next time), or there may be one before it that can be read.
+    Returns None if it is as requested, the reason if it is later than requested, or the restart that is needed: if
+    it is not from the requested numbering (the next request is by time), or if an earlier event may be readable.
     """
     before, search = state.before, state.search
     state = state._replace(by_time=_is_renumbered(state, first))
     if state.by_time:
-        text = f"asked for what follows {before.cursor}, the host began with {first.cursor}"
+        text = f"requested what follows {before.cursor}, but the host began with {first.cursor}"
         return state, Restart(before, Why.RENUMBERED, text)
     late = first.cursor > before.cursor if state.asked_seq else first.time_us > before.time_us
     why = Reason.REFUSED if state.refused else Reason.LATE
     if search is not None and search.stepping:
         found = search.found()
         if not found.exact:
-            text = f"an event after {before.cursor} can be read when asked for from {search.cursor} on"
+            text = f"events after {before.cursor} can be read from cursor {search.cursor} on"
             return state._replace(search=found), Restart(before, Why.STEPPED_TOO_FAR, text)
-        state, why = state._replace(search=None, passed=Passed(search.cursor, search.host)), Reason.UNREAD
+        state, why = state._replace(search=None, passed=Passed(search.cursor, search.host)), Reason.OVERSIZE
     behind = state.passed._replace(from_here=False) if state.passed else None
     return state._replace(refused=False, passed=behind), why if late else None
 
 
 def _is_renumbered(state: State, first: Position) -> bool:
-    """Whether a sequence number was asked for, and the answer is not of the numbering that it is from."""
+    """True if a sequence number was requested and the answer is from another numbering."""
     before, asked = state.before, state.asked_seq
     if not asked or first == before:
         return False
     ahead_us = first.time_us - before.time_us
     if first.cursor < asked:
         return True
-    if first.cursor <= before.cursor:  # an event that came before the last one is no later
+    if first.cursor <= before.cursor:  # an event that came before the last one cannot be later
         return ahead_us > 0
-    # A number that the host has not reached is answered with the live tail, without a word.
+    # To a number that it has not reached, a host silently answers with the live tail.
     return ahead_us > OTHER_HOST_REWIND_US and not state.stepping
 
 
 def too_old(state: State) -> State | None:
-    """The host no longer has what was asked for: by time the next time. None: it was asked by time already."""
+    """The state after the host no longer had the requested number: ask by time. None: it was by time already."""
     return None if state.by_time else state._replace(by_time=True, refused=True)
 
 
 def too_large(state: State, last: Position, host: Host) -> tuple[State, bool]:
-    """What follows ``last`` is too large to be read. Returns as well whether it is met for the first time."""
+    """The state after a message behind ``last`` was too large; and True if it was met for the first time."""
     if state.search is not None and state.meets(host, last):
         return state._replace(search=state.search.failed()), False
     return state._replace(search=OversizeSearch(last, host)), True
 
 
 def passed(state: State, written: Position, host: Host) -> tuple[State, Position | None]:
-    """Whether the stream, which leaves large messages out, has gone past the one that was in the way.
+    """Check if the stream, which leaves large messages out, is past the message that ended connections.
 
-    Returns the event before it if so: it was somewhere between that and ``written``, the last event in Redis.
-    Without large messages the stream is not to go on: those that follow would be missing without a word.
+    If so, also returns the position before that message: it was somewhere between there and ``written``, the last
+    event in Redis. The stream must then be requested as usual again: otherwise later large messages would silently
+    be missing.
     """
     search = state.search
     if search is None or not written.of(host) or written.time_us <= search.before.time_us:

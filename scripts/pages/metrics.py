@@ -14,7 +14,7 @@ _HEAD: Final = """\
 # Metrics
 
 Made by `make docs`; do not edit. This is everything that the project counts. A counter is a sum over batches,
-heals or flushes and only rises; a gauge goes up and down. The ingester's are fields of the Redis hash
+backfills or flushes and only rises; a gauge goes up and down. The ingester's are fields of the Redis hash
 `firehose:metadata`, in µs or ms where the field's name says so; the others are in what the steps return and in the
 lake's manifests and ledger.
 

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 from firehose.backfill import client as clients
 from firehose.backfill import http, segment
+from firehose.backfill.archive_range import range_of
 from firehose.backfill.client import ArchiveClient, Listed
 from firehose.backfill.events import event_of
 from firehose.backfill.format import Row
-from firehose.backfill.span import span_of
 from firehose.errors import CorruptArchive, FirehoseError, ServiceUnavailable
 from firehose.events.rebuild import record_cid
 from firehose.jetstream import host_of
@@ -129,7 +129,7 @@ def test_no_changed_byte_goes_unnoticed(at: int, flip: int) -> None:
     try:
         header = segment.read_header("x", bytes(data[: segment.HEADER_BYTES]))
         if header.checksum != FILE.checksum:
-            raise CorruptArchive("as the healer compares it with the plan")
+            raise CorruptArchive("as a backfill compares it with the plan")
         blocks = segment.read_index("x", header, bytes(data[header.footer_at :]))
         in_a_length = any(block.at - 8 <= at < block.at for block in blocks)
         for block in blocks:
@@ -325,7 +325,7 @@ def _at(index: int, low: int, high: int, events: int = 1) -> Listed:
 def test_the_part_of_a_gap_that_an_archive_can_answer_for(
     listed: list[Listed], names: list[str], covered: tuple[int, int], missing: str
 ) -> None:
-    span = span_of(listed, 110, 180)
+    span = range_of(listed, 110, 180)
     assert sorted(span.segments) == names
     assert (span.from_us, span.to_us) == covered
     assert (missing in span.missing) if missing else (span.missing == "")
@@ -354,7 +354,7 @@ def test_a_hosts_calls_are_found_from_its_stream(url: str, base: str, v2: bool) 
 
 @pytest.mark.parametrize("url", ["", "a.example", "ftp://a.example", "ws://[::1", "ws://a.example:x/subscribe"])
 def test_what_is_no_host_is_refused(url: str) -> None:
-    with pytest.raises(FirehoseError, match="is no Jetstream host"):
+    with pytest.raises(FirehoseError, match="is not a Jetstream host"):
         host_of(url)
 
 

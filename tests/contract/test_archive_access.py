@@ -162,7 +162,9 @@ def test_a_host_that_asks_to_wait_is_left_alone_for_so_long(servers: list[Server
 
 def test_a_host_that_asks_to_wait_for_long_ends_the_run(servers: list[Server]) -> None:
     here = serve(servers, (429, {"Retry-After": "3600"}, b'{"error":"RateLimitExceeded"}'))
-    with pytest.raises(Throttled, match=r"HTTP 429 RateLimitExceeded; it asks to wait 3600 s: heal again then"):
+    with pytest.raises(
+        Throttled, match=r"HTTP 429 RateLimitExceeded; it asks to wait 3600 s: run the backfill again then"
+    ):
         client(here.url).block("seg_1.jss", 0, "x")
     assert len(here.asked) == 1
     here.answers = [(429, {"Retry-After": "soon"}, b"")]
@@ -189,7 +191,7 @@ def test_every_byte_counts_and_nothing_is_asked_for_beyond_the_budget(servers: l
     ("budget", "wanted", "said"),
     [
         (Budget(run=MIB), 2 * MIB, "RUN_MIB=1 .* 2.0 MiB needed.*; raise it$"),
-        (Budget(day=3 * MIB, today=2 * MIB), 2 * MIB, r"DAY_MIB=3 .*heal again tomorrow \(UTC\)"),
+        (Budget(day=3 * MIB, today=2 * MIB), 2 * MIB, r"DAY_MIB=3 .*run the backfill again tomorrow \(UTC\)"),
         (Budget(run=MIB, day=5 * MIB), MIB, ""),
         (Budget(), 1 << 50, ""),
     ],

@@ -228,7 +228,7 @@ def test_segments_are_listed_in_pages(simulator: process.SimulatorProcess) -> No
     assert (first["minWitnessedAt"], first["maxWitnessedAt"]) == (min(times), max(times))
 
 
-def test_a_gap_is_healed_from_plan_and_blocks(simulator: process.SimulatorProcess) -> None:
+def test_a_gap_is_filled_from_plan_and_blocks(simulator: process.SimulatorProcess) -> None:
     plan = called(simulator, "planSnapshot", {"afterSeq": 150, "beforeSeq": 460})
     assert (plan["plannedThroughSeq"], plan["sealedTipSeq"]) == (460, 460)
     seqs: list[int] = []

@@ -91,7 +91,7 @@ def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
     assert re.search(r"gap in coverage.*wss://one \(v1\): late", log)
     run_dag(python, settings, "firehose_summaries", batch.end)
     with closing(connect(settings, "analyst")) as client:
-        assert client.command("SELECT count() FROM ops.gaps WHERE healed = ''") == 1
+        assert client.command("SELECT count() FROM ops.gaps WHERE filled = ''") == 1
     entry = read_entry(entry_path(settings.lake_path, batch))
     assert entry is not None
     counts = entry.counts.values()

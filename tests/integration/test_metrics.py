@@ -12,7 +12,7 @@ import msgspec
 import redis
 
 from firehose import metrics
-from firehose.backfill.heal import heal
+from firehose.backfill.run import backfill
 from firehose.batch import manifest
 from firehose.batch.drain import drain
 from firehose.lake.check import check
@@ -31,7 +31,7 @@ from scripts.pages import metrics as metrics_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: Every step that returns or stores counts. Whatever number is in what they return is a metric, but for these.
-STEPS = (drain, manifest.read, validate, publish, read_entry, refresh, check, heal)
+STEPS = (drain, manifest.read, validate, publish, read_entry, refresh, check, backfill)
 NOT_COUNTS = re.compile(r".*_(us|ms)|cursor|hour")
 
 

@@ -1,1 +1,1 @@
-"""Healing of gaps from the archive of a Jetstream v2 host: its client, its file format, and the way into Redis."""
+"""Backfill of gaps from the archive of a Jetstream v2 host: client, file format, and the writing to Redis."""

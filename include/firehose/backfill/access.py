@@ -1,6 +1,6 @@
-"""What an archive is asked with: a key for its own host, and how many bytes may come.
+"""Access to an archive: the key for its host, and the limits on how much may be downloaded.
 
-Lives here: the key and where it may go, the budget of a run and of a day. Must not: connections; say the key.
+Lives here: the key and where it may be sent, budgets for a run and for a day. Must not: connections; show the key.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ingester.contract.logs import get_logger
 log = get_logger(__name__)
 MIB: Final = 1 << 20
 _PORTS: Final = {"http": 80, "https": 443}
-#: The calls that a hosted archive may ask for a key for.
+#: The calls for which a hosted archive may require a key.
 KEYED: Final = ("planSnapshot", "getSegment", "getBlock")
 _Origin = tuple[str, str, int]
 
 
 class Key(NamedTuple):
-    """A secret, and the one origin (scheme, host, port) that it is sent to. Never shown, not even by accident."""
+    """A secret, and the one origin (scheme, host, port) that it is sent to. Its ``repr`` hides the secret."""
 
     secret: str
     origin: _Origin
@@ -34,7 +34,7 @@ class Key(NamedTuple):
         return f"Key(***, {self.origin})"
 
     def header(self, url: str) -> dict[str, str]:
-        """The header for a request to ``url``; none for any other host."""
+        """The header for a request to ``url``; empty if that is another host."""
         return {"Authorization": f"Bearer {self.secret}"} if origin(url) == self.origin else {}
 
 
@@ -45,16 +45,16 @@ def origin(url: str) -> _Origin:
 
 
 def key_for(settings: Settings, host: Host) -> Key | None:
-    """The key to ask ``host`` with; None: there is none, or it belongs to another host.
+    """The key for requests to ``host``; None if no key is set, or if it belongs to another host.
 
     Raises:
-        FirehoseError: nothing says which host it belongs to, it cannot be read, or it would go unencrypted.
+        FirehoseError: the setting that names its host is missing, it cannot be read, or it would go unencrypted.
     """
     if not (secret := _secret(settings)):
         return None
     if not settings.archive_url:
         raise FirehoseError(
-            "FIREHOSE_ARCHIVE_KEY is sent to the host of FIREHOSE_ARCHIVE_URL only, and that is not set: set it"
+            "FIREHOSE_ARCHIVE_KEY is only sent to the host of FIREHOSE_ARCHIVE_URL, which is not set: set it"
         )
     owner = origin(host_of(settings.archive_url).base)
     if owner != origin(host.base):
@@ -80,7 +80,7 @@ def _secret(settings: Settings) -> str:
         if not secret:
             raise FirehoseError(f"{name}: {path} is empty; write the key into it")
     if not all("!" <= character <= "~" for character in secret):
-        raise FirehoseError(f"{name}: a key has visible ASCII characters only, and no blank; copy it again")
+        raise FirehoseError(f"{name}: a key consists of visible ASCII characters, without spaces; copy it again")
     return secret
 
 
@@ -92,10 +92,10 @@ def _is_loopback(name: str) -> bool:
 
 
 class Budget:
-    """Counts the bytes that a run downloads, and says when they are enough.
+    """Counts the bytes that a run downloads, and refuses what would exceed a limit.
 
-    ``run`` and ``day`` are limits in bytes, 0 for none. ``today`` are those of earlier runs of the day; ``keep``
-    adds to them, so that the next run knows.
+    ``run`` and ``day`` are limits in bytes, 0 for no limit. ``today`` is what earlier runs of the day downloaded;
+    ``keep`` adds to it, so that the next run knows.
     """
 
     def __init__(
@@ -106,28 +106,28 @@ class Budget:
         self._kept = 0
 
     def count(self, received: int) -> None:
-        """So many bytes have come, wanted or not."""
+        """Count bytes that have arrived, whether or not they are of use."""
         self.spent += received
 
     def settle(self) -> None:
-        """Keep what was counted since the last call."""
+        """Pass what was counted since the last call to ``keep``."""
         count, self._kept = self.spent - self._kept, self.spent
         if count:
             self._keep(count)
 
     def allow(self, wanted: int, what: str) -> None:
-        """To be asked before a download of ``wanted`` bytes (0: not known), named ``what``.
+        """Check a download of ``wanted`` bytes (0: not known) before it starts; ``what`` names it.
 
         Raises:
-            BudgetSpent: it would be too much.
+            BudgetSpent: it would exceed a limit.
         """
         for limit, used, span, later in (
-            (self._run, self.spent, "RUN", "heal again"),
-            (self._day, self._today + self.spent, "DAY", "heal again tomorrow (UTC)"),
+            (self._run, self.spent, "RUN", "run the backfill again"),
+            (self._day, self._today + self.spent, "DAY", "run the backfill again tomorrow (UTC)"),
         ):
             if limit and used + max(wanted, 1) > limit:
                 needed = f", {mib(wanted)} needed" if wanted else ""
-                again = "raise it" if wanted > limit else f"{later}, or raise it: it goes on from here"
+                again = "raise it" if wanted > limit else f"{later}, or raise it: it continues from here"
                 name = f"FIREHOSE_ARCHIVE_{span}_MIB={limit // MIB}"
                 raise BudgetSpent(f"{name} leaves no room for {what} ({mib(used)} used{needed}); {again}")
 

@@ -1,6 +1,6 @@
-"""The way of healed events into Redis: frames as the ingester writes them, and how far a heal has come.
+"""Writes the events of a backfill to Redis: as frames like the ingester's, together with how far it has come.
 
-Lives here: the only code of a heal that talks to Redis. Must not: know where events come from, or decode them.
+Lives here: the only code of a backfill that talks to Redis. Must not: know where events come from, or decode them.
 """
 
 from __future__ import annotations
@@ -11,26 +11,28 @@ from typing import Any, Final, cast
 import msgspec
 import redis
 
-from firehose.backfill.events import Event
-from firehose.batch.buffer import HEAL_BYTES_KEY, HEAL_KEY, client, entries, unavailable
+from firehose.backfill.events import QueueLine
+from firehose.batch.buffer import BACKFILL_BYTES_KEY, BACKFILL_KEY, client, entries, unavailable
 from firehose.batch.foreign import gap_of
 from firehose.errors import BufferFull, ServiceUnavailable
 from firehose.settings import Settings
 from ingester.contract import frame, scripts, wire
-from ingester.contract.gap import Gap
+from ingester.contract.gap import Gap, encoded
 from ingester.contract.redis_access import PIPELINE, RedisAccess
 
-#: The share of Redis' memory that a heal leaves to the live stream.
+#: The share of Redis' memory that a backfill leaves to the live stream.
 _LEFT_TO_LIVE: Final = 0.2
-_KEYS: Final = [HEAL_KEY, wire.COVERAGE_KEY, *map(wire.stream_key, wire.QUEUES)]
-#: What is in the way, by the reply of the script.
-_WRONG: Final = {b"type": "is of another type than it should be", b"full": "has given out its last id"}
+#: The names of the two keys in the version before.
+_OLD_KEYS: Final = {"firehose:heal": BACKFILL_KEY, "firehose:heal:bytes": BACKFILL_BYTES_KEY}
+_KEYS: Final = [BACKFILL_KEY, wire.COVERAGE_KEY, *map(wire.stream_key, wire.QUEUES)]
+#: What stops the script, by its reply.
+_WRONG: Final = {b"type": "has the wrong type", b"full": "has used its last entry id"}
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What a heal has brought to Redis: all that it was asked for (``task``) up to the sequence number ``seq``.
+    """How far a backfill has come: all events of its ``task`` up to the sequence number ``seq`` are in Redis.
 
-    ``unknown`` of these events were of kinds that it does not know, and so are in quarantine.
+    ``unknown`` of them were of kinds that this version does not know; they go to quarantine.
     """
 
     task: str
@@ -38,12 +40,12 @@ class Progress(msgspec.Struct, frozen=True):
     unknown: int = 0
 
 
-class HealBuffer:
-    """The connection of a heal to Redis. Every method may raise ServiceUnavailable."""
+class BackfillBuffer:
+    """The connection of a backfill to Redis. Every method may raise ServiceUnavailable."""
 
     def __init__(self, settings: Settings) -> None:
         self._access = RedisAccess.of(settings, PIPELINE)
-        self._redis = client(settings, socket_timeout=30, client_name="bluesky-firehose-heal")
+        self._redis = client(settings, socket_timeout=30, client_name="bluesky-firehose-backfill")
         self._progress = b""
         self._last_record = ""
         self._script = self._redis.register_script(scripts.BACKFILL)
@@ -52,6 +54,12 @@ class HealBuffer:
         """Close the connection."""
         self._redis.close()
 
+    def adopt_old_keys(self) -> None:
+        """Take over what a backfill of the version before has left under the old names of its keys."""
+        for old, new in _OLD_KEYS.items():
+            if self._call(self._redis.exists, old):
+                self._call(self._redis.renamenx, old, new)
+
     def gaps(self) -> list[Gap]:
         """The records of gaps that no drain has taken to the lake yet. Read them before the lake's."""
         if not self._call(self._redis.exists, wire.COVERAGE_KEY):
@@ -59,7 +67,7 @@ class HealBuffer:
         last = self._call(self._redis.xinfo_stream, wire.COVERAGE_KEY)["last-generated-id"]
         self._last_record = cast(bytes, last).decode()
         chunks = self._call(lambda: [*entries(self._redis, wire.COVERAGE_KEY, "-", "+")])
-        # What is not a record is the drain's to set aside.
+        # The drain sets aside what is not a record.
         return [gap for chunk in chunks for entry in chunk if (gap := gap_of(entry))]
 
     def now_us(self) -> int:
@@ -68,52 +76,52 @@ class HealBuffer:
         return seconds * 1_000_000 + microseconds
 
     def downloaded_today(self) -> int:
-        """The bytes that heals of this UTC day have downloaded."""
-        known = cast("bytes | None", self._call(self._redis.hget, HEAL_BYTES_KEY, self._today())) or b""
-        return int(known) if known.isdigit() else 0  # what is not a number is somebody else's
+        """The bytes that backfills have downloaded on this UTC day."""
+        known = cast("bytes | None", self._call(self._redis.hget, BACKFILL_BYTES_KEY, self._today())) or b""
+        return int(known) if known.isdigit() else 0  # anything else was not written by a backfill
 
     def add_downloaded(self, count: int) -> None:
         """Count bytes towards this UTC day."""
-        self._call(self._redis.hincrby, HEAL_BYTES_KEY, self._today(), count)
+        self._call(self._redis.hincrby, BACKFILL_BYTES_KEY, self._today(), count)
 
     def _today(self) -> str:
         return f"{datetime.fromtimestamp(self.now_us() / 1e6, UTC):%Y-%m-%d}"
 
     def begin(self, gap_id: str, task: str) -> Progress:
-        """How far an earlier heal of the same ``task`` has come; up to 0: there was none.
+        """How far an earlier backfill with the same ``task`` came; ``seq`` is 0 if there was none.
 
-        What is written afterwards is refused if Redis no longer has it, or if another heal was faster.
+        Later writes are refused if Redis has lost this progress, or if another backfill has moved it.
         """
-        self._progress = cast("bytes | None", self._call(self._redis.hget, HEAL_KEY, gap_id)) or b""
+        self._progress = cast("bytes | None", self._call(self._redis.hget, BACKFILL_KEY, gap_id)) or b""
         try:
             progress = msgspec.json.decode(self._progress or b'{"task":"","seq":0}', type=Progress)
         except msgspec.MsgspecError:
             return Progress(task, 0)
         return progress if progress.task == task else Progress(task, 0)
 
-    def write(self, gap_id: str, events: list[Event], progress: Progress) -> None:
-        """Put events into their queues together with how far the heal has come: all of it, or nothing.
+    def write(self, gap_id: str, lines: list[QueueLine], progress: Progress) -> None:
+        """Put events into their queues together with the new progress: all of it, or nothing.
 
         Raises:
-            BufferFull: Redis has no room, or only what the live stream needs.
+            BufferFull: Redis has no room left but what the live stream needs.
         """
         self._leave_room()
-        self._write(gap_id, events, msgspec.json.encode(progress), b"")
+        self._write(gap_id, lines, msgspec.json.encode(progress), b"")
 
-    def finish(self, healed: Gap) -> bool:
-        """Write the gap's new record, once all of its events are there.
+    def finish(self, filled: Gap) -> bool:
+        """Write the gap's new record, once all of its events are in Redis.
 
-        False: nothing was done. Somebody has written a record since :meth:`gaps`; this gap may have grown.
+        Returns False, without writing, if another record was written since :meth:`gaps`: this gap may have grown.
         """
-        return self._write(healed.id, [], b"", msgspec.json.encode(healed))
+        return self._write(filled.id, [], b"", encoded(filled))
 
-    def _write(self, gap_id: str, events: list[Event], progress: bytes, record: bytes) -> bool:
-        lines: dict[str, list[bytes]] = {}
-        for event in events:
-            lines.setdefault(event.queue, []).append(event.line)
+    def _write(self, gap_id: str, lines: list[QueueLine], progress: bytes, record: bytes) -> bool:
+        by_queue: dict[str, list[bytes]] = {}
+        for waiting in lines:
+            by_queue.setdefault(waiting.queue, []).append(waiting.line)
         arguments = scripts.arguments(
             _KEYS,
-            frame.pack(lines),
+            frame.pack(by_queue),
             self._progress,
             gap_id=gap_id,
             progress=progress.decode(),
@@ -125,11 +133,13 @@ class HealBuffer:
             return False
         if status == b"lost":
             raise ServiceUnavailable(
-                f"Redis at {self._access.where} lost what this heal wrote, or another heal is at work; heal again"
+                f"Redis at {self._access.where} lost what this backfill wrote, or another backfill is running; "
+                "run the backfill again"
             )
         if status != b"written":
             raise ServiceUnavailable(
-                f"Redis key {details[0].decode()} {_WRONG[status]}; the next drain sets it right, then heal again"
+                f"Redis key {details[0].decode()} {_WRONG[status]}; wait for the next drain, which mends it, then "
+                "run the backfill again"
             )
         self._progress = progress
         return True
@@ -138,12 +148,12 @@ class HealBuffer:
         memory = cast(dict[str, Any], self._call(self._redis.info, "memory"))
         used, most = int(memory["used_memory"]), int(memory["maxmemory"])
         if most and used > most * (1 - _LEFT_TO_LIVE):
-            raise self._full(f"{used} of {most} bytes are used, and the rest is left to the live stream")
+            raise self._full(f"{used} of {most} bytes are used, and the rest is kept for the live stream")
 
     def _full(self, why: str) -> BufferFull:
         return BufferFull(
-            f"Redis at {self._access.where} is too full to heal now ({why}); heal again once batches have been "
-            "drained: it goes on from here"
+            f"Redis at {self._access.where} is too full for a backfill now ({why}); run it again after the next "
+            "batches have been drained: it continues from here"
         )
 
     def _call(self, command: Any, *arguments: Any) -> Any:

@@ -1,6 +1,6 @@
-"""What an archive is asked: one call, before it is made.
+"""A call to an archive, before it is made.
 
-Lives here: a call's address and what goes with it. Must not: connections.
+Lives here: its address, and what is sent with it. Must not: connections.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from firehose.jetstream import NAMESPACE, Host
 
 
 class Call(NamedTuple):
-    """A call of a host; with a body it is a POST. ``etag``: the tag that the answer must have, if it has one.
+    """A call to a host; with a body it is a POST. ``etag``: the tag that the answer must have, if it has one.
 
-    ``key`` is sent to its own host only; ``received`` is told of each part of an answer that has come.
+    ``key`` is only sent to its own host; ``received`` is called with the size of each part of the answer.
     """
 
     host: Host

@@ -1,6 +1,7 @@
-"""The archive's calls: what there is, a plan, a block, a whole segment.
+"""The calls to an archive: list its segments, make a plan, download a block or a whole segment.
 
-Lives here: the calls by their lexicons, and what a server may answer. Must not: connections, the binary format.
+Lives here: the calls as their lexicons define them, and checks of the answers. Must not: connections, the binary
+format.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from firehose.jetstream import Host
 
 T = TypeVar("T")
 _MOST_JSON_BYTES: Final = 64 << 20
-#: A segment of the network's archive has some hundred MiB.
+#: A segment of the network's archive has a few hundred MiB.
 MOST_SEGMENT_BYTES: Final = 8 << 30
 _MOST_SEGMENTS: Final = 1_000_000
 _Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -51,7 +52,7 @@ class BlockRange(msgspec.Struct, frozen=True):
 
 
 class Planned(msgspec.Struct, frozen=True, rename="camel"):
-    """A segment of a plan: whole, or some of its blocks."""
+    """A segment of a plan: the whole segment, or some of its blocks."""
 
     name: _Name
     checksum: str
@@ -73,9 +74,9 @@ class _Plan(msgspec.Struct, rename="camel"):
 
 
 class ArchiveClient:
-    """The archive of one v2 host. Each call is a connection of its own.
+    """The archive of one v2 host. Each call opens a connection of its own.
 
-    ``key`` is what it asks for, if it does; ``budget`` counts and bounds what is downloaded.
+    ``key`` is sent with calls that may require one; ``budget`` counts and limits what is downloaded.
     """
 
     def __init__(
@@ -90,11 +91,11 @@ class ArchiveClient:
         self.budget = budget or Budget()
 
     def segments(self) -> list[Listed]:
-        """All sealed segments by their index.
+        """All sealed segments, in the order of their index.
 
         Raises:
-            ServiceUnavailable: the host does not answer, or not with an archive.
-            CorruptArchive: the answer is not what the lexicon says.
+            ServiceUnavailable: the host does not answer, or has no archive.
+            CorruptArchive: the answer does not match the lexicon.
         """
         found: list[Listed] = []
         cursor = ""
@@ -103,13 +104,13 @@ class ArchiveClient:
             page = self._json(self._call("listSegments", parameters), _Segments)
             found += page.segments
             if not page.cursor:
-                return sorted(found, key=lambda one: one.index)
+                return sorted(found, key=lambda listed: listed.index)
             if page.cursor == cursor or not page.segments or len(found) > _MOST_SEGMENTS:
-                raise CorruptArchive(f"{self._host.name}: listSegments comes to no end")
+                raise CorruptArchive(f"{self._host.name}: listSegments does not end")
             cursor = page.cursor
 
     def plan(self, kinds: list[str], collections: list[str], after: int, before: int) -> Iterator[Planned]:
-        """The segments to download for what has ``after`` < seq <= ``before``, page after page.
+        """The segments to download for the events with ``after`` < seq <= ``before``, page by page.
 
         Raises:
             ServiceUnavailable, CorruptArchive: as for :meth:`segments`.
@@ -123,21 +124,21 @@ class ArchiveClient:
             page = self._json(self._call("planSnapshot", {}, body=msgspec.json.encode(asked)), _Plan)
             if page.sealed_tip_seq < before:
                 raise CorruptArchive(
-                    f"{self._host.name}: its plan ends with {page.sealed_tip_seq}, but {before} is sealed"
+                    f"{self._host.name}: its plan ends at {page.sealed_tip_seq}, although {before} is sealed"
                 )
             yield from page.segments
             if page.planned_through_seq >= page.sealed_tip_seq:
                 return
             if page.planned_through_seq <= after:
-                raise CorruptArchive(f"{self._host.name}: planSnapshot comes to no end")
+                raise CorruptArchive(f"{self._host.name}: planSnapshot does not end")
             after = page.planned_through_seq
 
     def block(self, segment: str, index: int, checksum: str) -> bytes:
         """A block's zstd frame; ``checksum`` is that of its segment.
 
         Raises:
-            ServiceUnavailable, CorruptArchive: as for :meth:`segments`; or it is of another state of the segment.
-            BudgetSpent: too much was downloaded already. How large a block is, is not known before.
+            ServiceUnavailable, CorruptArchive: as for :meth:`segments`; or the segment has changed since.
+            BudgetSpent: the limit is reached. The size of a block is not known before it is downloaded.
         """
         self.budget.allow(0, f"a block of {segment}")
         parameters = {"segment": segment, "blockIndex": str(index)}
@@ -145,11 +146,11 @@ class ArchiveClient:
         return self._counted(lambda: http.content(call, MOST_BLOCK_BYTES))
 
     def download(self, listed: Listed, into: IO[bytes]) -> None:
-        """Write a whole segment into the empty file ``into``, which has exactly its size afterwards.
+        """Write a whole segment into the empty file ``into``, which then has exactly the segment's size.
 
         Raises:
             ServiceUnavailable, CorruptArchive: as for :meth:`segments`.
-            BudgetSpent: it would be too much.
+            BudgetSpent: the download would exceed a limit.
         """
         if listed.size_bytes > MOST_SEGMENT_BYTES:
             raise CorruptArchive(
@@ -175,5 +176,5 @@ class ArchiveClient:
             return msgspec.json.decode(content, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise CorruptArchive(
-                f"{self._host.name}: {call.name} does not answer as its lexicon says: {error}"
+                f"{self._host.name}: the answer to {call.name} does not match its lexicon: {error}"
             ) from None

@@ -1,7 +1,7 @@
-"""The format of sealed segment files (``.jss``), as the public servers document it: each layout once.
+"""The format of sealed segment files (``.jss``), as the public servers document it.
 
-Lives here: names, widths and numbers for the reader (segment.py). The simulator, which writes such files, has a
-description of its own; a contract test holds both against bytes written by hand. Must not: read or write anything.
+Lives here: names, widths and numbers for the reader (segment.py). The simulator, which writes such files, has its
+own description; a contract test compares both with bytes written by hand. Must not: read or write anything.
 
 A file: magic, checksum, header fields up to ``HEADER_BYTES``; the blocks, each a zstd frame after its length
 (uint64); the footer, which is the block index, Bloom filters and an index of collections. The checksum is XXH3 of
@@ -21,11 +21,11 @@ HEADER_BYTES: Final = 256
 FIELDS_AT: Final = 12
 #: A frame's length, before it.
 LENGTH_BYTES: Final = 8
-#: Version, blocks, events, accounts; least and greatest sequence number and witnessed time (µs); where in the file
-#: the footer, the Bloom filters, those of the blocks, the index of collections and that of the blocks begin.
+#: Version; numbers of blocks, events and accounts; least and greatest sequence number and witnessed time (µs); the
+#: offsets of the footer, the Bloom filters, those of the blocks, the index of collections and the index of blocks.
 FIELDS: Final = struct.Struct("<HIIIQQqqQQQQQ")
-#: Where a block's length lies; its frame's size, as stored and decompressed; rows; least and greatest sequence
-#: number and witnessed time.
+#: The offset of a block's length; the size of its frame, stored and decompressed; the number of rows; least and
+#: greatest sequence number and witnessed time.
 INDEX_ENTRY: Final = struct.Struct("<QIIIQQqq")
 #: Sequence number, witnessed time, displayed time (0: the same); kind; lengths of the texts.
 COLUMNS: Final = "QqqBBHBBI"
@@ -33,7 +33,7 @@ ROW_BYTES: Final = struct.calcsize(f"<{COLUMNS}")
 CREATE: Final = 1
 DELETE: Final = 3
 SYNC: Final = 6
-#: The create of a record that a resync sends again.
+#: A create that a resync sends again.
 RESYNC: Final = 7
 #: A row's kind: an operation on a record, or an event. More may come.
 OPERATIONS: Final = {CREATE: "create", 2: "update", DELETE: "delete", RESYNC: "create"}
@@ -41,9 +41,9 @@ EVENTS: Final = {4: "identity", 5: "account", SYNC: "sync"}
 
 
 class Row(NamedTuple):
-    """One event. ``payload`` is DAG-CBOR: of the record, or of the upstream event; none for a delete.
+    """One event. ``payload`` is DAG-CBOR: the record, or the upstream event; empty for a delete.
 
-    ``displayed_us`` is the time that the host shows for it, 0 where that is ``witnessed_us``.
+    ``displayed_us`` is the time that the host shows for it; 0 if that is ``witnessed_us``.
     """
 
     seq: int

@@ -1,7 +1,7 @@
-"""One call of an archive over HTTP, bounded in time and in size.
+"""A call to an archive over HTTP, limited in time and in size.
 
-Lives here: connections, redirects, the body of an answer. Must not: what a call means, what a refusal means
-(refusals.py), trying again (retries.py).
+Lives here: connections, redirects, the body of an answer. Must not: know what a call means, interpret a refusal
+(refusals.py), retry (retries.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TIMEOUT_S: Final = 60.0
 _WATCHED_BYTES: Final = 16 << 20
 _MOST_REDIRECTS: Final = 5
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
-#: As much is read of an answer that says why a call is refused.
+#: How much is read of an answer that says why a call is refused.
 _REFUSAL_BYTES: Final = 65536
 
 
@@ -73,10 +73,10 @@ def to_file(call: Call, size: int, into: IO[bytes]) -> None:
 
 
 async def _receive(call: Call, keep: Callable[[bytes], None]) -> None:
-    """Give the body to ``keep`` as it comes.
+    """Pass the body to ``keep`` as it arrives.
 
-    A server that sends a byte now and then outlasts any timeout of a socket, so there is a deadline for all of it,
-    which moves on with each ``_WATCHED_BYTES``.
+    A server that sends a byte now and then would outlast any timeout of a socket, so the whole body has a
+    deadline, which is extended after each ``_WATCHED_BYTES``.
     """
     async with asyncio.timeout(TIMEOUT_S) as deadline, _answer(call) as response:
         watched = 0
@@ -91,9 +91,9 @@ async def _receive(call: Call, keep: Callable[[bytes], None]) -> None:
 
 @asynccontextmanager
 async def _answer(call: Call) -> AsyncIterator[httpx.Response]:
-    """The answer with status 200, at the end of all redirects.
+    """The answer with status 200, after all redirects.
 
-    Of httpx only the transport is used: its client logs whole URLs, whose query may be a signature.
+    Only httpx's transport is used: its client logs whole URLs, and a query may be a signature.
     """
     url = call.url
     async with httpx.AsyncHTTPTransport(verify=_trusted()) as transport:
@@ -117,7 +117,7 @@ def _request(call: Call, url: str) -> httpx.Request:
         address = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise FirehoseError(f"{call.host.name}: {call.name} has an address that is not valid: {error}") from None
-    # The key goes by the address that is connected to, as it was understood.
+    # The parsed address, which is the one that is connected to, decides whether the key is sent.
     headers |= call.key.header(str(address)) if call.key else {}
     timeout = httpx.Timeout(TIMEOUT_S / 2).as_dict()
     method = "GET" if call.body is None else "POST"
@@ -126,11 +126,12 @@ def _request(call: Call, url: str) -> httpx.Request:
 
 def _check_tag(call: Call, url: str, response: httpx.Response) -> None:
     tag = response.headers.get("ETag", "").removeprefix("W/").strip('"')
-    # Another host that has the file has tags of its own.
+    # Another host, which a redirect may lead to, has tags of its own.
     if call.etag and tag and tag != call.etag and origin(url) == origin(call.url):
         what = f"{call.host.name}: {call.name} {' '.join(call.parameters.values())}"
         raise CorruptArchive(
-            f"{what} is {tag[:40]}, not {call.etag}: the archive changed while it was being read; heal again"
+            f"{what} is {tag[:40]}, not {call.etag}: the archive changed while it was being read; run the "
+            "backfill again"
         )
 
 
@@ -153,7 +154,7 @@ def _write(into: IO[bytes], chunk: bytes) -> None:
     try:
         into.write(chunk)
         into.flush()
-    except OSError as error:  # not the network's, and asking again does not help
+    except OSError as error:  # a fault of the disk: a retry would not help
         raise FirehoseError(
             f"temporary file of a segment: {error}; make room, or name another folder in TMPDIR"
         ) from None

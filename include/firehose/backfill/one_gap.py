@@ -1,6 +1,6 @@
-"""The healing of one gap: its events from the archive into Redis, piece by piece, and how far that has come.
+"""The backfill of one gap: fetches its events from the archive into Redis in parts, and records the progress.
 
-Lives here: one gap's plan, download and report. Must not: choose gaps, say what of the archive is to be read
+Lives here: one gap's plan, download and report. Must not: choose gaps, decide what of the archive to read
 (reading.py), talk to Redis (buffer.py).
 """
 
@@ -13,53 +13,55 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 
 from firehose import metrics
-from firehose.backfill.buffer import HealBuffer, Progress
-from firehose.backfill.events import Event, event_of
+from firehose.backfill.buffer import BackfillBuffer, Progress
+from firehose.backfill.events import QueueLine, event_of
 from firehose.backfill.format import Row
 from firehose.backfill.reading import Reading
 from firehose.errors import BudgetSpent
 from ingester.contract.gap import Gap
 
-#: One write to Redis: some thousand events, or some MiB of them.
+#: The limits of one write to Redis.
 _WRITE_EVENTS: Final = 4000
 _WRITE_BYTES: Final = 8 << 20
 
 
-class HealReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome for one gap. ``events`` are those put into Redis, by queue; ``segments`` those that are or would
-    be downloaded, in whole or in part; ``downloaded`` are the bytes that came for it. ``missing`` says why the gap
-    is still open; empty: it is healed. ``absent`` are sequence numbers of those segments that have no event: an
-    archive drops what was overwritten or deleted since.
+class BackfillReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome for one gap.
+
+    ``events`` counts the events put into Redis, by queue; ``segments`` the segments that were downloaded, in whole
+    or in part (in a dry run: that would be); ``downloaded`` the bytes. ``missing`` says why the gap is still open;
+    empty: it is filled. ``absent`` counts the sequence numbers of these segments that have no event: an archive
+    drops events that were overwritten or deleted since.
     """
 
     gap: str
     from_us: int
     to_us: int
     queue: str
-    segments: Annotated[int, metrics.HEAL_SEGMENTS]
-    events: Annotated[dict[str, int], metrics.HEALED]
+    segments: Annotated[int, metrics.BACKFILL_SEGMENTS]
+    events: Annotated[dict[str, int], metrics.BACKFILLED]
     missing: str
-    absent: Annotated[int, metrics.HEAL_ABSENT]
-    downloaded: Annotated[int, metrics.HEAL_BYTES] = 0
+    absent: Annotated[int, metrics.BACKFILL_ABSENT]
+    downloaded: Annotated[int, metrics.BACKFILL_BYTES] = 0
 
 
-class HealPlan(NamedTuple):
-    """What the heal of one gap will download: parts of ``segments`` segments, ``most`` bytes at most."""
+class BackfillPlan(NamedTuple):
+    """The coming download for one gap: parts of ``segments`` segments, at most ``most`` bytes."""
 
     gap: str
     segments: int
     most: int
 
 
-class GapHeal:
-    """The healing of one gap. ``unknown`` counts its events of kinds that this version does not know."""
+class GapBackfill:
+    """The backfill of one gap. ``unknown`` counts its events of kinds that this version does not know."""
 
-    def __init__(self, gap: Gap, buffer: HealBuffer, reading: Reading) -> None:
+    def __init__(self, gap: Gap, buffer: BackfillBuffer, reading: Reading) -> None:
         self.gap, self.unknown = gap, 0
         self._buffer, self._reading = buffer, reading
         self._task = hashlib.sha256(reading.task.encode()).hexdigest()
         self._counts: Counter[str] = Counter()
-        self._waiting: list[Event] = []
+        self._waiting: list[QueueLine] = []
         self._size = 0
         self._segments: set[str] = set()
         self._done = 0
@@ -67,24 +69,24 @@ class GapHeal:
 
     @property
     def not_in_archive(self) -> str:
-        """Why the archive does not have all of the gap; empty: it has."""
-        return self._reading.span.missing
+        """Why the archive does not have all of the gap; empty if it has."""
+        return self._reading.range.missing
 
-    def plan(self, *, precise: bool) -> HealPlan:
-        """What is still to be downloaded. ``precise`` asks the archive for all of its plan, if there is one."""
+    def plan(self, *, precise: bool) -> BackfillPlan:
+        """What is still to be downloaded. ``precise`` asks the archive for its whole plan first."""
         begun = self._buffer.begin(self.gap.id, self._task)
         self.unknown, self._done = begun.unknown, begun.seq
         sizes = self._reading.sizes(self._done)
         if precise:
             self._segments = {part.name for part in self._reading.parts(self._done)}
             sizes = {name: sizes.get(name, 0) for name in self._segments}
-        return HealPlan(self.gap.id, len(sizes), sum(sizes.values()))
+        return BackfillPlan(self.gap.id, len(sizes), sum(sizes.values()))
 
     def fetch(self) -> None:
-        """Bring the archive's part of the gap to Redis.
+        """Write the archive's part of the gap to Redis.
 
         Raises:
-            BudgetSpent: it is not whole. What had come by then is in Redis.
+            BudgetSpent: a limit was reached before the end. What was downloaded by then is in Redis.
         """
         for part in self._reading.parts(self._done):
             self._segments.add(part.name)
@@ -96,9 +98,9 @@ class GapHeal:
                 raise
             self._write(max(self._done, part.done))
 
-    def report(self, missing: str) -> HealReport:
+    def report(self, missing: str) -> BackfillReport:
         """The outcome so far; ``missing`` as in the report."""
-        return HealReport(
+        return BackfillReport(
             gap=self.gap.id,
             from_us=self.gap.from_us,
             to_us=self.gap.to_us,

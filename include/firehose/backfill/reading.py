@@ -1,6 +1,6 @@
-"""Reading an archive's part of a gap: which segments and blocks, each checked, and their rows in order.
+"""Reads an archive's part of a gap: chooses segments and blocks, checks each, and yields their rows in order.
 
-Lives here: what to download, and what to believe of it. Must not: Redis, what becomes of a row.
+Lives here: what to download, and the checks of it. Must not: Redis, what becomes of a row.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import IO
 
 from firehose.backfill import segment
+from firehose.backfill.archive_range import ArchiveRange
 from firehose.backfill.client import ArchiveClient, Listed, Planned
 from firehose.backfill.events import resynced
 from firehose.backfill.format import EVENTS, OPERATIONS, Row
 from firehose.backfill.segment import Block
-from firehose.backfill.span import Span
 from firehose.backfill.wanted import Wanted
 from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import Host
@@ -25,72 +25,77 @@ _Frame = tuple[str, bytes, Block | None]
 
 
 class Reading:
-    """What an archive has of a span of time, and what of that is wanted."""
+    """One pass over an archive's range: the rows of it that are wanted."""
 
-    def __init__(self, client: ArchiveClient, host: Host, span: Span, wanted: Wanted) -> None:
-        self.client, self.host, self.span, self.wanted = client, host, span, wanted
+    def __init__(self, client: ArchiveClient, host: Host, archive_range: ArchiveRange, wanted: Wanted) -> None:
+        self.client, self.host, self.range, self.wanted = client, host, archive_range, wanted
         self.resyncs = Resyncs()
 
     @property
     def task(self) -> str:
-        """A name for it, by which an interrupted reading is known again.
+        """A name by which an interrupted reading is recognised.
 
-        Sequence numbers mean nothing to another archive, nor to this one once it was built again: then the first
-        segment is another one. Compaction changes a segment's checksum, but not its bounds.
+        Sequence numbers mean nothing to another archive, nor to this one after it was rebuilt, which shows in its
+        first segment. Compaction changes a segment's checksum, but not its bounds.
         """
-        first = min(self.span.segments.values(), key=lambda one: one.index, default=None)
+        first = min(self.range.segments.values(), key=lambda listed: listed.index, default=None)
         bounds = first and (first.name, first.min_seq, first.min_witnessed_at)
-        # A version that knows more kinds has to read all of it: the one before has set their events aside.
-        return repr((self.host.name, self.span.asked, self.wanted, bounds, *sorted(OPERATIONS | EVENTS)))
+        # A version that knows more kinds must read everything again: their events were set aside before.
+        return repr((self.host.name, self.range.asked, self.wanted, bounds, *sorted(OPERATIONS | EVENTS)))
 
     @property
     def absent(self) -> int:
-        """Sequence numbers of its segments that have no event."""
-        listed = self.span.segments.values()
-        return sum(max(0, one.max_seq - one.min_seq + 1 - one.event_count) for one in listed)
+        """How many sequence numbers of its segments have no event."""
+        segments = self.range.segments.values()
+        return sum(max(0, listed.max_seq - listed.min_seq + 1 - listed.event_count) for listed in segments)
 
     def sizes(self, after: int) -> dict[str, int]:
-        """The segments that may hold events with seq > ``after``, and their bytes. Nobody says those of blocks."""
+        """The segments that may hold events with seq > ``after``, and their bytes. Sizes of blocks are unknown."""
         return {
-            name: one.size_bytes
-            for name, one in self.span.segments.items()
-            if one.max_seq > after and self.span.from_us < self.span.to_us
+            name: listed.size_bytes
+            for name, listed in self.range.segments.items()
+            if listed.max_seq > after and self.range.from_us < self.range.to_us
         }
 
-    def parts(self, after: int) -> Iterator[Part]:
-        """What is to be read of the events with seq > ``after``, in order.
+    def parts(self, after: int) -> Iterator[SegmentPart]:
+        """The parts to read for the events with seq > ``after``, in order.
 
         Raises:
             ServiceUnavailable: the host does not answer.
-            CorruptArchive: what it plans cannot be.
+            CorruptArchive: its plan contradicts its list of segments.
         """
-        after, low = max(after, self.span.after), 0
-        for planned in self._planned(after) if self.span.from_us < self.span.to_us else ():
-            if (listed := self.span.segments.get(planned.name)) is None:
+        after, low = max(after, self.range.after), 0
+        for planned in self._planned(after) if self.range.from_us < self.range.to_us else ():
+            if (listed := self.range.segments.get(planned.name)) is None:
                 continue
             if planned.checksum != listed.checksum:
                 raise CorruptArchive(
                     f"{self.host.name}: {planned.name} changed while it was being read (checksum "
-                    f"{listed.checksum}, then {planned.checksum}); heal again"
+                    f"{listed.checksum}, then {planned.checksum}); run the backfill again"
                 )
-            if planned.min_seq < low:  # what is done is a sequence number: all before it must have come
-                raise CorruptArchive(f"{self.host.name}: its plan is not in order at {planned.name}; heal again")
-            yield Part(self, planned, listed, after)
+            if planned.min_seq < low:  # progress is one sequence number, so everything before it must be done
+                raise CorruptArchive(
+                    f"{self.host.name}: its plan is not in order at {planned.name}; run the backfill again"
+                )
+            yield SegmentPart(self, planned, listed, after)
             low = planned.min_seq
 
     def _planned(self, after: int) -> Iterator[Planned]:
         kinds, collections = self.wanted.plan
         if kinds or collections:
-            yield from self.client.plan(kinds, collections, after, self.span.before)
+            yield from self.client.plan(kinds, collections, after, self.range.before)
             return
-        # All of it is wanted: no plan is needed, and so none can leave something out.
-        for one in sorted(self.span.segments.values(), key=lambda one: one.index):
-            if one.max_seq > after:
-                yield Planned(one.name, one.checksum, one.min_seq, one.max_seq, "segment")
+        # Everything is wanted. Without a plan, no plan can leave something out.
+        for listed in sorted(self.range.segments.values(), key=lambda listed: listed.index):
+            if listed.max_seq > after:
+                yield Planned(listed.name, listed.checksum, listed.min_seq, listed.max_seq, "segment")
 
 
-class Part:
-    """A segment or some of its blocks. ``done``: up to where all is done once :meth:`rows` has come to its end."""
+class SegmentPart:
+    """A segment, or some of its blocks.
+
+    ``done`` is a sequence number: after the last row of :meth:`rows`, all events up to it have been read.
+    """
 
     def __init__(self, reading: Reading, planned: Planned, listed: Listed, after: int) -> None:
         self.done = after
@@ -102,10 +107,10 @@ class Part:
 
         Raises:
             ServiceUnavailable: the host does not answer.
-            CorruptArchive: what it sends is damaged, or not of this segment.
+            CorruptArchive: its answer is damaged, or belongs to another segment.
         """
         wanted, bounds = self._reading.wanted, self._planned
-        from_us, to_us = self._reading.span.asked
+        from_us, to_us = self._reading.range.asked
         for name, frame, block in self._frames():
             for row in segment.rows(name, segment.decompress(name, frame), block):
                 if not bounds.min_seq <= row.seq <= bounds.max_seq:
@@ -117,7 +122,7 @@ class Part:
                 if from_us <= row.witnessed_us < to_us and wanted.has(row):
                     yield row
         if self._planned.mode == "segment":
-            # Of blocks a plan's page may end in the middle of a segment: what follows there is not done.
+            # Not so for blocks: a page of a plan may end in the middle of a segment.
             self.done = max(self.done, bounds.max_seq)
 
     def _frames(self) -> Iterator[_Frame]:
@@ -133,10 +138,11 @@ class Part:
                 yield f"{planned.name} block {index}", frame, None
 
     def _whole(self) -> Iterator[_Frame]:
-        """The blocks of a segment that share a time with the span. It goes to a file first: until its end has
-        come, it is not known whether it is whole.
+        """The blocks of a segment that overlap the span of time.
+
+        The segment is downloaded to a file first: only at its end is it known to be complete.
         """
-        listed, (from_us, to_us) = self._listed, self._reading.span.asked
+        listed, (from_us, to_us) = self._listed, self._reading.range.asked
         with _temporary() as file:
             self._reading.client.download(listed, file)
             for number, block in enumerate(_index(listed, file)):

@@ -1,6 +1,6 @@
-"""Answers of an archive that are not the content asked for: what a redirect and what a refusal mean.
+"""Answers of an archive that are not the content asked for: redirects and refusals.
 
-Lives here: decisions on a status and its headers. Must not: connections; say a key or the query of a redirect.
+Lives here: decisions on a status and its headers. Must not: connections; show a key or the query of a redirect.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class _Error(msgspec.Struct):
 
 
 def redirected(call: Call, url: str, response: httpx.Response) -> str:
-    """Where a redirect leads. What is said of it has no query: that may be a signature.
+    """The address that a redirect leads to. Error messages leave out its query, which may be a signature.
 
     Raises:
-        ServiceUnavailable: it leads nowhere, out of encryption, or would turn a POST into something else.
+        ServiceUnavailable: it leads nowhere, to an unencrypted address, or would turn a POST into another method.
     """
     where = f"{call.host.name}: {call.name}"
     target = _target(url, response.headers.get("Location", ""))
     scheme, name, _ = origin(target)
     if scheme not in ("http", "https") or not name:
-        raise ServiceUnavailable(f"{where} is redirected to no address")
+        raise ServiceUnavailable(f"{where} is redirected, but not to a valid address")
     if urlsplit(url).scheme == "https" and scheme != "https":
         raise ServiceUnavailable(f"{where} is redirected to {name} without encryption")
     status = response.status_code
@@ -50,7 +50,7 @@ def redirected(call: Call, url: str, response: httpx.Response) -> str:
 
 
 def _target(url: str, location: str) -> str:
-    """The address that a redirect names; empty: there is none, or it cannot be asked."""
+    """The address that a redirect names; empty if it names none, or one that is not valid."""
     if not location:
         return ""
     try:
@@ -62,7 +62,7 @@ def _target(url: str, location: str) -> str:
 
 
 def refused(call: Call, url: str, response: httpx.Response, body: bytes) -> FirehoseError:
-    """The error for a status that is neither success nor redirect: only what may pass is worth another attempt."""
+    """The error for a status that is neither success nor redirect. Its type says whether a retry may help."""
     status = response.status_code
     text = f"{_host(call, url)}: {call.name} is refused with HTTP {status} {_said(call, body)}".rstrip()
     if status == HTTPStatus.UNAUTHORIZED:
@@ -71,7 +71,9 @@ def refused(call: Call, url: str, response: httpx.Response, body: bytes) -> Fire
         return FirehoseError(f"{text}; the key does not allow it: ask whoever runs the archive")
     wait_s = _wait_s(response.headers.get("Retry-After", ""))
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.SERVICE_UNAVAILABLE and wait_s):
-        return Throttled(f"{text}; it asks to wait {wait_s:.0f} s: heal again then, it goes on from here", wait_s)
+        return Throttled(
+            f"{text}; it asks to wait {wait_s:.0f} s: run the backfill again then, it continues from here", wait_s
+        )
     return ServiceUnavailable(text)
 
 
@@ -88,12 +90,12 @@ def _said(call: Call, body: bytes) -> str:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return ""
     said = " ".join(f"{told.error} {told.message}".split())
-    # Before it is cut, which could leave the beginning of the key.
+    # Hidden before the text is cut: a cut could leave the beginning of the key.
     return (said.replace(call.key.secret, "***") if call.key else said)[:200]
 
 
 def _wait_s(retry_after: str) -> float:
-    """``Retry-After``, given in seconds or as a date, as seconds; 0: it cannot be read."""
+    """``Retry-After`` in seconds, whether given as seconds or as a date; 0 if it cannot be read."""
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after[:9])
     try:

@@ -1,4 +1,4 @@
-"""Trying again: what fails for a moment is asked once more, and a host that asks to be left alone is.
+"""Retries: repeats a call that failed for a moment, and waits as long as a host asks for.
 
 Lives here: which errors are worth another attempt, and when. Must not: connections.
 """
@@ -17,18 +17,18 @@ from ingester.contract.logs import get_logger
 log = get_logger(__name__)
 T = TypeVar("T")
 _PAUSES_S: Final = (0.5, 2.0)
-#: How long to wait, in all, for a host that asks to be left alone.
+#: How long to wait, in all, for a host that asks to wait (``Retry-After``).
 _PATIENCE_S: Final = 120.0
 
 
 def retried(host: Host, ask: Callable[[], T], sleep: Callable[[float], None]) -> T:
-    """The answer of ``ask``, which may fail for a moment: a heal asks hundreds of times.
+    """Return the answer of ``ask``, which may fail for a moment: a backfill calls it hundreds of times.
 
-    A host that asks to be left alone for a while is, unless it is for too long.
+    If the host asks to wait, the next attempt comes after that time, unless it is too long.
 
     Raises:
-        ServiceUnavailable: it failed every time, or the host wants to be left alone for longer.
-        FirehoseError: it refuses for good.
+        ServiceUnavailable: every attempt failed, or the host asks to wait for longer.
+        FirehoseError: the host refuses for good.
     """
     pauses, patience_s = iter(_PAUSES_S), _PATIENCE_S
     while True:

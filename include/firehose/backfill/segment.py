@@ -1,6 +1,6 @@
-"""Sealed segment files (``.jss``) as a reader takes them: metadata under a checksum, blocks of events in columns.
+"""Reads sealed segment files (``.jss``): metadata under a checksum, and blocks of events in columns.
 
-Lives here: reading, pure, and suspicious of every length. Must not: the format itself (format.py), HTTP, files.
+Lives here: pure functions that trust no length. Must not: the format itself (format.py), HTTP, files.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from firehose.backfill import format as layout
 from firehose.backfill.format import Row
 from firehose.errors import CorruptArchive
 
-#: A block decompressed, and as it is stored. The servers' blocks have some MiB.
+#: Of a block, both stored and decompressed. The servers' blocks have a few MiB.
 MOST_BLOCK_BYTES: Final = 128 << 20
-#: The servers' blocks have some thousand rows; each takes some hundred bytes of memory beside its own.
+#: The servers' blocks have a few thousand rows; each row takes a few hundred bytes of memory besides its content.
 MOST_BLOCK_ROWS: Final = 1 << 19
 #: The metadata after the blocks.
 MOST_FOOTER_BYTES: Final = 256 << 20
@@ -37,7 +37,7 @@ class Header(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Where a block lies in its file, ``at`` being where its frame begins, and the rows that it must have."""
+    """A block as the index describes it: its frame begins at the offset ``at`` and has ``stored`` bytes."""
 
     at: int
     stored: int
@@ -49,10 +49,10 @@ class Block(NamedTuple):
 
 
 def read_header(name: str, data: bytes) -> Header:
-    """The header of the file ``name``, of its first ``HEADER_BYTES``.
+    """Parse the header of the file ``name``; ``data`` is its first ``HEADER_BYTES`` bytes.
 
     Raises:
-        CorruptArchive: it is none, or of a version that is not known.
+        CorruptArchive: it is not a header, or of an unknown version.
     """
     if len(data) != HEADER_BYTES or not data.startswith(layout.MAGIC):
         raise CorruptArchive(f"{name}: not a segment file")
@@ -65,16 +65,16 @@ def read_header(name: str, data: bytes) -> Header:
 
 
 def read_index(name: str, header: Header, footer: bytes) -> list[Block]:
-    """The blocks of a file in order; ``footer`` is all that follows them.
+    """The blocks of a file in order; ``footer`` is everything after the last block.
 
     Raises:
-        CorruptArchive: header and footer do not have the checksum, or point beside the blocks.
+        CorruptArchive: header and footer do not match the checksum, or point outside the blocks.
     """
     if f"{xxhash.xxh3_64_intdigest(header.fields + footer):016x}" != header.checksum:
         raise CorruptArchive(f"{name}: its metadata does not have the checksum {header.checksum}")
     start = header.index_at - header.footer_at
     if start < 0 or start + header.blocks * layout.INDEX_ENTRY.size > len(footer):
-        raise CorruptArchive(f"{name}: the index lies beside the footer")
+        raise CorruptArchive(f"{name}: the index lies outside the footer")
     blocks = []
     for number in range(header.blocks):
         entry = layout.INDEX_ENTRY.unpack_from(footer, start + number * layout.INDEX_ENTRY.size)
@@ -87,7 +87,7 @@ def read_index(name: str, header: Header, footer: bytes) -> list[Block]:
 
 
 def decompress(name: str, frame: bytes) -> bytes:
-    """A block's columns. zstd compares them with the frame's own checksum.
+    """Decompress a block. zstd checks the frame's own checksum.
 
     Raises:
         CorruptArchive: not one whole zstd frame, or too large.
@@ -107,7 +107,7 @@ def decompress(name: str, frame: bytes) -> bytes:
 def _unsized(name: str, decompressor: zstandard.ZstdDecompressor, frame: bytes) -> bytes:
     whole = decompressor.decompressobj()
     parts, size = [], 0
-    # Small bites: what a bite becomes is not limited, but by zstd's own ratio.
+    # In small pieces: only zstd's own ratio limits what a piece may grow to.
     for start in range(0, len(frame), 1024):
         parts.append(whole.decompress(frame[start : start + 1024]))
         size += len(parts[-1])
@@ -119,11 +119,11 @@ def _unsized(name: str, decompressor: zstandard.ZstdDecompressor, frame: bytes) 
 
 
 def rows(name: str, body: bytes, block: Block | None = None) -> Iterator[Row]:
-    """The rows of a block, from its columns. ``block``: what the file's index says of it, where that is known.
+    """The rows of a block, from its columns. ``block`` is its entry in the index, if that is known.
 
     Raises:
-        CorruptArchive: at once, where the columns do not fill the block exactly, the order is wrong, or the index
-            says otherwise: its checksum does not cover the blocks.
+        CorruptArchive: before the first row, if the columns do not fill the block exactly, the rows are not in
+            order, or they contradict the index, whose checksum does not cover the blocks.
     """
     count = int.from_bytes(body[:4], "little")
     if len(body) < 4 or count * layout.ROW_BYTES > len(body) or count > MOST_BLOCK_ROWS:

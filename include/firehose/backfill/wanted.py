@@ -1,4 +1,4 @@
-"""Which events of the archive a gap is about: those of its queue, of collections that are listened to. Pure."""
+"""Selects the events of an archive that a gap needs: those of its queue and of the wanted collections. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ingester.contract import wire
 
 
 class Wanted(NamedTuple):
-    """``queue`` empty: all queues. ``collections`` as in the settings: comma-separated, empty for all."""
+    """The events of ``queue`` (empty: all queues) and of ``collections``, comma-separated (empty: all)."""
 
     queue: str
     collections: str
 
     @property
     def plan(self) -> tuple[list[str], list[str]]:
-        """Kinds and collections to ask a plan for, an empty list for all. It may hold more than is wanted."""
+        """Kinds and collections to request a plan for; an empty list means all. More may come than is wanted."""
         kinds = [kind for kind, queue in wire.KIND_QUEUES.items() if queue == self.queue]
         if kinds:
             return kinds, []
@@ -26,11 +26,11 @@ class Wanted(NamedTuple):
         return [], self._patterns()
 
     def has(self, row: Row) -> bool:
-        """Whether the stream would have sent this event, into this queue."""
+        """True if the stream would have sent this event, and into this queue."""
         kind = EVENTS.get(row.kind, "")
-        # What cannot be told becomes a dead letter, which is in the queue of all others.
+        # A row that cannot be converted becomes a dead letter, in the queue of all other events.
         collection = row.collection.decode(errors="replace")
-        if not kind and (collection or row.is_known):  # of a kind to come as well: it may be a record's
+        if not kind and (collection or row.is_known):  # an unknown kind may be a record's too
             if not self._wants(collection):
                 return False
             queue = wire.COLLECTION_QUEUES.get(collection, wire.OTHER)

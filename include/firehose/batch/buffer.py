@@ -26,10 +26,10 @@ from ingester.contract.redis_access import PIPELINE, RedisAccess
 
 log = get_logger(__name__)
 
-#: Redis hash: how far the heal of a gap has come, by the gap's id.
-HEAL_KEY: Final = "firehose:heal"
-#: Redis hash: bytes that heals have downloaded, by UTC day.
-HEAL_BYTES_KEY: Final = "firehose:heal:bytes"
+#: Redis hash: how far the backfill of a gap has come, by the gap's id.
+BACKFILL_KEY: Final = "firehose:backfill"
+#: Redis hash: bytes that backfills have downloaded, by UTC day.
+BACKFILL_BYTES_KEY: Final = "firehose:backfill:bytes"
 #: One read holds at most this many frames: some 8 MiB at the usual size of a frame.
 _READ_FRAMES: Final = 100
 #: A read ends with the entry that brings it here, so that it is bounded whatever somebody has put there.

@@ -25,7 +25,7 @@ from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
 from firehose.settings import Settings
 from ingester.contract import wire
-from ingester.contract.gap import Gap, Reason
+from ingester.contract.gap import Gap, Reason, encoded_list
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
@@ -115,10 +115,10 @@ def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:
     that is in two files counts once. What an earlier attempt had copied stays: Redis may have lost it since.
 
     That an archive filled a gap is taken once every frame from before that record has left Redis, and so is in a
-    batch: the events of a gap that the lake calls healed are never asked for again.
+    batch: once the lake says that a gap is filled, its events are never fetched again.
     """
     waiting = _for_batch(client, batch)
-    return _add(lake, batch, [gap for at, gap in waiting if gap.healed != BY_ARCHIVE or _is_oldest(client, at)])
+    return _add(lake, batch, [gap for at, gap in waiting if gap.filled != BY_ARCHIVE or _is_oldest(client, at)])
 
 
 def _is_oldest(client: redis.Redis, entry_id: bytes) -> bool:
@@ -172,5 +172,5 @@ def _add(lake: Path, batch: Batch, records: Iterable[Gap]) -> list[Gap]:
     ordered = sorted(known, key=lambda gap: (gap.noted_us, gap.id, msgspec.json.encode(gap)))
     # Written also where nothing is new: what an earlier attempt left may not be on the disk under its name.
     if ordered:
-        files.write_bytes(path, msgspec.json.format(msgspec.json.encode(ordered)))
+        files.write_bytes(path, msgspec.json.format(encoded_list(ordered)))
     return ordered

@@ -35,8 +35,8 @@ _STREAMS: Final = (*map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY)
 _TYPES: Final = {
     wire.METADATA_KEY: "hash",
     wire.HEARTBEATS_KEY: "zset",
-    buffer.HEAL_KEY: "hash",
-    buffer.HEAL_BYTES_KEY: "hash",
+    buffer.BACKFILL_KEY: "hash",
+    buffer.BACKFILL_BYTES_KEY: "hash",
     **dict.fromkeys(_STREAMS, "stream"),
 }
 _ASIDE: Final = ":misplaced"

@@ -34,39 +34,39 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 def resolve(records: Iterable[Gap]) -> list[Gap]:
     """One gap for each id: its latest record. In the order of ``from_us``.
 
-    An interval in which no ingester listened is healed by what healed a gap (of all queues) that spans it: the
-    batch pipeline learns of it without knowing why, and the ingester knows later what its cursor still reached.
+    An interval in which no ingester listened is filled by whatever filled a gap (of all queues) around it: the
+    batch pipeline records it without knowing why, and the ingester learns later what its cursor still reached.
     """
     latest: dict[str, Gap] = {}
     for record in records:
         known = latest.get(record.id)
         if known is None or _age(record) > _age(known):
             latest[record.id] = record
-    healers = [gap for gap in latest.values() if gap.healed and not gap.queue]
-    healed = merged((gap.from_us, gap.to_us) for gap in healers)
+    whole = [gap for gap in latest.values() if gap.filled and not gap.queue]
+    spans = merged((gap.from_us, gap.to_us) for gap in whole)
     return sorted(
-        (_healed(gap, healers, healed) for gap in latest.values()),
+        (_with_silence_filled(gap, whole, spans) for gap in latest.values()),
         key=lambda gap: (gap.from_us, gap.to_us, gap.id),
     )
 
 
 def _age(record: Gap) -> tuple[int, bool, int]:
-    # Noted in the same microsecond: what heals or grows a gap was written after it.
-    return record.noted_us, bool(record.healed), record.to_us
+    # Recorded in the same microsecond: the record that fills the gap, or makes it longer, was written later.
+    return record.noted_us, bool(record.filled), record.to_us
 
 
-def _healed(gap: Gap, healers: list[Gap], healed: list[Span]) -> Gap:
-    if gap.reason is not Reason.NOT_LISTENING or gap.healed:
+def _with_silence_filled(gap: Gap, whole: list[Gap], spans: list[Span]) -> Gap:
+    if gap.reason is not Reason.NOT_LISTENING or gap.filled:
         return gap
-    if not any(low <= gap.from_us and gap.to_us <= high for low, high in healed):
+    if not any(low <= gap.from_us and gap.to_us <= high for low, high in spans):
         return gap
-    by = {other.healed for other in healers if other.from_us < gap.to_us and gap.from_us < other.to_us}
-    return msgspec.structs.replace(gap, healed=", ".join(sorted(by)))
+    by = {other.filled for other in whole if other.from_us < gap.to_us and gap.from_us < other.to_us}
+    return msgspec.structs.replace(gap, filled=", ".join(sorted(by)))
 
 
 def open_gaps(gaps: Iterable[Gap]) -> list[Gap]:
     """Those that nothing has filled."""
-    return [gap for gap in gaps if not gap.healed]
+    return [gap for gap in gaps if not gap.filled]
 
 
 def missing_us(gaps: Iterable[Gap], queue: str = "") -> int:

@@ -1,8 +1,8 @@
-"""Counting and comparing: nine bytes an event, and no event itself, are kept of each host.
+"""Counts and compares the events of two hosts. Of each event nine bytes are kept, not the event itself.
 
-Hosts stamp the same event differently, so an event at the edge of the hour may be outside of it for one of them:
-what either places within counts, and the other has it if it has it within the hour or the margin around it. The
-records that one host's resync sends again count only where the other host has sent them as new.
+Hosts stamp the same event differently, so an event near the edge of the hour may lie outside it for one of them.
+An event counts if either host places it in the hour; the other host has it if it sent it within the hour or the
+margin around it. Records that a resync of one host sends again count only if the other host sent them as new.
 Must not: connections, messages.
 """
 
@@ -18,16 +18,16 @@ import numpy.typing as npt
 
 from firehose.errors import FirehoseError
 
-#: Two hosts with so many each take 400 MB. An hour of the network has some four million events.
+#: The limit for each host; two hosts with this many take 400 MB. An hour of the network has about four million.
 MOST_EVENTS: Final = 20_000_000
-#: The ``operation`` of a type's sum.
+#: The ``operation`` of the sum over a type.
 ALL: Final = "all"
 Key = tuple[str, str]
 _Hashes = npt.NDArray[np.int64]
 
 
 class Window(NamedTuple):
-    """The hour to compare, and the margin around it that is listened to as well; µs, ends exclusive."""
+    """The hour to compare, and the margin before and after it that is received too; µs, ends exclusive."""
 
     from_us: int
     to_us: int
@@ -35,31 +35,31 @@ class Window(NamedTuple):
 
     @property
     def first_us(self) -> int:
-        """Where to begin to listen."""
+        """The time at which to begin listening."""
         return self.from_us - self.margin_us
 
     @property
     def last_us(self) -> int:
-        """Where to end."""
+        """The time at which to end."""
         return self.to_us + self.margin_us
 
 
 class Tally:
-    """The events of one host. What comes twice counts once."""
+    """The events of one host. An event that arrives twice counts once."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
         self._count = 0
         self._hashes: dict[Key, array[int]] = {}
         self._within: dict[Key, array[int]] = {}
-        #: Messages that are no events.
+        #: How many messages were not events.
         self.unreadable = 0
 
     def add(self, key: Key, identity: int, time_us: int, *, expected: bool = True) -> None:
-        """Note an event of (type, operation). One that is not ``expected`` of the other host is no difference.
+        """Count an event of ``key``: (type, operation). If not ``expected``, the other host need not have it.
 
         Raises:
-            FirehoseError: there are too many.
+            FirehoseError: there are too many events.
         """
         if not self._window.first_us <= time_us < self._window.last_us:
             return
@@ -73,11 +73,11 @@ class Tally:
 
     @property
     def keys(self) -> set[Key]:
-        """The types and operations that have come."""
+        """The types and operations of all events so far."""
         return set(self._hashes)
 
     def hashes(self, key: Key) -> tuple[_Hashes, _Hashes]:
-        """The distinct events of a key: those within the hour, and all of them."""
+        """The distinct events of a key: those within the hour, and all."""
         if key not in self._hashes:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         every = np.frombuffer(self._hashes[key], np.int64)
@@ -101,12 +101,13 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def compare(a: Tally, b: Tally) -> list[Difference]:
-    """The differences by type and operation; of each type first the sum."""
+    """The differences by type and operation; for each type its sum comes first."""
     parts = [_difference(key, a, b) for key in sorted(a.keys | b.keys)]
     sums: Mapping[str, list[Difference]] = {
         name: [part for part in parts if part.type == name] for name in sorted({part.type for part in parts})
     }
-    return [one for name, group in sums.items() for one in (_sum(name, group), *group) if one.a or one.b]
+    found = [difference for name, group in sums.items() for difference in (_sum(name, group), *group)]
+    return [difference for difference in found if difference.a or difference.b]
 
 
 def _difference(key: Key, a: Tally, b: Tally) -> Difference:

@@ -1,4 +1,4 @@
-"""What two hosts can agree on of an event: type, operation and identity; and when each says that it saw it.
+"""Reads the parts of an event that two hosts can be compared by: type, operation, identity, and its time.
 
 Lives here: pure functions on one message of either protocol. Must not: connections, counting.
 """
@@ -21,17 +21,17 @@ ONLY_V2: Final = "sync"
 
 
 class Unreadable(ValueError):
-    """A message that is no event, and no notice either."""
+    """A message that is neither an event nor a notice."""
 
 
 class Ended(Exception):
-    """The server says that it ends the stream, and why."""
+    """The server has ended the stream with an error, which the message gives."""
 
 
 class Seen(NamedTuple):
-    """One event. ``identity`` is a hash that holds within this process only; ``time_us`` is its host's own.
+    """One event. ``identity`` is a hash that is valid in this process only; ``time_us`` is its host's own.
 
-    ``resync``: a resync has sent the record again. When a host does that is its own affair.
+    ``resync``: the record was sent again by a resync, which each host does at a time of its own.
     """
 
     type: str

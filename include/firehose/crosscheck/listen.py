@@ -1,6 +1,6 @@
-"""Listening to a host for the time of a window, at the speed of its replay.
+"""Receives the events of one host for a window of time, as fast as the host replays them.
 
-Lives here: the connection, resumed by time when it breaks. Must not: compare.
+Lives here: the connection, which is resumed by time when it breaks. Must not: compare.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from ingester.contract.resyncs import Resyncs
 
 log = get_logger(__name__)
 _MAX_MESSAGE: Final = 32 << 20
-#: How long a host may say nothing.
+#: How long a host may be silent.
 SILENCE_S: Final = 20.0
-#: Attempts in a row that bring nothing new.
+#: How many attempts in a row may bring nothing new.
 _ATTEMPTS: Final = 3
 _REWIND_US: Final = 2_000_000
-#: Times need not rise: so many events in a row must be from after the window, and of as many the least is believed
-#: when a broken connection is resumed.
+#: Times may go back a little: the window is over when this many events in a row lie after it, and a broken
+#: connection resumes at the least time of this many.
 _AFTER: Final = 50
-#: What a URL may ask for that a listener does not understand, or gives itself.
+#: Parameters of a URL that a listener does not support, or sets itself.
 _NOT_ASKED: Final = ("cursor", "compress", "zstdDictionary", "requireHello")
 _SCHEMES: Final = {"http": "ws", "https": "wss"}
 
@@ -62,7 +62,7 @@ class Listener:
         self._after = 0
 
     def run(self) -> Tally:
-        """Listen to the window's end.
+        """Listen until the window's end.
 
         Raises:
             ServiceUnavailable: the host cannot be reached, or falls silent.
@@ -114,14 +114,14 @@ class Listener:
     def _check_begin(self, first_us: int) -> None:
         if first_us > self._window.from_us:
             raise FirehoseError(
-                f"{self._host.name} no longer has the hour: its first event is of {_text(first_us)}; "
+                f"{self._host.name} no longer has the hour: its first event is from {_text(first_us)}; "
                 "hosts keep about a day"
             )
 
     def _unreachable(self, why: str) -> str:
         if not self._latest_us:
-            return f"{self._host.name} gives no events ({why}); check the URL, or try again"
-        return f"{self._host.name} comes no further than {_text(self._latest_us)} ({why}); try again"
+            return f"{self._host.name} sends no events ({why}); check the URL, or try again"
+        return f"{self._host.name} stopped at {_text(self._latest_us)} ({why}); try again"
 
 
 def _text(time_us: int) -> str:

@@ -1,4 +1,7 @@
-"""The comparison as a whole: both hosts at once, then the differences."""
+"""The whole comparison: receives from both hosts at once, then computes the differences.
+
+Lives here: the hour and the report. Must not: connections (listen.py), counting (compare.py).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ MARGIN_US: Final = 60_000_000
 
 
 class CrosscheckReport(msgspec.Struct, frozen=True):
-    """What two hosts say of an hour. ``unreadable``: messages of each that are no events."""
+    """The comparison of two hosts for an hour. ``unreadable``: how many messages of each were not events."""
 
     hour: datetime
     a: str
@@ -30,15 +33,15 @@ class CrosscheckReport(msgspec.Struct, frozen=True):
     unreadable: tuple[int, int]
 
     def beyond(self, tolerance: float) -> list[Difference]:
-        """The types of which more than this share is on one host only."""
-        return [one for one in self.differences if one.operation == ALL and one.share > tolerance]
+        """The types of which more than this share of events is on one host only."""
+        return [sums for sums in self.differences if sums.operation == ALL and sums.share > tolerance]
 
 
 def window_of(hour: str, now: Callable[[], float] = time.time) -> tuple[datetime, Window]:
     """The hour that ``2026-11-23T20`` (UTC) names.
 
     Raises:
-        FirehoseError: it names none, or one that is not over, with the margin.
+        FirehoseError: it is not an hour, or the hour and the margin after it are not over.
     """
     try:
         start = datetime.strptime(hour, "%Y-%m-%dT%H").replace(tzinfo=UTC)
@@ -65,16 +68,16 @@ def crosscheck(a: Host, b: Host, hour: str) -> CrosscheckReport:
         running = [threads.submit(listener.run) for listener in listeners]
         try:
             done, _ = wait(running, return_when=FIRST_EXCEPTION)
-            failed = next((one for one in done if one.exception()), None)
+            failed = next((future for future in done if future.exception()), None)
         finally:
             stop.set()
         if failed is not None:
             failed.result()
-        tallies = [one.result() for one in running]
+        tallies = [future.result() for future in running]
     unreadable = (tallies[0].unreadable, tallies[1].unreadable)
     if not (differences := compare(*tallies)):
         raise FirehoseError(
-            f"neither {a.name} nor {b.name} has an event of {hour}, and there is nothing to compare "
-            f"(messages that are no events: {unreadable[0]} and {unreadable[1]})"
+            f"neither {a.name} nor {b.name} has an event of {hour}: nothing to compare "
+            f"(messages that are not events: {unreadable[0]} and {unreadable[1]})"
         )
     return CrosscheckReport(start, a.name, b.name, differences, unreadable)

@@ -24,16 +24,16 @@ _LOAD_SECONDS: Final = 900
 # UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
 _REFUSED: Final = frozenset({192, 193, 194, 516})
 _SERVER_TEXT = re.compile(r"Code:\s*(\d+)\.\s*(?:DB::Exception:\s*)*(.*)", re.DOTALL)
-# What server and client add behind the message.
+# Text that server and client append to the message.
 _TRAILER = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)|\s*\(for url [^()]*\)$")
 
 
 def connect(settings: Settings, role: Role = "loader") -> Client:
-    """A client of the server at ``settings.clickhouse_url``: ``loader`` may write, ``analyst`` only reads.
+    """Connect to the server at ``settings.clickhouse_url``; ``loader`` may write, ``analyst`` may only read.
 
     Raises:
         ServiceUnavailable: nothing answers there.
-        FirehoseError: it refuses the user or the password.
+        FirehoseError: the server refuses the user or the password.
     """
     user = settings.clickhouse_loader if role == "loader" else settings.clickhouse_analyst
     password = settings.clickhouse_loader_password if role == "loader" else settings.clickhouse_analyst_password
@@ -48,7 +48,7 @@ def connect(settings: Settings, role: Role = "loader") -> Client:
             tz_mode="aware",
             # A rebuild of a large day outlasts what an analyst may ask for.
             settings={"max_execution_time": _LOAD_SECONDS} if role == "loader" else {},
-            # Just over the server's own limit, so that it is the server that says what took too long.
+            # Just over the server's own limit, so that the server reports what took too long.
             send_receive_timeout=settings.query_max_seconds + 30 if role == "analyst" else _LOAD_SECONDS + 30,
         )
     except ClickHouseError as error:
@@ -67,7 +67,7 @@ def connect(settings: Settings, role: Role = "loader") -> Client:
 
 
 def translated(error: ClickHouseError) -> FirehoseError:
-    """The one line that a user reads: ``ClickHouse: Code 62: Syntax error …``; no code: it went away."""
+    """The error as one line for the user: ``ClickHouse: Code 62: Syntax error …``; without a code it went away."""
     match = _SERVER_TEXT.search(str(error))
     if not match:
         text = " ".join(str(error).split())

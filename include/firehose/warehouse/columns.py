@@ -1,4 +1,4 @@
-"""What the lake's columns are in ClickHouse: their types, their meaning, and the columns that views add.
+"""The lake's columns as ClickHouse has them: types, comments, and the columns that views add.
 
 Lives here: declarations, made from the registry of record types. Must not: I/O, SQL statements.
 """
@@ -28,7 +28,7 @@ PARTITION: Final = (
     Column("day", "UInt8", "UTC day of the month of the hour file"),
     Column("hour", "UInt8", "UTC hour of the hour file, 0 to 23"),
 )
-# Made of the path alone, so that a condition on them decides which files are opened at all.
+# Made from the path alone, so that a condition on them decides which files are opened.
 _DATE = Column(
     "date", "Date", "UTC day; a condition on it opens only that day's files", "makeDate(year, month, day)"
 )
@@ -56,7 +56,7 @@ def clickhouse_type(name: str, arrow: pa.DataType, *, nullable: bool = True) -> 
     """The ClickHouse type of an Arrow column. Lists become arrays, in which null is the empty array.
 
     Raises:
-        TypeError: a type that the lake does not use so far.
+        TypeError: a type that the lake does not use yet.
     """
     if pa.types.is_list(arrow):
         return f"Array({clickhouse_type(name, arrow.value_type, nullable=False)})"
@@ -100,7 +100,7 @@ def view_columns(record_type: str) -> list[Column]:
 
 
 def _shown_type(stored: Column) -> str:
-    # What a record leaves over is shown as an object, which may be empty.
+    # The rest of a record is shown as an object, which may be empty.
     return "String" if stored.name == EXTRA.name else stored.type
 
 

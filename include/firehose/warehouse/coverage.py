@@ -1,6 +1,6 @@
 """Brings ops.gaps up to the lake's coverage ledger, in one step.
 
-Must not: decide what a gap is, or whether it is healed (firehose.batch.gaps).
+Must not: decide what a gap is, or whether it is filled (firehose.batch.gaps).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
 
-_COLUMNS: Final = ("id", "reason", "host", "protocol", "type", "start", "end", "healed", "noted_at")
+_COLUMNS: Final = ("id", "reason", "host", "protocol", "type", "start", "end", "filled", "noted_at")
 _STAGING: Final = "ops.staging_gaps"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: What DateTime64(6) holds; a gap's times come from other clocks and may be anything.
+#: The latest time that DateTime64(6) holds. A gap's times come from other clocks and may be any number.
 _MAX_US: Final = int((datetime(2299, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds()) * 1_000_000
 
 
 def load_gaps(client: Client, gaps: list[Gap]) -> bool:
     """Make ``ops.gaps`` hold exactly these gaps. Returns whether it did not yet.
 
-    The table is replaced as a whole: a gap may grow, heal, or be gone with a lake restored from a backup.
+    The table is replaced as a whole: a gap may grow, be filled, or disappear with a lake restored from a backup.
     """
     wanted = [_row(gap) for gap in gaps]
     there = client.query(f"SELECT {', '.join(_COLUMNS)} FROM ops.gaps", tz_mode="aware").result_rows
@@ -44,7 +44,7 @@ def load_gaps(client: Client, gaps: list[Gap]) -> bool:
 
 def _row(gap: Gap) -> tuple[str, str, str, str, str, datetime, datetime, str, datetime]:
     start, end, noted = (_instant(moment) for moment in (gap.from_us, gap.to_us, gap.noted_us))
-    return gap.id, str(gap.reason), gap.host, gap.protocol, gap.queue, start, end, gap.healed, noted
+    return gap.id, str(gap.reason), gap.host, gap.protocol, gap.queue, start, end, gap.filled, noted
 
 
 def _instant(moment_us: int) -> datetime:

@@ -1,4 +1,4 @@
-"""Hour files as the summaries meet them: those that differ from their records, and ``ops.hours``, the records.
+"""Compares hour files with their records before they are summarised, and loads the records into ``ops.hours``.
 
 Must not: decide what follows from a difference.
 """
@@ -23,9 +23,9 @@ _COLUMNS: Final = ("hour", "type", "rows", "bytes", "sha256", "written_by", "rec
 
 
 def wrong_hours(lake: Path, ledger: list[LedgerEntry], hours: Iterable[datetime]) -> Iterator[Difference]:
-    """Every file of these hours that is not what its record says; none in a lake that is not watched yet.
+    """Every file of these hours that differs from its record; none in a lake that has no records yet.
 
-    Every type: a summary is made of several, even where a batch has touched only one of them.
+    Files of every type: a summary is made of several types, even if a batch has written only one of them.
 
     Raises:
         LakeChanged: the lake has lost its records.
@@ -37,7 +37,7 @@ def wrong_hours(lake: Path, ledger: list[LedgerEntry], hours: Iterable[datetime]
 
 
 def load_hours(client: Client, lake: Path, days: set[date]) -> None:
-    """Bring the records of these days into ``ops.hours``, or of all days if it is empty."""
+    """Load the records of these days into ``ops.hours``; those of all days if it is empty."""
     if not client.command("SELECT count() FROM ops.hours"):
         paths = records.recorded_files(lake)
     else:
@@ -51,7 +51,7 @@ def load_hours(client: Client, lake: Path, days: set[date]) -> None:
 def _row(path: Path, now: datetime) -> Iterator[list[object]]:
     try:
         there = records.read(path)
-    except CorruptLake:  # it is a difference where it matters; what was loaded of it stays
+    except CorruptLake:  # reported as a difference elsewhere; what was loaded of it stays
         return
     if record := there.now or there.next:
         hour = datetime.fromtimestamp(layout.hour_of_file(path) * 3600, UTC)

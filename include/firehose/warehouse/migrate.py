@@ -46,7 +46,7 @@ class Migration(NamedTuple):
 
 
 class Migrated(NamedTuple):
-    """What a run applied, or would apply: names of migrations and of views."""
+    """The migrations and views that a run applied, or would apply, by name."""
 
     migrations: tuple[str, ...]
     views: tuple[str, ...]
@@ -55,11 +55,11 @@ class Migrated(NamedTuple):
 def migrate(
     client: Client, settings: Settings, *, dry_run: bool = False, folder: Path = SQL_FOLDER / "migrations"
 ) -> Migrated:
-    """Apply what is missing. Safe to repeat, also after a run that was killed half way.
+    """Apply the migrations and views that are missing. Safe to repeat, even after a run that was killed half way.
 
     Raises:
-        FirehoseError: an applied migration was edited or is gone, or ClickHouse refuses a statement.
-        LakeOutdated: the views would not find what is in folders with the names of an earlier version.
+        FirehoseError: an applied migration was edited or removed, or ClickHouse refuses a statement.
+        LakeOutdated: the lake has the folder names of an earlier version, where views would not find the files.
         ServiceUnavailable: ClickHouse went away.
     """
     require_current(settings.lake_path)
@@ -81,7 +81,7 @@ def read_migrations(folder: Path) -> list[Migration]:
     """The migrations of a folder (files ``NNNN_name.sql``) in order.
 
     Raises:
-        FirehoseError: a file without a number, or numbers that are not 1, 2, 3 ….
+        FirehoseError: a file has no number, or the numbers are not 1, 2, 3 ….
     """
     found = []
     for path in sorted(folder.glob("*.sql")):
@@ -92,7 +92,7 @@ def read_migrations(folder: Path) -> list[Migration]:
         digest = hashlib.sha256(text.encode()).hexdigest()
         found.append(Migration(int(match[1]), path.stem, digest, split_statements(text)))
     if [m.number for m in found] != list(range(1, len(found) + 1)):
-        raise FirehoseError(f"{folder}: migrations are not numbered 1, 2, 3 … without gap; rename the last one")
+        raise FirehoseError(f"{folder}: migrations must be numbered 1, 2, 3 … without a gap; rename the last one")
     return found
 
 
@@ -106,12 +106,14 @@ def pending(migrations: list[Migration], applied: dict[int, tuple[str, str]]) ->
     """Those not yet in ``applied`` (number to name and sha256).
 
     Raises:
-        FirehoseError: an applied migration differs from its file, or has none.
+        FirehoseError: an applied migration differs from its file, or its file is missing.
     """
     by_number = {m.number: m for m in migrations}
     for number, (name, sha256) in sorted(applied.items()):
         if number not in by_number:
-            raise FirehoseError(f"ClickHouse has migration {name}, which this version does not: update firehose")
+            raise FirehoseError(
+                f"ClickHouse has migration {name}, which this version of firehose does not know: update firehose"
+            )
         if by_number[number].sha256 != sha256:
             raise FirehoseError(
                 f"migration {name} was edited after it was applied: restore it and add a new migration"
@@ -137,7 +139,7 @@ def _apply(client: Client, migration: Migration) -> None:
 
 
 def _outdated(client: Client, wanted: list[View]) -> list[View]:
-    """The views that are not there, or were made of another schema or for another lake."""
+    """The views that are missing, or were made from another schema or for another lake."""
     query = "SELECT name, comment FROM system.tables WHERE database = {database:String}"
     rows = client.query(query, parameters={"database": DATABASE}).result_rows
     there = {name: comment for name, comment in rows}  # noqa: C416 - rows are sequences of any length

@@ -1,6 +1,6 @@
-"""What a refresh has to do: pure functions from the lake's ledger and what is loaded to days and hours.
+"""Plans a refresh: which days and hours to rebuild, from the lake's ledger and the batches that are loaded.
 
-Lives here: decisions. Must not: I/O, SQL.
+Lives here: pure functions. Must not: I/O, SQL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from firehose.schema import LIKES, POSTS, TYPES
 
 
 class Summary(NamedTuple):
-    """A summary table with its database, and the record types that it is made of."""
+    """A summary table, with its database, and the record types that it is made from."""
 
     table: str
     types: frozenset[str]
@@ -34,14 +34,14 @@ SUMMARIES: Final = (
 
 
 class Loaded(NamedTuple):
-    """A batch as ClickHouse has it: when it was published, and the hours that it had written into then."""
+    """A batch as ClickHouse has it: when it was published, and the hours that it wrote to."""
 
     published_at: datetime
     hours: tuple[datetime, ...]
 
 
 class Rebuild(NamedTuple):
-    """The hours of one table to build again within one day's partition."""
+    """The hours of one table to rebuild, all in one day's partition."""
 
     day: date
     table: str
@@ -49,12 +49,12 @@ class Rebuild(NamedTuple):
 
 
 def pending(ledger: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[LedgerEntry]:
-    """The entries that ClickHouse lacks or has in another edition (also an older one: a restored lake)."""
+    """The entries that ClickHouse lacks, or has in another edition (a newer one too: a lake may be restored)."""
     return [e for e in ledger if e.batch not in loaded or loaded[e.batch].published_at != e.published_at]
 
 
 def hours_of(entry: LedgerEntry) -> dict[datetime, frozenset[str]]:
-    """The hours that a batch wrote into, and the types there."""
+    """The hours that a batch wrote to, and the types written in each."""
     return {_start(name): frozenset(types) for name, types in entry.hours.items()}
 
 
@@ -63,9 +63,9 @@ def _start(hour_name: str) -> datetime:
 
 
 def touched(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> dict[datetime, set[str]]:
-    """The hours, and the types there, that loading these entries builds again.
+    """The hours that loading these entries rebuilds, and the types in each.
 
-    An hour that an earlier edition of a batch wrote into is one, too: its rows may be gone now.
+    Hours that an earlier edition of a batch wrote to are included: its rows may be gone now.
     """
     found: dict[datetime, set[str]] = {}
     for entry in entries:
@@ -77,12 +77,12 @@ def touched(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> dict[d
 
 
 def sound(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded], wrong: set[datetime]) -> list[LedgerEntry]:
-    """The entries that no ``wrong`` hour is built again for."""
+    """The entries whose loading rebuilds none of the ``wrong`` hours."""
     return [entry for entry in entries if not wrong & touched([entry], loaded).keys()]
 
 
 def rebuilds(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[Rebuild]:
-    """What to rebuild for the given entries, by day and table."""
+    """The rebuilds for the given entries, by day and table."""
     hours = touched(entries, loaded)
     days = sorted({hour.date() for hour in hours})
     planned = [

@@ -1,6 +1,6 @@
-"""What the views select from the lake's files: rows of a type, those in the catch-all's files included.
+"""The SELECTs of the views over the lake's files: rows of a type, including those in the catch-all's files.
 
-Lives here: SQL text, as pure functions. Must not: say which views there are, connections.
+Lives here: SQL text, as pure functions. Must not: list the views (views.py), connections.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from firehose.warehouse import older
 from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
 
 _HOURS: Final = "year=*/month=*/day=*/hour=*"
-#: The layouts of an hour. Each is a glob of its own: braces around a slash match nothing in file().
+#: The layouts of an hour. Each has its own glob: in file(), braces around a slash match nothing.
 LAYOUTS: Final = ("{hours}/{type}.parquet", "{hours}/{type}/user_did=*/{type}.parquet")
 
 
 def source(record_type: str, lake_root: str, layout: str) -> str:
     """The table function that reads one layout of a record type, with an explicit structure.
 
-    An explicit structure makes an empty lake an empty table, and spares opening a file to infer it.
+    With an explicit structure an empty lake is an empty table, and no file is opened to infer it.
     """
     return table_function(lake_root, layout.format(hours=_HOURS, type=record_type), _structure(record_type))
 
@@ -34,14 +34,17 @@ def _structure(record_type: str) -> str:
 
 
 def table_function(lake_root: str, pattern: str, structure: str) -> str:
-    """The table function that reads the files of a pattern below the lake's root."""
+    """The table function that reads the files that match ``pattern`` below the lake's root."""
     function = "s3" if lake_root.startswith("s3://") else "file"
     path = f"{lake_root.rstrip('/')}/{pattern}"
     return f"{function}({quoted(path)}, 'Parquet', {quoted(structure)})"
 
 
 def type_select(record_type: str, lake_root: str, columns: list[Column], *, and_older: bool = True) -> str:
-    """One row an event of a type, those in files of the catch-all included; or all rows of the type's files."""
+    """A SELECT with a row for each event of a type.
+
+    ``and_older``: with the rows of the type that are in files of the catch-all, and without those of other types.
+    """
     names = [c.name for c in (*file_columns(record_type), *PARTITION)]
     branches = [f"SELECT {', '.join(names)} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS]
     if and_older and (last := catch_all(record_type)) is not None:
@@ -65,7 +68,7 @@ def _collections(types: Iterable[RecordType]) -> str:
 def events_columns(record_type: str) -> list[Column]:
     """The columns of the view of all events, as the files of one record type give them.
 
-    Those of a catch-all are read once for all types that may have older rows there.
+    Files of the catch-all are read once for all types that may have older rows there.
     """
     given = {c.name: c.expression for c in view_columns(record_type)}
     given["type"] = given["stored_as"] = quoted(record_type)

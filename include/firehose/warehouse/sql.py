@@ -1,6 +1,6 @@
-"""Where the SQL and the configuration for ClickHouse lie: data of the package, installed with it.
+"""The folder of the SQL and the configuration for ClickHouse, which are installed with the package.
 
-Lives here: the folder. Must not: SQL (``firehose/clickhouse``), reading it (migrate.py, views.py, summaries.py).
+Lives here: its path. Must not: SQL (``firehose/clickhouse``), reading it (migrate.py, views.py, summaries.py).
 """
 
 from __future__ import annotations

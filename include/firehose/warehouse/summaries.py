@@ -1,7 +1,7 @@
 """Brings the summary tables up to the lake's batch ledger, one day's partition at a time.
 
-Lives here: the rebuild in staging, the swap, the record of what is loaded.
-Must not: deciding what to do (plan.py), summary queries (include/firehose/clickhouse/summaries).
+Lives here: the rebuild in a staging table, the swap, the record of loaded batches.
+Must not: decide what to rebuild (plan.py), contain summary queries (include/firehose/clickhouse/summaries).
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _BATCH_COLUMNS: Final = (
 
 
 class RefreshResult(NamedTuple):
-    """What a refresh brought in: batches loaded, hours rebuilt (of any table), and how long it took.
+    """The result of a refresh: the batches loaded, the hours rebuilt (of any table), and how long it took.
 
-    ``open_gaps`` counts the gaps in coverage that nothing has filled. ``waiting`` are batches that are not
-    loaded because an hour that they wrote is not what its record says: ``differences``.
+    ``open_gaps`` counts the gaps in coverage that are still open. ``waiting`` are batches that were not loaded
+    because files of an hour that they wrote differ from their records; ``differences`` lists these files.
     """
 
     batches: tuple[str, ...]
@@ -58,19 +58,19 @@ class RefreshResult(NamedTuple):
 
 
 def refresh(settings: Settings) -> RefreshResult:
-    """Load every batch of the ledger that ClickHouse lacks or has in another edition.
+    """Load every batch of the ledger that ClickHouse lacks, or holds in another edition.
 
-    May be repeated and killed at any point: a day's partition is either as before or as the lake has it,
-    and a batch counts as loaded only after all its partitions are swapped. Only one runs at a time.
+    Safe to repeat, and to kill at any point: a day's partition is either as before or as the lake has it, and a
+    batch counts as loaded only after all its partitions are swapped. Only one refresh runs at a time.
 
     Raises:
-        LakeChanged: an hour is not what its record says. All batches are loaded but those that wrote this hour: of
-            it ClickHouse keeps what it has.
+        LakeChanged: the files of an hour differ from their records. All batches are loaded except those that wrote
+            to this hour; what ClickHouse holds of the hour stays as it is.
         ServiceUnavailable: ClickHouse does not answer, or another refresh has run for ten minutes.
         CorruptLake: an entry of the ledger, or of the coverage ledger, cannot be read.
         FirehoseError: ClickHouse refuses a statement; most often the migrations were not applied.
     """
-    with _alone(settings.lake_path), clickhouse_errors():
+    with _locked(settings.lake_path), clickhouse_errors():
         client = connect(settings)
         try:
             gaps = read_gaps(settings.lake_path)
@@ -85,7 +85,7 @@ def refresh(settings: Settings) -> RefreshResult:
 
 
 def load(client: Client, lake: Path, ledger: list[LedgerEntry]) -> RefreshResult:
-    """As :func:`refresh`, for a ledger at hand, without excluding others, and without raising for differences."""
+    """Load a given ledger as :func:`refresh` does, but without the lock, and without raising for differences."""
     began = time.monotonic()
     loaded = _loaded(client)
     wanted = pending(ledger, loaded)
@@ -116,7 +116,7 @@ def _instant(hour: int) -> datetime:
 
 
 @contextmanager
-def _alone(lake: Path) -> Iterator[None]:
+def _locked(lake: Path) -> Iterator[None]:
     lock = locks_folder(lake) / "summaries.lock"
     try:
         with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
@@ -132,11 +132,11 @@ def _loaded(client: Client) -> dict[str, Loaded]:
 
 
 def _rebuild(client: Client, rebuild: Rebuild) -> None:
-    """Build the partition again in a table of its own, then put it in its place in one step."""
+    """Rebuild the partition in a staging table, then swap it in, in one step."""
     table = rebuild.table
     name = table.split(".")[1]
     staging = f"ops.staging_{name}"
-    # Made again each time: empty after a killed run, and of the table's form after a migration.
+    # Created each time: so it is empty after a killed run, and has the table's columns after a migration.
     client.command(f"CREATE OR REPLACE TABLE {staging} AS {table}")
     crash.reached(crash.Point.STAGING_CREATED)
     of_day = {"day": rebuild.day, "hours": list(rebuild.hours)}
@@ -146,7 +146,7 @@ def _rebuild(client: Client, rebuild: Rebuild) -> None:
         f"WHERE day = {{day:Date}} AND {clock} NOT IN {{hours:Array(DateTime('UTC'))}}",
         parameters=of_day,
     )
-    # An hour at a time, so that memory depends on an hour's events and not on how much there is to catch up.
+    # One hour at a time, so that memory depends on the events of an hour, not on the length of the backlog.
     select = (SQL_FOLDER / "summaries" / f"{name}.sql").read_text(encoding="utf-8")
     for hour in rebuild.hours:
         client.command(f"INSERT INTO {staging}\n{select}", parameters={"hour": hour})

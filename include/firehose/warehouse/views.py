@@ -1,7 +1,7 @@
-"""The views: over the lake's Parquet files, made from the schema and the lake's root, and over those views.
+"""The views over the lake's Parquet files, made from the schema and the lake's root, and the views over those.
 
-Lives here: which views there are, and their statements, as pure functions. What they select from the files is in
-selects.py, and the SQL of the views over views in include/firehose/clickhouse/views. Must not: connections.
+Lives here: the list of views and their statements, as pure functions. Their SELECTs over files are in selects.py,
+the SQL of the views over views in include/firehose/clickhouse/views. Must not: connections.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def views(lake_root: str) -> list[View]:
     """All views over the lake at ``lake_root`` (a path, or ``s3://…``, as ClickHouse sees it), in order.
 
     Raises:
-        FirehoseError: the root has what ClickHouse would not read as itself.
+        FirehoseError: the root contains characters that ClickHouse would read as a pattern.
     """
     if wrong := checks.lake_root(lake_root):
         raise FirehoseError(f"the lake's root {lake_root!r} {wrong}")
@@ -70,7 +70,7 @@ def views(lake_root: str) -> list[View]:
     for name in schema.TYPES:
         columns = view_columns(name)
         made.append(_view(name, columns, type_select(name, lake_root, columns)))
-    # Not over the views above: planning a query over nested views takes several times as long.
+    # Not over the views above: a query over nested views takes several times as long to plan.
     selects = (type_select(name, lake_root, events_columns(name), and_older=False) for name in schema.TYPES)
     made.append(_view("events", list(EVENTS), "\nUNION ALL\n".join(selects)))
     made += [_quarantine(lake_root), _gif_hosts()]
@@ -84,7 +84,7 @@ def _view(name: str, columns: list[Column], select: str) -> View:
 
 
 def _scope(name: str) -> str:
-    """What of the rows that lie in the catch-all's files a view shows."""
+    """The part of the view's comment that says which rows of the catch-all's files it shows."""
     if name in REGISTRY and (last := catch_all(name)):
         return f", those that earlier versions stored as {last.name} included"
     if name in REGISTRY and (others := shares_queue(name)):
@@ -119,14 +119,14 @@ def _gif_hosts() -> View:
 
 
 def _over_views(path: Path) -> View:
-    """A view of a file: a line of comment, the columns, and ``AS SELECT …``."""
+    """A view from a file, which has a line of comment, the columns, and ``AS SELECT …``."""
     about, _, body = path.read_text(encoding="utf-8").partition("\n")
     return _statement(path.stem, about.removeprefix("-- "), body.strip())
 
 
 def _statement(name: str, about: str, body: str) -> View:
-    """``body`` is the list of columns and, after it, ``AS SELECT …``."""
-    # The mark lets a later run see whether the view is still the one that it would make.
+    """The statement of a view; ``body`` is the list of columns followed by ``AS SELECT …``."""
+    # The hash lets a later run see whether the view is still current.
     comment = f"{about} (definition {hashlib.sha256(body.encode()).hexdigest()[:12]})"
     columns, _, select = body.partition("\nAS ")
     # DEFINER: analysts need no right to read files, only to select from the view.

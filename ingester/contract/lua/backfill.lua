@@ -1,5 +1,5 @@
--- Writes events that fill a gap, together with how far the backfill has come: all of it, or nothing. As in write.lua
--- it looks first, then writes.
+-- Writes events that fill a gap, together with the progress of the backfill: all of it, or nothing. Like write.lua, it
+-- checks everything first, then writes.
 -- KEYS: progress, the stream of gaps, the streams of the queues. ARGV: the header, the progress that Redis must hold ('': none),
 -- then the payload of each frame. The header:
 --   gap_id
@@ -7,8 +7,8 @@
 --   record        the gap's new record in JSON; '': none
 --   last_record   the last id of the stream of gaps that was read
 --   frames        as in frames.lua
--- Replies {'written'}, {'lost'} where the progress is another one, {'news'} where a record is to be written and there
--- are newer ones than were read, or what is in the way.
+-- Replies {'written'}, {'lost'} if Redis holds another progress, {'news'} if a record is to be written and there are newer
+-- ones than were read, or an answer of guards.lua.
 
 local header = cjson.decode(ARGV[1])
 

@@ -1,7 +1,7 @@
--- Takes the right to write. KEYS: metadata, heartbeats, the streams in the order of wire.QUEUES, the stream of gaps.
+-- Claims the right to write. KEYS: metadata, heartbeats, the streams in the order of wire.QUEUES, the stream of gaps.
 -- The header: `name`, `writer` (the new one), `lease_ms`.
 -- Replies {'claimed', cursor, host, protocol, time_us, ms since the last flush or '', open gaps, history, resyncs},
--- {'wait', writer, ms left} while another name holds the lease, or what is in the way (guards.lua).
+-- {'wait', writer, ms left} while another name holds the lease, or an answer of guards.lua.
 
 local header = cjson.decode(ARGV[1])
 

@@ -1,4 +1,4 @@
--- Frames as stream entries: the one place that writes them. `frames` are the header's, each with `key` (index in
+-- Writes frames as stream entries; nothing else does. `frames` are the header's, each with `key` (index in
 -- KEYS), `n`, `first` and `last`; the payload of the first one is ARGV[3].
 
 local function frames_blocked(frames)

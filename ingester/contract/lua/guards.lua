@@ -1,5 +1,5 @@
--- What may be in the way of a write. Each answer names it: {'type', key, its type, wanted type}, or {'full', key} for
--- a stream that has given out its last id. Either is somebody else's doing. nil: nothing is in the way.
+-- Checks for foreign data that would make a write fail. An answer names it: {'type', key, its type, wanted type}, or
+-- {'full', key} for a stream that has used its last id. nil: the write can be made.
 
 local function mistyped(i, wanted)
   local found = redis.call('TYPE', KEYS[i]).ok

@@ -1,15 +1,15 @@
--- Writes one flush: all frames, gap records, heartbeat and state, or nothing. It looks before it writes, and begins to
--- write with a command that Redis refuses when it is full: after the first write nothing can fail.
+-- Writes one flush: all frames, gap records, heartbeat and state, or nothing. It checks everything first, and its first
+-- write is a command that Redis refuses when it is full: after it nothing can fail.
 -- KEYS: as in claim.lua. ARGV: the header, the cursor that Redis must hold, then the payload of each frame. The header,
 -- where numbers that Lua could not hold exactly are text:
---   writer, flush, flush_before       the fence: with the cursor, what Redis must hold
---   cursor, time_us, host, protocol   of the last event; cursor '': as it was
+--   writer, flush, flush_before       the fence: Redis must hold these, and the cursor
+--   cursor, time_us, host, protocol   of the last event; cursor '': unchanged
 --   lease_ms, connected
---   open_gaps, history, resyncs       kept for the next writer; the latter two: '' leaves what is there
+--   open_gaps, history, resyncs       stored for the next writer; the latter two: '' leaves them unchanged
 --   gaps                              records, in JSON
 --   frames                            as in frames.lua, with `queue`
 --   heartbeats_kept_ms
--- Replies {'written'}, {'applied'} (this flush is there already), {'lost'}, {'stale', writer}, or what is in the way.
+-- Replies {'written'}, {'applied'} (this flush is there already), {'lost'}, {'stale', writer}, or an answer of guards.lua.
 
 local header = cjson.decode(ARGV[1])
 local frames = header.frames

@@ -11,7 +11,7 @@ import pytest
 
 from devstack.embedded import clickhouse as endpoint
 from devstack.embedded.redis import RedisServer, free_port
-from firehose.batch.buffer import HEAL_KEY
+from firehose.batch.buffer import BACKFILL_KEY
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
@@ -67,7 +67,7 @@ def _reference(world: World) -> None:
     _, two = world.batches = [Batch.of(start, middle), Batch.of(middle, world.second(1))]
     world.run(("drain", two), ("validate", two))
     _note_gaps(world)
-    world.client.set(HEAL_KEY, "somebody else's")
+    world.client.set(BACKFILL_KEY, "somebody else's")
     for stage in STAGES:
         world.save(stage)
         world.run(world.steps_from(stage)[0])
@@ -77,8 +77,8 @@ def _note_gaps(world: World) -> None:
     """Records of the coverage stream for the first batch to take: of a gap, of its end, and of another one."""
     world.client.delete(wire.COVERAGE_KEY)
     late = Gap(id="late", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="wss://one", protocol="v1")
-    blind = Gap(id="blind", reason=Reason.BLIND, from_us=2, to_us=9, noted_us=4, queue=wire.LIKES)
-    healed = msgspec.structs.replace(late, noted_us=5, healed="replay")
-    for number, gap in enumerate((late, blind, healed), 1):
+    blind = Gap(id="blind", reason=Reason.PARTIAL, from_us=2, to_us=9, noted_us=4, queue=wire.LIKES)
+    filled = msgspec.structs.replace(late, noted_us=5, filled="replay")
+    for number, gap in enumerate((late, blind, filled), 1):
         fields: Any = {wire.FIELD_GAP: msgspec.json.encode(gap)}
         world.client.xadd(wire.COVERAGE_KEY, fields, id=f"{world.batches[0].start_ms}-{number}")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from firehose import schema
-from firehose.batch.buffer import HEAL_KEY
+from firehose.batch.buffer import BACKFILL_KEY
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.ledger import read_ledger
@@ -151,7 +151,7 @@ def test_a_dead_step_is_as_if_it_had_not_died(
     world.run(again)
     if case.step == "drain":
         assert not world.client.xlen(wire.COVERAGE_KEY)
-        assert not world.client.exists(HEAL_KEY, f"{HEAL_KEY}:misplaced")
+        assert not world.client.exists(BACKFILL_KEY, f"{BACKFILL_KEY}:misplaced")
         assert len(list(world.lake.glob("_quarantine/redis/*.resp"))) == 1
     if case.step != "refresh":
         assert world.files() == world.files(STAGES[STAGES.index(case.stage) + 1]), "the same lake, byte by byte"

@@ -200,13 +200,13 @@ class World(LakeView):
         return list(self.clickhouse.query(query).result_rows)
 
     def gaps(self) -> list[tuple[str, str]]:
-        """The gaps that ClickHouse has: id, and by what each was healed."""
-        query = "SELECT id, healed FROM ops.gaps ORDER BY id"
-        return [(name, healed) for name, healed in self.clickhouse.query(query).result_rows]
+        """The gaps that ClickHouse has: id, and by what each was filled."""
+        query = "SELECT id, filled FROM ops.gaps ORDER BY id"
+        return [(name, filled) for name, filled in self.clickhouse.query(query).result_rows]
 
     def recorded_gaps(self) -> list[tuple[str, str]]:
         """The same, as the lake has them."""
-        return sorted((gap.id, gap.healed) for gap in read_gaps(self.lake))
+        return sorted((gap.id, gap.filled) for gap in read_gaps(self.lake))
 
 
 def _content(path: Path) -> object:

@@ -235,8 +235,8 @@ def known(client: redis.Redis) -> list[Gap]:
 
 
 def missing(client: redis.Redis) -> set[int]:
-    """The numbers of the harness' first events that lie in gaps which are not healed, both ends left out."""
-    spans = [gap for gap in known(client) if not gap.healed]
+    """The numbers of the harness' first events that lie in gaps which are not filled, both ends left out."""
+    spans = [gap for gap in known(client) if not gap.filled]
     return {n for n in range(1000) if any(gap.from_us < time_us(n) < gap.to_us for gap in spans)}
 
 

@@ -67,7 +67,7 @@ def posts(lines: list[bytes]) -> list[int]:
 
 def blind(client: redis.Redis) -> Gap:
     """The one gap of blindness."""
-    (gap,) = (gap for gap in known(client) if gap.reason is Reason.BLIND)
+    (gap,) = (gap for gap in known(client) if gap.reason is Reason.PARTIAL)
     return gap
 
 
@@ -101,11 +101,11 @@ def test_the_next_host_makes_blindness_good(
     assert said.count("event=partial ") == said.count("event=host_switched") == 1, "and no way back"
     assert identities(stored(redis_client)) == identities(sent)
     gap = blind(redis_client)
-    assert (gap.queue, gap.healed) == (wire.POSTS, "other host") and gap.host in first.url
+    assert (gap.queue, gap.filled) == (wire.POSTS, "other host") and gap.host in first.url
     assert gap.id == f"blind:{gap.host}:{gap.from_us}:{wire.POSTS}"
     went_blind = event_time_us(START_US, AFTER, RATE)
     assert went_blind - 150_000_000 <= gap.from_us <= went_blind < gap.to_us
-    assert [gap.healed for gap in gaps(redis_client)] == ["", "other host"], "recorded when it was found"
+    assert [gap.filled for gap in gaps(redis_client)] == ["", "other host"], "recorded when it was found"
 
 
 def test_alone_it_goes_on_and_says_so(
@@ -122,7 +122,7 @@ def test_alone_it_goes_on_and_says_so(
     assert said.count("event=connected") == 1 and "event=partial " in said
     gap = blind(redis_client)
     missing = sorted(set(posts(tape.read_bytes().splitlines())) - set(posts(stored(redis_client))))
-    assert (gap.queue, gap.healed) == (wire.POSTS, "") and missing
+    assert (gap.queue, gap.filled) == (wire.POSTS, "") and missing
     assert gap.from_us < missing[0]
     assert gap.to_us > missing[-1] - 150_000_000, "up to the last whole window of the stream"
     assert len({gap.id for gap in gaps(redis_client)}) == 1
@@ -156,7 +156,7 @@ def test_hosts_that_agree_are_believed(
         until(lambda: ingester.said("why=agreed"))
         assert ingester.stop() == 0
         assert ingester.log.read_text().count("event=host_switched") == 1
-    assert blind(redis_client).healed == ""
+    assert blind(redis_client).filled == ""
 
 
 class Death(NamedTuple):
@@ -199,7 +199,7 @@ def test_what_a_killed_process_missed_is_filled_by_the_next(
             asked = second if death.other_sends else first
             until(lambda: reached(redis_client, last, asked) and len(known(redis_client)) == noticed, 60)
             ingester.kill()
-    assert [gap.healed for gap in known(redis_client)] == [""] * noticed, "what the dead process leaves"
+    assert [gap.filled for gap in known(redis_client)] == [""] * noticed, "what the dead process leaves"
     sent = tape_until(tape, death.blind_sends - 1)
     assert identities(sent) - identities(stored(redis_client)), "there is something to fill"
     with (
@@ -208,12 +208,12 @@ def test_what_a_killed_process_missed_is_filled_by_the_next(
         ingest(urls) as ingester,
     ):
         until(lambda: at_end(redis_client, second), 60)
-        until(lambda: all(gap.healed for gap in known(redis_client)))
+        until(lambda: all(gap.filled for gap in known(redis_client)))
         assert ingester.stop() == 0
         assert ingester.said(f'event=connected url="{first}') != noticed, "it is known to be blind"
     assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
     gap = blind(redis_client)
-    assert (gap.queue, gap.healed, gap.host) == (wire.POSTS, "other host", f"127.0.0.1:{one}")
+    assert (gap.queue, gap.filled, gap.host) == (wire.POSTS, "other host", f"127.0.0.1:{one}")
     went_blind = event_time_us(START_US, AFTER, RATE)
     assert went_blind - 150_000_000 <= gap.from_us <= went_blind < gap.to_us
     assert metadata(redis_client)[wire.META_GAPS] == ""
@@ -234,7 +234,7 @@ def test_a_history_that_cannot_be_read_closes_what_is_open_and_fetches_it(
             assert ingester.stop() == 0
             assert ingester.said("event=history_unreadable")
     assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
-    assert blind(redis_client).healed == "", "nobody knows what to expect of that host"
+    assert blind(redis_client).filled == "", "nobody knows what to expect of that host"
     assert metadata(redis_client)[wire.META_GAPS] == "", "and nobody ever will"
 
 

@@ -50,12 +50,12 @@ def test_a_late_first_event_is_recorded_with_it(
         assert ingester.stop() == 0
         assert ingester.log.read_text().count("event=gap") == 1
     (gap,) = gaps(redis_client)
-    assert (gap.id, gap.reason, gap.healed) == (f"late:{host}:{time_us(49)}", Reason.LATE, "")
+    assert (gap.id, gap.reason, gap.filled) == (f"late:{host}:{time_us(49)}", Reason.LATE, "")
     assert (gap.from_us, gap.to_us, gap.host, gap.protocol) == (time_us(49), time_us(120), host, "v1")
     assert missing(redis_client) == {n for n in range(200) if event(n) not in set(stored(redis_client))}
 
 
-def test_a_stall_is_recorded_and_healed(ingest: Ingest, redis_client: redis.Redis) -> None:
+def test_a_stall_is_recorded_and_filled(ingest: Ingest, redis_client: redis.Redis) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
         if len(source.connections) > 1:
             until(lambda: gaps(redis_client))
@@ -71,15 +71,15 @@ def test_a_stall_is_recorded_and_healed(ingest: Ingest, redis_client: redis.Redi
     ):
         until_stored(redis_client, 199)
         assert ingester.said("event=interrupted reason=stall")
-    stalled, healed = gaps(redis_client)[:2]
-    assert stalled.id == healed.id == f"stall:{metadata(redis_client)['host']}:{time_us(49)}"
-    assert (stalled.from_us, stalled.healed, healed.from_us, healed.healed) == (
+    stalled, filled = gaps(redis_client)[:2]
+    assert stalled.id == filled.id == f"stall:{metadata(redis_client)['host']}:{time_us(49)}"
+    assert (stalled.from_us, stalled.filled, filled.from_us, filled.filled) == (
         time_us(49),
         "",
         time_us(49),
         "replay",
     )
-    assert healed.to_us >= stalled.to_us and healed.noted_us > stalled.noted_us
+    assert filled.to_us >= stalled.to_us and filled.noted_us > stalled.noted_us
     assert not missing(redis_client) & set(range(200))
 
 
@@ -102,7 +102,7 @@ def test_an_outage_of_the_process_is_recorded_and_a_quick_restart_is_not(
         with ingester.start():
             until_stored(redis_client, 199)
     (gap,) = known(redis_client)
-    assert (gap.reason, gap.from_us, gap.healed) == (Reason.OUTAGE, time_us(99), "replay")
+    assert (gap.reason, gap.from_us, gap.filled) == (Reason.OUTAGE, time_us(99), "replay")
     assert 0 <= clock_us(redis_client) - gap.to_us < 60_000_000
     assert set(stored(redis_client)) == set(SENT)
 
@@ -122,12 +122,12 @@ def test_of_an_outage_only_what_was_not_replayed_is_missing(ingest: Ingest, redi
         with ingester.start():
             until_stored(redis_client, 199)
     late, outage = known(redis_client)
-    assert (late.reason, late.from_us, late.to_us, late.healed) == (Reason.LATE, time_us(49), time_us(80), "")
-    assert (outage.reason, outage.from_us, outage.healed) == (Reason.OUTAGE, time_us(80), "replay")
+    assert (late.reason, late.from_us, late.to_us, late.filled) == (Reason.LATE, time_us(49), time_us(80), "")
+    assert (outage.reason, outage.from_us, outage.filled) == (Reason.OUTAGE, time_us(80), "replay")
     assert missing(redis_client) == set(range(50, 80))
 
 
-def test_a_gap_that_a_dead_process_left_open_is_healed_by_the_next(
+def test_a_gap_that_a_dead_process_left_open_is_filled_by_the_next(
     ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     def behave(connection: ServerConnection, query: Query) -> None:
@@ -144,9 +144,9 @@ def test_a_gap_that_a_dead_process_left_open_is_healed_by_the_next(
         with ingester.start():
             until(lambda: gaps(redis_client))
             ingester.kill()
-        assert not [gap for gap in known(redis_client) if gap.healed]
+        assert not [gap for gap in known(redis_client) if gap.filled]
         source.messages += SENT
         with ingester.start():
             until_stored(redis_client, 199)
     (gap,) = known(redis_client)
-    assert (gap.reason, gap.from_us, gap.healed) == (Reason.STALL, time_us(49), "replay")
+    assert (gap.reason, gap.from_us, gap.filled) == (Reason.STALL, time_us(49), "replay")

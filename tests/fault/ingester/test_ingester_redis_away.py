@@ -62,16 +62,16 @@ def test_time_in_which_redis_took_nothing_is_no_open_gap(tmp_path: Path, outage:
                     until(lambda: ingester.said("event=sink_unavailable"))
                     until(lambda: time.time() > began + OUTAGE_S + 2)
                     silent = Batch.of(utc(began + 1), utc(began + 1 + OUTAGE_S))
-                until(lambda: ingester.said("event=healed"))
+                until(lambda: ingester.said("event=filled"))
             until(lambda: set(stored(client)) == set(sent), 30)
             assert ingester.stop() == 0
             assert len(source.connections) == 1, "the stream was read on, over the same connection"
         assert sorted(stored(client)) == sorted(sent), "and nothing came twice"
         (gap,) = known(client)
-        assert (gap.reason, gap.healed) == (Reason.OUTAGE, REPLAY)
+        assert (gap.reason, gap.filled) == (Reason.OUTAGE, REPLAY)
         # What the drain records of an interval in the middle of it, once it learns of it.
         coverage.record_silence(settings.lake_path, silent)
-        assert [gap.healed for gap in coverage.known_gaps(settings)] == [REPLAY, REPLAY]
+        assert [gap.filled for gap in coverage.known_gaps(settings)] == [REPLAY, REPLAY]
         assert open_gaps(coverage.known_gaps(settings)) == []
 
 

@@ -77,7 +77,7 @@ def test_resumes_where_the_lake_ends(
     assert source.connections[-1]["cursor"] == [str(time_us(99) - OTHER_HOST_REWIND_US)]
     assert set(SENT[100:]) <= set(stored(redis_client)), "all that Redis had not been drained of, and all since"
     gap = next(gap for gap in known(redis_client) if gap.reason is Reason.REDIS_LOST)
-    assert (gap.id, gap.from_us, gap.healed) == (f"redis_lost:{host}:{time_us(99)}", time_us(99), "replay")
+    assert (gap.id, gap.from_us, gap.filled) == (f"redis_lost:{host}:{time_us(99)}", time_us(99), "replay")
     assert not missing(redis_client)
 
 
@@ -99,7 +99,7 @@ def test_what_no_host_has_any_more_is_said_to_be_missing(
             until_stored(redis_client, 199)
     late, lost = known(redis_client)
     assert (late.reason, late.from_us, late.to_us) == (Reason.LATE, time_us(99), time_us(120))
-    assert (lost.reason, lost.from_us, lost.healed) == (Reason.REDIS_LOST, time_us(120), "replay")
+    assert (lost.reason, lost.from_us, lost.filled) == (Reason.REDIS_LOST, time_us(120), "replay")
     assert missing(redis_client) == set(range(100, 120))
 
 
@@ -116,7 +116,7 @@ def test_emptied_before_the_first_drain_it_begins_again(ingest: Ingest, redis_cl
         assert ingester.stop() == 0
     assert set(stored(redis_client)) == set(SENT)
     (gap,) = known(redis_client)
-    assert (gap.reason, gap.healed) == (Reason.REDIS_LOST, "replay")
+    assert (gap.reason, gap.filled) == (Reason.REDIS_LOST, "replay")
 
 
 def test_a_first_start_with_a_lake_elsewhere_is_the_live_tail(ingest: Ingest, redis_client: redis.Redis) -> None:

@@ -63,7 +63,7 @@ def test_the_spare_takes_over_within_the_lease_and_loses_nothing(
     assert two.connections == [{"cursor": [str(left_at - OTHER_HOST_REWIND_US)]}]
     lines = stored(redis_client)
     assert set(lines) == set(SENT) and int(metadata(redis_client)["events"]) == len(lines)
-    assert all(gap.healed for gap in known(redis_client))
+    assert all(gap.filled for gap in known(redis_client))
 
 
 def test_a_writer_that_wakes_up_later_writes_no_more(

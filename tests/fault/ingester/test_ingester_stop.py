@@ -104,8 +104,8 @@ def test_a_gap_that_waits_does_not_overtake_the_write_under_way(
         until_stored(redis_client, 16)
         assert ingester.stop() == 0
     assert set(stored(redis_client)) == set(first_events(17))
-    assert {(gap.reason, gap.healed) for gap in known(redis_client)} >= {(Reason.STALL, REPLAY)}
-    assert all(gap.healed for gap in known(redis_client))
+    assert {(gap.reason, gap.filled) for gap in known(redis_client)} >= {(Reason.STALL, REPLAY)}
+    assert all(gap.filled for gap in known(redis_client))
 
 
 def test_a_gap_whose_flush_failed_comes_with_the_next(

@@ -136,7 +136,7 @@ def test_a_late_event_after_a_frame_that_cannot_be_read_is_a_gap(
         until(lambda: cursor(redis_client) == FIRST_SEQ + 199)
         assert ingester.stop() == 0
     (gap,) = gaps(redis_client)
-    assert (gap.reason, gap.healed, gap.protocol) == (Reason.LATE, "", "v2")
+    assert (gap.reason, gap.filled, gap.protocol) == (Reason.LATE, "", "v2")
     assert (gap.from_us, gap.to_us) == (time_us(99), time_us(151))
     assert len(letters(redis_client)) == 1
 

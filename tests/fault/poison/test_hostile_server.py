@@ -229,7 +229,7 @@ def test_a_giant_that_is_sent_again_and_again_is_passed_by(
     stored_numbers = {(msgspec.json.decode(line)["time_us"] - time_us(0)) // 1000 for line in stored(redis_client)}
     assert stored_numbers == set(range(101)) - {50}
     (gap,) = known(redis_client)
-    assert (gap.reason, gap.healed) == (Reason.UNREAD, "")
+    assert (gap.reason, gap.filled) == (Reason.OVERSIZE, "")
     assert (gap.from_us, gap.to_us) == (time_us(49), time_us(51)), "exactly what was stepped past"
 
 
@@ -282,7 +282,7 @@ def test_a_giant_that_the_server_leaves_out_is_a_gap_and_the_next_one_another(
         until(lambda: time_of(redis_client) == time_us(99))
         until(lambda: len(known(redis_client)) == 2)
         assert ingester.stop() == 0
-    assert [gap.reason for gap in known(redis_client)] == [Reason.UNREAD] * 2
+    assert [gap.reason for gap in known(redis_client)] == [Reason.OVERSIZE] * 2
     for gap, number in zip(known(redis_client), (50, 74), strict=True):
         assert gap.from_us == time_us(number - 1) and time_us(number) < gap.to_us <= time_us(99)
     assert set(stored(redis_client)) == set(sent) - {sent[50], sent[74]}

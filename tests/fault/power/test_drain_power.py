@@ -29,7 +29,7 @@ NewMachine = Callable[[], Machine]
 LIKES, POSTS = 230, 3
 GAPS = [
     Gap(id="late", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="wss://one", protocol="v1"),
-    Gap(id="blind", reason=Reason.BLIND, from_us=2, to_us=9, noted_us=4, queue=wire.LIKES),
+    Gap(id="blind", reason=Reason.PARTIAL, from_us=2, to_us=9, noted_us=4, queue=wire.LIKES),
 ]
 SENT = Counter([*lines_of(wire.LIKES, LIKES), *lines_of(wire.POSTS, POSTS)])
 # Nothing foreign is in this Redis: see test_foreign_power.py.
@@ -131,7 +131,7 @@ def test_what_was_learnt_in_a_missed_interval_is_on_the_disk_before_it_leaves_re
     losses = 0
     for losses, found in enumerate(machine.power_losses(deletes), 1):  # noqa: B007 - counted
         known = read_gaps(found.settings.lake_path)
-        assert {gap.reason for gap in known} == {Reason.LATE, Reason.BLIND, Reason.NOT_LISTENING}
+        assert {gap.reason for gap in known} == {Reason.LATE, Reason.PARTIAL, Reason.NOT_LISTENING}
     assert losses
 
 

@@ -35,7 +35,7 @@ class Ending(Schedule):
             shutil.rmtree(self.home, ignore_errors=True)
 
     def _finish(self) -> None:
-        self._heal()
+        self._backfill()
         self._take_in_the_rest()
         self._process_the_rest()
         while left := self._left():
@@ -85,7 +85,7 @@ class Ending(Schedule):
         FIRED.count(Fault.SYNC, account.sync)
         FIRED.count(Fault.BROKEN_FRAME, account.frames)
 
-    def _heal(self) -> None:
+    def _backfill(self) -> None:
         self._join()
         self.plant.disk.free()
         self._free_redis()

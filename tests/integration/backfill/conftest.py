@@ -1,4 +1,4 @@
-"""An archive to heal from: a v2 host that has all of a tape."""
+"""An archive to backfill from: a v2 host that has all of a tape."""
 
 from __future__ import annotations
 

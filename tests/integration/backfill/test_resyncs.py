@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from firehose import schema
 from firehose.backfill.format import Row
-from firehose.batch.buffer import HEAL_KEY
+from firehose.batch.buffer import BACKFILL_KEY
 from firehose.lake.ledger import LedgerEntry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
@@ -69,11 +69,11 @@ def test_live_and_archived_copies_are_one_row_with_the_same_marks(
         live = to_the_lake(settings, redis_client, since)
         before = rows(settings.lake_path)
         lines = record.read_bytes().splitlines()
-        healing = end_of(live, redis_client)
+        filling = end_of(live, redis_client)
         note(redis_client, whole(lines))
-        done = firehose(settings, "heal")
-        assert (done.returncode, done.stdout.rstrip().endswith("; healed")) == (0, True), done
-        again = to_the_lake(settings, redis_client, healing)
+        done = firehose(settings, "backfill")
+        assert (done.returncode, done.stdout.rstrip().endswith("; filled")) == (0, True), done
+        again = to_the_lake(settings, redis_client, filling)
     assert rows(settings.lake_path) == before
     stored, known = (sum(getattr(c, n) for c in again.counts.values()) for n in ("stored", "duplicates"))
     last_us = max(msgspec.json.decode(line)["time_us"] for line in lines)
@@ -175,16 +175,16 @@ def test_an_account_of_thousands_of_unknown_rows_stops_no_batch_and_leaves_its_g
         note(redis_client, whole(lines, id="late/2", queue=wire.POSTS))
         note(redis_client, whole(lines, id="late/3", queue=wire.LIKES))
         redis_client.zadd(wire.HEARTBEATS_KEY, {str(since * 1000): since * 1000})
-        done = firehose(settings, "heal")
+        done = firehose(settings, "backfill")
         assert done.returncode == 0, done.stderr
         first, posts, likes = sorted(done.stdout.splitlines())
         assert "still open: 6000 of its events are of kinds that this version does not know; upgrade" in first
-        assert "still open: 100 of its events" in posts and likes.endswith("; healed")
-        # A second heal of the same version has nothing to read, and does not call it healed either.
-        again = firehose(settings, "heal", "--gap", "late/1")
+        assert "still open: 100 of its events" in posts and likes.endswith("; filled")
+        # A second backfill of the same version has nothing to read, and does not call it filled either.
+        again = firehose(settings, "backfill", "--gap", "late/1")
         assert "no events from 0 segments; still open: 6000 of its events" in again.stdout
-        assert {one.id for one in noted(redis_client) if one.healed} == {"late/3"}
-        assert redis_client.hexists(HEAL_KEY, "late/1")
+        assert {one.id for one in noted(redis_client) if one.filled} == {"late/3"}
+        assert redis_client.hexists(BACKFILL_KEY, "late/1")
         entry = to_the_lake(settings, redis_client, since)
     assert sum(counts.stored for counts in entry.counts.values()) == 1999
     assert sum(counts.quarantined for counts in entry.counts.values()) == 6000 + 100

@@ -1,4 +1,4 @@
-"""What the tests of healing share: the tape, a proxy that spoils an archive's answers, gaps, Redis' contents.
+"""What the tests of backfills share: the tape, a proxy that spoils an archive's answers, gaps, Redis' contents.
 
 Lives here: helpers. Must not: fixtures (conftest), tests.
 """
@@ -146,9 +146,9 @@ def sent(first: int = FIRST, last: int = LAST) -> dict[str, list[dict[str, Any]]
 def command(settings: Settings, *arguments: str) -> tuple[list[str], dict[str, str]]:
     """Command line and environment of ``firehose …`` with these settings and no others.
 
-    A heal has no margin here, so that a test sees which events it brings: the whole tape is some seconds long.
+    A backfill has no margin here, so that a test sees which events it brings: the whole tape is some seconds long.
     """
-    if arguments[0] == "heal" and "--margin" not in arguments:
+    if arguments[0] in ("backfill", "heal") and "--margin" not in arguments:
         arguments += ("--margin", "0")
     kept = ["home", "lake", "redis_url", "archive_url", "jetstream_url", "wanted_collections"]
     kept += ["archive_key", "archive_key_file"]

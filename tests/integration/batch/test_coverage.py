@@ -20,8 +20,8 @@ from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 
 NOTED = Gap(id="a", reason=Reason.LATE, from_us=10, to_us=20, noted_us=100, host="wss://one", protocol="v1")
-HEALED = msgspec.structs.replace(NOTED, noted_us=200, healed="other host")
-OTHER = Gap(id="b", reason=Reason.BLIND, from_us=5, to_us=9, noted_us=50, queue="likes")
+FILLED = msgspec.structs.replace(NOTED, noted_us=200, filled="other host")
+OTHER = Gap(id="b", reason=Reason.PARTIAL, from_us=5, to_us=9, noted_us=50, queue="likes")
 
 
 def note(client: redis.Redis, batch: Batch, *gaps: Gap) -> None:
@@ -41,19 +41,19 @@ def records(settings: Settings, batch: Batch) -> list[Gap]:
     return coverage.read_records(coverage.records_path(settings.lake_path, batch))
 
 
-def test_each_batch_takes_its_own_and_a_later_record_heals(
+def test_each_batch_takes_its_own_and_a_later_record_fills_it(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
     hear(redis_client, *batches[:2])
     note(redis_client, batches[0], NOTED, OTHER)
-    note(redis_client, batches[1], HEALED)
+    note(redis_client, batches[1], FILLED)
     drain(settings, batches[0])
     assert records(settings, batches[0]) == [OTHER, NOTED]
     assert redis_client.xlen(wire.COVERAGE_KEY) == 1
     assert coverage.read_gaps(settings.lake_path) == [OTHER, NOTED]
     drain(settings, batches[1])
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
-    assert coverage.read_gaps(settings.lake_path) == [OTHER, HEALED]
+    assert coverage.read_gaps(settings.lake_path) == [OTHER, FILLED]
     assert coverage.gaps_of(settings, batches[0]) == [OTHER]
     assert coverage.gaps_of(settings, batches[1]) == []
 
@@ -90,7 +90,7 @@ def test_a_missed_interval_keeps_what_was_learnt_in_it(
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
 
 
-def test_silence_that_is_healed_by_now_is_no_open_gap(
+def test_silence_that_is_filled_by_now_is_no_open_gap(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
     hear(redis_client, batches[2])
@@ -100,7 +100,7 @@ def test_silence_that_is_healed_by_now_is_no_open_gap(
     # The ingester is back, but the interval in which it said so is not over yet.
     since, until = batches[0].start_ms * 1000 - 5, batches[1].end_ms * 1000
     outage = Gap(
-        id="o", reason=Reason.OUTAGE, from_us=since, to_us=until, noted_us=until, host="wss://one", healed="replay"
+        id="o", reason=Reason.OUTAGE, from_us=since, to_us=until, noted_us=until, host="wss://one", filled="replay"
     )
     note(redis_client, batches[2], outage)
     assert coverage.gaps_of(settings, batches[0]) == []

@@ -47,9 +47,9 @@ def write(lake: LakeBuilder, start: datetime, *gaps: Gap) -> Path:
 
 
 def hours(client: Client, record_type: str) -> dict[int, tuple[float, ...]]:
-    """Seconds by hour of the day: of the hour, missing, healed, unaccounted."""
+    """Seconds by hour of the day: of the hour, missing, filled, unaccounted."""
     query = (
-        "SELECT toHour(hour), seconds, seconds_missing, seconds_healed, seconds_unaccounted FROM ops.coverage"
+        "SELECT toHour(hour), seconds, seconds_missing, seconds_filled, seconds_unaccounted FROM ops.coverage"
         " WHERE type = {t:String} ORDER BY hour"
     )
     return {hour: tuple(rest) for hour, *rest in client.query(query, parameters={"t": record_type}).result_rows}
@@ -63,22 +63,24 @@ def publish(lake: LakeBuilder, first: datetime, last: datetime) -> None:
 
 
 def names(client: Client) -> list[tuple[str, str]]:
-    """Gaps as ClickHouse has them: id, and by what they are healed."""
-    rows = client.query("SELECT id, healed FROM ops.gaps ORDER BY id").result_rows
-    return [(name, healed) for name, healed in rows]
+    """Gaps as ClickHouse has them: id, and by what they are filled."""
+    rows = client.query("SELECT id, filled FROM ops.gaps ORDER BY id").result_rows
+    return [(name, filled) for name, filled in rows]
 
 
-def test_a_gap_comes_heals_and_goes_with_the_lake(client: Client, settings: Settings, lake: LakeBuilder) -> None:
+def test_a_gap_appears_is_filled_and_goes_with_the_lake(
+    client: Client, settings: Settings, lake: LakeBuilder
+) -> None:
     lake.publish(at(9), {})
     first = gap(at(9), 5, "a", host="wss://one", protocol="v1", queue="likes")
     write(lake, at(9), first, gap(at(9), 1, "b"))
     assert refresh(settings).open_gaps == 2
     row_a = client.query("SELECT * FROM ops.gaps WHERE id = 'a'").result_rows[0]
     assert row_a[:8] == ("a", "late", "wss://one", "v1", "likes", at(9), at(9, 5), "")
-    healed = write(lake, at(9, 5), msgspec.structs.replace(first, noted_us=2, healed="replay"))
+    filled = write(lake, at(9, 5), msgspec.structs.replace(first, noted_us=2, filled="replay"))
     assert refresh(settings).open_gaps == 1
     assert names(client) == [("a", "replay"), ("b", "")]
-    healed.unlink()  # a lake restored from an older backup
+    filled.unlink()  # a lake restored from an older backup
     assert refresh(settings).open_gaps == 2
     assert names(client) == [("a", ""), ("b", "")]
 
@@ -115,8 +117,8 @@ def test_missing_time_is_the_union_of_open_gaps(client: Client, settings: Settin
         gap(at(20, 10), 10),
         gap(at(20, 15), 10, "overlaps", queue="likes"),
         gap(at(20, 50), 20, "over the hour"),
-        gap(at(20, 18), 4, "healed in part", healed="archive"),
-        gap(at(21, 30), 5, "healed", healed="replay", queue="posts"),
+        gap(at(20, 18), 4, "filled in part", filled="archive"),
+        gap(at(21, 30), 5, "filled", filled="replay", queue="posts"),
     )
     assert refresh(settings).open_gaps == 3
     assert hours(client, "likes") == {20: (3600, 1500, 0, 0), 21: (3600, 600, 0, 0)}
@@ -127,7 +129,7 @@ def test_missing_time_is_the_union_of_open_gaps(client: Client, settings: Settin
 def test_an_hour_without_a_batch_shows(client: Client, settings: Settings, lake: LakeBuilder) -> None:
     publish(lake, at(18, 30), at(19, 30))
     publish(lake, at(21), at(21, 30))
-    write(lake, at(19), gap(at(20), 15), gap(at(20, 15), 15, "healed", healed="replay"))
+    write(lake, at(19), gap(at(20), 15), gap(at(20, 15), 15, "filled", filled="replay"))
     refresh(settings)
     assert hours(client, "posts") == {
         18: (1800, 0, 0, 0),
@@ -201,7 +203,7 @@ def test_the_command_lists_the_gaps_newest_last(
     app = typer.Typer()
     app.command()(command)
     write(lake, at(20), gap(at(20), 5, "late", queue="likes", host="wss://one", protocol="v1"))
-    write(lake, at(19), gap(at(19), 1, "early", healed="replay"), gap(at(20, 4), 2, "over it"))
+    write(lake, at(19), gap(at(19), 1, "early", filled="replay"), gap(at(20, 4), 2, "over it"))
     everything = CliRunner().invoke(app, [], catch_exceptions=False)
     assert [line.split()[-1] for line in everything.stdout.splitlines()[1:]] == [
         "early",
@@ -211,14 +213,22 @@ def test_the_command_lists_the_gaps_newest_last(
     assert everything.stderr == "gaps: 3, 2 open; 360.000 s of witnessed time are missing\n"
     listed = CliRunner().invoke(app, ["--json", "--open"], catch_exceptions=False)
     found = [msgspec.json.decode(line) for line in listed.stdout.splitlines()]
-    assert [(each["id"], each["queue"], each["healed"]) for each in found] == [
+    assert [(each["id"], each["queue"], each["filled"]) for each in found] == [
         ("late", "likes", ""),
         ("over it", "", ""),
     ]
     assert (everything.exit_code, listed.exit_code) == (0, 0)
-    # What a heal noted is known at once, not with the next batch.
-    healed = gap(at(20, 4), 2, "over it", healed="archive")
-    record = msgspec.structs.replace(healed, noted_us=healed.noted_us + 1)
+    write(lake, at(21), gap(at(21), 1, "small", reason=Reason.PARTIAL, filled="replay"))
+    *_, named = CliRunner().invoke(app, ["--json"], catch_exceptions=False).stdout.splitlines()
+    small = msgspec.json.decode(named)
+    assert (small["reason"], small["old_reason"], small["filled"], small["healed"]) == (
+        *("partial", "blind"),
+        *("replay", "replay"),
+    ), "the former names go on for one version"
+    coverage.records_path(lake.root, Batch(at(21), at(21, 5))).unlink()
+    # What a backfill noted is known at once, not with the next batch.
+    filled = gap(at(20, 4), 2, "over it", filled="archive")
+    record = msgspec.structs.replace(filled, noted_us=filled.noted_us + 1)
     redis_client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(record)})
     assert "gaps: 3, 1 open" in CliRunner().invoke(app, [], catch_exceptions=False).stderr
     monkeypatch.setenv("FIREHOSE_REDIS_URL", f"redis://127.0.0.1:{free_port}/0")

@@ -186,8 +186,8 @@ DAMAGES: Final[dict[str, Callable[[redis.Redis, str], object]]] = {
         (wire.METADATA_KEY, "list"),
         (wire.METADATA_KEY, "stream"),
         (wire.HEARTBEATS_KEY, "string"),
-        ("firehose:heal", "set"),
-        ("firehose:heal:bytes", "string"),
+        ("firehose:backfill", "set"),
+        ("firehose:backfill:bytes", "string"),
     ],
 )
 def test_a_key_of_a_foreign_type_makes_way_and_is_kept(

@@ -64,7 +64,7 @@ DANGEROUS: Final[tuple[tuple[str, ...], ...]] = (
     ("SCAN", "0"),
     ("MIGRATE", "127.0.0.1", "1", "firehose:metadata", "0", "100"),
     ("RESTORE", "firehose:metadata", "0", "x"),
-    ("RENAME", "firehose:metadata", "firehose:heal"),
+    ("RENAME", "firehose:metadata", "firehose:backfill"),
     ("DEL", "firehose:metadata"),
     ("SWAPDB", "0", "1"),
     ("MONITOR",),
@@ -172,8 +172,8 @@ def commands(admin: redis.Redis) -> Iterator[tuple[str, tuple[str, ...]]]:
 @pytest.mark.parametrize(
     ("role", "command"),
     [
-        (INGESTER, ("HGET", "firehose:heal", "x")),
-        (INGESTER, ("HGET", "firehose:heal:bytes", "x")),
+        (INGESTER, ("HGET", "firehose:backfill", "x")),
+        (INGESTER, ("HGET", "firehose:backfill:bytes", "x")),
         (INGESTER, ("XADD", "other:posts:queue", "*", "n", "1")),
         (INGESTER, ("XADD", "firehose:posts:queue:misplaced", "*", "n", "1")),
         (INGESTER, ("XRANGE", "firehose:posts:queue", "-", "+")),
@@ -215,7 +215,7 @@ def test_the_roles_suffice_from_the_socket_to_the_lake(server: RedisServer, tmp_
             assert (health.returncode, health.stdout + health.stderr) == (0, "")
             assert monitor.info("memory") and monitor.memory_usage(wire.METADATA_KEY)
         now = buffer.redis_ms(admin) // 1000
-        admin.set("firehose:heal", "foreign")
+        admin.set("firehose:backfill", "foreign")
         admin.xadd(wire.stream_key(wire.POSTS), {"foo": "bar"}, id=f"{2**60}-1")
         batch = Batch.parse(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now - 120)), 122)
         drain(settings, batch)

@@ -1,4 +1,4 @@
-"""What records of gaps say together: the latest of each id counts, silence is healed by what spans it."""
+"""What records of gaps say together: the latest of each id counts, silence is filled by what spans it."""
 
 from __future__ import annotations
 
@@ -31,42 +31,47 @@ def test_a_union_covers_the_same_and_is_disjoint(spans: list[tuple[int, int]]) -
 
 
 def test_the_latest_record_of_an_id_counts_in_any_order() -> None:
-    records = [gap(5, 9), gap(5, 12, noted=2), gap(5, 12, noted=3, healed="replay")]
+    records = [gap(5, 9), gap(5, 12, noted=2), gap(5, 12, noted=3, filled="replay")]
     for order in permutations(records):
         assert resolve(order) == [records[2]]
 
 
-def test_of_two_records_of_one_moment_the_healed_one_counts() -> None:
-    healed = gap(5, 9, healed="replay")
-    assert resolve([gap(5, 9), healed]) == resolve([healed, gap(5, 9)]) == [healed]
+def test_of_two_records_of_one_moment_the_filled_one_counts() -> None:
+    filled = gap(5, 9, filled="replay")
+    assert resolve([gap(5, 9), filled]) == resolve([filled, gap(5, 9)]) == [filled]
 
 
 @pytest.mark.parametrize(
     ("others", "by"),
     [
-        ([gap(90, 250, healed="replay")], "replay"),
-        ([gap(90, 150, healed="replay"), gap(150, 200, Reason.REDIS_LOST, healed="archive")], "archive, replay"),
-        ([gap(90, 150, healed="replay"), gap(151, 250, healed="replay")], ""),  # a hole between them
-        ([gap(90, 250)], ""),  # known, but not healed
-        ([gap(90, 250, healed="replay", queue="likes")], ""),  # of one queue only
-        ([gap(101, 250, healed="replay")], ""),  # begins too late
-        ([gap(90, 250, healed="replay"), gap(90, 250, noted=2)], ""),  # the latest record says it is open
+        ([gap(90, 250, filled="replay")], "replay"),
+        ([gap(90, 150, filled="replay"), gap(150, 200, Reason.REDIS_LOST, filled="archive")], "archive, replay"),
+        ([gap(90, 150, filled="replay"), gap(151, 250, filled="replay")], ""),  # a hole between them
+        ([gap(90, 250)], ""),  # known, but not filled
+        ([gap(90, 250, filled="replay", queue="likes")], ""),  # of one queue only
+        ([gap(101, 250, filled="replay")], ""),  # begins too late
+        ([gap(90, 250, filled="replay"), gap(90, 250, noted=2)], ""),  # the latest record says it is open
     ],
 )
-def test_silence_is_healed_by_what_spans_it(others: list[Gap], by: str) -> None:
+def test_silence_is_filled_by_what_spans_it(others: list[Gap], by: str) -> None:
     records = [SILENCE, *others]
     random.Random(1).shuffle(records)
     found = {g.id: g for g in resolve(records)}[SILENCE.id]
-    assert found.healed == by
+    assert found.filled == by
 
 
-def test_other_gaps_are_not_healed_by_what_spans_them() -> None:
+def test_other_gaps_are_not_filled_by_what_spans_them() -> None:
     late = gap(100, 200, Reason.LATE)
-    assert late in resolve([late, gap(0, 300, healed="replay")])
+    assert late in resolve([late, gap(0, 300, filled="replay")])
 
 
-def test_missing_time_counts_overlaps_once_and_healed_time_never() -> None:
-    gaps = [gap(0, 10), gap(5, 20, Reason.LATE), gap(50, 60, Reason.BLIND, queue="likes"), gap(70, 90, healed="x")]
+def test_missing_time_counts_overlaps_once_and_filled_time_never() -> None:
+    gaps = [
+        gap(0, 10),
+        gap(5, 20, Reason.LATE),
+        gap(50, 60, Reason.PARTIAL, queue="likes"),
+        gap(70, 90, filled="x"),
+    ]
     assert missing_us(gaps) == 30
     assert missing_us(gaps, "posts") == 20
     assert missing_us(gaps, "likes") == 30

@@ -1,4 +1,4 @@
-"""Which records a gap leaves, and that the unhealed ones are exactly what is missing."""
+"""Which records a gap leaves, and that the open ones are exactly what is missing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def last(gaps: Gaps) -> dict[str, Gap]:
     return {gap.id: gap for gap in sorted(gaps.pending, key=lambda gap: gap.noted_us)}
 
 
-def unhealed(gaps: Gaps) -> set[int]:
+def missing(gaps: Gaps) -> set[int]:
     """Every time that is said to be missing."""
-    return {at for gap in last(gaps).values() if not gap.healed for at in range(gap.from_us, gap.to_us)}
+    return {at for gap in last(gaps).values() if not gap.filled for at in range(gap.from_us, gap.to_us)}
 
 
 def test_a_quick_reconnect_that_lost_nothing_leaves_no_record() -> None:
@@ -48,35 +48,35 @@ def test_a_late_first_event_is_a_gap_of_its_host() -> None:
     ]
 
 
-def test_time_in_which_redis_took_nothing_is_healed_whatever_the_hosts_clock_says() -> None:
+def test_time_in_which_redis_took_nothing_is_filled_whatever_the_hosts_clock_says() -> None:
     gaps = Gaps()
     gaps.held_up(BEFORE, 0.0005, 9000)
     ahead = AfterEvent(8900, 8900, "a", "v1")
     gaps.held_up(ahead, 0.005, 9000)
     gaps.held_up(LIVE, 1000.0, 9000)  # nothing was known yet, so nothing can be missing
-    assert [(gap.reason, gap.from_us, gap.to_us, gap.healed) for gap in gaps.pending] == [
+    assert [(gap.reason, gap.from_us, gap.to_us, gap.filled) for gap in gaps.pending] == [
         (Reason.OUTAGE, 1000, 9000, "replay"),
         (Reason.OUTAGE, 4000, 9000, "replay"),
     ]
     assert gaps.open == ()
 
 
-def test_an_outage_is_healed_by_the_replay() -> None:
+def test_an_outage_is_filled_by_the_replay() -> None:
     gaps = Gaps()
     gaps.resumed(BEFORE, 0, HOST, 2000, OUTAGE_S + 1, Reason.LATE)
     (gap,) = gaps.pending
-    assert (gap.id, gap.from_us, gap.to_us, gap.healed) == ("outage:a:1000", 1000, 2000, "replay")
+    assert (gap.id, gap.from_us, gap.to_us, gap.filled) == ("outage:a:1000", 1000, 2000, "replay")
 
 
-def test_a_stall_is_recorded_at_once_and_healed_under_the_same_id() -> None:
+def test_a_stall_is_recorded_at_once_and_filled_under_the_same_id() -> None:
     gaps = Gaps()
     gaps.begin(Reason.STALL, BEFORE, 2000)
     (open_gap,) = gaps.open
-    assert (open_gap.from_us, open_gap.to_us, open_gap.healed) == (1000, 2000, "")
+    assert (open_gap.from_us, open_gap.to_us, open_gap.filled) == (1000, 2000, "")
     gaps.resumed(BEFORE, 0, HOST, 1500, 0.0, Reason.LATE)  # the clock was set back
     first, second = gaps.pending
     assert first.id == second.id and second.noted_us > first.noted_us
-    assert (second.to_us, second.healed, gaps.open) == (2000, "replay", ())
+    assert (second.to_us, second.filled, gaps.open) == (2000, "replay", ())
 
 
 def test_what_a_process_left_open_is_closed_by_the_next() -> None:
@@ -84,7 +84,7 @@ def test_what_a_process_left_open_is_closed_by_the_next() -> None:
     dead.begin(Reason.STALL, BEFORE, 2000)
     gaps.adopt(dead.open)
     gaps.resumed(BEFORE, 0, HOST, 9000, 60.0, Reason.LATE)
-    assert [(gap.id, gap.to_us, gap.healed) for gap in gaps.pending] == [("stall:a:1000", 9000, "replay")]
+    assert [(gap.id, gap.to_us, gap.filled) for gap in gaps.pending] == [("stall:a:1000", 9000, "replay")]
 
 
 def test_records_leave_once_they_are_written() -> None:
@@ -93,11 +93,11 @@ def test_records_leave_once_they_are_written() -> None:
     under_way = tuple(gaps.pending)
     gaps.resumed(BEFORE, 0, HOST, 3000, 0.0, Reason.LATE)
     gaps.written(under_way)
-    assert [gap.healed for gap in gaps.pending] == ["replay"]
+    assert [gap.filled for gap in gaps.pending] == ["replay"]
 
 
 @given(st.booleans(), st.sampled_from([0.0, 60.0]), st.none() | st.integers(1001, 3500), st.integers(2000, 3000))
-def test_the_unhealed_records_are_exactly_what_is_missing(
+def test_the_open_records_are_exactly_what_is_missing(
     stalled: bool, away_s: float, first: int | None, now_us: int
 ) -> None:
     gaps = Gaps()
@@ -106,5 +106,5 @@ def test_the_unhealed_records_are_exactly_what_is_missing(
     gaps.resumed(BEFORE, first or 0, HOST, now_us, away_s, Reason.LATE)
     late = set(range(1000, first)) if first else set()
     still_open = set(range(1000, now_us)) if stalled and first and first >= now_us else set()
-    assert unhealed(gaps) == late | still_open
+    assert missing(gaps) == late | still_open
     assert still_open <= late and not gaps.open

@@ -52,7 +52,7 @@ def died() -> tuple[Process, int]:
     return process, at_us
 
 
-def test_another_host_begins_where_it_began_and_heals_it(died: tuple[Process, int]) -> None:
+def test_another_host_begins_where_it_began_and_fills_it(died: tuple[Process, int]) -> None:
     process, at_us = died
     (gap,) = process.gaps.open
     heir = Process()
@@ -64,7 +64,7 @@ def test_another_host_begins_where_it_began_and_heals_it(died: tuple[Process, in
     heir.hosts.arrived(AfterEvent(gap.from_us - 1, gap.from_us - 1, "b", "v1"), OTHER, at_us)
     assert heir.hosts.since(OTHER) is None, "once is enough"
     heir.listen(OTHER, gap.from_us - MINUTE, 10)
-    assert [(each.id, each.healed) for each in heir.last()] == [(gap.id, "other host")] and not heir.gaps.open
+    assert [(each.id, each.filled) for each in heir.last()] == [(gap.id, "other host")] and not heir.gaps.open
 
 
 def test_another_host_that_was_on_its_way_does_not_start_again(died: tuple[Process, int]) -> None:
@@ -76,7 +76,7 @@ def test_another_host_that_was_on_its_way_does_not_start_again(died: tuple[Proce
     blind = heir.hosts.adopt(process.detector.history(), AfterEvent(half_way, half_way, "b", "v1"), at_us)
     assert blind == {("a", "v1")} and heir.hosts.since(OTHER) is None
     heir.listen(OTHER, half_way, 10)
-    assert [each.healed for each in heir.last()] == ["other host"] and not heir.gaps.open
+    assert [each.filled for each in heir.last()] == ["other host"] and not heir.gaps.open
 
 
 @pytest.mark.parametrize("history", [b"", b"nonsense"])
@@ -86,7 +86,7 @@ def test_without_the_history_it_is_closed_and_fetched(history: bytes, died: tupl
     heir.gaps.adopt(process.gaps.open)
     assert heir.hosts.adopt(history, AfterEvent(at_us, at_us, "a", "v1"), at_us) == {("a", "v1")}
     assert heir.hosts.since(OTHER) == AtTime(process.gaps.open[0].from_us, "a")
-    assert [gap.healed for gap in heir.last()] == [""] and not heir.gaps.open
+    assert [gap.filled for gap in heir.last()] == [""] and not heir.gaps.open
 
 
 def test_with_another_filter_it_is_closed(died: tuple[Process, int]) -> None:
@@ -106,7 +106,7 @@ def test_alone_it_goes_on_under_the_same_record(died: tuple[Process, int]) -> No
     assert [gap.id for gap in heir.gaps.open] == [process.gaps.open[0].id]
     assert heir.gaps.open[0].to_us > process.gaps.open[0].to_us
     heir.listen(BLIND, at_us, 3)
-    assert not heir.gaps.open and [gap.healed for gap in heir.last()] == [""]
+    assert not heir.gaps.open and [gap.filled for gap in heir.last()] == [""]
 
 
 def test_an_event_of_the_log_has_its_old_name_beside_the_new_one(

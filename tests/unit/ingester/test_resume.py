@@ -170,7 +170,7 @@ def test_a_message_that_is_too_large_is_left_out_then_stepped_over() -> None:
         assert connections.state.skips_large
     rewound = STORED_V2.cursor - REWIND_MS
     assert asked == [rewound] * TRIES + [STORED_V2.cursor + 2] and connections.state.stepping
-    assert connections.arrived(AfterEvent(STORED_V2.cursor + 2, NOW, "b", "v2")) is Reason.UNREAD
+    assert connections.arrived(AfterEvent(STORED_V2.cursor + 2, NOW, "b", "v2")) is Reason.OVERSIZE
     later = AfterEvent(STORED_V2.cursor + 9, NOW, "b", "v2")
     assert connections.cursor(later, V2) == STORED_V2.cursor + 2, "the rewind does not go back over it"
     assert not connections.state.skips_large

@@ -51,5 +51,5 @@ def test_an_edited_migration_is_an_error() -> None:
 
 
 def test_a_database_that_is_ahead_of_the_code_is_an_error() -> None:
-    with pytest.raises(FirehoseError, match="0002_x, which this version does not"):
+    with pytest.raises(FirehoseError, match="0002_x, which this version of firehose does not"):
         pending([FIRST], {1: ("0001_x", "hash1"), 2: ("0002_x", "hash2")})

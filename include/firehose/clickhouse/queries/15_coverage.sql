@@ -1,7 +1,7 @@
 -- Coverage by hour
--- The latest day, in seconds: missing is in an open gap, healed was filled later, unaccounted is in no batch and in
+-- The latest day, in seconds: missing is in an open gap, filled was filled later, unaccounted is in no batch and in
 -- no gap, as after a run that failed. The gaps themselves are in ops.gaps.
-SELECT hour, type, events, seconds_missing AS missing, seconds_healed AS healed, seconds_unaccounted AS unaccounted,
+SELECT hour, type, events, seconds_missing AS missing, seconds_filled AS filled, seconds_unaccounted AS unaccounted,
     round(1 - least((missing + unaccounted) / nullIf(seconds, 0), 1), 4) AS covered
 FROM ops.coverage
 WHERE toDate(hour) = (SELECT toDate(max(hour)) FROM ops.coverage)

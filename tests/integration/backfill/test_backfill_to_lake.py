@@ -1,4 +1,4 @@
-"""A gap, healed by a heal that is killed on its way, from the socket to the lake: nothing is missing or twice."""
+"""A gap filled by a backfill that is killed half way: in the lake nothing is missing, and nothing is twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import redis
 
-from firehose.batch.buffer import HEAL_KEY
+from firehose.batch.buffer import BACKFILL_KEY
 from firehose.batch.coverage import read_gaps
 from firehose.lake.verify import verify
 from firehose.settings import Settings
@@ -23,7 +23,7 @@ from tests.integration.backfill.world import FIRST, LAST, LINES, SEALED, command
 OVERLAP = 20
 
 
-def test_a_healed_gap_is_whole_in_the_lake(settings: Settings, redis_client: redis.Redis, tmp_path: Path) -> None:
+def test_a_filled_gap_is_whole_in_the_lake(settings: Settings, redis_client: redis.Redis, tmp_path: Path) -> None:
     live = [*LINES[:FIRST], *LINES[LAST:SEALED]]
     (tmp_path / "live.jsonl").write_bytes(b"".join(line + b"\n" for line in live))
     since = now_s(redis_client)
@@ -38,31 +38,31 @@ def test_a_healed_gap_is_whole_in_the_lake(settings: Settings, redis_client: red
     while now_s(redis_client) < since:
         time.sleep(0.01)
     note(redis_client, gap(FIRST - OVERLAP, LAST + OVERLAP))
-    line, environment = command(settings, "heal")
+    line, environment = command(settings, "backfill")
     killed = subprocess.Popen(line, env=environment)
     deadline = time.monotonic() + 20
-    while not redis_client.exists(HEAL_KEY):
-        assert time.monotonic() < deadline, "the heal does not begin"
+    while not redis_client.exists(BACKFILL_KEY):
+        assert time.monotonic() < deadline, "the backfill does not begin"
         time.sleep(0.001)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait(10) == -signal.SIGKILL
-    assert redis_client.exists(HEAL_KEY), "it had ended before it was killed"
-    assert firehose(settings, "heal").returncode == 0
+    assert redis_client.exists(BACKFILL_KEY), "it had ended before it was killed"
+    assert firehose(settings, "backfill").returncode == 0
 
     after = to_the_lake(settings, redis_client, since)
     assert rows(settings.lake_path) == expected_rows(LINES[:SEALED])
     counted = after.counts.values()
     assert sum(counts.stored for counts in counted) == LAST - FIRST
     assert (sum(c.duplicates for c in counted), sum(c.quarantined for c in counted)) == (2 * OVERLAP, 0)
-    # The lake does not call it healed in the batch of the events, but in one after they have left Redis.
-    assert [one.healed for one in read_gaps(settings.lake_path)] == [""]
-    assert firehose(settings, "heal").stderr == "no gap is open\n"
+    # The lake does not call it filled in the batch of the events, but in one after they have left Redis.
+    assert [one.filled for one in read_gaps(settings.lake_path)] == [""]
+    assert firehose(settings, "backfill").stderr == "no gap is open\n"
     since = now_s(redis_client) + 1
     while now_s(redis_client) < since:
         time.sleep(0.01)
     redis_client.zadd(wire.HEARTBEATS_KEY, {str(since * 1000): since * 1000})
     to_the_lake(settings, redis_client, since)
-    assert [one.healed for one in read_gaps(settings.lake_path)] == ["archive"]
+    assert [one.filled for one in read_gaps(settings.lake_path)] == ["archive"]
     report = verify(settings.lake_path)
     assert report.ok, report.problems
-    assert firehose(settings, "heal").stderr == "no gap is open\n"
+    assert firehose(settings, "backfill").stderr == "no gap is open\n"

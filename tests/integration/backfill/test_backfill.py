@@ -1,4 +1,4 @@
-"""`firehose heal` from an archive into Redis: every event of the gap once, whatever the archive or Redis does."""
+"""`firehose backfill` from an archive into Redis: each event of a gap once, whatever archive or Redis do."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pytest
 import redis
 
 from firehose.backfill.client import ArchiveClient
-from firehose.backfill.heal import heal
-from firehose.backfill.one_gap import HealReport
-from firehose.batch.buffer import HEAL_KEY
+from firehose.backfill.one_gap import BackfillReport
+from firehose.backfill.run import backfill
+from firehose.batch.buffer import BACKFILL_KEY
 from firehose.batch.gaps import instant
 from firehose.errors import CorruptArchive, FirehoseError
 from firehose.jetstream import host_of
@@ -47,58 +47,60 @@ from tests.integration.backfill.world import (
 
 def test_the_events_of_a_gap_come_as_the_stream_had_them(settings: Settings, redis_client: redis.Redis) -> None:
     note(redis_client, gap())
-    planned = firehose(settings, "heal", "--dry-run")
+    planned = firehose(settings, "backfill", "--dry-run")
     assert (planned.returncode, "32 segments; still open: only planned" in planned.stdout) == (0, True), planned
     assert queued(redis_client) == {}
 
-    done = firehose(settings, "heal")
+    done = firehose(settings, "backfill")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.rstrip().endswith("; healed")
+    assert done.stdout.rstrip().endswith("; filled")
     assert queued(redis_client) == sent()
     first, last = noted(redis_client)
-    assert last == msgspec.structs.replace(first, noted_us=last.noted_us, healed="archive")
+    assert last == msgspec.structs.replace(first, noted_us=last.noted_us, filled="archive")
     assert last.noted_us > NOTED_US
-    assert not redis_client.exists(HEAL_KEY)
+    assert not redis_client.exists(BACKFILL_KEY)
 
-    again = firehose(settings, "heal")
+    again = firehose(settings, "backfill")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "no gap is open\n")
     assert queued(redis_client) == sent()
 
 
-def test_a_heal_killed_again_and_again_goes_on_where_it_was(settings: Settings, redis_client: redis.Redis) -> None:
+def test_a_backfill_killed_again_and_again_goes_on_where_it_was(
+    settings: Settings, redis_client: redis.Redis
+) -> None:
     note(redis_client, gap())
-    line, environment = command(settings, "heal")
+    line, environment = command(settings, "backfill")
     had = 0
     for _ in range(4):
-        before = redis_client.hget(HEAL_KEY, gap().id)
+        before = redis_client.hget(BACKFILL_KEY, gap().id)
         running = subprocess.Popen(line, env=environment)
-        wait_until(lambda before=before: redis_client.hget(HEAL_KEY, gap().id) != before)  # type: ignore[misc]
+        wait_until(lambda before=before: redis_client.hget(BACKFILL_KEY, gap().id) != before)  # type: ignore[misc]
         running.send_signal(signal.SIGKILL)
         assert running.wait(10) == -signal.SIGKILL
         part = count(queued(redis_client))
         assert had < part < count(sent()), "it was killed before or after its work, not during it"
-        assert [one.healed for one in noted(redis_client)] == [""]
+        assert [one.filled for one in noted(redis_client)] == [""]
         had = part
 
-    assert firehose(settings, "heal").returncode == 0
+    assert firehose(settings, "backfill").returncode == 0
     assert queued(redis_client) == sent()
-    assert [one.healed for one in noted(redis_client)] == ["", "archive"]
+    assert [one.filled for one in noted(redis_client)] == ["", "archive"]
 
 
-def test_a_heal_that_redis_forgets_starts_again(settings: Settings, redis_client: redis.Redis) -> None:
+def test_a_backfill_that_redis_forgets_starts_again(settings: Settings, redis_client: redis.Redis) -> None:
     def wipe(path: str, body: bytes) -> bytes:
-        if "seg_0000000014" in path and redis_client.exists(HEAL_KEY):
+        if "seg_0000000014" in path and redis_client.exists(BACKFILL_KEY):
             redis_client.flushall()
             note(redis_client, gap())
         return body
 
     note(redis_client, gap())
     with Proxy(settings.archive_url.replace("ws", "http", 1).partition("/xrpc")[0], wipe) as proxy:
-        lost = firehose(settings, "heal", "--archive", proxy.url)
+        lost = firehose(settings, "backfill", "--archive", proxy.url)
     assert lost.returncode == 1
-    assert "lost what this heal wrote" in lost.stderr
-    assert [one.healed for one in noted(redis_client)] == [""]
-    assert firehose(settings, "heal").returncode == 0
+    assert "lost what this backfill wrote" in lost.stderr
+    assert [one.filled for one in noted(redis_client)] == [""]
+    assert firehose(settings, "backfill").returncode == 0
     assert queued(redis_client) == sent()
 
 
@@ -106,21 +108,21 @@ def test_a_heal_that_redis_forgets_starts_again(settings: Settings, redis_client
     ("queue", "call"),
     [(wire.LIKES, "getSegment"), (wire.BLOCKS, "getBlock"), (wire.IDENTITIES, "getBlock"), (wire.OTHER, "")],
 )
-def test_a_queues_gap_heals_that_queue_only(
+def test_a_queues_gap_fetches_that_queue_only(
     settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess, queue: str, call: str
 ) -> None:
-    note(redis_client, gap(queue=queue, reason=Reason.BLIND))
+    note(redis_client, gap(queue=queue, reason=Reason.PARTIAL))
     with Proxy(archive.http_url, lambda _, body: body) as proxy:
-        done = firehose(settings, "heal", "--archive", proxy.url)
+        done = firehose(settings, "backfill", "--archive", proxy.url)
     assert done.returncode == 0, done.stderr
     assert queued(redis_client) == {queue: sent()[queue]}
     assert any(call in path for path in proxy.paths)
 
 
-def test_only_collections_that_are_listened_to_are_healed(settings: Settings, redis_client: redis.Redis) -> None:
+def test_only_collections_that_are_listened_to_are_filled(settings: Settings, redis_client: redis.Redis) -> None:
     note(redis_client, gap())
     wanted = msgspec.structs.replace(settings, wanted_collections="app.bsky.graph.*, app.bsky.feed.repost")
-    assert firehose(wanted, "heal").returncode == 0
+    assert firehose(wanted, "backfill").returncode == 0
     kept = (wire.FOLLOWS, wire.BLOCKS, wire.REPOSTS, wire.IDENTITIES, wire.ACCOUNTS)
     found, expected = queued(redis_client), sent()
     assert {queue: found.get(queue) for queue in kept} == {queue: expected.get(queue) for queue in kept}
@@ -140,21 +142,23 @@ def test_a_gap_that_grows_meanwhile_stays_open(
 
     note(redis_client, gap())
     with Proxy(archive.http_url, grow) as proxy:
-        done = firehose(settings, "heal", "--archive", proxy.url)
-    assert (done.returncode, "still open: more was learnt of it meanwhile" in done.stdout) == (0, True), done
+        done = firehose(settings, "backfill", "--archive", proxy.url)
+    assert (done.returncode, "still open: its record changed meanwhile" in done.stdout) == (0, True), done
     assert noted(redis_client) == [gap(), grown]
     redis_client.delete(*map(wire.stream_key, wire.QUEUES))
-    assert firehose(settings, "heal").returncode == 0
+    assert firehose(settings, "backfill").returncode == 0
     assert queued(redis_client) == sent(FIRST, LAST + 5)
-    assert [one.healed for one in noted(redis_client)] == ["", "", "archive"]
+    assert [one.filled for one in noted(redis_client)] == ["", "", "archive"]
 
 
-def test_several_gaps_are_healed_in_one_go(settings: Settings, redis_client: redis.Redis) -> None:
+def test_several_gaps_are_filled_in_one_go(settings: Settings, redis_client: redis.Redis) -> None:
     for first in (100, 300):
         note(redis_client, gap(first, first + 10))
-    assert [line.rpartition("; ")[2] for line in firehose(settings, "heal").stdout.splitlines()] == ["healed"] * 2
+    assert [line.rpartition("; ")[2] for line in firehose(settings, "backfill").stdout.splitlines()] == [
+        "filled"
+    ] * 2
     redis_client.xadd(wire.COVERAGE_KEY, {"something": "else"})
-    again = firehose(settings, "heal")
+    again = firehose(settings, "backfill")
     assert (again.returncode, again.stdout) == (0, "")
     assert "no gap is open" in again.stderr
 
@@ -164,7 +168,7 @@ def test_a_gap_of_all_queues_asks_for_no_plan_that_could_leave_something_out(
 ) -> None:
     note(redis_client, gap())
     with Proxy(archive.http_url, lambda path, body: b"{}" if "planSnapshot" in path else body) as proxy:
-        assert firehose(settings, "heal", "--archive", proxy.url).returncode == 0
+        assert firehose(settings, "backfill", "--archive", proxy.url).returncode == 0
     assert queued(redis_client) == sent()
 
 
@@ -197,7 +201,7 @@ def test_a_page_of_a_plan_that_ends_amid_a_segment_loses_nothing_of_it(
     assert queued(redis_client) == {wire.BLOCKS: sent()[wire.BLOCKS]}
 
 
-def test_what_the_hosts_stamp_on_either_side_of_an_edge_is_healed_as_well(
+def test_what_the_hosts_stamp_on_either_side_of_an_edge_is_filled_as_well(
     settings: Settings, redis_client: redis.Redis
 ) -> None:
     """The gap as another host, whose clock is 0.1 s ahead or behind, would have recorded it."""
@@ -233,7 +237,7 @@ def test_a_gap_is_open_until_the_margin_after_it_is_sealed_too(
 def test_an_archive_that_was_built_anew_is_read_from_the_beginning(
     settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess
 ) -> None:
-    """The progress of a heal is a number of the archive that was there before, under the same name."""
+    """The progress of a backfill is a number of the archive that was there before, under the same name."""
     before, broken = True, 0
 
     def other_numbers(path: str, body: bytes) -> bytes:
@@ -250,7 +254,7 @@ def test_an_archive_that_was_built_anew_is_read_from_the_beginning(
     with Proxy(archive.http_url, other_numbers) as proxy:
         with pytest.raises(CorruptArchive):
             run(settings, proxy.url)
-        assert redis_client.exists(HEAL_KEY)
+        assert redis_client.exists(BACKFILL_KEY)
         redis_client.delete(*map(wire.stream_key, wire.QUEUES))
         before = False
         assert [one.missing for one in run(settings, proxy.url)] == [""]
@@ -270,49 +274,46 @@ def test_numbers_without_an_event_are_counted(
 
     note(redis_client, gap(FIRST, FIRST + 60))
     with Proxy(archive.http_url, compacted) as proxy:
-        done = firehose(settings, "heal", "--archive", proxy.url)
+        done = firehose(settings, "backfill", "--archive", proxy.url)
     assert "downloaded), in which 4 numbers have no event" in done.stdout and "from 2 segments" in done.stdout
-    assert done.stdout.rstrip().endswith("; healed")
+    assert done.stdout.rstrip().endswith("; filled")
 
 
-def test_an_interval_without_heartbeat_is_healed_with_the_outage_that_spans_it(
+def test_an_interval_without_heartbeat_is_filled_with_the_outage_that_spans_it(
     settings: Settings, redis_client: redis.Redis
 ) -> None:
     note(redis_client, gap(reason=Reason.OUTAGE))
     note(redis_client, gap(FIRST + 10, LAST - 10, reason=Reason.NOT_LISTENING))
-    done = firehose(settings, "heal")
-    assert [line.rpartition("; ")[2] for line in done.stdout.splitlines()] == ["healed", "healed"]
+    done = firehose(settings, "backfill")
+    assert [line.rpartition("; ")[2] for line in done.stdout.splitlines()] == ["filled", "filled"]
     assert queued(redis_client) == sent()
-    assert firehose(settings, "heal").stderr == "no gap is open\n"
+    assert firehose(settings, "backfill").stderr == "no gap is open\n"
 
 
 def test_what_is_not_sealed_yet_stays_open(settings: Settings, redis_client: redis.Redis) -> None:
     note(redis_client, gap(SEALED - 100, SEALED + 20))
-    done = firehose(settings, "heal")
+    done = firehose(settings, "backfill")
     assert done.returncode == 0
     assert f"still open: the archive is sealed only up to {instant(TIMES[SEALED - 1])}" in done.stdout
     assert queued(redis_client) == sent(SEALED - 100, SEALED)
-    assert [one.healed for one in noted(redis_client)] == [""]
-    assert "no events from 0 segments; still open" in firehose(settings, "heal").stdout
+    assert [one.filled for one in noted(redis_client)] == [""]
+    assert "no events from 0 segments; still open" in firehose(settings, "backfill").stdout
     assert queued(redis_client) == sent(SEALED - 100, SEALED)
 
 
 def test_a_gap_from_before_the_archive_stays_open(settings: Settings, redis_client: redis.Redis) -> None:
     before = msgspec.structs.replace(gap(0, 100), from_us=TIMES[0] - 1)
     note(redis_client, before)
-    assert (
-        f"still open: the archive reaches back no further than {instant(TIMES[0])}"
-        in firehose(settings, "heal").stdout
-    )
+    assert f"still open: the archive begins at {instant(TIMES[0])}" in firehose(settings, "backfill").stdout
     assert queued(redis_client) == sent(0, 100)
 
 
 def test_one_gap_may_be_chosen(settings: Settings, redis_client: redis.Redis) -> None:
     for first in (100, 300, 500):
         note(redis_client, gap(first, first + 10))
-    assert firehose(settings, "heal", "--gap", "late/300").returncode == 0
+    assert firehose(settings, "backfill", "--gap", "late/300").returncode == 0
     assert queued(redis_client) == sent(300, 310)
-    unknown = firehose(settings, "heal", "--gap", "late/300")
+    unknown = firehose(settings, "backfill", "--gap", "late/300")
     assert unknown.returncode == 1
     assert one_line(unknown.stderr).startswith("firehose: no open gap has the id 'late/300'")
 
@@ -344,14 +345,14 @@ def test_a_damaged_answer_is_refused_in_one_line(
     queue = wire.BLOCKS if call in ("getBlock", "planSnapshot") else ""
     note(redis_client, gap(queue=queue))
     with Proxy(archive.http_url, damage) as proxy:
-        refused = firehose(settings, "heal", "--archive", proxy.url)
+        refused = firehose(settings, "backfill", "--archive", proxy.url)
         assert spoiled
         assert refused.returncode == 1
         assert said in one_line(refused.stderr)
-        assert [one.healed for one in noted(redis_client)] == [""]
+        assert [one.filled for one in noted(redis_client)] == [""]
         assert (count(queued(redis_client)) > 0) == call.startswith("get")
         damaging = False
-        assert firehose(settings, "heal", "--archive", proxy.url).returncode == 0
+        assert firehose(settings, "backfill", "--archive", proxy.url).returncode == 0
     assert queued(redis_client) == ({queue: sent()[queue]} if queue else sent())
 
 
@@ -361,8 +362,8 @@ def test_a_damaged_segment_keeps_no_other_gap_open(
     for first in (110, 310):
         note(redis_client, gap(first, first + 10))
     with Proxy(archive.http_url, lambda path, body: body[:9] if "seg_0000000002" in path else body) as proxy:
-        done = firehose(settings, "heal", "--archive", proxy.url)
-    assert done.stdout.startswith("late/310 ") and done.stdout.endswith("; healed\n")
+        done = firehose(settings, "backfill", "--archive", proxy.url)
+    assert done.stdout.startswith("late/310 ") and done.stdout.endswith("; filled\n")
     assert (done.returncode, one_line(done.stderr).startswith("firehose: late/110: ")) == (1, True)
     assert queued(redis_client) == sent(310, 320)
 
@@ -372,28 +373,28 @@ def test_a_full_redis_is_left_to_the_live_stream(settings: Settings, redis_clien
     used = int(redis_client.info("memory")["used_memory"])
     redis_client.config_set("maxmemory", used + used // 8)
     try:
-        full = firehose(settings, "heal")
+        full = firehose(settings, "backfill")
         assert full.returncode == 1
-        assert "too full to heal now" in one_line(full.stderr)
+        assert "too full for a backfill now" in one_line(full.stderr)
         redis_client.config_set("maxmemory", used // 2)
-        assert "too full to heal now" in one_line(firehose(settings, "heal").stderr)
+        assert "too full for a backfill now" in one_line(firehose(settings, "backfill").stderr)
     finally:
         redis_client.config_set("maxmemory", 0)
-    assert [one.healed for one in noted(redis_client)] == [""]
-    assert firehose(settings, "heal").returncode == 0
+    assert [one.filled for one in noted(redis_client)] == [""]
+    assert firehose(settings, "backfill").returncode == 0
     assert queued(redis_client) == sent()
 
 
 def test_without_an_archive_it_says_so(settings: Settings, redis_client: redis.Redis, free_port: int) -> None:
     note(redis_client, gap())
     none = msgspec.structs.replace(settings, archive_url="", jetstream_url="wss://one.example/subscribe")
-    assert "FIREHOSE_ARCHIVE_URL" in one_line(firehose(none, "heal").stderr)
-    away = firehose(settings, "heal", "--archive", f"http://127.0.0.1:{free_port}")
+    assert "FIREHOSE_ARCHIVE_URL" in one_line(firehose(none, "backfill").stderr)
+    away = firehose(settings, "backfill", "--archive", f"http://127.0.0.1:{free_port}")
     assert "does not answer" in one_line(away.stderr)
     no_redis = msgspec.structs.replace(settings, redis_url=f"redis://127.0.0.1:{free_port}/0")
-    assert "does not answer" in one_line(firehose(no_redis, "heal").stderr)
-    wrong = firehose(settings, "heal", "--archive", "no url")
-    assert "is no Jetstream host" in one_line(wrong.stderr)
+    assert "does not answer" in one_line(firehose(no_redis, "backfill").stderr)
+    wrong = firehose(settings, "backfill", "--archive", "no url")
+    assert "is not a Jetstream host" in one_line(wrong.stderr)
     assert [away.returncode, wrong.returncode] == [1, 1]
 
 
@@ -410,8 +411,8 @@ class FullDisk(io.BytesIO):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def run(settings: Settings, archive: str, margin_us: int = 0) -> list[HealReport]:
-    return list(heal(settings, host_of(archive), margin_us=margin_us))
+def run(settings: Settings, archive: str, margin_us: int = 0) -> list[BackfillReport]:
+    return list(backfill(settings, host_of(archive), margin_us=margin_us))
 
 
 def count(queues: dict[str, list[dict[str, object]]]) -> int:
