@@ -55,7 +55,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``recorded``: the hour files that it touched have a record (:mod:`firehose.lake.records`). Entries of earlier
     versions do not say so. ``types``: the record types that the version which published knew; versions that say
-    nothing knew :data:`firehose.records.registry.FIRST_TYPES`.
+    nothing knew :data:`firehose.records.registry.FIRST_TYPES`. ``rows_sha256`` is the digest of the staged rows that
+    were published, as the validation's result has it; empty: neither took it.
     """
 
     batch: str
@@ -67,6 +68,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     recorded: bool = False
     rebuilt: list[Rebuilt] = []
     types: list[str] = []
+    rows_sha256: str = ""
 
     def was_rebuilt(self, hour: str, record_type: str) -> bool:
         """Whether an hour file that the batch had written was made again since."""

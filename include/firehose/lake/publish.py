@@ -23,6 +23,7 @@ from firehose.lake.adopt import begin
 from firehose.lake.commit import HourCommit, check, commit, plan
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
 from firehose.lake.notes import Merged
+from firehose.lake.published import still_published
 from firehose.lake.staged import Commit, parts_of
 from firehose.lake.watch import known_since
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
@@ -44,16 +45,22 @@ class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
 def publish(settings: Settings, batch: Batch) -> PublishResult:
     """Publish a validated batch.
 
+    A batch that is published already, and whose rows are no longer staged, is answered for by the ledger.
+
     Raises:
-        CorruptBatch: the batch was not drained, or its good rows are not all accounted for.
+        NotStaged: its rows are not staged, and the ledger and the hour files do not answer for them.
+        CorruptBatch: its good rows are not all accounted for.
         LakeChanged: an hour file is missing or is another one; nothing is written.
         CorruptLake: an hour file or its record cannot be read.
     """
     lake = settings.lake_path
-    validated = staged_result(lake, batch) or _validate_again(settings, batch)
     ledger = entry_path(lake, batch)
     earlier = read_entry(ledger)
     begin(lake)
+    if (validated := staged_result(lake, batch)) is None:
+        published = still_published(lake, batch, earlier)
+        _remove_staged(lake, batch)
+        return _answer(lake, batch, published)
     work = _work(lake, batch, validated, earlier)
     known = known_since(lake)
     for one in (one for commits in work.values() for one in commits):
@@ -68,27 +75,29 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         if raw := validated.counts.get(record_type):
             counts[record_type] = _conserved(batch, record_type, raw, [one.merged for one in done])
     crash.reached(crash.Point.HOURS_DONE)
-    write_entry(ledger, _entry(batch, counts, touched, earlier))
-    for path in sorted(staged_folder(lake, batch).iterdir()):
+    entry = _entry(batch, counts, touched, earlier, validated.rows_sha256)
+    write_entry(ledger, entry)
+    _remove_staged(lake, batch)
+    return _answer(lake, batch, entry)
+
+
+def _remove_staged(lake: Path, batch: Batch) -> None:
+    for path in sorted(staged_folder(lake, batch).glob("*")):
         path.unlink()
         crash.reached(crash.Point.STAGED_REMOVED)
+
+
+def _answer(lake: Path, batch: Batch, entry: LedgerEntry) -> PublishResult:
     return PublishResult(
-        stored=sum(count.stored for count in counts.values()),
-        duplicates=sum(count.duplicates for count in counts.values()),
+        stored=sum(count.stored for count in entry.counts.values()),
+        duplicates=sum(count.duplicates for count in entry.counts.values()),
         files=[
-            str(layout.hour_file(lake, record_type, hour).relative_to(lake))
-            for hour, types in sorted(touched.items())
-            for record_type in sorted(types)
+            str(layout.hour_file(lake, record_type, layout.parse_hour(hour)).relative_to(lake))
+            for hour, types in entry.hours.items()
+            for record_type in types
         ],
-        ledger=str(ledger),
+        ledger=str(entry_path(lake, batch)),
     )
-
-
-def _validate_again(settings: Settings, batch: Batch) -> ValidateResult:
-    """The rows are published already, and so no longer staged; or their validation has not ended."""
-    from firehose.quality.validate import validate  # Great Expectations costs seconds: only if needed
-
-    return validate(settings, batch)
 
 
 def _work(
@@ -164,7 +173,11 @@ def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Mer
 
 
 def _entry(
-    batch: Batch, counts: dict[str, LedgerCounts], touched: dict[int, set[str]], earlier: LedgerEntry | None
+    batch: Batch,
+    counts: dict[str, LedgerCounts],
+    touched: dict[int, set[str]],
+    earlier: LedgerEntry | None,
+    rows_sha256: str,
 ) -> LedgerEntry:
     # The rows are counted again, so whatever a rebuild had lost of them is in these counts.
     rebuilt = [msgspec.structs.replace(one, lost=0) for one in earlier.rebuilt] if earlier else []
@@ -178,4 +191,5 @@ def _entry(
         recorded=True,
         rebuilt=rebuilt,
         types=[*REGISTRY],
+        rows_sha256=rows_sha256,
     )

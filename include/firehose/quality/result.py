@@ -116,13 +116,22 @@ def load_result(path: Path) -> ValidateResult:
         raise CorruptBatch(f"{path}: not readable ({error}); clear the batch's validate task") from error
 
 
+def finished_result(lake: Path, batch: Batch) -> ValidateResult | None:
+    """The stored result of a batch's validation, or None; None also where a later validation has begun.
+
+    Raises:
+        CorruptBatch: there is one, and it cannot be read.
+    """
+    return None if (staged_folder(lake, batch) / _UNFINISHED).exists() else read_result(lake, batch)
+
+
 def staged_result(lake: Path, batch: Batch) -> ValidateResult | None:
     """The result of a validation whose rows are all staged, or None.
 
     Also None where the version that validated knew other record types: its rows are divided in another way.
     """
-    result = read_result(lake, batch)
-    if result is None or (staged_folder(lake, batch) / _UNFINISHED).exists() or result.types != [*REGISTRY]:
+    result = finished_result(lake, batch)
+    if result is None or result.types != [*REGISTRY]:
         return None
     for queue in {REGISTRY[record_type].queue for record_type in result.counts}:
         slices = staged_slices(lake, batch, queue)

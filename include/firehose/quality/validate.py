@@ -28,7 +28,7 @@ from firehose.quality import result as results
 from firehose.quality import workers
 from firehose.quality.code import CODE
 from firehose.quality.flood import Flood
-from firehose.quality.outcome import SliceResult, TypeCounts, ValidateResult, total
+from firehose.quality.outcome import SliceResult, TypeCounts, ValidateResult, rows_digest, total
 from firehose.quality.pages import front_page, write_front_page
 from firehose.quality.quarantine import gather, keep_sample
 from firehose.quality.result import docs_folder
@@ -70,7 +70,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     runner.check_accounting(_accounting(counts), seconds * _MAX_EVENTS_PER_S)
     suites = [*(suite for one in slices for suite in one.suites), *runner.results]
     runner.build_docs()
-    result = _result(counts, suites, front_page(lake))
+    result = _result(counts, suites, front_page(lake), rows_digest(slices))
     crash.reached(crash.Point.DOCS_BUILT)
     files.write_bytes(batch.folder(lake, Area.QUALITY) / "suites.json", msgspec.json.encode(suites))
     results.write_result(lake, batch, result)
@@ -163,7 +163,9 @@ def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
     )
 
 
-def _result(counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: Path) -> ValidateResult:
+def _result(
+    counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: Path, rows_sha256: str
+) -> ValidateResult:
     whole = total(counts.values())
     failed = [
         f"{suite['suite']}: {one['type']} {one['kwargs'].get('column', '')}".rstrip()
@@ -180,4 +182,5 @@ def _result(counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: P
         docs=str(docs),
         counts=counts,
         types=[*REGISTRY],
+        rows_sha256=rows_sha256,
     )

@@ -18,7 +18,7 @@ from firehose import schema
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.errors import FirehoseError, PoisonFlood
+from firehose.errors import FirehoseError, NotStaged, PoisonFlood
 from firehose.lake import commit as committing
 from firehose.lake import rowgroups, staged
 from firehose.lake.hourfile import Rows, merge
@@ -133,6 +133,9 @@ def test_publishing_does_not_take_half_a_validation(
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(validating, "validate_slice", dies)
         validate(settings, batches[0])
+    with pytest.raises(NotStaged, match="not say that it is published; nothing was written. Clear its validate"):
+        publish(settings, batches[0])
+    validate(settings, batches[0])
     publish(settings, batches[0])
     assert verify(settings.lake_path).ok
     assert sum(one.received for one in entry_of(settings, batches[0]).counts.values()) == len(EVENTS)

@@ -18,6 +18,7 @@ import pytest
 from firehose import schema
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
+from firehose.errors import NotStaged
 from firehose.lake import commit, layout
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry, write_entry
 from firehose.lake.publish import publish
@@ -228,7 +229,7 @@ def test_a_copy_in_an_older_file_is_displaced_by_an_earlier_batch(
     assert_sound(lake)
 
 
-def test_what_an_earlier_version_staged_is_validated_again(
+def test_what_an_earlier_version_staged_has_to_be_validated_again(
     settings: Settings, batches: list[Batch], fill: Fill
 ) -> None:
     lake, batch = settings.lake_path, batches[0]
@@ -244,6 +245,9 @@ def test_what_an_earlier_version_staged_is_validated_again(
     counts = {"raw": len(lines), "good": len(lines), "quarantined": 0}
     slice_path(lake, batch, wire.OTHER, 0).write_bytes(msgspec.json.encode(old | {"counts": counts}))
     write_result(lake, batch, msgspec.structs.replace(result, types=[]))
+    with pytest.raises(NotStaged, match="Clear its validate task"):
+        publish(settings, batch)
+    validate(settings, batch)
     published = publish(settings, batch)
     assert published.stored == len(lines)
     again = read_result(lake, batch)
