@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from firehose import crash, files, metrics
+from firehose import crash, metrics
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
 from firehose.errors import CorruptBatch
@@ -30,6 +29,7 @@ from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, Valida
 from firehose.quality.result import staged_folder, staged_path, staged_result, staged_slices
 from firehose.records.registry import REGISTRY, shares_queue
 from firehose.settings import Settings
+from firehose.store import LakePath
 
 
 class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,18 +81,18 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
     return _answer(lake, batch, entry)
 
 
-def _remove_staged(lake: Path, batch: Batch) -> None:
-    for path in sorted(staged_folder(lake, batch).glob("*")):
-        path.unlink()
+def _remove_staged(lake: LakePath, batch: Batch) -> None:
+    for path in staged_folder(lake, batch).find("*"):
+        path.discard()
         crash.reached(crash.Point.STAGED_REMOVED)
 
 
-def _answer(lake: Path, batch: Batch, entry: LedgerEntry) -> PublishResult:
+def _answer(lake: LakePath, batch: Batch, entry: LedgerEntry) -> PublishResult:
     return PublishResult(
         stored=sum(count.stored for count in entry.counts.values()),
         duplicates=sum(count.duplicates for count in entry.counts.values()),
         files=[
-            str(layout.hour_file(lake, record_type, layout.parse_hour(hour)).relative_to(lake))
+            str(layout.hour_file(lake, record_type, layout.parse_hour(hour)).key_in(lake))
             for hour, types in entry.hours.items()
             for record_type in types
         ],
@@ -101,7 +101,7 @@ def _answer(lake: Path, batch: Batch, entry: LedgerEntry) -> PublishResult:
 
 
 def _work(
-    lake: Path, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
+    lake: LakePath, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
 ) -> dict[str, list[HourCommit]]:
     """What the staged rows do to the hours of each type, in the order of types.
 
@@ -123,7 +123,7 @@ def _work(
     return planned
 
 
-def _hours(lake: Path, batch: Batch, record_type: str, slices: list[SliceResult]) -> set[int]:
+def _hours(lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult]) -> set[int]:
     """The hours of a type's staged rows, whose files are checked."""
     found: set[int] = set()
     for one in slices:
@@ -134,7 +134,7 @@ def _hours(lake: Path, batch: Batch, record_type: str, slices: list[SliceResult]
 
 
 def _planned(
-    lake: Path, batch: Batch, record_type: str, slices: list[SliceResult], hours: set[int]
+    lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult], hours: set[int]
 ) -> list[HourCommit]:
     staged = [one.types[record_type].sha256 for one in slices if record_type in one.types]
     source = hashlib.sha256("".join(staged).encode()).hexdigest()
@@ -144,8 +144,8 @@ def _planned(
     ]
 
 
-def _check(path: Path, described: StagedRows) -> None:
-    if files.sha256(path) != described.sha256:
+def _check(path: LakePath, described: StagedRows) -> None:
+    if path.sha256() != described.sha256:
         raise CorruptBatch(f"{path}: differs from what was validated; nothing of it is published: clear validate")
 
 

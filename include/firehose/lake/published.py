@@ -5,16 +5,17 @@ For a publication that is repeated after its staged rows have been removed. Must
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import cast
 
 from firehose.batch.interval import Batch
 from firehose.errors import NotStaged
 from firehose.lake import layout, records, watch
 from firehose.lake.ledger import LedgerEntry
 from firehose.quality.result import finished_result
+from firehose.store import LakePath
 
 
-def still_published(lake: Path, batch: Batch, entry: LedgerEntry | None) -> LedgerEntry:
+def still_published(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> LedgerEntry:
     """The ledger's entry of a batch whose rows are no longer staged. Its hour files hold what the entry says.
 
     Raises:
@@ -26,11 +27,10 @@ def still_published(lake: Path, batch: Batch, entry: LedgerEntry | None) -> Ledg
             f"batch {batch.id}: its validated rows are not staged, and {why}; nothing was written. Clear its "
             "validate task as well (with what follows it): that stages the rows again from the raw files"
         )
-    assert entry is not None
-    return entry
+    return cast(LedgerEntry, entry)
 
 
-def _why_not(lake: Path, batch: Batch, entry: LedgerEntry | None) -> str:
+def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> str:
     """Why the ledger's entry does not answer for the batch; empty: it does."""
     if entry is None:
         return "the ledger does not say that it is published"
@@ -47,7 +47,7 @@ def _why_not(lake: Path, batch: Batch, entry: LedgerEntry | None) -> str:
     return _changed_file(lake, entry)
 
 
-def _changed_file(lake: Path, entry: LedgerEntry) -> str:
+def _changed_file(lake: LakePath, entry: LedgerEntry) -> str:
     """How the first hour file that differs from what the entry says of it does so; empty: none differs."""
     known = watch.known_by([entry])
     for name, record_types in entry.hours.items():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
@@ -18,10 +17,14 @@ from great_expectations.data_context.types.resource_identifiers import Expectati
 from great_expectations.render.renderer.site_builder import DefaultSiteSectionBuilder
 from great_expectations.render.view import DefaultJinjaPageView
 
-from firehose import files
+from firehose.store import LakePath
 
 #: Characters of a sampled value on a page; an event may hold one of megabytes.
 LONGEST: Final = 2000
+
+
+#: The sites' folders by their names, which are all that a configuration of Great Expectations can hold.
+TARGETS: Final[dict[str, LakePath]] = {}
 
 
 class Section(DefaultSiteSectionBuilder):
@@ -48,11 +51,11 @@ class Folder(TupleFilesystemStoreBackend):
 
     def _set(self, key: tuple[str, ...], value: str | bytes, **_: Any) -> None:
         named: str = self._convert_key_to_filepath(key)  # type: ignore[no-untyped-call]  # not ours
-        path = Path(self.full_base_directory) / named
+        path = TARGETS[str(self.full_base_directory)] / named
         content = value.encode() if isinstance(value, str) else value
         # Fonts and pictures come again with each build.
-        if not path.is_file() or path.read_bytes() != content:
-            files.write_bytes(path, content)
+        if not path.exists() or path.read_bytes() != content:
+            path.write(content)
 
 
 def _disarm(result: ExpectationSuiteValidationResult) -> None:

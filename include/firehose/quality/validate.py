@@ -10,13 +10,12 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from firehose import crash, files
+from firehose import crash
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
@@ -36,6 +35,7 @@ from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.records.registry import BY_QUEUE, REGISTRY
 from firehose.settings import Settings
+from firehose.store import LakePath
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +72,11 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     runner.build_docs()
     result = _result(counts, suites, front_page(lake), rows_digest(slices))
     crash.reached(crash.Point.DOCS_BUILT)
-    files.write_bytes(batch.folder(lake, Area.QUALITY) / "suites.json", msgspec.json.encode(suites))
+    (batch.folder(lake, Area.QUALITY) / "suites.json").write(msgspec.json.encode(suites))
     results.write_result(lake, batch, result)
     results.finish(lake, batch)
     for path in _bad_paths(lake, batch, slices):
-        path.unlink(missing_ok=True)
+        path.discard()
     write_front_page(lake)
     return result
 
@@ -122,7 +122,7 @@ def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Sl
             yield Slice(settings.lake_path, batch, queue, described.name, number, span, settings.max_error_rate)
 
 
-def _bad_paths(lake: Path, batch: Batch, slices: Iterable[SliceResult]) -> list[Path]:
+def _bad_paths(lake: LakePath, batch: Batch, slices: Iterable[SliceResult]) -> list[LakePath]:
     return [results.bad_path(lake, batch, one.queue, one.number) for one in slices]
 
 
@@ -164,7 +164,7 @@ def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
 
 
 def _result(
-    counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: Path, rows_sha256: str
+    counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: LakePath, rows_sha256: str
 ) -> ValidateResult:
     whole = total(counts.values())
     failed = [

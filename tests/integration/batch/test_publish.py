@@ -114,7 +114,7 @@ def test_publishing_alone_never_answers_for_rows_that_are_not_there(
         more = {schema.LIKES: TypeCounts(9999, 9999, 0)} if what == "other counts" else {}
         write_result(lake, batch, msgspec.structs.replace(result, rows_sha256="0", counts=result.counts | more))
     with pytest.raises(
-        NotStaged, match="^batch .*its validated rows are not staged, and .*Clear its validate task"
+        NotStaged, match=r"^batch .*its validated rows are not staged, and .*Clear its validate task"
     ):
         publish(settings, batch)
     if what != "an older hour file":  # which a rebuild makes again

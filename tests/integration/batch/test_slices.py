@@ -34,6 +34,7 @@ from firehose.quality.result import staged_folder, staged_slices
 from firehose.quality.slices import Slice, validate_slice
 from firehose.quality.validate import validate
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
@@ -133,7 +134,7 @@ def test_publishing_does_not_take_half_a_validation(
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(validating, "validate_slice", dies)
         validate(settings, batches[0])
-    with pytest.raises(NotStaged, match="not say that it is published; nothing was written. Clear its validate"):
+    with pytest.raises(NotStaged, match=r"not say that it is published; nothing was written. Clear its validate"):
         publish(settings, batches[0])
     validate(settings, batches[0])
     publish(settings, batches[0])
@@ -302,7 +303,7 @@ def test_giant_posts_make_smaller_slices_and_row_groups(
                 tables.append(table.nbytes)
                 yield table
 
-        return merge(path, record_type, batch, rows, **named)
+        return merge(LocalLake(path), record_type, batch, rows, **named)
 
     monkeypatch.setattr(rowgroups, "ROW_GROUP_BYTES", 500_000)
     monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2)

@@ -29,6 +29,7 @@ from firehose.quality.result import read_result, slice_path, staged_folder, stag
 from firehose.quality.validate import validate
 from firehose.records.registry import BY_COLLECTION, BY_QUEUE, FIRST_TYPES
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.integration.batch.conftest import queue_of
@@ -69,7 +70,9 @@ def stored(lake: Path) -> dict[str, list[tuple[str, ...]]]:
     columns = ["rev", "rkey", "operation", "batch"]
     rows = {
         name: [
-            row for path in layout.hour_files(lake, name) for row in pq.ParquetFile(path).read(columns).to_pylist()
+            row
+            for path in layout.hour_files(LocalLake(lake), name)
+            for row in pq.ParquetFile(path).read(columns).to_pylist()
         ]
         for name in SHARED
     }
@@ -77,7 +80,7 @@ def stored(lake: Path) -> dict[str, list[tuple[str, ...]]]:
 
 
 def counts_of(lake: Path, batch: Batch) -> dict[str, LedgerCounts]:
-    entry = read_entry(entry_path(lake, batch))
+    entry = read_entry(LocalLake(entry_path(lake, batch)))
     assert entry is not None
     return entry.counts
 
@@ -103,7 +106,7 @@ def publish_now(settings: Settings, batch: Batch) -> None:
 
 
 def assert_sound(lake: Path) -> None:
-    report = verify(lake)
+    report = verify(LocalLake(lake))
     assert report.ok, report.problems
 
 
@@ -168,12 +171,12 @@ def _assert_rebuilt(lake: Path, chance: random.Random) -> None:
     """The files of a type, of either version, can be made again from the raw batches."""
     before = stored(lake)
     for name in (schema.OTHER, chance.choice(SHARED[:-1])):
-        paths = layout.hour_files(lake, name)
+        paths = layout.hour_files(LocalLake(lake), name)
         for path in chance.sample(paths, chance.randint(1, len(paths))):
             path.unlink()
-        ((record_type, hours),) = differing(lake, list(HOURS)).items()
+        ((record_type, hours),) = differing(LocalLake(lake), list(HOURS)).items()
         assert record_type == name
-        rebuild(lake, name, hours, reason="lost")
+        rebuild(LocalLake(lake), name, hours, reason="lost")
         assert stored(lake) == before
     assert_sound(lake)
 
