@@ -12,13 +12,15 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PosixPath
-from typing import Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from firehose import areas, files
 from firehose.areas import Area
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class LockTaken(Exception):
@@ -186,6 +188,8 @@ class LocalLake(PosixPath):
 
     def reading(self) -> pa.NativeFile:
         """The content, to read any range of."""
+        import pyarrow as pa  # it starts threads, and settings are read where there must not be any
+
         try:
             return pa.OSFile(str(self), "rb")
         except OSError as error:

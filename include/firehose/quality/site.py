@@ -6,6 +6,7 @@ Great Expectations' own builder logs what a page fails with and goes on without 
 
 from __future__ import annotations
 
+import tempfile
 from functools import cache
 from html import escape
 from typing import Any, Final
@@ -49,9 +50,13 @@ class Section(DefaultSiteSectionBuilder):
 class Folder(TupleFilesystemStoreBackend):
     """A folder of the site: each file is the old one or the new one, as everywhere in the lake."""
 
+    def __init__(self, base_directory: str, **options: Any) -> None:
+        super().__init__(base_directory=tempfile.gettempdir(), **options)  # has to be there; stays as it is
+        self._site = TARGETS[base_directory]
+
     def _set(self, key: tuple[str, ...], value: str | bytes, **_: Any) -> None:
         named: str = self._convert_key_to_filepath(key)  # type: ignore[no-untyped-call]  # not ours
-        path = TARGETS[str(self.full_base_directory)] / named
+        path = self._site / named
         content = value.encode() if isinstance(value, str) else value
         # Fonts and pictures come again with each build.
         if not path.exists() or path.read_bytes() != content:
