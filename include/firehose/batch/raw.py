@@ -6,15 +6,15 @@ Also says, before they get there, whether bytes are such frames. Must not: decod
 from __future__ import annotations
 
 import io
-import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Final, NamedTuple
 
+import pyarrow as pa
 import zstandard
 
 from firehose.errors import CorruptBatch
+from firehose.store import LakePath
 
 #: A chunk ends with the line that brings it here, so that a flood of large events fits in memory as well.
 CHUNK_BYTES: Final = 64 * 1024 * 1024
@@ -40,7 +40,7 @@ class Span(NamedTuple):
     size: int
 
 
-def spans(path: Path, most_bytes: int) -> Iterator[Span]:
+def spans(path: LakePath, most_bytes: int) -> Iterator[Span]:
     """Divide a file into spans of at most ``most_bytes`` decompressed; a larger frame is a span of its own.
 
     Only headers are read. The same file always gives the same spans.
@@ -58,15 +58,13 @@ def spans(path: Path, most_bytes: int) -> Iterator[Span]:
         yield span
 
 
-def _frames(path: Path) -> Iterator[tuple[int, int, int]]:
+def _frames(path: LakePath) -> Iterator[tuple[int, int, int]]:
     """Each frame's start, end and size when decompressed (at most, where its header does not say)."""
-    if not path.stat().st_size:
-        return
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        start = 0
-        while start < len(content):
+    with path.reading() as stream:
+        start, size = 0, stream.size()
+        while start < size:
             try:
-                end, blocks, says = _frame_end(content, start)
+                end, blocks, says = _frame_end(stream.read_at, size, start)
             except (zstandard.ZstdError, IndexError) as error:
                 raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
             yield start, end, blocks * _BLOCK_BYTES if says is None else says
@@ -85,7 +83,7 @@ def count_lines(payload: bytes, most_lines: int, most_bytes: int) -> int:
         while start < len(payload):
             if zstandard.get_frame_parameters(payload[start : start + 18]).window_size > _MOST_WINDOW:
                 raise NotFrames("needs a window larger than frames have")
-            start, _, _ = _frame_end(payload, start)
+            start, _, _ = _frame_end(lambda count, at: payload[at : at + count], len(payload), start)
         return _count(payload, most_lines, most_bytes)
     except (zstandard.ZstdError, IndexError) as error:
         raise NotFrames(f"is not whole zstd frames ({error})") from None
@@ -107,28 +105,32 @@ def _count(payload: bytes, most_lines: int, most_bytes: int) -> int:
     return lines
 
 
-def _frame_end(content: mmap.mmap | bytes, start: int) -> tuple[int, int, int | None]:
+def _frame_end(read: Callable[[int, int], bytes], size: int, start: int) -> tuple[int, int, int | None]:
     """Where a frame ends, how many blocks it has, and how large it says that it is.
+
+    ``read`` gives so many bytes from a place in ``size`` bytes; fewer where these end.
 
     Raises:
         IndexError: it ends beyond the file.
     """
-    head = content[start : start + 18]  # the longest header
+    head = read(18, start)  # the longest header
     parameters = zstandard.get_frame_parameters(head)
     at, blocks, last = start + zstandard.frame_header_size(head), 0, False
     while not last:
-        header = content[at] | content[at + 1] << 8 | content[at + 2] << 16
-        last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
-        at += _BLOCK_HEADER + (1 if kind == _RLE else size)
+        if at + _BLOCK_HEADER > size:
+            raise IndexError("it ends within a frame")
+        header = int.from_bytes(read(_BLOCK_HEADER, at), "little")
+        last, kind, length = bool(header & 1), header >> 1 & 3, header >> 3
+        at += _BLOCK_HEADER + (1 if kind == _RLE else length)
         blocks += 1
     at += _CHECKSUM if parameters.has_checksum else 0
-    if at > len(content):
+    if at > size:
         raise IndexError("it ends within a frame")
     unknown = parameters.content_size == zstandard.CONTENTSIZE_UNKNOWN
     return at, blocks, None if unknown else parameters.content_size
 
 
-def read_chunks(path: Path, events: int, span: Span | None = None) -> Iterator[list[bytes]]:
+def read_chunks(path: LakePath, events: int, span: Span | None = None) -> Iterator[list[bytes]]:
     """Yield lines without their newlines, at most ``events`` and about ``CHUNK_BYTES`` at a time.
 
     ``span``: of these frames only, each of which holds whole lines; else of the whole file.
@@ -137,7 +139,7 @@ def read_chunks(path: Path, events: int, span: Span | None = None) -> Iterator[l
         CorruptBatch: the file is not zstd, or ends within a frame or a line.
     """
     try:
-        with path.open("rb") as stream:
+        with path.reading() as stream:
             source = stream if span is None else _part(stream, span)
             reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
             lines = io.BufferedReader(reader, 1 << 20)
@@ -149,7 +151,7 @@ def read_chunks(path: Path, events: int, span: Span | None = None) -> Iterator[l
         raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
 
 
-def _part(stream: io.BufferedReader, span: Span) -> io.BytesIO:
+def _part(stream: pa.NativeFile, span: Span) -> io.BytesIO:
     stream.seek(span.start)
     return io.BytesIO(stream.read(span.end - span.start))
 

@@ -17,6 +17,7 @@ from firehose.quality.rules import RULES, columns_of, split
 from firehose.quality.suites import SuiteRunner
 from firehose.records.registry import BY_COLLECTION
 from firehose.records.rules import Rule
+from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
 
@@ -96,7 +97,7 @@ def test_both_ends_of_a_range_are_in_it() -> None:
 
 
 def test_the_suite_counts_what_the_mask_splits_off(tmp_path: Path) -> None:
-    runner = SuiteRunner("20260601T000000Z", tmp_path, 0.0)
+    runner = SuiteRunner("20260601T000000Z", LocalLake(tmp_path), 0.0)
     for record_type in schema.TYPES:
         good = good_row(record_type)
         bad = [good | {rule.column: value} for rule in RULES[record_type] for value in wrong(rule)]

@@ -16,6 +16,7 @@ from firehose.errors import PagesNotWritten
 from firehose.quality import site
 from firehose.quality.rules import columns_of
 from firehose.quality.suites import SuiteRunner
+from firehose.store import LocalLake
 
 BATCH = "20261124T000000Z"
 EVIL = [
@@ -36,7 +37,7 @@ def likes(values: list[str]) -> pa.Table:
 
 
 def checked(docs: Path, values: list[str]) -> SuiteRunner:
-    runner = SuiteRunner(BATCH, docs, 0.01)
+    runner = SuiteRunner(BATCH, LocalLake(docs), 0.01)
     runner.check_rows(schema.LIKES, schema.LIKES, likes(values))
     return runner
 
