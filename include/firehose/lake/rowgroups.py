@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from firehose import schema
 from firehose.errors import CorruptLake
-from firehose.records.base import Column, Packing
+from firehose.records.columns import Column, Packing
 from firehose.records.registry import REGISTRY
 
 #: Rows of a row group: large enough to compress and to scan well, small enough to hold several.
