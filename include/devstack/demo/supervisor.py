@@ -5,6 +5,8 @@ It ends with its parent, and the services with it (embedded/leash.py). Must not:
 
 from __future__ import annotations
 
+import configparser
+import io
 import os
 import shlex
 import subprocess
@@ -113,38 +115,38 @@ class Supervisor:
 
     def _text(self) -> str:
         # Its paths are relative to the home's run folder, whose own path may hold what ends a value here.
-        general = f"""\
-[supervisord]
-logfile=../logs/supervisord.log
-pidfile=supervisord.pid
-minfds=1024
-umask=077
-silent=true
+        config = configparser.RawConfigParser()
+        config["supervisord"] = {
+            "logfile": "../logs/supervisord.log",
+            "pidfile": "supervisord.pid",
+            "minfds": "1024",
+            "umask": "077",
+            "silent": "true",
+        }
+        config["unix_http_server"] = {"file": f"/proc/self/cwd/{_SOCKET}", "chmod": "0700"}
+        config["rpcinterface:supervisor"] = {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        }
+        for service in self._wanted:
+            config[f"program:{service.name}"] = _program(service)
+        text = io.StringIO()
+        config.write(text)
+        return text.getvalue()
 
-[unix_http_server]
-file=/proc/self/cwd/{_SOCKET}
-chmod=0700
 
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-        return general + "".join(_program(service) for service in self._wanted)
-
-
-def _program(service: Service) -> str:
-    command = shlex.join(leash.command(service.name)).replace("%", "%%")  # supervisord expands percent signs
-    # Signals go to the whole group, or a killed parent's children would be left behind.
-    return f"""
-[program:{service.name}]
-command={command}
-priority={service.priority}
-startsecs=2
-startretries=5
-autorestart=true
-stopwaitsecs=20
-killasgroup=true
-redirect_stderr=true
-stdout_logfile=../logs/{service.name}.log
-stdout_logfile_maxbytes=20MB
-stdout_logfile_backups=2
-"""
+def _program(service: Service) -> dict[str, str]:
+    return {
+        # supervisord expands percent signs.
+        "command": shlex.join(leash.command(service.name)).replace("%", "%%"),
+        "priority": str(service.priority),
+        "startsecs": "2",
+        "startretries": "5",
+        "autorestart": "true",
+        "stopwaitsecs": "20",
+        # Signals go to the whole group, or a killed parent's children would be left behind.
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": f"../logs/{service.name}.log",
+        "stdout_logfile_maxbytes": "20MB",
+        "stdout_logfile_backups": "2",
+    }
