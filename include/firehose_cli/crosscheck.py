@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def crosscheck(
     host_a: Annotated[str, typer.Argument(help="A stream's URL: …/subscribe is v1, …/subscribeEvents v2.")],
     host_b: Annotated[str, typer.Argument(help="The URL to compare it with.")],
-    hour: Annotated[str, typer.Option(help="The hour in UTC, such as 2026-11-23T20; it must be over.")],
+    hour: Annotated[str, typer.Option(help="A past hour in UTC, such as 2026-11-23T20.")],
     tolerance: Annotated[
         float, typer.Option(min=0, max=1, help="Share of a type's events that may be on one host only.")
     ] = 0.01,

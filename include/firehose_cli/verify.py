@@ -23,10 +23,10 @@ def verify(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check every stored record against its CID, every file against what is known of it, and every count.
+    """Check the whole lake: every record against its CID, every file against its record, every count.
 
-    Says one of three: sound; the source's own records differ (they came with another CID than they give; no damage
-    here); damaged, with exit status 1.
+    The verdict is one of three: sound; the source's own records differ (they came with a CID that is not
+    theirs, so the lake is not damaged); damaged, with exit status 1.
     """
     import msgspec
 

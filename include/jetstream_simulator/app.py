@@ -20,7 +20,7 @@ from jetstream_simulator.errors import SimulatorError
 from jetstream_simulator.event_log import EventLog
 from jetstream_simulator.feed import Feed
 from jetstream_simulator.server import Simulator
-from jetstream_simulator.sources import Blinded, Generated, Replayed, Source
+from jetstream_simulator.sources import Generated, Omitting, Replayed, Source
 from jetstream_simulator.v2.gate import OPEN, GateOptions
 from jetstream_simulator.v2.host import HostOptions
 from jetstream_simulator.v2.sources import Imported, Numbered, Synced
@@ -59,8 +59,8 @@ class Config:
     plan_entries: int = 100_000
     gate: GateOptions = OPEN
     warm_up_s: float = 0.0
-    blind: str = ""
-    blind_after: int = 0
+    omit: str = ""
+    omit_after: int = 0
     end_with_input: bool = False
 
     @property
@@ -141,8 +141,8 @@ def _read_input(stopped: asyncio.Event) -> None:
 
 def _source(config: Config) -> Source:
     source = _own_source(config)
-    if config.blind:
-        source = Blinded(source, config.blind, config.blind_after)
+    if config.omit:
+        source = Omitting(source, config.omit, config.omit_after)
     if config.sync:
         source = Synced(source, config.sync, config.seed, config.resync)
     if config.imported is not None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from firehose import parquet, schema
 from firehose.errors import CorruptLake
-from firehose.records.base import Column, Packing
+from firehose.records.columns import Column, Packing
 from firehose.records.registry import REGISTRY
 from firehose.store import LakePath
 

@@ -26,7 +26,7 @@ from firehose.quality.quarantine import Quarantine
 from firehose.quality.result import HOUR_US, bad_path, docs_folder, read_slice, staged_path, write_slice
 from firehose.quality.rules import columns_of, split
 from firehose.quality.suites import SuiteRunner
-from firehose.records.base import Packing
+from firehose.records.columns import Packing
 from firehose.records.registry import REGISTRY
 from firehose.store import LakePath
 

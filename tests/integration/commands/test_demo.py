@@ -77,7 +77,7 @@ def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, s
     process.stderr.close()
     assert process.wait(120) == 0
     assert "Traceback" not in said
-    assert "the lake was of an earlier version: raw/ is now _raw/, coverage/ is now" in said
+    assert "the lake was from an earlier version: raw/ is now _raw/, coverage/ is now" in said
     assert verify(LocalLake(tmp_path / LAKE)).ok
     assert "stopped" in said
     assert (tmp_path / HOME / "firehose.env").read_text() == secrets
