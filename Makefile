@@ -53,10 +53,7 @@ lock: env  ## Compile the locks from the .in files
 	  docker/airflow-requirements.in -o docker/airflow-requirements.txt
 
 docs: env  ## Write the generated pages
-	@$(VENV)/bin/firehose settings > docs/settings.md
-	@$(VENV)/bin/python -m firehose.metrics > docs/metrics.md
-	@$(VENV)/bin/python -m firehose.warehouse.reference docs
-	@$(VENV)/bin/python include/orchestration/describe.py > docs/dags.md
+	@$(VENV)/bin/python -m scripts.pages
 
 clean:  ## Remove the environment and what tools left behind; no data
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache include/*.egg-info

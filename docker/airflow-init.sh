@@ -10,4 +10,4 @@ path = pathlib.Path(os.environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FIL
 path.write_text(json.dumps({"admin": os.environ["AIRFLOW_ADMIN_PASSWORD"]}))
 PYTHON
 airflow db migrate
-airflow pools import /opt/airflow/include/orchestration/pools.json
+airflow pools import /opt/airflow/include/firehose/airflow/pools.json

@@ -14,14 +14,14 @@ from ingester import errors
 from ingester.backoff import delays
 from ingester.buffer.delivery import Delivery
 from ingester.buffer.sink import Sink
+from ingester.contract.logs import get_logger, setup
 from ingester.contract.redis_access import INGESTER, RedisAccess
 from ingester.contract.settings import IngesterSettings, SettingsError, read_settings
 from ingester.health import Notifier
 from ingester.jetstream.hosts import hosts
-from ingester.logs import line, setup
 from ingester.service import Service
 
-log = logging.getLogger("ingester")
+log = get_logger("ingester")
 
 
 def main() -> int:
@@ -34,13 +34,14 @@ def main() -> int:
     try:
         settings = read_settings(IngesterSettings)
         setup(settings.log_level)
+        logging.getLogger("websockets").setLevel(logging.CRITICAL)  # the service reports its failures itself
         _tune()
         asyncio.run(_serve(settings))
     except SettingsError as error:
         print(f"ingester: {error}", file=sys.stderr)  # noqa: T201 - the log may not be set up yet
         return errors.SETTINGS
     except errors.IngesterError as error:
-        log.error(line("fatal", reason=error))
+        log.error("fatal", reason=error)
         return error.exit_code
     return errors.OK
 

@@ -5,15 +5,14 @@ Lives here: the socket and the messages. Must not: decide when there is progress
 
 from __future__ import annotations
 
-import logging
 import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ingester.logs import line
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Until the service is ready, each report of progress extends systemd's start timeout by this much (µs): a standby
 #: may wait for days.
@@ -59,4 +58,4 @@ class Notifier:
         try:
             self._socket.sendto(message.encode(), socket.MSG_DONTWAIT, self._address)
         except OSError as error:  # systemd restarting must not stop the stream
-            log.warning(line("notify_failed", error=error))
+            log.warning("notify_failed", error=error)

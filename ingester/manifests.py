@@ -5,7 +5,6 @@ Lives here: reading manifests, and deciding which to trust. Must not: write anyt
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +13,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ingester.contract.gap import Gap, Reason
+from ingester.contract.logs import get_logger
 from ingester.contract.wire import LAKE_COVERAGE, LAKE_RAW
 from ingester.errors import LakeOutdated
-from ingester.logs import line
 from ingester.position.position import LIVE, AtTime, Position
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: The longest time that a host keeps events: older ones can no longer be requested.
 RETENTION: Final = timedelta(hours=36)
@@ -74,7 +73,7 @@ def last_drained(lake: Path, now: datetime, otherwise: Position = LIVE) -> Posit
     try:
         found = list(_since(lake / LAKE_RAW, now - RETENTION))
     except OSError as error:  # it does not exist, or may not be read
-        log.info(line("no_manifests", lake=lake, reason=error))
+        log.info("no_manifests", lake=lake, reason=error)
         return LIVE
     if begin := _undrained_begin(found, now - RETENTION):
         return otherwise if 0 < otherwise.time_us < begin.time_us else begin
@@ -114,7 +113,7 @@ def _read(path: Path) -> _Found | None:
     except FileNotFoundError:  # a batch that is being drained
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        log.error(line("manifest_unreadable", path=path, reason=error, hint="resuming before this batch"))
+        log.error("manifest_unreadable", path=path, reason=error, hint="resuming before this batch")
         return _Found(path, None)
 
 
@@ -126,7 +125,7 @@ def _undrained_begin(found: Sequence[_Found], since: datetime) -> AtTime | None:
     )
     if not first_us or first_us < _us(since) or first_us >= _us(manifests[0].start):
         return None
-    log.error(line("manifest_missing", batch="the first one", next=f"batch={manifests[0].start:{_BATCH_ID}}"))
+    log.error("manifest_missing", batch="the first one", next=f"batch={manifests[0].start:{_BATCH_ID}}")
     return AtTime(first_us, manifests[0].host or "lake")
 
 
@@ -140,7 +139,7 @@ def _before_first_hole(lake: Path, found: Sequence[_Found]) -> _Manifest | None:
                 continue
             break
         if end is not None and manifest.start > end and (hole := _hole(lake, end, manifest.start)):
-            log.error(line("manifest_missing", batch=f"{hole:{_BATCH_ID}}", next=path.parent.name))
+            log.error("manifest_missing", batch=f"{hole:{_BATCH_ID}}", next=path.parent.name)
             break
         end = max(end, manifest.end) if end else manifest.end
         if manifest.drained_us:

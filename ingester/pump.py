@@ -6,7 +6,6 @@ Lives here: the hot loop, and the checks on a timer beside it. Must not: connect
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from typing import Final
@@ -14,14 +13,14 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection
 
 from ingester.buffer.writer import Writer
+from ingester.contract.logs import get_logger
 from ingester.contract.settings import IngesterSettings
 from ingester.jetstream.dictionary import UNREADABLE
 from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.events_v2 import SourceNotice
-from ingester.logs import line
 from ingester.source import Source
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Seconds between two progress lines in the log.
 REPORT_S: Final = 60.0
@@ -114,4 +113,4 @@ class Pump:
         if now - self._reported >= REPORT_S:
             self._reported = now
             at = self._writer.position.cursor
-            log.info(line("progress", received=self._seen, written=self._writer.written, cursor=at))
+            log.info("progress", received=self._seen, written=self._writer.written, cursor=at)

@@ -6,7 +6,6 @@ Lives here: the wiring of source, pump, writer and health. Must not: formats, co
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
@@ -17,13 +16,13 @@ from ingester.buffer.delivery import Delivery
 from ingester.buffer.exchange import Claim
 from ingester.buffer.writer import Writer
 from ingester.contract.gap import Reason
+from ingester.contract.logs import get_logger
 from ingester.contract.settings import IngesterSettings
 from ingester.errors import SourceRefused, Unwritten
 from ingester.health import Notifier
 from ingester.jetstream import session
 from ingester.jetstream.disconnected import Disconnected
 from ingester.jetstream.hosts import V1, V2
-from ingester.logs import line
 from ingester.position import resume
 from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import Gaps
@@ -32,7 +31,7 @@ from ingester.position.restart import Restart, Why
 from ingester.pump import Pump
 from ingester.source import Source
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: How long (seconds) a stop may take to write the last events to Redis.
 STOP_S: Final = 3.0
@@ -61,7 +60,7 @@ class Service:
         pauses = delays(0.1, min(5.0, self._settings.backoff_max_s))
         claim = await lease.acquire(self._delivery, self._notifier, pauses)
         lake = self._settings.lake or "-"
-        log.info(line("claimed", cursor=claim.cursor, host=claim.host or "-", lake=lake))
+        log.info("claimed", cursor=claim.cursor, host=claim.host or "-", lake=lake)
         await self._begin(claim)
         self._claimed = True
         await self._stream()
@@ -87,7 +86,7 @@ class Service:
                     f"{self._writer.pending} events were not written: {why}; "
                     f"they come again from the cursor {self._writer.position.cursor}"
                 ) from None
-        log.info(line("stopped", written=self._writer.written, cursor=self._writer.position.cursor))
+        log.info("stopped", written=self._writer.written, cursor=self._writer.position.cursor)
 
     async def _begin(self, claim: Claim) -> None:
         """Continue where the process before stopped, with the state that it left in Redis."""
@@ -136,7 +135,7 @@ class Service:
             if self._writer.received > before or self._source.stepping:
                 pauses = self._pauses()
             delay = next(pauses)
-            log.warning(line("disconnected", cause=cause.lower(), reason=reason, retry_s=round(delay, 2)))
+            log.warning("disconnected", cause=cause.lower(), reason=reason, retry_s=round(delay, 2))
             self._notifier.status(f"reconnecting: {reason}")
             self._notifier.progress()
             await asyncio.sleep(delay)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from websockets.asyncio.client import ClientConnection
 
 from ingester.contract.gap import Reason
+from ingester.contract.logs import get_logger
 from ingester.contract.settings import IngesterSettings, redacted
 from ingester.errors import SourceRefused
 from ingester.jetstream import session
@@ -20,7 +21,6 @@ from ingester.jetstream.compression import Dictionaries
 from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.events_v2 import SourceNotice
 from ingester.jetstream.hosts import Host, hosts, subscribe_url
-from ingester.logs import line
 from ingester.position import failover, resume
 from ingester.position.dropout import DropoutDetector
 from ingester.position.failover import Failure
@@ -29,7 +29,7 @@ from ingester.position.partial_hosts import PartialHosts
 from ingester.position.position import Position
 from ingester.position.restart import Restart
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class Source:
@@ -88,7 +88,7 @@ class Source:
         skip_large, dictionary = self._resume.skips_large, used.id if used else 0
         url = subscribe_url(self._settings, host, cursor, skip_large=skip_large, dictionary=dictionary)
         connection = await session.open_session(url, host.protocol, self._settings)
-        log.info(line("connected", url=redacted(url)))
+        log.info("connected", url=redacted(url))
         self.decompress = used.decompress if used else None
         self._opened = self._clock()
         self._partial.connected(host)
@@ -118,7 +118,7 @@ class Source:
         if self.host is not host:
             ends = {"from": host.name, "to": self.host.name, "protocol": self.host.protocol}
             # host and left are the names that from and to had before.
-            log.warning(line("host_switched", **ends, host=self.host.name, left=host.name))
+            log.warning("host_switched", **ends, host=self.host.name, left=host.name)
 
     def arrived(self, first: Position) -> None:
         """Check the first event of a connection, and record a gap if it is later than requested.
@@ -160,7 +160,7 @@ class Source:
         if clamped:
             self._resume = self._resume._replace(refused=True)
         level = logging.WARNING if clamped else logging.INFO
-        log.log(level, line("notice", host=self.host.name, name=notice.name, message=notice.message))
+        log.log(level, "notice", host=self.host.name, name=notice.name, message=notice.message)
 
     def _remedied(self, error: Disconnected) -> Cause:
         """Change the next request as the cause asks for; a change that did not help is a refusal."""
@@ -173,7 +173,7 @@ class Source:
             self._resume = by_time
             since = instant(by_time.before.time_us)
             hint = "resuming by time; what the host no longer has is missing; a line on the gap follows"
-            log.error(line("cursor_too_old", host=self.host.name, reason=error, missing_from=since, hint=hint))
+            log.error("cursor_too_old", host=self.host.name, reason=error, missing_from=since, hint=hint)
         return error.cause
 
     def _too_large(self, last: Position) -> None:
@@ -181,7 +181,7 @@ class Source:
         if is_new:
             self._gaps.begin(Reason.OVERSIZE, last, self._now_us())
             hint = "raise FIREHOSE_MAX_MESSAGE_BYTES; it is passed by, a line on the gap follows"
-            log.error(line("message_too_large", host=self.host.name, after=instant(last.time_us), hint=hint))
+            log.error("message_too_large", host=self.host.name, after=instant(last.time_us), hint=hint)
 
     def _now_us(self) -> int:
         return int(self._now() * 1_000_000)

@@ -17,7 +17,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from firehose_connections import REDIS, SMTP
 
 from firehose.settings import Settings, SettingsError
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE, RedisAccess
+
+log = get_logger(__name__)
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 #: What a connection says of the place; the hook's other options are redis-py's defaults for programs that retry.
@@ -40,7 +43,7 @@ def redis_client(settings: Settings) -> redis.Redis:
             f"Airflow has no connection {REDIS}: set [workers] secrets_backend to "
             "firehose_connections.SettingsBackend in Airflow's configuration"
         ) from None
-    hook.log.info("Redis at %s through the connection %s", access.where, REDIS)
+    log.info("Redis through an Airflow connection", redis=access.where, connection=REDIS)
     options = {name: value for name, value in extra.items() if name != "ssl"}
     kind = made.connection_class
     if "path" in extra:  # the hook knows no sockets of files

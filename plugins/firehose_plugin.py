@@ -15,7 +15,9 @@ from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 from firehose_wiring import NewestFirst
 
-log = logging.getLogger(__name__)
+from ingester.contract.logs import get_logger
+
+log = get_logger(__name__)
 
 #: What the batch tasks import. Great Expectations alone takes some ten seconds.
 WARM: Final = (
@@ -44,7 +46,9 @@ class WarmImports:
         started = time.monotonic()
         for name in WARM:
             importlib.import_module(name)
-        log.info("imported %d modules for the tasks in %.1f s", len(WARM), time.monotonic() - started)
+        log.info(
+            "imported the modules of the tasks", modules=len(WARM), seconds=round(time.monotonic() - started, 1)
+        )
 
 
 def _is_scheduler(component: object) -> bool:
@@ -60,9 +64,9 @@ def _check_pools() -> None:
 
     if Pool.get_pool(MEMORY_POOL) is None:
         log.error(
-            "pool %s does not exist, so no batch will be validated; run: "
-            "airflow pools import include/orchestration/pools.json",
-            MEMORY_POOL,
+            "pool does not exist, so no batch will be validated",
+            pool=MEMORY_POOL,
+            hint="run: airflow pools import include/firehose/airflow/pools.json",
         )
 
 

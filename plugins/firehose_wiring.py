@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
 #: When the lake is checked each day, in UTC: as good as any other time, and away from the full hour.
 CHECK_AT: Final = "20 4 * * *"
-#: Tasks that hold a whole batch in memory take a slot of ``include/orchestration/pools.json``.
+#: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
 RETRIES: Final = 5
 #: One day of batches of five minutes. After an outage a run for each missed interval is made at once, so that the

@@ -1,28 +1,26 @@
 """The endpoint as a child process, for tests, benchmarks and the commands that need it for a while.
 
-Lives here: start, wait until it answers, stop, kill. Must not: keep it running for the demo, which has a runner.
+Lives here: start, wait until it answers, stop, kill. Must not: restart it, or keep it running.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import msgspec
+from clickhouse_http.config import EndpointConfig, to_json
+from clickhouse_http.errors import CannotServe
 
-from devstack.embedded.leash import ending_with_us
-from firehose.errors import ServiceUnavailable
-from firehose.settings import Settings
-
+Launcher = Callable[[list[str]], list[str]]
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
@@ -46,14 +44,14 @@ class EndpointProcess:
         """Ask it to stop and wait. Returns the exit code, which is 0 after a clean stop.
 
         Raises:
-            ServiceUnavailable: it is still there after ``timeout_s`` seconds.
+            CannotServe: it is still there after ``timeout_s`` seconds.
         """
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise ServiceUnavailable(
+            raise CannotServe(
                 f"the ClickHouse endpoint (pid {self.pid}) did not stop within {timeout_s:.0f} s; see {self.log}"
             ) from None
 
@@ -66,14 +64,14 @@ class EndpointProcess:
         """Return once ``/ping`` answers.
 
         Raises:
-            ServiceUnavailable: it ended, or did not answer within ``timeout_s`` seconds.
+            CannotServe: it ended, or did not answer within ``timeout_s`` seconds.
         """
         deadline = time.monotonic() + timeout_s
         while not _answers(self.url):
             if self._process.poll() is not None:
-                raise ServiceUnavailable(f"the ClickHouse endpoint ended at once: {self._last_line()}")
+                raise CannotServe(f"the ClickHouse endpoint ended at once: {self._last_line()}")
             if time.monotonic() > deadline:
-                raise ServiceUnavailable(f"the ClickHouse endpoint at {self.url} does not answer; see {self.log}")
+                raise CannotServe(f"the ClickHouse endpoint at {self.url} does not answer; see {self.log}")
             time.sleep(_POLL_S)
 
     def _last_line(self) -> str:
@@ -82,18 +80,18 @@ class EndpointProcess:
 
 
 @contextmanager
-def start(settings: Settings, log: Path | None = None) -> Iterator[EndpointProcess]:
-    """Run the endpoint with ``settings`` as a child process, stopped on leaving.
+def start(config: EndpointConfig, log: Path, launcher: Launcher = list) -> Iterator[EndpointProcess]:
+    """Run the endpoint as a child process, stopped on leaving; ``log`` receives what it says.
 
-    ``log`` receives what it says, by default ``<home>/logs/clickhouse.log``.
+    ``launcher`` makes a command of one that ends with this process, however this one ends. Without it, an endpoint
+    whose starter was killed goes on.
 
     Raises:
-        ServiceUnavailable: it does not start; the message holds the reason that it gave.
+        EndpointError: it does not start; the message holds the reason that it gave.
     """
-    log = log or settings.home_path / "logs" / "clickhouse.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        running = EndpointProcess(_spawn(settings, output), settings.clickhouse_url.rstrip("/"), log)
+        running = EndpointProcess(_spawn(config, output, launcher), config.url.rstrip("/"), log)
     try:
         running.wait_ready()
         yield running
@@ -103,20 +101,20 @@ def start(settings: Settings, log: Path | None = None) -> Iterator[EndpointProce
     running.stop()
 
 
-def _spawn(settings: Settings, output: IO[bytes]) -> subprocess.Popen[bytes]:
-    """The settings go by environment: a command line is readable by every user of the machine."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FIREHOSE_")}
-    for name, value in msgspec.structs.asdict(settings).items():
-        environment["FIREHOSE_" + name.upper()] = str(value)
+def _spawn(config: EndpointConfig, output: IO[bytes], launcher: Launcher) -> subprocess.Popen[bytes]:
+    """The configuration goes by standard input: a command line is readable by every user of the machine."""
     # A session of its own: Ctrl-C in the terminal reaches the parent, which stops it in its turn.
-    return subprocess.Popen(
-        ending_with_us([sys.executable, "-m", "clickhouse_http"]),
-        env=environment,
-        stdin=subprocess.DEVNULL,
+    process = subprocess.Popen(
+        launcher([sys.executable, "-P", "-m", "clickhouse_http", "-"]),
+        stdin=subprocess.PIPE,
         stdout=output,
         stderr=output,
         start_new_session=True,
     )
+    assert process.stdin is not None  # noqa: S101 - for mypy: it was started with a pipe
+    with contextlib.suppress(BrokenPipeError), process.stdin:  # it ended before it read; wait_ready says why
+        process.stdin.write(to_json(config))
+    return process
 
 
 def _answers(url: str) -> bool:

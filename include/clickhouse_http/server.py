@@ -1,6 +1,6 @@
 """Serving until stopped: the address, the data folder's lock, signals.
 
-Lives here: the life of the process. Must not: requests, SQL.
+Lives here: start and stop of the process. Must not: requests, SQL.
 """
 
 from __future__ import annotations
@@ -17,89 +17,88 @@ import sys
 import threading
 from collections.abc import Generator
 from functools import partial
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from clickhouse_http import confinement, memory, policy
-from clickhouse_http.app import application
-from clickhouse_http.door import Door
-from clickhouse_http.engine import Engine
-from clickhouse_http.http_protocol import BoundedProtocol
-from clickhouse_http.origins import guarded
-from clickhouse_http.state import Endpoint, opened
-from clickhouse_http.users import Users
-from firehose import ownership
-from firehose.errors import ServiceUnavailable
-from firehose.ownership import Ownership
-from firehose.settings import Settings, SettingsError
+from clickhouse_http import ownership
+from clickhouse_http.config import EndpointConfig
+from clickhouse_http.engine.engine import Engine
+from clickhouse_http.errors import CannotServe, FolderInUse, InvalidConfig
+from clickhouse_http.handling.app import application
+from clickhouse_http.handling.state import Endpoint, open_endpoint
+from clickhouse_http.http.connection_limits import ConnectionLimits
+from clickhouse_http.http.origins import guarded
+from clickhouse_http.http.protocol import BoundedProtocol
+from clickhouse_http.ownership import LOCK, Ownership
+from clickhouse_http.rights import memory, policy
+from clickhouse_http.rights.users import Users
+from clickhouse_http.sandbox import confinement
 
 log = logging.getLogger(__name__)
 _DEFAULT_PORT: Final = 8123
 _BACKLOG: Final = 256
 _SOCKET_BUFFER: Final = 512 * 1024
-#: Seconds for running requests to end after SIGTERM, then for the engine to close: under 4 s together.
+#: Seconds for running requests after SIGTERM, then for the engine to close: under 4 s together.
 _GRACE_S: Final = 2
 _CLOSE_S: Final = 1.0
-#: Between two looks for sessions that have expired.
+#: Seconds between two searches for expired sessions.
 _SWEEP_S: Final = 1.0
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then leave the process with exit code 0.
+def serve(config: EndpointConfig) -> None:
+    """See :func:`clickhouse_http.serve`."""
+    try:
+        _run(config)
+    except OSError as error:
+        if error.filename is None:  # not a file's fault
+            raise
+        file = os.fsdecode(error.filename)
+        raise CannotServe(f"{file}: {error.strerror}; name another place, or make this one usable") from None
 
-    Raises:
-        SettingsError: an address that is not on loopback, or a missing password.
-        ServiceUnavailable: the port is taken, or another process has the data folder.
-    """
+
+def _run(config: EndpointConfig) -> None:
     logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        level=config.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    users = Users(settings)
-    listener = bind(settings.clickhouse_url)
-    folder = settings.home_path / "clickhouse"
-    lock = own(folder)
-    rights, limits = policy.load(), memory.limits(settings)
+    users = Users(config)
+    listener = bind(config)
+    lock = own(config)
+    rights, limits = policy.load(config.rights), memory.limits(config)
     # Before the engine is even imported: its threads would stay outside.
-    confinement.confine(folder, _local_lake(settings), settings.clickhouse_sandbox)
-    engine = Engine(folder, limits, rights)
-    spool = folder / "spool"
+    confinement.confine(config)
+    engine = Engine(config.folder, limits, rights)
+    spool = config.folder / "spool"
     # Some table functions create the file that they are to read before they ask whether they may.
     os.chdir(spool)
-    door = Door.of(settings)
-    endpoint = opened(settings, engine, limits, users, spool, door.bursts)
-    _serve(endpoint, listener, guarded(application(endpoint), settings, settings.clickhouse_url), door)
+    connection_limits = ConnectionLimits.of(config.timeout_s)
+    endpoint = open_endpoint(config, engine, limits, users, spool, connection_limits.bursts)
+    _serve(endpoint, listener, guarded(application(endpoint), config, config.url), connection_limits)
     _leave(engine, lock)
 
 
-def _local_lake(settings: Settings) -> Path | None:
-    """The lake's folder on this machine; None for a lake in an object store."""
-    root = settings.clickhouse_lake_root
-    return None if "://" in root else Path(root)
-
-
-def bind(url: str) -> socket.socket:
-    """A listening socket at ``url``.
+def bind(config: EndpointConfig) -> socket.socket:
+    """A listening socket at the configured URL.
 
     Raises:
-        SettingsError: no http URL, or not on loopback.
-        ServiceUnavailable: the port is taken.
+        InvalidConfig: not an http URL, or not on loopback.
+        CannotServe: the port is taken.
     """
-    parts = urlsplit(url)
+    called = config.called("url")
+    parts = urlsplit(config.url)
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
     if parts.scheme != "http" or not _is_loopback(host):
-        raise SettingsError(
-            "FIREHOSE_CLICKHOUSE_URL: the embedded endpoint speaks plain http and listens on this machine only; "
+        raise InvalidConfig(
+            f"{called}: the embedded endpoint speaks plain http and listens on this machine only; "
             "use a URL such as http://127.0.0.1:8123, or a ClickHouse server for other machines"
         )
     port = _DEFAULT_PORT if parts.port is None else parts.port
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Each connection inherits them. Left to itself the kernel gives one up to 32 MiB; a few hundred that send more
-    # than is read then take what all connections of the machine have together.
+    # Connections inherit them. By default the kernel gives each up to 32 MiB; a few hundred that send more than is
+    # read would then use up the memory that all connections of the machine share.
     for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         listener.setsockopt(socket.SOL_SOCKET, buffer, _SOCKET_BUFFER)
     try:
@@ -108,25 +107,23 @@ def bind(url: str) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = "is already in use" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-        raise ServiceUnavailable(
-            f"port {port} on {host} {reason}; stop what listens there or change FIREHOSE_CLICKHOUSE_URL"
-        ) from None
+        raise CannotServe(f"port {port} on {host} {reason}; stop what listens there or change {called}") from None
     return listener
 
 
-def own(folder: Path) -> Ownership:
+def own(config: EndpointConfig) -> Ownership:
     """Take the data folder for this process, until the returned lock is closed or the process ends.
 
     Raises:
-        ServiceUnavailable: another process has it.
+        FolderInUse: another process has it.
     """
+    folder = config.folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        return ownership.own(folder / "lock", "firehose clickhouse")
-    except ServiceUnavailable as error:
-        raise ServiceUnavailable(
-            f"the ClickHouse data in {folder} {error}: stop that first, or set FIREHOSE_HOME to another folder"
-        ) from None
+        return ownership.own(folder / LOCK, config.program)
+    except FolderInUse as error:
+        other = f"set {config.called('folder')} to another folder"
+        raise FolderInUse(f"the ClickHouse data in {folder} {error}: stop that first, or {other}") from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -137,7 +134,7 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with a start that says so, and a stop that cancels queries first and exits with 0."""
+    """uvicorn, but it says when it listens, cancels queries before it stops, and exits with 0."""
 
     def __init__(self, config: uvicorn.Config, endpoint: Endpoint, address: str) -> None:
         super().__init__(config)
@@ -151,7 +148,7 @@ class _Server(uvicorn.Server):
         print(f"listening on {self._address}", flush=True)  # noqa: T201 - what a process runner waits for
 
     async def _sweep(self) -> None:
-        """End sessions when their time is over: what they hold is memory that queries could have."""
+        """End expired sessions: queries could use the memory that they hold."""
         while True:
             await asyncio.sleep(_SWEEP_S)
             await asyncio.get_running_loop().run_in_executor(None, self._endpoint.sessions.expire)
@@ -165,18 +162,18 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """uvicorn would raise the signal again after its stop, and so end with the signal's exit code."""
+        """Without raising the signal again: uvicorn would end with the signal's exit code."""
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, self.handle_exit)
         yield
 
 
-def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, door: Door) -> None:
+def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, connection_limits: ConnectionLimits) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     config = uvicorn.Config(
         app,
-        http=partial(BoundedProtocol, door=door),  # type: ignore[arg-type]  # it is called; the type asks for a class
+        http=partial(BoundedProtocol, connection_limits=connection_limits),  # type: ignore[arg-type]  # it is called; the type asks for a class
         ws="none",
         access_log=False,  # it would write URLs, and with them passwords
         log_config=None,
@@ -190,8 +187,8 @@ def _serve(endpoint: Endpoint, listener: socket.socket, app: ASGIApp, door: Door
 
 
 def _leave(engine: Engine, lock: Ownership) -> None:
-    """Close the engine, but wait neither for it nor for worker threads that are stuck in it: what a query was
-    writing is on disk or not in the table, and the next start finds whole parts only."""
+    """Close the engine, but do not wait long for it, nor for worker threads that are stuck in it: a part that a
+    query was writing is either on disk or not in the table, and the next start finds only whole parts."""
     closing = threading.Thread(target=engine.close, daemon=True)
     closing.start()
     closing.join(_CLOSE_S)

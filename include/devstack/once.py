@@ -5,7 +5,6 @@ The same services and step functions as in operation, started and stopped here. 
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import shutil
@@ -19,11 +18,12 @@ from typing import TypeVar
 import msgspec
 import redis
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse
 from devstack.embedded.ingester import ingester_process
 from devstack.embedded.leash import Leashed, leashed
 from devstack.embedded.leash import command as leash_command
 from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.ownership import RUN, own_home
 from devstack.embedded.redis import RedisServer, free_port
 from firehose import files
 from firehose.areas import require_current
@@ -34,19 +34,19 @@ from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
-from firehose.ownership import RUN, own_home
 from firehose.quality.validate import validate
 from firehose.settings import Settings, checked
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 from ingester.contract import env_file, wire
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import MONITORING
 from ingester.contract.settings import ENV_FILE_NAME
 from jetstream_simulator import process as simulator
 from jetstream_simulator import replay as recordings
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 T = TypeVar("T")
 # A source is finite, so an ingester that makes no progress for this long has a problem.
 _STALL_S = 60.0
@@ -104,7 +104,7 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
         _refuse_demo(home)
         require_current(home / "lake")
         if left := stop_left_behind(home / RUN):
-            log.warning("stopped what an earlier run had left behind: %s", ", ".join(left))
+            log.warning("stopped what an earlier run had left behind", processes=", ".join(left))
         shutil.rmtree(home / "redis", ignore_errors=True)  # a buffer only: the source is still there
         server = services.enter_context(_Redis(home))
         source = services.enter_context(
@@ -119,7 +119,7 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
         _timed(seconds, "drain", lambda: drain(settings, batch))
         _timed(seconds, "validate", lambda: validate(settings, batch))
         _timed(seconds, "publish", lambda: publish(settings, batch))
-        services.enter_context(endpoint.start(settings))
+        services.enter_context(clickhouse.start(settings))
         _timed(seconds, "summaries", lambda: _load(settings))
     entry = read_entry(entry_path(settings.lake_path, batch))
     if entry is None:

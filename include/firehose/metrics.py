@@ -1,4 +1,4 @@
-"""The metrics of the whole project: a closed list, of which docs/metrics.md is made (`make docs`).
+"""The metrics of the whole project: a closed list, of which `make docs` makes docs/metrics.md.
 
 Lives here: names, types, units and help texts of what batches, refreshes, checks and backfills count; those of the
 ingester are in ``ingester.contract.metrics``. A field that counts is annotated with its metric. Must not: count,
@@ -7,7 +7,6 @@ or export.
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
 from ingester.contract.metrics import METRICS as OF_INGESTER
@@ -90,30 +89,3 @@ BACKFILL_BYTES: Final = _counter(
 
 #: Every metric of the project.
 METRICS: Final = OF_INGESTER + tuple(one for one in list(vars().values()) if isinstance(one, Metric))
-
-_HEAD: Final = """\
-# Metrics
-
-Made by `make docs`; do not edit. This is everything that the project counts. A counter is a sum over batches,
-backfills or flushes and only rises; a gauge goes up and down. The ingester's are fields of the Redis hash
-`firehose:metadata`, in µs or ms where the field's name says so; the others are in what the steps return and in the
-lake's manifests and ledger.
-
-| name | type | unit | labels | counted as | meaning |
-|---|---|---|---|---|---|
-"""
-
-
-def markdown() -> str:
-    """The page docs/metrics.md."""
-    return _HEAD + "".join(map(_row, METRICS))
-
-
-def _row(metric: Metric) -> str:
-    labels = ", ".join(f"`{label}`" for label in metric.labels)
-    field = metric.field + "".join(f"<{label}>" for label in metric.labels if metric.field.endswith(":"))
-    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | `{field}` | {metric.help} |\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
 
 from firehose.errors import FirehoseError
-from firehose_cli import bench
+from firehose_cli import bench, logs
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.clickhouse import clickhouse_serve
@@ -80,7 +79,6 @@ app.add_typer(bench.app, name="bench")
 
 def main() -> None:
     """Entry point of the console script."""
-    # The driver logs the errors that it raises as well, and a user is to read one line.
-    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+    logs.warnings_only()
     with one_line():
         app()

@@ -46,9 +46,7 @@ def backfill(gap: _Gaps = None, archive: _Archive = "", dry_run: _DryRun = False
 
 def heal(gap: _Gaps = None, archive: _Archive = "", dry_run: _DryRun = False, margin: _Margin = 60) -> None:
     """Run ``firehose backfill`` under its former name."""
-    typer.echo(
-        "`firehose heal` is now `firehose backfill`; the next version will not know the old name", err=True
-    )
+    typer.echo("`firehose heal` is now `firehose backfill`; the next version will not know the old name", err=True)
     backfill(gap, archive, dry_run, margin)
 
 

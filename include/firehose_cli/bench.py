@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from firehose_cli import logs
+
 if TYPE_CHECKING:
     from devstack.bench.report import BenchReport
 
@@ -40,24 +42,18 @@ def batch(events: Events = 500_000, as_json: Json = False) -> None:
 @app.command()
 def recovery(events: Events = 6_000_000, as_json: Json = False) -> None:
     """Kill everything, and time until the backlog of an outage can be queried. Takes some ten minutes."""
-    import logging
-    import sys
-
     from devstack.bench.recovery import bench_recovery
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    logs.progress()
     _print(bench_recovery(events), as_json)
 
 
 @app.command()
 def catchup(events: Events = 20_000_000, as_json: Json = False) -> None:
     """One large window through drain, validate and publish: rates and memory. Takes some twenty minutes."""
-    import logging
-    import sys
-
     from devstack.bench.catchup import bench_catchup
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    logs.progress()
     _print(bench_catchup(events), as_json)
 
 
@@ -71,12 +67,9 @@ def hostile(
 
     Exits with 1 where the load fails, /ping takes a second, or memory exceeds the budget by 512 MiB.
     """
-    import logging
-    import sys
-
     from devstack.bench.hostile import Broken, bench_hostile
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s")
+    logs.progress()
     try:
         _print(bench_hostile(seconds, events), as_json)
     except Broken as broken:

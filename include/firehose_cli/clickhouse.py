@@ -8,7 +8,7 @@ from __future__ import annotations
 
 def clickhouse_serve() -> None:
     """Serve the embedded ClickHouse at FIREHOSE_CLICKHOUSE_URL, with its data in <home>/clickhouse."""
-    from clickhouse_http.server import serve
+    from devstack.embedded.clickhouse import serve
     from firehose import settings
 
     serve(settings.load())

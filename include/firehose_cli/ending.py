@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from clickhouse_http import EndpointError
 from firehose.errors import FirehoseError
 from firehose.settings import SettingsError
 from jetstream_simulator.errors import SimulatorError
@@ -21,7 +22,7 @@ def one_line() -> Iterator[None]:
     os.umask(0o077)
     try:
         yield
-    except (FirehoseError, SettingsError, SimulatorError) as error:
+    except (FirehoseError, SettingsError, EndpointError, SimulatorError) as error:
         _end(str(error))
     except OSError as error:
         if error.filename is None:  # not a file's fault

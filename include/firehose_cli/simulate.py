@@ -1,4 +1,4 @@
-"""``firehose simulate``: a Jetstream server with made-up or recorded events.
+"""``firehose simulate``: a Jetstream server with synthetic or recorded events.
 
 Lives here: the name only; the options are the simulator's own, so that it also runs without this command line.
 """

@@ -17,8 +17,8 @@ def upgrade_lake(
     """Rename the folders of an earlier version's lake to their names of today. May be repeated."""
     from contextlib import nullcontext
 
+    from devstack.embedded.ownership import RUN, own_home
     from firehose.lake.upgrade import upgrade
-    from firehose.ownership import RUN, own_home
     from firehose.settings import load
     from firehose_cli.lake import any_lake
 

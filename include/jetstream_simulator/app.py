@@ -17,10 +17,10 @@ from typing import BinaryIO
 
 from jetstream_simulator import frames
 from jetstream_simulator.errors import SimulatorError
+from jetstream_simulator.event_log import EventLog
 from jetstream_simulator.feed import Feed
 from jetstream_simulator.server import Simulator
 from jetstream_simulator.sources import Blinded, Generated, Replayed, Source
-from jetstream_simulator.tape import Tape
 from jetstream_simulator.v2.gate import OPEN, GateOptions
 from jetstream_simulator.v2.host import HostOptions
 from jetstream_simulator.v2.sources import Imported, Numbered, Synced
@@ -36,7 +36,7 @@ class Config:
     rate: float
     events: int = 0
     seed: int = 0
-    odd: float = 0.0
+    malformed: float = 0.0
     replay: tuple[Path, ...] = ()
     loop: bool = False
     keep_invalid: bool = False
@@ -78,10 +78,10 @@ async def run(config: Config, announce: Callable[[str], None]) -> None:
     clock_us = _clock(config.start_us)
     compressor = frames.compressor(config.dictionary) if config.dictionary else None
     v2 = _host_options(config)
-    tape = Tape(config.retention_events, config.retention_bytes)
+    event_log = EventLog(config.retention_events, config.retention_bytes)
     with ExitStack() as stack:
         feed = Feed(
-            tape,
+            event_log,
             _source(config),
             clock_us,
             rate=config.rate,
@@ -91,7 +91,7 @@ async def run(config: Config, announce: Callable[[str], None]) -> None:
             record=stack.enter_context(_writable(config.record)) if config.record else None,
         )
         simulator = Simulator(
-            tape,
+            event_log,
             feed,
             clock_us,
             compressor=compressor,
@@ -152,7 +152,7 @@ def _source(config: Config) -> Source:
 
 def _own_source(config: Config) -> Source:
     if not config.replay:
-        return Generated(config.seed, config.odd, config.rate)
+        return Generated(config.seed, config.malformed, config.rate)
     for path in config.replay:
         if not path.is_file():
             raise SimulatorError(f"replay: no file at {path}; name recorded events, one JSON object a line")

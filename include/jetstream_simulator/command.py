@@ -7,7 +7,6 @@ the command runs.
 from __future__ import annotations
 
 import inspect
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -24,15 +23,16 @@ _GENERATED_RATE: Final = 500.0
 
 
 def simulate(**given: Any) -> None:
-    """Serve a Jetstream v1 and v2 stream of made-up or recorded events."""
+    """Serve a Jetstream v1 and v2 stream of synthetic or recorded events."""
     import asyncio
-    import logging
 
-    from jetstream_simulator import app
+    from jetstream_simulator import app, logs
 
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("websockets").setLevel(logging.WARNING)
-    config = _config(Flags(**given))
+    logs.setup()
+    flags = Flags(**given)
+    if flags.odd is not None:
+        logs.get_logger(__name__).warning("--odd is now called --malformed; the old name works in this version")
+    config = _config(flags)
     asyncio.run(app.run(config, lambda url: typer.echo(f"listening on {url}")))
 
 
@@ -59,6 +59,7 @@ def _config(flags: Flags) -> Config:
     other: dict[str, Any] = {
         "rate": generated_rate if flags.rate is None else flags.rate,
         "replay": tuple(flags.replay or ()),
+        "malformed": flags.malformed if flags.odd is None else flags.odd,
         "retention_events": flags.retention,
         "retention_bytes": flags.retention_mib << 20,
         "start_us": _time_us(flags.start) if flags.start else None,

@@ -1,4 +1,4 @@
-"""Puts a source's events on the tape at their pace, and tells those who wait for it.
+"""Puts a source's events in the event log at their pace, and tells those who wait for it.
 
 Lives here: pacing, the end of a finite source, dropping slow clients. Must not: sockets, event contents.
 """
@@ -6,15 +6,15 @@ Lives here: pacing, the end of a finite source, dropping slow clients. Must not:
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
+from jetstream_simulator.event_log import Event, EventLog
+from jetstream_simulator.logs import get_logger
 from jetstream_simulator.sources import Source
 from jetstream_simulator.subscriber import Subscriber
-from jetstream_simulator.tape import Event, Tape
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 _BATCH: Final = 256
 _TICK_S: Final = 0.02
 # As fast as it can means: as fast as the slowest client reads, this many events ahead of it.
@@ -22,7 +22,7 @@ _LEAD: Final = 8192
 
 
 class Feed:
-    """The one writer of the tape.
+    """The one writer of the event log.
 
     ``rate`` is in events a second, 0 for as fast as the clients read. ``limit`` ends the source early (0: no
     limit). A feed that ``waits`` begins when the first client has come. ``outbox`` is how many events a live
@@ -31,7 +31,7 @@ class Feed:
 
     def __init__(
         self,
-        tape: Tape,
+        event_log: EventLog,
         source: Source,
         clock_us: Callable[[], int],
         *,
@@ -43,7 +43,7 @@ class Feed:
     ) -> None:
         self.done = False
         self.subscribers: dict[Subscriber, Callable[[], None]] = {}
-        self._tape, self._source, self._clock_us = tape, source, clock_us
+        self._event_log, self._source, self._clock_us = event_log, source, clock_us
         self._rate, self._limit, self._waits, self._outbox = rate, limit, waits or not rate, outbox
         self._record = record
         self._count = 0
@@ -65,12 +65,12 @@ class Feed:
         self._progress.set()
 
     async def more(self, subscriber: Subscriber) -> None:
-        """Wait until the tape holds something that ``subscriber`` has not been offered."""
+        """Wait until the event log holds something that ``subscriber`` has not been offered."""
         while not subscriber.behind:
             await self._grown.wait()
 
     async def run(self) -> None:
-        """Feed the tape until the source is used up.
+        """Feed the event log until the source is used up.
 
         Raises:
             SimulatorError: the source cannot be read.
@@ -86,27 +86,27 @@ class Feed:
             self._publish(events)
             await asyncio.sleep(0)
         self.done = True
-        log.info("the source is used up after %d events", self._count)
+        log.info("the source is used up", events=self._count)
 
     async def _due(self, n: int, begun: float) -> int:
         """How many of ``n`` events are to be sent now; waits until there is one."""
         if not self._rate:
             while not self.subscribers or any(map(self._is_waited_for, self.subscribers)):
                 await self._changed()
-            return min(n, self._tape.step)
+            return min(n, self._event_log.step)
         now = asyncio.get_running_loop().time
         while (due := int((now() - begun) * self._rate) + 1 - self._count) <= 0:
             await asyncio.sleep(max(_TICK_S, begun + self._count / self._rate - now()))
         return min(n, due)
 
     def _is_waited_for(self, subscriber: Subscriber) -> bool:
-        return subscriber.behind > _LEAD or self._tape.nearly_overtakes(subscriber.position)
+        return subscriber.behind > _LEAD or self._event_log.nearly_overtakes(subscriber.position)
 
     def _publish(self, events: list[Event]) -> None:
         if self._record is not None:
             self._record.write(b"".join(event.line + b"\n" for event in events))
             self._record.flush()
-        self._tape.append(events)
+        self._event_log.append(events)
         self._count += len(events)
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
@@ -117,7 +117,7 @@ class Feed:
             return
         for subscriber, drop in list(self.subscribers.items()):
             if subscriber.live and subscriber.behind > self._outbox * subscriber.patience:
-                log.warning("dropping a client that is %d events behind", subscriber.behind)
+                log.warning("dropping a client that is behind", events=subscriber.behind)
                 self.leave(subscriber)
                 drop()
 

@@ -24,7 +24,11 @@ class Flags:
     ] = None
     events: Annotated[int, typer.Option(min=0, help="Stop after making this many events; 0: never.")] = 0
     seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 0
-    odd: Annotated[float, typer.Option(min=0, max=1, help="Share of made-up events that are invalid.")] = 0.0
+    malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of invalid synthetic events.")] = 0.0
+    odd: Annotated[  # the earlier name of --malformed, for one version
+        Optional[float],  # noqa: UP045
+        typer.Option(min=0, max=1, hidden=True),
+    ] = None
     replay: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(help="Send the events of this file (plain, .gz or .zst) instead; repeatable."),

@@ -10,7 +10,7 @@ from itertools import accumulate
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from jetstream_simulator import accounts, identifiers, odd, posts, records
+from jetstream_simulator import accounts, identifiers, malformed, posts, records
 from jetstream_simulator.habits import Again, Habits
 from jetstream_simulator.lines import commit_line
 from jetstream_simulator.population import Made, Population, Post
@@ -65,11 +65,11 @@ class _Commit(NamedTuple):
 class Generator:
     """An endless source of events. Each one needs a later ``time_us`` than the one before."""
 
-    def __init__(self, seed: int = 0, odd_rate: float = 0.0) -> None:
+    def __init__(self, seed: int = 0, malformed_rate: float = 0.0) -> None:
         self._rng = Random(seed)
         self._people = Population(seed, self._rng)
         self._habits = Habits(self._rng, self._people)
-        self._odd_rate = odd_rate
+        self._malformed_rate = malformed_rate
         self._commit: _Commit | None = None
         self._seq = 30_340_180_350
         self._count = 0
@@ -80,8 +80,8 @@ class Generator:
         self._count += 1
         if self._commit is not None:
             return self._continue(self._commit, time_us)
-        if self._odd_rate and rng.random() < self._odd_rate:
-            return self._odd(time_us)
+        if self._malformed_rate and rng.random() < self._malformed_rate:
+            return self._malformed(time_us)
         kind = rng.choices(_KINDS, cum_weights=_WEIGHTS)[0]
         account = self._people.account()
         if kind in _ABOUT:
@@ -175,9 +175,9 @@ class Generator:
             rkey = self._people.unknown_rkey(time_us - 86_400_000_000)
         return commit_line(self._people.did(account), time_us, _rev(account, time_us), "delete", kind, rkey, None)
 
-    def _odd(self, time_us: int) -> bytes:
+    def _malformed(self, time_us: int) -> bytes:
         account, post = self._people.account(), self._people.recent_post(time_us)
-        envelope = odd.Envelope(
+        envelope = malformed.Envelope(
             did=self._people.did(account),
             time_us=time_us,
             rev=_rev(account, time_us),
@@ -185,7 +185,7 @@ class Generator:
             created_at=identifiers.iso(time_us),
             subject={"cid": post.cid, "uri": post.uri},
         )
-        return odd.odd_line(self._rng, envelope)
+        return malformed.malformed_line(self._rng, envelope)
 
     def _rkey(self, account: int, time_us: int) -> str:
         # The counter in place of a clock id: no two records of an account ever share a key.
@@ -203,13 +203,13 @@ def events(
     seed: int = 0,
     start_us: int = DEFAULT_START_US,
     rate: float = DEFAULT_RATE,
-    odd: float = 0.0,
+    malformed: float = 0.0,
 ) -> Iterator[bytes]:
     """``n`` events, one JSON line (without newline) each, ``rate`` of them to a second from ``start_us`` on.
 
-    ``odd`` is the share (0 to 1) of events that are invalid. The same arguments give the same bytes.
+    ``malformed`` is the share (0 to 1) of events that are invalid. The same arguments give the same bytes.
     """
-    generator = Generator(seed, odd)
+    generator = Generator(seed, malformed)
     for i in range(n):
         yield generator.event(event_time_us(start_us, i, rate))
 

@@ -1,6 +1,6 @@
 """The simulated accounts and what they have made so far: who acts, on which subjects, and what can be deleted.
 
-Lives here: the state of the made-up network, bounded in size. Must not: record layouts, JSON.
+Lives here: the state of the synthetic network, bounded in size. Must not: record layouts, JSON.
 """
 
 from __future__ import annotations

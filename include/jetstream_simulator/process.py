@@ -18,7 +18,6 @@ from typing import Any, Self
 
 from jetstream_simulator.errors import SimulatorError
 
-_SOURCES = Path(__file__).resolve().parents[1]
 _READY = "listening on "
 
 
@@ -40,7 +39,7 @@ class SimulatorProcess:
         return "http://" + self.url.removeprefix("ws://").removesuffix("/subscribe")
 
     def health(self) -> dict[str, Any]:
-        """What ``/health`` says: ``events`` on the tape so far, ``done``, ``clients`` and how far behind they are.
+        """What ``/health`` says: ``events`` so far, ``done``, ``clients`` and how far behind they are.
 
         Raises:
             SimulatorError: it does not answer.
@@ -86,17 +85,13 @@ def start(args: list[str], *, log: Path | None = None, timeout_s: float = 30.0) 
     """
     if "--port" not in args:
         args = [*args, "--port", "0"]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH")]))
-    }
     with log.open("ab") if log is not None else open(os.dup(2), "wb") as errors:  # noqa: PTH123 - a descriptor
         process = subprocess.Popen(
-            [sys.executable, "-m", "jetstream_simulator", "--end-with-input", *args],
+            [sys.executable, "-P", "-m", "jetstream_simulator", "--end-with-input", *args],
             stdout=subprocess.PIPE,
             stderr=errors,
             stdin=subprocess.PIPE,  # closed by the kernel when this process ends, however it does
             text=True,
-            env=environment,
         )
     return _await_ready(process, time.monotonic() + timeout_s)
 

@@ -5,7 +5,6 @@ Lives here: lines checked, v2 frames turned into v1 events, rounds of a loop. Mu
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,10 +16,11 @@ import zstandard
 
 from jetstream_simulator import envelope
 from jetstream_simulator.errors import SimulatorError
+from jetstream_simulator.event_log import Event
+from jetstream_simulator.logs import get_logger
 from jetstream_simulator.recordings import open_recording
-from jetstream_simulator.tape import Event
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 # A recorded frame's time may have lost its end; what is left of it still orders the event.
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?")
 
@@ -43,7 +43,7 @@ class _V2(msgspec.Struct):
 def events(paths: Sequence[Path], *, loop: bool = False, keep_invalid: bool = False) -> Iterator[Event]:
     """The events of ``paths``, file after file.
 
-    ``loop`` begins again at the end, each round moved on by the whole tape's span of time: only ``time_us``
+    ``loop`` begins again at the end, each round moved on by the whole replay's span of time: only ``time_us``
     differs. ``keep_invalid`` passes on lines that are not JSON objects; empty lines are always skipped.
 
     Raises:
@@ -90,7 +90,7 @@ def _lines(path: Path, file: IO[bytes], keep_invalid: bool) -> Iterator[Event]:
                 ) from None
             event = Event(0, line)
         if event is None:
-            log.info("%s line %d is a v2 frame that v1 does not send: skipped", path, number)
+            log.info("skipped a v2 frame that v1 does not send", file=path, line=number)
             continue
         yield event
 

@@ -20,10 +20,10 @@ from websockets.typing import Subprotocol
 
 from jetstream_simulator import options
 from jetstream_simulator.errors import SimulatorError
+from jetstream_simulator.event_log import EventLog
 from jetstream_simulator.feed import Feed
 from jetstream_simulator.limits import Bucket
 from jetstream_simulator.session import CLOSE_S, Sender, Session, close
-from jetstream_simulator.tape import Tape
 from jetstream_simulator.v2 import xrpc
 from jetstream_simulator.v2.host import STREAM_PATH, SUBPROTOCOL, Host, HostOptions, Stream
 from jetstream_simulator.v2.options import Refused
@@ -50,14 +50,14 @@ class _Connection(ServerConnection):
 
 
 class Simulator:
-    """Serves a tape. ``now_us`` is the simulation's time: a cursor after it means the live tail.
+    """Serves an event log. ``now_us`` is the simulation's time: a cursor after it means the live tail.
 
     For ``warm_up_s`` seconds from ``listen`` on it answers 503, as v2 does while it starts.
     """
 
     def __init__(
         self,
-        tape: Tape,
+        event_log: EventLog,
         feed: Feed,
         now_us: Callable[[], int],
         *,
@@ -66,8 +66,8 @@ class Simulator:
         v2: HostOptions | None = None,
         warm_up_s: float = 0.0,
     ) -> None:
-        self._tape, self._feed, self._now_us = tape, feed, now_us
-        self._v2 = Host(tape, v2 or HostOptions())
+        self._event_log, self._feed, self._now_us = event_log, feed, now_us
+        self._v2 = Host(event_log, v2 or HostOptions())
         self._warm_up_s, self._ready_at = warm_up_s, 0.0
         self._compressor = compressor
         self._client_rate = client_rate
@@ -149,14 +149,14 @@ class Simulator:
         return None
 
     def _health(self, connection: ServerConnection) -> Response:
-        tape = self._tape
+        event_log = self._event_log
         state = {
             "status": "ok",
             "done": self._feed.done,
-            "events": tape.end,
-            "oldest_position": tape.start,
-            "oldest_time_us": tape.oldest_us,
-            "newest_time_us": tape.newest_us,
+            "events": event_log.end,
+            "oldest_position": event_log.start,
+            "oldest_time_us": event_log.oldest_us,
+            "newest_time_us": event_log.newest_us,
             "next_seq": self._v2.numbers.next,
             "clients": [{"sent": s.sent, "behind": s.behind, "live": s.live} for s in self._feed.subscribers],
         }
@@ -179,12 +179,12 @@ class Simulator:
 
     def _session(self, connection: ServerConnection, wanted: options.Request, bucket: Bucket) -> Session:
         position = self._v2.v1_position(wanted.cursor)
-        if position is not None or (wanted.cursor or 0) > max(self._now_us(), self._tape.newest_us):
+        if position is not None or (wanted.cursor or 0) > max(self._now_us(), self._event_log.newest_us):
             wanted = wanted._replace(cursor=None)
         return Session(
             connection,
             wanted,
-            self._tape,
+            self._event_log,
             self._feed,
             bucket,
             self._compressor if wanted.compress else None,

@@ -1,4 +1,4 @@
-"""One client's connection: sends it the tape, and obeys its messages.
+"""One client's connection: sends it the event log, and obeys its messages.
 
 Lives here: the tasks and writes of a connection. Must not: choosing events, the handshake.
 """
@@ -6,7 +6,6 @@ Lives here: the tasks and writes of a connection. Must not: choosing events, the
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -17,12 +16,13 @@ from websockets.frames import CloseCode
 from websockets.protocol import State
 
 from jetstream_simulator import options
+from jetstream_simulator.event_log import EventLog, Overtaken
 from jetstream_simulator.feed import Feed
 from jetstream_simulator.limits import Bucket
+from jetstream_simulator.logs import get_logger
 from jetstream_simulator.subscriber import Subscriber
-from jetstream_simulator.tape import Overtaken, Tape
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 CLOSE_S: Final = 1.0
 _LIMIT_POLL_S: Final = 0.01
 _MAX_REASON: Final = 123  # bytes that a close frame can hold after its code
@@ -38,7 +38,7 @@ class Sender:
         """Send until cancelled or the client is gone; ``drop`` is called when it is too slow.
 
         Raises:
-            Overtaken: the tape dropped events that this client has not had.
+            Overtaken: the event log dropped events that this client has not had.
         """
         self._feed.join(subscriber, drop)
         try:
@@ -46,7 +46,7 @@ class Sender:
                 await self._feed.more(subscriber)
                 await self._send_batch(subscriber)
         except (ConnectionClosed, OSError) as error:
-            log.debug("client gone: %s", error)
+            log.debug("client gone", reason=error)
         finally:
             self._feed.leave(subscriber)
 
@@ -77,7 +77,7 @@ class Session:
         self,
         connection: ServerConnection,
         wanted: options.Request,
-        tape: Tape,
+        event_log: EventLog,
         feed: Feed,
         bucket: Bucket,
         compressor: zstandard.ZstdCompressor | None,
@@ -86,7 +86,7 @@ class Session:
         floor: int = 0,
         v2_host: bool = False,
     ) -> None:
-        self._connection, self._tape, self._sender = connection, tape, Sender(connection, feed, bucket)
+        self._connection, self._event_log, self._sender = connection, event_log, Sender(connection, feed, bucket)
         self._filter, self._cursor_us, self._compressor = wanted.filter, wanted.cursor, compressor
         self._position, self._floor, self._v2_host = position, floor, v2_host
         self._subscriber: Subscriber | None = None
@@ -104,7 +104,7 @@ class Session:
             except options.InvalidOptions as error:
                 refusal = error
             except ConnectionClosed as error:
-                log.debug("client gone: %s", error)
+                log.debug("client gone", reason=error)
             finally:
                 sender.cancel()
         if refusal is not None:
@@ -130,7 +130,7 @@ class Session:
     async def _send(self) -> None:
         await self._hello.wait()
         subscriber = Subscriber(
-            self._tape,
+            self._event_log,
             self._filter,
             self._cursor_us,
             self._compressor,

@@ -1,4 +1,4 @@
-"""Where the tape's events come from: made up or replayed, a batch at a time.
+"""Where the event log's events come from: synthetic or replayed, a batch at a time.
 
 Lives here: both sources behind one call. Must not: pacing, connections.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 from jetstream_simulator import envelope, replay
+from jetstream_simulator.event_log import Event
 from jetstream_simulator.generate import Generator, event_time_us
-from jetstream_simulator.tape import Event
 
 
 class Source(Protocol):
@@ -23,10 +23,10 @@ class Source(Protocol):
 
 
 class Generated:
-    """Made-up events without end. ``rate`` 0 stamps them with the time at which they are made."""
+    """Synthetic events without end. ``rate`` 0 stamps them with the time at which they are made."""
 
-    def __init__(self, seed: int, odd: float, rate: float) -> None:
-        self._generator = Generator(seed, odd)
+    def __init__(self, seed: int, malformed: float, rate: float) -> None:
+        self._generator = Generator(seed, malformed)
         self._rate = rate
         self._start_us = 0
         self._last_us = 0

@@ -1,4 +1,4 @@
-"""One client's way through the tape: its position, its filter, and the bytes that go to it next.
+"""One client's way through the event log: its position, its filter, and the bytes that go to it next.
 
 Lives here: choosing and encoding frames. Must not: sockets, tasks.
 """
@@ -11,8 +11,8 @@ from functools import partial
 import zstandard
 
 from jetstream_simulator import envelope, frames
+from jetstream_simulator.event_log import EventLog
 from jetstream_simulator.options import Filter
-from jetstream_simulator.tape import Tape
 
 #: What one write holds at most (a single larger event excepted): it bounds a client's memory.
 BATCH_EVENTS = 1024
@@ -20,7 +20,7 @@ BATCH_BYTES = 256 * 1024
 
 
 class Subscriber:
-    """A client that reads the tape. ``position`` is the next event that it has not been offered.
+    """A client that reads the event log. ``position`` is the next event that it has not been offered.
 
     It begins at ``cursor_us`` (microseconds), at ``position``, or without either at the live tail; never
     before the position ``floor``.
@@ -31,7 +31,7 @@ class Subscriber:
 
     def __init__(
         self,
-        tape: Tape,
+        event_log: EventLog,
         wanted: Filter,
         cursor_us: int | None,
         compressor: zstandard.ZstdCompressor | None = None,
@@ -41,28 +41,28 @@ class Subscriber:
     ) -> None:
         self._resume: Callable[[], int] | None = None
         if cursor_us is not None:
-            self._resume = partial(tape.position, cursor_us)
+            self._resume = partial(event_log.position, cursor_us)
         elif position is not None:
-            self._resume = lambda: min(tape.end, position)
+            self._resume = lambda: min(event_log.end, position)
         self.filter = wanted
-        self.position = tape.end if self._resume is None else max(floor, self._resume())
+        self.position = event_log.end if self._resume is None else max(floor, self._resume())
         self.sent = 0
-        #: Whether it has ever caught up with the tape: only then can it be too slow.
+        #: Whether it has ever caught up with the event log: only then can it be too slow.
         self.live = self._resume is None
-        self._tape = tape
+        self._event_log = event_log
         self._compressor = compressor
 
     def next_batch(self, limit: int = BATCH_EVENTS) -> list[bytes]:
         """The frames to send next, ``limit`` at most; the position moves on past what the filter drops.
 
-        Empty does not mean the tape's end: look at ``behind`` for that.
+        Empty does not mean the event log's end: look at ``behind`` for that.
 
         Raises:
-            Overtaken: the tape dropped events that this client has not had.
+            Overtaken: the event log dropped events that this client has not had.
         """
         self._skip_to_cursor()
         first = self.position
-        offered = self._tape.read(first, min(limit, BATCH_EVENTS), BATCH_BYTES)
+        offered = self._event_log.read(first, min(limit, BATCH_EVENTS), BATCH_BYTES)
         self.position += len(offered)
         self.live = self.live or not self.behind
         batch = self._frames(first, offered)
@@ -71,11 +71,11 @@ class Subscriber:
 
     @property
     def behind(self) -> int:
-        """How many events of the tape it has not been offered."""
-        return self._tape.end - self.position
+        """How many events of the event log it has not been offered."""
+        return self._event_log.end - self.position
 
     def _skip_to_cursor(self) -> None:
-        """A cursor ahead of the tape (a replay that has not come so far) stays in force until it is reached."""
+        """A cursor ahead of the event log (an unfinished replay) stays in force until it is reached."""
         if self._resume is not None:
             self.position = max(self.position, self._resume())
             if self.behind:
@@ -83,8 +83,8 @@ class Subscriber:
 
     def _frames(self, position: int, offered: list[bytes]) -> list[bytes]:
         """What of the events ``offered``, which begin at ``position``, goes on the wire."""
-        if self._tape.only_v2:
-            hidden = self._tape.only_v2
+        if self._event_log.only_v2:
+            hidden = self._event_log.only_v2
             offered = [frame for i, frame in enumerate(offered, position) if i not in hidden]
         return self._encoded(self._wanted(offered))
 

@@ -7,7 +7,6 @@ to write, Redis commands.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
@@ -16,13 +15,13 @@ from ingester.buffer.buffers import Buffer
 from ingester.buffer.exchange import Claim, Flush, Held
 from ingester.buffer.sink import Sink
 from ingester.contract import crash
+from ingester.contract.logs import get_logger
 from ingester.contract.settings import IngesterSettings
 from ingester.errors import SinkUnavailable, StateLost, Superseded
-from ingester.logs import line
 from ingester.position.position import LIVE, AfterEvent, AtTime, Position
 from ingester.position.restart import Restart, Why
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
@@ -87,7 +86,7 @@ class Delivery:
                 break
             except SinkUnavailable as error:
                 refused = True
-                log.warning(line("sink_unavailable", error=error, pending=pending(), retry_s=round(delay, 2)))
+                log.warning("sink_unavailable", error=error, pending=pending(), retry_s=round(delay, 2))
                 await self._pause(delay)
             except StateLost:
                 await self._reclaim()
@@ -104,7 +103,7 @@ class Delivery:
                 await self._pause(delay)
         if isinstance(answer, Held):
             raise Superseded(f"Redis was emptied and {answer.writer} took over; this one ends")
-        log.error(line("state_lost", memory_cursor=self.position.cursor, redis_cursor=answer.cursor))
+        log.error("state_lost", memory_cursor=self.position.cursor, redis_cursor=answer.cursor)
         if answer.cursor == self.position.cursor:
             return
         if not answer.cursor:

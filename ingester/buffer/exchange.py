@@ -5,7 +5,6 @@ Lives here: their types, and reading stored state, that of the version before in
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
@@ -13,11 +12,11 @@ import msgspec
 
 from ingester.contract.frame import Frame
 from ingester.contract.gap import Gap
+from ingester.contract.logs import get_logger
 from ingester.jetstream.hosts import V1, V2
-from ingester.logs import line
 from ingester.position.position import LIVE, AfterEvent, Position
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _decode: Final = msgspec.json.Decoder(tuple[Gap, ...]).decode
 
@@ -101,7 +100,7 @@ def _number(name: str, text: str) -> int:
     try:
         return int(text or 0)
     except ValueError:
-        log.error(line("state_unreadable", field=name, value=ascii(text[:100])))
+        log.error("state_unreadable", field=name, value=ascii(text[:100]))
         return 0
 
 
@@ -110,5 +109,5 @@ def _known(gaps: str) -> tuple[Gap, ...]:
         return _decode(gaps)
     except (msgspec.MsgspecError, UnicodeError) as error:
         # From another version or another program. The records themselves are in the stream of gaps already.
-        log.warning(line("open_gaps_unreadable", reason=error))
+        log.warning("open_gaps_unreadable", reason=error)
         return ()

@@ -6,7 +6,6 @@ tasks.
 
 from __future__ import annotations
 
-import logging
 import uuid
 from typing import Any, Final
 
@@ -22,8 +21,6 @@ from ingester.contract.redis_access import RedisAccess
 from ingester.contract.settings import SettingsError
 from ingester.errors import Fenced, StateLost, Superseded
 from ingester.jetstream.hosts import V1
-
-log = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 5.0
 _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wire.QUEUES), wire.COVERAGE_KEY]

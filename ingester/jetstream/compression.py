@@ -6,15 +6,14 @@ Lives here: the choice by host, and the fetched dictionaries. Must not: decompre
 from __future__ import annotations
 
 import asyncio
-import logging
 
+from ingester.contract.logs import get_logger
 from ingester.contract.settings import IngesterSettings
 from ingester.jetstream import dictionary
 from ingester.jetstream.dictionary import Dictionary, DictionaryUnavailable
 from ingester.jetstream.hosts import V1, Host
-from ingester.logs import line
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class Dictionaries:
@@ -39,7 +38,7 @@ class Dictionaries:
             try:
                 self._fetched[host.name] = await asyncio.to_thread(dictionary.fetch, host.url, self._most)
             except DictionaryUnavailable as error:
-                log.warning(line("dictionary_unavailable", host=host.name, reason=error, hint="not compressed"))
+                log.warning("dictionary_unavailable", host=host.name, reason=error, hint="not compressed")
         return self._fetched.get(host.name)
 
     def forget(self, host: Host) -> bool:

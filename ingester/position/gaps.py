@@ -13,11 +13,11 @@ from typing import Final
 import msgspec
 
 from ingester.contract.gap import Gap, Reason
+from ingester.contract.logs import get_logger
 from ingester.jetstream.hosts import Host
-from ingester.logs import line
 from ingester.position.position import Position
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: An interruption up to this long (seconds) is not recorded: a little over two heartbeats.
 OUTAGE_S: Final = 5.0
@@ -139,7 +139,7 @@ class Gaps:
         event, level = _said(gap, begun)
         fields = {"reason": gap.reason, "host": gap.host} | ({"queue": gap.queue} if gap.queue else {})
         span = {"missing_from": instant(gap.from_us), "missing_to": instant(gap.to_us)}
-        log.log(level, line(event, **fields, **span, **({"by": gap.filled} if gap.filled else {})))
+        log.log(level, event, **fields, **span, **({"by": gap.filled} if gap.filled else {}))
         return gap
 
 

@@ -5,21 +5,20 @@ Lives here: the link between the detector and the gaps. Must not: I/O, clocks, t
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from ingester.contract.gap import Gap
+from ingester.contract.logs import get_logger
 from ingester.jetstream.hosts import Host
-from ingester.logs import line, renamed
 from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import Gaps, instant
 from ingester.position.history import QueueState, Verdict
 from ingester.position.position import AtTime, Position
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: What ``partial_ended`` was called before, and its reasons.
 _OLD_REASONS = {QueueState.BACK: "seen", QueueState.SAME_ELSEWHERE: "agreed", QueueState.UNKNOWN: "unknown"}
@@ -50,7 +49,7 @@ class PartialHosts:
             if history:
                 self._detector.adopt(history)
         except msgspec.MsgspecError as error:  # from another version: the history is built again
-            log.warning(line("history_unreadable", reason=error))
+            log.warning("history_unreadable", reason=error)
         gaps = self._gaps.open_partial()
         for gap in gaps:
             # If the last event comes from another host, that one is already sending what is missing.
@@ -92,12 +91,12 @@ class PartialHosts:
             fields = {"host": host.name, "queue": queue, "since": instant(since_us)}
             if state is QueueState.PARTIAL:
                 self._gaps.partial(host, queue, since_us, until_us, now_us)
-                log.error(line("partial", **fields))
-                log.error(renamed("blind", "partial", **fields))
+                log.error("partial", **fields)
+                log.error("blind", renamed_to="partial", **fields)
             else:
                 self._gaps.partial_ended(queue, host, until_us, now_us, good=state is QueueState.BACK)
-                log.warning(line("partial_ended", **fields, reason=state.name.lower()))
-                log.warning(renamed("not_blind", "partial_ended", **fields, why=_OLD_REASONS[state]))
+                log.warning("partial_ended", **fields, reason=state.name.lower())
+                log.warning("not_blind", renamed_to="partial_ended", **fields, why=_OLD_REASONS[state])
         return [verdict for verdict in verdicts if verdict.state is QueueState.PARTIAL]
 
     def leave(self, host: Host, partial: Sequence[Verdict]) -> None:

@@ -30,9 +30,9 @@ def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory, dictionary: Path) -> Iterator[process.SimulatorProcess]:
     """A replay of LINES that has been read once: a client with an old cursor gets all of them at once."""
-    tape = tmp_path_factory.mktemp("tape") / "tape.jsonl"
-    tape.write_bytes(b"".join(line + b"\n" for line in LINES))
-    with process.start(["--replay", str(tape), "--dictionary", str(dictionary)]) as running:
+    recording = tmp_path_factory.mktemp("recording") / "recording.jsonl"
+    recording.write_bytes(b"".join(line + b"\n" for line in LINES))
+    with process.start(["--replay", str(recording), "--dictionary", str(dictionary)]) as running:
         with connect(running.url) as client:
             receive(client, len(LINES))
         yield running

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websockets_connect
 
-from jetstream_simulator import generate, odd, process
+from jetstream_simulator import generate, malformed, process
 from jetstream_simulator.errors import SimulatorError
 
 LINES = list(generate.events(3000, seed=12))
@@ -35,7 +35,7 @@ def receive(client: ClientConnection, count: int) -> list[bytes]:
     return [client.recv(timeout=20, decode=False) for _ in range(count)]
 
 
-def tape(path: Path, lines: list[bytes] = LINES) -> str:
+def recording(path: Path, lines: list[bytes] = LINES) -> str:
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     return str(path)
 
@@ -81,7 +81,7 @@ def test_as_fast_as_it_can_it_waits_for_its_readers() -> None:
 
 
 def test_a_client_that_comes_back_misses_nothing(tmp_path: Path) -> None:
-    with process.start(["--replay", tape(tmp_path / "tape"), "--rate", "4000"]) as simulator:
+    with process.start(["--replay", recording(tmp_path / "recording"), "--rate", "4000"]) as simulator:
         seen: list[bytes] = []
         while len(seen) < len(LINES):
             query = f"?cursor={json.loads(seen[-1])['time_us']}" if seen else ""
@@ -95,14 +95,14 @@ def test_a_client_that_comes_back_misses_nothing(tmp_path: Path) -> None:
 def test_a_restarted_replay_resumes_at_the_cursor(tmp_path: Path) -> None:
     cursor = json.loads(LINES[2000])["time_us"]
     with (
-        process.start(["--replay", tape(tmp_path / "tape")]) as simulator,
+        process.start(["--replay", recording(tmp_path / "recording")]) as simulator,
         connect(f"{simulator.url}?cursor={cursor}") as client,
     ):
         assert receive(client, 1000) == LINES[2000:]
 
 
 def test_too_old_a_cursor_starts_at_the_oldest_retained(tmp_path: Path) -> None:
-    args = ["--replay", tape(tmp_path / "tape"), "--retention", "100"]
+    args = ["--replay", recording(tmp_path / "recording"), "--retention", "100"]
     with process.start(args) as simulator:
         with connect(simulator.url) as client:
             assert receive(client, len(LINES)) == LINES
@@ -162,7 +162,7 @@ def test_compression_without_a_dictionary_is_refused() -> None:
 
 def test_what_is_sent_is_recorded(tmp_path: Path) -> None:
     recorded = tmp_path / "recorded.jsonl"
-    args = ["--rate", "0", "--events", "2000", "--odd", "0.05", "--record", str(recorded)]
+    args = ["--rate", "0", "--events", "2000", "--malformed", "0.05", "--record", str(recorded)]
     with process.start(args) as simulator, connect(simulator.url) as client:
         lines = receive(client, 2000)
     assert recorded.read_bytes() == b"".join(line + b"\n" for line in lines)
@@ -170,7 +170,7 @@ def test_what_is_sent_is_recorded(tmp_path: Path) -> None:
 
 def test_a_loop_goes_on_with_new_times(tmp_path: Path) -> None:
     with (
-        process.start(["--replay", tape(tmp_path / "tape", LINES[:100]), "--loop"]) as simulator,
+        process.start(["--replay", recording(tmp_path / "recording", LINES[:100]), "--loop"]) as simulator,
         connect(simulator.url) as client,
     ):
         times = [json.loads(line)["time_us"] for line in receive(client, 1000)]
@@ -178,7 +178,7 @@ def test_a_loop_goes_on_with_new_times(tmp_path: Path) -> None:
 
 
 def test_garbage_ends_a_replay_unless_it_is_kept(tmp_path: Path) -> None:
-    path = tape(tmp_path / "tape", [LINES[0], b"garbage", LINES[1]])
+    path = recording(tmp_path / "recording", [LINES[0], b"garbage", LINES[1]])
     log = tmp_path / "log"
     simulator = process.start(["--replay", path], log=log)
     with pytest.raises(ConnectionClosed), connect(simulator.url) as client:
@@ -251,7 +251,7 @@ def test_an_input_that_cannot_be_waited_for_is_one_line() -> None:
 
 def test_a_client_of_another_making_can_read_it() -> None:
     """A socket and RFC 6455 by hand: what is on the wire needs no library of ours."""
-    with process.start(["--events", "5", "--odd", "0"]) as simulator:
+    with process.start(["--events", "5", "--malformed", "0"]) as simulator:
         host, port = simulator.url.removeprefix("ws://").removesuffix("/subscribe").split(":")
         with socket.create_connection((host, int(port)), timeout=20) as client, client.makefile("rb") as file:
             key = base64.b64encode(bytes(16)).decode()
@@ -271,10 +271,10 @@ def test_a_client_of_another_making_can_read_it() -> None:
 
 def test_every_fault_reaches_the_client(tmp_path: Path) -> None:
     with (
-        process.start(["--rate", "0", "--events", "3000", "--odd", "1"]) as simulator,
+        process.start(["--rate", "0", "--events", "3000", "--malformed", "1"]) as simulator,
         connect(simulator.url) as client,
     ):
         lines = receive(client, 3000)
-    assert len(odd.FAULTS) > 20
+    assert len(malformed.FAULTS) > 20
     for mark in (b"\\ud83d", b"[[[[[[", b"odd did:plc", b'"gossip"', b'"upsert"'):
         assert any(mark in line for line in lines), mark

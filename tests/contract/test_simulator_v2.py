@@ -36,12 +36,12 @@ def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory, dictionary: Path) -> Iterator[process.SimulatorProcess]:
-    """A v2 host whose tape of LINES has been read once; cursors reach 1,000 events back, the archive all."""
-    tape = tmp_path_factory.mktemp("tape") / "tape.jsonl"
-    tape.write_bytes(b"".join(line + b"\n" for line in LINES))
+    """A v2 host whose recording of LINES has been read once; cursors reach 1,000 events back, the archive all."""
+    recording = tmp_path_factory.mktemp("recording") / "recording.jsonl"
+    recording.write_bytes(b"".join(line + b"\n" for line in LINES))
     archive = ["--segment-events", "200", "--block-events", "32", "--lookback", "1000"]
     zstd = ["--v2-dictionary", str(dictionary), "--dictionary", str(dictionary)]
-    with process.start(["--replay", str(tape), "--v2-host", *archive, *zstd]) as running:
+    with process.start(["--replay", str(recording), "--v2-host", *archive, *zstd]) as running:
         with connect(running.events_url) as client:
             assert receive(client, len(LINES)) == FRAMES
         yield running
@@ -132,7 +132,7 @@ def test_bad_requests_are_xrpc_errors(
 
 @pytest.mark.parametrize("query", ["cursor=1501", "cursor=99999999999999999", ""])
 def test_a_future_cursor_or_none_is_the_live_tail(simulator: process.SimulatorProcess, query: str) -> None:
-    # A replay's cursor just ahead of the tape waits for its event, which never comes: no other is sent either.
+    # In a replay a cursor after the last event waits for an event that never comes: no other is sent either.
     with connect(f"{simulator.events_url}?{query}") as client:
         wait_until(lambda: simulator.health()["clients"])
         client.ping().wait(20)

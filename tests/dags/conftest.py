@@ -44,8 +44,8 @@ def python(airflow_home: dict[str, str]) -> Run:
 
 @pytest.fixture(scope="session")
 def described(python: Run) -> dict[str, Any]:
-    """What ``describe.py`` finds in the DAG files."""
-    done = python("include/orchestration/describe.py", "--json")
+    """What ``scripts/pages/dags.py`` finds in the DAG files."""
+    done = python("-m", "scripts.pages.dags", "--json")
     assert done.returncode == 0, done.stderr
     # Airflow logs to standard output too.
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

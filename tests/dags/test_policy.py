@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
-POOLS = json.loads((ROOT / "include/orchestration/pools.json").read_text())
+POOLS = json.loads((ROOT / "include/firehose/airflow/pools.json").read_text())
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -91,7 +91,7 @@ def test_the_page_of_dags_is_current(tmp_path: Path) -> None:
     # In an environment of the caller's, with a setting that must not change the page.
     environment = os.environ | {"FIREHOSE_BATCH_MINUTES": "30", "HOME": str(tmp_path)}
     page = subprocess.run(
-        [sys.executable, "include/orchestration/describe.py"],
+        [sys.executable, "-m", "scripts.pages.dags"],
         env=environment,
         cwd=ROOT,
         capture_output=True,

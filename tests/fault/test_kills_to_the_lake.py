@@ -28,7 +28,7 @@ EVENTS = 20_000
 
 def test_twenty_kills_lose_and_repeat_nothing(tmp_path: Path, redis_url: str, redis_client: redis.Redis) -> None:
     sent = tmp_path / "sent.jsonl"
-    options = [f"--events={EVENTS}", "--rate=2500", "--odd=0.005", "--seed=21", f"--record={sent}"]
+    options = [f"--events={EVENTS}", "--rate=2500", "--malformed=0.005", "--seed=21", f"--record={sent}"]
     settings = Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=redis_url)
     start = redis_ms(redis_client) // 1000
     with simulator.start(options) as source:

@@ -20,7 +20,7 @@ from jetstream_simulator import generate
 
 BATCH = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
 SEED = 4
-EVENTS = list(generate.events(6000, seed=SEED, odd=0.05))
+EVENTS = list(generate.events(6000, seed=SEED, malformed=0.05))
 #: Types of which the simulator, as the network, sends one event in hundreds.
 RARE = ("profiles", "lists", "listitems", "starterpacks")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import closing
@@ -17,11 +16,13 @@ from pathlib import Path
 
 import msgspec
 
-from devstack.bench.ingest import wait_for_events, write_tape
+from devstack.bench.ingest import wait_for_events, write_recording
 from devstack.bench.report import BenchReport, PeakRss
-from devstack.demo.home import environment, project_root
+from devstack.checkout import checkout
+from devstack.demo.home import environment
 from devstack.embedded import airflow
 from devstack.embedded.ingester import ingester_process
+from devstack.embedded.leash import PYTHON
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch import buffer
 from firehose.batch.buffer import redis_ms
@@ -45,21 +46,22 @@ WHERE dag_id = 'firehose_batch' AND data_interval_start LIKE ?"""
 
 
 def bench_batch(events: int) -> BenchReport:
-    """Measure a batch of ``events`` made-up events.
+    """Measure a batch of ``events`` synthetic events.
 
     Raises:
         FirehoseError: Airflow or another part does not start, or the run fails.
     """
+    project = checkout()
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         folder = Path(name)
-        tape = folder / "events.jsonl"
-        write_tape(tape, events)
-        measured = baseline(tape, folder)
+        recording = folder / "events.jsonl"
+        write_recording(recording, events)
+        measured = baseline(recording, folder)
         with RedisServer(folder) as server:
             settings = settings_of(folder, server.url)
-            seconds, peak = _run(settings, folder, tape, events)
+            seconds, peak = _run(settings, project, recording, events)
         lake = sum(path.stat().st_size for path in settings.lake_path.glob("year=*/**/*.parquet"))
-        raw = tape.stat().st_size
+        raw = recording.stat().st_size
     return BenchReport(
         name="batch",
         events=events,
@@ -86,23 +88,24 @@ def settings_of(folder: Path, redis_url: str) -> Settings:
     )
 
 
-def baseline(tape: Path, folder: Path) -> float:
+def baseline(recording: Path, folder: Path) -> float:
     """The events a second of the study script.
 
     Raises:
         FirehoseError: it failed.
     """
-    command = [sys.executable, "-m", "devstack.bench.naive", str(tape), str(folder)]
+    command = [*PYTHON, "devstack.bench.naive", str(recording), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FirehoseError(f"the baseline failed: {done.stderr.strip().splitlines()[-1]}")
     return float(done.stdout)
 
 
-def _run(settings: Settings, folder: Path, tape: Path, events: int) -> tuple[dict[str, float], float]:
-    root, home = project_root(), folder / "airflow"
+def _run(settings: Settings, project: Path, recording: Path, events: int) -> tuple[dict[str, float], float]:
+    folder = settings.home_path
+    home = folder / "airflow"
     environ = airflow.prepare_airflow_home(
-        home, root / "dags", root / "plugins", environment(settings), port=settings.airflow_port
+        home, project / "dags", project / "plugins", environment(settings), port=settings.airflow_port
     )
     processes = []
     with (folder / "airflow.log").open("wb") as log:
@@ -112,7 +115,7 @@ def _run(settings: Settings, folder: Path, tape: Path, events: int) -> tuple[dic
                     subprocess.Popen(command, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
                 )
             _wait_until_warm(folder / "airflow.log")
-            interval = fill(settings, tape, events)
+            interval = fill(settings, recording, events)
             with PeakRss(*(process.pid for process in processes)) as peak:
                 seconds = _await_run(home / "airflow.db", interval)
         finally:
@@ -131,7 +134,7 @@ def _wait_until_warm(log: Path) -> None:
         time.sleep(0.2)
 
 
-def fill(settings: Settings, tape: Path, events: int, ingest_s: int = INGEST_S) -> datetime:
+def fill(settings: Settings, recording: Path, events: int, ingest_s: int = INGEST_S) -> datetime:
     """Bring all events into Redis within one minute of its clock, not before the DAG's first; returns that minute.
 
     ``ingest_s``: the seconds of the minute that must be left when it begins.
@@ -139,7 +142,7 @@ def fill(settings: Settings, tape: Path, events: int, ingest_s: int = INGEST_S) 
     Raises:
         FirehoseError: a part does not start, or it took longer.
     """
-    with simulator.start([f"--replay={tape}", "--once", f"--retention={events}"]) as source:
+    with simulator.start([f"--replay={recording}", "--once", f"--retention={events}"]) as source:
         ready = msgspec.structs.replace(settings, jetstream_url=source.url, start_cursor=1, rewind_ms=0)
         with buffer.client(settings, MONITORING) as client:
             first_ms = datetime.fromisoformat(settings.start_date).timestamp() * 1000

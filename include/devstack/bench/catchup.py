@@ -6,7 +6,6 @@ each step, and the memory of a step and its workers together. Ingesting is not: 
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import tempfile
 import time
@@ -16,16 +15,17 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from devstack.bench.made_up import fill
 from devstack.bench.report import BenchReport, PeakRss
+from devstack.bench.synthetic import fill
 from devstack.embedded.redis import RedisServer
 from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.settings import Settings
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: What a task may hold, its workers included.
 LIMIT_MIB: Final = 2560.0
@@ -36,7 +36,7 @@ _WINDOW_S: Final = 300
 
 
 def bench_catchup(events: int) -> BenchReport:
-    """Measure a window of ``events`` made-up events.
+    """Measure a window of ``events`` synthetic events.
 
     Raises:
         FirehoseError: a step fails, or an event is missing in the end.
@@ -50,7 +50,7 @@ def bench_catchup(events: int) -> BenchReport:
             end = int(time.time()) // _WINDOW_S * _WINDOW_S
             batch = Batch.of(datetime.fromtimestamp(end - _WINDOW_S, UTC), datetime.fromtimestamp(end, UTC))
             with server.client(PIPELINE) as client:
-                log.info("filling Redis with %d events", events)
+                log.info("filling Redis", events=events)
                 fill(client, batch, events, start_us, _RATE)
                 held = int(client.info("memory")["used_memory"])
             done = {step: run_step(step, settings, batch) for step in STEPS}
@@ -95,7 +95,7 @@ def run_step(step: str, settings: Settings, batch: Batch) -> tuple[float, float]
             process.join()
             raise FirehoseError(f"{step} ended with exit code {process.exitcode}; see above") from None
     process.join()
-    log.info("%s took %.1f s and %.0f MiB", step, took, peak.mib)
+    log.info("step ended", step=step, seconds=round(took, 1), mib=round(peak.mib))
     return round(took, 2), round(peak.mib, 1)
 
 

@@ -1,13 +1,12 @@
 """`firehose bench hostile`: attacks on the embedded endpoint beside a load, and what others notice of them.
 
-A batch of made-up events is loaded into the summary tables, first alone and then again and again for a while under
-attack. Measured are answers to `/ping`, the endpoint's memory against the budget of its queries, the disk behind
-bodies and held results, and how long a load takes.
+A batch of synthetic events is loaded into the summary tables, first alone, then again and again under attack.
+Measured are answers to `/ping`, the endpoint's memory against the budget of its queries, the disk behind bodies
+and held results, and how long a load takes.
 """
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -19,11 +18,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from clickhouse_http import process
 from devstack.bench.attacks import THREADS, Target, under_attack
-from devstack.bench.made_up import fill
 from devstack.bench.report import BenchReport, peak_mib
+from devstack.bench.synthetic import fill
 from devstack.bench.watch import Watch
+from devstack.embedded import clickhouse
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
@@ -34,9 +33,10 @@ from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Of all queries together, and what the endpoint may have beyond it.
 BUDGET_MIB: Final = 2048
@@ -87,10 +87,10 @@ def bench_hostile(seconds: int, events: int, scale: Scale = FULL) -> BenchReport
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         settings = _settings(Path(name), scale)
         _make_lake(settings, events)
-        with process.start(settings) as running:
+        with clickhouse.start(settings) as running:
             _prepare(settings)
             alone = [_load(settings, events) for _ in range(scale.loads_alone)]
-            log.info("a load takes %.1f s without an attack", median(alone))
+            log.info("loaded without an attack", seconds=round(median(alone), 1))
             watch = Watch(running.pid, running.url)
             user, password = settings.clickhouse_analyst, settings.clickhouse_analyst_password
             target = Target(running.url, user, password, scale.patience_s)
@@ -152,7 +152,7 @@ def _loads(settings: Settings, events: int, seconds: int, rounds: Callable[[], d
     took = []
     while time.monotonic() < end:
         took.append(_load(settings, events))
-        log.info("loaded in %.1f s", took[-1])
+        log.info("loaded", seconds=round(took[-1], 1))
     return took
 
 

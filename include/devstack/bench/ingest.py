@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import redis
 
 from devstack.bench.report import BenchReport, peak_mib
 from devstack.embedded.ingester import ingester_process
+from devstack.embedded.leash import PYTHON
 from devstack.embedded.redis import RedisServer
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
@@ -28,18 +28,18 @@ _STALL_S = 60.0
 
 
 def bench_ingest(events: int, runs: int) -> BenchReport:
-    """Measure ``events`` made-up events, ``runs`` times.
+    """Measure ``events`` synthetic events, ``runs`` times.
 
     Raises:
         FirehoseError: a part does not start, or makes no progress.
     """
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as folder:
-        tape = Path(folder) / "events.jsonl"
-        write_tape(tape, events)
+        recording = Path(folder) / "events.jsonl"
+        write_recording(recording, events)
         baseline, ours, peaks = [], [], []
         for run in range(runs):
-            baseline.append(_baseline(tape, events))
-            rate, peak = _ingest(Path(folder) / f"run{run}", tape, events)
+            baseline.append(_baseline(recording, events))
+            rate, peak = _ingest(Path(folder) / f"run{run}", recording, events)
             ours.append(rate)
             peaks.append(peak)
     return BenchReport(
@@ -54,29 +54,29 @@ def bench_ingest(events: int, runs: int) -> BenchReport:
     )
 
 
-def write_tape(path: Path, events: int, rate: float = 1667.0) -> None:
-    """A file of made-up events that come at ``rate`` a second, ending about now."""
+def write_recording(path: Path, events: int, rate: float = 1667.0) -> None:
+    """A file of synthetic events that come at ``rate`` a second, ending about now."""
     start_us = int((time.time() - events / rate) * 1_000_000)
     with path.open("wb") as out:
         out.writelines(line + b"\n" for line in generate.events(events, start_us=start_us, rate=rate))
 
 
-def _source(tape: Path, events: int) -> simulator.SimulatorProcess:
-    return simulator.start([f"--replay={tape}", "--once", f"--retention={events}"])
+def _source(recording: Path, events: int) -> simulator.SimulatorProcess:
+    return simulator.start([f"--replay={recording}", "--once", f"--retention={events}"])
 
 
-def _baseline(tape: Path, events: int) -> float:
-    with _source(tape, events) as source:
-        command = [sys.executable, "-m", "devstack.bench.receive", f"{source.url}?cursor=1", str(events)]
+def _baseline(recording: Path, events: int) -> float:
+    with _source(recording, events) as source:
+        command = [*PYTHON, "devstack.bench.receive", f"{source.url}?cursor=1", str(events)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FirehoseError(f"the bare receive loop failed: {done.stderr.strip().splitlines()[-1]}")
     return float(done.stdout)
 
 
-def _ingest(home: Path, tape: Path, events: int) -> tuple[float, float]:
+def _ingest(home: Path, recording: Path, events: int) -> tuple[float, float]:
     """Events a second into Redis, from the first flush to the last, and the ingester's peak in MiB."""
-    with RedisServer(home) as server, _source(tape, events) as source:
+    with RedisServer(home) as server, _source(recording, events) as source:
         settings = Settings(
             home=str(home),
             lake=str(home / "lake"),

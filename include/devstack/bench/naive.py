@@ -13,10 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 
-def convert(tape: Path, folder: Path) -> float:
-    """The rate at which the events of ``tape`` become one Parquet file a collection."""
+def convert(recording: Path, folder: Path) -> float:
+    """The rate at which the events of ``recording`` become one Parquet file a collection."""
     began = time.perf_counter()
-    with tape.open() as lines:
+    with recording.open() as lines:
         frame = pd.json_normalize([json.loads(line) for line in lines], max_level=1)
     frame["commit.record"] = frame["commit.record"].map(json.dumps)
     for number, (_, rows) in enumerate(frame.groupby("commit.collection", dropna=False)):

@@ -6,16 +6,17 @@ Must not: measure; know where events come from.
 from __future__ import annotations
 
 import subprocess
-import sys
 from types import TracebackType
 from typing import Self
 
 import psutil
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 from devstack.bench.report import PeakRss
-from devstack.demo.home import environment, project_root
+from devstack.checkout import checkout
+from devstack.demo.home import environment
 from devstack.embedded import airflow
+from devstack.embedded.leash import PYTHON
 from devstack.embedded.redis import RedisServer
 from firehose.settings import Settings
 
@@ -48,10 +49,9 @@ class Pipeline:
         # Airflow takes longest to be ready, and needs none of the others for that.
         for name, command in airflow.commands().items() if self._airflow else ():
             self._spawn(f"airflow-{name}", command, self._airflow)
-        python = [sys.executable, "-m"]
-        clickhouse = self._spawn("clickhouse", [*python, "clickhouse_http"], self._environ)
+        clickhouse = self._spawn("clickhouse", [*PYTHON, "devstack.embedded.clickhouse"], self._environ)
         self._redis.start(timeout_s=120)
-        self._spawn("ingester", [*python, "ingester"], self._environ)
+        self._spawn("ingester", [*PYTHON, "ingester"], self._environ)
         log = self._logs / "clickhouse.log"
         EndpointProcess(clickhouse, self.settings.clickhouse_url, log).wait_ready(120)
         self._watch = PeakRss(*(process.pid for process in self._running))
@@ -97,5 +97,7 @@ class Pipeline:
 
 def _prepared_airflow(settings: Settings, environ: dict[str, str]) -> dict[str, str]:
     """The environment of an Airflow in the home of these settings."""
-    root, home = project_root(), settings.home_path / "airflow"
-    return airflow.prepare_airflow_home(home, root / "dags", root / "plugins", environ, port=settings.airflow_port)
+    project, home = checkout(), settings.home_path / "airflow"
+    return airflow.prepare_airflow_home(
+        home, project / "dags", project / "plugins", environ, port=settings.airflow_port
+    )

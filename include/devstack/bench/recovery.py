@@ -7,7 +7,6 @@ has caught up, and until ClickHouse counts every event, those of the hour and th
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import tempfile
 import time
@@ -17,19 +16,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from devstack.bench.made_up import write_tape
 from devstack.bench.pipeline import Pipeline
 from devstack.bench.report import BenchReport
+from devstack.bench.synthetic import write_recording
 from devstack.embedded.redis import free_port
 from firehose.batch.buffer import client
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from ingester.contract import wire
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import MONITORING
 from jetstream_simulator import process as simulator
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: The requirement: recovery takes under five minutes.
 TARGET_S: Final = 300.0
@@ -57,11 +57,11 @@ def bench_recovery(events: int) -> BenchReport:
         folder = Path(name)
         before, missed = folder / "before.jsonl", folder / "missed.jsonl"
         start_us = int((time.time() - (events + _BEFORE_EVENTS) / RATE) * 1_000_000)
-        log.info("making %d events", events + _BEFORE_EVENTS)
-        write_tape(before, _BEFORE_EVENTS, start_us, RATE)
+        log.info("making events", events=events + _BEFORE_EVENTS)
+        write_recording(before, _BEFORE_EVENTS, start_us, RATE)
         again = b"".join(before.read_bytes().splitlines(keepends=True)[-_OVERLAP_EVENTS:])
         first_us = start_us + int(_BEFORE_EVENTS / RATE * 1e6)
-        write_tape(missed, events, first_us, RATE, first_seed=1000, before=again)
+        write_recording(missed, events, first_us, RATE, first_seed=1000, before=again)
         port, redis_port = free_port(), free_port()
         settings = settings_of(folder, port, redis_port)
         with Pipeline(settings, redis_port) as pipeline:
@@ -100,13 +100,13 @@ def settings_of(folder: Path, port: int, redis_port: int) -> Settings:
     )
 
 
-def _source(tape: Path, port: int) -> simulator.SimulatorProcess:
-    return simulator.start([f"--replay={tape}", "--once", f"--retention={_RETENTION}", "--port", str(port)])
+def _source(recording: Path, port: int) -> simulator.SimulatorProcess:
+    return simulator.start([f"--replay={recording}", "--once", f"--retention={_RETENTION}", "--port", str(port)])
 
 
-def _run_and_kill(pipeline: Pipeline, tape: Path, port: int) -> None:
+def _run_and_kill(pipeline: Pipeline, recording: Path, port: int) -> None:
     """Run on the events from before until a batch of them is being validated or published, then kill."""
-    with _source(tape, port):
+    with _source(recording, port):
         pipeline.start()
         log.info("the pipeline is up; waiting for a batch to kill it in")
         await_reached(lambda: events_in_redis(pipeline.settings) >= _BEFORE_EVENTS, "the first events in Redis")
@@ -115,16 +115,16 @@ def _run_and_kill(pipeline: Pipeline, tape: Path, port: int) -> None:
     log.info("killed everything")
 
 
-def _recover(pipeline: Pipeline, tape: Path, port: int, events: int) -> dict[str, float]:
+def _recover(pipeline: Pipeline, recording: Path, port: int, events: int) -> dict[str, float]:
     """Start again; returns the seconds until the ingester is live, and until all can be queried."""
-    with _source(tape, port):
+    with _source(recording, port):
         began = time.monotonic()
         pipeline.start()
         seconds = {"started": round(time.monotonic() - began, 1)}
-        log.info("started again after %.1f s", seconds["started"])
-        await_reached(lambda: newest_us(pipeline.settings) >= last_us(tape), "the end of the stream in Redis")
+        log.info("started again", seconds=seconds["started"])
+        await_reached(lambda: newest_us(pipeline.settings) >= last_us(recording), "the end of the stream in Redis")
         seconds["live"] = round(time.monotonic() - began, 1)
-        log.info("live after %.1f s", seconds["live"])
+        log.info("live", seconds=seconds["live"])
         await_reached(lambda: _queryable(pipeline.settings) >= events, "all events in ClickHouse")
         seconds["queryable"] = round(time.monotonic() - began, 1)
     if (found := _queryable(pipeline.settings)) != events:
@@ -155,9 +155,9 @@ def _queryable(settings: Settings) -> int:
         return 0
 
 
-def last_us(tape: Path) -> int:
-    """The time of the last event of a tape, which is not a short one."""
-    with tape.open("rb") as lines:
+def last_us(recording: Path) -> int:
+    """The time of the last event of a recording, which is not a short one."""
+    with recording.open("rb") as lines:
         lines.seek(-64 * 1024, 2)
         last = lines.read().splitlines()[-1]
     return int(last.split(b'"time_us":', 1)[1].split(b",", 1)[0])
@@ -190,6 +190,6 @@ def _tasks(pipeline: Pipeline) -> dict[str, float]:
     for row in _query(pipeline.database, _RUNS):
         interval, task, started, ended = str(row[0])[11:16], row[3], *map(datetime.fromisoformat, row[4:6])
         took = (ended - started).total_seconds()
-        log.info("%s %-8s at %s took %.1f s", interval, task, f"{started:%H:%M:%S}", took)
+        log.info("task ended", interval=interval, task=task, started=f"{started:%H:%M:%S}", seconds=round(took, 1))
         total[f"all {task}"] = round(total.get(f"all {task}", 0.0) + took, 1)
     return total

@@ -1,26 +1,26 @@
 """``python -m devstack.demo.docs_server``: serves the Data Docs of the lake on this machine.
 
-Lives here: static files, read only, for hosts that are allowed. Must not: making the pages.
+Lives here: static files, read only, for the allowed hosts. Must not: making the pages.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
 from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import RedirectResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from clickhouse_http.door import Door
-from clickhouse_http.http_protocol import BoundedProtocol
-from clickhouse_http.origins import guarded
+from clickhouse_http.http.connection_limits import ConnectionLimits
+from clickhouse_http.http.origins import guarded
+from clickhouse_http.http.protocol import BoundedProtocol
+from devstack.embedded.clickhouse import endpoint_config
 from firehose import settings as project_settings
 from firehose.areas import Area
 from firehose.settings import Settings, SettingsError
+from ingester.contract import logs
 
 
 def serve(settings: Settings) -> None:
@@ -31,27 +31,24 @@ def serve(settings: Settings) -> None:
     """
     pages = Area.QUALITY.of(settings.lake_path)
     pages.mkdir(parents=True, exist_ok=True)
-    app = Starlette(
-        routes=[
-            Route("/", lambda _request: RedirectResponse("/docs/")),
-            Mount("/", StaticFiles(directory=pages, html=True)),
-        ]
-    )
+    config = endpoint_config(settings)
+    app = Starlette(routes=[Mount("/", StaticFiles(directory=pages, html=True))])
     uvicorn.run(
-        guarded(app, settings),
-        http=partial(BoundedProtocol, door=Door.of(settings)),  # type: ignore[arg-type]  # it is only called
+        guarded(app, config),
+        http=partial(BoundedProtocol, connection_limits=ConnectionLimits.of(config.timeout_s)),  # type: ignore[arg-type]  # it is only called
         ws="none",
         host="127.0.0.1",
         port=settings.docs_port,
         lifespan="off",
         access_log=False,
         server_header=False,
+        log_config=None,
         log_level="warning",
     )
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.setup("WARNING")
     try:
         serve(project_settings.load())
     except SettingsError as error:

@@ -65,8 +65,3 @@ def environment(settings: Settings) -> dict[str, str]:
     inherited |= {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in settings.__struct_fields__}
     # The services' logs are files: colours and buffering only harm there.
     return inherited | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
-
-
-def project_root() -> Path:
-    """The checkout: the folder that holds ``dags`` and ``plugins``."""
-    return Path(__file__).resolve().parents[3]

@@ -10,15 +10,16 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from devstack.checkout import checkout
 from devstack.demo import home, source
 from devstack.demo.progress import Progress
 from devstack.demo.services import refuse_foreign, refuse_taken_ports, refuse_used_data, services
 from devstack.demo.supervisor import Supervisor
 from devstack.embedded.airflow import USER, password, prepare_airflow_home
 from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.ownership import RUN, exposed, own_home
 from firehose.errors import FirehoseError
 from firehose.lake.upgrade import upgrade
-from firehose.ownership import RUN, exposed, own_home
 from firehose.settings import Settings
 
 _POLL_S = 0.5
@@ -28,9 +29,10 @@ def run(settings: Settings, *, simulated: bool, until_results: bool) -> None:
     """Run the demo until Ctrl-C or SIGTERM; ``until_results``: only until results can be queried.
 
     Raises:
-        FirehoseError: the home is in use, a taken port, or a service that does not start.
+        FirehoseError: not in a checkout, the home is in use, a taken port, or a service that does not start.
     """
     console = Console(stderr=True)
+    project = checkout()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _signal, _frame: stop.set())
@@ -49,7 +51,7 @@ def run(settings: Settings, *, simulated: bool, until_results: bool) -> None:
         refuse_taken_ports(wanted)
         refuse_used_data(settings)
         ownership.serves(service.port for service in wanted if service.port)
-        supervisor = Supervisor(settings.home_path, wanted, _prepare_airflow(settings, console))
+        supervisor = Supervisor(settings.home_path, wanted, _prepare_airflow(settings, project, console))
         names = ", ".join(service.name for service in wanted)
         console.print(f"starting {names}; their logs are in {supervisor.logs}", highlight=False)
         supervisor.start()
@@ -71,13 +73,12 @@ def _exposed_line(folders: list[Path]) -> str:
     return f"other users of this machine can look into folders from before; to stop that: chmod -R go= {names}"
 
 
-def _prepare_airflow(settings: Settings, console: Console) -> dict[str, str]:
+def _prepare_airflow(settings: Settings, project: Path, console: Console) -> dict[str, str]:
     console.print("preparing Airflow (its database, at the first start only)")
-    root = home.project_root()
     return prepare_airflow_home(
         settings.home_path / "airflow",
-        root / "dags",
-        root / "plugins",
+        project / "dags",
+        project / "plugins",
         home.environment(settings),
         port=settings.airflow_port,
     )

@@ -7,18 +7,20 @@ Must not: start or stop them (supervisor.py), print.
 from __future__ import annotations
 
 import socket
-import sys
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from clickhouse_http import LOCK, FolderInUse, own
 from devstack.embedded import airflow
+from devstack.embedded.clickhouse import data_folder
+from devstack.embedded.leash import PYTHON
+from devstack.embedded.ownership import private_folder
 from devstack.embedded.redis import RedisServer
 from devstack.embedded.redis_config import login_of
 from firehose.areas import Area
 from firehose.errors import FirehoseError
-from firehose.ownership import own, private_folder
 from firehose.settings import Settings
 
 #: Databases that a Redis server has unless it is told otherwise.
@@ -42,12 +44,11 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 def services(settings: Settings, *, simulated: bool) -> list[Service]:
     """The services in the order in which they start."""
     redis_port = urlsplit(settings.redis_url).port or 6379
-    python = [sys.executable, "-m"]
     private_folder(Area.QUALITY.of(settings.lake_path), "FIREHOSE_LAKE")  # what the quality pages' server serves
     redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
     private_folder(redis.folder, "FIREHOSE_HOME")
-    docs_server = [*python, "devstack.demo.docs_server"]
-    simulator = [*python, "jetstream_simulator", "--port", str(settings.simulator_port), "--odd", "0.002"]
+    docs_server = [*PYTHON, "devstack.demo.docs_server"]
+    simulator = [*PYTHON, "jetstream_simulator", "--port", str(settings.simulator_port), "--malformed", "0.002"]
     clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
     found = [
         Service(
@@ -55,7 +56,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
         ),
         Service(
             name="clickhouse",
-            command=[*python, "clickhouse_http"],
+            command=[*PYTHON, "devstack.embedded.clickhouse"],
             priority=20,
             port=clickhouse_port,
             setting="CLICKHOUSE_URL",
@@ -71,7 +72,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
             )
             for name, command in airflow.commands().items()
         ),
-        Service(name="ingester", command=[*python, "ingester"], priority=50),
+        Service(name="ingester", command=[*PYTHON, "ingester"], priority=50),
     ]
     if simulated:
         port = settings.simulator_port
@@ -107,10 +108,10 @@ def refuse_used_data(settings: Settings) -> None:
     """Raises:
     FirehoseError: a `firehose clickhouse` serves this home's data, so that the demo's could not.
     """
-    folder = private_folder(settings.home_path / "clickhouse", "FIREHOSE_HOME")
+    folder = private_folder(data_folder(settings), "FIREHOSE_HOME")
     try:
-        own(folder / "lock", "firehose demo").close()
-    except FirehoseError as error:
+        own(folder / LOCK, "firehose demo").close()
+    except FolderInUse as error:
         raise FirehoseError(f"the ClickHouse data in {folder} {error}: stop that first") from None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Final, cast
 from xmlrpc.client import Fault, ServerProxy
@@ -19,9 +18,9 @@ from devstack.demo.services import Service
 from devstack.embedded import leash
 from devstack.embedded.leash import Leashed
 from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.ownership import RUN, private_folder
 from firehose import files
 from firehose.errors import ServiceUnavailable
-from firehose.ownership import RUN, private_folder
 
 _STOP_TIMEOUT_S: Final = 90.0
 _CONFIG: Final = "supervisord.conf"
@@ -48,7 +47,7 @@ class Supervisor:
         for service in self._wanted:
             spec = Leashed(service.command, str(Path.cwd()), service.priority, last=service.last)
             leash.leashed(self._run, service.name, spec)
-        runner = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", _CONFIG]
+        runner = [*leash.PYTHON, "supervisor.supervisord", "--nodaemon", "-c", _CONFIG]
         leash.leashed(self._run, leash.RUNNER, Leashed(runner, str(self._run), 0, parent=os.getpid()))
         files.write_bytes(self._run / _CONFIG, self._text().encode(), mode=0o600)
         with (self.logs / "supervisord.out").open("ab") as out:

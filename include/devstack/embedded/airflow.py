@@ -13,18 +13,19 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Final, TextIO
 from urllib.parse import quote
 
+from devstack.embedded.leash import PYTHON
 from firehose.errors import FirehoseError
 
 USER: Final = "admin"
-POOLS: Final = Path(__file__).resolve().parents[2] / "orchestration" / "pools.json"
+POOLS: Final = Path(str(resources.files("firehose") / "airflow" / "pools.json"))
 _PASSWORDS: Final = "simple_auth_manager_passwords.json"
-_AIRFLOW: Final = (sys.executable, "-m", "airflow")
+_AIRFLOW: Final = (*PYTHON, "airflow")
 #: Options that must stay the same from one start to the next, and their bytes: 32 is what a Fernet key has,
 #: 64 what HMAC with SHA-512 wants.
 _SECRETS: Final = (("core", "fernet_key", 32), ("api", "secret_key", 32), ("api_auth", "jwt_secret", 64))

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from devstack.embedded.leash import ending_with_us
+from devstack.embedded.leash import PYTHON, ending_with_us
 from firehose.errors import ServiceUnavailable
 from firehose.settings import Settings
 from ingester.contract.settings import PREFIX, IngesterSettings
@@ -26,7 +26,7 @@ def ingester_process(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in IngesterSettings.__struct_fields__
     }
     process = subprocess.Popen(
-        ending_with_us([sys.executable, "-m", "ingester"]),
+        ending_with_us([*PYTHON, "ingester"]),
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr,

@@ -24,7 +24,9 @@ PATIENCE_S: Final = 15.0
 #: A runner closes what it finds above the first few when it starts.
 _LOCK_FD: Final = 3
 _PR_SET_PDEATHSIG: Final = 1
-_LEASH: Final = (sys.executable, "-P", "-m", "devstack.embedded.leash")
+#: How a child of ours begins that is a Python module. -P: nothing in the current folder is imported.
+PYTHON: Final = (sys.executable, "-P", "-m")
+_LEASH: Final = (*PYTHON, "devstack.embedded.leash")
 _FLOCK: Final = "hhqqi0q"  # struct flock
 
 

@@ -6,7 +6,6 @@ comes in as a mapping, and whose mail hook as ``send_mail``.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -14,10 +13,11 @@ from typing import Any, Final, Protocol
 from firehose.alerts.sinks import SendMail, notify
 from firehose.settings import Settings, SettingsError, load, redacted
 from ingester.contract.gap import Gap, Reason
+from ingester.contract.logs import get_logger
 
 __all__ = ["SendMail", "notify", "report_foreign", "report_gaps", "report_quality", "task_failed"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: What each reason means to somebody who was just woken up.
 _MEANING: Final[dict[Reason, str]] = {
@@ -67,7 +67,7 @@ def task_failed(context: Mapping[str, Any], send_mail: SendMail) -> None:
     try:
         settings = load()
     except SettingsError as problem:
-        log.error("no alert sent for %s.%s: %s", ti.dag_id, ti.task_id, problem)
+        log.error("alert not sent", dag=ti.dag_id, task=ti.task_id, reason=problem)
         return
     notify(settings, f"{ti.dag_id}.{ti.task_id} failed", redacted(reason), details, send_mail)
 
@@ -102,7 +102,7 @@ def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap], send_mai
         return False
     lines = [_line(gap) for gap in gaps]
     for line in lines:
-        log.warning("batch %s: gap in coverage: %s", batch_id, line)
+        log.warning("gap in coverage", batch=batch_id, gap=line)
     details = {"batch": batch_id} | {f"gap {n}": line for n, line in enumerate(lines[:_LISTED], 1)}
     if len(lines) > _LISTED:
         details["and"] = f"{len(lines) - _LISTED} more"
@@ -122,7 +122,7 @@ def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap], send_mai
 
 def report_foreign(settings: Settings, batch_id: str, send_mail: SendMail, said: str) -> None:
     """Alert on what somebody else has put into Redis, and what the drain has done about it: ``said``."""
-    log.error("batch %s: %s", batch_id, said)
+    log.error("foreign data in Redis", batch=batch_id, found=said)
     notify(
         settings,
         f"foreign data in Redis, batch {batch_id}",

@@ -6,7 +6,6 @@ SMTP, since whoever calls hands in what sends a mail (Airflow's tasks: the SMTP 
 
 from __future__ import annotations
 
-import logging
 import socket
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -17,8 +16,9 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from firehose.settings import Settings
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _TIMEOUT_S: Final = 10.0
 
@@ -30,7 +30,10 @@ def notify(settings: Settings, title: str, text: str, details: Mapping[str, str]
     """Send an alert to every sink that is set. A sink that fails is one line in the log, and the next is tried."""
     if not settings.alert_email and not settings.alert_webhook_url:
         log.warning(
-            "alert reaches nobody (set FIREHOSE_ALERT_EMAIL or FIREHOSE_ALERT_WEBHOOK_URL): %s: %s", title, text
+            "no alert sink is set",
+            title=title,
+            text=text,
+            hint="set FIREHOSE_ALERT_EMAIL or FIREHOSE_ALERT_WEBHOOK_URL",
         )
     if settings.alert_email:
         message = _message(settings, title, text, details)
@@ -56,9 +59,9 @@ def _try(sink: str, url: str, send: Callable[[], None]) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a sink has, the failure that is being reported goes on
         # An error's text may repeat the address, and a webhook's address is its password.
         said = " ".join(str(error).replace(url, "***").split()) if url else str(error)
-        log.error("alert not sent by %s to %s: %s: %s", sink, host, type(error).__name__, said)
+        log.error("alert not sent", sink=sink, host=host, reason=f"{type(error).__name__}: {said}")
     else:
-        log.info("alert sent by %s to %s", sink, host)
+        log.info("alert sent", sink=sink, host=host)
 
 
 def _message(settings: Settings, title: str, text: str, details: Mapping[str, str]) -> EmailMessage:

@@ -6,7 +6,6 @@ Lives here: the key and where it may be sent, budgets for a run and for a day. M
 from __future__ import annotations
 
 import ipaddress
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,8 +14,9 @@ from urllib.parse import urlsplit
 from firehose.errors import BudgetSpent, FirehoseError
 from firehose.jetstream import Host, host_of
 from firehose.settings import Settings
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 MIB: Final = 1 << 20
 _PORTS: Final = {"http": 80, "https": 443}
 #: The calls for which a hosted archive may require a key.
@@ -58,7 +58,7 @@ def key_for(settings: Settings, host: Host) -> Key | None:
         )
     owner = origin(host_of(settings.archive_url).base)
     if owner != origin(host.base):
-        log.warning("%s is not the host of FIREHOSE_ARCHIVE_URL: the key is not sent to it", host.name)
+        log.warning("archive key not sent to another host than FIREHOSE_ARCHIVE_URL names", host=host.name)
         return None
     if owner[0] != "https" and not _is_loopback(owner[1]):
         raise FirehoseError(

@@ -5,7 +5,6 @@ Lives here: the only code of a backfill that talks to Redis. Must not: know wher
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -20,8 +19,6 @@ from firehose.settings import Settings
 from ingester.contract import frame, scripts, wire
 from ingester.contract.gap import Gap, encoded
 from ingester.contract.redis_access import PIPELINE, RedisAccess
-
-log = logging.getLogger(__name__)
 
 #: The share of Redis' memory that a backfill leaves to the live stream.
 _LEFT_TO_LIVE: Final = 0.2

@@ -5,7 +5,6 @@ Lives here: which errors are worth another attempt, and when. Must not: connecti
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -13,8 +12,9 @@ import httpx
 
 from firehose.errors import ServiceUnavailable, Throttled
 from firehose.jetstream import Host
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 T = TypeVar("T")
 _PAUSES_S: Final = (0.5, 2.0)
 #: How long to wait, in all, for a host that asks to wait (``Retry-After``).
@@ -45,7 +45,7 @@ def retried(host: Host, ask: Callable[[], T], sleep: Callable[[float], None]) ->
             may_wait = pause_s > 0
         if not may_wait:
             raise failed
-        log.info("%s: %s; asking again in %.1f s", host.name, failed, pause_s)
+        log.info("asking the archive again", host=host.name, reason=failed, retry_s=round(pause_s, 1))
         sleep(pause_s)
 
 

@@ -6,7 +6,6 @@ Must not: decide what belongs to a batch, or what is a frame (frame.py does).
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,9 +21,10 @@ from firehose.batch.scripts import script
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
 from ingester.contract import wire
+from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE, RedisAccess
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Redis hash: how far the backfill of a gap has come, by the gap's id.
 BACKFILL_KEY: Final = "firehose:backfill"
@@ -152,9 +152,9 @@ def _still_there(client: redis.Redis, folder: Path, queue: str, copied: QueueFil
     if not ids or digest.digest() == _digest_of_end(folder / copied.name, size):
         return ids
     log.warning(
-        "%s: Redis holds %d other frames with ids of these: left to a later batch",
-        folder / copied.name,
-        len(ids),
+        "other frames with the ids of copied ones are left to a later batch",
+        file=folder / copied.name,
+        frames=len(ids),
     )
     return []
 

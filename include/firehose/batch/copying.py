@@ -6,7 +6,6 @@ Must not: choose the spans, or delete anything.
 from __future__ import annotations
 
 import hashlib
-import logging
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -17,8 +16,9 @@ from firehose.batch import buffer
 from firehose.batch.frame import Entry, Frame, frame_of
 from firehose.batch.gaps import Span
 from firehose.batch.manifest import QueueFile
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: This many odd entries of a queue are logged one by one.
 _LOGGED: Final = 10
@@ -72,7 +72,7 @@ class _Copy:
         if (not frame.foreign and not frame.miscounted) or self._foreign + self._miscounted > _LOGGED:
             return
         said = frame.foreign or f"a frame of {self._queue} that says another number than its {frame.events} events"
-        log.error("entry %s: %s", entry.id.decode(), said)
+        log.error("foreign entry", entry=entry.id.decode(), reason=said)
 
     def described(self, name: str, ranges: list[tuple[str, str]]) -> QueueFile:
         """What the manifest says of the file."""

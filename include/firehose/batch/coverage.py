@@ -6,7 +6,6 @@ nothing was learnt. Must not: say which records count (gaps.py does).
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,8 +26,9 @@ from firehose.errors import CorruptLake
 from firehose.settings import Settings
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason, encoded_list
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _READ_ENTRIES: Final = 500
 
@@ -163,7 +163,7 @@ def _waiting(client: redis.Redis, low: str, high: str) -> Iterator[tuple[bytes, 
             if gap := gap_of(entry):
                 yield entry.id, gap
             else:  # the next drain sets it aside
-                log.error("%s: entry %s is not a record of a gap", wire.COVERAGE_KEY, entry.id.decode())
+                log.error("entry is not a record of a gap", key=wire.COVERAGE_KEY, entry=entry.id.decode())
 
 
 def _add(lake: Path, batch: Batch, records: Iterable[Gap]) -> list[Gap]:

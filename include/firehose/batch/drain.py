@@ -5,7 +5,6 @@ Frames are copied as they are, and what was learnt of gaps with them. Must not: 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -31,10 +30,11 @@ from firehose.batch.manifest import Manifest
 from firehose.errors import BeforeFirstStart, MissedInterval, NotListening
 from firehose.settings import Settings
 from ingester.contract import wire
+from ingester.contract.logs import get_logger
 
 __all__ = ["DrainResult", "drain", "redis_ms"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ def drain(
     settings: Settings,
     batch: Batch,
     sleep: Callable[[float], None] = time.sleep,
-    tell: Tell = log.error,
+    tell: Tell = foreign.log_it,
     connect: Connect = buffer.client,
 ) -> DrainResult:
     """Copy the interval out of Redis, describe it, delete it from Redis. Safe to repeat at any point.
@@ -117,7 +117,7 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
         first_start_ms=first_start_ms,
     )
     manifests.write(folder, manifest)
-    log.info("batch %s: copied %d events and %d records of gaps", batch.id, manifest.events, len(learnt))
+    log.info("batch copied", batch=batch.id, events=manifest.events, gap_records=len(learnt))
     return manifest
 
 
@@ -133,7 +133,7 @@ def _number(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
     if text:
-        log.error("%s holds %.100r where a number belongs; the ingester writes it again", wire.METADATA_KEY, text)
+        log.error("not a number; the ingester writes it again", key=wire.METADATA_KEY, value=text[:100])
     return 0
 
 

@@ -8,7 +8,6 @@ a batch. Must not: read frames."""
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, cast
@@ -26,8 +25,9 @@ from firehose.batch.scripts import script
 from firehose.errors import ServiceUnavailable
 from ingester.contract import wire
 from ingester.contract.gap import Gap
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 Tell = Callable[[str], object]
 
@@ -44,6 +44,11 @@ _ASIDE: Final = ":misplaced"
 _MOST_BYTES: Final = 256 * 1024 * 1024
 
 _MOVE: Final = script("move_aside")
+
+
+def log_it(said: str) -> None:
+    """Tell of foreign data in the log only."""
+    log.error("foreign data in Redis", found=said)
 
 
 def set_aside(client: redis.Redis, lake: Path, tell: Tell) -> None:
@@ -100,7 +105,7 @@ def _keep_moved(client: redis.Redis, lake: Path, key: str) -> Path | None:
     if not client.exists(key + _ASIDE):
         return None
     if (size := int(client.memory_usage(key + _ASIDE) or 0)) > _MOST_BYTES:
-        log.error("%s%s takes %d bytes of Redis: too large to be kept, so it is left there", key, _ASIDE, size)
+        log.error("too large to be kept, so it is left in Redis", key=key + _ASIDE, bytes=size)
         return None
     content = client.dump(key + _ASIDE)
     return None if content is None else _keep(lake, key, as_command(b"RESTORE", key.encode(), b"0", content))

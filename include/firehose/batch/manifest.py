@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +12,9 @@ from firehose import files, metrics
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 NAME = "manifest.json"
 
@@ -93,7 +93,7 @@ def first_start_ms(lake: Path) -> int:
             try:
                 manifest = read(path.parent)
             except CorruptBatch as error:  # its own batch's steps fail for it, others need not
-                log.error("%s", error)
+                log.error("manifest cannot be used", reason=error)
                 continue
             if manifest is not None:
                 return manifest.first_start_ms

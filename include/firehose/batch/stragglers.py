@@ -7,7 +7,6 @@ the first interval of all. Must not: copy or decide what a gap is.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -26,8 +25,9 @@ from firehose.batch.lock import lock_path, locks_folder
 from firehose.settings import Settings
 from ingester.contract import wire
 from ingester.contract.gap import Reason
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # An interval may begin on the day before; none is longer than an hour.
 _LONGEST: Final = timedelta(hours=1)
@@ -59,7 +59,7 @@ def spans(
         return []
     left = [(d.start_ms, d.end_ms) for d in found if _left(client, settings.lake_path, d, held)]
     if left:
-        log.warning("batch %s takes frames along that are older, from %d spans of time", batch.id, len(left))
+        log.warning("batch takes late frames along", batch=batch.id, spans=len(left))
     return merged(left)
 
 

@@ -5,7 +5,6 @@ Lives here: the connection, which is resumed by time when it breaks. Must not: c
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -23,9 +22,10 @@ from firehose.crosscheck.events import ONLY_V2, Ended, Unreadable, read_v1, read
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.jetstream import Host
 from firehose.settings import redacted
+from ingester.contract.logs import get_logger
 from ingester.contract.resyncs import Resyncs
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 _MAX_MESSAGE: Final = 32 << 20
 #: How long a host may be silent.
 SILENCE_S: Final = 20.0
@@ -77,7 +77,7 @@ class Listener:
             except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake, InvalidURI, Ended) as error:
                 failures = failures + 1 if self._latest_us == before else 1
                 why = redacted(" ".join(f"{type(error).__name__}: {error}".split()))[:200]
-                log.info("%s: %s", self._host.name, why)
+                log.info("disconnected", host=self._host.name, reason=why)
                 if failures == _ATTEMPTS:
                     raise ServiceUnavailable(self._unreachable(why)) from None
                 self._sleep(0.5 * failures)

@@ -6,7 +6,6 @@ The one module that imports Great Expectations: that costs seconds, so it is imp
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from firehose.errors import PagesNotWritten
 from firehose.quality.rules import RULES, columns_of
 from firehose.records.rules import Rule
 
-log = logging.getLogger(__name__)
 _SITE = "firehose"
 #: Name of the suite over the batch's accounting: one row a type, and one for all.
 ACCOUNTING = "accounting"

@@ -7,7 +7,6 @@ Asserts raw = good + quarantined.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,8 +35,6 @@ from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.records.registry import BY_QUEUE, REGISTRY
 from firehose.settings import Settings
-
-log = logging.getLogger(__name__)
 
 #: Processes at most: each holds a slice, and the memory of a task is bounded.
 PROCESSES = 2

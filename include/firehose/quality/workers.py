@@ -7,7 +7,6 @@ task is.
 from __future__ import annotations
 
 import gc
-import logging
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar, cast
 
 from firehose.errors import WorkerLost
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 

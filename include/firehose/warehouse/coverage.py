@@ -5,7 +5,6 @@ Must not: decide what a gap is, or whether it is filled (firehose.batch.gaps).
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,8 +12,9 @@ from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from ingester.contract.gap import Gap
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _COLUMNS: Final = ("id", "reason", "host", "protocol", "type", "start", "end", "filled", "noted_at")
 _STAGING: Final = "ops.staging_gaps"
@@ -38,7 +38,7 @@ def load_gaps(client: Client, gaps: list[Gap]) -> bool:
     client.command(f"EXCHANGE TABLES {_STAGING} AND ops.gaps")
     crash.reached(crash.Point.GAPS_SWAPPED)
     client.command(f"DROP TABLE {_STAGING}")
-    log.info("loaded %d gaps in coverage", len(wanted))
+    log.info("gaps loaded", gaps=len(wanted))
     return True
 
 

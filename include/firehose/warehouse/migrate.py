@@ -6,7 +6,6 @@ Lives here: reading, checking and applying migrations. Must not: the SQL itself 
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,8 +18,9 @@ from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors
 from firehose.warehouse.sql import SQL_FOLDER
 from firehose.warehouse.views import DATABASE, View, views
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _DATABASES: Final = (DATABASE, "ops")
 _LEDGER: Final = """
@@ -129,7 +129,7 @@ def _applied(client: Client) -> dict[int, tuple[str, str]]:
 
 
 def _apply(client: Client, migration: Migration) -> None:
-    log.info("applying migration %s", migration.name)
+    log.info("applying a migration", migration=migration.name)
     for statement in migration.statements:
         client.command(statement)
     client.command(

@@ -6,7 +6,6 @@ Must not: decide what to rebuild (plan.py), contain summary queries (include/fir
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +29,9 @@ from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.hours import load_hours, wrong_hours
 from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds, sound, touched
 from firehose.warehouse.sql import SQL_FOLDER
+from ingester.contract.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _LOCK_TIMEOUT_S: Final = 600.0
 _COUNTS: Final = ("received", "good", "quarantined", "duplicates", "stored", "displaced")
@@ -107,7 +107,7 @@ def load(client: Client, lake: Path, ledger: list[LedgerEntry]) -> RefreshResult
         waiting=tuple(entry.batch for entry in wanted if entry not in todo),
         differences=differences,
     )
-    log.info("loaded %d batches, rebuilt %d hours in %.1f s", len(todo), len(hours), result.seconds)
+    log.info("batches loaded", batches=len(todo), hours_rebuilt=len(hours), seconds=round(result.seconds, 1))
     return result
 
 

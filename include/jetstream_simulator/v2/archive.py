@@ -1,4 +1,4 @@
-"""The retained tape as an archive: sealed segments of a fixed number of events, built when first asked for.
+"""The retained event log as an archive: sealed segments of a fixed number of events, built when first asked for.
 
 Lives here: which segments there are, and plans of what to download. Must not: HTTP, the binary format.
 """
@@ -85,8 +85,8 @@ class Archive:
 
     def _indexes(self) -> range:
         """The segments that are full and still wholly retained."""
-        tape, size = self._numbers.tape, self._segment_events
-        return range(-(-tape.start // size), tape.end // size)
+        event_log, size = self._numbers.event_log, self._segment_events
+        return range(-(-event_log.start // size), event_log.end // size)
 
     async def segments(self) -> list[Sealed]:
         """All sealed segments, in order."""
@@ -104,7 +104,7 @@ class Archive:
 
     async def _build(self, index: int) -> None:
         first = index * self._segment_events
-        lines = self._numbers.tape.between(first, first + self._segment_events)
+        lines = self._numbers.event_log.between(first, first + self._segment_events)
         # In a thread: a large segment takes a second, in which live clients would hear nothing.
         self._sealed[index] = await asyncio.to_thread(
             _seal, index, lines, self._numbers.first + first, self._block_events

@@ -14,8 +14,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from jetstream_simulator.event_log import EventLog
 from jetstream_simulator.session import Sender
-from jetstream_simulator.tape import Tape
 from jetstream_simulator.v2 import options, xrpc
 from jetstream_simulator.v2.archive import Archive
 from jetstream_simulator.v2.gate import OPEN, Gate, GateOptions
@@ -28,7 +28,7 @@ STREAM_PATH = f"{xrpc.PREFIX}subscribeEvents"
 
 @dataclass(frozen=True, kw_only=True)
 class HostOptions:
-    """How a server speaks v2. ``ahead`` says that its tape is still to come, so that cursors ahead of it wait.
+    """How a server speaks v2. ``ahead``: events are still to come, so cursors ahead of the event log wait.
 
     ``v1_cursors`` makes ``/subscribe`` that of a v2 host; ``lookback`` is in events, 0 for all retained.
     """
@@ -53,10 +53,10 @@ class Stream(NamedTuple):
 
 
 class Host:
-    """The v2 side of a server over ``tape``."""
+    """The v2 side of a server over ``event_log``."""
 
-    def __init__(self, tape: Tape, given: HostOptions) -> None:
-        self.numbers = Numbers(tape, given.first_seq, given.lookback)
+    def __init__(self, event_log: EventLog, given: HostOptions) -> None:
+        self.numbers = Numbers(event_log, given.first_seq, given.lookback)
         self.v1_cursors = given.v1_cursors
         self._dictionary, self._ahead = given.dictionary, given.ahead
         archive = Archive(self.numbers, given.segment_events, given.block_events, given.plan_entries)

@@ -1,6 +1,6 @@
 """A v1 event as the ``subscribeEvents`` frame of the same event, its parts taken over byte for byte.
 
-Lives here: the JSON of messages, info and error frames. Must not: websocket frames, filters, the tape.
+Lives here: the JSON of messages, info and error frames. Must not: websocket frames, filters, the event log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STREAM: Final = "network.bsky.jetstream.subscribeEvents"
 KINDS: Final = ("commit", "identity", "account", "sync")
 _HEADS: Final = {kind: f'{{"$type":"message","payload":{{"$type":"{STREAM}#{kind}"'.encode() for kind in KINDS}
 _NOTHING: Final = msgspec.Raw()
-# The layout of made-up and most recorded commits. Taking it apart here costs a fifth of decoding it, and what no
+# The layout of synthetic and most recorded commits. Taking it apart here costs a fifth of decoding it, and what no
 # decoder accepts in a record (lone surrogates, NaN, nesting without end) goes through as it is.
 _COMMIT: Final = re.compile(
     rb'\{"did":("[^"\\]*"),"time_us":(\d{9,17})(?:,"cursor":\d+)?,"kind":"commit","commit":\{"rev":("[^"\\]*"),'

@@ -6,19 +6,19 @@ Lives here: the tasks of a v2 connection. Must not: choosing events, the handsha
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Final, NamedTuple
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
+from jetstream_simulator.event_log import Overtaken
+from jetstream_simulator.logs import get_logger
 from jetstream_simulator.session import Sender, close
-from jetstream_simulator.tape import Overtaken
 from jetstream_simulator.v2 import message
 from jetstream_simulator.v2.subscriber import EventSubscriber
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 _TOO_SLOW: Final = "ConsumerTooSlow"
 
 
@@ -72,10 +72,10 @@ class EventSession:
             await self._connection.recv()
             self._ending = _Ending("this endpoint is server-push only")
         except ConnectionClosed as error:
-            log.debug("client gone: %s", error)
+            log.debug("client gone", reason=error)
 
     async def _end(self, ending: _Ending) -> None:
-        log.warning("ending a stream: %s", ending.reason)
+        log.warning("ending a stream", reason=ending.reason)
         if ending.error:
             self._write(message.error(ending.error, ending.reason))
         await close(self._connection, CloseCode.POLICY_VIOLATION, ending.error or ending.reason, _END_S)

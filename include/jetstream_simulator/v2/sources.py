@@ -1,6 +1,6 @@
 """What a v2 host adds to the events of a source: cursors in v1's events, ``sync`` events, resyncs, imported times.
 
-Lives here: sources around a source. Must not: the tape, made-up records.
+Lives here: sources around a source. Must not: the event log, synthetic records.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Final
 import msgspec
 
 from jetstream_simulator import envelope, identifiers
+from jetstream_simulator.event_log import Event
 from jetstream_simulator.lines import other_line
 from jetstream_simulator.sources import Source
-from jetstream_simulator.tape import Event
 from jetstream_simulator.v2.layout import MARK
 
 _HEAD: Final = re.compile(rb'(\{"did":"[^"]*","time_us":\d+)(?:,"cursor":\d+)?')
-#: Account, operation and the like lie in the first bytes of made-up events.
+#: Account, operation and the like lie in the first bytes of synthetic events.
 _HEAD_BYTES: Final = 300
 #: Accounts whose records are remembered.
 _ACCOUNTS: Final = 20_000

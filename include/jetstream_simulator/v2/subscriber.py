@@ -1,4 +1,4 @@
-"""A ``subscribeEvents`` client's way through the tape: where it begins, and its frames.
+"""A ``subscribeEvents`` client's way through the event log: where it begins, and its frames.
 
 Lives here: cursors of both sorts, turning offered events into v2 frames. Must not: sockets, tasks.
 """
@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 import zstandard
 
 from jetstream_simulator import frames
+from jetstream_simulator.event_log import EventLog
 from jetstream_simulator.subscriber import Subscriber
-from jetstream_simulator.tape import Tape
 from jetstream_simulator.v2 import message
 from jetstream_simulator.v2.options import FIRST_TIME_US, Filter, Refused
 
@@ -19,22 +19,22 @@ _PATIENCE: Final = 10  # v2 lets a client fall 100,000 events behind, where v1 c
 
 
 class Numbers(NamedTuple):
-    """Sequence numbers of a tape: ``first`` is that of position 0, ``lookback`` how many events a cursor
+    """Sequence numbers of an event log: ``first`` is that of position 0, ``lookback`` how many events a cursor
     reaches back (0: all that are retained)."""
 
-    tape: Tape
+    event_log: EventLog
     first: int = 1
     lookback: int = 0
 
     @property
     def next(self) -> int:
         """The sequence number of the next event to come."""
-        return self.first + self.tape.end
+        return self.first + self.event_log.end
 
     @property
     def floor(self) -> int:
         """The position of the oldest event that a cursor can reach."""
-        return max(self.tape.start, self.tape.end - self.lookback if self.lookback else 0)
+        return max(self.event_log.start, self.event_log.end - self.lookback if self.lookback else 0)
 
 
 class Start(NamedTuple):
@@ -49,19 +49,19 @@ class Start(NamedTuple):
 
 
 def start(cursor: int | None, numbers: Numbers, now_us: int, *, ahead: bool) -> Start:
-    """Where ``cursor`` begins. One that is ahead of the tape is the live tail, or with ``ahead`` (a tape that
-    is still to come) waits for its event.
+    """Where ``cursor`` begins. One that is ahead of the event log is the live tail, or with ``ahead`` (events are
+    still to come) waits for its event.
 
     Raises:
         Refused: CursorTooOld, a sequence number below what the streams reach back to.
     """
-    tape, floor = numbers.tape, numbers.floor
+    event_log, floor = numbers.event_log, numbers.floor
     if cursor is None:
         return Start()
     if cursor >= FIRST_TIME_US:
-        if cursor > max(now_us, tape.newest_us):
+        if cursor > max(now_us, event_log.newest_us):
             return Start()
-        if floor and (tape.position(cursor) < floor or cursor < tape.time_us(floor)):
+        if floor and (event_log.position(cursor) < floor or cursor < event_log.time_us(floor)):
             notice = f"the cursor lies before what is retained; starting at seq {numbers.first + floor}"
             return Start(time_us=cursor, notice=notice)
         return Start(time_us=cursor)
@@ -69,11 +69,11 @@ def start(cursor: int | None, numbers: Numbers, now_us: int, *, ahead: bool) -> 
     if position < floor:
         oldest = numbers.first + floor
         raise Refused("CursorTooOld", f"cursor too old: {cursor} lies below the oldest retained seq {oldest}")
-    return Start(position=position) if position < tape.end or ahead else Start()
+    return Start(position=position) if position < event_log.end or ahead else Start()
 
 
 class EventSubscriber(Subscriber):
-    """A client that reads the tape as v2 frames."""
+    """A client that reads the event log as v2 frames."""
 
     patience = _PATIENCE
 
@@ -81,7 +81,12 @@ class EventSubscriber(Subscriber):
         self, numbers: Numbers, wanted: Filter, begin: Start, compressor: zstandard.ZstdCompressor | None = None
     ) -> None:
         super().__init__(
-            numbers.tape, wanted.names, begin.time_us, compressor, position=begin.position, floor=numbers.floor
+            numbers.event_log,
+            wanted.names,
+            begin.time_us,
+            compressor,
+            position=begin.position,
+            floor=numbers.floor,
         )
         self._wanted_v2, self._first = wanted, numbers.first
 

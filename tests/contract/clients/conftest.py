@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from clickhouse_http import process
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
+from devstack.embedded import clickhouse
 from devstack.embedded.redis import free_port
 from firehose import settings as project_settings
 
@@ -38,7 +38,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProce
         query_max_memory_mib=256,
         query_max_seconds=10,
     )
-    with process.start(settings) as running, httpx.Client(base_url=running.url, auth=LOADER) as loader:
+    with clickhouse.start(settings) as running, httpx.Client(base_url=running.url, auth=LOADER) as loader:
         for statement in SCHEMA:
             response = loader.post("/", content=statement)
             assert response.status_code == 200, response.text

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import LOADER, address
 from .installing import install

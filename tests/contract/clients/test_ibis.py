@@ -9,7 +9,7 @@ import ibis
 import pandas as pd
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, address
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, LOADER
 from .installing import install

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse_http import process
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
+from devstack.embedded import clickhouse
 from firehose import settings as project_settings
 from firehose.settings import Settings
 
@@ -68,7 +68,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory, lake: Path) -> Iterator[EndpointProcess]:
     """One endpoint for the tests that leave its tables ``firehose.events`` and ``firehose.likes`` as they are."""
-    with process.start(_settings(tmp_path_factory.mktemp("endpoint"), lake=str(lake))) as running:
+    with clickhouse.start(_settings(tmp_path_factory.mktemp("endpoint"), lake=str(lake))) as running:
         with httpx.Client(base_url=running.url, auth=LOADER) as http:
             for statement in _schema(lake):
                 response = http.post("/", content=statement)

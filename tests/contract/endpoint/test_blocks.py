@@ -14,7 +14,7 @@ import pytest
 from backports import zstd
 from clickhouse_cityhash.cityhash import CityHash128  # type: ignore[import-untyped]  # likewise
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 MIB = 1024 * 1024
 METHODS: dict[int, Callable[[bytes], bytes]] = {

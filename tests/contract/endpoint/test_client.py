@@ -11,7 +11,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, LOADER, connect
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import LOADER, MEMORY_MIB
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from backports import zstd
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 ROWS = 200_000  # several of the engine's blocks
 

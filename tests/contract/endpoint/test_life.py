@@ -15,8 +15,8 @@ import httpx
 import msgspec
 import pytest
 
-from clickhouse_http import process
-from firehose.errors import ServiceUnavailable
+from clickhouse_http import EndpointError
+from devstack.embedded import clickhouse
 from firehose.settings import Settings
 
 from .conftest import LOADER, MakeSettings
@@ -35,7 +35,7 @@ def run(settings: Settings) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FIREHOSE_")}
     environment |= {f"FIREHOSE_{k.upper()}": str(v) for k, v in msgspec.structs.asdict(settings).items()}
     return subprocess.run(
-        [sys.executable, "-m", "clickhouse_http"],
+        [Path(sys.executable).parent / "firehose", "clickhouse"],
         env=environment,
         capture_output=True,
         text=True,
@@ -77,19 +77,19 @@ def test_a_missing_password_is_one_line(make_settings: MakeSettings, missing: st
 
 
 def test_a_data_folder_in_use_is_one_line(make_settings: MakeSettings) -> None:
-    with process.start(make_settings()):
+    with clickhouse.start(make_settings()):
         refused(make_settings(), "is in use by `firehose clickhouse` since", "FIREHOSE_HOME")
 
 
 def test_a_failed_start_says_why(make_settings: MakeSettings) -> None:
-    starting = process.start(make_settings(clickhouse_loader_password=""))
-    with pytest.raises(ServiceUnavailable, match="LOADER_PASSWORD is not set"), starting:
+    starting = clickhouse.start(make_settings(clickhouse_loader_password=""))
+    with pytest.raises(EndpointError, match="LOADER_PASSWORD is not set"), starting:
         pytest.fail("it started")
 
 
 def test_it_says_where_it_listens_and_stops_with_0(make_settings: MakeSettings) -> None:
     settings = make_settings(clickhouse_url=make_settings().clickhouse_url.replace("127.0.0.1", "localhost"))
-    with process.start(settings) as running:
+    with clickhouse.start(settings) as running:
         assert f"listening on {running.url.replace('localhost', '127.0.0.1')}\n" in running.log.read_text()
         assert running.stop() == 0
 
@@ -99,7 +99,7 @@ def test_it_says_where_it_listens_and_stops_with_0(make_settings: MakeSettings) 
     ["SELECT sleepEachRow(1) FROM numbers(60) SETTINGS max_block_size = 1", "SELECT number FROM numbers(1e12)"],
 )
 def test_a_running_query_does_not_hold_up_the_stop(make_settings: MakeSettings, query: str) -> None:
-    with process.start(make_settings(query_max_seconds=100)) as running:
+    with clickhouse.start(make_settings(query_max_seconds=100)) as running:
         outcome: list[object] = []
 
         def slow() -> None:
@@ -129,7 +129,7 @@ def _wait_for(condition: object) -> None:
 
 
 def test_ctrl_c_stops_it_as_well(make_settings: MakeSettings) -> None:
-    with process.start(make_settings()) as running:
+    with clickhouse.start(make_settings()) as running:
         os.kill(running.pid, signal.SIGINT)
         _wait_for(lambda: not Path(f"/proc/{running.pid}/exe").exists())
         assert running.stop() == 0
@@ -138,7 +138,7 @@ def test_ctrl_c_stops_it_as_well(make_settings: MakeSettings) -> None:
 def test_what_was_acknowledged_survives_kill_9(make_settings: MakeSettings) -> None:
     settings = make_settings()
     acknowledged = 0
-    with process.start(settings) as running:
+    with clickhouse.start(settings) as running:
         ask(running.url, "CREATE DATABASE firehose")
         ask(running.url, "CREATE TABLE firehose.t (id UInt64) ENGINE = MergeTree ORDER BY id")
         ask(running.url, "CREATE VIEW firehose.v AS SELECT max(id) AS id FROM firehose.t")
@@ -150,7 +150,7 @@ def test_what_was_acknowledged_survives_kill_9(make_settings: MakeSettings) -> N
         time.sleep(0.2)
         running.kill()
         writer.join()
-    with process.start(settings) as running:
+    with clickhouse.start(settings) as running:
         assert int(ask(running.url, f"SELECT count() FROM firehose.t WHERE id < {acknowledged}")) == acknowledged
         assert int(ask(running.url, "SELECT id FROM firehose.v")) >= acknowledged - 1
 
@@ -166,7 +166,7 @@ def _write_until_it_dies(url: str) -> None:
 
 
 def test_the_data_folders_files_hold_no_password(make_settings: MakeSettings, tmp_path: Path) -> None:
-    with process.start(make_settings()) as running:
+    with clickhouse.start(make_settings()) as running:
         ask(running.url, "SELECT 1", user="x", password="y")
         for file in (tmp_path / "clickhouse").rglob("*"):
             assert not file.is_file() or LOADER[1].encode() not in file.read_bytes()

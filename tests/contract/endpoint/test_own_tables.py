@@ -1,4 +1,4 @@
-"""What an analyst has of its own: a default database, temporary tables, data that a request brings."""
+"""An analyst's default database, temporary tables and external data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from clickhouse_http import process
+from devstack.embedded import clickhouse
 
 from .conftest import ANALYST, LOADER, MakeSettings
 
@@ -51,7 +51,7 @@ def test_another_database_can_be_named_and_used(ask: Callable[..., httpx.Respons
 
 
 def test_before_the_first_bootstrap_the_analyst_is_answered(make_settings: MakeSettings) -> None:
-    with process.start(make_settings()) as running:
+    with clickhouse.start(make_settings()) as running:
         answer = httpx.post(running.url, content="SELECT 1", auth=ANALYST)
         assert _text(answer) == "1\n"
         missing = httpx.post(running.url, content="SELECT * FROM posts", auth=ANALYST)

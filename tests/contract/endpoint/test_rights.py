@@ -1,4 +1,4 @@
-"""What the analyst may do: read. Everything else is refused by the engine, or before it by its own parser."""
+"""The analyst may read. Everything else is refused by the engine, or by its parser before that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, LOADER, SECONDS
 

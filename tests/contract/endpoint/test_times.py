@@ -1,4 +1,4 @@
-"""Times in Arrow and Parquet are times, whatever the engine makes of them."""
+"""Times in Arrow and Parquet are timestamps, although the engine writes integers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients use together: forms in blocks, versions of Native and blocks over tables of one's own."""
+"""Features that clients combine: forms in blocks, versions of Native and blocks with temporary tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, LOADER, SECONDS
 from .test_blocks import MIB, block, unpacked

@@ -1,4 +1,4 @@
-"""What clients put into URLs and headers, and when a session is theirs again."""
+"""The URLs and headers of real clients, and when a session is free again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .conftest import ANALYST, MEMORY_MIB, SECONDS, connect
 
@@ -123,7 +123,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("wait", ["0", "1"])
-def test_whoever_has_read_the_end_of_a_result_has_the_session(
+def test_a_client_that_has_read_the_end_of_a_result_has_the_session(
     endpoint: EndpointProcess, form: str, wait: str
 ) -> None:
     """The end as the format has it, not HTTP's: a reader of Arrow, say, reads no further."""

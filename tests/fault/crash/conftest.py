@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch.buffer import BACKFILL_KEY
 from firehose.batch.interval import Batch
@@ -24,7 +24,7 @@ from tests.fault.ingester.harness import until
 
 EVENTS = 2000
 # Two hours meet in the middle of the stream.
-STREAM = [f"--events={EVENTS}", "--rate=2000", "--odd=0.02", "--seed=33", "--start=2026-05-25T14:59:59.5Z"]
+STREAM = [f"--events={EVENTS}", "--rate=2000", "--malformed=0.02", "--seed=33", "--start=2026-05-25T14:59:59.5Z"]
 
 
 @pytest.fixture(scope="package")

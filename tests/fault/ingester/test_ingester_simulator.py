@@ -17,7 +17,7 @@ EVENTS = 20_000
 
 def test_every_message_is_in_redis_once(ingest: Ingest, redis_client: redis.Redis, tmp_path: Path) -> None:
     record = tmp_path / "sent.jsonl"
-    arguments = ["--events", str(EVENTS), "--rate", "0", "--odd", "0.02", "--record", str(record)]
+    arguments = ["--events", str(EVENTS), "--rate", "0", "--malformed", "0.02", "--record", str(record)]
     with (
         simulator.start(arguments, log=tmp_path / "simulator.log") as source,
         ingest(source.url, start_cursor=1) as ingester,

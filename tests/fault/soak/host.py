@@ -11,10 +11,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 
+from jetstream_simulator.event_log import Event, EventLog
 from jetstream_simulator.feed import Feed
 from jetstream_simulator.server import Simulator
 from jetstream_simulator.sources import Generated
-from jetstream_simulator.tape import Event, Tape
 from jetstream_simulator.v2.host import HostOptions
 
 _LONGEST = 1 << 24
@@ -30,7 +30,7 @@ class _Told(Feed):
 
 async def serve(port: int, first_seq: int, forgotten: int) -> None:
     """Serve until standard input ends; listens once the first events, maybe none, are published."""
-    tape = Tape(1 << 30, 1 << 40)
+    tape = EventLog(1 << 30, 1 << 40)
     tape.start = forgotten
     feed = _Told(tape, Generated(0, 0.0, 1.0), lambda: tape.newest_us, rate=1.0)
     simulator = Simulator(tape, feed, lambda: tape.newest_us, v2=HostOptions(first_seq=first_seq))

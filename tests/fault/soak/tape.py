@@ -123,9 +123,9 @@ class _Generator(Generator):
         self.odd = False
         return super().event(time_us)
 
-    def _odd(self, time_us: int) -> bytes:
+    def _malformed(self, time_us: int) -> bytes:
         self.odd = True
-        return super()._odd(time_us)
+        return super()._malformed(time_us)
 
 
 @functools.cache

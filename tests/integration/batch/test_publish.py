@@ -205,7 +205,7 @@ def test_a_rerun_without_bad_events_empties_the_quarantine(
 def test_the_simulators_odd_events_are_stored_or_quarantined(
     settings: Settings, batches: list[Batch], fill: Fill
 ) -> None:
-    lines = list(generate.events(2000, seed=9, start_us=START_US, rate=5, odd=0.2))
+    lines = list(generate.events(2000, seed=9, start_us=START_US, rate=5, malformed=0.2))
     fill(lines, batches[0])
     run(settings, batches[0])
     entry = read_entry(entry_path(settings.lake_path, batches[0]))

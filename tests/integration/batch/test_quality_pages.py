@@ -25,7 +25,7 @@ from firehose.settings import Settings
 from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
-EVENTS = list(generate.events(600, seed=8, start_us=1_780_002_000_000_000, rate=5, odd=0.02))
+EVENTS = list(generate.events(600, seed=8, start_us=1_780_002_000_000_000, rate=5, malformed=0.02))
 
 
 @pytest.mark.parametrize("fork_bytes", [1 << 40, 0], ids=["one process", "two processes"])

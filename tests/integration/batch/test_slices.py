@@ -39,7 +39,7 @@ from jetstream_simulator import generate
 Fill = Callable[[Iterable[bytes], Batch], None]
 # Two hours meet in these events.
 START_US = 1_780_002_000_000_000 - 300 * 1_000_000
-EVENTS = list(generate.events(3000, seed=8, start_us=START_US, rate=5, odd=0.02))
+EVENTS = list(generate.events(3000, seed=8, start_us=START_US, rate=5, malformed=0.02))
 
 
 class Killed(FirehoseError):

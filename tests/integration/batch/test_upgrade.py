@@ -22,7 +22,7 @@ from ingester.contract import crash
 from jetstream_simulator import generate
 
 ROOT = Path(__file__).parents[3]
-EVENTS = list(generate.events(600, seed=8, start_us=1_780_002_000_000_000, rate=5, odd=0.02))
+EVENTS = list(generate.events(600, seed=8, start_us=1_780_002_000_000_000, rate=5, malformed=0.02))
 Fill = Callable[[Iterable[bytes], Batch], None]
 DRIVER = """
 import sys

@@ -19,7 +19,7 @@ import pytest
 from devstack.bench import batch, recovery
 from devstack.bench.attacks import THREADS
 from devstack.bench.hostile import Broken, Scale, bench_hostile
-from devstack.bench.ingest import write_tape
+from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
 from devstack.bench.report import BenchReport, PeakRss
 from devstack.bench.watch import Watch
@@ -105,14 +105,14 @@ def _answer_once(server: socket.socket) -> None:
 
 
 def test_what_the_batch_bench_does_before_and_beside_airflow(tmp_path: Path) -> None:
-    tape = tmp_path / "events.jsonl"
-    write_tape(tape, EVENTS)
-    assert batch.baseline(tape, tmp_path) > 0
+    recording = tmp_path / "events.jsonl"
+    write_recording(recording, EVENTS)
+    assert batch.baseline(recording, tmp_path) > 0
     with RedisServer(tmp_path) as server:
         first = int(time.time()) + 5  # instead of the next whole minute: it may be most of a minute away
         begins = datetime.fromtimestamp(first, UTC).isoformat()
         settings = msgspec.structs.replace(batch.settings_of(tmp_path, server.url), start_date=begins)
-        minute = batch.fill(settings, tape, EVENTS, ingest_s=20)
+        minute = batch.fill(settings, recording, EVENTS, ingest_s=20)
         assert recovery.events_in_redis(settings) == EVENTS
         with server.client() as client:
             started_ms = int(client.hget(wire.METADATA_KEY, wire.META_FIRST_START_MS) or 0)
@@ -121,17 +121,18 @@ def test_what_the_batch_bench_does_before_and_beside_airflow(tmp_path: Path) -> 
 
 
 def test_what_the_recovery_bench_starts_and_kills_beside_airflow(tmp_path: Path) -> None:
-    tape, port, redis_port = tmp_path / "events.jsonl", free_port(), free_port()
-    write_tape(tape, EVENTS)
+    recording, port, redis_port = tmp_path / "events.jsonl", free_port(), free_port()
+    write_recording(recording, EVENTS)
     settings = recovery.settings_of(tmp_path, port, redis_port)
     with (
-        simulator.start([f"--replay={tape}", "--once", f"--retention={EVENTS}", "--port", str(port)]),
+        simulator.start([f"--replay={recording}", "--once", f"--retention={EVENTS}", "--port", str(port)]),
         Pipeline(settings, redis_port, with_airflow=False) as pipeline,
     ):
         before = alive()
+        last_us = recovery.last_us(recording)
         for _ in range(2):
             pipeline.start()
-            recovery.await_reached(lambda: recovery.newest_us(settings) >= recovery.last_us(tape), "the events")
+            recovery.await_reached(lambda: recovery.newest_us(settings) >= last_us, "the events")
             assert recovery.events_in_redis(settings) >= EVENTS
             pipeline.kill()
             assert alive() == before

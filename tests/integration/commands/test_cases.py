@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from firehose import schema
 from firehose.events.rebuild import record_cid
 from firehose.lake import layout
@@ -194,7 +194,7 @@ def change(lake: Path) -> None:
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not part of the project")
 def test_the_cases_themselves(tmp_path: Path) -> None:
-    tapes = [
+    recordings = [
         CASES / name
         for name in (
             "01-nsid-digit-segments.jsonl",
@@ -202,10 +202,9 @@ def test_the_cases_themselves(tmp_path: Path) -> None:
             "13-malformed-upstream-cbor.jsonl",
         )
     ]
-    report = once(tmp_path, *tapes)
-    assert (
-        total(report, "stored") == report["received"] == sum(len(tape.read_bytes().splitlines()) for tape in tapes)
-    )
+    report = once(tmp_path, *recordings)
+    sent = sum(len(recording.read_bytes().splitlines()) for recording in recordings)
+    assert total(report, "stored") == report["received"] == sent
     verified = firehose("verify", "--home", tmp_path, "--json", home=tmp_path)
     assert verified.returncode == 0, verified.stderr
     counts = json.loads(verified.stdout)["types"]

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
-from firehose.warehouse.reference import recipes
 from ingester.contract.settings import read_settings
+from scripts.pages.cookbook import recipes
 from tests.integration.commands.test_once import ROOT, firehose, once
 
 CASES = ROOT.parent / "shared" / "cases"

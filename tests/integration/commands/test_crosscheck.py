@@ -40,9 +40,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     with ExitStack() as running:
 
         def start(lines: list[bytes]) -> process.SimulatorProcess:
-            tape = tmp_path_factory.mktemp("tape") / "tape.jsonl"
-            tape.write_bytes(b"".join(line + b"\n" for line in lines))
-            return running.enter_context(process.start(["--replay", str(tape)]))
+            recording = tmp_path_factory.mktemp("recording") / "recording.jsonl"
+            recording.write_bytes(b"".join(line + b"\n" for line in lines))
+            return running.enter_context(process.start(["--replay", str(recording)]))
 
         yield start
 
@@ -85,7 +85,7 @@ def counts(report: dict[str, Any], host: str) -> Counter[tuple[str, str]]:
     return Counter({(one["type"], one["operation"]): one[host] for one in report["differences"]})
 
 
-def test_two_hosts_of_one_tape_are_equal_whatever_they_speak(whole: process.SimulatorProcess) -> None:
+def test_two_hosts_of_one_recording_are_equal_whatever_they_speak(whole: process.SimulatorProcess) -> None:
     done = crosscheck(whole.url, whole.events_url, "--json", "--tolerance", "0")
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""`firehose once` and `firehose verify` as a user runs them, on recorded and on made-up events."""
+"""`firehose once` and `firehose verify` as a user runs them, on recorded and on synthetic events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings
@@ -34,8 +34,9 @@ def firehose(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def once(home: Path, *tapes: Path) -> dict[str, Any]:
-    done = firehose("once", *(f"--replay={tape}" for tape in tapes), "--home", home, "--json", home=home)
+def once(home: Path, *recordings: Path) -> dict[str, Any]:
+    replays = [f"--replay={recording}" for recording in recordings]
+    done = firehose("once", *replays, "--home", home, "--json", home=home)
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
@@ -47,9 +48,9 @@ def total(report: dict[str, Any], figure: str) -> int:
 
 @pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded events are not part of the project")
 def test_recorded_events_are_stored_once_and_match_their_cids(tmp_path: Path) -> None:
-    tapes = sorted(RECORDED.glob("*.jsonl"))
-    lines = [line for tape in tapes for line in tape.read_bytes().splitlines() if line.strip()]
-    report = once(tmp_path, *tapes)
+    recordings = sorted(RECORDED.glob("*.jsonl"))
+    lines = [line for recording in recordings for line in recording.read_bytes().splitlines() if line.strip()]
+    report = once(tmp_path, *recordings)
     assert report["received"] == len(lines)
     assert total(report, "good") + total(report, "quarantined") + total(report, "duplicate") == len(lines)
     verified = firehose("verify", "--home", tmp_path, "--json", home=tmp_path)
@@ -71,22 +72,22 @@ def _operation(event: dict[str, Any]) -> str:
 
 
 def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) -> None:
-    tape = tmp_path / "tape.jsonl"
+    recording = tmp_path / "recording.jsonl"
     # Longer than what an ingester rewinds by itself.
-    lines = list(generate.events(3000, seed=11, odd=0.01, rate=10))
-    tape.write_bytes(b"\n".join(lines) + b"\n")
+    lines = list(generate.events(3000, seed=11, malformed=0.01, rate=10))
+    recording.write_bytes(b"\n".join(lines) + b"\n")
     home = tmp_path / "a %41 $x ;y #z 'q' ü[b]=,:|>"  # what ends or changes a value in some configuration
-    first = once(home, tape)
+    first = once(home, recording)
     assert not [path for path in [home, *home.rglob("*")] if path.stat().st_mode & 0o077], "for its owner only"
     assert (first["received"], total(first, "duplicate")) == (3000, 0)
     assert total(first, "stored") == total(first, "good") == 3000 - total(first, "quarantined")
     assert 0 < total(first, "quarantined") < 100
     give_earlier_names(home / "lake")
-    refused = firehose("once", f"--replay={tape}", "--home", home, home=home)
+    refused = firehose("once", f"--replay={recording}", "--home", home, home=home)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
     assert REFUSED in refused.stderr and "firehose upgrade-lake" in refused.stderr
     assert firehose("upgrade-lake", "--home", home, home=home).returncode == 0
-    second = once(home, tape)
+    second = once(home, recording)
     assert (total(second, "stored"), total(second, "duplicate")) == (0, total(first, "good"))
     assert firehose("verify", "--home", home, home=home).returncode == 0
     settings = read_settings(Settings, {"FIREHOSE_HOME": str(home)}, closed=True)
@@ -100,10 +101,10 @@ def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) ->
 
 
 def test_verify_exits_with_1_where_a_file_was_changed(tmp_path: Path) -> None:
-    tape = tmp_path / "tape.jsonl"
-    tape.write_bytes(b"\n".join(generate.events(300, seed=12)) + b"\n")
+    recording = tmp_path / "recording.jsonl"
+    recording.write_bytes(b"\n".join(generate.events(300, seed=12)) + b"\n")
     home = tmp_path / "home"
-    once(home, tape)
+    once(home, recording)
     path = next(iter((home / "lake").glob("year=*/**/likes.parquet")))
     pq.write_table(pq.read_table(path, partitioning=None).slice(1), path)
     done = firehose("verify", "--home", home, home=home)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse_http import process
+from devstack.embedded import clickhouse
 from devstack.embedded.redis import free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
@@ -28,7 +28,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         clickhouse_loader_password="loads",
         clickhouse_analyst_password="reads",
     )
-    with process.start(settings):
+    with clickhouse.start(settings):
         yield settings
 
 

@@ -23,11 +23,11 @@ from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from firehose.warehouse.reference import recipes
 from firehose.warehouse.summaries import refresh
 from ingester.contract.resyncs import MARK
 from jetstream_simulator.generate import Generator
 from jetstream_simulator.identifiers import tid
+from scripts.pages.cookbook import recipes
 from tests.integration.warehouse import answers
 from tests.integration.warehouse.lakes import LakeBuilder
 

@@ -13,8 +13,9 @@ from firehose.events.envelope import Undecodable
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
-from firehose.warehouse.reference import Recipe, cookbook_page, recipes, schema_page
 from firehose.warehouse.summaries import refresh
+from scripts.pages import cookbook, schema
+from scripts.pages.cookbook import Recipe, recipes
 from tests.integration.warehouse.lakes import LakeBuilder
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -22,7 +23,7 @@ RENEW = "write the pages again: make docs"
 
 
 def test_the_schema_page_is_current(client: Client) -> None:
-    assert (DOCS / "schema.md").read_text() == schema_page(client), RENEW
+    assert (DOCS / "schema.md").read_text() == schema.page(client), RENEW
 
 
 def test_every_column_is_explained(client: Client) -> None:
@@ -33,7 +34,7 @@ def test_every_column_is_explained(client: Client) -> None:
 
 
 def test_the_cookbook_is_current() -> None:
-    assert (DOCS / "cookbook.md").read_text() == cookbook_page(), RENEW
+    assert (DOCS / "cookbook.md").read_text() == cookbook.page(), RENEW
 
 
 @pytest.fixture

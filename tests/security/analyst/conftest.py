@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clickhouse_http import process
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
+from devstack.embedded import clickhouse
 from devstack.embedded.redis import free_port
 from firehose import settings as project_settings
 from firehose.settings import Settings
@@ -52,7 +52,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """An endpoint in the sandbox. ``firehose.likes`` is a view over the canary lake's one hour."""
     tree = Tree.plant(tmp_path_factory.mktemp("box") / "tree")
     with (
-        process.start(endpoint_settings(tree.home, tree.lake)) as running,
+        clickhouse.start(endpoint_settings(tree.home, tree.lake)) as running,
         httpx.Client(base_url=running.url, auth=LOADER, timeout=30) as loader,
         httpx.Client(base_url=running.url, auth=ANALYST, timeout=30) as analyst,
     ):

@@ -15,14 +15,15 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from clickhouse_http import policy
-from clickhouse_http.connection import Connection
-from clickhouse_http.engine import Engine
-from clickhouse_http.errors import QueryError
-from clickhouse_http.limits import Limits
+from clickhouse_http.engine.connection import Connection
+from clickhouse_http.engine.engine import Engine
+from clickhouse_http.exceptions import QueryError
+from clickhouse_http.rights import policy
+from clickhouse_http.rights.limits import Limits
+from devstack.embedded.clickhouse import USERS_XML
 from tests.security.analyst.canaries import MARK, MESSAGE, Tree, view
 
-#: Table functions that only the endpoint's look at the syntax tree refuses in time; see clickhouse_http.rights.
+#: Table functions that only the check of the syntax tree refuses in time; see clickhouse_http.rights.analyst.
 BY_TREE_ONLY = frozenset({"sqlite"})
 _OUT = ("Protobuf", "ProtobufList", "CapnProto", "Template", "CSV", "JSONEachRow", "Parquet", "Avro", "SQLInsert")
 _IN = ("Protobuf", "CapnProto", "Template", "CSV", "JSONEachRow", "Regexp")
@@ -190,7 +191,9 @@ _MEMORY_MIB = 256
 
 def run(role: str, group: str, folder: Path, tree: Tree, first: int) -> None:
     """Run the cases of ``group`` as ``role`` and print what they did."""
-    engine = Engine(folder, Limits(memory_mib=_MEMORY_MIB, seconds=2, total_mib=8 * _MEMORY_MIB), policy.load())
+    engine = Engine(
+        folder, Limits(memory_mib=_MEMORY_MIB, seconds=2, total_mib=8 * _MEMORY_MIB), policy.load(USERS_XML)
+    )
     loader = engine.connection("loader", _MEMORY_MIB)
     if first == 0:
         loader.execute("CREATE DATABASE firehose")

@@ -11,7 +11,8 @@ import clickhouse_connect
 import httpx
 import pytest
 
-from clickhouse_http import policy
+from clickhouse_http.rights import policy
+from devstack.embedded.clickhouse import USERS_XML
 
 from .canaries import MARK
 from .conftest import ANALYST, LOADER, Box
@@ -170,7 +171,7 @@ def test_others_queries_and_errors_are_not_seen(box: Box) -> None:
 
 
 def test_only_the_named_tables_of_system_are_readable(box: Box) -> None:
-    named = policy.load().system_tables
+    named = policy.load(USERS_XML).system_tables
     tables = set(
         box.loader.post("/", content="SELECT name FROM system.tables WHERE database = 'system'").text.split()
     )

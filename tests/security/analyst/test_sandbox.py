@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from clickhouse_http import sandbox
+from clickhouse_http.sandbox import landlock
 from firehose.settings import Settings
 
 from .canaries import MARK, Tree
@@ -28,8 +28,8 @@ START_S = 60.0
 
 def _landlock() -> int:
     try:
-        return sandbox.landlock_version()
-    except sandbox.SandboxUnavailable:
+        return landlock.landlock_version()
+    except landlock.SandboxUnavailable:
         return 0
 
 
@@ -167,12 +167,12 @@ def test_a_kernel_without_landlock_is_an_error_where_the_sandbox_is_required(tmp
 #: What the sandbox lets a process do in a folder of its own, and refuses outside, as exit codes.
 _INSIDE = """
 import os, pathlib, socket, subprocess, sys, threading
-from clickhouse_http import sandbox
+from clickhouse_http.sandbox import landlock
 from pathlib import Path
 own, outside, version, tcp = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "tcp"
-version = min(version, sandbox.landlock_version())
-sandbox.landlock_version = lambda: version
-held = sandbox.enter([outside / "readable"], [own], tcp=tcp)
+version = min(version, landlock.landlock_version())
+landlock.landlock_version = lambda: version
+held = landlock.enter([outside / "readable"], [own], tcp=tcp)
 def refused(call):
     try:
         call()
@@ -232,9 +232,9 @@ def test_every_version_of_landlock_holds_what_it_can(tmp_path: Path, version: in
 
 def test_a_thread_that_would_stay_outside_is_an_error(tmp_path: Path) -> None:
     code = (
-        "import threading; from clickhouse_http import sandbox\n"
+        "import threading; from clickhouse_http.sandbox import landlock\n"
         "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-        "try:\n    sandbox.enter([], [])\nexcept RuntimeError as error:\n    print(error)\n"
+        "try:\n    landlock.enter([], [])\nexcept RuntimeError as error:\n    print(error)\n"
     )
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}/include:{ROOT}"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)

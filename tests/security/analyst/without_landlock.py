@@ -32,7 +32,7 @@ def main() -> None:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     assert prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
     assert prctl(_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0) == 0
-    os.execv(sys.executable, [sys.executable, "-m", "clickhouse_http"])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "devstack.embedded.clickhouse"])  # noqa: S606
 
 
 if __name__ == "__main__":

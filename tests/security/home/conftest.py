@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from devstack.embedded.leash import RUNNER, Holder, holders
+from devstack.embedded.ownership import RUN
 from devstack.embedded.redis import RedisServer, free_port
-from firehose.ownership import RUN
 from ingester.contract import wire
 from ingester.contract.redis_access import MONITORING
 

@@ -14,8 +14,8 @@ from devstack.demo.home import environment
 from devstack.demo.services import Service
 from devstack.demo.supervisor import Supervisor
 from devstack.embedded.left_behind import stop_left_behind
+from devstack.embedded.ownership import RUN, own_home
 from devstack.embedded.redis import RedisServer
-from firehose.ownership import RUN, own_home
 from firehose.settings import Settings
 
 PYTHON = [sys.executable, "-m"]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from clickhouse_http import own
+from devstack.embedded.ownership import own_home
 from devstack.embedded.redis import free_port
-from firehose.ownership import own, own_home
 from tests.security.home.conftest import LightDemo
 
 FIREHOSE = Path(sys.executable).parent / "firehose"
@@ -43,10 +44,10 @@ def content(folder: Path) -> dict[str, tuple[int, bytes]]:
 @pytest.mark.parametrize("command", ["demo", "once"])
 def test_a_second_command_on_a_home_says_who_runs_and_changes_nothing(tmp_path: Path, command: str) -> None:
     home = tmp_path / "home"
-    tape = tmp_path / "tape.jsonl"
-    tape.write_text('{"did":"did:plc:a","time_us":1,"kind":"identity"}\n')
+    recording = tmp_path / "recording.jsonl"
+    recording.write_text('{"did":"did:plc:a","time_us":1,"kind":"identity"}\n')
     (tmp_path / "elsewhere").mkdir()
-    options = ["--simulate"] if command == "demo" else ["--replay", str(tape), "--home", str(home)]
+    options = ["--simulate"] if command == "demo" else ["--replay", str(recording), "--home", str(home)]
     with own_home(home, "firehose demo") as ownership:
         ownership.serves([6379, 8080])
         before = content(tmp_path)
@@ -73,9 +74,9 @@ def test_once_leaves_the_home_of_a_demo_alone(tmp_path: Path) -> None:
     (home / "airflow").mkdir(parents=True)
     (home / "redis").mkdir()
     (home / "redis" / "appendonly.aof").write_bytes(b"the buffer")
-    tape = tmp_path / "tape.jsonl"
-    tape.write_text('{"did":"did:plc:a","time_us":1,"kind":"identity"}\n')
-    done = firehose(home, "once", "--replay", str(tape), "--home", str(home))
+    recording = tmp_path / "recording.jsonl"
+    recording.write_text('{"did":"did:plc:a","time_us":1,"kind":"identity"}\n')
+    done = firehose(home, "once", "--replay", str(recording), "--home", str(home))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "is the home of a `firehose demo`" in done.stderr
     assert (home / "redis" / "appendonly.aof").read_bytes() == b"the buffer"
@@ -92,7 +93,7 @@ def test_data_that_an_endpoint_serves_are_not_the_demos(tmp_path: Path) -> None:
 
 
 def test_the_lock_ends_with_its_process_and_not_with_a_file(tmp_path: Path) -> None:
-    code = "import sys, os, pathlib; from firehose.ownership import own_home\n"
+    code = "import sys, os, pathlib; from devstack.embedded.ownership import own_home\n"
     code += "held = own_home(pathlib.Path(sys.argv[1]), 'a demo'); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "home")]).returncode == -9
     assert (tmp_path / "home" / "run" / "home.lock").stat().st_size > 0

@@ -173,7 +173,8 @@ COMMANDS = {
     "demo": [FIREHOSE, "demo", "--simulate"],
     "query": [FIREHOSE, "query", "SELECT 1"],
     "ingester": [sys.executable, "-m", "ingester"],
-    "endpoint": [sys.executable, "-m", "clickhouse_http"],
+    "clickhouse": [FIREHOSE, "clickhouse"],
+    "clickhouse of the demo": [sys.executable, "-m", "devstack.embedded.clickhouse"],
 }
 
 

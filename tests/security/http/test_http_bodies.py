@@ -12,9 +12,8 @@ import lz4.frame  # type: ignore[import-untyped]  # it has neither stubs nor py.
 import pytest
 from backports import zstd
 
-from clickhouse_http import errors
-from clickhouse_http.compression import PIECE, Decoder
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess, exceptions
+from clickhouse_http.wire.compression import PIECE, Decoder
 
 from .tools import (
     ANALYST,
@@ -34,7 +33,8 @@ from .tools import (
 
 INSERT = {"query": "INSERT INTO t.rows FORMAT TabSeparated"}
 TOO_MUCH = {
-    str(known) for known in (errors.TOO_LARGE_SIZE_COMPRESSED, errors.QUERY_IS_TOO_LARGE, errors.NOT_ENOUGH_SPACE)
+    str(known)
+    for known in (exceptions.TOO_LARGE_SIZE_COMPRESSED, exceptions.QUERY_IS_TOO_LARGE, exceptions.NOT_ENOUGH_SPACE)
 }
 #: Of the module's endpoint.
 BODY_MIB = 64
@@ -84,7 +84,7 @@ def test_a_bomb_is_refused_early(running: EndpointProcess, method: str, user: tu
     assert code(answer) in TOO_MUCH
 
 
-def test_bombs_hold_up_nobody(running: EndpointProcess) -> None:
+def test_bombs_delay_no_other_client(running: EndpointProcess) -> None:
     bomb = _zstd_bomb(1024 * MIB)
     headers = {"Content-Encoding": "zstd"}
 
@@ -117,7 +117,7 @@ def test_a_zstd_frame_may_not_ask_for_a_giant_window() -> None:
     packer = zstd.ZstdCompressor(options={int(zstd.CompressionParameter.window_log): 27})
     packed = packer.compress(b"a" * MIB) + packer.flush()
     assert zstd.decompress(packed) == b"a" * MIB
-    with pytest.raises(errors.QueryError, match="memory"):
+    with pytest.raises(exceptions.QueryError, match="memory"):
         list(Decoder("zstd").feed(packed))
 
 
@@ -132,7 +132,7 @@ def test_an_upload_without_end_is_cut_off(running: EndpointProcess, user: tuple[
             yield b"x" * MIB
 
     answer = httpx.post(running.url, params=INSERT, content=endless(), auth=user, timeout=WAIT_S)
-    assert (answer.status_code, code(answer)) == (413, str(errors.QUERY_IS_TOO_LARGE))
+    assert (answer.status_code, code(answer)) == (413, str(exceptions.QUERY_IS_TOO_LARGE))
     assert most_mib <= sent < most_mib + 64
     wait_until(lambda: spool_bytes(running) == 0)
 
@@ -142,7 +142,7 @@ def test_held_results_have_a_share_of_the_disk(running: EndpointProcess, user: t
     """A result whose end is waited for is written to disk; without a bound it would fill it."""
     query = "SELECT repeat('x', 1000) FROM numbers(1000000)"
     answer = ask(running, query, user, wait_end_of_query="1", max_block_size="1000")
-    assert code(answer) == str(errors.NOT_ENOUGH_SPACE), answer.text[:200]
+    assert code(answer) == str(exceptions.NOT_ENOUGH_SPACE), answer.text[:200]
     assert "FIREHOSE_HTTP_SPOOL_MIB" in answer.text
     wait_until(lambda: spool_bytes(running) == 0)
     small = ask(running, "SELECT repeat('x', 1000) FROM numbers(5000)", user, wait_end_of_query="1")
@@ -150,14 +150,14 @@ def test_held_results_have_a_share_of_the_disk(running: EndpointProcess, user: t
 
 
 def test_one_user_cannot_fill_the_spool_of_the_other(running: EndpointProcess) -> None:
-    """The analyst holds half of all with results that nobody reads; the loader's upload finds room."""
+    """The analyst holds half of all with results that are not read; the loader's upload finds room."""
     held = "SELECT repeat('x', 1000) FROM numbers(45000)"
     with Socket(running) as first, Socket(running) as second:
         for waiting in (first, second):
             waiting.send(_request(held, ANALYST, "wait_end_of_query=1&max_block_size=1000"))
         wait_until(lambda: spool_bytes(running) > 80 * MIB)
         third = ask(running, held, ANALYST, wait_end_of_query="1", max_block_size="1000")
-        assert code(third) == str(errors.NOT_ENOUGH_SPACE)
+        assert code(third) == str(exceptions.NOT_ENOUGH_SPACE)
         rows = b"7\t" + b"y" * 1000 + b"\n"
         loaded = httpx.post(running.url, params=INSERT, content=rows * 50_000, auth=LOADER, timeout=WAIT_S)
         assert loaded.status_code == 200, loaded.text
@@ -185,10 +185,10 @@ def test_a_file_without_columns_is_refused_and_not_kept(running: EndpointProcess
     files = {"data": ("data.csv", bytes(40 * MIB))}
     for _ in range(4):  # kept, they would fill the spool
         answer = httpx.post(running.url, files=files, auth=ANALYST, timeout=WAIT_S)
-        assert code(answer) == str(errors.BAD_ARGUMENTS)
+        assert code(answer) == str(exceptions.BAD_ARGUMENTS)
     fields = {"query": (None, "SELECT " + " " * (20 * MIB))}
     large = httpx.post(running.url, files=fields, auth=ANALYST, timeout=WAIT_S)
-    assert code(large) in (str(errors.QUERY_IS_TOO_LARGE), str(errors.BAD_ARGUMENTS))
+    assert code(large) in (str(exceptions.QUERY_IS_TOO_LARGE), str(exceptions.BAD_ARGUMENTS))
 
 
 def test_the_reserve_of_the_disk_is_kept(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -196,7 +196,7 @@ def test_the_reserve_of_the_disk_is_kept(tmp_path_factory: pytest.TempPathFactor
     with endpoint(tmp_path_factory.mktemp("reserve"), http_disk_reserve_mib=2**24) as running:
         rows = b"7\t" + b"y" * 1000 + b"\n"
         large = httpx.post(running.url, params=INSERT, content=rows * 20_000, auth=LOADER, timeout=WAIT_S)
-        assert code(large) == str(errors.NOT_ENOUGH_SPACE)
+        assert code(large) == str(exceptions.NOT_ENOUGH_SPACE)
         assert "FIREHOSE_HTTP_DISK_RESERVE_MIB" in large.text
         assert ask(running, "INSERT INTO t.rows FORMAT CSV\n1,a\n").status_code == 200
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .tools import ANALYST, MIB, WAIT_S, Repeated, Socket, ask, endpoint, others_are_served, peak_mib
 
@@ -26,7 +26,7 @@ def status(answer: bytes) -> bytes:
     return answer.split(b" ", 2)[1] if answer.startswith(b"HTTP/1.1 ") else answer[:40]
 
 
-def test_a_header_without_end_is_refused_and_holds_up_nobody(running: EndpointProcess) -> None:
+def test_an_endless_header_is_refused_and_delays_no_other_client(running: EndpointProcess) -> None:
     piece = b"x" * MIB
 
     def attack() -> None:
@@ -59,7 +59,7 @@ def test_headers_without_number_are_refused(running: EndpointProcess) -> None:
     [b"5;" + b"x" * (2 * MIB), b"1\r\na\r\n0\r\nX: " + b"x" * (2 * MIB), b"0\r\n" + b"a: b\r\n" * 1000],
 )
 def test_chunk_extensions_and_trailers_have_an_end(running: EndpointProcess, rest: bytes) -> None:
-    """Of a body that nobody reads: the answer has been given before."""
+    """The rest of a body that is not read: the answer was given before."""
     with Socket(running) as sending:
         sending.send(START + b"Transfer-Encoding: chunked\r\n\r\n" + rest)
         sending.received()  # hangs until its timeout where the connection stays open
@@ -91,7 +91,7 @@ def test_a_url_may_have_a_megabyte(running: EndpointProcess) -> None:
     assert (status(answer), f"{MIB}\n".encode() in answer) == (b"200", True)
 
 
-def test_a_thousand_half_open_connections_stop_nobody(running: EndpointProcess) -> None:
+def test_a_thousand_half_open_connections_delay_no_other_client(running: EndpointProcess) -> None:
     with ExitStack() as stack:
         for _ in range(1000):
             stack.enter_context(Socket(running)).send(START)

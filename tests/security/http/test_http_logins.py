@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from clickhouse_http.bursts import QUIET_S, Bursts
-from clickhouse_http.passwords import FREE, WrongPasswords
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
+from clickhouse_http.http.bursts import QUIET_S, Bursts
+from clickhouse_http.http.passwords import FREE, WrongPasswords
 
 from .tools import WAIT_S, Repeated, ask, code, endpoint, others_are_served
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .tools import LOADER, WAIT_S, ask, endpoint, free_port, wait_until
 
@@ -65,7 +65,7 @@ def test_names_of_this_machine_and_listed_ones_are_served(running: EndpointProce
 )
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
 def test_a_foreign_page_cannot_send_a_query(running: EndpointProcess, origin: str, content_type: str) -> None:
-    """A browser asks nobody before it sends such a request, and adds the login that it knows."""
+    """A browser sends such a request without asking first, and adds the login that it knows."""
     before = _rows(running)
     answer = _insert(running, Origin=origin, Content_Type=content_type)
     assert answer.status_code == 403
@@ -93,9 +93,10 @@ def test_preflight_is_answered_for_listed_origins_only(running: EndpointProcess)
 
 @pytest.fixture
 def data_docs(tmp_path: Path) -> Iterator[str]:
-    """The demo's server of Data Docs, with one page; and a secret beside the pages."""
+    """The demo's server of Data Docs, with two pages; and a secret beside the pages."""
     pages = tmp_path / "lake" / "_quality" / "docs"
     pages.mkdir(parents=True)
+    (pages.parent / "index.html").write_text("<h1>home</h1>")
     (pages / "index.html").write_text("<h1>docs</h1>")
     (tmp_path / "lake" / "secret.txt").write_text("secret")
     (pages / "link.txt").symlink_to(tmp_path / "lake" / "secret.txt")
@@ -121,7 +122,8 @@ def _answers(url: str) -> bool:
 
 
 def test_data_docs_are_for_this_machine_and_read_only(data_docs: str) -> None:
-    assert httpx.get(data_docs, follow_redirects=True).text == "<h1>docs</h1>"
+    assert httpx.get(data_docs).text == "<h1>home</h1>"
+    assert httpx.get(data_docs + "/docs/", follow_redirects=True).text == "<h1>docs</h1>"
     assert httpx.get(data_docs + "/docs/index.html", headers={"Host": "evil.example"}).status_code == 403
     assert httpx.get(data_docs + "/docs/index.html", headers={"Origin": "http://evil.example"}).status_code == 403
     assert httpx.post(data_docs + "/docs/index.html").status_code == 405

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from clickhouse_http.admission import SLOTS
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
+from clickhouse_http.sessions.admission import SLOTS
 
 from .tools import ANALYST, Socket, ask, endpoint, others_are_served, peak_mib, wait_until
 
@@ -42,7 +42,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProces
         yield made
 
 
-def test_unread_results_take_little_and_hold_up_nobody(patient: EndpointProcess) -> None:
+def test_unread_results_take_little_and_delay_no_other_client(patient: EndpointProcess) -> None:
     """All of the analyst's slots are taken by them."""
     before = peak_mib(patient)
     with ExitStack() as stack:

@@ -10,12 +10,11 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from clickhouse_http import errors
-from clickhouse_http.admission import SLOTS, Admission
-from clickhouse_http.limits import Limits
-from clickhouse_http.process import EndpointProcess
-from clickhouse_http.sessions import MAX_SESSIONS
-from clickhouse_http.table_memory import TableBudget
+from clickhouse_http import EndpointProcess, exceptions
+from clickhouse_http.engine.table_memory import TableBudget
+from clickhouse_http.rights.limits import Limits
+from clickhouse_http.sessions.admission import SLOTS, Admission
+from clickhouse_http.sessions.sessions import MAX_SESSIONS
 
 from .tools import ANALYST, LOADER, Repeated, ask, code, endpoint, others_are_served, peak_mib, wait_until
 
@@ -50,12 +49,12 @@ def test_an_analyst_in_every_slot_leaves_the_loaders(tmp_path_factory: pytest.Te
             thread.start()
         wait_until(lambda: _processes(running, "slotted") == SLOTS["analyst"])
         refused = ask(running, "SELECT 1", ANALYST)
-        assert code(refused) == str(errors.TOO_MANY_SIMULTANEOUS_QUERIES)
+        assert code(refused) == str(exceptions.TOO_MANY_SIMULTANEOUS_QUERIES)
         others_are_served(running, lambda: _processes(running, "slotted") == SLOTS["analyst"])
         ask(running, "KILL QUERY WHERE position(query, 'slo' || 'tted') > 0 ASYNC")
         for thread in threads:
             thread.join()
-        assert ended == [str(errors.QUERY_WAS_CANCELLED)] * SLOTS["analyst"]
+        assert ended == [str(exceptions.QUERY_WAS_CANCELLED)] * SLOTS["analyst"]
         assert ask(running, "SELECT 1", ANALYST).text == "1\n"
 
 
@@ -96,7 +95,7 @@ def test_a_query_waits_for_memory_and_then_runs(running: EndpointProcess) -> Non
 
 
 def _check_timeout(answer: httpx.Response) -> None:
-    assert code(answer) in ("159", str(errors.MEMORY_LIMIT_EXCEEDED))
+    assert code(answer) in ("159", str(exceptions.MEMORY_LIMIT_EXCEEDED))
 
 
 def test_a_session_keeps_its_own_lower_limit(running: EndpointProcess) -> None:
@@ -111,7 +110,7 @@ def test_a_session_keeps_its_own_lower_limit(running: EndpointProcess) -> None:
 def test_what_set_leaves_in_a_session_is_bounded(running: EndpointProcess) -> None:
     value = "x" * 200_000
     answers = [ask(running, f"SET param_{name} = '{value}'", ANALYST, session_id="large") for name in ("a", "b")]
-    assert [code(answer) for answer in answers] == ["", str(errors.LIMIT_EXCEEDED)]
+    assert [code(answer) for answer in answers] == ["", str(exceptions.LIMIT_EXCEEDED)]
 
 
 def test_sessions_have_a_number(running: EndpointProcess) -> None:
@@ -123,7 +122,7 @@ def test_sessions_have_a_number(running: EndpointProcess) -> None:
         last = ask(running, "SET max_threads = 1", ANALYST, session_id=f"kept{number}")
         if last.status_code != 200:
             break
-    assert code(last) == str(errors.USER_SESSION_LIMIT_EXCEEDED)
+    assert code(last) == str(exceptions.USER_SESSION_LIMIT_EXCEEDED)
     assert ask(running, "SELECT getSetting('max_threads')", ANALYST, session_id="kept0").text == "1\n"
     assert ask(running, "SELECT count() FROM mine", session_id="loads").text == "0\n"
 
@@ -136,10 +135,10 @@ def test_grants_never_exceed_the_share(role: str, wish: str | None) -> None:
     async def all_that_there_is() -> list[int]:
         admission, granted = Admission(limits, TableBudget(limits, SLOTS)), list[int]()
         async with AsyncExitStack() as stack:
-            with pytest.raises(errors.QueryError) as refused:
+            with pytest.raises(exceptions.QueryError) as refused:
                 for _ in range(100):
                     granted.append(await stack.enter_async_context(admission.memory(role, wish, wait_s=0.01)))
-            assert refused.value.code == errors.MEMORY_LIMIT_EXCEEDED
+            assert refused.value.code == exceptions.MEMORY_LIMIT_EXCEEDED
         async with admission.memory(role, "0", wait_s=0.01) as all_again:
             assert all_again == limits.sizes(role)[-1]
         return granted

@@ -1,4 +1,4 @@
-"""Temporary tables and external data within a budget of memory, whatever an analyst sets or sends."""
+"""Temporary tables and external data stay within a budget of memory, for all that an analyst can set or send."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from clickhouse_http import errors
-from clickhouse_http.admission import SLOTS, Admission
-from clickhouse_http.limits import MIB, Limits
-from clickhouse_http.process import EndpointProcess
-from clickhouse_http.table_memory import TableBudget
+from clickhouse_http import EndpointProcess, exceptions
+from clickhouse_http.engine.table_memory import TableBudget
+from clickhouse_http.rights.limits import MIB, Limits
+from clickhouse_http.sessions.admission import SLOTS, Admission
 
 from .tools import ANALYST, LOADER, ask, code, endpoint, wait_until
 
 TOTAL_MIB = 1024
 #: Of a session and of all: an eighth and a quarter of the analyst's half.
 ONE_MIB, ALL_MIB = TOTAL_MIB // 16, TOTAL_MIB // 8
-OVER = str(errors.MEMORY_LIMIT_EXCEEDED)
+OVER = str(exceptions.MEMORY_LIMIT_EXCEEDED)
 #: The session has ended and its table with it, so that the insert would go elsewhere.
-GONE = str(errors.READONLY)
+GONE = str(exceptions.READONLY)
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +150,10 @@ def test_a_form_is_bounded(running: EndpointProcess) -> None:
 
     assert send({f"t{number}": ("f", b"1\n") for number in range(17)}) == "36"
     assert send({f"f{number}": (None, b"1") for number in range(1001)}) == "36"
-    assert send({"query": (None, b"SELECT 1 --" + b"x" * (17 * MIB))}) == str(errors.QUERY_IS_TOO_LARGE)
-    assert send({"query": (None, b"SELECT 1"), "t": ("f", b"x" * (257 * MIB))}) == str(errors.QUERY_IS_TOO_LARGE)
+    assert send({"query": (None, b"SELECT 1 --" + b"x" * (17 * MIB))}) == str(exceptions.QUERY_IS_TOO_LARGE)
+    assert send({"query": (None, b"SELECT 1"), "t": ("f", b"x" * (257 * MIB))}) == str(
+        exceptions.QUERY_IS_TOO_LARGE
+    )
     wait_until(lambda: not list((running.log.parent.parent / "clickhouse" / "spool").glob("*")))
 
 
@@ -164,7 +165,7 @@ def test_what_sessions_hold_is_not_granted_again(role: str) -> None:
     assert not budget.change(role, 0, 200 * MIB)  # more than the rest of all
 
     async def most(brings: bool) -> int:
-        async with Admission(limits, budget).memory(role, "0", brings_tables=brings, wait_s=0.01) as granted:
+        async with Admission(limits, budget).memory(role, "0", with_tables=brings, wait_s=0.01) as granted:
             return granted
 
     assert asyncio.run(most(brings=False)) == 512  # of 1024, less 100

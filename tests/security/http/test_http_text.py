@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
 
 from .tools import ANALYST, LOADER, WAIT_S, Socket, ask, code, endpoint
 

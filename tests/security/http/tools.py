@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from clickhouse_http import process
-from clickhouse_http.process import EndpointProcess
+from clickhouse_http import EndpointProcess
+from devstack.embedded import clickhouse
 from firehose import settings as project_settings
 
 LOADER = ("loader", "loader-Password-1")
@@ -40,7 +40,7 @@ def endpoint(home: Path, **overrides: object) -> Iterator[EndpointProcess]:
             **overrides,
         }
     )
-    with process.start(settings) as running:
+    with clickhouse.start(settings) as running:
         for statement in (
             "CREATE DATABASE t",
             "CREATE TABLE t.rows (id UInt64, s String) ENGINE = MergeTree ORDER BY id",
@@ -77,7 +77,7 @@ class Socket:
         self.socket = socket.create_connection((host, int(port)), timeout=WAIT_S)
 
     def send(self, data: bytes) -> bool:
-        """Whether it could be sent."""
+        """True if it could be sent."""
         try:
             self.socket.sendall(data)
         except OSError:
@@ -166,7 +166,7 @@ def spool_bytes(running: EndpointProcess) -> int:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from devstack.embedded.redis import free_port
 from firehose import schema
 from firehose.batch.interval import Batch
@@ -20,8 +20,8 @@ from firehose.lake.rebuild import rebuild
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from firehose.warehouse.reference import recipes
 from firehose.warehouse.summaries import refresh
+from scripts.pages.cookbook import recipes
 from tests.security.lake.lakes import EDGE_HOUR
 from tests.security.lake.spoil import gone, likes
 

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner, Result
 
+from devstack.embedded.ownership import own_home
 from firehose.areas import EARLIER_NAMES, Area, earlier_areas
 from firehose.batch.coverage import read_gaps
 from firehose.batch.drain import drain
@@ -23,7 +24,6 @@ from firehose.lake.check import check
 from firehose.lake.publish import publish
 from firehose.lake.upgrade import upgrade
 from firehose.lake.verify import verify
-from firehose.ownership import own_home
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from firehose.warehouse.summaries import refresh

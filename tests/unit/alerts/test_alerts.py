@@ -82,7 +82,7 @@ def test_wrong_settings_do_not_hide_the_failure(
     monkeypatch.setenv("FIREHOSE_NO_SUCH_SETTING", "1")
     alerts.task_failed(context(), no_mail)
     assert sent == []
-    assert "no alert sent for firehose_batch.drain: FIREHOSE_NO_SUCH_SETTING" in caplog.text
+    assert 'event="alert not sent" dag=firehose_batch task=drain reason="FIREHOSE_NO_SUCH_SETTING' in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,9 @@ def test_no_lake_and_an_empty_one_are_nothing(tmp_path: Path) -> None:
 def test_a_lake_of_an_earlier_version_is_refused_and_not_taken_for_an_empty_one(tmp_path: Path) -> None:
     write(tmp_path, NOON - 2 * MINUTES)
     give_earlier_names(tmp_path)
-    with pytest.raises(LakeOutdated, match=r"/raw has the name that an earlier version gave it.*firehose upgrade-lake"):
+    with pytest.raises(
+        LakeOutdated, match=r"/raw has the name that an earlier version gave it.*firehose upgrade-lake"
+    ):
         last_drained(tmp_path, NOW)
     upgrade(tmp_path)
     assert last_drained(tmp_path, NOW) == drained(NOON - 2 * MINUTES)

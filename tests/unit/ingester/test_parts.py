@@ -26,7 +26,6 @@ from ingester.jetstream import session
 from ingester.jetstream.dictionary import TooLarge, from_file
 from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.hosts import hosts, subscribe_url
-from ingester.logs import line
 
 DEFAULTS = IngesterSettings(jetstream_url="wss://jet.example/subscribe")
 V2_URL = "wss://jet.example/xrpc/network.bsky.jetstream.subscribeEvents"
@@ -78,12 +77,6 @@ def test_hosts_keep_their_order_and_have_no_login() -> None:
         ("jet.example", "v2"),
         ("jet.example", "v1"),
     ]
-
-
-def test_log_lines_are_one_line_each() -> None:
-    assert (
-        line("x", a=1, b="two words", c='say "hi"\n', d="") == r'event=x a=1 b="two words" c="say \"hi\"\n" d=""'
-    )
 
 
 def refusal(status: int) -> InvalidStatus:

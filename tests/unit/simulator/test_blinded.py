@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from jetstream_simulator.event_log import Event
 from jetstream_simulator.generate import events
 from jetstream_simulator.sources import Blinded
-from jetstream_simulator.tape import Event
 
 LIKE = "app.bsky.feed.like"
 

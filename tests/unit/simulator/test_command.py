@@ -14,12 +14,13 @@ from jetstream_simulator.flags import Flags
 #: Options whose default says nothing of what they take.
 VALUES: Final[dict[str, Any]] = {
     "rate": 7.0,
-    "replay": [Path("tape.jsonl")],
+    "replay": [Path("events.jsonl")],
     "dictionary": Path("some.dict"),
     "v2_dictionary": Path("some.dict"),
     "record": Path("record.jsonl"),
     "start": "2026-05-25T14:00:00Z",
     "imported": 0.5,
+    "odd": 0.5,
 }
 OPTIONS: Final = {field.name: field.default for field in fields(Flags)}
 

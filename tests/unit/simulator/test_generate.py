@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jetstream_simulator import generate, identifiers, odd
+from jetstream_simulator import generate, identifiers, malformed
 
 N = 30_000
 
@@ -199,16 +199,18 @@ def test_go_escapes_are_on_the_wire(lines: list[bytes]) -> None:
 
 
 def test_odd_is_a_share_of_the_events_and_off_by_default() -> None:
-    plain, spoilt = [list(generate.events(5000, seed=3, odd=rate)) for rate in (0.0, 0.1)]
+    plain, spoilt = [list(generate.events(5000, seed=3, malformed=rate)) for rate in (0.0, 0.1)]
     assert all(_valid(line) for line in plain)
     assert 0.07 < sum(not _valid(line) for line in spoilt) / 5000 < 0.13
 
 
-@pytest.mark.parametrize("name", odd.FAULTS)
+@pytest.mark.parametrize("name", malformed.FAULTS)
 def test_every_fault_is_one(name: str) -> None:
     record = {"cid": identifiers.hash_cid(bytes(32)), "uri": "at://did:plc:x/app.bsky.feed.post/3k"}
-    e = odd.Envelope("did:plc:" + "a" * 24, 1, "3laaaaaaaaa2c", "3laaaaaaaaa2d", "2026-01-01T00:00:00Z", record)
-    line = odd.FAULTS[name](e)
+    e = malformed.Envelope(
+        "did:plc:" + "a" * 24, 1, "3laaaaaaaaa2c", "3laaaaaaaaa2d", "2026-01-01T00:00:00Z", record
+    )
+    line = malformed.FAULTS[name](e)
     assert b"\n" not in line
     assert not _valid(line)
 

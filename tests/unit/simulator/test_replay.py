@@ -12,10 +12,10 @@ import zstandard
 
 from jetstream_simulator import generate, replay
 from jetstream_simulator.errors import SimulatorError
-from jetstream_simulator.tape import Event
+from jetstream_simulator.event_log import Event
 
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "events"
-LINES = list(generate.events(200, seed=5, odd=0.0))
+LINES = list(generate.events(200, seed=5, malformed=0.0))
 
 
 def _file(path: Path, lines: list[bytes]) -> Path:
@@ -58,8 +58,8 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes) -> N
 
 @pytest.mark.parametrize("bad", [b"no json", b"[1]", b'{"did":', b"\xff\xfe", b'{"$type":"message","payload":{}}'])
 def test_a_line_that_is_no_event(tmp_path: Path, bad: bytes) -> None:
-    path = _file(tmp_path / "tape", [LINES[0], b"", bad, LINES[1]])
-    with pytest.raises(SimulatorError, match=r"tape line 3 .*--keep-invalid"):
+    path = _file(tmp_path / "events", [LINES[0], b"", bad, LINES[1]])
+    with pytest.raises(SimulatorError, match=r"events line 3 .*--keep-invalid"):
         list(replay.events([path]))
     assert [event.line for event in replay.events([path], keep_invalid=True)] == [LINES[0], bad, LINES[1]]
 
@@ -69,13 +69,13 @@ def test_a_line_that_is_no_event(tmp_path: Path, bad: bytes) -> None:
     [rb'{"time_us":5,"text":"\ud83d"}', b'{"a":' + b"[" * 12000 + b"]" * 12000 + b"}", b'{"did":7,"time_us":5}'],
 )
 def test_odd_objects_are_events(tmp_path: Path, line: bytes) -> None:
-    [event] = replay.events([_file(tmp_path / "tape", [line])])
+    [event] = replay.events([_file(tmp_path / "events", [line])])
     assert event.line == line
     assert event.time_us in (0, 5)
 
 
 def test_a_loop_moves_time_on_and_nothing_else(tmp_path: Path) -> None:
-    path = _file(tmp_path / "tape", LINES)
+    path = _file(tmp_path / "events", LINES)
     rounds = list(islice(replay.events([path], loop=True), 3 * len(LINES)))
     times = [event.time_us for event in rounds]
     assert times == sorted(set(times))
@@ -86,7 +86,7 @@ def test_a_loop_moves_time_on_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_loop_without_events_ends(tmp_path: Path) -> None:
     with pytest.raises(SimulatorError, match="no events"):
-        list(replay.events([_file(tmp_path / "tape", [b""])], loop=True))
+        list(replay.events([_file(tmp_path / "events", [b""])], loop=True))
 
 
 V2 = "network.bsky.jetstream.subscribeEvents"
@@ -94,7 +94,7 @@ V2 = "network.bsky.jetstream.subscribeEvents"
 
 def _v2(tmp_path: Path, payload: dict[str, object]) -> list[Event]:
     frame = json.dumps({"$type": "message", "payload": payload}).encode()
-    return list(replay.events([_file(tmp_path / "tape", [frame])]))
+    return list(replay.events([_file(tmp_path / "events", [frame])]))
 
 
 def test_a_v2_commit_becomes_a_v1_event(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One client's way through the tape: cursors ahead of it, filters, sizes, and the limit per address."""
+"""One client's way through the event log: cursors ahead of it, filters, sizes, and the limit per address."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import json
 import pytest
 
 from jetstream_simulator import frames, generate
+from jetstream_simulator.event_log import Event, EventLog, Overtaken
 from jetstream_simulator.limits import Bucket
 from jetstream_simulator.options import Filter, make_filter
 from jetstream_simulator.subscriber import BATCH_BYTES, BATCH_EVENTS, Subscriber
-from jetstream_simulator.tape import Event, Overtaken, Tape
 
 LINES = list(generate.events(3000, seed=2))
 EVENTS = [Event(json.loads(line)["time_us"], line) for line in LINES]
 
 
-def _tape(events: list[Event], retention: int = 10_000) -> Tape:
-    tape = Tape(retention, 1 << 30)
-    tape.append(events)
-    return tape
+def _event_log(events: list[Event], retention: int = 10_000) -> EventLog:
+    event_log = EventLog(retention, 1 << 30)
+    event_log.append(events)
+    return event_log
 
 
 def _read(subscriber: Subscriber) -> list[bytes]:
@@ -30,46 +30,46 @@ def _read(subscriber: Subscriber) -> list[bytes]:
 
 
 def test_without_a_cursor_it_gets_what_comes_from_now_on() -> None:
-    tape = _tape(EVENTS[:100])
-    subscriber = Subscriber(tape, Filter(), None)
+    event_log = _event_log(EVENTS[:100])
+    subscriber = Subscriber(event_log, Filter(), None)
     assert subscriber.live and not subscriber.behind
-    tape.append(EVENTS[100:200])
+    event_log.append(EVENTS[100:200])
     assert _read(subscriber) == LINES[100:200]
 
 
 def test_with_a_cursor_it_replays_and_then_is_live() -> None:
-    subscriber = Subscriber(_tape(EVENTS), Filter(), EVENTS[500].time_us)
+    subscriber = Subscriber(_event_log(EVENTS), Filter(), EVENTS[500].time_us)
     assert not subscriber.live
     assert _read(subscriber) == LINES[500:]
     assert subscriber.live and subscriber.sent == 2500
 
 
 def test_a_cursor_ahead_of_the_tape_stays_in_force() -> None:
-    tape = _tape(EVENTS[:10])
-    subscriber = Subscriber(tape, Filter(), EVENTS[25].time_us)
+    event_log = _event_log(EVENTS[:10])
+    subscriber = Subscriber(event_log, Filter(), EVENTS[25].time_us)
     for start in (10, 20, 30):
-        tape.append(EVENTS[start : start + 10])
+        event_log.append(EVENTS[start : start + 10])
         assert _read(subscriber) == LINES[max(start, 25) : start + 10][: 0 if start == 10 else None]
 
 
 def test_too_old_a_cursor_starts_at_the_oldest_even_if_that_moves() -> None:
-    tape = _tape(EVENTS[:100], retention=100)
-    subscriber = Subscriber(tape, Filter(), 1)
-    tape.append(EVENTS[100:300])
-    assert _read(subscriber) == LINES[300 - (tape.end - tape.start) : 300]
+    event_log = _event_log(EVENTS[:100], retention=100)
+    subscriber = Subscriber(event_log, Filter(), 1)
+    event_log.append(EVENTS[100:300])
+    assert _read(subscriber) == LINES[300 - (event_log.end - event_log.start) : 300]
 
 
 def test_being_overtaken_is_an_error_and_never_a_gap() -> None:
-    tape = _tape(EVENTS[:100], retention=100)
-    subscriber = Subscriber(tape, Filter(), 1)
+    event_log = _event_log(EVENTS[:100], retention=100)
+    subscriber = Subscriber(event_log, Filter(), 1)
     subscriber.next_batch(10)
-    tape.append(EVENTS[100:300])
+    event_log.append(EVENTS[100:300])
     with pytest.raises(Overtaken):
         subscriber.next_batch()
 
 
 def test_batches_are_bounded() -> None:
-    subscriber = Subscriber(_tape(EVENTS), Filter(), 1)
+    subscriber = Subscriber(_event_log(EVENTS), Filter(), 1)
     batch = subscriber.next_batch()
     assert len(batch) <= BATCH_EVENTS
     assert sum(map(len, batch)) <= BATCH_BYTES
@@ -78,7 +78,7 @@ def test_batches_are_bounded() -> None:
 
 def test_filters_drop_silently_and_the_position_moves_on() -> None:
     wanted = make_filter(["app.bsky.graph.*"], [], 0)
-    lines = _read(Subscriber(_tape(EVENTS), wanted, 1))
+    lines = _read(Subscriber(_event_log(EVENTS), wanted, 1))
     expected = [
         line for line in LINES if b'"kind":"commit"' not in line or b'"collection":"app.bsky.graph.' in line
     ]
@@ -87,16 +87,16 @@ def test_filters_drop_silently_and_the_position_moves_on() -> None:
 
 
 def test_larger_events_are_skipped() -> None:
-    lines = _read(Subscriber(_tape(EVENTS), make_filter([], [], 400), 1))
+    lines = _read(Subscriber(_event_log(EVENTS), make_filter([], [], 400), 1))
     assert lines == [line for line in LINES if len(line) <= 400]
     assert lines
 
 
 @pytest.mark.parametrize("garbage", [b"no json", b"[1]", b'{"did":7,"commit":"x"}'])
 def test_garbage_reaches_whoever_names_no_did(garbage: bytes) -> None:
-    tape = _tape([Event(1, garbage)])
-    assert _read(Subscriber(tape, make_filter(["a.b.c"], [], 0), 1)) == [garbage]
-    assert _read(Subscriber(tape, make_filter([], ["did:plc:x"], 0), 1)) == []
+    event_log = _event_log([Event(1, garbage)])
+    assert _read(Subscriber(event_log, make_filter(["a.b.c"], [], 0), 1)) == [garbage]
+    assert _read(Subscriber(event_log, make_filter([], ["did:plc:x"], 0), 1)) == []
 
 
 def test_bucket_allows_its_rate_and_tenfold_in_replay() -> None:

@@ -16,7 +16,7 @@ import xxhash
 import zstandard
 
 from jetstream_simulator import generate, identifiers
-from jetstream_simulator.tape import Event, Tape
+from jetstream_simulator.event_log import Event, EventLog
 from jetstream_simulator.v2 import segment
 from jetstream_simulator.v2.archive import Archive, Plan
 from jetstream_simulator.v2.options import Filter, Refused, make_filter
@@ -24,15 +24,15 @@ from jetstream_simulator.v2.post import PostReader
 from jetstream_simulator.v2.rows import row
 from jetstream_simulator.v2.subscriber import Numbers
 
-LINES = list(generate.events(1050, seed=23, odd=0.02))
+LINES = list(generate.events(1050, seed=23, malformed=0.02))
 EVENTS = [Event(i + 1, line) for i, line in enumerate(LINES)]
 
 
 def _archive(retention: int = 10_000, page: int = 1000) -> Archive:
-    tape = Tape(retention, 1 << 30)
+    event_log = EventLog(retention, 1 << 30)
     for start in range(0, len(EVENTS), 50):
-        tape.append(EVENTS[start : start + 50])
-    return Archive(Numbers(tape, first=501), segment_events=100, block_events=16, page=page)
+        event_log.append(EVENTS[start : start + 50])
+    return Archive(Numbers(event_log, first=501), segment_events=100, block_events=16, page=page)
 
 
 def _columns(frame: bytes) -> Iterator[tuple[Any, ...]]:

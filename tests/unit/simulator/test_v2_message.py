@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from jetstream_simulator import generate, odd, replay
+from jetstream_simulator import generate, malformed, replay
 from jetstream_simulator.v2 import message
 
 RECORDED = Path(__file__).resolve().parents[4] / "shared" / "events" / "zdict_v2_frames_2026-08-11.jsonl"
@@ -74,8 +74,10 @@ def test_a_record_without_cid_is_not_cut(record: bytes) -> None:
 
 def test_every_fault_goes_through_or_is_unreadable() -> None:
     outside = {"json_truncated", "json_list", "not_json"}
-    for name, spoil in odd.FAULTS.items():
-        spoilt = odd.Envelope("did:plc:x", 1_780_000_000_000_000, "r", "k", "2026", {"cid": "c", "uri": "at://x"})
+    for name, spoil in malformed.FAULTS.items():
+        spoilt = malformed.Envelope(
+            "did:plc:x", 1_780_000_000_000_000, "r", "k", "2026", {"cid": "c", "uri": "at://x"}
+        )
         line = spoil(spoilt)
         if name in outside:
             with pytest.raises(message.Unreadable):
@@ -90,7 +92,7 @@ def test_every_fault_goes_through_or_is_unreadable() -> None:
 
 def test_odd_events_of_the_generator_keep_their_bytes() -> None:
     rng = Random(1)
-    for line in generate.events(2000, seed=4, odd=1.0):
+    for line in generate.events(2000, seed=4, malformed=1.0):
         try:
             frame = message.read(line).frame(rng.randrange(10**9))
         except message.Unreadable:

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from jetstream_simulator import frames, generate
+from jetstream_simulator.event_log import Event, EventLog
 from jetstream_simulator.options import Filter as V1Filter
 from jetstream_simulator.sources import Generated
 from jetstream_simulator.subscriber import Subscriber
-from jetstream_simulator.tape import Event, Tape
 from jetstream_simulator.v2 import options
 from jetstream_simulator.v2.options import Filter, Refused, make_filter, parse
 from jetstream_simulator.v2.sources import Numbered, Synced, with_cursor
@@ -21,10 +21,10 @@ EVENTS = [Event(json.loads(line)["time_us"], line) for line in LINES]
 DID = json.loads(LINES[0])["did"]
 
 
-def _tape(events: list[Event], retention: int = 10_000) -> Tape:
-    tape = Tape(retention, 1 << 30)
-    tape.append(events)
-    return tape
+def _event_log(events: list[Event], retention: int = 10_000) -> EventLog:
+    event_log = EventLog(retention, 1 << 30)
+    event_log.append(events)
+    return event_log
 
 
 def _read(numbers: Numbers, wanted: Filter, begin: Start) -> list[dict[str, object]]:
@@ -69,62 +69,62 @@ def test_parameters() -> None:
 
 @pytest.mark.parametrize("cursor", [0, 1, 4, 999_999_999_999_999])
 def test_a_seq_on_a_whole_tape(cursor: int) -> None:
-    numbers = Numbers(_tape(EVENTS[:10]))
+    numbers = Numbers(_event_log(EVENTS[:10]))
     expected = Start() if cursor > 10 else Start(position=max(cursor - 1, 0))
     assert start(cursor, numbers, 1 << 60, ahead=False) == expected
 
 
 def test_a_seq_ahead_of_a_tape_that_is_to_come_waits() -> None:
-    tape = _tape(EVENTS[:10])
-    numbers = Numbers(tape)
+    event_log = _event_log(EVENTS[:10])
+    numbers = Numbers(event_log)
     begin = start(26, numbers, 0, ahead=True)
     subscriber = EventSubscriber(numbers, Filter(), begin)
-    tape.append(EVENTS[10:20])
+    event_log.append(EVENTS[10:20])
     assert subscriber.next_batch() == []
-    tape.append(EVENTS[20:40])
+    event_log.append(EVENTS[20:40])
     seqs = [json.loads(frames.payload(frame))["payload"]["seq"] for frame in subscriber.next_batch()]
     assert seqs == list(range(26, 41))
 
 
 def test_a_seq_below_what_is_retained_is_refused() -> None:
-    numbers = Numbers(_tape(EVENTS, retention=100), first=1000)
-    floor = 1000 + numbers.tape.start
+    numbers = Numbers(_event_log(EVENTS, retention=100), first=1000)
+    floor = 1000 + numbers.event_log.start
     with pytest.raises(Refused, match=f"cursor too old.*{floor}$") as refused:
         start(floor - 1, numbers, 0, ahead=False)
     assert refused.value.name == "CursorTooOld"
-    assert start(floor, numbers, 0, ahead=False) == Start(position=numbers.tape.start)
+    assert start(floor, numbers, 0, ahead=False) == Start(position=numbers.event_log.start)
     with pytest.raises(Refused):
         start(0, numbers, 0, ahead=False)
 
 
 def test_a_lookback_bounds_cursors_and_not_the_tape() -> None:
-    numbers = Numbers(_tape(EVENTS), lookback=50)
-    assert (numbers.floor, numbers.tape.start) == (1950, 0)
+    numbers = Numbers(_event_log(EVENTS), lookback=50)
+    assert (numbers.floor, numbers.event_log.start) == (1950, 0)
     with pytest.raises(Refused):
         start(1950, numbers, 0, ahead=False)
     assert start(1951, numbers, 0, ahead=False) == Start(position=1950)
-    lines = Subscriber(numbers.tape, V1Filter(), 1, floor=numbers.floor).next_batch()
+    lines = Subscriber(numbers.event_log, V1Filter(), 1, floor=numbers.floor).next_batch()
     assert [frames.payload(line) for line in lines] == LINES[1950:]
 
 
 def test_a_time_that_is_too_old_is_clamped_with_a_notice() -> None:
-    numbers = Numbers(_tape(EVENTS), lookback=50)
+    numbers = Numbers(_event_log(EVENTS), lookback=50)
     begin = start(EVENTS[3].time_us, numbers, 1 << 60, ahead=False)
     assert "seq 1951" in begin.notice
     assert _read(numbers, Filter(), begin)[0]["seq"] == 1951
     exact = start(EVENTS[1960].time_us, numbers, 1 << 60, ahead=False)
     assert not exact.notice
     assert _read(numbers, Filter(), exact)[0]["seq"] == 1961
-    assert start(EVENTS[0].time_us - 5, Numbers(_tape(EVENTS)), 1 << 60, ahead=False).notice == ""
+    assert start(EVENTS[0].time_us - 5, Numbers(_event_log(EVENTS)), 1 << 60, ahead=False).notice == ""
 
 
 def test_a_time_in_the_future_is_the_live_tail() -> None:
-    numbers = Numbers(_tape(EVENTS))
+    numbers = Numbers(_event_log(EVENTS))
     assert start(10**17, numbers, 10**16, ahead=True) == Start()
 
 
 def test_filters_are_anded() -> None:
-    numbers = Numbers(_tape(EVENTS))
+    numbers = Numbers(_event_log(EVENTS))
     begin = Start(position=0)
     assert [p["seq"] for p in _read(numbers, Filter(), begin)] == list(range(1, 2001))
     kinds = {p["$type"] for p in _read(numbers, make_filter(["identity", "account"], [], []), begin)}
@@ -137,14 +137,14 @@ def test_filters_are_anded() -> None:
 
 
 def test_larger_frames_are_skipped() -> None:
-    numbers = Numbers(_tape(EVENTS))
+    numbers = Numbers(_event_log(EVENTS))
     subscriber = EventSubscriber(numbers, make_filter([], [], [], 500), Start(position=0))
     sizes = [len(frames.payload(frame)) for frame in subscriber.next_batch()]
     assert sizes and max(sizes) <= 500
 
 
 def test_what_is_no_event_reaches_whoever_asks_for_everything() -> None:
-    numbers = Numbers(_tape([Event(1, b"garbage")]))
+    numbers = Numbers(_event_log([Event(1, b"garbage")]))
     for wanted, expected in ((Filter(), [b"garbage"]), (make_filter(["commit"], [], []), [])):
         batch = EventSubscriber(numbers, wanted, Start(position=0)).next_batch()
         assert [frames.payload(frame) for frame in batch] == expected
@@ -181,11 +181,11 @@ def test_sync_events_are_for_v2_only() -> None:
     assert len(events) == 2000
     syncs = [event for event in events if event.only_v2]
     assert 50 < len(syncs) < 200
-    tape = _tape(events)
-    payloads = _read(Numbers(tape), make_filter(["sync"], [], []), Start(position=0))
+    event_log = _event_log(events)
+    payloads = _read(Numbers(event_log), make_filter(["sync"], [], []), Start(position=0))
     assert len(payloads) == len(syncs)
     assert all(p["sync"] and p["did"] for p in payloads)
-    subscriber = Subscriber(tape, V1Filter(), 1)
+    subscriber = Subscriber(event_log, V1Filter(), 1)
     v1 = []
     while subscriber.behind:
         v1 += [frames.payload(frame) for frame in subscriber.next_batch()]
@@ -193,8 +193,8 @@ def test_sync_events_are_for_v2_only() -> None:
 
 
 def test_a_tape_forgets_sync_events_with_their_positions() -> None:
-    tape = Tape(100, 1 << 30)
+    event_log = EventLog(100, 1 << 30)
     for i in range(1000):
-        tape.append([Event(i + 1, b"{}", i % 2 == 0)])
-    assert all(position >= tape.start for position in tape.only_v2)
-    assert len(tape.only_v2) <= 60
+        event_log.append([Event(i + 1, b"{}", i % 2 == 0)])
+    assert all(position >= event_log.start for position in event_log.only_v2)
+    assert len(event_log.only_v2) <= 60

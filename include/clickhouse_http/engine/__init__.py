@@ -1,0 +1,4 @@
+"""chDB: its configuration files, its connections, its parser, and the memory of temporary tables.
+
+Must not: HTTP, requests.
+"""

@@ -1,0 +1,4 @@
+"""A request as values: its URL, headers, form and body, and the files behind large bodies.
+
+Must not: answers, the engine.
+"""

@@ -1,0 +1,74 @@
+"""docs/schema.md: tables, views and columns with their comments, as a migrated database has them.
+
+Lives here: rendering, and a database made for it. Must not: comments (migrations, views, record types).
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from contextlib import closing
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from devstack.embedded import clickhouse as endpoint
+from devstack.embedded.redis import free_port
+from firehose.settings import Settings
+from firehose.warehouse.client import connect
+from firehose.warehouse.migrate import migrate
+
+_HEAD: Final = """# Schema
+
+Made by `make docs` from the database; do not edit. All times are UTC.
+
+`firehose` has views over the Parquet files of the lake, one for each record type and one, `events`, for all, with
+one row an event: what happened. The views `current_…` have what exists, `handles` and `edges` what is asked for
+often, `quarantine` the events that were set aside. Summary tables follow the lake's batch ledger. `ops` has that
+ledger and the migrations. What the data cannot tell is in [limits.md](limits.md); how to read the files with other
+tools, in [other-tools.md](other-tools.md).
+
+A view reads files. What keeps a query quick is a condition on the file's path: `hour_start`, `date`, or `year`,
+`month`, `day` and `hour`. A condition on `witnessed_at` or `time_us` alone opens every file of the lake.
+In the summaries `day` is a date and `hour` an instant, the start of the hour.
+"""
+
+
+def page(client: Client) -> str:
+    """The text of docs/schema.md, of a migrated ClickHouse."""
+    tables = client.query(
+        "SELECT database, name, engine, comment FROM system.tables WHERE database IN ('firehose', 'ops')"
+        " AND NOT startsWith(name, 'staging_') ORDER BY database, name"
+    ).result_rows
+    parts = [_HEAD]
+    for database, name, engine, comment in tables:
+        # The mark of a view's definition depends on where the lake is.
+        about = comment.split(" (definition ")[0]
+        kind = "View" if engine == "View" else f"Table ({engine})"
+        parts.append(f"## {database}.{name}\n\n{kind}. {about}.\n\n{_columns(client, database, name)}")
+    return "\n".join(parts)
+
+
+def _columns(client: Client, database: str, table: str) -> str:
+    rows = client.query(
+        "SELECT name, type, comment FROM system.columns WHERE database = {d:String} AND table = {t:String}"
+        " ORDER BY position",
+        parameters={"d": database, "t": table},
+    ).result_rows
+    lines = [f"| `{name}` | `{kind}` | {comment} |\n" for name, kind, comment in rows]
+    return "| column | type | |\n|---|---|---|\n" + "".join(lines)
+
+
+def of_new_database() -> str:
+    """The same, of an embedded ClickHouse that is made for it."""
+    with tempfile.TemporaryDirectory() as home:
+        made = Settings(
+            home=home,
+            lake=f"{home}/lake",
+            clickhouse_url=f"http://127.0.0.1:{free_port()}",
+            clickhouse_loader_password=secrets.token_urlsafe(),
+            clickhouse_analyst_password=secrets.token_urlsafe(),
+        )
+        with endpoint.start(made), closing(connect(made)) as client:
+            migrate(client, made)
+            return page(client)
