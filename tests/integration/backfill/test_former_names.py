@@ -1,4 +1,4 @@
-"""`firehose heal`, the former name of `firehose backfill`, and what it has left in Redis: both work for one version."""
+"""`firehose heal`, the former name of `firehose backfill`, and its keys in Redis: they work for one version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_former_command_says_its_new_name_and_continues_from_the_former_keys
     line, environment = command(settings, "backfill")
     running = subprocess.Popen(line, env=environment)
     deadline = time.monotonic() + 30
-    while not redis_client.exists(BACKFILL_KEY, BACKFILL_BYTES_KEY) == 2:
+    while redis_client.exists(BACKFILL_KEY, BACKFILL_BYTES_KEY) != 2:
         assert time.monotonic() < deadline, "the backfill does not begin"
     running.send_signal(signal.SIGKILL)
     assert running.wait(10) == -signal.SIGKILL
