@@ -5,14 +5,13 @@ Lives here: decisions without I/O or clocks, and the log line of each. Must not:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from ingester.contract.gap import Gap, Reason
+from ingester.contract.gap import OLD_REASONS, Gap, Reason
 from ingester.contract.logs import get_logger
 from ingester.jetstream.hosts import Host
 from ingester.position.position import Position
@@ -57,12 +56,12 @@ class Gaps:
     def begin(self, reason: Reason, before: Position, now_us: int) -> None:
         """Open a gap from ``before`` to now; whether it will be filled is not known yet."""
         if before.host and before.time_us:
-            gap = _gap(reason, before.time_us, before.host, before.protocol, now_us)
+            gap = self._as_open(_gap(reason, before.time_us, before.host, before.protocol, now_us))
             self._open[gap.id] = self._note(gap, now_us, begun=True)
 
     def partial(self, host: Host, queue: str, from_us: int, to_us: int, now_us: int) -> None:
         """Open a gap for a host that sends hardly any events of a queue, or extend it."""
-        gap = _gap(Reason.PARTIAL, from_us, host.name, host.protocol, to_us, queue)
+        gap = self._as_open(_gap(Reason.PARTIAL, from_us, host.name, host.protocol, to_us, queue))
         self._open[gap.id] = self._note(gap, now_us, begun=gap.id not in self._open)
 
     def open_partial(self, queue: str = "") -> list[Gap]:
@@ -131,15 +130,17 @@ class Gaps:
         for gap in [gap for gap in self.open if gap.reason is Reason.OVERSIZE and gap.from_us == before.time_us]:
             self.close(msgspec.structs.replace(gap, to_us=after.time_us), now_us)
 
+    def _as_open(self, gap: Gap) -> Gap:
+        """``gap`` with the id of the same gap if that is open: the version before used former reasons in ids."""
+        same = (known.id for known in self.open if _what(known) == _what(gap))
+        return msgspec.structs.replace(gap, id=next(same, gap.id))
+
     def _note(self, gap: Gap, now_us: int, *, begun: bool = False) -> Gap:
         before = max((known.noted_us for known in (*self.open, *self.pending) if known.id == gap.id), default=0)
         # Even if the clock was set back, the newer record must have the later time.
         gap = msgspec.structs.replace(gap, noted_us=max(now_us, before + 1))
         self.pending.append(gap)
-        event, level = _said(gap, begun)
-        fields = {"reason": gap.reason, "host": gap.host} | ({"queue": gap.queue} if gap.queue else {})
-        span = {"missing_from": instant(gap.from_us), "missing_to": instant(gap.to_us)}
-        log.log(level, event, **fields, **span, **({"by": gap.filled} if gap.filled else {}))
+        _log(gap, begun)
         return gap
 
 
@@ -163,6 +164,10 @@ def _gap(reason: Reason, from_us: int, host: str, protocol: str, to_us: int, que
     )
 
 
+def _what(gap: Gap) -> tuple[str, int, str, str]:
+    return gap.reason, gap.from_us, gap.host, gap.queue
+
+
 def _concluded(gap: Gap, missing_to_us: int, now_us: int) -> Gap:
     """``gap`` after a replay that began at ``missing_to_us``; 0: it continued exactly."""
     since, to_us = max(gap.from_us, missing_to_us), max(gap.to_us, now_us)
@@ -171,7 +176,14 @@ def _concluded(gap: Gap, missing_to_us: int, now_us: int) -> Gap:
     return msgspec.structs.replace(gap, from_us=since, to_us=to_us, filled=REPLAY)
 
 
-def _said(gap: Gap, begun: bool) -> tuple[str, int]:
-    if begun or gap.filled:
-        return "interrupted" if begun else "healed", logging.WARNING
-    return "gap", logging.ERROR
+def _log(gap: Gap, begun: bool) -> None:
+    former = {"old_reason": OLD_REASONS[gap.reason]} if gap.reason in OLD_REASONS else {}
+    fields = {"reason": gap.reason, **former, "host": gap.host} | ({"queue": gap.queue} if gap.queue else {})
+    fields |= {"missing_from": instant(gap.from_us), "missing_to": instant(gap.to_us)}
+    if begun:
+        log.warning("interrupted", **fields)
+    elif gap.filled:
+        log.warning("filled", **fields, by=gap.filled)
+        log.warning("healed", renamed_to="filled", **fields, by=gap.filled)
+    else:
+        log.error("gap", **fields)

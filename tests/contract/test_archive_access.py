@@ -152,7 +152,7 @@ def test_a_refused_key_is_said_once_and_never_shown(
         ArchiveClient(host_of(here.url), sleep=lambda _: None).block("seg_1.jss", 0, "x")
 
 
-def test_a_host_that_asks_to_wait_is_left_alone_for_so_long(servers: list[Server]) -> None:
+def test_a_host_that_asks_to_wait_is_not_asked_before(servers: list[Server]) -> None:
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
     here = serve(servers, (429, {"Retry-After": "7"}, b""), (503, {"Retry-After": at}, b""), (503, {}, b""), BLOCK)
     pauses: list[float] = []

@@ -77,8 +77,8 @@ def _note_gaps(world: World) -> None:
     """Records of the coverage stream for the first batch to take: of a gap, of its end, and of another one."""
     world.client.delete(wire.COVERAGE_KEY)
     late = Gap(id="late", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3, host="wss://one", protocol="v1")
-    blind = Gap(id="blind", reason=Reason.PARTIAL, from_us=2, to_us=9, noted_us=4, queue=wire.LIKES)
+    partial = Gap(id="partial", reason=Reason.PARTIAL, from_us=2, to_us=9, noted_us=4, queue=wire.LIKES)
     filled = msgspec.structs.replace(late, noted_us=5, filled="replay")
-    for number, gap in enumerate((late, blind, filled), 1):
+    for number, gap in enumerate((late, partial, filled), 1):
         fields: Any = {wire.FIELD_GAP: msgspec.json.encode(gap)}
         world.client.xadd(wire.COVERAGE_KEY, fields, id=f"{world.batches[0].start_ms}-{number}")

@@ -1,4 +1,4 @@
-"""A host that goes blind to one type: said, recorded, and filled by the next host."""
+"""A host that stops sending one type: said, recorded, and filled by the next host."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def host(tape: Path, tmp_path: Path) -> Callable[..., simulator.SimulatorProcess]:
-    """Starts a host that sends the tape, or so many events of it, blind from AFTER on if told so."""
+    """Starts a host that sends the tape, or so many events of it, partial from AFTER on if told so."""
 
-    def start(*, blind: bool = False, port: int = 0, sends: int = EVENTS) -> simulator.SimulatorProcess:
+    def start(*, partial: bool = False, port: int = 0, sends: int = EVENTS) -> simulator.SimulatorProcess:
         part = tmp_path / f"{sends}.jsonl"
         part.write_bytes(b"".join(line + b"\n" for line in tape_until(tape, sends - 1)))
-        options = ["--blind", COLLECTION, "--blind-after", str(AFTER)] if blind else []
+        options = ["--blind", COLLECTION, "--blind-after", str(AFTER)] if partial else []
         replay = [f"--replay={part}", "--port", str(port), *options]
         return simulator.start(replay, log=tmp_path / "simulator.log")
 
@@ -65,8 +65,8 @@ def posts(lines: list[bytes]) -> list[int]:
     ]
 
 
-def blind(client: redis.Redis) -> Gap:
-    """The one gap of blindness."""
+def partial_gap(client: redis.Redis) -> Gap:
+    """The one gap of the partial host."""
     (gap,) = (gap for gap in known(client) if gap.reason is Reason.PARTIAL)
     return gap
 
@@ -84,7 +84,7 @@ def at_end(client: redis.Redis, url: str) -> bool:
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2"])
-def test_the_next_host_makes_blindness_good(
+def test_the_next_host_fills_the_gap_of_a_partial_host(
     protocol: str,
     host: Callable[..., simulator.SimulatorProcess],
     tape: Path,
@@ -92,7 +92,7 @@ def test_the_next_host_makes_blindness_good(
     redis_client: redis.Redis,
 ) -> None:
     sent = tape.read_bytes().splitlines()
-    with host(blind=True) as first, host() as second:
+    with host(partial=True) as first, host() as second:
         urls = f"{first.url},{second.events_url if protocol == 'v2' else second.url}"
         with ingest(urls, start_cursor=1) as ingester:
             until(lambda: at_end(redis_client, second.url), 60)
@@ -100,11 +100,11 @@ def test_the_next_host_makes_blindness_good(
             said = ingester.log.read_text()
     assert said.count("event=partial ") == said.count("event=host_switched") == 1, "and no way back"
     assert identities(stored(redis_client)) == identities(sent)
-    gap = blind(redis_client)
+    gap = partial_gap(redis_client)
     assert (gap.queue, gap.filled) == (wire.POSTS, "other host") and gap.host in first.url
-    assert gap.id == f"blind:{gap.host}:{gap.from_us}:{wire.POSTS}"
-    went_blind = event_time_us(START_US, AFTER, RATE)
-    assert went_blind - 150_000_000 <= gap.from_us <= went_blind < gap.to_us
+    assert gap.id == f"partial:{gap.host}:{gap.from_us}:{wire.POSTS}"
+    began_us = event_time_us(START_US, AFTER, RATE)
+    assert began_us - 150_000_000 <= gap.from_us <= began_us < gap.to_us
     assert [gap.filled for gap in gaps(redis_client)] == ["", "other host"], "recorded when it was found"
 
 
@@ -112,7 +112,7 @@ def test_alone_it_goes_on_and_says_so(
     host: Callable[..., simulator.SimulatorProcess], tape: Path, ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with (
-        host(blind=True) as only,
+        host(partial=True) as only,
         ingest(only.url, start_cursor=1) as ingester,
     ):
         until(lambda: at_end(redis_client, only.url), 60)
@@ -120,7 +120,7 @@ def test_alone_it_goes_on_and_says_so(
         assert ingester.stop() == 0
         said = ingester.log.read_text()
     assert said.count("event=connected") == 1 and "event=partial " in said
-    gap = blind(redis_client)
+    gap = partial_gap(redis_client)
     missing = sorted(set(posts(tape.read_bytes().splitlines())) - set(posts(stored(redis_client))))
     assert (gap.queue, gap.filled) == (wire.POSTS, "") and missing
     assert gap.from_us < missing[0]
@@ -133,36 +133,36 @@ def test_a_replay_is_judged_as_finely_as_it_is_flushed(
 ) -> None:
     seconds_a_flush = 300 / RATE
     with (
-        host(blind=True) as only,
+        host(partial=True) as only,
         ingest(only.url, start_cursor=1, flush_events=300, flush_ms=2000) as ingester,
     ):
         until(lambda: at_end(redis_client, only.url), 60)
         assert ingester.stop() == 0
-    # The last normal window, and what of the blind one may have been normal (see history.FLOOR).
+    # The last normal window, and what of the partial one may have been normal (see history.FLOOR).
     longest_us = (60 + seconds_a_flush) * 1_000_000 * 1.2
-    went_blind = event_time_us(START_US, AFTER, RATE)
-    assert went_blind - longest_us <= blind(redis_client).from_us <= went_blind
+    began_us = event_time_us(START_US, AFTER, RATE)
+    assert began_us - longest_us <= partial_gap(redis_client).from_us <= began_us
 
 
 def test_hosts_that_agree_are_believed(
     host: Callable[..., simulator.SimulatorProcess], ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with (
-        host(blind=True) as first,
-        host(blind=True) as second,
+        host(partial=True) as first,
+        host(partial=True) as second,
         ingest(f"{first.url},{second.url}", start_cursor=1) as ingester,
     ):
         until(lambda: at_end(redis_client, second.url), 60)
         until(lambda: ingester.said("why=agreed"))
         assert ingester.stop() == 0
         assert ingester.log.read_text().count("event=host_switched") == 1
-    assert blind(redis_client).filled == ""
+    assert partial_gap(redis_client).filled == ""
 
 
 class Death(NamedTuple):
-    """How far both hosts send until the process is killed: of the blind one, and of the other (0: not there)."""
+    """How far both hosts send until the process is killed: of the partial one, and of the other (0: not there)."""
 
-    blind_sends: int
+    partial_sends: int
     other_sends: int
 
 
@@ -186,43 +186,43 @@ def test_what_a_killed_process_missed_is_filled_by_the_next(
     one, two = embedded.free_port(), embedded.free_port()
     first, second = f"ws://127.0.0.1:{one}/subscribe", f"ws://127.0.0.1:{two}/subscribe"
     urls = f"{first},{second}"
-    last = (death.other_sends or death.blind_sends) - 1
+    last = (death.other_sends or death.partial_sends) - 1
     left_out = f'"collection":"{COLLECTION}"'.encode()
     while not death.other_sends and left_out in tape_until(tape, last)[last]:
-        last -= 1  # the blind host leaves it out
+        last -= 1  # the partial host leaves it out
     with ExitStack() as hosts:
-        hosts.enter_context(host(blind=True, port=one, sends=death.blind_sends))
+        hosts.enter_context(host(partial=True, port=one, sends=death.partial_sends))
         if death.other_sends:
             hosts.enter_context(host(port=two, sends=death.other_sends))
         with ingest(urls, start_cursor=1) as ingester:
-            noticed = death.blind_sends > DEATHS["not noticed"].blind_sends
+            noticed = death.partial_sends > DEATHS["not noticed"].partial_sends
             asked = second if death.other_sends else first
             until(lambda: reached(redis_client, last, asked) and len(known(redis_client)) == noticed, 60)
             ingester.kill()
     assert [gap.filled for gap in known(redis_client)] == [""] * noticed, "what the dead process leaves"
-    sent = tape_until(tape, death.blind_sends - 1)
+    sent = tape_until(tape, death.partial_sends - 1)
     assert identities(sent) - identities(stored(redis_client)), "there is something to fill"
     with (
-        host(blind=True, port=one),
+        host(partial=True, port=one),
         host(port=two),
         ingest(urls) as ingester,
     ):
         until(lambda: at_end(redis_client, second), 60)
         until(lambda: all(gap.filled for gap in known(redis_client)))
         assert ingester.stop() == 0
-        assert ingester.said(f'event=connected url="{first}') != noticed, "it is known to be blind"
+        assert ingester.said(f'event=connected url="{first}') != noticed, "it is known to be partial"
     assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
-    gap = blind(redis_client)
+    gap = partial_gap(redis_client)
     assert (gap.queue, gap.filled, gap.host) == (wire.POSTS, "other host", f"127.0.0.1:{one}")
-    went_blind = event_time_us(START_US, AFTER, RATE)
-    assert went_blind - 150_000_000 <= gap.from_us <= went_blind < gap.to_us
+    began_us = event_time_us(START_US, AFTER, RATE)
+    assert began_us - 150_000_000 <= gap.from_us <= began_us < gap.to_us
     assert metadata(redis_client)[wire.META_GAPS] == ""
 
 
 def test_a_history_that_cannot_be_read_closes_what_is_open_and_fetches_it(
     host: Callable[..., simulator.SimulatorProcess], tape: Path, ingest: Ingest, redis_client: redis.Redis
 ) -> None:
-    with host(blind=True) as first, host() as second:
+    with host(partial=True) as first, host() as second:
         with ingest(f"{first.url},{NOWHERE}", start_cursor=1) as ingester:
             until(lambda: at_end(redis_client, first.url), 60)
             until(lambda: known(redis_client))
@@ -234,11 +234,11 @@ def test_a_history_that_cannot_be_read_closes_what_is_open_and_fetches_it(
             assert ingester.stop() == 0
             assert ingester.said("event=history_unreadable")
     assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
-    assert blind(redis_client).filled == "", "nobody knows what to expect of that host"
+    assert partial_gap(redis_client).filled == "", "nobody knows what to expect of that host"
     assert metadata(redis_client)[wire.META_GAPS] == "", "and nobody ever will"
 
 
-def test_a_host_that_is_not_blind_is_not_left(
+def test_a_host_that_is_not_partial_is_kept(
     host: Callable[..., simulator.SimulatorProcess], ingest: Ingest, redis_client: redis.Redis
 ) -> None:
     with (

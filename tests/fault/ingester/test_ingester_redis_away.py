@@ -49,7 +49,7 @@ def away(server: RedisServer) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("outage", [hung, away])
-def test_time_in_which_redis_took_nothing_is_no_open_gap(tmp_path: Path, outage: Any) -> None:
+def test_time_in_which_redis_accepted_nothing_is_not_an_open_gap(tmp_path: Path, outage: Any) -> None:
     # Events of now, one each 20 ms: their times are what gaps are made of.
     sent: list[bytes] = []
     with RedisServer(tmp_path).start() as server, server.client() as client:

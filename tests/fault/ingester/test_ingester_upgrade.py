@@ -19,7 +19,7 @@ from ingester.position.partial_hosts import PartialHosts
 from ingester.position.position import AfterEvent, AtTime
 from tests.fault.ingester.harness import metadata
 
-#: ``HGETALL firehose:metadata`` after a flush of the version before, whose host had gone blind to posts.
+#: ``HGETALL firehose:metadata`` after a flush of the version before, whose host had stopped sending posts.
 WRITTEN: Final[dict[Any, str]] = {
     "protocol": "v2",
     "time_us": "1763000060000000",

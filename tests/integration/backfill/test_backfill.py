@@ -234,7 +234,7 @@ def test_a_gap_is_open_until_the_margin_after_it_is_sealed_too(
     assert report.missing == ""
 
 
-def test_an_archive_that_was_built_anew_is_read_from_the_beginning(
+def test_an_archive_that_was_rebuilt_is_read_from_the_beginning(
     settings: Settings, redis_client: redis.Redis, archive: process.SimulatorProcess
 ) -> None:
     """The progress of a backfill is a number of the archive that was there before, under the same name."""

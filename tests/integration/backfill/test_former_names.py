@@ -1,4 +1,4 @@
-"""`firehose heal`, the former name of `firehose backfill`, and what it left in Redis: both still work."""
+"""`firehose heal`, the former name of `firehose backfill`, and its keys in Redis: they work for one version."""
 
 from __future__ import annotations
 

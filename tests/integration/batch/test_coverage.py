@@ -90,7 +90,7 @@ def test_a_missed_interval_keeps_what_was_learnt_in_it(
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
 
 
-def test_silence_that_is_filled_by_now_is_no_open_gap(
+def test_silence_that_is_filled_by_now_is_not_an_open_gap(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
     hear(redis_client, batches[2])

@@ -1,4 +1,4 @@
-"""When a host counts as blind to a type, and when it does not."""
+"""When a host counts as partial, and when it does not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def learnt(**options: float) -> Stream:
 
 @pytest.mark.parametrize("queue", ["posts", "likes", "follows", "blocks"])
 @pytest.mark.parametrize("left", [0.0, 0.1])
-def test_a_queue_that_dries_up_is_blind_within_minutes(queue: str, left: float) -> None:
+def test_a_queue_that_dries_up_is_partial_within_minutes(queue: str, left: float) -> None:
     stream = learnt()
     began = stream.at_us
     first, *more = stream.run(3, **{queue: left})
@@ -72,7 +72,7 @@ def test_a_queue_that_dries_up_is_blind_within_minutes(queue: str, left: float) 
     ],
     ids=str,
 )
-def test_what_is_no_blindness(factors: dict[str, float]) -> None:
+def test_what_is_not_a_dropout(factors: dict[str, float]) -> None:
     stream = learnt()
     assert stream.run(20, **factors) == []
     assert stream.run(20) == []
@@ -102,7 +102,7 @@ def test_a_history_of_hours_moves_slowly() -> None:
         assert stream.run(MEMORY_US / MINUTE, posts=factor) == []
 
 
-def test_alone_it_stays_blind_until_it_is_back() -> None:
+def test_alone_it_stays_partial_until_it_is_back() -> None:
     stream = learnt()
     first, *_ = stream.run(10, posts=0.0)
     back_us = stream.at_us
@@ -122,7 +122,7 @@ def test_alone_it_is_forgotten_in_the_end() -> None:
 
 
 def switched(stream: Stream, since_us: int, host: str = "b") -> None:
-    """Go on from where blindness began, on another host."""
+    """Go on from where the dropout began, on another host."""
     stream.detector.connected(host)
     stream.at_us = since_us - MINUTE
 
@@ -137,30 +137,30 @@ def test_another_host_that_has_it_makes_it_good() -> None:
 
 def test_another_host_that_has_not_is_believed_and_none_is_asked_again() -> None:
     stream = learnt()
-    blind = stream.run(3, posts=0.0)[-1]
-    switched(stream, blind.since_us)
+    partial = stream.run(3, posts=0.0)[-1]
+    switched(stream, partial.since_us)
     verdicts = stream.run(60, posts=0.0)
     assert [(v.queue, v.state) for v in verdicts] == [("posts", QueueState.SAME_ELSEWHERE)]
 
 
 def test_the_same_host_does_not_agree_with_itself() -> None:
     stream = learnt()
-    blind = stream.run(3, posts=0.0)[-1]
-    switched(stream, blind.since_us, "b")
-    switched(stream, blind.since_us, "a")
+    partial = stream.run(3, posts=0.0)[-1]
+    switched(stream, partial.since_us, "b")
+    switched(stream, partial.since_us, "a")
     assert {v.state for v in stream.run(5, posts=0.0)} == {QueueState.PARTIAL}
 
 
-def test_a_host_is_found_blind_again_when_it_has_its_next_turn() -> None:
+def test_a_host_is_found_partial_again_when_it_has_its_next_turn() -> None:
     stream = learnt()
-    blind = stream.run(3, posts=0.0)[-1]
-    switched(stream, blind.since_us)
+    partial = stream.run(3, posts=0.0)[-1]
+    switched(stream, partial.since_us)
     stream.run(10)
     stream.detector.connected("a")
     assert QueueState.PARTIAL in {v.state for v in stream.run(3, posts=0.0)}
 
 
-def test_reconnects_and_rewinds_are_no_blindness() -> None:
+def test_reconnects_and_rewinds_are_not_a_dropout() -> None:
     stream = learnt()
     for _ in range(40):
         stream.detector.connected("a")
@@ -199,13 +199,13 @@ def test_the_next_process_finds_what_the_one_before_has_not_noticed() -> None:
 @pytest.mark.parametrize("minutes", [0, 2], ids=["not asked yet", "half way"])
 def test_the_next_process_knows_that_another_host_has_it(minutes: float) -> None:
     stream = learnt()
-    blind = stream.run(5, posts=0.0)[-1]
+    partial = stream.run(5, posts=0.0)[-1]
     if minutes:
-        switched(stream, blind.since_us)
+        switched(stream, partial.since_us)
         assert stream.run(minutes) == []
     reborn(stream, "b")
     if not minutes:
-        stream.at_us = blind.since_us - MINUTE
+        stream.at_us = partial.since_us - MINUTE
     assert stream.detector.partial("posts") and not stream.detector.partial("likes")
     (seen,) = stream.run(10)
     assert (seen.queue, seen.state) == ("posts", QueueState.BACK) and not stream.detector.partial("posts")
@@ -213,8 +213,8 @@ def test_the_next_process_knows_that_another_host_has_it(minutes: float) -> None
 
 def test_the_next_process_knows_that_another_host_was_asked() -> None:
     stream = learnt()
-    blind = stream.run(3, posts=0.0)[-1]
-    switched(stream, blind.since_us)
+    partial = stream.run(3, posts=0.0)[-1]
+    switched(stream, partial.since_us)
     reborn(stream, "b")
     assert [v.state for v in stream.run(60, posts=0.0)] == [QueueState.SAME_ELSEWHERE]
 

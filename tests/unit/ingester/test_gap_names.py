@@ -1,4 +1,4 @@
-"""Records of gaps under their former names: read like new ones, and readable for the version before."""
+"""Former names in records of gaps: old records are read, and the version before can read new ones."""
 
 from __future__ import annotations
 

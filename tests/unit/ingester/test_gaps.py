@@ -48,7 +48,7 @@ def test_a_late_first_event_is_a_gap_of_its_host() -> None:
     ]
 
 
-def test_time_in_which_redis_took_nothing_is_filled_whatever_the_hosts_clock_says() -> None:
+def test_time_in_which_redis_accepted_nothing_is_filled_whatever_the_hosts_clock_says() -> None:
     gaps = Gaps()
     gaps.held_up(BEFORE, 0.0005, 9000)
     ahead = AfterEvent(8900, 8900, "a", "v1")
