@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
-from firehose.batch.raw import Span, read_chunks
+from firehose.batch.raw import FrameSpan, read_chunks
 from firehose.events.rows import decode_rows, to_table
 from firehose.events.sorting import by_type
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts
@@ -46,7 +46,7 @@ class Slice(msgspec.Struct, frozen=True):
     queue: str
     name: str
     number: int
-    span: Span
+    span: FrameSpan
     max_error_rate: float
 
 

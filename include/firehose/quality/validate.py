@@ -115,7 +115,7 @@ def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> li
 def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Slice]:
     folder = manifests.folder_of(settings.lake_path, batch)
     for queue, described in manifest.queues.items():
-        for number, span in enumerate(spans(folder / described.name, SLICE_BYTES)):
+        for number, span in enumerate(spans(folder / described.name, SLICE_BYTES, described.index)):
             yield Slice(settings.lake_path, batch, queue, described.name, number, span, settings.max_error_rate)
 
 

@@ -10,8 +10,10 @@ import pytest
 import redis
 
 from firehose import schema
+from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
+from firehose.batch.raw import spans
 from firehose.errors import LakeChanged
 from firehose.lake import layout
 from firehose.lake.check import check
@@ -78,6 +80,12 @@ def test_batches_go_through_another_storage_as_through_a_local_disk(
         path.key_in(local) for path in local.find("*/*/*/*")
     ]
     assert quarantine_path(other, batches[1]).exists() and not staged_folder(other, batches[1]).find("*")
+    for lake in lakes:  # what a manifest of an earlier version does not have is found in the file
+        folder = manifests.folder_of(lake, batches[0])
+        manifest = manifests.read(folder)
+        assert manifest is not None
+        for queue in manifest.queues.values():
+            assert list(spans(folder / queue.name, 1)) == list(spans(folder / queue.name, 1, queue.index))
     report = verify(other)
     assert report.ok and report.batches == 2, report.problems
     assert len(read_ledger(other)) == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from firehose.batch.raw import read_chunks, spans
+from firehose.batch.raw import FrameSize, read_chunks, spans
 from firehose.errors import CorruptBatch
 from firehose.store import LocalLake
 
@@ -37,13 +37,22 @@ def test_spans_hold_every_line_once(raw: Path, most: int) -> None:
     assert len(found) == {1: len(FRAMES), 1 << 30: 1}.get(most, len(found))
 
 
-def test_frames_that_do_not_say_their_size_are_taken_for_as_large_as_they_may_be(tmp_path: Path) -> None:
+def test_an_index_gives_the_spans_that_a_file_without_one_gives(raw: Path) -> None:
+    sizes = [sum(len(line) + 1 for line in frame) for frame in FRAMES]
+    found = list(spans(LocalLake(raw), 1))
+    index = [FrameSize(span.end - span.start, span.size) for span in found]
+    assert [one.decompressed for one in index] == sizes
+    for most in (1, 20_000, 1 << 30):
+        assert list(spans(LocalLake(raw), most, index)) == list(spans(LocalLake(raw), most))
+
+
+def test_frames_need_not_say_their_size(tmp_path: Path) -> None:
     path = tmp_path / "likes.jsonl.zst"
     stream = zstandard.ZstdCompressor(write_content_size=False).compressobj()
     path.write_bytes(stream.compress(b"x\n" * 10) + stream.flush())
     (span,) = spans(LocalLake(path), 1)
     assert (span.start, span.end) == (0, path.stat().st_size)
-    assert 20 <= span.size <= 256 * 1024
+    assert span.size == 20
 
 
 def test_a_file_of_nothing_has_no_spans(tmp_path: Path) -> None:
