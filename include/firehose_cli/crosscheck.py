@@ -35,7 +35,7 @@ def crosscheck(
         if count:
             typer.echo(f"{host}: {count} messages are not events, so they were not compared", err=True)
     if beyond := report.beyond(tolerance):
-        types = ", ".join(f"{one.type} {one.share:.2%}" for one in beyond)
+        types = ", ".join(f"{difference.type} {difference.share:.2%}" for difference in beyond)
         raise FirehoseError(f"the hosts differ by more than {tolerance:.2%} of a type's events: {types}")
 
 
@@ -46,7 +46,7 @@ def _print(report: CrosscheckReport) -> None:
 
     title = f"{report.hour:%Y-%m-%dT%H}: A is {report.a}, B is {report.b}"
     table = Table("type", "operation", "A", "B", "only in A", "only in B", "difference", title=title)
-    for one in report.differences:
-        counts = map(str, (one.a, one.b, one.only_a, one.only_b))
-        table.add_row(one.type, one.operation, *counts, f"{one.share:.2%}")
+    for difference in report.differences:
+        counts = map(str, (difference.a, difference.b, difference.only_a, difference.only_b))
+        table.add_row(difference.type, difference.operation, *counts, f"{difference.share:.2%}")
     stdout().print(table)

@@ -57,7 +57,7 @@ def _quick(lake: LocalLake, days: int, *, as_json: bool) -> int:
         raise FirehoseError(
             f"{error.filename}: {error.strerror}; the check needs to write into the lake"
         ) from error
-    differences = [str(one) for one in report.differences]
+    differences = [str(difference) for difference in report.differences]
     if as_json:
         typer.echo(msgspec.json.encode({**msgspec.structs.asdict(report), "differences": differences}))
     else:

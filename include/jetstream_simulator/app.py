@@ -65,7 +65,7 @@ class Config:
 
     @property
     def finite(self) -> bool:
-        """Whether the events come to an end: then the first client is waited for, so that it misses none."""
+        """True if the events come to an end. Then they begin with the first client, so that it misses none."""
         return bool(self.events or (self.replay and not self.loop))
 
 

@@ -23,7 +23,7 @@ class Source(Protocol):
 
 
 class Generated:
-    """Synthetic events without end. ``rate`` 0 stamps them with the time at which they are made."""
+    """Endless synthetic events. With ``rate`` 0 their time is when they are made."""
 
     def __init__(self, seed: int, malformed: float, rate: float) -> None:
         self._generator = Generator(seed, malformed)

@@ -79,5 +79,5 @@ def _kill_rest(lock: Path, group: int) -> None:
             if os.getpgid(process.pid) != group or process.pid == os.getpid():
                 continue
             held = [opened.stat() for opened in Path(f"/proc/{process.pid}/fd").iterdir()]
-            if any((one.st_dev, one.st_ino) == (file.st_dev, file.st_ino) for one in held):
+            if any((status.st_dev, status.st_ino) == (file.st_dev, file.st_ino) for status in held):
                 process.kill()  # psutil compares the time at which it began, so a reused pid is refused
