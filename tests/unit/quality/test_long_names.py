@@ -8,12 +8,13 @@ from pathlib import Path
 from firehose import schema
 from firehose.events.rows import decode_rows, to_table
 from firehose.quality.rules import columns_of, split
-from firehose.quality.suites import SuiteRunner
 from firehose.store import LocalLake
 from jetstream_simulator import generate
 
 
 def test_the_suite_sees_a_name_that_is_too_long(tmp_path: Path) -> None:
+    from firehose.quality.suites import SuiteRunner  # takes seconds: not where tests are collected
+
     blocks = [line for line in generate.events(4000, seed=1) if b'"collection":"app.bsky.graph.block"' in line]
     line = next(line for line in blocks if b'"operation":"create"' in line)
     did = b"did:web:" + b"a" * 2041
