@@ -18,14 +18,15 @@ import redis
 
 from firehose import crash, metrics
 from firehose.areas import Area
-from firehose.batch import ahead, buffer, coverage, foreign, stragglers
+from firehose.batch import ahead, buffer, coverage, foreign
 from firehose.batch import manifest as manifests
 from firehose.batch.buffer import Connect, redis_ms
 from firehose.batch.copying import copy_queue
 from firehose.batch.foreign import Tell
 from firehose.batch.frame import frame_of
 from firehose.batch.interval import Batch
-from firehose.batch.lock import alone
+from firehose.batch.late import LateFrames
+from firehose.batch.lock import exclusive_per_batch
 from firehose.batch.manifest import Manifest
 from firehose.errors import BeforeFirstStart, MissedInterval, NotListening
 from firehose.settings import Settings
@@ -44,7 +45,7 @@ class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
     events: Annotated[int, metrics.DRAINED]
 
 
-@alone
+@exclusive_per_batch
 def drain(
     settings: Settings,
     batch: Batch,
@@ -98,7 +99,7 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
     heard = client.zcount(wire.HEARTBEATS_KEY, batch.start_ms, batch.end_ms - 1)
     if not heard and not _any_frame(client, batch):
         _refuse_silence(client, first_start_ms, batch, lake)
-    older = stragglers.spans(client, settings, batch, first_start_ms, held)
+    older = LateFrames(client, settings, batch, held).spans(first_start_ms)
     spans = [*older, (batch.start_ms, batch.end_ms), *ahead.span(client, lake, held)]
     queues = {queue: made for queue in wire.QUEUES if (made := copy_queue(client, spans, folder, queue))}
     learnt = coverage.take(client, lake, batch)

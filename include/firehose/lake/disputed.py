@@ -41,7 +41,7 @@ class Disputed(NamedTuple):
         return f"{self.where}: {' '.join(self.key)} says CID {self.cid}, its record gives {self.gives}"
 
 
-class _Commit(msgspec.Struct, gc=False):
+class _SentCommit(msgspec.Struct, gc=False):
     rev: str
     operation: str
     collection: str
@@ -50,12 +50,12 @@ class _Commit(msgspec.Struct, gc=False):
     cid: str | None = None
 
 
-class _Event(msgspec.Struct, gc=False):
+class _SentEvent(msgspec.Struct, gc=False):
     did: str
-    commit: _Commit
+    commit: _SentCommit
 
 
-_decode: Final = msgspec.json.Decoder(_Event).decode
+_decode: Final = msgspec.json.Decoder(_SentEvent).decode
 _record: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 

@@ -24,7 +24,7 @@ class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
     ``good`` is reckoned from the validation, ``stored`` is counted in the hour files. ``displaced`` counts
     rows of *later* batches that this run replaced with its own copy of the same event, as happens when
     batches are published out of order: they were counted as stored there. A rerun has none to replace, so
-    the hour files keep what each batch has lost (:func:`firehose.lake.notes.displaced`).
+    the hour files keep what each batch has lost (:func:`firehose.lake.footers.displaced`).
     """
 
     received: Annotated[int, metrics.RECEIVED]

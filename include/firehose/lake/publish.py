@@ -15,15 +15,15 @@ import msgspec
 
 from firehose import crash, metrics
 from firehose.batch.interval import Batch
-from firehose.batch.lock import alone
+from firehose.batch.lock import exclusive_per_batch
 from firehose.errors import CorruptBatch
 from firehose.lake import layout
 from firehose.lake.adopt import begin
-from firehose.lake.commit import HourCommit, check, commit, plan
+from firehose.lake.commit import HourPlan, check, commit, plan
+from firehose.lake.footers import Merged
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
-from firehose.lake.notes import Merged
 from firehose.lake.published import still_published
-from firehose.lake.staged import Commit, parts_of
+from firehose.lake.staged import HourRows, parts_of
 from firehose.lake.watch import known_since
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
 from firehose.quality.result import staged_folder, staged_path, staged_result, staged_slices
@@ -41,7 +41,7 @@ class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
     ledger: str
 
 
-@alone
+@exclusive_per_batch
 def publish(settings: Settings, batch: Batch) -> PublishResult:
     """Publish a validated batch.
 
@@ -102,7 +102,7 @@ def _answer(lake: LakePath, batch: Batch, entry: LedgerEntry) -> PublishResult:
 
 def _work(
     lake: LakePath, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
-) -> dict[str, list[HourCommit]]:
+) -> dict[str, list[HourPlan]]:
     """What the staged rows do to the hours of each type, in the order of types.
 
     A catch-all comes after the other types of its queue: rows that an earlier version put into its files lie in
@@ -111,7 +111,7 @@ def _work(
     Raises:
         CorruptBatch: a staged file is not what was validated.
     """
-    planned: dict[str, list[HourCommit]] = {}
+    planned: dict[str, list[HourPlan]] = {}
     hours: dict[str, set[int]] = {}
     for name, of in REGISTRY.items():
         slices = staged_slices(lake, batch, of.queue) if name in validated.counts else []
@@ -135,11 +135,11 @@ def _hours(lake: LakePath, batch: Batch, record_type: str, slices: list[SliceRes
 
 def _planned(
     lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult], hours: set[int]
-) -> list[HourCommit]:
+) -> list[HourPlan]:
     staged = [one.types[record_type].sha256 for one in slices if record_type in one.types]
     source = hashlib.sha256("".join(staged).encode()).hexdigest()
     return [
-        plan(lake, record_type, Commit(hour, parts_of(lake, batch, record_type, slices, hour)), source)
+        plan(lake, record_type, HourRows(hour, parts_of(lake, batch, record_type, slices, hour)), source)
         for hour in sorted(hours)
     ]
 

@@ -17,10 +17,10 @@ from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, watch
 from firehose.lake.adopt import watched
+from firehose.lake.footers import Footer
 from firehose.lake.hourfile import put
 from firehose.lake.ledger import LedgerEntry, Rebuilt, entry_path, read_entry, read_ledger, write_entry
 from firehose.lake.locks import locked
-from firehose.lake.notes import Noted
 from firehose.lake.reckon import displaced
 from firehose.lake.remake import Remade, remake
 from firehose.lake.rowgroups import read_groups
@@ -86,7 +86,7 @@ def rebuild(
         for one in wanted:
             _check(one, made[one.hour], partial=partial)
         for hour, of_hour in displaced(lake, wanted, made).items():
-            made[hour].noted = msgspec.structs.replace(made[hour].noted, displaced=of_hour)
+            made[hour].footer = msgspec.structs.replace(made[hour].footer, displaced=of_hour)
         return [_replace(lake, one, made[one.hour], reason) for one in wanted]
 
 
@@ -143,15 +143,15 @@ def _replace(lake: LakePath, one: Wanted, made: Remade, reason: str) -> RebuiltH
     )
 
 
-def _notes(one: Wanted, made: Remade) -> Noted:
+def _notes(one: Wanted, made: Remade) -> Footer:
     """The notes that were lost with the file; where the rows are others, those of making it."""
-    return one.record.noted if one.record and one.record.rows == made.rows else made.noted
+    return one.record.footer if one.record and one.record.rows == made.rows else made.footer
 
 
 def _noted(entry: LedgerEntry, one: Wanted, made: Remade, reason: str) -> LedgerEntry:
     """The entry with what was done, and published again, so that the hour's summaries are built again."""
     hour, rows, lost = layout.hour_name(one.hour), made.by_batch.get(entry.batch, 0), 0
-    if one.record and one.record.rows != made.rows and (done := one.record.noted.commits.get(entry.batch)):
+    if one.record and one.record.rows != made.rows and (done := one.record.footer.commits.get(entry.batch)):
         lost = sum(merged.stored for merged in done.slices) - rows
     now = datetime.now(UTC)
     said = Rebuilt(hour=hour, record_type=one.record_type, at=now, reason=reason, rows=rows, lost=lost)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from firehose.errors import CorruptLake
-from firehose.lake import layout, notes, records
+from firehose.lake import footers, layout, records
 from firehose.lake.adopt import watched
 from firehose.lake.ledger import LedgerEntry, stored_rows
 from firehose.lake.remake import Remade
@@ -46,12 +46,12 @@ def _short(lake: LakePath, entry: LedgerEntry, wanted: Sequence[Wanted], made: M
         if hour in made:
             record = recorded[hour]
             rest -= made[hour].by_batch.get(entry.batch, 0)
-            rest -= record.noted.displaced.get(entry.batch, 0) if record else 0
+            rest -= record.footer.displaced.get(entry.batch, 0) if record else 0
             continue
         path = layout.hour_file(lake, record_type, hour)
         there, seen = [one for one in records.read(path) if one], records.see(path)
         right = any(records.matches(one, seen) for one in there) if seen else False
         if not right and (there or seen is None or watched(lake)):
             raise CorruptLake(f"{path}: not what its record says")
-        rest -= rows_by_batch(path).get(entry.start, 0) + notes.displaced(path).get(entry.batch, 0)
+        rest -= rows_by_batch(path).get(entry.start, 0) + footers.displaced(path).get(entry.batch, 0)
     return rest

@@ -18,8 +18,8 @@ import pyarrow as pa
 from firehose import crash
 from firehose.areas import Area
 from firehose.errors import CorruptLake
-from firehose.lake import layout, notes
-from firehose.lake.notes import Noted
+from firehose.lake import footers, layout
+from firehose.lake.footers import Footer
 from firehose.lake.rowgroups import row_count
 from firehose.store import L, LakePath
 
@@ -31,8 +31,8 @@ class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What an hour file holds. ``footer_sha256`` is of its footer alone, ``sha256`` of all of it.
 
     The footer has the position and size of every column chunk and the least and greatest value of most, so another
-    file has another footer. ``by`` is the batch that wrote the file, or ``adopt`` or ``rebuild``. ``noted`` is
-    what the footer notes of batches (:mod:`firehose.lake.notes`), so that a rebuild can note it again.
+    file has another footer. ``by`` is the batch that wrote the file, or ``adopt`` or ``rebuild``. ``footer`` is
+    what the footer notes of batches (:mod:`firehose.lake.footers`), so that a rebuild can note it again.
     """
 
     rows: int
@@ -41,7 +41,7 @@ class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
     footer_sha256: str
     by: str
     recorded_at: datetime
-    noted: Noted
+    footer: Footer = msgspec.field(name="noted")
 
 
 class Records(NamedTuple):
@@ -118,7 +118,7 @@ def describe(hour_file: LakePath, by: str) -> HourRecord:
         footer_sha256=seen.footer_sha256,
         by=by,
         recorded_at=datetime.now(UTC),
-        noted=notes.read(hour_file),
+        footer=footers.read(hour_file),
     )
 
 

@@ -111,7 +111,7 @@ def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     )
 
 
-class Writer:
+class RowGroupWriter:
     """Writes rows in groups of a fair size, each one sorted. Holds what is less than a group."""
 
     def __init__(self, path: LakePath, record_type: str) -> None:
@@ -130,7 +130,7 @@ class Writer:
         )
         self._waiting: list[pa.Table] = []
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> RowGroupWriter:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from firehose import parquet
 from firehose.batch.interval import Batch
 from firehose.lake import layout
-from firehose.lake.notes import Merged
+from firehose.lake.footers import Merged
 from firehose.quality.outcome import SliceResult
 from firehose.quality.result import staged_path
 from firehose.store import LakePath
@@ -32,7 +32,7 @@ class Part(NamedTuple):
     rows: int
 
 
-class Commit(NamedTuple):
+class HourRows(NamedTuple):
     """What is to go into an hour file at a time."""
 
     hour: int
@@ -60,7 +60,7 @@ def parts_of(
     ]
 
 
-def left(parts: Sequence[Part], done: Sequence[Merged]) -> list[Part] | None:
+def remaining(parts: Sequence[Part], done: Sequence[Merged]) -> list[Part] | None:
     """The parts after those that went into the commits ``done``; None where these end within a part.
 
     So they do if another version of this program made them.
@@ -72,13 +72,13 @@ def left(parts: Sequence[Part], done: Sequence[Merged]) -> list[Part] | None:
     return None if rows else rest
 
 
-def commits(hour: int, parts: Sequence[Part]) -> Iterator[Commit]:
+def commits(hour: int, parts: Sequence[Part]) -> Iterator[HourRows]:
     """Parts to go into the hour, those of one commit at a time."""
     waiting: list[Part] = []
     for part in parts:
         waiting.append(part)
         if len(waiting) >= COMMIT_SLICES or sum(one.rows for one in waiting) >= COMMIT_ROWS:
-            yield Commit(hour, waiting)
+            yield HourRows(hour, waiting)
             waiting = []
     if waiting:
-        yield Commit(hour, waiting)
+        yield HourRows(hour, waiting)

@@ -57,7 +57,7 @@ def _wanted(lake: LakePath, record_type: str, hour: int) -> Wanted:
     record = _record(path)
     if record and behind([record], record_type, name, entries):
         record = None  # it was restored from before some of these batches
-    batches = {entry.batch for entry in entries} | {*(record.noted.commits if record else ())}
+    batches = {entry.batch for entry in entries} | {*(record.footer.commits if record else ())}
     if not batches:
         raise CorruptLake(f"{name} {record_type}: neither the ledger nor a record says that a batch wrote into it")
     return Wanted(hour, record_type, path, record, sorted(batches), entries)
@@ -100,7 +100,9 @@ def _types(wanted: Sequence[Wanted], batch: str) -> Sequence[str]:
     if not shares_queue(wanted[0].record_type):
         return tuple(REGISTRY)
     done = [
-        one.record.noted.commits[batch].types for one in wanted if one.record and batch in one.record.noted.commits
+        one.record.footer.commits[batch].types
+        for one in wanted
+        if one.record and batch in one.record.footer.commits
     ]
     told = [*done, *(entry.types for one in wanted for entry in one.entries if entry.batch == batch)]
     return (told[0] or FIRST_TYPES) if told else tuple(REGISTRY)

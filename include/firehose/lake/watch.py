@@ -141,7 +141,7 @@ def behind(
         for entry in writers
         if entry.recorded
         and not entry.was_rebuilt(hour, record_type)
-        and not any(record.noted.mentions(entry.batch) for record in there)
+        and not any(record.footer.mentions(entry.batch) for record in there)
     ]
 
 

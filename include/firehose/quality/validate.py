@@ -19,7 +19,7 @@ from firehose import crash
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
-from firehose.batch.lock import alone
+from firehose.batch.lock import exclusive_per_batch
 from firehose.batch.manifest import Manifest
 from firehose.batch.raw import spans
 from firehose.errors import CorruptBatch, PoisonFlood
@@ -47,7 +47,7 @@ _FORK_BYTES = 24 * 1024 * 1024
 _MAX_EVENTS_PER_S = 50_000
 
 
-@alone
+@exclusive_per_batch
 def validate(settings: Settings, batch: Batch) -> ValidateResult:
     """Validate a drained batch. Safe to repeat: everything it writes is replaced.
 
@@ -101,7 +101,7 @@ def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> li
     flood = Flood(manifest, settings.max_quarantine_rate)
     done: list[SliceResult] = []
     # The large ones first, so that the processes end at about the same time.
-    for one in workers.each(validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes):
+    for one in workers.map_unordered(validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes):
         done.append(one)
         if said := flood.add(one):
             sample = keep_sample(batch, lake, _bad_paths(lake, batch, done))
