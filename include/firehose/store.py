@@ -57,7 +57,7 @@ class LakePath(Protocol):
         """The names of all folders that it lies in, and its own."""
 
     def __truediv__(self, key: str, /) -> Self:
-        """What has this key below it.
+        """The file or folder with this key below it.
 
         Raises:
             ValueError: the key would lead out of the folder.
@@ -87,7 +87,7 @@ class LakePath(Protocol):
         """The names of files in this folder that a writer has not completed, or never will."""
 
     def exists(self) -> bool:
-        """Whether there is a file of that name."""
+        """Tell whether there is a file of that name."""
 
     def size(self) -> int:
         """The file's bytes."""
@@ -140,7 +140,7 @@ class LakePath(Protocol):
         """
 
     def is_locked(self) -> bool:
-        """Whether another one holds the lock of this name. Writes nothing."""
+        """Tell whether another one holds the lock of this name. Writes nothing."""
 
     def scratch(self) -> AbstractContextManager[LocalLake]:
         """An empty local folder for large intermediate files, removed at the end. One holder at a time."""
@@ -160,7 +160,7 @@ class LocalLake(PosixPath):
     """A lake in a folder of a local disk, or what lies in it: a path with what :class:`LakePath` asks for."""
 
     def __truediv__(self, key: str | os.PathLike[str]) -> Self:
-        """What has this key below it; see :class:`LakePath`."""
+        """The file or folder with this key below it; see :class:`LakePath`."""
         text = os.fspath(key)
         if text.startswith("/") or ".." in text.split("/"):
             raise ValueError(f"{text!r} leads out of the lake {self}")
@@ -251,7 +251,7 @@ class LocalLake(PosixPath):
             lock.release()
 
     def is_locked(self) -> bool:
-        """Whether another one holds the lock; false where this process may not ask: then nothing writes here."""
+        """Tell whether another one holds the lock; false where this process may not ask: nothing writes there."""
         if not self.is_file():
             return False
         try:

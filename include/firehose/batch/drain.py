@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a drain hands on: the manifest's path, and the events that it counts."""
+    """The answer of a drain: the manifest's path, and the events that it counts."""
 
     manifest: str
     events: Annotated[int, metrics.DRAINED]
@@ -123,14 +123,14 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
 
 
 def _metadata(client: redis.Redis) -> dict[str, str]:
-    """What the drain needs of the ingester's state, as text; empty where there is none."""
+    """The part of the ingester's state that the drain needs, as text; empty where there is none."""
     fields = [wire.META_CURSOR, wire.META_HOST, wire.META_PROTOCOL, wire.META_TIME_US, wire.META_FIRST_START_MS]
     values = cast(list[bytes | None], client.hmget(wire.METADATA_KEY, fields))
     return {name: (value or b"").decode(errors="replace") for name, value in zip(fields, values, strict=True)}
 
 
 def _number(text: str) -> int:
-    """A number of the ingester's state; 0 where somebody else has written another thing."""
+    """A number of the ingester's state; 0 where another client has written something else."""
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
     if text:
@@ -145,7 +145,7 @@ def _first_start_ms(known: dict[str, str], lake: LakePath) -> int:
 
 
 def _any_frame(client: redis.Redis, batch: Batch) -> bool:
-    """Whether the ingester has written anything in the interval: what others have written does not count."""
+    """Tell whether the ingester has written anything in the interval: what others have written does not count."""
     span = (str(batch.start_ms), str(batch.end_ms - 1))
     return any(
         not frame_of(queue, entry).foreign
@@ -188,7 +188,7 @@ def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake
 
 
 def _ran_before(lake: LakePath, batch: Batch) -> bool:
-    """Whether the lake knows of an earlier interval, as a batch or as a gap."""
+    """Tell whether the lake knows of an earlier interval, as a batch or as a gap."""
     batches = (path.parent.name for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"))
     gaps = (path.stem for path in Area.COVERAGE.of(lake).find("date=*/batch=*.json"))
     return any(name < f"batch={batch.id}" for name in chain(batches, gaps))

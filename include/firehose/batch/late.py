@@ -116,7 +116,7 @@ class LateFrames:
         return sorted(found, key=lambda interval: interval.start_ms)
 
     def _has_late_frames(self, interval: DrainedInterval) -> bool:
-        """Whether frames remain once those are deleted that the interval's own batch has copied."""
+        """Tell whether frames remain once those are deleted that the interval's own batch has copied."""
         if interval.batch:
             if not self._is_free(lock_path(self._lake, interval.batch)):
                 return False  # its own drain is at it, or a later step: the next batch looks again
@@ -126,7 +126,7 @@ class LateFrames:
         return bool(self._with_frames([interval]))
 
     def _is_free(self, path: LakePath) -> bool:
-        """Whether a lock was free, which is held from now on."""
+        """Tell whether a lock was free, which is held from now on."""
         try:
             self._held.enter_context(path.lock(wait_s=0))
         except LockTaken:

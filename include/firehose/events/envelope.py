@@ -109,7 +109,7 @@ _ALL_PARTS: Final = ("commit", *PARTS)
 
 
 def _revive(line: bytes) -> Undecodable | None:
-    """What the ingester could not read, as it came over the wire; None where the line is not a dead letter."""
+    """The message that the ingester could not read, as it came; None where the line is not a dead letter."""
     try:
         letter = _decode_dead_letter(line)
         raw = base64.b64decode(letter.bytes, validate=True)

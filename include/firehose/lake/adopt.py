@@ -50,7 +50,7 @@ def watched(lake: LakePath) -> Watched | None:
 def begin(lake: LakePath, *, lost: bool = False) -> Watched:
     """Watch a lake, if it is not watched yet: record every hour file. A killed call is gone on with by the next.
 
-    ``lost``: also if the lake was watched before, since somebody has seen to it that the files are right.
+    ``lost``: also if the lake was watched before, since the operator has made sure that the files are right.
 
     Raises:
         LakeChanged: the lake had records and has lost them; or the files hold less than the ledger says.

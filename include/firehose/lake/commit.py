@@ -1,4 +1,4 @@
-"""What a batch does to one hour of one type: its rows into the hour file, and copies that it displaces in others.
+"""One batch in one hour of one type: its rows go into the hour file, and displace copies in other files.
 
 Takes the locks of the files. Must not: write the ledger.
 """
@@ -44,14 +44,14 @@ class HourPlan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of an hour's rows, and the files (type, hour) that have changed, now or in an earlier run."""
+    """The outcome for an hour's rows, and the files (type, hour) that have changed, now or in an earlier run."""
 
     merged: Merged
     touched: set[tuple[str, int]]
 
 
 def plan(lake: LakePath, record_type: str, rows: HourRows, source: str) -> HourPlan:
-    """What is to be done to an hour. Reads the rows' times."""
+    """Plan what is to be done to an hour. Reads the rows' times."""
     times = (read["time_us"] for read in rows.read(["time_us"]))
     return HourPlan(record_type, rows, source, edges.edges_of(lake, record_type, rows.hour, times))
 
@@ -102,7 +102,7 @@ def commit(lake: LakePath, batch: Batch, work: HourPlan, known: Known) -> Outcom
 
 
 def _merge(path: LakePath, batch: Batch, work: HourPlan) -> list[Merged]:
-    """What became of an hour's rows, commit by commit; those that the hour file holds are not merged again."""
+    """Merge the rows commit by commit, and return the outcome of each; those that the file holds are left out."""
     parts = work.rows.parts
     done = commits_done(path, batch.start, work.source)
     rest = remaining(parts, done)

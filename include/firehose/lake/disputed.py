@@ -1,6 +1,6 @@
 """Records that do not give the CID beside them: whether they were damaged here, or came so from their source.
 
-A raw line with the same record and the same CID shows that the lake holds what was sent: somebody's CBOR was not
+A raw line with the same record and the same CID shows that the lake holds what was sent: a client's CBOR was not
 canonical, or not UTF-8. Without one it is damage. Must not: decide what a row is (verify.py), change anything.
 """
 
@@ -37,7 +37,7 @@ class Disputed(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What is wrong, for a human."""
+        """A line that says what is wrong."""
         return f"{self.where}: {' '.join(self.key)} says CID {self.cid}, its record gives {self.gives}"
 
 

@@ -58,7 +58,7 @@ class Footer(msgspec.Struct, frozen=True):
     taken: dict[str, DisplacedRows]
 
     def mentions(self, batch: str) -> bool:
-        """Whether the batch of this id has written into the file, rows or the loss of rows."""
+        """Tell whether the batch of this id has written into the file, rows or the loss of rows."""
         return batch in self.commits or any(taker.startswith(f"{batch} ") for taker in self.taken)
 
     def encode(self) -> dict[bytes, bytes]:
@@ -68,7 +68,7 @@ class Footer(msgspec.Struct, frozen=True):
 
 
 def read(path: LakePath) -> Footer:
-    """What a file says of the batches in it; nothing where there is no file.
+    """Read what a file says of the batches in it; nothing where there is no file.
 
     Raises:
         CorruptLake: the file cannot be read.
@@ -92,7 +92,7 @@ def batch_id(batch: datetime) -> str:
 
 
 def taker_id(batch: datetime, hour: int, record_type: str = "") -> str:
-    """What the rows that a batch's copies in ``hour`` have displaced are noted under.
+    """The key under which a file notes the rows that it lost to a batch's copies in ``hour``.
 
     ``record_type``: of those copies, where they are in the file of another type.
     """
@@ -100,7 +100,7 @@ def taker_id(batch: datetime, hour: int, record_type: str = "") -> str:
 
 
 def displaced_rows(path: LakePath, taker: str) -> DisplacedRows | None:
-    """What a batch's rows in another file have displaced in an hour file, by :func:`taker_id`, or None.
+    """The rows that an hour file has lost to a batch's rows in another file, by :func:`taker_id`, or None.
 
     Raises:
         CorruptLake: the file cannot be read.
@@ -128,7 +128,7 @@ def commits_done(path: LakePath, batch: datetime, source: str) -> list[Merged]:
 
 
 def mentions(path: LakePath, batch: datetime) -> bool:
-    """Whether an hour file may hold rows of a batch, or says that it has held some.
+    """Tell whether an hour file may hold rows of a batch, or says that it has held some.
 
     Raises:
         CorruptLake: the file cannot be read.

@@ -30,7 +30,7 @@ class Rows(Protocol):
 
 
 class HourCommit(NamedTuple):
-    """What a batch brings into an hour file at a time.
+    """Rows that a batch brings into an hour file at a time.
 
     ``number`` counts the batch's commits into this file. With the first one, 0, the rows that the batch stored
     there in an earlier run are dropped; to a later one they count as present. ``source`` is the digest of all that

@@ -1,4 +1,4 @@
-"""What identifies an event, and which of many rows are an event's first: at 25 bytes a row.
+"""The identity of an event, and which of many rows are an event's first: at 25 bytes a row.
 
 An operation on a record is known by account, revision, collection, record key and operation; an identity or
 account event by account, its own time and what it says. Each relay has numbers of its own, which may be 0 or begin

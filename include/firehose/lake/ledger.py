@@ -21,7 +21,7 @@ from firehose.store import LakePath
 class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One type's events in one batch: received = good + quarantined + duplicates, and good = stored.
 
-    ``good`` is reckoned from the validation, ``stored`` is counted in the hour files. ``displaced`` counts
+    ``good`` is computed from the validation, ``stored`` is counted in the hour files. ``displaced`` counts
     rows of *later* batches that this run replaced with its own copy of the same event, as happens when
     batches are published out of order: they were counted as stored there. A rerun has none to replace, so
     the hour files keep what each batch has lost (:func:`firehose.lake.footers.displaced`).
@@ -71,7 +71,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     rows_sha256: str = ""
 
     def was_rebuilt(self, hour: str, record_type: str) -> bool:
-        """Whether an hour file that the batch had written was made again since."""
+        """Tell whether an hour file that the batch had written was made again since."""
         return any((one.hour, one.record_type) == (hour, record_type) for one in self.rebuilt)
 
 

@@ -33,7 +33,7 @@ from firehose.store import LakePath
 
 
 class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a publication hands on. ``files`` are relative to the lake."""
+    """The answer of a publication. ``files`` are relative to the lake."""
 
     stored: Annotated[int, metrics.STORED]
     duplicates: Annotated[int, metrics.DUPLICATES]
@@ -103,7 +103,7 @@ def _answer(lake: LakePath, batch: Batch, entry: LedgerEntry) -> PublishResult:
 def _work(
     lake: LakePath, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
 ) -> dict[str, list[HourPlan]]:
-    """What the staged rows do to the hours of each type, in the order of types.
+    """Plan what the staged rows do to the hours of each type, in the order of types.
 
     A catch-all comes after the other types of its queue: rows that an earlier version put into its files lie in
     those of their own type before they leave it.

@@ -1,4 +1,4 @@
-"""What a lost hour file had noted of displaced rows, reckoned from the ledger where no record has it.
+"""The displaced rows that a lost hour file had noted, computed from the ledger where no record has them.
 
 A batch's stored rows are in the lake, or were displaced there by copies of earlier batches. Of those that the
 ledger counts and no other file accounts for, as many were displaced here as the raw batches explain. Reads only.
@@ -26,7 +26,7 @@ def displaced(lake: LakePath, wanted: Sequence[Wanted], made: Mapping[int, Remad
         try:
             short = _short(lake, entry, wanted, made)
         except CorruptLake:
-            continue  # another file of the batch is wrong as well: nothing can be reckoned from it
+            continue  # another file of the batch is wrong as well: nothing can be computed from it
         for hour, of_hour in found.items():
             if (here := min(short, made[hour].duplicates[batch])) > 0:
                 of_hour[batch] = here

@@ -1,4 +1,4 @@
-"""What each hour file holds, on record: ``_hours/date=YYYY-MM-DD/hour=HH/<type>.json``, one record a file.
+"""The record of what each hour file holds: ``_hours/date=YYYY-MM-DD/hour=HH/<type>.json``, one record a file.
 
 Lives here: records, and the one way to replace an hour file, by which record and file survive a death together.
 Must not: say what follows from a difference (:mod:`firehose.lake.watch` does).
@@ -28,7 +28,7 @@ _TAIL: Final = 8  # of a Parquet file: the length of its footer, and PAR1
 
 
 class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What an hour file holds. ``footer_sha256`` is of its footer alone, ``sha256`` of all of it.
+    """The content of an hour file, described. ``footer_sha256`` is of its footer alone, ``sha256`` of all of it.
 
     The footer has the position and size of every column chunk and the least and greatest value of most, so another
     file has another footer. ``by`` is the batch that wrote the file, or ``adopt`` or ``rebuild``. ``footer`` is
@@ -52,7 +52,7 @@ class Records(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is cheap to see of a file: its size, and the digest of its footer (empty if it has none)."""
+    """The cheap look at a file: its size, and the digest of its footer (empty if it has none)."""
 
     bytes: int
     footer_sha256: str
@@ -161,7 +161,7 @@ def adopt(hour_file: LakePath) -> HourRecord:
 
 
 def matches(record: HourRecord, seen: Seen) -> bool:
-    """Whether a file is the recorded one, as far as size and footer tell: changed data pages are not seen."""
+    """Tell whether a file is the recorded one, as far as size and footer tell: changed data pages are not seen."""
     return (record.bytes, record.footer_sha256) == seen
 
 

@@ -93,7 +93,7 @@ def rows_by_batch(path: LakePath) -> dict[datetime, int]:
 
 
 def corrupt(path: LakePath, error: Exception) -> CorruptLake:
-    """What to raise for an hour file that Arrow cannot read."""
+    """The error for an hour file that Arrow cannot read."""
     return CorruptLake(f"{path}: {error}; make it again from the raw batches with `firehose rebuild`")
 
 

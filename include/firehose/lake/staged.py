@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 class HourRows(NamedTuple):
-    """What is to go into an hour file at a time."""
+    """Rows that go into an hour file at a time."""
 
     hour: int
     parts: Sequence[Part]

@@ -39,13 +39,13 @@ class Difference(NamedTuple):
 
 
 def known_by(entries: Iterable[LedgerEntry]) -> Known:
-    """What these entries name."""
+    """The hours and types that these entries name."""
     named = {(name, kind) for entry in entries for name, kinds in entry.hours.items() for kind in kinds}
     return lambda hour, record_type: (layout.hour_name(hour), record_type) in named
 
 
 def known_since(lake: LakePath) -> Known:
-    """What the batches name that start on an hour's day, on the day before, or on any later one.
+    """The hours and types named by batches that start on an hour's day, on the day before, or on any later one.
 
     No earlier batch holds an event of the hour, unless a host's clock was a day ahead. Each day of the ledger is
     read once, and only when an hour is asked for: for an hour that is new, one day or two.

@@ -1,4 +1,4 @@
-"""What a validation says: of one type in a slice, of a slice, of a batch.
+"""The results of a validation: of one type in a slice, of a slice, of a batch.
 
 Must not: know where that is stored (result.py does), import Great Expectations.
 """
@@ -15,7 +15,7 @@ from firehose import metrics
 
 
 class TypeCounts(msgspec.Struct, frozen=True):
-    """What became of one type's raw events."""
+    """One type's raw events, counted by what became of them."""
 
     raw: Annotated[int, metrics.RECEIVED]
     good: Annotated[int, metrics.GOOD]
@@ -23,7 +23,7 @@ class TypeCounts(msgspec.Struct, frozen=True):
 
 
 class StagedRows(msgspec.Struct, frozen=True, kw_only=True):
-    """What one slice has of one record type.
+    """One record type's part of a slice.
 
     ``rows`` are the good rows by hour (since the epoch, as text: JSON has no other keys), ``sha256`` is of their
     file.
@@ -70,7 +70,7 @@ def total(counts: Iterable[TypeCounts]) -> TypeCounts:
 
 
 class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a validation hands on; stored beside the batch's suite results.
+    """The answer of a validation; stored beside the batch's suite results.
 
     ``types`` are the record types that the validating version knew; versions that say nothing knew fewer.
     ``rows_sha256`` is the digest of all staged rows; versions that say nothing did not take it.

@@ -38,7 +38,7 @@ def quarantine_path(lake: F, batch: Batch) -> F:
 
 
 def sample_path(lake: F, batch: Batch) -> F:
-    """What is kept of the bad events of a batch that was stopped because of them."""
+    """The file of sampled bad events of a batch that was stopped because of them."""
     return batch.folder(lake, Area.QUARANTINE) / "flood-sample.parquet"
 
 

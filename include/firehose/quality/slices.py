@@ -39,7 +39,7 @@ _REASONS: Final = 5
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """What to validate: a span of the raw file ``name`` of one queue; suites tolerate ``max_error_rate``."""
+    """A slice to validate: a span of the raw file ``name`` of one queue; suites tolerate ``max_error_rate``."""
 
     lake: LakePath
     batch: Batch
@@ -115,7 +115,7 @@ class _TypePart:
         self.ruled.add(table.select(columns_of(self._type)))
 
     def staged(self) -> StagedRows:
-        """What lies in the staged file, which is in place."""
+        """The description of the staged file, which is in place."""
         return StagedRows(
             counts=TypeCounts(self._raw, self._good, self._quarantined),
             rows={str(hour): self._hours[hour] for hour in sorted(self._hours)},

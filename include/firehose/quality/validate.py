@@ -82,7 +82,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
 
 
 def _fingerprint(settings: Settings, manifest: Manifest) -> str:
-    """What slices of one validation have in common; those of another one are of no use."""
+    """A digest of all that a slice's result depends on; slices of another digest are not used."""
     of = [manifest, settings.max_error_rate, SLICE_BYTES, CODE]
     return hashlib.sha256(msgspec.json.encode(of)).hexdigest()
 
