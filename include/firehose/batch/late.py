@@ -72,7 +72,9 @@ class LateFrames:
             return []
         begin = max(first_start_ms, _first_interval_ms(self._settings))
         drained = [DrainedInterval(0, begin), *self._drained(oldest)]
-        found = self._with_frames([one._replace(end_ms=min(one.end_ms, self._batch.start_ms)) for one in drained])
+        found = self._with_frames(
+            [interval._replace(end_ms=min(interval.end_ms, self._batch.start_ms)) for interval in drained]
+        )
         if not found or not self._is_free(locks_folder(self._lake) / "stragglers.lock"):
             return []
         late = [(one.start_ms, one.end_ms) for one in found if self._has_late_frames(one)]

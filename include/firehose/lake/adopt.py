@@ -136,7 +136,9 @@ def _check(lake: LakePath, entries: Sequence[LedgerEntry], paths: Sequence[LakeP
 def _claimed_rows(path: LakePath, batches: set[str]) -> int:
     """Rows of a file, and those displaced from it, less what batches without a ledger entry have stored there."""
     footer = footers.read(path)
-    others = sum(one.stored for name, done in footer.commits.items() if name not in batches for one in done.slices)
+    others = sum(
+        part.stored for name, done in footer.commits.items() if name not in batches for part in done.slices
+    )
     return row_count(path) + sum(footer.displaced.values()) - others
 
 

@@ -96,8 +96,12 @@ def commit(lake: LakePath, batch: Batch, work: HourPlan, known: Known) -> Outcom
             if (one := displaced_rows(edge.neighbour.path, edge.taker(batch.start)))
         }
     # What an earlier run took is not this run's count, but its hour has changed.
-    done.append(Merged(0, 0, sum(one.rows for one in lost.values() if one.source == work.source)))
-    total = Merged(*(sum(getattr(one, name) for one in done) for name in Merged.__struct_fields__))
+    done.append(
+        Merged(0, 0, sum(displaced.rows for displaced in lost.values() if displaced.source == work.source))
+    )
+    total = Merged(
+        *(sum(getattr(merged_commit, name) for merged_commit in done) for name in Merged.__struct_fields__)
+    )
     return Outcome(total, {work.own, *((side.record_type, side.hour) for side in lost)})
 
 

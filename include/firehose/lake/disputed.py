@@ -71,8 +71,8 @@ def came_so(lake: LakePath, disputes: list[Disputed]) -> set[Disputed]:
     """Those of which a raw line has the same record and the same CID. Reads each raw file once."""
     found: set[Disputed] = set()
     by_file: dict[tuple[datetime, str], dict[Key, Disputed]] = {}
-    for one in disputes:
-        by_file.setdefault((one.batch, one.record_type), {})[one.key] = one
+    for dispute in disputes:
+        by_file.setdefault((dispute.batch, dispute.record_type), {})[dispute.key] = dispute
     for (batch, record_type), wanted in by_file.items():
         for key, cid, gives in _sent(lake, batch, record_type, wanted):
             if (one := wanted[key]).cid == cid and one.gives == gives:

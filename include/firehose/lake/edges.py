@@ -67,7 +67,7 @@ def neighbours(hour: int, times: Iterable[pa.ChunkedArray]) -> list[int]:
     """The hours beside ``hour`` that any of these witnessed times is near to."""
     beside, found = (hour - 1, hour + 1), set[int]()
     for some in times:
-        found |= {one for one in beside if pc.any(within(some, span(hour, one))).as_py()}
+        found |= {neighbour for neighbour in beside if pc.any(within(some, span(hour, neighbour))).as_py()}
     return sorted(found)
 
 
@@ -124,7 +124,7 @@ def _copies(edge: Edge, ours: Batches, theirs: Batches) -> pa.Array:
     marks = [rows[mark(neighbour)] for rows in rows_of(neighbour, theirs)]
     if not marks:
         return none
-    wanted = pa.chunked_array([chunk for one in marks for chunk in one.chunks])
+    wanted = pa.chunked_array([chunk for chunked in marks for chunk in chunked.chunks])
     mine = list(rows_of(own, ours, wanted))
     if not mine:
         return none

@@ -130,7 +130,7 @@ def _keep(
     if not displaced.any():
         return old, Counter()
     losers = old["batch"].filter(pa.array(displaced)).value_counts().to_pylist()
-    lost = Counter({footers.batch_id(one["values"]): one["counts"] for one in losers})
+    lost = Counter({footers.batch_id(counted["values"]): counted["counts"] for counted in losers})
     return old.filter(pa.array(~displaced)), lost
 
 

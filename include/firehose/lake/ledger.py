@@ -72,7 +72,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     def was_rebuilt(self, hour: str, record_type: str) -> bool:
         """Tell whether an hour file that the batch had written was made again since."""
-        return any((one.hour, one.record_type) == (hour, record_type) for one in self.rebuilt)
+        return any((rebuilt.hour, rebuilt.record_type) == (hour, record_type) for rebuilt in self.rebuilt)
 
 
 def entry_path(lake: F, batch: Batch) -> F:
@@ -132,7 +132,7 @@ def stored_rows(entries: Iterable[LedgerEntry], record_type: str) -> int:
     stored = 0
     for entry in entries:
         stored += entry.counts[record_type].stored if record_type in entry.counts else 0
-        stored -= sum(one.lost for one in entry.rebuilt if one.record_type == record_type)
+        stored -= sum(rebuilt.lost for rebuilt in entry.rebuilt if rebuilt.record_type == record_type)
     return stored
 
 

@@ -73,7 +73,7 @@ def rebuild(
     around = {hour + step for hour in hours for step in (-1, 0, 1)}
     own, last = {(record_type, hour) for hour in hours}, catch_all(record_type)
     beside = {(one, hour) for hour in around for one in (record_type, *([last.name] if last else []))} - own
-    others = {(one.name, hour) for hour in around for one in shares_queue(record_type)}
+    others = {(other.name, hour) for hour in around for other in shares_queue(record_type)}
     with (
         lake.scratch() as scratch,
         writers_out(lake, record_type, hours) as wanted,
@@ -81,13 +81,15 @@ def rebuild(
     ):
         _check_beside(lake, own, beside)
         sources = sources_of(lake, wanted, partial=partial)
-        sound = {one for one in beside if one[0] != record_type} | (others - _wrong(lake, others).keys())
+        sound = {neighbour for neighbour in beside if neighbour[0] != record_type} | (
+            others - _wrong(lake, others).keys()
+        )
         made = remake(lake, scratch, record_type, sorted(hours), sources, sound)
-        for one in wanted:
-            _check(one, made[one.hour], partial=partial)
+        for target in wanted:
+            _check(target, made[target.hour], partial=partial)
         for hour, of_hour in displaced(lake, wanted, made).items():
             made[hour].footer = msgspec.structs.replace(made[hour].footer, displaced=of_hour)
-        return [_replace(lake, one, made[one.hour], reason) for one in wanted]
+        return [_replace(lake, target, made[target.hour], reason) for target in wanted]
 
 
 def _check_beside(lake: LakePath, own: Iterable[tuple[str, int]], beside: Iterable[tuple[str, int]]) -> None:

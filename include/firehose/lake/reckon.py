@@ -20,8 +20,8 @@ from firehose.store import LakePath
 
 def displaced(lake: LakePath, wanted: Sequence[Wanted], made: Mapping[int, Remade]) -> dict[int, dict[str, int]]:
     """By hour, of files without a record: the rows that each batch has lost there to copies of earlier batches."""
-    found: dict[int, dict[str, int]] = {one.hour: {} for one in wanted if one.record is None}
-    entries = {entry.batch: entry for one in wanted for entry in one.entries}
+    found: dict[int, dict[str, int]] = {target.hour: {} for target in wanted if target.record is None}
+    entries = {entry.batch: entry for target in wanted for entry in target.entries}
     for batch, entry in sorted(entries.items()) if found else ():
         try:
             short = _short(lake, entry, wanted, made)
@@ -37,7 +37,7 @@ def displaced(lake: LakePath, wanted: Sequence[Wanted], made: Mapping[int, Remad
 def _short(lake: LakePath, entry: LedgerEntry, wanted: Sequence[Wanted], made: Mapping[int, Remade]) -> int:
     """Rows that a batch has stored and that no file accounts for."""
     record_type = wanted[0].record_type
-    recorded = {one.hour: one.record for one in wanted}
+    recorded = {target.hour: target.record for target in wanted}
     rest = stored_rows([entry], record_type)
     for name, kinds in entry.hours.items():
         hour = layout.parse_hour(name)

@@ -73,7 +73,9 @@ def _merge(
 ) -> Merged:
     rows = HourRows(hour, [part])
     near = edges.neighbours(hour, (read["time_us"] for read in rows.read(["time_us"])))
-    beside = {(record_type, one) for one in near} | {one for one in sound if one[1] in (hour, *near)}
+    beside = {(record_type, near_hour) for near_hour in near} | {
+        file for file in sound if file[1] in (hour, *near)
+    }
     elsewhere = [pa.array([], pa.string())]
     for one in sorted(beside):
         there = scratch if one[0] == record_type and one[1] in hours else lake

@@ -69,7 +69,7 @@ def time_span(path: LakePath) -> tuple[int, int] | None:
         raise corrupt(path, error) from error
     column = footer.schema.names.index("time_us")
     groups = [footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups)]
-    known = [one for one in groups if one is not None and one.has_min_max]
+    known = [statistics for statistics in groups if statistics is not None and statistics.has_min_max]
     return (min(one.min for one in known), max(one.max for one in known)) if known else None
 
 
@@ -85,8 +85,8 @@ def rows_by_batch(path: LakePath) -> dict[datetime, int]:
     try:
         with parquet.opened(path) as source:
             for index in range(source.num_row_groups):
-                for one in source.read_row_group(index, ["batch"])["batch"].value_counts().to_pylist():
-                    found[one["values"]] = found.get(one["values"], 0) + one["counts"]
+                for counted in source.read_row_group(index, ["batch"])["batch"].value_counts().to_pylist():
+                    found[counted["values"]] = found.get(counted["values"], 0) + counted["counts"]
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
     return found

@@ -110,7 +110,7 @@ def within(times: pa.ChunkedArray, near: TimeSpan) -> pa.ChunkedArray:
 
 
 def _by(column: pa.ChunkedArray, batches: Batches) -> pa.ChunkedArray:
-    first, last = (pa.scalar(one, column.type) for one in batches)
+    first, last = (pa.scalar(bound, column.type) for bound in batches)
     return pc.and_(pc.greater_equal(column, first), pc.less_equal(column, last))
 
 

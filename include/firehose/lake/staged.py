@@ -18,10 +18,10 @@ from firehose.quality.outcome import SliceResult
 from firehose.quality.result import staged_path
 from firehose.store import LakePath
 
-#: One commit, which a death makes to be done again. Each one costs a copy of what the hour holds so far, so it is
+#: One commit: the unit of work that is repeated after a crash. Each one costs a copy of what the hour holds so far, so it is
 #: as large as memory allows, at some 50 bytes a row while they are sorted: most hours take one.
 COMMIT_ROWS = 4_000_000
-#: And not too long, where rows are large: a slice is of 96 MiB of raw JSON.
+#: At most this many slices, where rows are large: a slice holds 96 MiB of raw JSON.
 COMMIT_SLICES = 32
 
 
@@ -54,9 +54,9 @@ def parts_of(
 ) -> list[Part]:
     """The staged files of a type that have rows of an hour, in order."""
     return [
-        Part(staged_path(lake, batch, record_type, one.number), staged.rows[str(hour)])
-        for one in slices
-        if (staged := one.types.get(record_type)) and str(hour) in staged.rows
+        Part(staged_path(lake, batch, record_type, part.number), staged.rows[str(hour)])
+        for part in slices
+        if (staged := part.types.get(record_type)) and str(hour) in staged.rows
     ]
 
 
@@ -65,7 +65,7 @@ def remaining(parts: Sequence[Part], done: Sequence[Merged]) -> list[Part] | Non
 
     So they do if another version of this program made them.
     """
-    rows = sum(one.stored + one.duplicates for one in done)
+    rows = sum(merged_commit.stored + merged_commit.duplicates for merged_commit in done)
     rest = list(parts)
     while rest and rows > 0:
         rows -= rest.pop(0).rows

@@ -99,9 +99,9 @@ def _verify_hour(
                 report.add(f"{name}: {again} rows are copies of an event that is there already")
             for table in _tables(source):
                 disputes += _verify_rows(name, table, record_type, report, layout.hour_of_file(path))
-                for one in table["batch"].value_counts().to_pylist():
-                    key = (f"{one['values']:%Y%m%dT%H%M%SZ}", record_type)
-                    stored[key] = stored.get(key, 0) + one["counts"]
+                for counted in table["batch"].value_counts().to_pylist():
+                    key = (f"{counted['values']:%Y%m%dT%H%M%SZ}", record_type)
+                    stored[key] = stored.get(key, 0) + counted["counts"]
         for batch, rows in displaced(path).items():
             stored[batch, record_type] = stored.get((batch, record_type), 0) + rows
     except (pa.ArrowInvalid, OSError) as error:
@@ -179,15 +179,15 @@ def _verify_rows(
 def _settle(lake: LakePath, report: VerifyReport, disputes: list[Disputed]) -> None:
     """Report each dispute as the source's own or as damage, and forget them."""
     innocent = came_so(lake, disputes)
-    for one in disputes:
-        counts = report.types[one.record_type]
-        if one not in innocent:
+    for dispute in disputes:
+        counts = report.types[dispute.record_type]
+        if dispute not in innocent:
             counts.mismatched += 1
-            report.add(one.text)
+            report.add(dispute.text)
             continue
         counts.source_differs += 1
         if len(report.source_differs) < LISTED:
-            report.source_differs.append(f"{one.text}; its source sent it so")
+            report.source_differs.append(f"{dispute.text}; its source sent it so")
     disputes.clear()
 
 

@@ -44,7 +44,7 @@ def writers_out(lake: LakePath, record_type: str, hours: Sequence[int]) -> Itera
             for batch in sorted(held):
                 locks.enter_context(lock_path(lake, batch).lock(reentrant=True))
             wanted = [_wanted(lake, record_type, hour) for hour in sorted(hours)]
-            needed = {batch for one in wanted for batch in one.batches}
+            needed = {batch for target in wanted for batch in target.batches}
             if needed <= held:
                 yield wanted
                 return
@@ -78,7 +78,7 @@ def sources_of(lake: LakePath, wanted: Sequence[Wanted], *, partial: bool) -> li
         CorruptBatch: one is gone or damaged.
     """
     found, gone = [], []
-    for batch in sorted({batch for one in wanted for batch in one.batches}):
+    for batch in sorted({batch for target in wanted for batch in target.batches}):
         try:
             found.append(raws.find(lake, batch, wanted[0].record_type, _types(wanted, batch)))
         except CorruptBatch as error:
@@ -100,9 +100,9 @@ def _types(wanted: Sequence[Wanted], batch: str) -> Sequence[str]:
     if not shares_queue(wanted[0].record_type):
         return tuple(REGISTRY)
     done = [
-        one.record.footer.commits[batch].types
-        for one in wanted
-        if one.record and batch in one.record.footer.commits
+        target.record.footer.commits[batch].types
+        for target in wanted
+        if target.record and batch in target.record.footer.commits
     ]
-    told = [*done, *(entry.types for one in wanted for entry in one.entries if entry.batch == batch)]
+    told = [*done, *(entry.types for target in wanted for entry in target.entries if entry.batch == batch)]
     return (told[0] or FIRST_TYPES) if told else tuple(REGISTRY)

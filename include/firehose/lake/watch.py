@@ -82,9 +82,9 @@ def _said(path: LakePath, there: Records, seen: Seen | None, known: Callable[[],
         expected = there.now or there.next
         said = _expected(expected) if expected else "the ledger says that batches wrote it, there is no record"
         return f"{said}; the file is missing"
-    right = [one for one in there if one and records.matches(one, seen)]
+    right = [record for record in there if record and records.matches(record, seen)]
     if right:
-        changed = full and path.sha256() not in [one.sha256 for one in right]
+        changed = full and path.sha256() not in [record.sha256 for record in right]
         return f"{_expected(right[0])}; the file has the size and the footer, but other bytes" if changed else ""
     expected = there.now or there.next
     if expected is None:
@@ -160,7 +160,7 @@ def changed(found: list[Difference], consequence: str = "nothing was written") -
     """The one line for these differences: what, what follows, and what to do."""
     shown = "; ".join(map(str, found[:LISTED]))
     more = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
-    hours = " ".join(dict.fromkeys(layout.hour_name(one.hour) for one in found[:LISTED]))
+    hours = " ".join(dict.fromkeys(layout.hour_name(difference.hour) for difference in found[:LISTED]))
     kind = f" --type {found[0].record_type}" if len(found) == 1 else ""
     return LakeChanged(
         f"{shown}{more}; {consequence}. To make it again from the raw batches: firehose rebuild {hours}{kind}"

@@ -52,20 +52,20 @@ class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def counts(self) -> TypeCounts:
         """Of all its types together."""
-        return total(one.counts for one in self.types.values())
+        return total(staged.counts for staged in self.types.values())
 
 
 def rows_digest(slices: Iterable[SliceResult]) -> str:
     """The digest of the staged rows of some slices, in their order."""
-    staged = (f"{name} {staged.sha256}\n" for one in slices for name, staged in sorted(one.types.items()))
+    staged = (f"{name} {staged.sha256}\n" for part in slices for name, staged in sorted(part.types.items()))
     return hashlib.sha256("".join(staged).encode()).hexdigest()
 
 
 def total(counts: Iterable[TypeCounts]) -> TypeCounts:
     """The sum of some counts."""
     raw = good = quarantined = 0
-    for one in counts:
-        raw, good, quarantined = raw + one.raw, good + one.good, quarantined + one.quarantined
+    for count in counts:
+        raw, good, quarantined = raw + count.raw, good + count.good, quarantined + count.quarantined
     return TypeCounts(raw, good, quarantined)
 
 

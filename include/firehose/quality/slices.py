@@ -110,7 +110,7 @@ class _TypePart:
         self._writer.write_table(published)
         self._raw, self._good = self._raw + len(lines), self._good + len(published)
         self._quarantined += len(failed) + len(reasons)
-        self.new_kinds += sum(one.new_kind for one in failed)
+        self.new_kinds += sum(line.new_kind for line in failed)
         self._hours.update(_hours(published))
         self.ruled.add(table.select(columns_of(self._type)))
 

@@ -68,7 +68,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     runner = SuiteRunner(batch.id, docs_folder(lake), settings.max_error_rate)
     seconds = int((batch.end - batch.start).total_seconds())
     runner.check_accounting(_accounting(counts), seconds * _MAX_EVENTS_PER_S)
-    suites = [*(suite for one in slices for suite in one.suites), *runner.results]
+    suites = [*(suite for part in slices for suite in part.suites), *runner.results]
     runner.build_docs()
     result = _result(counts, suites, front_page(lake), rows_digest(slices))
     crash.reached(crash.Point.DOCS_BUILT)
@@ -123,7 +123,7 @@ def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Sl
 
 
 def _bad_paths(lake: LakePath, batch: Batch, slices: Iterable[SliceResult]) -> list[LakePath]:
-    return [results.bad_path(lake, batch, one.queue, one.number) for one in slices]
+    return [results.bad_path(lake, batch, part.queue, part.number) for part in slices]
 
 
 def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict[str, TypeCounts]:
@@ -134,11 +134,11 @@ def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict
     """
     found = {}
     for queue, described in manifest.queues.items():
-        of_queue = [one for one in slices if one.queue == queue]
+        of_queue = [part for part in slices if part.queue == queue]
         for of in BY_QUEUE[queue]:
-            if of_type := [one.types[of.name].counts for one in of_queue if of.name in one.types]:
+            if of_type := [part.types[of.name].counts for part in of_queue if of.name in part.types]:
                 found[of.name] = total(of_type)
-        counts = total(one.counts for one in of_queue)
+        counts = total(part.counts for part in of_queue)
         if counts.raw != described.events or counts.raw != counts.good + counts.quarantined:
             raise CorruptBatch(
                 f"batch {batch.id}, {described.name}: the manifest counts {described.events} events, the file "
@@ -168,10 +168,10 @@ def _result(
 ) -> ValidateResult:
     whole = total(counts.values())
     failed = [
-        f"{suite['suite']}: {one['type']} {one['kwargs'].get('column', '')}".rstrip()
+        f"{suite['suite']}: {expectation['type']} {expectation['kwargs'].get('column', '')}".rstrip()
         for suite in suites
-        for one in suite["expectations"]
-        if not one["success"]
+        for expectation in suite["expectations"]
+        if not expectation["success"]
     ]
     return ValidateResult(
         good=whole.good,
