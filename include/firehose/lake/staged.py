@@ -18,8 +18,8 @@ from firehose.quality.outcome import SliceResult
 from firehose.quality.result import staged_path
 from firehose.store import LakePath
 
-#: One commit: the unit of work that is repeated after a crash. Each one costs a copy of what the hour holds so far, so it is
-#: as large as memory allows, at some 50 bytes a row while they are sorted: most hours take one.
+#: One commit: the unit of work that is repeated after a crash. Each one costs a copy of what the hour holds so
+#: far, so it is as large as memory allows, at some 50 bytes a row while they are sorted: most hours take one.
 COMMIT_ROWS = 4_000_000
 #: At most this many slices, where rows are large: a slice holds 96 MiB of raw JSON.
 COMMIT_SLICES = 32
