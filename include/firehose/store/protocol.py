@@ -1,4 +1,4 @@
-"""The methods that the pipeline needs of a storage. Must not: know of any storage but the local disk, where drafts lie."""
+"""The methods that a storage needs. Must not: know of any storage but the local disk, where drafts lie."""
 
 from __future__ import annotations
 
