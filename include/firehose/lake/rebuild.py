@@ -17,14 +17,14 @@ from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, watch
 from firehose.lake.adopt import watched
+from firehose.lake.displacement import displaced
 from firehose.lake.footers import Footer
 from firehose.lake.hourfile import put
 from firehose.lake.ledger import LedgerEntry, Rebuilt, entry_path, read_entry, read_ledger, write_entry
 from firehose.lake.locks import locked
-from firehose.lake.reckon import displaced
 from firehose.lake.remake import Remade, remake
 from firehose.lake.rowgroups import read_groups
-from firehose.lake.wanted import Wanted, sources_of, writers_out
+from firehose.lake.wanted import RebuildTarget, sources_of, writers_out
 from firehose.lake.watch import Difference
 from firehose.records.registry import catch_all, shares_queue
 from firehose.store import LakePath
@@ -114,7 +114,7 @@ def _wrong(lake: LakePath, hour_files: Iterable[tuple[str, int]]) -> dict[tuple[
     }
 
 
-def _check(one: Wanted, made: Remade, *, partial: bool) -> None:
+def _check(one: RebuildTarget, made: Remade, *, partial: bool) -> None:
     if one.record and made.rows != one.record.rows and not partial:
         raise CorruptLake(
             f"{layout.hour_name(one.hour)} {one.record_type}: the raw batches give {made.rows} rows, its record "
@@ -123,7 +123,7 @@ def _check(one: Wanted, made: Remade, *, partial: bool) -> None:
         )
 
 
-def _replace(lake: LakePath, one: Wanted, made: Remade, reason: str) -> RebuiltHour:
+def _replace(lake: LakePath, one: RebuildTarget, made: Remade, reason: str) -> RebuiltHour:
     """Set aside what is there, say so in the ledger, then put the new file in its place.
 
     In this order: after a death the hour still differs from its record, so nothing builds on it, and a repetition
@@ -145,12 +145,12 @@ def _replace(lake: LakePath, one: Wanted, made: Remade, reason: str) -> RebuiltH
     )
 
 
-def _notes(one: Wanted, made: Remade) -> Footer:
+def _notes(one: RebuildTarget, made: Remade) -> Footer:
     """The notes that were lost with the file; where the rows are others, those of making it."""
     return one.record.footer if one.record and one.record.rows == made.rows else made.footer
 
 
-def _noted(entry: LedgerEntry, one: Wanted, made: Remade, reason: str) -> LedgerEntry:
+def _noted(entry: LedgerEntry, one: RebuildTarget, made: Remade, reason: str) -> LedgerEntry:
     """The entry with what was done, and published again, so that the hour's summaries are built again."""
     hour, rows, lost = layout.hour_name(one.hour), made.by_batch.get(entry.batch, 0), 0
     if one.record and one.record.rows != made.rows and (done := one.record.footer.commits.get(entry.batch)):
@@ -161,7 +161,7 @@ def _noted(entry: LedgerEntry, one: Wanted, made: Remade, reason: str) -> Ledger
     return msgspec.structs.replace(entry, published_at=now, rebuilt=[*others, said])
 
 
-def _set_aside(lake: LakePath, one: Wanted) -> LakePath | None:
+def _set_aside(lake: LakePath, one: RebuildTarget) -> LakePath | None:
     """Copy the file that is in the hour's place to ``_aside/``, under a name of its own content."""
     if not one.path.exists():
         return None

@@ -14,11 +14,13 @@ from firehose.lake.adopt import watched
 from firehose.lake.ledger import LedgerEntry, stored_rows
 from firehose.lake.remake import Remade
 from firehose.lake.rowgroups import rows_by_batch
-from firehose.lake.wanted import Wanted
+from firehose.lake.wanted import RebuildTarget
 from firehose.store import LakePath
 
 
-def displaced(lake: LakePath, wanted: Sequence[Wanted], made: Mapping[int, Remade]) -> dict[int, dict[str, int]]:
+def displaced(
+    lake: LakePath, wanted: Sequence[RebuildTarget], made: Mapping[int, Remade]
+) -> dict[int, dict[str, int]]:
     """By hour, of files without a record: the rows that each batch has lost there to copies of earlier batches."""
     found: dict[int, dict[str, int]] = {target.hour: {} for target in wanted if target.record is None}
     entries = {entry.batch: entry for target in wanted for entry in target.entries}
@@ -34,7 +36,7 @@ def displaced(lake: LakePath, wanted: Sequence[Wanted], made: Mapping[int, Remad
     return found
 
 
-def _short(lake: LakePath, entry: LedgerEntry, wanted: Sequence[Wanted], made: Mapping[int, Remade]) -> int:
+def _short(lake: LakePath, entry: LedgerEntry, wanted: Sequence[RebuildTarget], made: Mapping[int, Remade]) -> int:
     """Rows that a batch has stored and that no file accounts for."""
     record_type = wanted[0].record_type
     recorded = {target.hour: target.record for target in wanted}
