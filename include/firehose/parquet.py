@@ -23,6 +23,6 @@ def opened(path: LakePath) -> Iterator[pq.ParquetFile]:
 
 
 def footer(path: LakePath) -> pq.FileMetaData:
-    """What the footer says: rows, row groups with their statistics, notes. Raises as :func:`opened` does."""
+    """Read the footer: rows, row groups with their statistics, notes. Raises as :func:`opened` does."""
     with opened(path) as source:
         return source.metadata

@@ -22,7 +22,7 @@ from firehose.events.envelope import MAX_DEPTH, Undecodable, decode_event
 from firehose.events.rebuild import record_cid, record_of
 from firehose.events.rows import decode_rows, to_table
 from firehose.lake import layout
-from firehose.lake.hourfile import merge
+from firehose.lake.hourfile import HourCommit, merge
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.quality.rules import split
 from firehose.store import LocalLake
@@ -47,7 +47,7 @@ def through(record_type: str, lines: Sequence[bytes]) -> tuple[list[dict[str, An
         staged, hour = lake / "staged.parquet", layout.hour_file(lake, record_type, 0)
         pq.write_table(table.filter(mask), staged)
         good = pq.read_table(staged, schema=schema.SCHEMAS[record_type])
-        merged = merge(LocalLake(hour), record_type, START, lambda _=None: iter([good]))
+        merged = merge(LocalLake(hour), HourCommit(record_type, START, lambda _=None: iter([good])))
         stored = pq.read_table(hour, partitioning=None).to_pylist()
         assert merged.stored == len(stored) and merged.stored + merged.duplicates == len(good)
         assert len(good) + len(failed) + len(reasons) == len(lines)

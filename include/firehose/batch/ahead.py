@@ -1,6 +1,6 @@
 """Entries whose ids are far in the future: no interval would come for them, nor for what is written after them.
 
-Redis gives out rising ids, so one entry that somebody wrote with the id of a distant time drags every later frame
+Redis gives out rising ids, so one entry that a client wrote with the id of a distant time drags every later frame
 there. Must not: copy or delete entries.
 """
 

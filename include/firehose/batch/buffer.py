@@ -32,7 +32,7 @@ BACKFILL_KEY: Final = "firehose:backfill"
 BACKFILL_BYTES_KEY: Final = "firehose:backfill:bytes"
 #: One read holds at most this many frames: some 8 MiB at the usual size of a frame.
 _READ_FRAMES: Final = 100
-#: A read ends with the entry that brings it here, so that it is bounded whatever somebody has put there.
+#: A read ends with the entry that brings it here, so that it is bounded whatever others have put there.
 _READ_BYTES: Final = 16 * 1024 * 1024
 
 #: Nothing can follow it; Redis does not take it as the exclusive begin of a range.
@@ -119,7 +119,7 @@ def next_ms(client: redis.Redis, queue: str, low_ms: int, high_ms: int) -> int |
 
 
 def holds(client: redis.Redis, queue: str, copied: QueueFile) -> bool:
-    """Whether Redis has any entry with an id in the copied ranges."""
+    """Tell whether Redis has any entry with an id in the copied ranges."""
     return any(client.xrange(wire.stream_key(queue), first, last, count=1) for first, last in copied.ranges)
 
 

@@ -78,7 +78,7 @@ class _Copy:
         log.error("foreign entry", entry=entry.id.decode(), reason=said)
 
     def described(self, name: str, ranges: list[tuple[str, str]]) -> QueueFile:
-        """What the manifest says of the file."""
+        """The manifest's description of the file."""
         return QueueFile(
             name=name,
             frames=self._frames,

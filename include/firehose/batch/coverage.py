@@ -122,7 +122,7 @@ def take(client: redis.Redis, lake: LakePath, batch: Batch) -> list[Gap]:
 
 
 def _is_oldest(client: redis.Redis, entry_id: bytes) -> bool:
-    """Whether no queue has a frame from before this record."""
+    """Tell whether no queue has a frame from before this record."""
     before = "(" + entry_id.decode()
     return not any(client.xrange(wire.stream_key(queue), "-", before, count=1) for queue in wire.QUEUES)
 

@@ -17,14 +17,15 @@ import redis
 
 from firehose import crash, metrics
 from firehose.areas import Area
-from firehose.batch import ahead, buffer, coverage, foreign, stragglers
+from firehose.batch import ahead, buffer, coverage, foreign
 from firehose.batch import manifest as manifests
 from firehose.batch.buffer import Connect, redis_ms
 from firehose.batch.copying import copy_queue
 from firehose.batch.foreign import Tell
 from firehose.batch.frame import frame_of
 from firehose.batch.interval import Batch
-from firehose.batch.lock import alone
+from firehose.batch.late import LateFrames
+from firehose.batch.lock import exclusive_per_batch
 from firehose.batch.manifest import Manifest
 from firehose.errors import BeforeFirstStart, MissedInterval, NotListening
 from firehose.settings import Settings
@@ -38,13 +39,13 @@ log = get_logger(__name__)
 
 
 class DrainResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a drain hands on: the manifest's path, and the events that it counts."""
+    """The answer of a drain: the manifest's path, and the events that it counts."""
 
     manifest: str
     events: Annotated[int, metrics.DRAINED]
 
 
-@alone
+@exclusive_per_batch
 def drain(
     settings: Settings,
     batch: Batch,
@@ -98,7 +99,7 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
     heard = client.zcount(wire.HEARTBEATS_KEY, batch.start_ms, batch.end_ms - 1)
     if not heard and not _any_frame(client, batch):
         _refuse_silence(client, first_start_ms, batch, lake)
-    older = stragglers.spans(client, settings, batch, first_start_ms, held)
+    older = LateFrames(client, settings, batch, held).spans(first_start_ms)
     spans = [*older, (batch.start_ms, batch.end_ms), *ahead.span(client, lake, held)]
     queues = {queue: made for queue in wire.QUEUES if (made := copy_queue(client, spans, folder, queue))}
     learnt = coverage.take(client, lake, batch)
@@ -122,14 +123,14 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
 
 
 def _metadata(client: redis.Redis) -> dict[str, str]:
-    """What the drain needs of the ingester's state, as text; empty where there is none."""
+    """The part of the ingester's state that the drain needs, as text; empty where there is none."""
     fields = [wire.META_CURSOR, wire.META_HOST, wire.META_PROTOCOL, wire.META_TIME_US, wire.META_FIRST_START_MS]
     values = cast(list[bytes | None], client.hmget(wire.METADATA_KEY, fields))
     return {name: (value or b"").decode(errors="replace") for name, value in zip(fields, values, strict=True)}
 
 
 def _number(text: str) -> int:
-    """A number of the ingester's state; 0 where somebody else has written another thing."""
+    """A number of the ingester's state; 0 where another client has written something else."""
     if text.isascii() and text.isdigit() and len(text) < 19:
         return int(text)
     if text:
@@ -144,7 +145,7 @@ def _first_start_ms(known: dict[str, str], lake: LakePath) -> int:
 
 
 def _any_frame(client: redis.Redis, batch: Batch) -> bool:
-    """Whether the ingester has written anything in the interval: what others have written does not count."""
+    """Tell whether the ingester has written anything in the interval: what others have written does not count."""
     span = (str(batch.start_ms), str(batch.end_ms - 1))
     return any(
         not frame_of(queue, entry).foreign
@@ -187,7 +188,7 @@ def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake
 
 
 def _ran_before(lake: LakePath, batch: Batch) -> bool:
-    """Whether the lake knows of an earlier interval, as a batch or as a gap."""
+    """Tell whether the lake knows of an earlier interval, as a batch or as a gap."""
     batches = (path.parent.name for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"))
     gaps = (path.stem for path in Area.COVERAGE.of(lake).find("date=*/batch=*.json"))
     return any(name < f"batch={batch.id}" for name in chain(batches, gaps))

@@ -1,4 +1,4 @@
-"""What somebody else has put where the pipeline's keys are: moved out of the way, and kept with its bytes.
+"""Foreign keys and entries in Redis: moved out of the pipeline's way, and kept with their bytes.
 
 A key of a foreign type is renamed to ``<key>:misplaced`` in one step, so that the ingester can write again; then
 its content goes to ``_quarantine/redis/`` in the lake, and only then it is deleted. So do entries of the

@@ -1,4 +1,4 @@
-"""A stream entry, judged: a frame of the ingester's, or something that somebody else has put there.
+"""The check of a stream entry: it is a frame of the ingester, or a foreign entry that others have put there.
 
 A frame goes to the raw file as it is. A foreign entry goes there as a dead letter, which validation puts in
 quarantine with its bytes and the reason, so that it is counted as any other message that cannot be read. Must not:
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
 
     @property
     def ms(self) -> int:
-        """The time in its id: Redis' clock, unless somebody chose it."""
+        """The time in its id: Redis' clock, unless a client chose it."""
         return int(self.id.partition(b"-")[0])
 
     def get(self, name: bytes) -> bytes:
@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What goes to the raw file for an entry. ``events`` are the lines in ``content``, counted, and
+    """An entry as it goes to the raw file. ``events`` are the lines in ``content``, counted, and
     ``size`` their bytes.
 
     ``first_us`` and ``last_us`` are as the entry says, 0 where it says nothing sensible. ``foreign``: what is
@@ -63,7 +63,7 @@ class Frame(NamedTuple):
 
 
 def frame_of(queue: str, entry: Entry) -> Frame:
-    """What becomes of an entry of a queue's stream."""
+    """Check an entry of a queue's stream, and give it the form in which it is kept."""
     if len(entry.fields) != 2 * len(_FIELDS) or set(entry.fields[::2]) != _FIELDS:
         names = b", ".join(entry.fields[::2])[:100].decode(errors="backslashreplace")
         return _kept(queue, entry, f"its fields are {names}")
@@ -79,7 +79,7 @@ def frame_of(queue: str, entry: Entry) -> Frame:
 
 
 def copied_form(queue: str, entry: Entry) -> bytes:
-    """What the raw file holds of an entry."""
+    """The bytes that the raw file holds of an entry."""
     return frame_of(queue, entry).content
 
 

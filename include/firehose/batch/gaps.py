@@ -1,4 +1,4 @@
-"""What the records of the coverage ledger say together: which gaps there are, which are open, how much is missing.
+"""The gaps that the coverage ledger's records describe: which there are, which are open, how much is missing.
 
 Pure functions on :class:`ingester.contract.gap.Gap`. Must not: I/O.
 """

@@ -30,7 +30,9 @@ def lock_path(lake: L, batch_id: str) -> L:
     return locks_folder(lake) / f"batch-{batch_id}.lock"
 
 
-def alone(step: Callable[Concatenate[Settings, Batch, P], R]) -> Callable[Concatenate[Settings, Batch, P], R]:
+def exclusive_per_batch(
+    step: Callable[Concatenate[Settings, Batch, P], R],
+) -> Callable[Concatenate[Settings, Batch, P], R]:
     """Let ``step`` run only while no other step of its batch does, in this process or another one.
 
     A step may call another one of the same batch: the lock is held once a thread.

@@ -97,8 +97,10 @@ def count_lines(payload: bytes, most_lines: int, most_bytes: int) -> tuple[int, 
     last = b""
     try:
         while start < len(payload):
-            parameters = zstandard.get_frame_parameters(payload[start : start + _LONGEST_HEADER])
-            if parameters.window_size > _MOST_WINDOW:
+            header = payload[start : start + _LONGEST_HEADER]
+            if not header.startswith(zstandard.FRAME_HEADER):
+                raise zstandard.ZstdError("it does not begin with a frame")
+            if zstandard.get_frame_parameters(header).window_size > _MOST_WINDOW:
                 raise NotFrames("needs a window larger than frames have")
             frame = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).decompressobj()
             while not frame.eof:

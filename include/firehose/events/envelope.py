@@ -38,7 +38,7 @@ class Undecodable(ValueError):
         self.time_us = time_us
 
 
-class Commit(msgspec.Struct, gc=False):
+class JetstreamCommit(msgspec.Struct, gc=False):
     """One operation on one record. A delete has neither ``record`` nor ``cid``."""
 
     rev: str
@@ -50,7 +50,7 @@ class Commit(msgspec.Struct, gc=False):
     resync: Any = None  # true: see ingester/contract/resyncs.py
 
 
-class Event(msgspec.Struct, gc=False):
+class JetstreamEvent(msgspec.Struct, gc=False):
     """One event; exactly the part that ``kind`` names is there.
 
     ``displayed_us``: the time that the host shows, where it is not ``time_us``.
@@ -59,7 +59,7 @@ class Event(msgspec.Struct, gc=False):
     did: str
     time_us: _Time
     kind: str
-    commit: Commit | None = None
+    commit: JetstreamCommit | None = None
     identity: dict[str, Any] | None = None
     account: dict[str, Any] | None = None
     sync: dict[str, Any] | None = None
@@ -73,13 +73,13 @@ class _DeadLetter(msgspec.Struct):
     time_us: _Time = 0
 
 
-_decode = msgspec.json.Decoder(Event).decode
+_decode = msgspec.json.Decoder(JetstreamEvent).decode
 _decode_dead_letter = msgspec.json.Decoder(_DeadLetter).decode
 _TOO_DEEP = f"nested over {MAX_DEPTH} deep"
 _MARK = f'"kind":"{DEAD_LETTER_KIND}"'.encode()
 
 
-def decode_event(line: bytes) -> Event:
+def decode_event(line: bytes) -> JetstreamEvent:
     """The event of one line.
 
     Raises:
@@ -109,7 +109,7 @@ _ALL_PARTS: Final = ("commit", *PARTS)
 
 
 def _revive(line: bytes) -> Undecodable | None:
-    """What the ingester could not read, as it came over the wire; None where the line is not a dead letter."""
+    """The message that the ingester could not read, as it came; None where the line is not a dead letter."""
     try:
         letter = _decode_dead_letter(line)
         raw = base64.b64decode(letter.bytes, validate=True)

@@ -1,6 +1,6 @@
-"""The quick way for records of exactly the lexicon's plain shape: line to struct to columns, no dictionaries.
+"""The fast path for records of exactly the lexicon's plain shape: line to struct to columns, no dictionaries.
 
-Takes only what the general way (:mod:`firehose.events.rows`) stores without ``extra``, and gives the same columns;
+Takes only what the slow path (:mod:`firehose.events.rows`) stores without ``extra``, and gives the same columns;
 whatever else a line holds is left to it. Must not: give reasons why a line is not an event, do I/O.
 """
 
@@ -18,7 +18,7 @@ from firehose.records.registry import REGISTRY
 
 
 def divide(record_type: str, lines: Iterable[bytes]) -> tuple[list[PlainEvent], list[bytes], list[bytes]]:
-    """The plain events of a chunk, the line of each of them, and the lines that are left for the general way."""
+    """The plain events of a chunk, the line of each of them, and the lines that are left for the slow path."""
     plain: list[PlainEvent] = []
     taken: list[bytes] = []
     left: list[bytes] = []
@@ -42,7 +42,7 @@ def divide(record_type: str, lines: Iterable[bytes]) -> tuple[list[PlainEvent], 
 
 
 def _may_be_deep(line: bytes) -> bool:
-    # As in the envelope: only a long line with many brackets needs the general way's walk.
+    # As in the envelope: only a long line with many brackets needs the slow path's walk.
     return len(line) > 2 * MAX_DEPTH and line.count(b"[") + line.count(b"{") > MAX_DEPTH
 
 
@@ -65,7 +65,7 @@ def columns(record_type: str, events: list[PlainEvent]) -> Columns:
 
 
 def _rare(events: list[PlainEvent], commits: list[Any]) -> Columns:
-    """What nearly no event has: a column is there only where one of these events has it."""
+    """Columns that nearly no event has: each is there only where one of these events has it."""
     resync = [commit.resync for commit in commits]
     displayed = [event.displayed_us for event in events]
     found: Columns = {"resync": [mark is True for mark in resync]} if any(resync) else {}

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from firehose.events import plain
-from firehose.events.envelope import Commit, Event, Undecodable, decode_event
+from firehose.events.envelope import JetstreamCommit, JetstreamEvent, Undecodable, decode_event
 from firehose.records.base import RecordType
 from firehose.records.clocks import claimed_instants
 from firehose.records.columns import SYNC
@@ -77,7 +77,7 @@ def _table(of: RecordType, columns: Columns, count: int, batch: datetime) -> pa.
     return pa.Table.from_arrays(arrays, schema=wanted)
 
 
-def _commit(event: Event, line: bytes) -> tuple[Commit, dict[str, Any]]:
+def _commit(event: JetstreamEvent, line: bytes) -> tuple[JetstreamCommit, dict[str, Any]]:
     commit = event.commit
     if commit is None:
         raise Undecodable(f"envelope: a {event.kind[:64]} event among commits", line, event.time_us)
@@ -90,7 +90,7 @@ def _commit(event: Event, line: bytes) -> tuple[Commit, dict[str, Any]]:
         raise Undecodable(f"record: {error}", line, event.time_us) from None
 
 
-def _head(event: Event, commit: Commit, record: dict[str, Any], extra: bytes | None) -> Row:
+def _head(event: JetstreamEvent, commit: JetstreamCommit, record: dict[str, Any], extra: bytes | None) -> Row:
     """The columns that all commits share; ``created_at`` is still the claimed text."""
     claim = record.get("createdAt")
     return (
@@ -107,7 +107,7 @@ def _head(event: Event, commit: Commit, record: dict[str, Any], extra: bytes | N
     )
 
 
-def _leftover(record: dict[str, Any], commit: Commit, held: set[str]) -> bytes | None:
+def _leftover(record: dict[str, Any], commit: JetstreamCommit, held: set[str]) -> bytes | None:
     """``extra``: an object of the parts that no column holds, or an array of one, the whole record.
 
     The array is for records whose ``$type`` is not their collection: columns cannot give that back.
@@ -121,7 +121,7 @@ def _leftover(record: dict[str, Any], commit: Commit, held: set[str]) -> bytes |
     return _encode({key: value for key, value in record.items() if key not in held})
 
 
-def _record(of: RecordType, event: Event, line: bytes) -> Row:
+def _record(of: RecordType, event: JetstreamEvent, line: bytes) -> Row:
     """A record of the one collection of its type."""
     commit, record = _commit(event, line)
     held = {"$type", "createdAt"} if isinstance(record.get("createdAt"), str) else {"$type"}
@@ -135,12 +135,12 @@ def _record(of: RecordType, event: Event, line: bytes) -> Row:
     return (*_head(event, commit, record, _leftover(record, commit, held)), *values, *derived)
 
 
-def _any(event: Event, line: bytes) -> Row:
+def _any(event: JetstreamEvent, line: bytes) -> Row:
     """A record of any collection, or a sync event."""
     return _any_record(event, line) if event.sync is None or event.kind != "sync" else _sync(event, event.sync)
 
 
-def _any_record(event: Event, line: bytes) -> Row:
+def _any_record(event: JetstreamEvent, line: bytes) -> Row:
     commit, record = _commit(event, line)
     if commit.operation == SYNC:
         raise Undecodable(f"envelope: a commit whose operation is {SYNC!r}", line, event.time_us)
@@ -149,7 +149,7 @@ def _any_record(event: Event, line: bytes) -> Row:
     return (*head[:2], commit.collection, *head[2:])
 
 
-def _sync(event: Event, part: dict[str, Any]) -> Row:
+def _sync(event: JetstreamEvent, part: dict[str, Any]) -> Row:
     """Its identity is the relay's sequence number, as an identity event's: a revision may be announced again."""
     rev, seq = _text(part.get("rev")), integer(part.get("seq"))
     head = _account_head(event, part)
@@ -159,7 +159,7 @@ def _sync(event: Event, part: dict[str, Any]) -> Row:
     return (*head, "", rev, SYNC, None if seq is None else str(seq), None, None, _rest(part), False, None)
 
 
-def _about_account(of: RecordType, event: Event, line: bytes) -> Row:
+def _about_account(of: RecordType, event: JetstreamEvent, line: bytes) -> Row:
     """An identity or an account event. What a field's kind does not hold is not kept."""
     part: dict[str, Any] | None = getattr(event, of.kind)
     if part is None:
@@ -170,7 +170,7 @@ def _about_account(of: RecordType, event: Event, line: bytes) -> Row:
     return (*_account_head(event, part), *values, _rest(part))
 
 
-def _account_head(event: Event, part: dict[str, Any]) -> Row:
+def _account_head(event: JetstreamEvent, part: dict[str, Any]) -> Row:
     if part.get("did") == event.did:
         del part["did"]
     return (event.time_us, event.did)
@@ -185,7 +185,7 @@ def _rest(part: dict[str, Any]) -> str | None:
     return msgspec.json.encode(part, order="sorted").decode() if part else None
 
 
-def _maker(of: RecordType) -> Callable[[Event, bytes], Row]:
+def _maker(of: RecordType) -> Callable[[JetstreamEvent, bytes], Row]:
     if not of.is_commit:
         return partial(_about_account, of)
     return partial(_record, of) if of.collections else _any

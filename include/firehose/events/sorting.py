@@ -9,13 +9,13 @@ import msgspec
 from firehose.records.registry import BY_QUEUE, REGISTRY
 
 
-class _Commit(msgspec.Struct, gc=False):
+class _CollectionOf(msgspec.Struct, gc=False):
     collection: str = ""
 
 
 class _Line(msgspec.Struct, gc=False):
     kind: str = ""
-    commit: _Commit | None = None
+    commit: _CollectionOf | None = None
 
 
 _decode = msgspec.json.Decoder(_Line).decode

@@ -31,8 +31,8 @@ def verify_records(lake: LakePath, entries: list[LedgerEntry], report: VerifyRep
     except CorruptLake as error:
         report.add(str(error))
         return
-    for one in found.differences:
-        report.add(str(one))
+    for difference in found.differences:
+        report.add(str(difference))
 
 
 def verify_ledger(entries: list[LedgerEntry], report: VerifyReport, stored: dict[tuple[str, str], int]) -> None:

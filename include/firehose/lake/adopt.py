@@ -16,7 +16,7 @@ from firehose import schema
 from firehose.areas import Area
 from firehose.batch.lock import locks_folder
 from firehose.errors import CorruptLake, LakeChanged
-from firehose.lake import layout, notes, records, watch
+from firehose.lake import footers, layout, records, watch
 from firehose.lake.ledger import LedgerEntry, read_ledger, stored_rows
 from firehose.lake.locks import locked
 from firehose.lake.rowgroups import row_count, time_span
@@ -50,7 +50,7 @@ def watched(lake: LakePath) -> Watched | None:
 def begin(lake: LakePath, *, lost: bool = False) -> Watched:
     """Watch a lake, if it is not watched yet: record every hour file. A killed call is gone on with by the next.
 
-    ``lost``: also if the lake was watched before, since somebody has seen to it that the files are right.
+    ``lost``: also if the lake was watched before, since the operator has made sure that the files are right.
 
     Raises:
         LakeChanged: the lake had records and has lost them; or the files hold less than the ledger says.
@@ -135,9 +135,11 @@ def _check(lake: LakePath, entries: Sequence[LedgerEntry], paths: Sequence[LakeP
 
 def _claimed_rows(path: LakePath, batches: set[str]) -> int:
     """Rows of a file, and those displaced from it, less what batches without a ledger entry have stored there."""
-    noted = notes.read(path)
-    others = sum(one.stored for name, done in noted.commits.items() if name not in batches for one in done.slices)
-    return row_count(path) + sum(noted.displaced.values()) - others
+    footer = footers.read(path)
+    others = sum(
+        part.stored for name, done in footer.commits.items() if name not in batches for part in done.slices
+    )
+    return row_count(path) + sum(footer.displaced.values()) - others
 
 
 def _check_named(lake: LakePath, entries: Sequence[LedgerEntry]) -> None:

@@ -108,7 +108,7 @@ def _older(path: LakePath, kind: str, hour: int, writers: Sequence[LedgerEntry])
         now, following = records.read(path)
     except CorruptLake:
         return None  # a publication replaces the record just now, or the next look says so
-    missing = behind([one for one in (now, following) if one], kind, layout.hour_name(hour), writers)
+    missing = behind([record for record in (now, following) if record], kind, layout.hour_name(hour), writers)
     if not missing:
         return None
     return Difference(hour, kind, f"the ledger says that batch {missing[0].batch} wrote it; the file is older")

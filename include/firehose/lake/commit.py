@@ -1,4 +1,4 @@
-"""What a batch does to one hour of one type: its rows into the hour file, and copies that it displaces in others.
+"""One batch in one hour of one type: its rows go into the hour file, and displace copies in other files.
 
 Takes the locks of the files. Must not: write the ledger.
 """
@@ -12,30 +12,30 @@ import pyarrow as pa
 from firehose.batch.interval import Batch
 from firehose.lake import edges, layout
 from firehose.lake.edges import Edge
-from firehose.lake.hourfile import merge
+from firehose.lake.footers import Merged, commits_done, displaced_rows, mentions
+from firehose.lake.hourfile import HourCommit, merge
 from firehose.lake.locks import locked
-from firehose.lake.notes import Merged, commits_done, concerns, taken
-from firehose.lake.staged import Commit, commits, left
+from firehose.lake.staged import HourRows, commits, remaining
 from firehose.lake.watch import Known, require
 from firehose.records.registry import REGISTRY, shares_queue
 from firehose.store import LakePath
 
 
-class HourCommit(NamedTuple):
+class HourPlan(NamedTuple):
     """A batch's rows of one hour and type (perhaps none), and the files in which they may have copies.
 
     ``source`` is the digest of all that the batch has of the type.
     """
 
     record_type: str
-    rows: Commit
+    rows: HourRows
     source: str
     edges: list[Edge]
 
     @property
     def files(self) -> set[tuple[str, int]]:
         """The hour's own file and those, by type and hour."""
-        return {self.own, *((edge.there.record_type, edge.there.hour) for edge in self.edges)}
+        return {self.own, *((edge.neighbour.record_type, edge.neighbour.hour) for edge in self.edges)}
 
     @property
     def own(self) -> tuple[str, int]:
@@ -44,19 +44,19 @@ class HourCommit(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of an hour's rows, and the files (type, hour) that have changed, now or in an earlier run."""
+    """The outcome for an hour's rows, and the files (type, hour) that have changed, now or in an earlier run."""
 
     merged: Merged
     touched: set[tuple[str, int]]
 
 
-def plan(lake: LakePath, record_type: str, rows: Commit, source: str) -> HourCommit:
-    """What is to be done to an hour. Reads the rows' times."""
+def plan(lake: LakePath, record_type: str, rows: HourRows, source: str) -> HourPlan:
+    """Plan what is to be done to an hour. Reads the rows' times."""
     times = (read["time_us"] for read in rows.read(["time_us"]))
-    return HourCommit(record_type, rows, source, edges.edges_of(lake, record_type, rows.hour, times))
+    return HourPlan(record_type, rows, source, edges.edges_of(lake, record_type, rows.hour, times))
 
 
-def check(lake: LakePath, work: HourCommit, known: Known) -> None:
+def check(lake: LakePath, work: HourPlan, known: Known) -> None:
     """See that the files are what their records say: the hour's own in full, the others quickly.
 
     Raises:
@@ -67,7 +67,7 @@ def check(lake: LakePath, work: HourCommit, known: Known) -> None:
             require(lake, record_type, hour, known, full=(record_type, hour) == work.own)
 
 
-def commit(lake: LakePath, batch: Batch, work: HourCommit, known: Known) -> Outcome:
+def commit(lake: LakePath, batch: Batch, work: HourPlan, known: Known) -> Outcome:
     """Merge the rows into the hour. A run that was killed has left its commits in the hour file.
 
     Only then do other files lose their later copies, looked up each time: a killed run may not have got there.
@@ -80,47 +80,53 @@ def commit(lake: LakePath, batch: Batch, work: HourCommit, known: Known) -> Outc
     with locked(lake, work.files):
         for record_type, hour in sorted(work.files):
             require(lake, record_type, hour, known)
-        if not work.rows.parts and not concerns(path, batch.start):
+        if not work.rows.parts and not mentions(path, batch.start):
             return Outcome(Merged(0, 0, 0), set())
         done = _merge(path, batch, work)
         for edge in work.edges:
-            there = edge.there
+            neighbour = edge.neighbour
             if len(copies := edges.displaced_copies(edge, batch.start)):
-                require(lake, there.record_type, there.hour, known, full=True)
+                require(lake, neighbour.record_type, neighbour.hour, known, full=True)
                 edges.displace(edge, batch.start, copies, work.source)
-            elif taken(there.path, edge.taker(batch.start)):
-                there.path.settle()  # what an earlier run did, perhaps as its last act
-        lost = {edge.there: one for edge in work.edges if (one := taken(edge.there.path, edge.taker(batch.start)))}
+            elif displaced_rows(neighbour.path, edge.taker(batch.start)):
+                neighbour.path.settle()  # what an earlier run did, perhaps as its last act
+        lost = {
+            edge.neighbour: one
+            for edge in work.edges
+            if (one := displaced_rows(edge.neighbour.path, edge.taker(batch.start)))
+        }
     # What an earlier run took is not this run's count, but its hour has changed.
-    done.append(Merged(0, 0, sum(one.rows for one in lost.values() if one.source == work.source)))
-    total = Merged(*(sum(getattr(one, name) for one in done) for name in Merged.__struct_fields__))
-    return Outcome(total, {work.own, *((there.record_type, there.hour) for there in lost)})
+    done.append(
+        Merged(0, 0, sum(displaced.rows for displaced in lost.values() if displaced.source == work.source))
+    )
+    total = Merged(
+        *(sum(getattr(merged_commit, name) for merged_commit in done) for name in Merged.__struct_fields__)
+    )
+    return Outcome(total, {work.own, *((side.record_type, side.hour) for side in lost)})
 
 
-def _merge(path: LakePath, batch: Batch, work: HourCommit) -> list[Merged]:
-    """What became of an hour's rows, commit by commit; those that the hour file holds are not merged again."""
+def _merge(path: LakePath, batch: Batch, work: HourPlan) -> list[Merged]:
+    """Merge the rows commit by commit, and return the outcome of each; those that the file holds are left out."""
     parts = work.rows.parts
     done = commits_done(path, batch.start, work.source)
-    rest = left(parts, done)
+    rest = remaining(parts, done)
     if rest is None:
         done, rest = [], list(parts)
     todo = list(commits(work.rows.hour, rest))
     if not todo and not done:
-        todo = [Commit(work.rows.hour, [])]  # what an earlier run stored has to go
+        todo = [HourRows(work.rows.hour, [])]  # what an earlier run stored has to go
     if not todo:
         path.settle()  # the ledger is to rely on what an earlier run did, perhaps its last act
-    for one in todo:
-        held = [edges.held(edge, one.read, batch.start) for edge in work.edges]
-        done.append(
-            merge(
-                path,
-                work.record_type,
-                batch.start,
-                one.read,
-                source=work.source,
-                number=len(done),
-                elsewhere=pa.concat_arrays([pa.array([], pa.string()), *held]),
-                types=[*REGISTRY] if shares_queue(work.record_type) else (),
-            )
+    for rows in todo:
+        elsewhere = [edges.copies_that_stay(edge, rows.read, batch.start) for edge in work.edges]
+        new = HourCommit(
+            work.record_type,
+            batch.start,
+            rows.read,
+            source=work.source,
+            number=len(done),
+            elsewhere=pa.concat_arrays([pa.array([], pa.string()), *elsewhere]),
+            types=[*REGISTRY] if shares_queue(work.record_type) else (),
         )
+        done.append(merge(path, new))
     return done

@@ -1,6 +1,6 @@
 """Records that do not give the CID beside them: whether they were damaged here, or came so from their source.
 
-A raw line with the same record and the same CID shows that the lake holds what was sent: somebody's CBOR was not
+A raw line with the same record and the same CID shows that the lake holds what was sent: a client's CBOR was not
 canonical, or not UTF-8. Without one it is damage. Must not: decide what a row is (verify.py), change anything.
 """
 
@@ -37,11 +37,11 @@ class Disputed(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What is wrong, for a human."""
+        """A line that says what is wrong."""
         return f"{self.where}: {' '.join(self.key)} says CID {self.cid}, its record gives {self.gives}"
 
 
-class _Commit(msgspec.Struct, gc=False):
+class _SentCommit(msgspec.Struct, gc=False):
     rev: str
     operation: str
     collection: str
@@ -50,12 +50,12 @@ class _Commit(msgspec.Struct, gc=False):
     cid: str | None = None
 
 
-class _Event(msgspec.Struct, gc=False):
+class _SentEvent(msgspec.Struct, gc=False):
     did: str
-    commit: _Commit
+    commit: _SentCommit
 
 
-_decode: Final = msgspec.json.Decoder(_Event).decode
+_decode: Final = msgspec.json.Decoder(_SentEvent).decode
 _record: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
@@ -71,8 +71,8 @@ def came_so(lake: LakePath, disputes: list[Disputed]) -> set[Disputed]:
     """Those of which a raw line has the same record and the same CID. Reads each raw file once."""
     found: set[Disputed] = set()
     by_file: dict[tuple[datetime, str], dict[Key, Disputed]] = {}
-    for one in disputes:
-        by_file.setdefault((one.batch, one.record_type), {})[one.key] = one
+    for dispute in disputes:
+        by_file.setdefault((dispute.batch, dispute.record_type), {})[dispute.key] = dispute
     for (batch, record_type), wanted in by_file.items():
         for key, cid, gives in _sent(lake, batch, record_type, wanted):
             if (one := wanted[key]).cid == cid and one.gives == gives:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from firehose import schema
-from firehose.lake import layout, notes
+from firehose.lake import footers, layout
 from firehose.lake.hourfile import Rows, drop_later
 from firehose.lake.identity import identities
 from firehose.lake.sides import Batches, Side, mark, rows_of, span, wanted_of, within
@@ -26,22 +26,25 @@ _SECOND = timedelta(seconds=1)  # batches begin at whole seconds
 
 
 class Edge(NamedTuple):
-    """Two hour files that may hold copies of one event; ``here`` is that of the rows at hand."""
+    """Two hour files that may hold copies of one event: the one of the rows at hand, and its neighbour.
 
-    here: Side
-    there: Side
+    The neighbour is the hour before or after, or a file of the catch-all.
+    """
+
+    own: Side
+    neighbour: Side
 
     def taker(self, batch: datetime) -> str:
-        """What rows that a batch's copies ``here`` displace ``there`` are noted under."""
-        other = "" if self.here.record_type == self.there.record_type else self.here.record_type
-        return notes.taker_id(batch, self.here.hour, other)
+        """The key under which the neighbour notes what it lost to a batch's copies in the own file."""
+        other = "" if self.own.record_type == self.neighbour.record_type else self.own.record_type
+        return footers.taker_id(batch, self.own.hour, other)
 
 
-def edge(
-    lake: LakePath, here: tuple[str, int], there: tuple[str, int], lake_there: LakePath | None = None
+def edge_between(
+    lake: LakePath, own: tuple[str, int], neighbour: tuple[str, int], other_lake: LakePath | None = None
 ) -> Edge:
-    """The edge between two hour files, named by type and hour; the other side may lie in another lake."""
-    return Edge(_side(lake, here, there), _side(lake_there or lake, there, here))
+    """The edge between two hour files, named by type and hour; the neighbour may lie in another lake."""
+    return Edge(_side(lake, own, neighbour), _side(other_lake or lake, neighbour, own))
 
 
 def edges_of(lake: LakePath, record_type: str, hour: int, times: Iterable[pa.ChunkedArray]) -> list[Edge]:
@@ -50,7 +53,7 @@ def edges_of(lake: LakePath, record_type: str, hour: int, times: Iterable[pa.Chu
     found = [(record_type, beside) for beside in near]
     if last is not None:
         found += [(last.name, at) for at in (hour, *near)]
-    return [edge(lake, (record_type, hour), there) for there in found]
+    return [edge_between(lake, (record_type, hour), there) for there in found]
 
 
 def _side(lake: LakePath, at: tuple[str, int], opposite: tuple[str, int]) -> Side:
@@ -64,68 +67,68 @@ def neighbours(hour: int, times: Iterable[pa.ChunkedArray]) -> list[int]:
     """The hours beside ``hour`` that any of these witnessed times is near to."""
     beside, found = (hour - 1, hour + 1), set[int]()
     for some in times:
-        found |= {one for one in beside if pc.any(within(some, span(hour, one))).as_py()}
+        found |= {neighbour for neighbour in beside if pc.any(within(some, span(hour, neighbour))).as_py()}
     return sorted(found)
 
 
-def held(at: Edge, new: Rows, batch: datetime) -> pa.Array:
+def copies_that_stay(edge: Edge, new: Rows, batch: datetime) -> pa.Array:
     """Identities of ``new`` rows of which the other side has a copy that stays.
 
     That is one of an earlier batch; or one of the same batch and type in the hour before.
     """
-    here, there = at
+    own, neighbour = edge
     none = pa.array([], pa.string())
-    if not there.path.exists():
+    if not neighbour.path.exists():
         return none
-    read = new([*schema.IDENTITY[here.record_type], "time_us"])
-    near = pa.concat_tables([rows.filter(wanted_of(rows, here)) for rows in read])
+    read = new([*schema.IDENTITY[own.record_type], "time_us"])
+    near = pa.concat_tables([rows.filter(wanted_of(rows, own)) for rows in read])
     if not len(near):
         return none
-    keys = identities(here.record_type, near)
-    before = there.record_type == here.record_type and there.hour < here.hour
+    keys = identities(own.record_type, near)
+    before = neighbour.record_type == own.record_type and neighbour.hour < own.hour
     upto = Batches(last=batch if before else batch - _SECOND)
     found = []
-    for rows in rows_of(there, upto, near[mark(here)]):
-        theirs = identities(there.record_type, rows)
+    for rows in rows_of(neighbour, upto, near[mark(own)]):
+        theirs = identities(neighbour.record_type, rows)
         found.append(theirs.filter(pc.is_in(theirs, value_set=keys)))
     return pa.concat_arrays([none, *found])
 
 
-def displaced_copies(at: Edge, batch: datetime) -> pa.Array:
+def displaced_copies(edge: Edge, batch: datetime) -> pa.Array:
     """Identities of the other side's copies, by later batches, of what this batch has stored on this side."""
-    return _copies(at, Batches(batch, batch), Batches(first=batch + _SECOND))
+    return _copies(edge, Batches(batch, batch), Batches(first=batch + _SECOND))
 
 
-def displace(at: Edge, batch: datetime, copies: pa.Array, source: str) -> None:
+def displace(edge: Edge, batch: datetime, copies: pa.Array, source: str) -> None:
     """Drop these copies from the other side's file.
 
     Safe to repeat: they are found again each time, and only if this batch's own one is in its file.
     """
-    there = at.there
-    drop_later(there.path, there.record_type, batch, copies, source=source, taker=at.taker(batch))
+    neighbour = edge.neighbour
+    drop_later(neighbour.path, neighbour.record_type, batch, copies, source=source, taker=edge.taker(batch))
 
 
-def doubled(at: Edge) -> int:
+def doubled(edge: Edge) -> int:
     """How many events lie on both sides of the edge.
 
     Raises:
         CorruptLake: a file cannot be read.
     """
-    return len(_copies(at, Batches(), Batches()))
+    return len(_copies(edge, Batches(), Batches()))
 
 
-def _copies(at: Edge, ours: Batches, theirs: Batches) -> pa.Array:
+def _copies(edge: Edge, ours: Batches, theirs: Batches) -> pa.Array:
     """Identities of rows of some batches of the other side, of which this side has a copy by some others."""
-    here, there = at
+    own, neighbour = edge
     none = pa.array([], pa.string())
-    marks = [rows[mark(there)] for rows in rows_of(there, theirs)]
+    marks = [rows[mark(neighbour)] for rows in rows_of(neighbour, theirs)]
     if not marks:
         return none
-    wanted = pa.chunked_array([chunk for one in marks for chunk in one.chunks])
-    mine = list(rows_of(here, ours, wanted))
+    wanted = pa.chunked_array([chunk for chunked in marks for chunk in chunked.chunks])
+    mine = list(rows_of(own, ours, wanted))
     if not mine:
         return none
-    keys = pa.concat_arrays([identities(here.record_type, rows) for rows in mine])
-    wanted = pa.chunked_array([chunk for rows in mine for chunk in rows[mark(here)].chunks])
-    found = [identities(there.record_type, rows) for rows in rows_of(there, theirs, wanted)]
+    keys = pa.concat_arrays([identities(own.record_type, rows) for rows in mine])
+    wanted = pa.chunked_array([chunk for rows in mine for chunk in rows[mark(own)].chunks])
+    found = [identities(neighbour.record_type, rows) for rows in rows_of(neighbour, theirs, wanted)]
     return pa.concat_arrays([none, *(one.filter(pc.is_in(one, value_set=keys)) for one in found)])

@@ -1,4 +1,4 @@
-"""What identifies an event, and which of many rows are an event's first: at 25 bytes a row.
+"""The identity of an event, and which of many rows are an event's first: at 25 bytes a row.
 
 An operation on a record is known by account, revision, collection, record key and operation; an identity or
 account event by account, its own time and what it says. Each relay has numbers of its own, which may be 0 or begin
@@ -27,7 +27,7 @@ _NULL: Final = "\x1e"
 _KEYS: Final = (secrets.token_hex(8), secrets.token_hex(8))
 
 
-class Prints(NamedTuple):
+class Fingerprints(NamedTuple):
     """Two 64-bit hashes of each row's identity."""
 
     high: npt.NDArray[np.uint64]
@@ -54,20 +54,20 @@ def identities(record_type: str, table: pa.Table) -> pa.Array:
     return pc.binary_join_element_wise(*parts, _SEPARATOR)
 
 
-def prints(keys: pa.Array) -> Prints:
+def fingerprints(keys: pa.Array) -> Fingerprints:
     """The hashes of some identities. They can be compared within this process only."""
     values = keys.cast(pa.binary()).to_numpy(zero_copy_only=False)
-    return Prints(*(hash_array(values, hash_key=key, categorize=False) for key in _KEYS))
+    return Fingerprints(*(hash_array(values, hash_key=key, categorize=False) for key in _KEYS))
 
 
-class Events:
+class EventIndex:
     """The events of some rows. ``wanted`` has a flag for each row, in order: at first set for each event's first.
 
     Positions are those of :meth:`find`, and good until the next :meth:`forget`.
     """
 
-    def __init__(self, rows: Iterable[Prints]) -> None:
-        none = Prints(np.empty(0, np.uint64), np.empty(0, np.uint64))
+    def __init__(self, rows: Iterable[Fingerprints]) -> None:
+        none = Fingerprints(np.empty(0, np.uint64), np.empty(0, np.uint64))
         high, low = (np.concatenate(part) for part in zip(none, *rows, strict=True))
         order = np.lexsort((low, high))  # stable, so an event's first row comes first
         high, low = high[order], low[order]
@@ -77,7 +77,7 @@ class Events:
         self.wanted: npt.NDArray[np.bool_] = np.zeros(len(order), bool)
         self.wanted[self._row] = True
 
-    def find(self, rows: Prints) -> npt.NDArray[np.intp]:
+    def find(self, rows: Fingerprints) -> npt.NDArray[np.intp]:
         """Where the event of each row is here, or -1."""
         found = np.full(len(rows.high), -1, np.intp)
         if not len(self._high):

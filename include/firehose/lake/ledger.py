@@ -21,10 +21,10 @@ from firehose.store import LakePath
 class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One type's events in one batch: received = good + quarantined + duplicates, and good = stored.
 
-    ``good`` is reckoned from the validation, ``stored`` is counted in the hour files. ``displaced`` counts
+    ``good`` is computed from the validation, ``stored`` is counted in the hour files. ``displaced`` counts
     rows of *later* batches that this run replaced with its own copy of the same event, as happens when
     batches are published out of order: they were counted as stored there. A rerun has none to replace, so
-    the hour files keep what each batch has lost (:func:`firehose.lake.notes.displaced`).
+    the hour files keep what each batch has lost (:func:`firehose.lake.footers.displaced`).
     """
 
     received: Annotated[int, metrics.RECEIVED]
@@ -71,8 +71,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     rows_sha256: str = ""
 
     def was_rebuilt(self, hour: str, record_type: str) -> bool:
-        """Whether an hour file that the batch had written was made again since."""
-        return any((one.hour, one.record_type) == (hour, record_type) for one in self.rebuilt)
+        """Tell whether an hour file that the batch had written was made again since."""
+        return any((rebuilt.hour, rebuilt.record_type) == (hour, record_type) for rebuilt in self.rebuilt)
 
 
 def entry_path(lake: F, batch: Batch) -> F:
@@ -132,7 +132,7 @@ def stored_rows(entries: Iterable[LedgerEntry], record_type: str) -> int:
     stored = 0
     for entry in entries:
         stored += entry.counts[record_type].stored if record_type in entry.counts else 0
-        stored -= sum(one.lost for one in entry.rebuilt if one.record_type == record_type)
+        stored -= sum(rebuilt.lost for rebuilt in entry.rebuilt if rebuilt.record_type == record_type)
     return stored
 
 

@@ -15,15 +15,15 @@ import msgspec
 
 from firehose import crash, metrics
 from firehose.batch.interval import Batch
-from firehose.batch.lock import alone
+from firehose.batch.lock import exclusive_per_batch
 from firehose.errors import CorruptBatch
 from firehose.lake import layout
 from firehose.lake.adopt import begin
-from firehose.lake.commit import HourCommit, check, commit, plan
+from firehose.lake.commit import HourPlan, check, commit, plan
+from firehose.lake.footers import Merged
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
-from firehose.lake.notes import Merged
 from firehose.lake.published import still_published
-from firehose.lake.staged import Commit, parts_of
+from firehose.lake.staged import HourRows, parts_of
 from firehose.lake.watch import known_since
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
 from firehose.quality.result import staged_folder, staged_path, staged_result, staged_slices
@@ -33,7 +33,7 @@ from firehose.store import LakePath
 
 
 class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a publication hands on. ``files`` are relative to the lake."""
+    """The answer of a publication. ``files`` are relative to the lake."""
 
     stored: Annotated[int, metrics.STORED]
     duplicates: Annotated[int, metrics.DUPLICATES]
@@ -41,7 +41,7 @@ class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
     ledger: str
 
 
-@alone
+@exclusive_per_batch
 def publish(settings: Settings, batch: Batch) -> PublishResult:
     """Publish a validated batch.
 
@@ -63,17 +63,17 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         return _answer(lake, batch, published)
     work = _work(lake, batch, validated, earlier)
     known = known_since(lake)
-    for one in (one for commits in work.values() for one in commits):
-        check(lake, one, known)
+    for hour_plan in (hour_plan for commits in work.values() for hour_plan in commits):
+        check(lake, hour_plan, known)
     touched: dict[int, set[str]] = {}
     counts: dict[str, LedgerCounts] = {}
     for record_type, planned in work.items():
-        done = [commit(lake, batch, one, known) for one in planned]
+        done = [commit(lake, batch, hour_plan, known) for hour_plan in planned]
         before = {(record_type, hour) for hour in _hours_of(earlier, record_type)}
-        for kind, hour in before.union(*(one.touched for one in done)):
+        for kind, hour in before.union(*(outcome.touched for outcome in done)):
             touched.setdefault(hour, set()).add(kind)
         if raw := validated.counts.get(record_type):
-            counts[record_type] = _conserved(batch, record_type, raw, [one.merged for one in done])
+            counts[record_type] = _conserved(batch, record_type, raw, [outcome.merged for outcome in done])
     crash.reached(crash.Point.HOURS_DONE)
     entry = _entry(batch, counts, touched, earlier, validated.rows_sha256)
     write_entry(ledger, entry)
@@ -102,8 +102,8 @@ def _answer(lake: LakePath, batch: Batch, entry: LedgerEntry) -> PublishResult:
 
 def _work(
     lake: LakePath, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
-) -> dict[str, list[HourCommit]]:
-    """What the staged rows do to the hours of each type, in the order of types.
+) -> dict[str, list[HourPlan]]:
+    """Plan what the staged rows do to the hours of each type, in the order of types.
 
     A catch-all comes after the other types of its queue: rows that an earlier version put into its files lie in
     those of their own type before they leave it.
@@ -111,7 +111,7 @@ def _work(
     Raises:
         CorruptBatch: a staged file is not what was validated.
     """
-    planned: dict[str, list[HourCommit]] = {}
+    planned: dict[str, list[HourPlan]] = {}
     hours: dict[str, set[int]] = {}
     for name, of in REGISTRY.items():
         slices = staged_slices(lake, batch, of.queue) if name in validated.counts else []
@@ -126,20 +126,20 @@ def _work(
 def _hours(lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult]) -> set[int]:
     """The hours of a type's staged rows, whose files are checked."""
     found: set[int] = set()
-    for one in slices:
-        if staged := one.types.get(record_type):
-            _check(staged_path(lake, batch, record_type, one.number), staged)
+    for part in slices:
+        if staged := part.types.get(record_type):
+            _check(staged_path(lake, batch, record_type, part.number), staged)
             found |= {int(hour) for hour in staged.rows}
     return found
 
 
 def _planned(
     lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult], hours: set[int]
-) -> list[HourCommit]:
-    staged = [one.types[record_type].sha256 for one in slices if record_type in one.types]
+) -> list[HourPlan]:
+    staged = [part.types[record_type].sha256 for part in slices if record_type in part.types]
     source = hashlib.sha256("".join(staged).encode()).hexdigest()
     return [
-        plan(lake, record_type, Commit(hour, parts_of(lake, batch, record_type, slices, hour)), source)
+        plan(lake, record_type, HourRows(hour, parts_of(lake, batch, record_type, slices, hour)), source)
         for hour in sorted(hours)
     ]
 
@@ -156,7 +156,7 @@ def _hours_of(entry: LedgerEntry | None, record_type: str) -> set[int]:
 
 
 def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Merged]) -> LedgerCounts:
-    stored, duplicates = sum(one.stored for one in merged), sum(one.duplicates for one in merged)
+    stored, duplicates = sum(outcome.stored for outcome in merged), sum(outcome.duplicates for outcome in merged)
     if raw.good != stored + duplicates:
         raise CorruptBatch(
             f"batch {batch.id}, {record_type}: of {raw.good} good rows {stored} were stored and {duplicates} were "
@@ -168,7 +168,7 @@ def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Mer
         quarantined=raw.quarantined,
         duplicates=duplicates,
         stored=stored,
-        displaced=sum(one.displaced for one in merged),
+        displaced=sum(outcome.displaced for outcome in merged),
     )
 
 

@@ -17,14 +17,14 @@ from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, watch
 from firehose.lake.adopt import watched
+from firehose.lake.displacement import displaced
+from firehose.lake.footers import Footer
 from firehose.lake.hourfile import put
 from firehose.lake.ledger import LedgerEntry, Rebuilt, entry_path, read_entry, read_ledger, write_entry
 from firehose.lake.locks import locked
-from firehose.lake.notes import Noted
-from firehose.lake.reckon import displaced
 from firehose.lake.remake import Remade, remake
 from firehose.lake.rowgroups import read_groups
-from firehose.lake.wanted import Wanted, sources_of, writers_out
+from firehose.lake.wanted import RebuildTarget, sources_of, writers_out
 from firehose.lake.watch import Difference
 from firehose.records.registry import catch_all, shares_queue
 from firehose.store import LakePath
@@ -73,7 +73,7 @@ def rebuild(
     around = {hour + step for hour in hours for step in (-1, 0, 1)}
     own, last = {(record_type, hour) for hour in hours}, catch_all(record_type)
     beside = {(one, hour) for hour in around for one in (record_type, *([last.name] if last else []))} - own
-    others = {(one.name, hour) for hour in around for one in shares_queue(record_type)}
+    others = {(other.name, hour) for hour in around for other in shares_queue(record_type)}
     with (
         lake.scratch() as scratch,
         writers_out(lake, record_type, hours) as wanted,
@@ -81,13 +81,15 @@ def rebuild(
     ):
         _check_beside(lake, own, beside)
         sources = sources_of(lake, wanted, partial=partial)
-        sound = {one for one in beside if one[0] != record_type} | (others - _wrong(lake, others).keys())
+        sound = {neighbour for neighbour in beside if neighbour[0] != record_type} | (
+            others - _wrong(lake, others).keys()
+        )
         made = remake(lake, scratch, record_type, sorted(hours), sources, sound)
-        for one in wanted:
-            _check(one, made[one.hour], partial=partial)
+        for target in wanted:
+            _check(target, made[target.hour], partial=partial)
         for hour, of_hour in displaced(lake, wanted, made).items():
-            made[hour].noted = msgspec.structs.replace(made[hour].noted, displaced=of_hour)
-        return [_replace(lake, one, made[one.hour], reason) for one in wanted]
+            made[hour].footer = msgspec.structs.replace(made[hour].footer, displaced=of_hour)
+        return [_replace(lake, target, made[target.hour], reason) for target in wanted]
 
 
 def _check_beside(lake: LakePath, own: Iterable[tuple[str, int]], beside: Iterable[tuple[str, int]]) -> None:
@@ -112,7 +114,7 @@ def _wrong(lake: LakePath, hour_files: Iterable[tuple[str, int]]) -> dict[tuple[
     }
 
 
-def _check(one: Wanted, made: Remade, *, partial: bool) -> None:
+def _check(one: RebuildTarget, made: Remade, *, partial: bool) -> None:
     if one.record and made.rows != one.record.rows and not partial:
         raise CorruptLake(
             f"{layout.hour_name(one.hour)} {one.record_type}: the raw batches give {made.rows} rows, its record "
@@ -121,7 +123,7 @@ def _check(one: Wanted, made: Remade, *, partial: bool) -> None:
         )
 
 
-def _replace(lake: LakePath, one: Wanted, made: Remade, reason: str) -> RebuiltHour:
+def _replace(lake: LakePath, one: RebuildTarget, made: Remade, reason: str) -> RebuiltHour:
     """Set aside what is there, say so in the ledger, then put the new file in its place.
 
     In this order: after a death the hour still differs from its record, so nothing builds on it, and a repetition
@@ -143,15 +145,15 @@ def _replace(lake: LakePath, one: Wanted, made: Remade, reason: str) -> RebuiltH
     )
 
 
-def _notes(one: Wanted, made: Remade) -> Noted:
+def _notes(one: RebuildTarget, made: Remade) -> Footer:
     """The notes that were lost with the file; where the rows are others, those of making it."""
-    return one.record.noted if one.record and one.record.rows == made.rows else made.noted
+    return one.record.footer if one.record and one.record.rows == made.rows else made.footer
 
 
-def _noted(entry: LedgerEntry, one: Wanted, made: Remade, reason: str) -> LedgerEntry:
+def _noted(entry: LedgerEntry, one: RebuildTarget, made: Remade, reason: str) -> LedgerEntry:
     """The entry with what was done, and published again, so that the hour's summaries are built again."""
     hour, rows, lost = layout.hour_name(one.hour), made.by_batch.get(entry.batch, 0), 0
-    if one.record and one.record.rows != made.rows and (done := one.record.noted.commits.get(entry.batch)):
+    if one.record and one.record.rows != made.rows and (done := one.record.footer.commits.get(entry.batch)):
         lost = sum(merged.stored for merged in done.slices) - rows
     now = datetime.now(UTC)
     said = Rebuilt(hour=hour, record_type=one.record_type, at=now, reason=reason, rows=rows, lost=lost)
@@ -159,7 +161,7 @@ def _noted(entry: LedgerEntry, one: Wanted, made: Remade, reason: str) -> Ledger
     return msgspec.structs.replace(entry, published_at=now, rebuilt=[*others, said])
 
 
-def _set_aside(lake: LakePath, one: Wanted) -> LakePath | None:
+def _set_aside(lake: LakePath, one: RebuildTarget) -> LakePath | None:
     """Copy the file that is in the hour's place to ``_aside/``, under a name of its own content."""
     if not one.path.exists():
         return None

@@ -1,4 +1,4 @@
-"""What each hour file holds, on record: ``_hours/date=YYYY-MM-DD/hour=HH/<type>.json``, one record a file.
+"""The record of what each hour file holds: ``_hours/date=YYYY-MM-DD/hour=HH/<type>.json``, one record a file.
 
 Lives here: records, and the one way to replace an hour file, by which record and file survive a death together.
 Must not: say what follows from a difference (:mod:`firehose.lake.watch` does).
@@ -18,8 +18,8 @@ import pyarrow as pa
 from firehose import crash
 from firehose.areas import Area
 from firehose.errors import CorruptLake
-from firehose.lake import layout, notes
-from firehose.lake.notes import Noted
+from firehose.lake import footers, layout
+from firehose.lake.footers import Footer
 from firehose.lake.rowgroups import row_count
 from firehose.store import L, LakePath
 
@@ -28,11 +28,11 @@ _TAIL: Final = 8  # of a Parquet file: the length of its footer, and PAR1
 
 
 class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What an hour file holds. ``footer_sha256`` is of its footer alone, ``sha256`` of all of it.
+    """The content of an hour file, described. ``footer_sha256`` is of its footer alone, ``sha256`` of all of it.
 
     The footer has the position and size of every column chunk and the least and greatest value of most, so another
-    file has another footer. ``by`` is the batch that wrote the file, or ``adopt`` or ``rebuild``. ``noted`` is
-    what the footer notes of batches (:mod:`firehose.lake.notes`), so that a rebuild can note it again.
+    file has another footer. ``by`` is the batch that wrote the file, or ``adopt`` or ``rebuild``. ``footer`` is
+    what the footer notes of batches (:mod:`firehose.lake.footers`), so that a rebuild can note it again.
     """
 
     rows: int
@@ -41,7 +41,7 @@ class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
     footer_sha256: str
     by: str
     recorded_at: datetime
-    noted: Noted
+    footer: Footer = msgspec.field(name="noted")
 
 
 class Records(NamedTuple):
@@ -52,7 +52,7 @@ class Records(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is cheap to see of a file: its size, and the digest of its footer (empty if it has none)."""
+    """The cheap look at a file: its size, and the digest of its footer (empty if it has none)."""
 
     bytes: int
     footer_sha256: str
@@ -118,7 +118,7 @@ def describe(hour_file: LakePath, by: str) -> HourRecord:
         footer_sha256=seen.footer_sha256,
         by=by,
         recorded_at=datetime.now(UTC),
-        noted=notes.read(hour_file),
+        footer=footers.read(hour_file),
     )
 
 
@@ -161,7 +161,7 @@ def adopt(hour_file: LakePath) -> HourRecord:
 
 
 def matches(record: HourRecord, seen: Seen) -> bool:
-    """Whether a file is the recorded one, as far as size and footer tell: changed data pages are not seen."""
+    """Tell whether a file is the recorded one, as far as size and footer tell: changed data pages are not seen."""
     return (record.bytes, record.footer_sha256) == seen
 
 

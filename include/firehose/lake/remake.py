@@ -11,12 +11,12 @@ from collections.abc import Collection, Sequence
 import msgspec
 import pyarrow as pa
 
-from firehose.lake import edges, layout, notes, raws
-from firehose.lake.hourfile import merge
-from firehose.lake.notes import Merged, Noted
+from firehose.lake import edges, footers, layout, raws
+from firehose.lake.footers import Footer, Merged
+from firehose.lake.hourfile import HourCommit, merge
 from firehose.lake.raws import RawBatch
 from firehose.lake.rowgroups import rows_by_batch
-from firehose.lake.staged import Commit, Part
+from firehose.lake.staged import HourRows, Part
 from firehose.records.registry import shares_queue
 from firehose.store import LakePath
 
@@ -31,7 +31,7 @@ class Remade(msgspec.Struct):
     rows: int
     by_batch: dict[str, int]
     duplicates: Counter[str]
-    noted: Noted
+    footer: Footer
 
 
 def remake(
@@ -71,23 +71,29 @@ def _merge(
     hours: Sequence[int],
     sound: Collection[tuple[str, int]],
 ) -> Merged:
-    rows = Commit(hour, [part])
+    rows = HourRows(hour, [part])
     near = edges.neighbours(hour, (read["time_us"] for read in rows.read(["time_us"])))
-    beside = {(record_type, one) for one in near} | {one for one in sound if one[1] in (hour, *near)}
-    held = [pa.array([], pa.string())]
+    beside = {(record_type, near_hour) for near_hour in near} | {
+        file for file in sound if file[1] in (hour, *near)
+    }
+    elsewhere = [pa.array([], pa.string())]
     for one in sorted(beside):
         there = scratch if one[0] == record_type and one[1] in hours else lake
-        held.append(edges.held(edges.edge(lake, (record_type, hour), one, there), rows.read, raw.batch.start))
-    return merge(
-        layout.hour_file(scratch, record_type, hour),
+        elsewhere.append(
+            edges.copies_that_stay(
+                edges.edge_between(lake, (record_type, hour), one, there), rows.read, raw.batch.start
+            )
+        )
+    new = HourCommit(
         record_type,
         raw.batch.start,
         rows.read,
-        elsewhere=pa.concat_arrays(held),
+        elsewhere=pa.concat_arrays(elsewhere),
         types=raw.types if shares_queue(record_type) else (),
     )
+    return merge(layout.hour_file(scratch, record_type, hour), new)
 
 
 def _described(path: LakePath, duplicates: Counter[str]) -> Remade:
-    by_batch = {notes.batch_id(batch): rows for batch, rows in rows_by_batch(path).items()}
-    return Remade(path, sum(by_batch.values()), by_batch, duplicates, notes.read(path))
+    by_batch = {footers.batch_id(batch): rows for batch, rows in rows_by_batch(path).items()}
+    return Remade(path, sum(by_batch.values()), by_batch, duplicates, footers.read(path))

@@ -1,4 +1,4 @@
-"""What a verification of the lake found. Plain values, no I/O."""
+"""The findings of a verification of the lake. Plain values, no I/O."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TypeReport(msgspec.Struct, kw_only=True):
 
 
 class VerifyReport(msgspec.Struct, kw_only=True):
-    """What was checked and what is wrong. ``ok`` only where nothing is.
+    """The things checked, and the problems found. ``ok`` only where nothing is.
 
     ``unverifiable`` lists records that no CID can be computed for, with the reason: odd, but no damage; and
     ``source_differs`` those that did not give their CID when they came. Both are listed up to the same number.

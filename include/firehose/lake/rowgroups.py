@@ -69,7 +69,7 @@ def time_span(path: LakePath) -> tuple[int, int] | None:
         raise corrupt(path, error) from error
     column = footer.schema.names.index("time_us")
     groups = [footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups)]
-    known = [one for one in groups if one is not None and one.has_min_max]
+    known = [statistics for statistics in groups if statistics is not None and statistics.has_min_max]
     return (min(one.min for one in known), max(one.max for one in known)) if known else None
 
 
@@ -85,15 +85,15 @@ def rows_by_batch(path: LakePath) -> dict[datetime, int]:
     try:
         with parquet.opened(path) as source:
             for index in range(source.num_row_groups):
-                for one in source.read_row_group(index, ["batch"])["batch"].value_counts().to_pylist():
-                    found[one["values"]] = found.get(one["values"], 0) + one["counts"]
+                for counted in source.read_row_group(index, ["batch"])["batch"].value_counts().to_pylist():
+                    found[counted["values"]] = found.get(counted["values"], 0) + counted["counts"]
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
     return found
 
 
 def corrupt(path: LakePath, error: Exception) -> CorruptLake:
-    """What to raise for an hour file that Arrow cannot read."""
+    """The error for an hour file that Arrow cannot read."""
     return CorruptLake(f"{path}: {error}; make it again from the raw batches with `firehose rebuild`")
 
 
@@ -111,7 +111,7 @@ def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     )
 
 
-class Writer:
+class RowGroupWriter:
     """Writes rows in groups of a fair size, each one sorted. Holds what is less than a group."""
 
     def __init__(self, path: LakePath, record_type: str) -> None:
@@ -130,7 +130,7 @@ class Writer:
         )
         self._waiting: list[pa.Table] = []
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> RowGroupWriter:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:

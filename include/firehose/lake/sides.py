@@ -30,7 +30,7 @@ class Batches(NamedTuple):
     last: datetime = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """Witnessed time in [since, until), in microseconds since the epoch."""
 
     since: int
@@ -46,16 +46,16 @@ class Side(NamedTuple):
     record_type: str
     hour: int
     path: LakePath
-    near: Span
+    near: TimeSpan
     collections: tuple[str, ...] = ()
 
 
-def span(hour: int, neighbour: int) -> Span:
+def span(hour: int, neighbour: int) -> TimeSpan:
     """The part of an hour that lies near another one: all of it, if they are the same."""
     start, end = hour * layout.HOUR_US, (hour + 1) * layout.HOUR_US
     if neighbour == hour:
-        return Span(start, end)
-    return Span(start, start + EDGE_US) if neighbour < hour else Span(end - EDGE_US, end)
+        return TimeSpan(start, end)
+    return TimeSpan(start, start + EDGE_US) if neighbour < hour else TimeSpan(end - EDGE_US, end)
 
 
 def mark(side: Side) -> str:
@@ -104,17 +104,17 @@ def wanted_of(rows: pa.Table, side: Side) -> pa.ChunkedArray:
     return pc.and_(near, _of(rows, side)) if side.collections else near
 
 
-def within(times: pa.ChunkedArray, near: Span) -> pa.ChunkedArray:
+def within(times: pa.ChunkedArray, near: TimeSpan) -> pa.ChunkedArray:
     """Which of these times lie in a span."""
     return pc.and_(pc.greater_equal(times, near.since), pc.less(times, near.until))
 
 
 def _by(column: pa.ChunkedArray, batches: Batches) -> pa.ChunkedArray:
-    first, last = (pa.scalar(one, column.type) for one in batches)
+    first, last = (pa.scalar(bound, column.type) for bound in batches)
     return pc.and_(pc.greater_equal(column, first), pc.less_equal(column, last))
 
 
-def _groups(metadata: pq.FileMetaData, near: Span, batches: Batches) -> Iterator[int]:
+def _groups(metadata: pq.FileMetaData, near: TimeSpan, batches: Batches) -> Iterator[int]:
     """The row groups that may hold rows of a span and of some batches, by their statistics."""
     columns = {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
     for group in range(metadata.num_row_groups):

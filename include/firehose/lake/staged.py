@@ -13,15 +13,15 @@ import pyarrow as pa
 from firehose import parquet
 from firehose.batch.interval import Batch
 from firehose.lake import layout
-from firehose.lake.notes import Merged
+from firehose.lake.footers import Merged
 from firehose.quality.outcome import SliceResult
 from firehose.quality.result import staged_path
 from firehose.store import LakePath
 
-#: One commit, which a death makes to be done again. Each one costs a copy of what the hour holds so far, so it is
-#: as large as memory allows, at some 50 bytes a row while they are sorted: most hours take one.
+#: One commit: the unit of work that is repeated after a crash. Each one costs a copy of what the hour holds so
+#: far, so it is as large as memory allows, at some 50 bytes a row while they are sorted: most hours take one.
 COMMIT_ROWS = 4_000_000
-#: And not too long, where rows are large: a slice is of 96 MiB of raw JSON.
+#: At most this many slices, where rows are large: a slice holds 96 MiB of raw JSON.
 COMMIT_SLICES = 32
 
 
@@ -32,8 +32,8 @@ class Part(NamedTuple):
     rows: int
 
 
-class Commit(NamedTuple):
-    """What is to go into an hour file at a time."""
+class HourRows(NamedTuple):
+    """Rows that go into an hour file at a time."""
 
     hour: int
     parts: Sequence[Part]
@@ -54,31 +54,31 @@ def parts_of(
 ) -> list[Part]:
     """The staged files of a type that have rows of an hour, in order."""
     return [
-        Part(staged_path(lake, batch, record_type, one.number), staged.rows[str(hour)])
-        for one in slices
-        if (staged := one.types.get(record_type)) and str(hour) in staged.rows
+        Part(staged_path(lake, batch, record_type, part.number), staged.rows[str(hour)])
+        for part in slices
+        if (staged := part.types.get(record_type)) and str(hour) in staged.rows
     ]
 
 
-def left(parts: Sequence[Part], done: Sequence[Merged]) -> list[Part] | None:
+def remaining(parts: Sequence[Part], done: Sequence[Merged]) -> list[Part] | None:
     """The parts after those that went into the commits ``done``; None where these end within a part.
 
     So they do if another version of this program made them.
     """
-    rows = sum(one.stored + one.duplicates for one in done)
+    rows = sum(merged_commit.stored + merged_commit.duplicates for merged_commit in done)
     rest = list(parts)
     while rest and rows > 0:
         rows -= rest.pop(0).rows
     return None if rows else rest
 
 
-def commits(hour: int, parts: Sequence[Part]) -> Iterator[Commit]:
+def commits(hour: int, parts: Sequence[Part]) -> Iterator[HourRows]:
     """Parts to go into the hour, those of one commit at a time."""
     waiting: list[Part] = []
     for part in parts:
         waiting.append(part)
         if len(waiting) >= COMMIT_SLICES or sum(one.rows for one in waiting) >= COMMIT_ROWS:
-            yield Commit(hour, waiting)
+            yield HourRows(hour, waiting)
             waiting = []
     if waiting:
-        yield Commit(hour, waiting)
+        yield HourRows(hour, waiting)

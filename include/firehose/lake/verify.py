@@ -23,8 +23,8 @@ from firehose.events.rebuild import record_cid, record_of
 from firehose.lake import edges, layout
 from firehose.lake.accounting import readable_entries, verify_ledger, verify_quarantine, verify_records
 from firehose.lake.disputed import Disputed, came_so, disputed
-from firehose.lake.identity import Events, identities, prints
-from firehose.lake.notes import displaced
+from firehose.lake.footers import displaced
+from firehose.lake.identity import EventIndex, fingerprints, identities
 from firehose.lake.report import LISTED, TypeReport, VerifyReport
 from firehose.records.registry import catch_all
 from firehose.store import LakePath
@@ -99,9 +99,9 @@ def _verify_hour(
                 report.add(f"{name}: {again} rows are copies of an event that is there already")
             for table in _tables(source):
                 disputes += _verify_rows(name, table, record_type, report, layout.hour_of_file(path))
-                for one in table["batch"].value_counts().to_pylist():
-                    key = (f"{one['values']:%Y%m%dT%H%M%SZ}", record_type)
-                    stored[key] = stored.get(key, 0) + one["counts"]
+                for counted in table["batch"].value_counts().to_pylist():
+                    key = (f"{counted['values']:%Y%m%dT%H%M%SZ}", record_type)
+                    stored[key] = stored.get(key, 0) + counted["counts"]
         for batch, rows in displaced(path).items():
             stored[batch, record_type] = stored.get((batch, record_type), 0) + rows
     except (pa.ArrowInvalid, OSError) as error:
@@ -112,7 +112,7 @@ def _duplicated(record_type: str, source: pq.ParquetFile) -> int:
     """How many rows of an hour file are copies of an event in another row."""
     columns = list(schema.IDENTITY[record_type])
     groups = (source.read_row_group(number, columns) for number in range(source.num_row_groups))
-    events = Events(prints(identities(record_type, rows)) for rows in groups)
+    events = EventIndex(fingerprints(identities(record_type, rows)) for rows in groups)
     return len(events.wanted) - int(events.wanted.sum())
 
 
@@ -133,15 +133,15 @@ def _verify_catch_all(lake: LakePath, record_type: str, report: VerifyReport) ->
 
 
 def _verify_edge(lake: LakePath, here: tuple[str, int], there: tuple[str, int], report: VerifyReport) -> None:
-    edge = edges.edge(lake, here, there)
+    edge = edges.edge_between(lake, here, there)
     try:
         again = edges.doubled(edge)
     except CorruptLake:
         return
     if again:
-        report.types[edge.here.record_type].duplicates += again
+        report.types[edge.own.record_type].duplicates += again
         report.add(
-            f"{edge.here.path.key_in(lake)} and {edge.there.path.key_in(lake)}: {again} events lie in "
+            f"{edge.own.path.key_in(lake)} and {edge.neighbour.path.key_in(lake)}: {again} events lie in "
             "both; clear the run of the earlier batch that holds them"
         )
 
@@ -179,15 +179,15 @@ def _verify_rows(
 def _settle(lake: LakePath, report: VerifyReport, disputes: list[Disputed]) -> None:
     """Report each dispute as the source's own or as damage, and forget them."""
     innocent = came_so(lake, disputes)
-    for one in disputes:
-        counts = report.types[one.record_type]
-        if one not in innocent:
+    for dispute in disputes:
+        counts = report.types[dispute.record_type]
+        if dispute not in innocent:
             counts.mismatched += 1
-            report.add(one.text)
+            report.add(dispute.text)
             continue
         counts.source_differs += 1
         if len(report.source_differs) < LISTED:
-            report.source_differs.append(f"{one.text}; its source sent it so")
+            report.source_differs.append(f"{dispute.text}; its source sent it so")
     disputes.clear()
 
 

@@ -21,7 +21,7 @@ from firehose.records.registry import FIRST_TYPES, REGISTRY, shares_queue
 from firehose.store import LakePath
 
 
-class Wanted(msgspec.Struct):
+class RebuildTarget(msgspec.Struct):
     """One file to make again: its record, the batches that wrote into it, and the ledger's entries of these."""
 
     hour: int
@@ -33,7 +33,7 @@ class Wanted(msgspec.Struct):
 
 
 @contextmanager
-def writers_out(lake: LakePath, record_type: str, hours: Sequence[int]) -> Iterator[list[Wanted]]:
+def writers_out(lake: LakePath, record_type: str, hours: Sequence[int]) -> Iterator[list[RebuildTarget]]:
     """Hold the locks of all batches that wrote into these files, so that their entries and rows stay as they are.
 
     They come before the locks of hours, as in a publication.
@@ -44,23 +44,23 @@ def writers_out(lake: LakePath, record_type: str, hours: Sequence[int]) -> Itera
             for batch in sorted(held):
                 locks.enter_context(lock_path(lake, batch).lock(reentrant=True))
             wanted = [_wanted(lake, record_type, hour) for hour in sorted(hours)]
-            needed = {batch for one in wanted for batch in one.batches}
+            needed = {batch for target in wanted for batch in target.batches}
             if needed <= held:
                 yield wanted
                 return
         held |= needed
 
 
-def _wanted(lake: LakePath, record_type: str, hour: int) -> Wanted:
+def _wanted(lake: LakePath, record_type: str, hour: int) -> RebuildTarget:
     path, name = layout.hour_file(lake, record_type, hour), layout.hour_name(hour)
     entries = [entry for entry in read_ledger(lake) if record_type in entry.hours.get(name, ())]
     record = _record(path)
     if record and behind([record], record_type, name, entries):
         record = None  # it was restored from before some of these batches
-    batches = {entry.batch for entry in entries} | {*(record.noted.commits if record else ())}
+    batches = {entry.batch for entry in entries} | {*(record.footer.commits if record else ())}
     if not batches:
         raise CorruptLake(f"{name} {record_type}: neither the ledger nor a record says that a batch wrote into it")
-    return Wanted(hour, record_type, path, record, sorted(batches), entries)
+    return RebuildTarget(hour, record_type, path, record, sorted(batches), entries)
 
 
 def _record(path: LakePath) -> HourRecord | None:
@@ -71,14 +71,14 @@ def _record(path: LakePath) -> HourRecord | None:
     return there.next or there.now
 
 
-def sources_of(lake: LakePath, wanted: Sequence[Wanted], *, partial: bool) -> list[RawBatch]:
+def sources_of(lake: LakePath, wanted: Sequence[RebuildTarget], *, partial: bool) -> list[RawBatch]:
     """The raw batches of these files, in order; ``partial``: those that can be read.
 
     Raises:
         CorruptBatch: one is gone or damaged.
     """
     found, gone = [], []
-    for batch in sorted({batch for one in wanted for batch in one.batches}):
+    for batch in sorted({batch for target in wanted for batch in target.batches}):
         try:
             found.append(raws.find(lake, batch, wanted[0].record_type, _types(wanted, batch)))
         except CorruptBatch as error:
@@ -92,7 +92,7 @@ def sources_of(lake: LakePath, wanted: Sequence[Wanted], *, partial: bool) -> li
     return found
 
 
-def _types(wanted: Sequence[Wanted], batch: str) -> Sequence[str]:
+def _types(wanted: Sequence[RebuildTarget], batch: str) -> Sequence[str]:
     """The record types that the version knew which wrote a batch's rows: by the file's notes, else by the ledger.
 
     Only a catch-all's file may have rows of a type that was not known.
@@ -100,7 +100,9 @@ def _types(wanted: Sequence[Wanted], batch: str) -> Sequence[str]:
     if not shares_queue(wanted[0].record_type):
         return tuple(REGISTRY)
     done = [
-        one.record.noted.commits[batch].types for one in wanted if one.record and batch in one.record.noted.commits
+        target.record.footer.commits[batch].types
+        for target in wanted
+        if target.record and batch in target.record.footer.commits
     ]
-    told = [*done, *(entry.types for one in wanted for entry in one.entries if entry.batch == batch)]
+    told = [*done, *(entry.types for target in wanted for entry in target.entries if entry.batch == batch)]
     return (told[0] or FIRST_TYPES) if told else tuple(REGISTRY)

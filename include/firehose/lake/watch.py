@@ -39,13 +39,13 @@ class Difference(NamedTuple):
 
 
 def known_by(entries: Iterable[LedgerEntry]) -> Known:
-    """What these entries name."""
+    """The hours and types that these entries name."""
     named = {(name, kind) for entry in entries for name, kinds in entry.hours.items() for kind in kinds}
     return lambda hour, record_type: (layout.hour_name(hour), record_type) in named
 
 
 def known_since(lake: LakePath) -> Known:
-    """What the batches name that start on an hour's day, on the day before, or on any later one.
+    """The hours and types named by batches that start on an hour's day, on the day before, or on any later one.
 
     No earlier batch holds an event of the hour, unless a host's clock was a day ahead. Each day of the ledger is
     read once, and only when an hour is asked for: for an hour that is new, one day or two.
@@ -82,9 +82,9 @@ def _said(path: LakePath, there: Records, seen: Seen | None, known: Callable[[],
         expected = there.now or there.next
         said = _expected(expected) if expected else "the ledger says that batches wrote it, there is no record"
         return f"{said}; the file is missing"
-    right = [one for one in there if one and records.matches(one, seen)]
+    right = [record for record in there if record and records.matches(record, seen)]
     if right:
-        changed = full and path.sha256() not in [one.sha256 for one in right]
+        changed = full and path.sha256() not in [record.sha256 for record in right]
         return f"{_expected(right[0])}; the file has the size and the footer, but other bytes" if changed else ""
     expected = there.now or there.next
     if expected is None:
@@ -141,7 +141,7 @@ def behind(
         for entry in writers
         if entry.recorded
         and not entry.was_rebuilt(hour, record_type)
-        and not any(record.noted.mentions(entry.batch) for record in there)
+        and not any(record.footer.mentions(entry.batch) for record in there)
     ]
 
 
@@ -160,7 +160,7 @@ def changed(found: list[Difference], consequence: str = "nothing was written") -
     """The one line for these differences: what, what follows, and what to do."""
     shown = "; ".join(map(str, found[:LISTED]))
     more = f"; and {len(found) - LISTED} more" if len(found) > LISTED else ""
-    hours = " ".join(dict.fromkeys(layout.hour_name(one.hour) for one in found[:LISTED]))
+    hours = " ".join(dict.fromkeys(layout.hour_name(difference.hour) for difference in found[:LISTED]))
     kind = f" --type {found[0].record_type}" if len(found) == 1 else ""
     return LakeChanged(
         f"{shown}{more}; {consequence}. To make it again from the raw batches: firehose rebuild {hours}{kind}"

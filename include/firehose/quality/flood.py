@@ -1,4 +1,4 @@
-"""When bad events are a flood: so many that the rest is not worth publishing before somebody has looked.
+"""A flood of bad events: more than a limit allows. An operator has to look before the rest is published.
 
 Judged as slices come, against what the manifest says that there will be, so that a flood is certain when it is
 told, and told as soon as it is certain. Events of kinds to come are not bad, and not judged. Must not: do I/O.

@@ -1,4 +1,4 @@
-"""What a validation says: of one type in a slice, of a slice, of a batch.
+"""The results of a validation: of one type in a slice, of a slice, of a batch.
 
 Must not: know where that is stored (result.py does), import Great Expectations.
 """
@@ -15,7 +15,7 @@ from firehose import metrics
 
 
 class TypeCounts(msgspec.Struct, frozen=True):
-    """What became of one type's raw events."""
+    """One type's raw events, counted by what became of them."""
 
     raw: Annotated[int, metrics.RECEIVED]
     good: Annotated[int, metrics.GOOD]
@@ -23,7 +23,7 @@ class TypeCounts(msgspec.Struct, frozen=True):
 
 
 class StagedRows(msgspec.Struct, frozen=True, kw_only=True):
-    """What one slice has of one record type.
+    """One record type's part of a slice.
 
     ``rows`` are the good rows by hour (since the epoch, as text: JSON has no other keys), ``sha256`` is of their
     file.
@@ -52,25 +52,25 @@ class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def counts(self) -> TypeCounts:
         """Of all its types together."""
-        return total(one.counts for one in self.types.values())
+        return total(staged.counts for staged in self.types.values())
 
 
 def rows_digest(slices: Iterable[SliceResult]) -> str:
     """The digest of the staged rows of some slices, in their order."""
-    staged = (f"{name} {staged.sha256}\n" for one in slices for name, staged in sorted(one.types.items()))
+    staged = (f"{name} {staged.sha256}\n" for part in slices for name, staged in sorted(part.types.items()))
     return hashlib.sha256("".join(staged).encode()).hexdigest()
 
 
 def total(counts: Iterable[TypeCounts]) -> TypeCounts:
     """The sum of some counts."""
     raw = good = quarantined = 0
-    for one in counts:
-        raw, good, quarantined = raw + one.raw, good + one.good, quarantined + one.quarantined
+    for count in counts:
+        raw, good, quarantined = raw + count.raw, good + count.good, quarantined + count.quarantined
     return TypeCounts(raw, good, quarantined)
 
 
 class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a validation hands on; stored beside the batch's suite results.
+    """The answer of a validation; stored beside the batch's suite results.
 
     ``types`` are the record types that the validating version knew; versions that say nothing knew fewer.
     ``rows_sha256`` is the digest of all staged rows; versions that say nothing did not take it.

@@ -38,7 +38,7 @@ def quarantine_path(lake: F, batch: Batch) -> F:
 
 
 def sample_path(lake: F, batch: Batch) -> F:
-    """What is kept of the bad events of a batch that was stopped because of them."""
+    """The file of sampled bad events of a batch that was stopped because of them."""
     return batch.folder(lake, Area.QUARANTINE) / "flood-sample.parquet"
 
 
@@ -67,7 +67,7 @@ class Quarantine:
 
     def add_undecodable(self, record_type: str, failed: Sequence[Undecodable]) -> None:
         """Keep lines that are not events."""
-        self._write(record_type, [(one.time_us, one.reason, one.raw) for one in failed])
+        self._write(record_type, [(line.time_us, line.reason, line.raw) for line in failed])
 
     def add_rows(self, record_type: str, table: pa.Table, lines: Sequence[bytes], reasons: dict[int, str]) -> None:
         """Keep the rows of ``table`` that have a reason; ``lines`` are the raw events of all its rows."""

@@ -132,7 +132,7 @@ def staged_result(lake: LakePath, batch: Batch) -> ValidateResult | None:
     for queue in {REGISTRY[record_type].queue for record_type in result.counts}:
         slices = staged_slices(lake, batch, queue)
         for of in BY_QUEUE[queue]:
-            staged = {one.number: one.types[of.name] for one in slices if of.name in one.types}
+            staged = {part.number: part.types[of.name] for part in slices if of.name in part.types}
             raw = result.counts[of.name].raw if of.name in result.counts else 0
             if sum(one.counts.raw for one in staged.values()) != raw:
                 return None

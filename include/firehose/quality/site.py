@@ -65,16 +65,16 @@ class Folder(TupleFilesystemStoreBackend):
 
 def _disarm(result: ExpectationSuiteValidationResult) -> None:
     """Great Expectations writes unexpected values on the page as they are, and anybody may have sent them."""
-    for one in result.results:
-        one.result = _as_text(one.result)
-        one.exception_info = _as_text(one.exception_info)
+    for expectation in result.results:
+        expectation.result = _as_text(expectation.result)
+        expectation.exception_info = _as_text(expectation.exception_info)
 
 
 def _as_text(value: Any) -> Any:
     if isinstance(value, str):
         return escape(value[:LONGEST] + "…" if len(value) > LONGEST else value)
     if isinstance(value, list):
-        return [_as_text(one) for one in value]
+        return [_as_text(item) for item in value]
     if isinstance(value, dict):
         return {name: _as_text(one) for name, one in value.items()}
     return value

@@ -39,7 +39,7 @@ _REASONS: Final = 5
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """What to validate: a span of the raw file ``name`` of one queue; suites tolerate ``max_error_rate``."""
+    """A slice to validate: a span of the raw file ``name`` of one queue; suites tolerate ``max_error_rate``."""
 
     lake: LakePath
     batch: Batch
@@ -110,12 +110,12 @@ class _TypePart:
         self._writer.write_table(published)
         self._raw, self._good = self._raw + len(lines), self._good + len(published)
         self._quarantined += len(failed) + len(reasons)
-        self.new_kinds += sum(one.new_kind for one in failed)
+        self.new_kinds += sum(line.new_kind for line in failed)
         self._hours.update(_hours(published))
         self.ruled.add(table.select(columns_of(self._type)))
 
     def staged(self) -> StagedRows:
-        """What lies in the staged file, which is in place."""
+        """The description of the staged file, which is in place."""
         return StagedRows(
             counts=TypeCounts(self._raw, self._good, self._quarantined),
             rows={str(hour): self._hours[hour] for hour in sorted(self._hours)},

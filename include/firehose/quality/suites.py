@@ -117,13 +117,13 @@ def _summary(result: Any) -> dict[str, Any]:
         "statistics": described["statistics"],
         "expectations": [
             {
-                "success": one["success"],
-                "type": one["expectation_config"]["type"],
-                "kwargs": one["expectation_config"]["kwargs"],
-                "result": one["result"],
-                "exception": one["exception_info"],
+                "success": expectation["success"],
+                "type": expectation["expectation_config"]["type"],
+                "kwargs": expectation["expectation_config"]["kwargs"],
+                "result": expectation["result"],
+                "exception": expectation["exception_info"],
             }
-            for one in described["results"]
+            for expectation in described["results"]
         ],
     }
 

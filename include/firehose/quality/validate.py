@@ -18,7 +18,7 @@ from firehose import crash
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
-from firehose.batch.lock import alone
+from firehose.batch.lock import exclusive_per_batch
 from firehose.batch.manifest import Manifest
 from firehose.batch.raw import spans
 from firehose.errors import CorruptBatch, PoisonFlood
@@ -44,7 +44,7 @@ _FORK_BYTES = 24 * 1024 * 1024
 _MAX_EVENTS_PER_S = 50_000
 
 
-@alone
+@exclusive_per_batch
 def validate(settings: Settings, batch: Batch) -> ValidateResult:
     """Validate a drained batch. Safe to repeat: everything it writes is replaced.
 
@@ -65,7 +65,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     runner = SuiteRunner(batch.id, docs_folder(lake), settings.max_error_rate)
     seconds = int((batch.end - batch.start).total_seconds())
     runner.check_accounting(_accounting(counts), seconds * _MAX_EVENTS_PER_S)
-    suites = [*(suite for one in slices for suite in one.suites), *runner.results]
+    suites = [*(suite for part in slices for suite in part.suites), *runner.results]
     runner.build_docs()
     result = _result(counts, suites, front_page(lake), rows_digest(slices))
     crash.reached(crash.Point.DOCS_BUILT)
@@ -79,7 +79,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
 
 
 def _fingerprint(settings: Settings, manifest: Manifest) -> str:
-    """What slices of one validation have in common; those of another one are of no use."""
+    """A digest of all that a slice's result depends on; slices of another digest are not used."""
     of = [manifest, settings.max_error_rate, SLICE_BYTES, CODE]
     return hashlib.sha256(msgspec.json.encode(of)).hexdigest()
 
@@ -98,7 +98,7 @@ def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> li
     flood = Flood(manifest, settings.max_quarantine_rate)
     done: list[SliceResult] = []
     # The large ones first, so that the processes end at about the same time.
-    for one in workers.each(validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes):
+    for one in workers.map_unordered(validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes):
         done.append(one)
         if said := flood.add(one):
             sample = keep_sample(batch, lake, _bad_paths(lake, batch, done))
@@ -120,7 +120,7 @@ def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Sl
 
 
 def _bad_paths(lake: LakePath, batch: Batch, slices: Iterable[SliceResult]) -> list[LakePath]:
-    return [results.bad_path(lake, batch, one.queue, one.number) for one in slices]
+    return [results.bad_path(lake, batch, part.queue, part.number) for part in slices]
 
 
 def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict[str, TypeCounts]:
@@ -131,11 +131,11 @@ def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict
     """
     found = {}
     for queue, described in manifest.queues.items():
-        of_queue = [one for one in slices if one.queue == queue]
+        of_queue = [part for part in slices if part.queue == queue]
         for of in BY_QUEUE[queue]:
-            if of_type := [one.types[of.name].counts for one in of_queue if of.name in one.types]:
+            if of_type := [part.types[of.name].counts for part in of_queue if of.name in part.types]:
                 found[of.name] = total(of_type)
-        counts = total(one.counts for one in of_queue)
+        counts = total(part.counts for part in of_queue)
         if counts.raw != described.events or counts.raw != counts.good + counts.quarantined:
             raise CorruptBatch(
                 f"batch {batch.id}, {described.name}: the manifest counts {described.events} events, the file "
@@ -165,10 +165,10 @@ def _result(
 ) -> ValidateResult:
     whole = total(counts.values())
     failed = [
-        f"{suite['suite']}: {one['type']} {one['kwargs'].get('column', '')}".rstrip()
+        f"{suite['suite']}: {expectation['type']} {expectation['kwargs'].get('column', '')}".rstrip()
         for suite in suites
-        for one in suite["expectations"]
-        if not one["success"]
+        for expectation in suite["expectations"]
+        if not expectation["success"]
     ]
     return ValidateResult(
         good=whole.good,

@@ -21,7 +21,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def each(function: Callable[[T], R], tasks: Sequence[T], processes: int) -> Iterator[R]:
+def map_unordered(function: Callable[[T], R], tasks: Sequence[T], processes: int) -> Iterator[R]:
     """Yield ``function``'s results as they come, in any order. With one process, in this one.
 
     The caller's death ends the processes once each has ended the task at hand; leaving the iterator ends them

@@ -18,8 +18,8 @@ from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import open_gaps
 from firehose.batch.raw import read_chunks
 from firehose.lake import layout
+from firehose.lake.footers import displaced
 from firehose.lake.ledger import read_ledger
-from firehose.lake.notes import displaced
 from firehose.lake.verify import verify
 from firehose.store import LocalLake
 from ingester.contract.wire import OTHER

@@ -20,8 +20,8 @@ import pytest
 from firehose import schema
 from firehose.batch.interval import Batch
 from firehose.lake import hourfile, layout, rowgroups, staged
+from firehose.lake.footers import displaced
 from firehose.lake.ledger import entry_path
-from firehose.lake.notes import displaced
 from firehose.lake.sides import EDGE_US
 from firehose.lake.verify import verify
 from firehose.store import LocalLake
@@ -297,7 +297,8 @@ def test_verify_sees_an_event_in_two_neighbouring_hours(lake: Path, record_type:
     for batch, copies in zip(BATCHES, ([before(1), before(2)], [after(1), after(3)]), strict=False):
         path = layout.hour_file(lake, record_type, copies[0].hour)
         rows = table_of(record_type, batch, copies)
-        hourfile.merge(LocalLake(path), record_type, batch.start, lambda _=None, rows=rows: iter([rows]))
+        new = hourfile.HourCommit(record_type, batch.start, lambda _=None, rows=rows: iter([rows]))
+        hourfile.merge(LocalLake(path), new)
     report = verify(LocalLake(lake))
     assert report.types[record_type].duplicates == 1
     assert any("1 events lie in both; clear the run of the earlier batch" in said for said in report.problems)

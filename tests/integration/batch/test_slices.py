@@ -5,9 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -21,9 +19,9 @@ from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError, NotStaged, PoisonFlood
 from firehose.lake import commit as committing
 from firehose.lake import rowgroups, staged
-from firehose.lake.hourfile import Rows, merge
+from firehose.lake.footers import Merged
+from firehose.lake.hourfile import HourCommit, merge
 from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
-from firehose.lake.notes import Merged
 from firehose.lake.publish import publish
 from firehose.lake.verify import verify
 from firehose.quality import slices as slicing
@@ -34,7 +32,7 @@ from firehose.quality.result import staged_folder, staged_slices
 from firehose.quality.slices import Slice, validate_slice
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from firehose.store import LocalLake
+from firehose.store import LakePath
 from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
@@ -153,11 +151,11 @@ def test_a_killed_publication_goes_on_where_it_was(
         validate(settings, batch)
     merged: list[int] = []
 
-    def dies(*arguments: Any, **named: Any) -> Any:
+    def dies(path: LakePath, new: HourCommit) -> Merged:
         if len(merged) == die_after:
             raise Killed("now")
-        merged.append(named["number"])
-        return merge(*arguments, **named)
+        merged.append(new.number)
+        return merge(path, new)
 
     monkeypatch.setattr(committing, "merge", dies)
     die_after = 5
@@ -192,13 +190,13 @@ def test_a_killed_publication_goes_on_with_commits_of_another_size(
     fill(EVENTS, batches[0])
     drain(settings, batches[0])
     validate(settings, batches[0])
-    merged: list[tuple[Path, int]] = []
+    merged: list[tuple[LakePath, int]] = []
 
-    def dies(*arguments: Any, **named: Any) -> Merged:
-        if named["number"] == 1:
+    def dies(path: LakePath, new: HourCommit) -> Merged:
+        if new.number == 1:
             raise Killed("now")
-        merged.append((arguments[0], named["number"]))
-        return merge(*arguments, **named)
+        merged.append((path, new.number))
+        return merge(path, new)
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(committing, "merge", dies)
@@ -207,9 +205,9 @@ def test_a_killed_publication_goes_on_with_commits_of_another_size(
     path, _ = merged[-1]
     merged.clear()
 
-    def counted(*arguments: Any, **named: Any) -> Merged:
-        merged.append((arguments[0], named["number"]))
-        return merge(*arguments, **named)
+    def counted(path: LakePath, new: HourCommit) -> Merged:
+        merged.append((path, new.number))
+        return merge(path, new)
 
     monkeypatch.setattr(committing, "merge", counted)
     monkeypatch.setattr(staged, "COMMIT_ROWS", sizes[1])
@@ -230,11 +228,11 @@ def test_an_hour_file_is_replaced_once_for_many_slices(
     drain(settings, batches[0])
     validate(settings, batches[0])
     assert len(staged_slices(settings.lake_path, batches[0], schema.LIKES)) > 3
-    merged: list[Path] = []
+    merged: list[LakePath] = []
 
-    def counted(*arguments: Any, **named: Any) -> Merged:
-        merged.append(arguments[0])
-        return merge(*arguments, **named)
+    def counted(path: LakePath, new: HourCommit) -> Merged:
+        merged.append(path)
+        return merge(path, new)
 
     monkeypatch.setattr(committing, "merge", counted)
     publish(settings, batches[0])
@@ -297,13 +295,13 @@ def test_giant_posts_make_smaller_slices_and_row_groups(
     drain(settings, batches[0])
     tables: list[int] = []
 
-    def counted(path: Path, record_type: str, batch: datetime, new: Rows, **named: Any) -> Merged:
+    def counted(path: LakePath, new: HourCommit) -> Merged:
         def rows(columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-            for table in new(columns):
+            for table in new.rows(columns):
                 tables.append(table.nbytes)
                 yield table
 
-        return merge(LocalLake(path), record_type, batch, rows, **named)
+        return merge(path, new._replace(rows=rows))
 
     monkeypatch.setattr(rowgroups, "ROW_GROUP_BYTES", 500_000)
     monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2)

@@ -21,7 +21,7 @@ from devstack.embedded import clickhouse as endpoint
 from firehose import schema
 from firehose.events.rebuild import record_cid
 from firehose.lake import layout
-from firehose.lake.rowgroups import Writer
+from firehose.lake.rowgroups import RowGroupWriter
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from firehose.warehouse.client import connect
@@ -187,7 +187,7 @@ def change(lake: Path) -> None:
     row = table["text"].to_pylist().index("a good one beside them")
     texts = [text if number != row else "another text" for number, text in enumerate(table["text"].to_pylist())]
     kept = pq.read_metadata(path).metadata
-    with Writer(LocalLake(path), schema.POSTS) as writer:
+    with RowGroupWriter(LocalLake(path), schema.POSTS) as writer:
         position = table.schema.get_field_index("text")
         writer.write(table.set_column(position, "text", [texts]))
         writer.note({name: value for name, value in kept.items() if not name.startswith(b"ARROW")})

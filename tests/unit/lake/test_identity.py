@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from firehose.lake.identity import Events, Prints, prints
+from firehose.lake.identity import EventIndex, Fingerprints, fingerprints
 
 
-def printed(names: list[str]) -> Prints:
-    return prints(pa.array(names, pa.string()))
+def printed(names: list[str]) -> Fingerprints:
+    return fingerprints(pa.array(names, pa.string()))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -21,7 +21,7 @@ def test_the_same_rows_are_wanted_as_with_sets_of_strings(seed: int) -> None:
     names = [f"event{number}" for number in range(chance.randint(1, 60))]
     new = [chance.choice(names) for _ in range(chance.randint(0, 80))]
     cut = chance.randint(0, len(new))
-    events = Events([printed(new[:cut]), printed(new[cut:])])
+    events = EventIndex([printed(new[:cut]), printed(new[cut:])])
     elsewhere, old = (chance.sample(names, chance.randint(0, len(names))) for _ in range(2))
     at = events.find(printed(elsewhere))
     events.forget(at[at >= 0])
@@ -35,10 +35,10 @@ def test_the_same_rows_are_wanted_as_with_sets_of_strings(seed: int) -> None:
 
 def test_half_a_print_is_not_enough() -> None:
     # As if 64 bits were alike by chance.
-    alike = Prints(np.array([7, 7, 7, 9], np.uint64), np.array([1, 3, 5, 1], np.uint64))
-    events = Events([alike])
+    alike = Fingerprints(np.array([7, 7, 7, 9], np.uint64), np.array([1, 3, 5, 1], np.uint64))
+    events = EventIndex([alike])
     assert events.wanted.all()
-    asked = Prints(np.array([7, 7, 7, 7, 9, 9], np.uint64), np.array([5, 2, 1, 6, 1, 3], np.uint64))
+    asked = Fingerprints(np.array([7, 7, 7, 7, 9, 9], np.uint64), np.array([5, 2, 1, 6, 1, 3], np.uint64))
     assert [position >= 0 for position in events.find(asked)] == [True, False, True, False, True, False]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from firehose.lake import staged
-from firehose.lake.notes import Merged
-from firehose.lake.staged import Part, commits, left
+from firehose.lake.footers import Merged
+from firehose.lake.staged import Part, commits, remaining
 from firehose.store import LocalLake
 
 PARTS = [
@@ -26,14 +26,14 @@ def test_parts_go_together_until_a_commit_is_full(monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_is_left_does_not_depend_on_the_size_of_the_commits_before() -> None:
-    assert left(PARTS, []) == PARTS
-    assert left(PARTS, [Merged(0, 0, 0)]) == PARTS
-    assert left(PARTS, [Merged(5, 0, 1)]) == PARTS[1:]
-    assert left(PARTS, [Merged(4, 1, 0), Merged(0, 12, 7)]) == PARTS[3:]
-    assert left(PARTS, [Merged(23, 0, 0)]) == []
-    assert left([], [Merged(0, 0, 3)]) == []
+    assert remaining(PARTS, []) == PARTS
+    assert remaining(PARTS, [Merged(0, 0, 0)]) == PARTS
+    assert remaining(PARTS, [Merged(5, 0, 1)]) == PARTS[1:]
+    assert remaining(PARTS, [Merged(4, 1, 0), Merged(0, 12, 7)]) == PARTS[3:]
+    assert remaining(PARTS, [Merged(23, 0, 0)]) == []
+    assert remaining([], [Merged(0, 0, 3)]) == []
 
 
 @pytest.mark.parametrize("rows", [1, 6, 24])
 def test_commits_that_end_within_a_part_are_of_no_use(rows: int) -> None:
-    assert left(PARTS, [Merged(rows, 0, 0)]) is None
+    assert remaining(PARTS, [Merged(rows, 0, 0)]) is None

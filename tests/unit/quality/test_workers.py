@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from firehose.errors import CorruptBatch, WorkerLost
-from firehose.quality.workers import each
+from firehose.quality.workers import map_unordered
 
 
 def squared(number: int) -> tuple[int, int]:
@@ -29,7 +29,7 @@ def dying(number: int) -> int:
 
 @pytest.mark.parametrize("processes", [1, 2, 9])
 def test_every_task_is_done_once(processes: int) -> None:
-    done = list(each(squared, range(20), processes))
+    done = list(map_unordered(squared, range(20), processes))
     assert sorted(square for square, _ in done) == [number * number for number in range(20)]
     others = {pid for _, pid in done} - {os.getpid()}
     assert (len(others) > 0) == (processes > 1)
@@ -39,17 +39,17 @@ def test_every_task_is_done_once(processes: int) -> None:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_error_is_raised_as_it_is(processes: int) -> None:
     with pytest.raises(CorruptBatch, match="number 3 is torn"):
-        list(each(refusing, range(10), processes))
+        list(map_unordered(refusing, range(10), processes))
 
 
 def test_a_death_is_told_and_nothing_hangs() -> None:
     with pytest.raises(WorkerLost, match="exit code -9"):
-        list(each(dying, range(10), 2))
+        list(map_unordered(dying, range(10), 2))
 
 
 def test_leaving_early_ends_the_processes() -> None:
     pids = set()
-    work = each(squared, range(1000), 2)
+    work = map_unordered(squared, range(1000), 2)
     for _ in range(4):
         pids.add(next(work)[1])
     work.close()  # type: ignore[attr-defined]  # a generator, which its type does not say

@@ -1,6 +1,6 @@
 -- KEYS: each key, followed by where it goes. ARGV: the type of each. Replies key, found type, wanted type, whether
 -- it is in the way still, for each that is or was of another type. In one step: a stream that the ingester has made
--- since somebody looked is never moved.
+-- since it was looked at is never moved.
 
 local moved = {}
 for i = 1, #KEYS, 2 do

@@ -1,7 +1,7 @@
-"""What an hour file notes in its footer, so that it changes together with the rows: which batch did what to it.
+"""The footer of an hour file says which batch did what to it, and so changes together with the rows.
 
-Reads notes only; :mod:`firehose.lake.hourfile` writes them with the rows. Must not: replace a file, look at rows
-(but for files of a version that noted nothing).
+Reads footers only; :mod:`firehose.lake.hourfile` writes them with the rows. Must not: replace a file, look at rows
+(but for files of a version whose footers said nothing).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Merged(msgspec.Struct, frozen=True):
     displaced: int
 
 
-class Done(msgspec.Struct, frozen=True, omit_defaults=True):
+class BatchCommits(msgspec.Struct, frozen=True, omit_defaults=True):
     """Commits of one batch that a file holds, and the digest of all that the batch has for it.
 
     ``types``: in the file of a catch-all, the record types that the writing version knew, whose rows therefore are
@@ -43,22 +43,22 @@ class Done(msgspec.Struct, frozen=True, omit_defaults=True):
     types: list[str] = []
 
 
-class Taken(msgspec.Struct, frozen=True):
+class DisplacedRows(msgspec.Struct, frozen=True):
     """Rows that a batch's copies in a neighbouring hour have displaced; ``source`` is the digest of its rows."""
 
     source: str
     rows: int
 
 
-class Noted(msgspec.Struct, frozen=True):
-    """All notes of a file, by batch id (``taken``: by :func:`taker_id`)."""
+class Footer(msgspec.Struct, frozen=True):
+    """All that a file's footer says of batches, by batch id (``taken``: by :func:`taker_id`)."""
 
     displaced: dict[str, int]
-    commits: dict[str, Done]
-    taken: dict[str, Taken]
+    commits: dict[str, BatchCommits]
+    taken: dict[str, DisplacedRows]
 
     def mentions(self, batch: str) -> bool:
-        """Whether the batch of this id has written into the file, rows or the loss of rows."""
+        """Tell whether the batch of this id has written into the file, rows or the loss of rows."""
         return batch in self.commits or any(taker.startswith(f"{batch} ") for taker in self.taken)
 
     def encode(self) -> dict[bytes, bytes]:
@@ -67,22 +67,22 @@ class Noted(msgspec.Struct, frozen=True):
         return {key: msgspec.json.encode(value) for key, value in keyed.items()}
 
 
-def read(path: LakePath) -> Noted:
-    """What a file says of the batches in it; nothing where there is no file.
+def read(path: LakePath) -> Footer:
+    """Read what a file says of the batches in it; nothing where there is no file.
 
     Raises:
         CorruptLake: the file cannot be read.
     """
     if not path.exists():
-        return Noted({}, {}, {})
+        return Footer({}, {}, {})
     try:
-        noted = parquet.footer(path).metadata or {}
+        said = parquet.footer(path).metadata or {}
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
-    return Noted(
-        msgspec.json.decode(noted.get(_DISPLACED, b"{}"), type=dict[str, int]),
-        msgspec.json.decode(noted.get(_COMMITS, b"{}"), type=dict[str, Done]),
-        msgspec.json.decode(noted.get(_TAKEN, b"{}"), type=dict[str, Taken]),
+    return Footer(
+        msgspec.json.decode(said.get(_DISPLACED, b"{}"), type=dict[str, int]),
+        msgspec.json.decode(said.get(_COMMITS, b"{}"), type=dict[str, BatchCommits]),
+        msgspec.json.decode(said.get(_TAKEN, b"{}"), type=dict[str, DisplacedRows]),
     )
 
 
@@ -92,15 +92,15 @@ def batch_id(batch: datetime) -> str:
 
 
 def taker_id(batch: datetime, hour: int, record_type: str = "") -> str:
-    """What the rows that a batch's copies in ``hour`` have displaced are noted under.
+    """The key under which a file notes the rows that it lost to a batch's copies in ``hour``.
 
     ``record_type``: of those copies, where they are in the file of another type.
     """
     return f"{batch_id(batch)} {hour} {record_type}".rstrip()
 
 
-def taken(path: LakePath, taker: str) -> Taken | None:
-    """What a batch's rows in another file have displaced in an hour file, by :func:`taker_id`, or None.
+def displaced_rows(path: LakePath, taker: str) -> DisplacedRows | None:
+    """The rows that an hour file has lost to a batch's rows in another file, by :func:`taker_id`, or None.
 
     Raises:
         CorruptLake: the file cannot be read.
@@ -127,14 +127,14 @@ def commits_done(path: LakePath, batch: datetime, source: str) -> list[Merged]:
     return [*done.slices] if done and done.source == source else []
 
 
-def concerns(path: LakePath, batch: datetime) -> bool:
-    """Whether an hour file may hold rows of a batch, or says that it has held some.
+def mentions(path: LakePath, batch: datetime) -> bool:
+    """Tell whether an hour file may hold rows of a batch, or says that it has held some.
 
     Raises:
         CorruptLake: the file cannot be read.
     """
-    noted = read(path)
-    if batch_id(batch) in noted.commits or batch_id(batch) in noted.displaced:
+    footer = read(path)
+    if batch_id(batch) in footer.commits or batch_id(batch) in footer.displaced:
         return True
     # An earlier version of this program noted no commits.
     return batch in rows_by_batch(path)

@@ -1,0 +1,11 @@
+"""Where the lake is stored: what any storage must do (:class:`LakePath`), and the lake on a local disk.
+
+The rest of the pipeline names files relative to a lake's root, and reads and replaces them by these methods alone.
+Another storage is another class with them, and passes the same tests (tests/contract/test_lake_store.py).
+Must not: know what lies in a file.
+"""
+
+from firehose.store.local import LocalLake
+from firehose.store.protocol import L, LakePath, LockTaken
+
+__all__ = ["L", "LakePath", "LocalLake", "LockTaken"]

@@ -1,0 +1,146 @@
+"""The lake in a folder of a local disk. Must not: know what lies in a file. How one is replaced: files.py."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PosixPath
+from typing import TYPE_CHECKING, Self
+
+from filelock import FileLock, Timeout
+
+from firehose import areas, files
+from firehose.areas import Area
+from firehose.store.protocol import LockTaken
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class LocalLake(PosixPath):
+    """A lake in a folder of a local disk, or what lies in it: a path with what :class:`LakePath` asks for."""
+
+    def __truediv__(self, key: str | os.PathLike[str]) -> Self:
+        """The file or folder with this key below it; see :class:`LakePath`."""
+        text = os.fspath(key)
+        if text.startswith("/") or ".." in text.split("/"):
+            raise ValueError(f"{text!r} leads out of the lake {self}")
+        return super().__truediv__(key)
+
+    def key_in(self, folder: Self) -> str:
+        """Its key below a folder."""
+        return str(self.relative_to(folder))
+
+    def find(self, pattern: str) -> list[Self]:
+        """The files below it whose keys match, in order."""
+        return sorted(path for path in self.glob(pattern) if not _is_part(path) and not path.is_dir())
+
+    def folders(self, pattern: str) -> list[Self]:
+        """The folders below it whose keys match, in order."""
+        return sorted(path for path in self.glob(pattern) if path.is_dir())
+
+    def unfinished(self) -> list[str]:
+        """The names of unfinished files in this folder."""
+        return sorted(path.name for path in self.glob(f"*{files.PART_SUFFIX}"))
+
+    def size(self) -> int:
+        """The file's bytes."""
+        return self.stat().st_size
+
+    def reading(self) -> pa.NativeFile:
+        """The content, to read any range of."""
+        import pyarrow as pa  # it starts threads, and settings are read where there must not be any
+
+        try:
+            return pa.OSFile(str(self), "rb")
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise OSError(error.errno, os.strerror(error.errno), str(self)) from None
+
+    def sha256(self) -> str:
+        """The SHA-256 of the content in hex."""
+        return files.sha256(self)
+
+    @contextmanager
+    def replacing(self, ready: Callable[[LocalLake], None] | None = None) -> Iterator[LocalLake]:
+        """Write beside the file, sync, and rename; see :func:`firehose.files.replacing`."""
+        with files.replacing(self, None if ready is None else lambda part: ready(LocalLake(part))) as part:
+            yield LocalLake(part)
+
+    def write(self, content: bytes) -> None:
+        """Replace the content durably."""
+        files.write_bytes(self, content)
+
+    def settle(self) -> None:
+        """Write the same bytes again, durably."""
+        files.settle(self)
+
+    def rename_to(self, target: Self) -> None:
+        """Take the place of another file of the same folder, durably."""
+        files.rename(self, target)
+
+    def copy_to(self, target: Self) -> None:
+        """Replace another file by a copy of this one, durably."""
+        with files.replacing(target) as part:
+            files.copy(self, part)
+
+    def remove(self) -> None:
+        """Remove the file, durably."""
+        files.remove(self)
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self.unlink(missing_ok=True)
+
+    def discard_all(self) -> None:
+        """Remove the folder with everything in it."""
+        shutil.rmtree(self, ignore_errors=True)
+
+    @contextmanager
+    def lock(self, *, wait_s: float | None = None, reentrant: bool = False) -> Iterator[None]:
+        """Lock the file of this name, made if it is not there. The kernel holds the lock, so it is never stale."""
+        self.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self, is_singleton=reentrant)
+        try:
+            lock.acquire(timeout=-1 if wait_s is None else wait_s)
+        except Timeout:
+            raise LockTaken(str(self)) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Tell whether another one holds the lock; false where this process may not ask: nothing writes there."""
+        if not self.is_file():
+            return False
+        try:
+            with self.lock(wait_s=0):
+                return False
+        except LockTaken:
+            return True
+        except OSError:
+            return False
+
+    @contextmanager
+    def scratch(self) -> Iterator[LocalLake]:
+        """The lake's own folder for this, on the same disk; what a killed process has left there is removed."""
+        folder = LocalLake(self / Area.REBUILD)
+        with (self / Area.LOCKS / "rebuild.lock").lock():
+            folder.discard_all()
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                folder.discard_all()
+
+    def require_current(self) -> None:
+        """See that no folder has the name of an earlier version."""
+        areas.require_current(self)
+
+
+def _is_part(path: Path) -> bool:
+    return path.name.startswith(files.PART_PREFIX) and path.name.endswith(files.PART_SUFFIX)
