@@ -280,3 +280,11 @@ def test_a_large_file_takes_little_memory(name: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     size, grown = map(int, done.stdout.split())
     assert size == 128 and grown < 32
+
+
+def test_what_cannot_be_discarded_is_an_error(tmp_path: Path) -> None:
+    """A validation begins again from an empty folder: what were left of another one would be taken for its own."""
+    lake = LocalLake(tmp_path / "lake")
+    (lake / "_staged").write(b"a file where a folder should be")
+    with pytest.raises(OSError, match="Not a directory"):
+        (lake / "_staged").discard_all()

@@ -5,6 +5,7 @@ Great Expectations' own index shows one batch and needs scripts from the network
 
 from __future__ import annotations
 
+from contextlib import suppress
 from html import escape
 from urllib.parse import quote
 
@@ -48,7 +49,8 @@ def write_front_page(lake: LakePath) -> None:
         oldest = latest[-1].parent.name.removeprefix("batch=")
         for pages in (docs_folder(lake) / "validations").folders("*/*"):
             if pages.name < oldest:
-                pages.discard_all()  # another batch may be at it as well
+                with suppress(OSError):  # another batch may be at it as well, or a later one will be
+                    pages.discard_all()
 
 
 def _row(lake: LakePath, path: LakePath) -> str:

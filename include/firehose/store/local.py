@@ -97,7 +97,7 @@ class LocalLake(PosixPath):
 
     def discard_all(self) -> None:
         """Remove the folder with everything in it."""
-        shutil.rmtree(self, ignore_errors=True)
+        shutil.rmtree(self, onerror=_unless_it_is_gone)
 
     @contextmanager
     def lock(self, *, wait_s: float | None = None, reentrant: bool = False) -> Iterator[None]:
@@ -140,6 +140,11 @@ class LocalLake(PosixPath):
     def require_current(self) -> None:
         """See that no folder has the name of an earlier version."""
         areas.require_current(self)
+
+
+def _unless_it_is_gone(_: object, __: str, info: tuple[type[BaseException], BaseException, object]) -> None:
+    if not isinstance(info[1], FileNotFoundError):
+        raise info[1]
 
 
 def _is_part(path: Path) -> bool:

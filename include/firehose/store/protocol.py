@@ -116,7 +116,7 @@ class LakePath(Protocol):
         """As ``remove``, but the file may be there again after a power loss."""
 
     def discard_all(self) -> None:
-        """Discard everything below it, in any order."""
+        """Discard everything below it, in any order; nothing happens where there is nothing."""
 
     def lock(self, *, wait_s: float | None = None, reentrant: bool = False) -> AbstractContextManager[object]:
         """Exclude all others, in any process, that lock the same name. Ends with the process at the latest.
