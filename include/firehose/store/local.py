@@ -13,10 +13,13 @@ from filelock import FileLock, Timeout
 
 from firehose import areas, files
 from firehose.areas import Area
-from firehose.store.protocol import LockTaken
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+class LockTaken(Exception):
+    """Another process, or another part of this one, still holds a lock when the time to wait for it is over."""
 
 
 class LocalLake(PosixPath):

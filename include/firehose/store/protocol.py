@@ -6,14 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
+from firehose.store.local import LocalLake
+
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from firehose.store.local import LocalLake
-
-
-class LockTaken(Exception):
-    """Another process, or another part of this one, still holds a lock when the time to wait for it is over."""
 
 
 class LakePath(Protocol):
