@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 import redis
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from devstack.embedded import redis as embedded
 from ingester.contract.settings import DEFAULT_HOME
 from tests.logins import copy_passwords
 
 _HOME = pytest.StashKey[str]()
+_WITH_EXPECTATIONS: Final = "tests/unit/quality/"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Airflow and Great Expectations keep files of their own in the home folder. It happens before a test
     module is imported, because some of them read the environment at that moment.
     """
+    gc.disable()  # until all modules are there: little of what they make is garbage
     config.stash[_HOME] = home = tempfile.mkdtemp(prefix="firehose-tests-")
     for name in [name for name in os.environ if name.startswith(("FIREHOSE_", "AIRFLOW_"))]:
         del os.environ[name]
@@ -35,6 +41,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark each test by its folder, so that ``-m unit`` or ``-m "not dags"`` chooses."""
     for item in items:
         item.add_marker(item.path.relative_to(config.rootpath / "tests").parts[0])
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the modules have made out of garbage collections: it stays until the end."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """With several workers, run the unit tests that need Great Expectations in one: importing it takes seconds."""
+    return _Scheduling(config, log)
+
+
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    def _split_scope(self, nodeid: str) -> str:
+        return _WITH_EXPECTATIONS if nodeid.startswith(_WITH_EXPECTATIONS) else super()._split_scope(nodeid)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,6 +11,7 @@ from firehose.lake import raws
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
 from firehose.quality.result import staged_path, write_result, write_slice
 from firehose.records.registry import BY_QUEUE, REGISTRY
+from firehose.store import LocalLake
 
 
 def stage(lake: Path, batch: Batch, record_type: str, hours: Sequence[int]) -> None:
@@ -26,12 +27,12 @@ def stage_queue(
     for record_type in (of.name for of in BY_QUEUE[queue] if of.name in types):
         path = staged_path(lake, batch, record_type)
         with files.replacing(path) as part:
-            raw = raws.find(lake, batch.id, record_type, types)
-            parts = raws.write_rows(raw, record_type, hours, part)
+            raw = raws.find(LocalLake(lake), batch.id, record_type, types)
+            parts = raws.write_rows(raw, record_type, hours, LocalLake(part))
         rows = {str(hour): one.rows for hour, one in parts.items()}
         good = sum(rows.values())
         staged[record_type] = StagedRows(counts=TypeCounts(good, good, 0), rows=rows, sha256=files.sha256(path))
-    write_slice(lake, batch, SliceResult(queue=queue, number=0, types=staged, reasons={}, suites=[]))
+    write_slice(LocalLake(lake), batch, SliceResult(queue=queue, number=0, types=staged, reasons={}, suites=[]))
     result = ValidateResult(
         good=sum(one.counts.good for one in staged.values()),
         quarantined=0,
@@ -42,4 +43,4 @@ def stage_queue(
         counts={record_type: one.counts for record_type, one in staged.items()},
         types=[*REGISTRY],
     )
-    write_result(lake, batch, result)
+    write_result(LocalLake(lake), batch, result)

@@ -1,6 +1,6 @@
-"""A finite source through the whole pipeline in one go, without Airflow, in a folder of its own.
+"""`firehose once`: recordings through the whole pipeline in one run, without Airflow, in a folder of its own.
 
-The same services and step functions as in operation, started and stopped here. Must not: hold logic of a step.
+Starts and stops the same services and step functions as production. Must not: contain logic of a step.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from jetstream_simulator import replay as recordings
 
 log = get_logger(__name__)
 T = TypeVar("T")
-# A source is finite, so an ingester that makes no progress for this long has a problem.
+# The source is finite, so an ingester without progress for this long has a problem.
 _STALL_S = 60.0
 
 
@@ -63,17 +63,17 @@ class TypeAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Redis(RedisServer):
-    """A Redis that ends with this process, and that the next run recognises if it has not."""
+    """A Redis that ends with this process; if it does not, the next run finds and stops it."""
 
     def prepare(self) -> list[str]:
-        """The server's own command, on a leash."""
+        """The server's command, on a leash."""
         run = self.folder.parent / RUN
         leashed(run, "redis", Leashed(super().prepare(), str(Path.cwd()), 10, parent=os.getpid()))
         return leash_command("redis", str(run))
 
 
 class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The accounting of one run, by type, and the seconds of each step."""
+    """The accounts of one run by type, and the seconds of each step."""
 
     home: str
     batch: str
@@ -83,20 +83,20 @@ class OnceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def once(replay: Sequence[Path], home: Path) -> OnceReport:
-    """Take every line of ``replay`` (files of one JSON event a line) into ``home``; what is not an event
-    goes to quarantine.
+    """Take every line of ``replay`` (files with one JSON event per line) into ``home``. Lines that are not events
+    go to quarantine.
 
-    A second run in the same folder adds what is new; events that are there already count as duplicates.
+    Another run in the same folder adds new events and counts known ones as duplicates.
 
     Raises:
         SettingsError: a folder that the lake cannot have.
-        LakeOutdated: the folder's lake has the folder names of an earlier version.
+        LakeOutdated: the lake has the folder names of an earlier version.
         FirehoseError: a folder in use, a file that cannot be read, a service that does not start, a source that
             stalls.
     """
     expected = sum(1 for _ in recordings.events(replay, keep_invalid=True))
     if not expected:
-        raise FirehoseError(f"{', '.join(map(str, replay))}: no events; name files of one JSON event a line")
+        raise FirehoseError(f"{', '.join(map(str, replay))}: no events; name files with one JSON event per line")
     home = checked(home_settings(home)).home_path
     seconds: dict[str, float] = {}
     with ExitStack() as services:
@@ -104,8 +104,8 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
         _refuse_demo(home)
         require_current(home / "lake")
         if left := stop_left_behind(home / RUN):
-            log.warning("stopped what an earlier run had left behind", processes=", ".join(left))
-        shutil.rmtree(home / "redis", ignore_errors=True)  # a buffer only: the source is still there
+            log.warning("stopped services of an earlier run", processes=", ".join(left))
+        shutil.rmtree(home / "redis", ignore_errors=True)  # only a buffer: the recordings still have everything
         server = services.enter_context(_Redis(home))
         source = services.enter_context(
             simulator.start([*(f"--replay={path}" for path in replay), "--once", "--keep-invalid"])
@@ -123,7 +123,7 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
         _timed(seconds, "summaries", lambda: _load(settings))
     entry = read_entry(entry_path(settings.lake_path, batch))
     if entry is None:
-        raise FirehoseError(f"batch {batch.id}: published, but not in the ledger of {settings.lake_path}")
+        raise FirehoseError(f"batch {batch.id}: was published, but is not in the ledger of {settings.lake_path}")
     types = {record_type: _account(counts) for record_type, counts in entry.counts.items()}
     received = sum(account.received for account in types.values())
     return OnceReport(home=str(home), batch=batch.id, received=received, types=types, seconds=seconds)
@@ -154,7 +154,7 @@ def _account(counts: LedgerCounts) -> TypeAccount:
 
 
 def home_settings(home: Path) -> Settings:
-    """The settings of a folder that :func:`once` has filled; nothing of the environment counts."""
+    """The settings of a folder that :func:`once` filled. The environment is ignored."""
     home = home.expanduser().absolute()
     return Settings(home=str(home), lake=str(home / "lake"))
 
@@ -177,7 +177,7 @@ def _settings(home: Path, redis_url: str, jetstream_url: str) -> Settings:
 
 
 def _ingest(settings: Settings, client: redis.Redis, expected: int) -> None:
-    # Without the lake: an ingester whose Redis is empty resumes where the lake ends, and this source is to be read
+    # Without the lake: with an empty Redis the ingester would resume where the lake ends, but this source is read
     # from its beginning.
     with ingester_process(msgspec.structs.replace(settings, lake="")) as process:
         seen, since = -1, time.monotonic()

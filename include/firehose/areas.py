@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, Self, TypeVar
 
 from firehose.errors import LakeOutdated
 from ingester.contract import wire
+
+
+class Folder(Protocol):
+    """Something that holds what has keys below it: a path of any storage."""
+
+    def __truediv__(self, key: str, /) -> Self: ...  # as paths have it
+
+
+F = TypeVar("F", bound=Folder)
 
 
 class Area(StrEnum):
@@ -28,7 +37,7 @@ class Area(StrEnum):
     REBUILD = "_rebuild"  # scratch space of a rebuild that runs
     LOCKS = ".locks"  # the same in all versions, so that each notices the other at work
 
-    def of(self, lake: Path) -> Path:
+    def of(self, lake: F) -> F:
         """This area's folder in a lake; it need not exist."""
         return lake / self
 

@@ -35,6 +35,10 @@ class CorruptBatch(FirehoseError):
     """A raw batch differs from its manifest, or numbers that must agree do not."""
 
 
+class NotStaged(CorruptBatch):
+    """A batch has no validated rows to publish, and what is published of it does not answer for them."""
+
+
 class CorruptLake(FirehoseError):
     """A file of the lake cannot be read or is not what its name says."""
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from firehose.records.base import SYNC
+from firehose.records.columns import SYNC
 from firehose.records.registry import REGISTRY
 from ingester.contract import wire
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from firehose.store import LocalLake
 from ingester.contract import checks
 from ingester.contract.settings import (
     DEFAULT_HOME,
@@ -166,6 +167,11 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
             extra=must(checks.optional(checks.url("smtp", "smtps"))),
         ),
     ] = ""
+
+    @property
+    def lake_path(self) -> LocalLake:
+        """The root of the lake: an absolute path."""
+        return LocalLake(super().lake_path)
 
     @property
     def home_path(self) -> Path:

@@ -17,7 +17,7 @@ def adopt(
         typer.Option("--type", help="Record type of those hours; repeatable."),
     ] = None,
 ) -> None:
-    """Record hour files as they are: all of a lake that has lost its records, or some restored from a backup."""
+    """Accept hour files as they are, in a lake that lost its records or was restored from a backup."""
     from firehose.errors import FirehoseError
     from firehose.lake.adopt import accept, begin
     from firehose_cli.lake import existing_lake, hours_of, types_of

@@ -1,9 +1,13 @@
-"""Wires the commands together."""
+"""The ``firehose`` command: its subcommands, grouped for the help.
+
+Must not: options of a subcommand, or what it does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -28,11 +32,36 @@ from firehose_cli.upgrade_lake import upgrade_lake
 from firehose_cli.verify import verify
 
 app = typer.Typer(
-    help="The Bluesky firehose, every event kept: from Jetstream to ClickHouse.",
+    help=(
+        "Keep every event of the Bluesky firehose, from Jetstream to ClickHouse.\n\n"
+        "New here? `firehose demo` runs all of it on this machine and says where to look."
+    ),
+    epilog="Settings are environment variables or lines of an env file; `firehose settings` explains each.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
+#: The commands by what someone wants to do, in the order in which the help shows them.
+_PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
+    "Try it": {"demo": demo, "once": once, "simulate": simulate},
+    "Ask questions": {"query": query, "coverage": coverage},
+    "Operate": {
+        "clickhouse": clickhouse_serve,
+        "migrate": migrate,
+        "summaries": summaries,
+        "redis-access": redis_access,
+        "settings": settings,
+        "upgrade-lake": upgrade_lake,
+    },
+    "Check and repair": {
+        "verify": verify,
+        "rebuild": rebuild,
+        "adopt": adopt,
+        "backfill": backfill,
+        "crosscheck": crosscheck,
+    },
+}
 
 
 def _say_version(asked: bool) -> None:
@@ -54,27 +83,14 @@ def _options(
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Options that stand before a command."""
+    """Options that come before a command."""
 
 
-app.command()(demo)
-app.command()(once)
-app.command()(query)
-app.command()(verify)
-app.command()(rebuild)
-app.command()(adopt)
-app.command("upgrade-lake")(upgrade_lake)
-app.command()(coverage)
-app.command()(backfill)
-app.command(hidden=True)(heal)
-app.command()(crosscheck)
-app.command()(simulate)
-app.command("clickhouse")(clickhouse_serve)
-app.command()(migrate)
-app.command()(summaries)
-app.command("redis-access")(redis_access)
-app.command()(settings)
-app.add_typer(bench.app, name="bench")
+for panel, commands in _PANELS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)
+app.command(hidden=True)(heal)  # the former name
+app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 
 
 def main() -> None:

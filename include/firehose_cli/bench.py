@@ -41,7 +41,7 @@ def batch(events: Events = 500_000, as_json: Json = False) -> None:
 
 @app.command()
 def recovery(events: Events = 6_000_000, as_json: Json = False) -> None:
-    """Kill everything, and time until the backlog of an outage can be queried. Takes some ten minutes."""
+    """Kill everything, and measure until the backlog of an outage can be queried. Takes about ten minutes."""
     from devstack.bench.recovery import bench_recovery
 
     logs.progress()
@@ -50,7 +50,7 @@ def recovery(events: Events = 6_000_000, as_json: Json = False) -> None:
 
 @app.command()
 def catchup(events: Events = 20_000_000, as_json: Json = False) -> None:
-    """One large window through drain, validate and publish: rates and memory. Takes some twenty minutes."""
+    """One large window through drain, validate and publish: rates and memory. Takes about twenty minutes."""
     from devstack.bench.catchup import bench_catchup
 
     logs.progress()
@@ -63,9 +63,9 @@ def hostile(
     events: Events = 300_000,
     as_json: Json = False,
 ) -> None:
-    """Attack the embedded ClickHouse endpoint beside a load: answers to /ping, memory, disk, the load's time.
+    """Attack the embedded ClickHouse endpoint during a load: answers to /ping, memory, disk, the load's time.
 
-    Exits with 1 where the load fails, /ping takes a second, or memory exceeds the budget by 512 MiB.
+    Exits with 1 if the load fails, /ping takes a second, or memory exceeds the budget by 512 MiB.
     """
     from devstack.bench.hostile import Broken, bench_hostile
 

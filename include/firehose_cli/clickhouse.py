@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 def clickhouse_serve() -> None:
-    """Serve the embedded ClickHouse at FIREHOSE_CLICKHOUSE_URL, with its data in <home>/clickhouse."""
+    """Serve the embedded ClickHouse over HTTP, with its data in the home folder."""
     from devstack.embedded.clickhouse import serve
     from firehose import settings
 

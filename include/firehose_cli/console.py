@@ -12,5 +12,5 @@ UNBOUNDED: Final = 100_000
 
 
 def stdout() -> Console:
-    """Standard output. What is not a terminal has no width: wrapping a table to 80 columns would only harm it."""
+    """Standard output. A pipe or file has no width, so tables are not wrapped there."""
     return Console(width=None if sys.stdout.isatty() else UNBOUNDED, markup=False)

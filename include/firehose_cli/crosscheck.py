@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def crosscheck(
     host_a: Annotated[str, typer.Argument(help="A stream's URL: …/subscribe is v1, …/subscribeEvents v2.")],
     host_b: Annotated[str, typer.Argument(help="The URL to compare it with.")],
-    hour: Annotated[str, typer.Option(help="The hour in UTC, such as 2026-11-23T20; it must be over.")],
+    hour: Annotated[str, typer.Option(help="A past hour in UTC, such as 2026-11-23T20.")],
     tolerance: Annotated[
         float, typer.Option(min=0, max=1, help="Share of a type's events that may be on one host only.")
     ] = 0.01,
@@ -35,7 +35,7 @@ def crosscheck(
         if count:
             typer.echo(f"{host}: {count} messages are not events, so they were not compared", err=True)
     if beyond := report.beyond(tolerance):
-        types = ", ".join(f"{one.type} {one.share:.2%}" for one in beyond)
+        types = ", ".join(f"{difference.type} {difference.share:.2%}" for difference in beyond)
         raise FirehoseError(f"the hosts differ by more than {tolerance:.2%} of a type's events: {types}")
 
 
@@ -46,7 +46,7 @@ def _print(report: CrosscheckReport) -> None:
 
     title = f"{report.hour:%Y-%m-%dT%H}: A is {report.a}, B is {report.b}"
     table = Table("type", "operation", "A", "B", "only in A", "only in B", "difference", title=title)
-    for one in report.differences:
-        counts = map(str, (one.a, one.b, one.only_a, one.only_b))
-        table.add_row(one.type, one.operation, *counts, f"{one.share:.2%}")
+    for difference in report.differences:
+        counts = map(str, (difference.a, difference.b, difference.only_a, difference.only_b))
+        table.add_row(difference.type, difference.operation, *counts, f"{difference.share:.2%}")
     stdout().print(table)

@@ -9,7 +9,7 @@ import typer
 
 def demo(
     simulate: Annotated[
-        bool, typer.Option("--simulate", help="Use the simulator even if there is a network.")
+        bool, typer.Option("--simulate", help="Use the built-in simulator even where Jetstream can be reached.")
     ] = False,
     until_results: Annotated[
         bool, typer.Option("--until-results", help="Stop as soon as results can be queried.")

@@ -1,4 +1,4 @@
-"""What holds for every command: a foreseen error is one line and exit code 1, and files are for their owner only.
+"""How every command ends: an expected error is one line and exit code 1. Files are for their owner only.
 
 Must not: know any command.
 """
@@ -25,7 +25,7 @@ def one_line() -> Iterator[None]:
     except (FirehoseError, SettingsError, EndpointError, SimulatorError) as error:
         _end(str(error))
     except OSError as error:
-        if error.filename is None:  # not a file's fault
+        if error.filename is None:  # not about a file
             raise
         _end(f"{os.fsdecode(error.filename)}: {error.strerror}; name another place, or make this one usable")
 

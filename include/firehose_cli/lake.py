@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firehose.store import LocalLake
 
 
-def existing_lake(home: Path | None = None) -> Path:
+def existing_lake(home: Path | None = None) -> LocalLake:
     """The lake of the settings, or of the folder of a `firehose once`.
 
     Raises:
         FirehoseError: there is none.
         LakeOutdated: it has the folder names of an earlier version.
     """
-    from firehose.areas import require_current
-
     lake = any_lake(home)
-    require_current(lake)
+    lake.require_current()
     return lake
 
 
-def any_lake(home: Path | None = None) -> Path:
+def any_lake(home: Path | None = None) -> LocalLake:
     """The same, also where the folders have the names of an earlier version.
 
     Raises:
@@ -28,8 +30,9 @@ def any_lake(home: Path | None = None) -> Path:
     """
     from firehose.errors import FirehoseError
     from firehose.settings import load
+    from firehose.store import LocalLake
 
-    lake = home / "lake" if home else load().lake_path
+    lake = LocalLake(home / "lake") if home else load().lake_path
     if not lake.is_dir():
         raise FirehoseError(f"{lake}: no lake there; name the folder with --home or FIREHOSE_LAKE")
     return lake

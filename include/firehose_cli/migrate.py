@@ -1,4 +1,4 @@
-"""``firehose migrate``: brings ClickHouse to the current schema. Thin: the work is in firehose.warehouse."""
+"""``firehose migrate``: brings ClickHouse to the current schema. The work is in firehose.warehouse."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def once(
     home: Annotated[Path, typer.Option(help="Folder for everything that the run keeps.")] = Path("firehose-once"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Take recorded events through the whole pipeline in one go, without Airflow."""
+    """Take recorded events through the whole pipeline in one run, without Airflow."""
     import msgspec
     from rich.table import Table
 

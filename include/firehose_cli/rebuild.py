@@ -15,15 +15,15 @@ def rebuild(
     record_type: Annotated[
         Optional[list[str]],  # noqa: UP045 - typer reads it at run time
         typer.Option(
-            "--type", help="Record type; repeatable. Default: those that are not what their records say."
+            "--type", help="Record type; repeatable. Default: types whose files differ from their records."
         ),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the ledger.")] = "the file was not what its record said",
     partial: Annotated[
-        bool, typer.Option("--partial", help="Make what the raw batches give, even if rows are lost by it.")
+        bool, typer.Option("--partial", help="Rebuild from the raw batches that are left, even if rows are lost.")
     ] = False,
 ) -> None:
-    """Make hour files again from the raw batches; what is there is set aside in the lake's _aside/."""
+    """Make hour files again from the raw batches; the old ones are kept in the lake's _aside/."""
     from firehose.lake.rebuild import differing, in_order
     from firehose.lake.rebuild import rebuild as run
     from firehose_cli.lake import existing_lake, hours_of, types_of
@@ -34,9 +34,9 @@ def rebuild(
         for done in run(lake, kind, of_kind, reason=reason, partial=partial):
             typer.echo(_line(done))
     if wanted:
-        typer.echo("The summaries follow with the next batch, or at once: firehose summaries", err=True)
+        typer.echo("The next batch updates the summaries; to update them now: firehose summaries", err=True)
     else:
-        typer.echo("every file is what its record says; name a --type to make it again all the same", err=True)
+        typer.echo("every file matches its record; to rebuild one anyway, name its --type", err=True)
 
 
 def _line(done: RebuiltHour) -> str:

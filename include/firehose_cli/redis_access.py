@@ -1,4 +1,4 @@
-"""``firehose redis-access``: makes the passwords and the ACL file of a Redis that somebody else starts. Thin."""
+"""``firehose redis-access``: makes the passwords and the ACL file of a Redis that is started elsewhere."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import typer
 
 
 def redis_access(
-    folder: Annotated[Path, typer.Argument(help="Where the files go; made if it is not there, mode 0700.")],
+    folder: Annotated[Path, typer.Argument(help="Where the files go; made with mode 0700 if it is missing.")],
     rotate: Annotated[
         str, typer.Option(help="Give this user a new password: ingester, pipeline, monitoring or admin.")
     ] = "",
 ) -> None:
-    """Make a password file for each of Redis' users, where there is none, and users.acl from them."""
+    """Make Redis' ACL file, and a password file for each of its users that has none."""
     from devstack.embedded.redis_config import write_access
 
     write_access(folder.expanduser().absolute(), rotate=rotate)

@@ -1,4 +1,4 @@
-"""``firehose summaries``: loads published batches into the summary tables. Thin, as the DAG's task is."""
+"""``firehose summaries``: loads published batches into the summary tables. The DAG's task does the same."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def upgrade_lake(
         typer.Option(help="Folder of a `firehose once`; default: the lake of the settings."),
     ] = None,
 ) -> None:
-    """Rename the folders of an earlier version's lake to their names of today. May be repeated."""
+    """Rename the folders of an earlier version's lake to their current names; safe to repeat."""
     from contextlib import nullcontext
 
     from devstack.embedded.ownership import RUN, own_home
@@ -30,6 +30,6 @@ def upgrade_lake(
     for earlier, now in renamed.items():
         typer.echo(f"{earlier}/ is now {now}/")
     if renamed:
-        typer.echo("ClickHouse's views follow with the next batch, or at once: firehose migrate", err=True)
+        typer.echo("The next batch updates ClickHouse's views; to update them now: firehose migrate", err=True)
     else:
-        typer.echo("the folders have today's names already", err=True)
+        typer.echo("the folders already have their current names", err=True)

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from firehose.lake.report import VerifyReport
+    from firehose.store import LocalLake
 
 
 def verify(
@@ -22,10 +23,10 @@ def verify(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check every stored record against its CID, every file against what is known of it, and every count.
+    """Check the whole lake: every record against its CID, every file against its record, every count.
 
-    Says one of three: sound; the source's own records differ (they came with another CID than they give; no damage
-    here); damaged, with exit status 1.
+    The verdict is one of three: sound; the source's own records differ (they came with a CID that is not
+    theirs, so the lake is not damaged); damaged, with exit status 1.
     """
     import msgspec
 
@@ -44,7 +45,7 @@ def verify(
     raise typer.Exit(0 if report.ok else 1)
 
 
-def _quick(lake: Path, days: int, *, as_json: bool) -> int:
+def _quick(lake: LocalLake, days: int, *, as_json: bool) -> int:
     import msgspec
 
     from firehose.errors import FirehoseError
@@ -56,7 +57,7 @@ def _quick(lake: Path, days: int, *, as_json: bool) -> int:
         raise FirehoseError(
             f"{error.filename}: {error.strerror}; the check needs to write into the lake"
         ) from error
-    differences = [str(one) for one in report.differences]
+    differences = [str(difference) for difference in report.differences]
     if as_json:
         typer.echo(msgspec.json.encode({**msgspec.structs.asdict(report), "differences": differences}))
     else:

@@ -20,7 +20,7 @@ from jetstream_simulator.errors import SimulatorError
 from jetstream_simulator.event_log import EventLog
 from jetstream_simulator.feed import Feed
 from jetstream_simulator.server import Simulator
-from jetstream_simulator.sources import Blinded, Generated, Replayed, Source
+from jetstream_simulator.sources import Generated, Omitting, Replayed, Source
 from jetstream_simulator.v2.gate import OPEN, GateOptions
 from jetstream_simulator.v2.host import HostOptions
 from jetstream_simulator.v2.sources import Imported, Numbered, Synced
@@ -59,13 +59,13 @@ class Config:
     plan_entries: int = 100_000
     gate: GateOptions = OPEN
     warm_up_s: float = 0.0
-    blind: str = ""
-    blind_after: int = 0
+    omit: str = ""
+    omit_after: int = 0
     end_with_input: bool = False
 
     @property
     def finite(self) -> bool:
-        """Whether the events come to an end: then the first client is waited for, so that it misses none."""
+        """True if the events come to an end. Then they begin with the first client, so that it misses none."""
         return bool(self.events or (self.replay and not self.loop))
 
 
@@ -141,8 +141,8 @@ def _read_input(stopped: asyncio.Event) -> None:
 
 def _source(config: Config) -> Source:
     source = _own_source(config)
-    if config.blind:
-        source = Blinded(source, config.blind, config.blind_after)
+    if config.omit:
+        source = Omitting(source, config.omit, config.omit_after)
     if config.sync:
         source = Synced(source, config.sync, config.seed, config.resync)
     if config.imported is not None:

@@ -7,14 +7,15 @@ the command runs.
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from jetstream_simulator.errors import SimulatorError
-from jetstream_simulator.flags import Flags
+from jetstream_simulator.flags import EARLIER_NAMES, Flags
 
 if TYPE_CHECKING:
     from jetstream_simulator.app import Config
@@ -29,15 +30,22 @@ def simulate(**given: Any) -> None:
     from jetstream_simulator import app, logs
 
     logs.setup()
-    flags = Flags(**given)
-    if flags.odd is not None:
-        logs.get_logger(__name__).warning("--odd is now called --malformed; the old name works in this version")
-    config = _config(flags)
+    config = _config(_renamed(Flags(**given), logs.get_logger(__name__).warning))
     asyncio.run(app.run(config, lambda url: typer.echo(f"listening on {url}")))
 
 
 # typer reads a command's options from the signature of its function: it is that of the class that holds them.
 simulate.__signature__ = inspect.signature(Flags, eval_str=True)  # type: ignore[attr-defined]  # any function has it
+
+
+def _renamed(flags: Flags, warn: Callable[[str], None]) -> Flags:
+    """The same options under their current names; each earlier name gets a line that says the current one."""
+    for earlier, current in EARLIER_NAMES.items():
+        if (value := getattr(flags, earlier)) is not None:
+            old, new = (f"--{name.replace('_', '-')}" for name in (earlier, current))
+            warn(f"{old} is now called {new}; the earlier name works in this version")
+            flags = replace(flags, **{earlier: None, current: value})
+    return flags
 
 
 def _config(flags: Flags) -> Config:
@@ -59,7 +67,6 @@ def _config(flags: Flags) -> Config:
     other: dict[str, Any] = {
         "rate": generated_rate if flags.rate is None else flags.rate,
         "replay": tuple(flags.replay or ()),
-        "malformed": flags.malformed if flags.odd is None else flags.odd,
         "retention_events": flags.retention,
         "retention_bytes": flags.retention_mib << 20,
         "start_us": _time_us(flags.start) if flags.start else None,

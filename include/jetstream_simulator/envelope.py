@@ -1,6 +1,6 @@
-"""What the server itself needs to know of an event: whose it is, when, and in which collection.
+"""The part of an event that the server itself needs: account, time and collection.
 
-Lives here: reading that from a line, however odd the rest. Must not: records, changes to a line.
+Lives here: reading that from a line, however malformed the rest. Must not: records, changes to a line.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def read(line: bytes) -> Envelope:
 
 
 def _lenient(line: bytes) -> Envelope:
-    """For what msgspec refuses and Python's parser accepts: lone surrogates, NaN, odd types."""
+    """For text that msgspec refuses and Python's parser accepts: lone surrogates, NaN, unexpected types."""
     try:
         value = json.loads(line)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""The event log: what has been sent so far, kept in memory within bounds, found again by cursor.
+"""The event log: the events sent so far, kept in memory within bounds and found again by cursor.
 
 Lives here: positions, retention, cursor search. Must not: connections, clocks, where events come from.
 """
@@ -22,14 +22,14 @@ class Event(NamedTuple):
 
 
 class Overtaken(Exception):
-    """The event log no longer holds what a reader has not read yet."""
+    """The event log no longer holds events that a reader has not read yet."""
 
 
 class EventLog:
-    """Events by position, 0 being the first one ever; the oldest ones are dropped beyond the bounds.
+    """Events by position, 0 for the first one ever. Beyond the bounds the oldest ones are dropped.
 
-    Positions count on when events are dropped. The bounds may be exceeded by an eighth, since dropping one
-    event at a time would cost more than the events themselves.
+    Dropping events does not change positions. The bounds may be exceeded by an eighth, because dropping single
+    events would cost more than the events themselves.
     """
 
     def __init__(self, max_events: int, max_bytes: int) -> None:
@@ -112,7 +112,7 @@ class EventLog:
         return self._frames[first : max(last, first + 1)]
 
     def nearly_overtakes(self, position: int) -> bool:
-        """Whether a reader at ``position`` has not read half of what is retained: time to let it catch up."""
+        """True if a reader at ``position`` has more than half of the retained events to read: let it catch up."""
         first = position - self.start
         before = self._bytes[first - 1] if first > 0 else self.dropped_bytes
         unread_bytes = (self._bytes[-1] if self._bytes else before) - before

@@ -1,4 +1,4 @@
-"""Puts a source's events in the event log at their pace, and tells those who wait for it.
+"""Puts a source's events into the event log at their pace, and wakes the clients that wait for them.
 
 Lives here: pacing, the end of a finite source, dropping slow clients. Must not: sockets, event contents.
 """

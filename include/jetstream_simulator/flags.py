@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Final, Optional
 
 import typer
 
@@ -25,10 +25,6 @@ class Flags:
     events: Annotated[int, typer.Option(min=0, help="Stop after making this many events; 0: never.")] = 0
     seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 0
     malformed: Annotated[float, typer.Option(min=0, max=1, help="Share of invalid synthetic events.")] = 0.0
-    odd: Annotated[  # the earlier name of --malformed, for one version
-        Optional[float],  # noqa: UP045
-        typer.Option(min=0, max=1, hidden=True),
-    ] = None
     replay: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(help="Send the events of this file (plain, .gz or .zst) instead; repeatable."),
@@ -87,8 +83,15 @@ class Flags:
         bool, typer.Option("--archive-redirect", help="Redirect downloads to another host: localhost.")
     ] = False
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds to answer 503 at first.")] = 0.0
-    blind: Annotated[str, typer.Option(help="Leave this collection out, as a host does that is blind to it.")] = ""
-    blind_after: Annotated[int, typer.Option(min=0, help="Do so after this many events of the source.")] = 0
+    omit: Annotated[str, typer.Option(help="Leave this collection out, as a partial host does.")] = ""
+    omit_after: Annotated[int, typer.Option(min=0, help="Do so after this many events of the source.")] = 0
     end_with_input: Annotated[
         bool, typer.Option("--end-with-input", help="Stop when standard input is closed.")
     ] = False
+    # The earlier names of options, for one version.
+    odd: Annotated[Optional[float], typer.Option(min=0, max=1, hidden=True)] = None  # noqa: UP045
+    blind: Annotated[Optional[str], typer.Option(hidden=True)] = None  # noqa: UP045
+    blind_after: Annotated[Optional[int], typer.Option(min=0, hidden=True)] = None  # noqa: UP045
+
+
+EARLIER_NAMES: Final = {"odd": "malformed", "blind": "omit", "blind_after": "omit_after"}

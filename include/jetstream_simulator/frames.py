@@ -54,7 +54,7 @@ def dictionary(path: Path) -> bytes:
 
 
 def compressor(path: Path) -> zstandard.ZstdCompressor:
-    """What compresses each message on its own with the dictionary in the file ``path``.
+    """A compressor for single messages, with the dictionary in the file ``path``.
 
     Raises:
         SimulatorError: the file cannot be read.

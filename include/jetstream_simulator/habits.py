@@ -1,4 +1,4 @@
-"""What people do more than once: undo and do again, write twice, edit, and share what others share.
+"""Things that people do more than once: undo and redo, write twice, edit, and share what others share.
 
 Lives here: who repeats what, bounded in size. Must not: record layouts, JSON.
 """
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from jetstream_simulator import text
 from jetstream_simulator.population import Made, Population, Post
 
-#: How many of the records that somebody deletes are written again, by kind of habit.
+#: The share of deleted records that are written again, by kind of habit.
 _REDONE: Final = 0.25
 _SAME_KEY: Final = 0.2
 #: How many writes are a second record about the same subject, and how many posts are an edit.
@@ -48,7 +48,7 @@ class Habits:
             undone.append(made)
 
     def repeated(self, kind: str, *, posts: bool) -> Again | None:
-        """What the next write of this kind repeats, if anything. ``posts`` says that it is the kind of posts."""
+        """The record that the next write of this kind repeats, if any. ``posts``: the kind is posts."""
         rng = self._rng
         drawn = rng.random()
         if drawn < _EDITS and posts:

@@ -15,7 +15,7 @@ from jetstream_simulator import identifiers
 
 
 class Envelope(NamedTuple):
-    """What surrounds the record of an event that is about to be spoilt."""
+    """The parts around the record of an event that will be malformed."""
 
     did: str
     time_us: int
@@ -26,7 +26,7 @@ class Envelope(NamedTuple):
 
 
 def malformed_line(rng: Random, envelope: Envelope) -> bytes:
-    """One line with a fault, each kind as likely as the others."""
+    """One line with a fault; every kind is equally likely."""
     return FAULTS[rng.choice(_NAMES)](envelope)
 
 

@@ -1,4 +1,4 @@
-"""What a subscriber asks for: the query of ``/subscribe`` and the ``options_update`` message.
+"""A subscriber's request: the query of ``/subscribe`` and the ``options_update`` message.
 
 Lives here: parsing, limits and matching, as Jetstream v1 does them. Must not: connections.
 """
@@ -22,14 +22,14 @@ _INT64: Final = 1 << 63
 
 
 class InvalidOptions(ValueError):
-    """The subscriber asked for something that v1 refuses. The message is what it is told; ``malformed``
-    says that it was not even understood."""
+    """The subscriber asked for something that v1 refuses. The message is for the subscriber; ``malformed``: it
+    could not be decoded."""
 
     malformed = False
 
 
 class Filter(NamedTuple):
-    """Which events a subscriber gets. Nothing named means no restriction."""
+    """The events that a subscriber gets. An empty field does not restrict them."""
 
     collections: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Filter(NamedTuple):
 
     @property
     def by_content(self) -> bool:
-        """Whether an event has to be looked into."""
+        """True if the filter depends on what is in an event."""
         return bool(self.collections or self.prefixes or self.dids)
 
     def wants(self, did: str, collection: str) -> bool:
@@ -48,7 +48,7 @@ class Filter(NamedTuple):
         return not collection or self.wants_collection(collection)
 
     def wants_collection(self, collection: str) -> bool:
-        """Whether commits to this collection pass."""
+        """True if commits to this collection pass."""
         if not (self.collections or self.prefixes):
             return True
         return collection in self.collections or collection.startswith(self.prefixes)

@@ -26,7 +26,7 @@ _STRANGE = (
 
 
 def created_at(rng: Random, time_us: int) -> str:
-    """What a client claims as the time of an event at ``time_us``: mostly 0.7 s before, 32 s at the 99th
+    """The time that a client claims for an event at ``time_us``: mostly 0.7 s before, 32 s at the 99th
     percentile, sometimes years, and in the forms that clients write."""
     claimed = time_us - int(700_000 * exp(1.643 * rng.gauss(0.0, 1.0)))
     form = rng.random()

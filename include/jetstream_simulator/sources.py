@@ -23,7 +23,7 @@ class Source(Protocol):
 
 
 class Generated:
-    """Synthetic events without end. ``rate`` 0 stamps them with the time at which they are made."""
+    """Endless synthetic events. With ``rate`` 0 their time is when they are made."""
 
     def __init__(self, seed: int, malformed: float, rate: float) -> None:
         self._generator = Generator(seed, malformed)
@@ -47,22 +47,22 @@ class Generated:
         return taken
 
 
-class Blinded:
-    """A source that leaves out one collection after this many of its events: a host that has gone blind to it."""
+class Omitting:
+    """A source that leaves out one collection after this many of its events, as a partial host does."""
 
     def __init__(self, source: Source, collection: str, after: int) -> None:
         self._source, self._collection, self._left = source, collection, after
 
     def take(self, n: int, now_us: int) -> list[Event]:
-        """As the source's, as long as it has any that are not left out."""
+        """The source's next events that are not left out; empty once it is used up."""
         while events := self._source.take(n, now_us):
             seen, self._left = events[: self._left], max(0, self._left - len(events))
-            seen += [event for event in events[len(seen) :] if not self._is_blind_to(event)]
+            seen += [event for event in events[len(seen) :] if not self._is_omitted(event)]
             if seen:
                 return seen
         return []
 
-    def _is_blind_to(self, event: Event) -> bool:
+    def _is_omitted(self, event: Event) -> bool:
         try:
             return envelope.read(event.line).collection == self._collection
         except envelope.NotAnObject:

@@ -47,7 +47,7 @@ class Subscriber:
         self.filter = wanted
         self.position = event_log.end if self._resume is None else max(floor, self._resume())
         self.sent = 0
-        #: Whether it has ever caught up with the event log: only then can it be too slow.
+        #: True once it has caught up with the event log: only then can it be too slow.
         self.live = self._resume is None
         self._event_log = event_log
         self._compressor = compressor
@@ -82,7 +82,7 @@ class Subscriber:
                 self._resume = None
 
     def _frames(self, position: int, offered: list[bytes]) -> list[bytes]:
-        """What of the events ``offered``, which begin at ``position``, goes on the wire."""
+        """The frames of ``offered``, which begins at ``position``, that this client gets."""
         if self._event_log.only_v2:
             hidden = self._event_log.only_v2
             offered = [frame for i, frame in enumerate(offered, position) if i not in hidden]

@@ -92,13 +92,13 @@ def gif(rng: Random) -> str:
 
 
 def hashtag(rng: Random) -> str:
-    """A tag, the first ones of the list far more often; one in six in another spelling."""
+    """A tag. The first tags of the list are far more frequent; one in six has another spelling."""
     tag = _skewed(rng, _TAGS)
     return tag if rng.random() < 0.84 else rng.choice(_SPELLINGS)(tag)
 
 
 def bio(rng: Random) -> str:
-    """What an account says about itself; some say word for word what others do."""
+    """An account's description of itself. Some copy another account's word for word."""
     return rng.choice(_BIOS) if rng.random() < 0.08 else sentence(rng, "en", rng.randint(0, 30))
 
 

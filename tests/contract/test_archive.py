@@ -218,13 +218,13 @@ def _listed(**fields: Any) -> dict[str, Any]:
 
 def test_lists_and_plans_without_end_are_refused(hostile: Callable[..., ArchiveClient]) -> None:
     listing = hostile(json.dumps({"segments": [_listed()], "cursor": "1"}).encode())
-    with pytest.raises(CorruptArchive, match="no end"):
+    with pytest.raises(CorruptArchive, match="does not end"):
         listing.segments()
     short = hostile(b'{"plannedThroughSeq":8,"sealedTipSeq":8,"segments":[]}')
     with pytest.raises(CorruptArchive, match="plan ends with 8, but 9 is sealed"):
         list(short.plan([], [], 0, 9))
     plan = hostile(b'{"plannedThroughSeq":3,"sealedTipSeq":9,"segments":[]}')
-    with pytest.raises(CorruptArchive, match="no end"):
+    with pytest.raises(CorruptArchive, match="does not end"):
         list(plan.plan([], [], 0, 9))
 
 

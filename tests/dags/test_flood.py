@@ -22,6 +22,7 @@ from firehose.batch import raw
 from firehose.batch.interval import Batch
 from firehose.lake.verify import verify
 from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_path
+from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.sinks import Webhook
@@ -104,7 +105,7 @@ def test_a_flood_calls_somebody_at_once_and_is_let_through_on_demand(
     quarantined = pq.read_table(quarantine_path(tmp_path, batch), partitioning=None)["raw"].to_pylist()
     assert sorted(quarantined) == sorted(BAD)
     assert stored == len(GOOD)
-    assert verify(tmp_path).ok
+    assert verify(LocalLake(tmp_path)).ok
     assert raw_events(tmp_path, batch) == sent
     assert not sample_path(tmp_path, batch).exists()
 
@@ -141,11 +142,11 @@ def tasks(airflow_home: dict[str, str], batch: Batch) -> dict[str, tuple[str, in
 def raw_events(lake: Path, batch: Batch) -> dict[str, list[bytes]]:
     """Every event of the raw copy, by queue, after a check of its manifest."""
     folder = manifests.folder_of(lake, batch)
-    manifest = manifests.read(folder)
+    manifest = manifests.read(LocalLake(folder))
     assert manifest is not None
-    manifests.check(folder, manifest)
+    manifests.check(LocalLake(folder), manifest)
     return {
-        queue: [line for lines in raw.read_chunks(folder / described.name, 10_000) for line in lines]
+        queue: [line for lines in raw.read_chunks(LocalLake(folder / described.name), 10_000) for line in lines]
         for queue, described in manifest.queues.items()
     }
 

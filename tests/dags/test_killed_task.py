@@ -24,6 +24,7 @@ from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
+from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator.generate import events
 
@@ -90,11 +91,11 @@ def test_killed_tasks_are_run_again(
         "validate": 2,
         "publish": 2,
     }
-    entry = read_entry(entry_path(lake, hour))
+    entry = read_entry(LocalLake(entry_path(lake, hour)))
     assert entry is not None
     accounted = [one.stored + one.quarantined + one.duplicates for one in entry.counts.values()]
     assert sum(accounted) == sum(one.received for one in entry.counts.values()) == EVENTS
-    assert verify(lake).ok
+    assert verify(LocalLake(lake)).ok
     assert not [*lake.glob("**/*.part"), *lake.glob("_staged/**/*.parquet")]
 
 
@@ -112,7 +113,7 @@ def task_at_work(database: Path, task_id: str, lake: Path, batch: Batch) -> psut
     if state(database, task_id).get("state") != "running":
         return None
     # Airflow hides its processes' open files from all but root, so the kernel's list of locks has to do.
-    inode = str(lock_path(lake, batch.id).stat().st_ino)
+    inode = str(lock_path(LocalLake(lake), batch.id).stat().st_ino)
     for line in Path("/proc/locks").read_text().splitlines():
         _, kind, _, _, pid, file, *_ = line.split()
         if kind == "FLOCK" and file.rpartition(":")[2] == inode:

@@ -21,6 +21,7 @@ from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.sinks import Webhook
@@ -70,7 +71,7 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
     path.rename(tmp_path / "moved.parquet")
 
     assert not run("firehose_batch")
-    assert not path.exists() and [entry.batch for entry in read_ledger(tmp_path)] == [first.id]
+    assert not path.exists() and [entry.batch for entry in read_ledger(LocalLake(tmp_path))] == [first.id]
     assert not run("firehose_lake")
     assert [body["title"] for body in webhook.bodies] == [
         "firehose_batch.publish failed",
@@ -81,10 +82,10 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
         assert "the file is missing" in body["reason"] and "firehose rebuild" in body["reason"]
         assert "\n" not in body["reason"]
 
-    rebuild(tmp_path, schema.LIKES, [HOUR], reason="moved away")
+    rebuild(LocalLake(tmp_path), schema.LIKES, [HOUR], reason="moved away")
     publish(settings, second)
     assert run("firehose_lake")
     assert len(webhook.bodies) == 2
-    report = verify(tmp_path)
+    report = verify(LocalLake(tmp_path))
     assert report.ok, report.problems
     assert report.types[schema.LIKES].rows == len(LIKES)

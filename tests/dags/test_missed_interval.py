@@ -15,6 +15,7 @@ import redis
 
 from firehose.batch.coverage import read_gaps
 from firehose.batch.interval import Batch
+from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.gap import Reason
 from tests.sinks import Webhook
@@ -70,7 +71,7 @@ def test_what_becomes_of_an_interval_without_events(
     assert (third, result["events"], result["open_gaps"]) == ("returned", 0, 0)
     assert fourth == "NotListening", "it may still run for all that is known: the task fails"
     assert "see whether the ingester runs" in problem
-    (gap,) = read_gaps(tmp_path)
+    (gap,) = read_gaps(LocalLake(tmp_path))
     assert (gap.reason, gap.from_us) == (Reason.NOT_LISTENING, missed.start_ms * 1000)
     (alert,) = webhook.bodies
     assert alert["title"] == f"gap in coverage, batch {missed.id}"

@@ -22,6 +22,7 @@ from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path
 from firehose.lake.verify import verify
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract import crash, wire
 from ingester.contract.gap import Reason
 from jetstream_simulator import process as simulator
@@ -68,26 +69,26 @@ def test_the_events_come_again_and_verify_names_the_files(
         to_the_lake(settings, redis_client, after)
 
     assert rows(lake) == expected_rows(sent.read_bytes().splitlines())
-    assert Reason.REDIS_LOST in {gap.reason for gap in read_gaps(lake)}
-    report = verify(lake)
+    assert Reason.REDIS_LOST in {gap.reason for gap in read_gaps(LocalLake(lake))}
+    report = verify(LocalLake(lake))
     [problem] = report.problems
     assert problem.startswith(f"_raw/date={batch.start:%Y-%m-%d}/batch={batch.id}: ")
     assert "files and no manifest, so its drain died" in problem and "\n" not in problem
-    with FileLock(lock_path(lake, batch.id)):
-        assert verify(lake).ok, "a batch that is being drained is no problem"
+    with FileLock(lock_path(LocalLake(lake), batch.id)):
+        assert verify(LocalLake(lake)).ok, "a batch that is being drained is no problem"
     shutil.rmtree(batch.folder(lake, Area.RAW))
-    assert verify(lake).ok
+    assert verify(LocalLake(lake)).ok
 
 
 def test_what_a_manifest_does_not_name_shows(tmp_path: Path) -> None:
     batch = Batch.of(_utc(0), _utc(300))
     folder = batch.folder(tmp_path, Area.RAW)
     folder.mkdir(parents=True)
-    assert verify(tmp_path).ok
+    assert verify(LocalLake(tmp_path)).ok
     (folder / "_posts.jsonl.zst.part").touch()
     (tmp_path / "_coverage" / "date=2026-01-01").mkdir(parents=True)
     (tmp_path / "_coverage" / "date=2026-01-01" / "batch=x.json").write_bytes(b"\xff")
-    first, second = verify(tmp_path).problems
+    first, second = verify(LocalLake(tmp_path)).problems
     assert "1 files and no manifest" in first
     assert "no list of gaps" in second
 

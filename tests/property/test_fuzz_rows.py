@@ -25,6 +25,7 @@ from firehose.lake import layout
 from firehose.lake.hourfile import merge
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.quality.rules import split
+from firehose.store import LocalLake
 from ingester.jetstream.envelope import classify
 from tests.property.hostile import GOOD, deep_record, hostile_lines, mutated, time_line
 
@@ -40,13 +41,13 @@ def through(record_type: str, lines: Sequence[bytes]) -> tuple[list[dict[str, An
         rows, kept, failed = decode_rows(record_type, lines)
         table = to_table(record_type, rows, START)
         mask, reasons = split(record_type, table)
-        with Quarantine(BATCH, quarantine_path(lake, BATCH)) as quarantine:
+        with Quarantine(BATCH, LocalLake(quarantine_path(lake, BATCH))) as quarantine:
             quarantine.add_undecodable(record_type, failed)
             quarantine.add_rows(record_type, table, kept, reasons)
         staged, hour = lake / "staged.parquet", layout.hour_file(lake, record_type, 0)
         pq.write_table(table.filter(mask), staged)
         good = pq.read_table(staged, schema=schema.SCHEMAS[record_type])
-        merged = merge(hour, record_type, START, lambda _=None: iter([good]))
+        merged = merge(LocalLake(hour), record_type, START, lambda _=None: iter([good]))
         stored = pq.read_table(hour, partitioning=None).to_pylist()
         assert merged.stored == len(stored) and merged.stored + merged.duplicates == len(good)
         assert len(good) + len(failed) + len(reasons) == len(lines)

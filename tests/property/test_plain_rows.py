@@ -17,10 +17,10 @@ from firehose.events import plain
 from firehose.events.rows import decode_rows, to_table
 from firehose.records.registry import BY_COLLECTION
 from jetstream_simulator import generate
+from tests.support.events import first_synthetic
 
 BATCH = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
 SEED = 4
-EVENTS = list(generate.events(6000, seed=SEED, malformed=0.05))
 #: Types of which the simulator, as the network, sends one event in hundreds.
 RARE = ("profiles", "lists", "listitems", "starterpacks")
 
@@ -54,9 +54,9 @@ def type_of(line: bytes) -> str:
 def of_type() -> dict[str, list[bytes]]:
     """Made-up events of each type, a dozen at least."""
     found: dict[str, list[bytes]] = {}
-    for line in EVENTS:
+    for line in generate.events(6000, seed=SEED, malformed=0.05):
         found.setdefault(type_of(line), []).append(line)
-    for line in generate.events(80_000, seed=SEED):
+    for line in first_synthetic(80_000):
         if (record_type := type_of(line)) in RARE:
             found[record_type].append(line)
     return found

@@ -14,9 +14,8 @@ from typing import Final, Protocol
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from clickhouse_http.http.bursts import Bursts
+from clickhouse_http.http.request_head import MAX_HEAD
 
-#: Request line and headers. A URL may hold a megabyte of parameters, three times that when it is escaped.
-MAX_HEAD: Final = 4 * 1024 * 1024
 #: For a head that fits into a few packets.
 _HEAD_S: Final = 10.0
 _WANTED_FILES: Final = 8192

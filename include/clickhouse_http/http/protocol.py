@@ -16,9 +16,9 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from clickhouse_http.http import early_head
-from clickhouse_http.http.connection_limits import MAX_HEAD, UNREAD, ConnectionLimits, ImpatientFlow
+from clickhouse_http.http.connection_limits import UNREAD, ConnectionLimits, ImpatientFlow
+from clickhouse_http.http.request_head import MAX_HEADERS, HeadTooLarge, RequestHead
 
-_MAX_HEADERS: Final = 256
 _MAX_PATH: Final = 8 * 1024
 #: Bytes between two callbacks for a body: only chunk extensions and trailers have any.
 _MAX_UNREPORTED: Final = 512 * 1024
@@ -35,9 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, connection_limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(*args, **options)
         self._limits = connection_limits
-        self._head = bytearray()
-        self._searched = 0  # bytes of the head that were searched already
-        self._lines = 0
+        self._head = RequestHead()
         self._in_head = True
         self._unreported = 0
         self._refused = False
@@ -87,7 +85,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait_for_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if len(self.headers) >= _MAX_HEADERS:  # trailers of a body count as well
+        if len(self.headers) >= MAX_HEADERS:  # trailers of a body count as well
             raise ValueError("too many headers")
         super().on_header(name, value)
 
@@ -145,8 +143,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _drop_head(self) -> None:
         self._limits.large.discard(self)
         self._limits.waiting_bytes -= len(self._head)
-        self._head = bytearray()
-        self._searched = self._lines = 0
+        self._head = RequestHead()
 
     def _head_is_late(self) -> None:
         self._deadline = None
@@ -159,40 +156,19 @@ class BoundedProtocol(HttpToolsProtocol):
         """The head, once all of it is there, with what follows it in the same piece."""
         if not self._head and data[0] not in _METHOD_START:
             return data  # the parser says what is wrong
-        self._head += data
         self._limits.waiting_bytes += len(data)
-        end = self._end_of_head()
-        if len(self._head) - len(data) > MAX_HEAD or (end is None and len(self._head) > MAX_HEAD):
-            self._refuse(431, f"The head of the request is larger than {MAX_HEAD} bytes")
+        try:
+            whole = self._head.add(data)
+        except HeadTooLarge as error:
+            self._refuse(431, str(error))
             return None
-        if self._lines > _MAX_HEADERS:
-            self._refuse(431, f"The request has more than {_MAX_HEADERS} headers")
-            return None
-        if end is None:
+        if whole is None:
             self._limits.make_room(len(self.connections))
             if len(self._head) > _LARGE_HEAD:
                 self._take_turns()
             return None
-        whole = bytes(self._head)
         self._drop_head()
         return whole
-
-    def _end_of_head(self) -> int | None:
-        """The position of the empty line that ends the head, if it has come. Searches no byte twice."""
-        while self._lines <= _MAX_HEADERS:
-            at = self._head.find(b"\n", self._searched)
-            if at < 0:
-                self._searched = len(self._head)
-                return None
-            following = bytes(self._head[at + 1 : at + 3])
-            if following[:1] == b"\n" or following == b"\r\n":
-                return at
-            if following in (b"", b"\r"):  # the rest of the line end may come
-                self._searched = at
-                return None
-            self._lines += 1
-            self._searched = at + 1
-        return None
 
     def _take_turns(self) -> None:
         """Wait for the others that send large heads: together they get a small part of the time, so that all other

@@ -1,1 +1,1 @@
-"""Benchmarks: honest rates of the real thing beside a named baseline in the same run. Never run as tests."""
+"""Benchmarks: rates of the real pipeline beside a named baseline in the same run. They are not tests."""

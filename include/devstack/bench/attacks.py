@@ -1,7 +1,7 @@
 """Attacks on the embedded endpoint, as fast as they go, for `firehose bench hostile`.
 
-Each is a function that does one round; a process runs them in threads until it is ended, and counts rounds.
-Must not: measure, judge.
+Each attack is a function that does one round. A process runs them in threads until it is stopped, and counts
+rounds. Must not: measure.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _unread(target: Target) -> None:
 
 
 def _is_closed(made: socket.socket) -> bool:
-    """Whether the other side has gone, without reading what it has sent: only then can one write no more."""
+    """True if the other side has closed the connection: then writing fails. Nothing is read from it."""
     try:
         made.send(b"\r\n")
     except OSError:

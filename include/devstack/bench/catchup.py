@@ -65,7 +65,7 @@ def bench_catchup(events: int) -> BenchReport:
         events_per_s=round(events / sum(seconds.values())),
         baseline="the stream itself, 100,000 events a minute",
         baseline_events_per_s=round(_RATE),
-        ratio=round(events / sum(seconds.values()) / _RATE, 1),
+        ratio=round(events / sum(seconds.values()) / _RATE, 4),
         peak_rss_mib=max(peak for _, peak in done.values()),
         seconds=seconds,
         notes={

@@ -1,4 +1,4 @@
-"""`firehose bench hostile`: attacks on the embedded endpoint beside a load, and what others notice of them.
+"""`firehose bench hostile`: attacks on the embedded endpoint during a load, and their effect on other clients.
 
 A batch of synthetic events is loaded into the summary tables, first alone, then again and again under attack.
 Measured are answers to `/ping`, the endpoint's memory against the budget of its queries, the disk behind bodies

@@ -88,7 +88,7 @@ def _ingest(home: Path, recording: Path, events: int) -> tuple[float, float]:
         with server.client(MONITORING) as client, ingester_process(settings) as process:
             first = wait_for_events(client, 1, process)
             if first == events:
-                raise FirehoseError(f"{events} events came in one write, so there is no rate; use more")
+                raise FirehoseError(f"{events} events came in one write, so no rate can be measured; use more")
             began = time.perf_counter()
             wait_for_events(client, events, process)
             rate = (events - first) / (time.perf_counter() - began)

@@ -77,7 +77,7 @@ class Pipeline:
         self._running = []
 
     def log(self, name: str) -> str:
-        """What a service has written so far."""
+        """The output of a service so far."""
         return (self._logs / f"{name}.log").read_text(errors="replace")
 
     def _spawn(self, name: str, command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:

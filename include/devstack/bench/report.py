@@ -1,4 +1,7 @@
-"""What a benchmark reports, and how peaks of memory are observed."""
+"""The report of a benchmark, and the measurement of memory peaks.
+
+Must not: run anything.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others notice of an endpoint under attack: answers to `/ping`, and the disk behind its nameless files.
+"""Watches an endpoint under attack: its answers to `/ping`, and the disk space of its unnamed files.
 
 Lives here: looking, in threads beside a bench. Must not: attack, judge.
 """

@@ -1,1 +1,1 @@
-"""The demo: the whole pipeline on embedded services, one command, one machine, no root."""
+"""`firehose demo`: the whole pipeline on embedded services, with one command, on one machine, without root."""

@@ -1,6 +1,6 @@
-"""``python -m devstack.demo.docs_server``: serves the Data Docs of the lake on this machine.
+"""``python -m devstack.demo.docs_server``: serves the lake's quality pages on this machine.
 
-Lives here: static files, read only, for the allowed hosts. Must not: making the pages.
+Lives here: static files, read only, for allowed hosts. Must not: make the pages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The demo's folder: its env file with passwords and start date, made at the first start and kept."""
+"""The demo's home: an env file with passwords and start date, made at the first start and kept.
+
+Must not: start anything.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,16 @@ from ingester.contract import env_file
 from ingester.contract.settings import ENV_FILE_NAME, PREFIX
 
 _NOTE = """\
-# Made by `firehose demo` at its first start; read by every firehose command. Keep it: it holds the passwords,
-# and the start date from which on every interval is accounted for.
+# Made by `firehose demo` at its first start; read by every firehose command. Keep it: it has the passwords, and
+# the start date, after which every interval is accounted for.
 """
 
 
 def prepare(settings: Settings) -> Settings:
-    """Make the demo's env file, or complete one that was made before the first start; returns what then holds.
+    """Make the demo's env file, or complete one that was written before the first start; returns the settings.
 
     Raises:
-        FirehoseError: the file is there and empty, or lacks what a used home was started with.
+        FirehoseError: the file is empty, or a used home's file has lost lines.
     """
     named = os.environ.get(PREFIX + "ENV_FILE")
     path = Path(named).expanduser() if named else settings.home_path / ENV_FILE_NAME
@@ -48,20 +51,20 @@ def _first_values() -> dict[str, str]:
 
 
 def _may_be_completed(path: Path, settings: Settings, missing: Iterable[str]) -> bool:
-    """Whether a user made this env file for a new home. One that has lost lines must not get other values."""
+    """True if a user wrote this env file for a new home. One that has lost lines must not get other values."""
     used = any((settings.home_path / name).exists() for name in ("airflow", "redis", "clickhouse"))
     lost = [PREFIX + name for name in missing if name != "BATCH_MINUTES"]
     if lost and (used or not path.read_text().strip()):
         raise FirehoseError(
-            f"{path} lacks {', '.join(lost)}: put it back from a copy, or remove it: then the demo makes new "
-            "passwords, and accounts for intervals from now on only"
+            f"{path} lacks {', '.join(lost)}: restore it from a copy, or remove it: then the demo makes new "
+            "passwords and accounts for intervals from now on only"
         )
     return not used
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment of the demo's services: ours, and every setting as a variable."""
+    """The environment of the demo's services: this process's, with every setting as a variable."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     inherited |= {f"{PREFIX}{name.upper()}": str(getattr(settings, name)) for name in settings.__struct_fields__}
-    # The services' logs are files: colours and buffering only harm there.
+    # The services log to files, where colours and buffering only do harm.
     return inherited | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}

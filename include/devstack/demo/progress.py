@@ -1,4 +1,7 @@
-"""What the demo shows while nothing can be queried yet, and the first results once it can."""
+"""Shows how far the demo is until results can be queried, then the first results.
+
+Must not: start or stop anything.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ FROM firehose.events_by_minute GROUP BY type ORDER BY total DESC"""
 
 
 class Progress:
-    """The stages from a running ingester to a loaded summary, each said once when it is reached."""
+    """The stages from a running ingester to a loaded summary; each is shown once, when it is reached."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self._settings = settings
@@ -33,16 +36,16 @@ class Progress:
         self._stages: list[tuple[str, Callable[[], str]]] = [
             ("waiting for the first events in Redis", self._events),
             ("waiting for the first batch, which ends with its minute", self._batch),
-            ("waiting for ClickHouse to have it", self._results),
+            ("waiting until ClickHouse has loaded it", self._results),
         ]
         self.say(self._stages[0][0])
 
     def say(self, text: str) -> None:
-        """A line with the seconds since the start."""
+        """Print a line with the seconds since the start."""
         self._console.print(f"[dim]{time.monotonic() - self._began:5.0f} s[/]  {text}", highlight=False)
 
     def step(self) -> bool:
-        """Look once. Returns whether results can be queried."""
+        """Check the stages once. Returns True when results can be queried."""
         while self._stages and (reached := self._stages[0][1]()):
             self._stages.pop(0)
             self.say(reached)
@@ -51,7 +54,7 @@ class Progress:
         return not self._stages
 
     def show_results(self) -> None:
-        """The first table."""
+        """Print the first table."""
         with clickhouse_errors(), closing(connect(self._settings, role="analyst")) as client:
             answer = client.query(_FIRST_QUERY)
         table = Table(*answer.column_names, title="Events in ClickHouse by type")
@@ -66,7 +69,7 @@ class Progress:
                 events = int(connection.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)
         except redis.RedisError:
             return ""
-        return f"{events:,} events have come into Redis" if events else ""
+        return f"{events:,} events are in Redis" if events else ""
 
     def _batch(self) -> str:
         entries = sorted(Area.LEDGER.of(self._settings.lake_path).glob("date=*/batch=*.json"))
@@ -76,6 +79,6 @@ class Progress:
         try:
             with clickhouse_errors(), closing(connect(self._settings, role="analyst")) as client:
                 events = int(str(client.command("SELECT sum(events) FROM firehose.events_by_minute")))
-        except FirehoseError:  # not migrated yet, or just starting
+        except FirehoseError:  # not migrated yet, or still starting
             return ""
         return f"{events:,} events can be queried" if events else ""

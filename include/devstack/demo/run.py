@@ -1,4 +1,7 @@
-"""Runs the demo: prepares, starts, shows progress and addresses, waits, stops in order."""
+"""Runs the demo: prepares and starts it, shows progress and addresses, waits, and stops it in order.
+
+Must not: know how a service is started (services.py, supervisor.py).
+"""
 
 from __future__ import annotations
 
@@ -39,14 +42,14 @@ def run(settings: Settings, *, simulated: bool, until_results: bool) -> None:
     open_to_others = exposed(_data_folders(settings))
     with own_home(settings.home_path, "firehose demo") as ownership:
         if left := stop_left_behind(settings.home_path / RUN):
-            console.print(f"stopped what an earlier run had left behind: {', '.join(left)}")
+            console.print(f"stopped services of an earlier run: {', '.join(left)}")
         if open_to_others:
             console.print(_exposed_line(open_to_others), soft_wrap=True, highlight=False)
         settings, simulated = _choose_source(home.prepare(settings), console, simulated=simulated)
         refuse_foreign(settings)
         if renamed := upgrade(settings.lake_path):
             names = ", ".join(f"{earlier}/ is now {now}/" for earlier, now in renamed.items())
-            console.print(f"the lake was of an earlier version: {names}", soft_wrap=True, highlight=False)
+            console.print(f"the lake was from an earlier version: {names}", soft_wrap=True, highlight=False)
         wanted = services(settings, simulated=simulated)
         refuse_taken_ports(wanted)
         refuse_used_data(settings)
@@ -58,7 +61,7 @@ def run(settings: Settings, *, simulated: bool, until_results: bool) -> None:
         try:
             _watch(settings, supervisor, console, stop, until_results=until_results)
         finally:
-            console.print("stopping; nothing is lost, and the next start goes on from here")
+            console.print("stopping; nothing is lost, and the next start continues from here")
             supervisor.stop()
             console.print("stopped")
 
@@ -70,11 +73,13 @@ def _data_folders(settings: Settings) -> list[Path]:
 
 def _exposed_line(folders: list[Path]) -> str:
     names = " ".join(shlex.quote(str(folder)) for folder in folders)
-    return f"other users of this machine can look into folders from before; to stop that: chmod -R go= {names}"
+    return (
+        f"other users of this machine can read folders that already existed; to prevent that: chmod -R go= {names}"
+    )
 
 
 def _prepare_airflow(settings: Settings, project: Path, console: Console) -> dict[str, str]:
-    console.print("preparing Airflow (its database, at the first start only)")
+    console.print("preparing Airflow (its database only at the first start)")
     return prepare_airflow_home(
         settings.home_path / "airflow",
         project / "dags",
@@ -85,7 +90,7 @@ def _prepare_airflow(settings: Settings, project: Path, console: Console) -> dic
 
 
 def _choose_source(settings: Settings, console: Console, *, simulated: bool) -> tuple[Settings, bool]:
-    """Live Jetstream where it answers; else, and always where asked for, the simulator."""
+    """Choose live Jetstream if it answers; the simulator if it does not, or if ``simulated`` asks for it."""
     where = source.host(settings.jetstream_url)
     if not simulated:
         console.print(f"trying Jetstream at {where}")
@@ -93,7 +98,7 @@ def _choose_source(settings: Settings, console: Console, *, simulated: bool) -> 
         if not why:
             console.print(f"listening to the live firehose at {where}")
             return settings, False
-        console.print(f"no way to {where} ({why}): using the built-in simulator instead", highlight=False)
+        console.print(f"cannot reach {where} ({why}): using the built-in simulator instead", highlight=False)
     url = f"ws://127.0.0.1:{settings.simulator_port}/subscribe"
     return msgspec.structs.replace(settings, jetstream_url=url), True
 

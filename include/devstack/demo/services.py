@@ -1,6 +1,6 @@
-"""The demo's services: what runs, on which ports, and in which order it starts and stops.
+"""The demo's services: their commands and ports, and the order in which they start and stop.
 
-Low priorities start first and stop last, one after the other: so the ingester flushes while Redis is still there.
+Low priorities start first and stop last, one after another, so the ingester flushes while Redis still runs.
 Must not: start or stop them (supervisor.py), print.
 """
 
@@ -23,14 +23,14 @@ from firehose.areas import Area
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 
-#: Databases that a Redis server has unless it is told otherwise.
+#: The number of databases of a Redis server by default.
 _DATABASES: Final = 16
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """One process of the demo. ``port`` is where it listens, and ``setting`` the variable that moves it.
+    """One process of the demo. ``port`` is where it listens, ``setting`` the variable that changes it.
 
-    ``last``: whatever happens, it ends only after all others.
+    ``last``: it ends only after all others, whatever happens.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 def services(settings: Settings, *, simulated: bool) -> list[Service]:
     """The services in the order in which they start."""
     redis_port = urlsplit(settings.redis_url).port or 6379
-    private_folder(Area.QUALITY.of(settings.lake_path), "FIREHOSE_LAKE")  # what the quality pages' server serves
+    private_folder(Area.QUALITY.of(settings.lake_path), "FIREHOSE_LAKE")  # served as the quality pages
     redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
     private_folder(redis.folder, "FIREHOSE_HOME")
     docs_server = [*PYTHON, "devstack.demo.docs_server"]
@@ -83,10 +83,10 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
 
 
 def refuse_foreign(settings: Settings) -> None:
-    """The demo runs a Redis and a ClickHouse of its own: settings that mean others cannot be meant for it.
+    """Refuse settings that name another Redis or ClickHouse: the demo runs its own.
 
     Raises:
-        FirehoseError: one does; the line names it.
+        FirehoseError: a setting does; the line names it.
     """
     redis = urlsplit(settings.redis_url)
     if redis.scheme != "redis" or redis.hostname not in ("localhost", "127.0.0.1"):
@@ -105,8 +105,10 @@ def refuse_foreign(settings: Settings) -> None:
 
 
 def refuse_used_data(settings: Settings) -> None:
-    """Raises:
-    FirehoseError: a `firehose clickhouse` serves this home's data, so that the demo's could not.
+    """Refuse a home whose ClickHouse data another process serves.
+
+    Raises:
+        FirehoseError: a `firehose clickhouse` does.
     """
     folder = private_folder(data_folder(settings), "FIREHOSE_HOME")
     try:
@@ -116,9 +118,10 @@ def refuse_used_data(settings: Settings) -> None:
 
 
 def refuse_taken_ports(wanted: list[Service]) -> None:
-    """Raises:
-    FirehoseError: something listens where a service would, or two services would; the line names the setting
-        that moves one.
+    """Refuse ports that are in use, or that two services would share.
+
+    Raises:
+        FirehoseError: one is; the line names the setting that changes it.
     """
     by_port: dict[int, Service] = {}
     for service in wanted:
@@ -126,7 +129,7 @@ def refuse_taken_ports(wanted: list[Service]) -> None:
             continue
         if other := by_port.get(service.port):
             raise FirehoseError(
-                f"port {service.port} is meant for {other.name} and for {service.name}: set another one in "
+                f"port {service.port} is set for both {other.name} and {service.name}: choose another one in "
                 f"FIREHOSE_{service.setting} or FIREHOSE_{other.setting}"
             )
         by_port[service.port] = service
@@ -137,5 +140,5 @@ def refuse_taken_ports(wanted: list[Service]) -> None:
             except OSError:
                 raise FirehoseError(
                     f"port {service.port} on 127.0.0.1 is taken, so {service.name} cannot start: stop what "
-                    f"listens there, or set another one in FIREHOSE_{service.setting}"
+                    f"listens there, or choose another one in FIREHOSE_{service.setting}"
                 ) from None

@@ -1,4 +1,7 @@
-"""Which source the demo listens to: live Jetstream, or the simulator where Jetstream cannot be reached."""
+"""Finds out if live Jetstream can be reached, so that the demo can choose its source.
+
+Must not: choose.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _TIMEOUT_S = 5.0
 
 
 def jetstream_answers(url: str) -> str:
-    """Open a websocket to the first host of ``url``, as the ingester will. Returns why that failed, or nothing."""
+    """Open a websocket to the first host of ``url``. Returns why that failed; an empty text if it worked."""
     try:
         asyncio.run(_open(_first(url)))
     except TimeoutError:

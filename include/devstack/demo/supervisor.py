@@ -1,10 +1,12 @@
-"""supervisord as a child process: starts the demo's services, sees how they fare, stops them in order.
+"""supervisord as a child process: starts the demo's services, reports failures, stops them in order.
 
-It ends with its parent, and the services with it (embedded/leash.py). Must not: choose the services, print.
+It ends with its parent, and the services end with it (embedded/leash.py). Must not: choose the services, print.
 """
 
 from __future__ import annotations
 
+import configparser
+import io
 import os
 import shlex
 import subprocess
@@ -38,7 +40,7 @@ class Supervisor:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start supervisord, which starts the services. It ends with this process, and they with it.
+        """Start supervisord, which starts the services. All of them end with this process.
 
         Raises:
             FirehoseError: the folder of the logs cannot be used.
@@ -63,10 +65,10 @@ class Supervisor:
             )
 
     def failed(self) -> str:
-        """Which service has given up, and its last words; empty while all is well.
+        """The service that has given up, with its last log line; empty while all services run.
 
         Raises:
-            ServiceUnavailable: supervisord itself has ended; so have the services by then.
+            ServiceUnavailable: supervisord itself has ended; the services are stopped by then.
         """
         if self._process is None or self._process.poll() is not None:
             stop_left_behind(self._run)
@@ -80,10 +82,10 @@ class Supervisor:
         return ""
 
     def last_words(self, name: str) -> str:
-        """The last line of a service's log, and where the rest is."""
+        """The last line of a service's log, and the log's path."""
         log = self.logs / f"{name}.log"
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        return f"{lines[-1] if lines else 'it said nothing'} (all of it in {log})"
+        return f"{lines[-1] if lines else 'its log is empty'} (the whole log is {log})"
 
     def stop(self) -> None:
         """Stop every service in order and wait for the last one.
@@ -101,50 +103,50 @@ class Supervisor:
 
     def _states(self) -> list[dict[str, Any]]:
         folder = os.open(self._run, os.O_PATH)
-        # A unix socket's path has a short limit of its own, and a home may have a long name.
+        # The path of a unix socket has a short limit, and a home may have a long name.
         transport = SupervisorTransport(None, None, f"unix:///proc/self/fd/{folder}/{_SOCKET}")
         try:
             with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
                 return cast(list[dict[str, Any]], proxy.supervisor.getAllProcessInfo())
-        except (OSError, Fault):  # it is just starting, or stopping
+        except (OSError, Fault):  # it is starting or stopping
             return []
         finally:
             os.close(folder)
 
     def _text(self) -> str:
-        # Its paths are relative to the home's run folder, whose own path may hold what ends a value here.
-        general = f"""\
-[supervisord]
-logfile=../logs/supervisord.log
-pidfile=supervisord.pid
-minfds=1024
-umask=077
-silent=true
+        # Paths are relative to the home's run folder, whose own path may contain what ends a value.
+        config = configparser.RawConfigParser()
+        config["supervisord"] = {
+            "logfile": "../logs/supervisord.log",
+            "pidfile": "supervisord.pid",
+            "minfds": "1024",
+            "umask": "077",
+            "silent": "true",
+        }
+        config["unix_http_server"] = {"file": f"/proc/self/cwd/{_SOCKET}", "chmod": "0700"}
+        config["rpcinterface:supervisor"] = {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        }
+        for service in self._wanted:
+            config[f"program:{service.name}"] = _program(service)
+        text = io.StringIO()
+        config.write(text)
+        return text.getvalue()
 
-[unix_http_server]
-file=/proc/self/cwd/{_SOCKET}
-chmod=0700
 
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-        return general + "".join(_program(service) for service in self._wanted)
-
-
-def _program(service: Service) -> str:
-    command = shlex.join(leash.command(service.name)).replace("%", "%%")  # supervisord expands percent signs
-    # Signals go to the whole group, or a killed parent's children would be left behind.
-    return f"""
-[program:{service.name}]
-command={command}
-priority={service.priority}
-startsecs=2
-startretries=5
-autorestart=true
-stopwaitsecs=20
-killasgroup=true
-redirect_stderr=true
-stdout_logfile=../logs/{service.name}.log
-stdout_logfile_maxbytes=20MB
-stdout_logfile_backups=2
-"""
+def _program(service: Service) -> dict[str, str]:
+    return {
+        # supervisord expands percent signs.
+        "command": shlex.join(leash.command(service.name)).replace("%", "%%"),
+        "priority": str(service.priority),
+        "startsecs": "2",
+        "startretries": "5",
+        "autorestart": "true",
+        "stopwaitsecs": "20",
+        # Signals go to the whole group, or a killed parent's children would be left behind.
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": f"../logs/{service.name}.log",
+        "stdout_logfile_maxbytes": "20MB",
+        "stdout_logfile_backups": "2",
+    }

@@ -1,1 +1,4 @@
-"""Services that this machine runs for itself when no real ones are at hand: launchers, no business logic."""
+"""Launchers of the services that one machine runs for itself: Redis, the ingester, Airflow.
+
+Must not: logic of the pipeline.
+"""

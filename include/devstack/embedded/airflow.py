@@ -1,4 +1,4 @@
-"""Prepares an Airflow of our own: SQLite, LocalExecutor, one login, everything in one folder, no root.
+"""Prepares an Airflow in one folder: SQLite, LocalExecutor, one login, no root.
 
 Lives here: its configuration, secrets, database and commands. Must not: import Airflow, or run its services.
 """
@@ -26,8 +26,8 @@ USER: Final = "admin"
 POOLS: Final = Path(str(resources.files("firehose") / "airflow" / "pools.json"))
 _PASSWORDS: Final = "simple_auth_manager_passwords.json"
 _AIRFLOW: Final = (*PYTHON, "airflow")
-#: Options that must stay the same from one start to the next, and their bytes: 32 is what a Fernet key has,
-#: 64 what HMAC with SHA-512 wants.
+#: Options that must stay the same from one start to the next, and their size in bytes: a Fernet key has 32,
+#: HMAC with SHA-512 needs 64.
 _SECRETS: Final = (("core", "fernet_key", 32), ("api", "secret_key", 32), ("api_auth", "jwt_secret", 64))
 
 
@@ -37,7 +37,7 @@ def prepare_airflow_home(
     """Make ``home`` a ready AIRFLOW_HOME and return the whole environment to run Airflow's commands in.
 
     Writes ``airflow.cfg`` (mode 0600; secrets are made once and kept), a password for the user ``admin``,
-    migrates the database and imports the pools. Running it again changes only what differs, in no time.
+    migrates the database and imports the pools. Running it again is quick and changes only what differs.
     ``env`` is the environment to start from; its own ``AIRFLOW_*`` variables are dropped, since they would
     override the file. The web interface and API listen on loopback at ``port``.
 
@@ -54,7 +54,7 @@ def prepare_airflow_home(
 
 
 def commands() -> dict[str, list[str]]:
-    """The services of this Airflow by name, each to be run as a process of its own.
+    """The commands of this Airflow's services by name. Each runs as its own process.
 
     No triggerer: no task here defers. No log server: the web interface reads the log files itself.
     """
@@ -66,12 +66,13 @@ def commands() -> dict[str, list[str]]:
 
 
 def password(home: Path) -> str:
-    """The password of the user ``admin``, once the home is prepared."""
+    """The password of the user ``admin`` of a prepared home."""
     return str(json.loads((home / _PASSWORDS).read_text())[USER])
 
 
 def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[str, object]]:
-    """What differs from Airflow's defaults, as sections of ``airflow.cfg``; docker-compose.yaml times alike."""
+    """The options that differ from Airflow's defaults, by section of ``airflow.cfg``. docker-compose.yaml sets the
+    same time limits."""
     url = f"http://localhost:{port}"
     return {
         "core": {
@@ -82,7 +83,7 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
             "parallelism": 3,
             "load_examples": False,
             "dags_are_paused_at_creation": False,
-            # The default asks the name service, which may be slow or missing.
+            # The default asks the name service, which may be slow or unavailable.
             "hostname_callable": "socket.gethostname",
             "simple_auth_manager_users": f"{USER}:admin",
             "simple_auth_manager_passwords_file": home / _PASSWORDS,
@@ -98,13 +99,13 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
             "file_task_handler_new_file_permissions": "0o600",
         },
         "api": {"host": "127.0.0.1", "port": port, "base_url": url, "workers": 1},
-        # After a power failure the tasks of the scheduler that is gone are found, and run again, within a minute.
+        # After a power failure, tasks of the dead scheduler are found and run again within a minute.
         "scheduler": {"orphaned_tasks_check_interval": 15, "task_instance_heartbeat_timeout": 60},
         "dag_processor": {
             "parsing_processes": 1,
             "refresh_interval": 10,
         },
-        # A supervisor that misses its task's exit notices it at the next heartbeat: 1 s instead of 5.
+        # A supervisor that misses the exit of its task notices it at the next heartbeat: after 1 s instead of 5.
         "workers": {
             "min_heartbeat_interval": 1,
             "max_failed_heartbeats": 15,
@@ -130,7 +131,7 @@ def _write_config(home: Path, options: dict[str, dict[str, object]]) -> None:
 
 
 def _new_secret(size: int) -> str:
-    """Random bytes in URL-safe base64: the one form that a Fernet key may have."""
+    """Random bytes in URL-safe base64, the only form that a Fernet key may have."""
     return base64.urlsafe_b64encode(secrets.token_bytes(size)).decode()
 
 
@@ -142,7 +143,7 @@ def _make_password(home: Path) -> None:
 
 
 def _private(path: Path) -> TextIO:
-    """Open for writing a file that nobody else may read, not even for a moment."""
+    """Open a file for writing that only its owner can read, from its first moment on."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
 

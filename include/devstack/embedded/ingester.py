@@ -1,6 +1,6 @@
 """Runs the ingester as a child process with given settings, for ``once`` and the benchmarks.
 
-Lives here: starting it and stopping it in order. Must not: anything that the ingester does itself.
+Lives here: starting it, and stopping it so that it flushes. Must not: anything that the ingester does itself.
 """
 
 from __future__ import annotations

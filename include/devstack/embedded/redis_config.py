@@ -1,8 +1,7 @@
-"""What a Redis server of ours is configured with: copies of ``include/firehose/redis`` in a folder of its
-owner, and passwords.
+"""The configuration and passwords of an embedded Redis server: copies of ``firehose/redis`` in a private folder.
 
-The server starts from these copies, so that nothing it is told to rewrite is a file of the checkout. Must not:
-start or ask a server.
+The server starts from these copies, so CONFIG REWRITE and ACL SAVE never change a file of the package. Must not:
+start or query a server.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ ADMIN: Final = "admin"
 SOCKET: Final = "admin.sock"
 _CONFIG: Final = "redis.conf"
 _ACL: Final = "users.acl"
-# How a user begins, before it is given anything.
+# A user without any rights.
 _NOTHING: Final = "resetchannels -@all"
 _USERS: Final = (*ROLES, ADMIN)
 
@@ -33,11 +32,11 @@ _USERS: Final = (*ROLES, ADMIN)
 def write_access(folder: Path, *, login: tuple[str, str] | None = None, rotate: str = "") -> None:
     """Make ``folder`` (mode 0700): a password file for each user, made once and kept, and ``users.acl`` from them.
 
-    ``rotate`` names a user that gets a new password. ``login`` is one more user and its password, with the rights
-    of all roles together: that of a URL which everything connects by.
+    ``rotate`` names a user that gets a new password. ``login`` is one more user and its password, with the
+    rights of all roles together: the login of a URL that every service connects with.
 
     Raises:
-        FirehoseError: no such user, a login that cannot be, or a file that cannot be written.
+        FirehoseError: no such user, an impossible login, or a file that cannot be written.
     """
     if rotate and rotate not in _USERS:
         raise FirehoseError(f"Redis has no user {rotate!r} of this project; choose one of {', '.join(_USERS)}")
@@ -48,7 +47,7 @@ def write_access(folder: Path, *, login: tuple[str, str] | None = None, rotate: 
         files.write_bytes(folder / _ACL, _acl(hashes, login).encode(), mode=0o600)
     except OSError as error:
         raise FirehoseError(
-            f"{folder}: cannot be written ({error.strerror}); see to its owner and disk"
+            f"{folder}: cannot be written ({error.strerror}); check its owner and the disk"
         ) from error
 
 
@@ -64,7 +63,7 @@ def login_of(url: str) -> tuple[str, str] | None:
     """User and password of a Redis URL; no user means Redis' ``default``.
 
     Raises:
-        FirehoseError: a user without a password, or one that the server needs for itself.
+        FirehoseError: a user without a password, or one whose name is reserved.
     """
     if not has_login(url):
         return None
@@ -84,11 +83,11 @@ def _password(path: Path, *, new: bool) -> str:
     path.chmod(0o600)
     if password := path.read_text().strip():
         return password
-    raise FirehoseError(f"{path}: holds no password; remove it, and the next start makes one")
+    raise FirehoseError(f"{path}: contains no password; remove it, and the next start makes one")
 
 
 def _acl(hashes: dict[str, str], login: tuple[str, str] | None) -> str:
-    """``users.acl`` as Redis takes it: a user a line, no comments."""
+    """``users.acl`` in the form that Redis reads: one user per line, no comments."""
     text = re.sub(r"^#.*\n|^\n", "", (TEMPLATES / _ACL).read_text(), flags=re.MULTILINE)
     text = re.sub(r"\n +", " ", text)
     for user, digest in hashes.items():
@@ -106,5 +105,5 @@ def _sha256(password: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """As Redis reads a quoted argument: any path."""
+    """A quoted argument of redis.conf; any path can be written so."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

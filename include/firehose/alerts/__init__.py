@@ -1,7 +1,7 @@
-"""Tells somebody that something is wrong: by mail, by webhook, or both, as the settings say.
+"""Alerts an operator: by mail, by webhook, or both, as the settings say.
 
-Lives here: what an alert says, and when there is one. Must not: send it (sinks.py), or know Airflow, whose context
-comes in as a mapping, and whose mail hook as ``send_mail``.
+Lives here: when there is an alert, and its details. Must not: its words (catalogue.py); send it (sinks.py); know
+Airflow, whose context comes in as a mapping, and whose mail hook as ``send_mail``.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
+from firehose.alerts import catalogue
+from firehose.alerts.catalogue import Alert
 from firehose.alerts.sinks import SendMail, notify
 from firehose.settings import Settings, SettingsError, load, redacted
 from ingester.contract.gap import Gap, Reason
 from ingester.contract.logs import get_logger
 
-__all__ = ["SendMail", "notify", "report_foreign", "report_gaps", "report_quality", "task_failed"]
+__all__ = ["SendMail", "report_foreign", "report_gaps", "report_quality", "send", "task_failed"]
 
 log = get_logger(__name__)
 
-#: What each reason means to somebody who was just woken up.
+#: What each reason means, for an operator who sees it for the first time.
 _MEANING: Final[dict[Reason, str]] = {
     Reason.LATE: "the host began later than it was asked to",
     Reason.REFUSED: "the host no longer has what was asked for",
@@ -30,12 +32,12 @@ _MEANING: Final[dict[Reason, str]] = {
     Reason.REDIS_LOST: "Redis lost what it held",
     Reason.NOT_LISTENING: "nothing listened",
 }
-#: So many gaps are listed one by one.
+#: At most this many gaps are listed one by one.
 _LISTED: Final = 20
 
 
 class Quality(Protocol):
-    """The part of a validation's result that decides whether somebody is told."""
+    """The part of a validation's result that decides whether there is an alert."""
 
     @property
     def good(self) -> int: ...
@@ -49,6 +51,13 @@ class Quality(Protocol):
     def failed_expectations(self) -> list[str]: ...
     @property
     def docs(self) -> str: ...
+
+
+def send(
+    settings: Settings, alert: Alert, details: Mapping[str, str], send_mail: SendMail, **values: object
+) -> None:
+    """Send an alert of the catalogue to every sink; ``values`` go into its words. Never raises for a sink."""
+    notify(settings, alert.notice(details, **values), send_mail)
 
 
 def task_failed(context: Mapping[str, Any], send_mail: SendMail) -> None:
@@ -69,7 +78,8 @@ def task_failed(context: Mapping[str, Any], send_mail: SendMail) -> None:
     except SettingsError as problem:
         log.error("alert not sent", dag=ti.dag_id, task=ti.task_id, reason=problem)
         return
-    notify(settings, f"{ti.dag_id}.{ti.task_id} failed", redacted(reason), details, send_mail)
+    values = {"dag": ti.dag_id, "task": ti.task_id, "reason": redacted(reason)}
+    send(settings, catalogue.TASK_FAILED, details, send_mail, **values)
 
 
 def report_quality(settings: Settings, batch_id: str, result: Quality, send_mail: SendMail) -> bool:
@@ -78,21 +88,16 @@ def report_quality(settings: Settings, batch_id: str, result: Quality, send_mail
     if result.suite_success and not too_many:
         return False
     failed = ", ".join(result.failed_expectations) or "none"
-    notify(
-        settings,
-        f"data quality of batch {batch_id}",
-        f"{result.error_rate:.2%} of the events are quarantined; failed expectations: {failed}. "
-        "The good rows are published.",
-        {
-            "batch": batch_id,
-            "good": str(result.good),
-            "quarantined": str(result.quarantined),
-            "error rate": f"{result.error_rate:.4%} (limit {settings.max_error_rate:.4%})",
-            "failed expectations": failed,
-            "data docs": result.docs,
-        },
-        send_mail,
-    )
+    details = {
+        "batch": batch_id,
+        "good": str(result.good),
+        "quarantined": str(result.quarantined),
+        "error rate": f"{result.error_rate:.4%} (limit {settings.max_error_rate:.4%})",
+        "failed expectations": failed,
+        "data docs": result.docs,
+    }
+    values = {"batch": batch_id, "error_rate": result.error_rate, "failed": failed}
+    send(settings, catalogue.BAD_DATA, details, send_mail, **values)
     return True
 
 
@@ -106,30 +111,15 @@ def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap], send_mai
     details = {"batch": batch_id} | {f"gap {n}": line for n, line in enumerate(lines[:_LISTED], 1)}
     if len(lines) > _LISTED:
         details["and"] = f"{len(lines) - _LISTED} more"
-    notify(
-        settings,
-        f"gap in coverage, batch {batch_id}"
-        if len(lines) == 1
-        else f"{len(lines)} gaps in coverage, batch {batch_id}",
-        "Events of this time may be missing. Some gaps are filled by themselves when the source replays: "
-        "`firehose coverage --open` says which are open now. For the others see 'A gap in coverage' in "
-        "docs/operations.md.",
-        details,
-        send_mail,
-    )
+    number = "gap" if len(lines) == 1 else f"{len(lines)} gaps"
+    send(settings, catalogue.GAP, details, send_mail, batch=batch_id, gaps=number)
     return True
 
 
 def report_foreign(settings: Settings, batch_id: str, send_mail: SendMail, said: str) -> None:
-    """Alert on what somebody else has put into Redis, and what the drain has done about it: ``said``."""
+    """Alert on what another program has put into Redis, and what the drain has done about it: ``said``."""
     log.error("foreign data in Redis", batch=batch_id, found=said)
-    notify(
-        settings,
-        f"foreign data in Redis, batch {batch_id}",
-        f"{said}. See 'Foreign data in Redis' in docs/operations.md.",
-        {"batch": batch_id},
-        send_mail,
-    )
+    send(settings, catalogue.FOREIGN_DATA, {"batch": batch_id}, send_mail, batch=batch_id, found=said)
 
 
 def _line(gap: Gap) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import socket
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from firehose.alerts.catalogue import Notice
 from firehose.settings import Settings
 from ingester.contract.logs import get_logger
 
@@ -26,26 +27,30 @@ _TIMEOUT_S: Final = 10.0
 SendMail = Callable[[EmailMessage], None]
 
 
-def notify(settings: Settings, title: str, text: str, details: Mapping[str, str], send_mail: SendMail) -> None:
+def notify(settings: Settings, notice: Notice, send_mail: SendMail) -> None:
     """Send an alert to every sink that is set. A sink that fails is one line in the log, and the next is tried."""
     if not settings.alert_email and not settings.alert_webhook_url:
         log.warning(
             "no alert sink is set",
-            title=title,
-            text=text,
+            alert=notice.name,
+            title=notice.title,
+            text=notice.text,
             hint="set FIREHOSE_ALERT_EMAIL or FIREHOSE_ALERT_WEBHOOK_URL",
         )
     if settings.alert_email:
-        message = _message(settings, title, text, details)
+        message = _message(settings, notice)
         _try("mail", settings.smtp_url, lambda: _mail(settings.smtp_url, message, send_mail))
     if settings.alert_webhook_url:
         body = msgspec.json.encode(
             {
-                "title": title,
+                "alert": notice.name,
+                "severity": notice.severity,
+                "title": notice.title,
                 # The field that chat services show; the others are for programs.
-                "text": f"{title}: {text}\n" + _lines(details),
-                "reason": text,
-                "details": details,
+                "text": f"{notice.title}: {notice.text}\n" + _lines(notice),
+                "reason": notice.text,
+                "runbook": notice.runbook,
+                "details": notice.details,
                 "host": socket.gethostname(),
             }
         )
@@ -64,13 +69,13 @@ def _try(sink: str, url: str, send: Callable[[], None]) -> None:
         log.info("alert sent", sink=sink, host=host)
 
 
-def _message(settings: Settings, title: str, text: str, details: Mapping[str, str]) -> EmailMessage:
+def _message(settings: Settings, notice: Notice) -> EmailMessage:
     message = EmailMessage()
-    message["Subject"] = " ".join(f"[firehose] {title}".split())
+    message["Subject"] = " ".join(f"[firehose] {notice.title}".split())
     message["To"] = settings.alert_email
     user = unquote(urlsplit(settings.smtp_url).username or "")
     message["From"] = user if "@" in user else f"firehose@{socket.gethostname()}"
-    message.set_content(f"{text}\n\n{_lines(details)}\n")
+    message.set_content(f"{notice.text}\n\n{_lines(notice)}\n")
     return message
 
 
@@ -90,8 +95,8 @@ def _post(url: str, body: bytes) -> None:
         pass
 
 
-def _lines(details: Mapping[str, str]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in details.items())
+def _lines(notice: Notice) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in (*notice.details.items(), ("runbook", notice.runbook)))
 
 
 def _host(url: str) -> str:

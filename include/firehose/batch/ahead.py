@@ -7,16 +7,15 @@ there. Must not: copy or delete entries.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
 import redis
-from filelock import FileLock, Timeout
 
 from firehose.batch import buffer
 from firehose.batch.gaps import Span
 from firehose.batch.lock import locks_folder
 from firehose.batch.scripts import script
+from firehose.store import LakePath, LockTaken
 from ingester.contract import wire
 
 #: Redis' clock may be set back by this much (ms) without anything being taken early: no batch is longer.
@@ -26,14 +25,14 @@ _END_MS: Final = 2**64
 _GO_BACK: Final = script("go_back")
 
 
-def span(client: redis.Redis, lake: Path, held: ExitStack) -> list[Span]:
+def span(client: redis.Redis, lake: LakePath, held: ExitStack) -> list[Span]:
     """The span (ms) of such entries, if there are any, for one drain at a time: until ``held`` ends."""
     begin = buffer.redis_ms(client) + AHEAD_MS
     if all(buffer.next_ms(client, queue, begin, _END_MS) is None for queue in wire.QUEUES):
         return []
     try:
-        held.enter_context(FileLock(locks_folder(lake) / "ahead.lock", timeout=0))
-    except Timeout:
+        held.enter_context((locks_folder(lake) / "ahead.lock").lock(wait_s=0))
+    except LockTaken:
         return []
     return [(begin, _END_MS)]
 

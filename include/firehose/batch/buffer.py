@@ -9,7 +9,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, cast
 
 import redis
@@ -20,6 +19,7 @@ from firehose.batch.manifest import Manifest, QueueFile
 from firehose.batch.scripts import script
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
+from firehose.store import LakePath
 from ingester.contract import wire
 from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE, RedisAccess
@@ -123,7 +123,7 @@ def holds(client: redis.Redis, queue: str, copied: QueueFile) -> bool:
     return any(client.xrange(wire.stream_key(queue), first, last, count=1) for first, last in copied.ranges)
 
 
-def remove_copied(client: redis.Redis, folder: Path, manifest: Manifest) -> None:
+def remove_copied(client: redis.Redis, folder: LakePath, manifest: Manifest) -> None:
     """Delete the entries that the batch's files hold. Whatever else has an id in their ranges stays."""
     for queue, copied in manifest.queues.items():
         ids = _still_there(client, folder, queue, copied)
@@ -132,7 +132,7 @@ def remove_copied(client: redis.Redis, folder: Path, manifest: Manifest) -> None
             crash.reached(crash.Point.DELETED_SOME)
 
 
-def _still_there(client: redis.Redis, folder: Path, queue: str, copied: QueueFile) -> list[bytes]:
+def _still_there(client: redis.Redis, folder: LakePath, queue: str, copied: QueueFile) -> list[bytes]:
     """Ids of the entries in the copied ranges, if they are what the file ends with; else none.
 
     Entries are deleted in the order of the file, so what a death left of them is its end. An id proves nothing:
@@ -159,10 +159,10 @@ def _still_there(client: redis.Redis, folder: Path, queue: str, copied: QueueFil
     return []
 
 
-def _digest_of_end(path: Path, size: int) -> bytes:
+def _digest_of_end(path: LakePath, size: int) -> bytes:
     """The SHA-256 of a file's last ``size`` bytes; empty where it is missing or shorter."""
-    if not path.is_file() or path.stat().st_size < size:
+    if not path.exists() or path.size() < size:
         return b""
-    with path.open("rb") as stream:
+    with path.reading() as stream:
         stream.seek(-size, os.SEEK_END)
         return hashlib.file_digest(stream, "sha256").digest()

@@ -6,16 +6,17 @@ Must not: choose the spans, or delete anything.
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import BinaryIO, Final
 
 import redis
 
-from firehose import crash, files
+from firehose import crash
 from firehose.batch import buffer
 from firehose.batch.frame import Entry, Frame, frame_of
 from firehose.batch.gaps import Span
 from firehose.batch.manifest import QueueFile
+from firehose.batch.raw import FrameSize
+from firehose.store import LakePath
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
@@ -24,14 +25,14 @@ log = get_logger(__name__)
 _LOGGED: Final = 10
 
 
-def copy_queue(client: redis.Redis, spans: list[Span], folder: Path, queue: str) -> QueueFile | None:
+def copy_queue(client: redis.Redis, spans: list[Span], folder: LakePath, queue: str) -> QueueFile | None:
     """Copy the entries of ``spans`` (ms) durably into ``folder``; None, and no file, if there is none."""
     path = folder / f"{queue}.jsonl.zst"
-    with files.replacing(path) as part, part.open("wb") as out:
+    with path.replacing() as part, part.open("wb") as out:
         copy = _Copy(out, queue)
         ranges = [found for start_ms, end_ms in spans if (found := copy.span(client, start_ms, end_ms))]
     if not ranges:
-        files.remove(path)
+        path.remove()
         return None
     return copy.described(path.name, ranges)
 
@@ -44,6 +45,7 @@ class _Copy:
         self._digest = hashlib.sha256()
         self._frames = self._events = self._size = self._foreign = self._miscounted = 0
         self._first_us = self._last_us = 0
+        self._index: list[FrameSize] = []
 
     def span(self, client: redis.Redis, start_ms: int, end_ms: int) -> tuple[str, str] | None:
         """Copy one span; returns the first and last id, or None."""
@@ -60,6 +62,7 @@ class _Copy:
         self._out.write(frame.content)
         self._digest.update(frame.content)
         self._size += len(frame.content)
+        self._index.append(FrameSize(len(frame.content), frame.size))
         self._frames += 1
         self._events += frame.events
         self._first_us = self._first_us or frame.first_us
@@ -87,4 +90,5 @@ class _Copy:
             last_us=self._last_us,
             foreign=self._foreign,
             miscounted=self._miscounted,
+            index=self._index,
         )

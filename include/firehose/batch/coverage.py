@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import redis
 
-from firehose import crash, files
-from firehose.areas import Area, require_current
+from firehose import crash
+from firehose.areas import Area, F
 from firehose.batch import buffer
 from firehose.batch.ahead import AHEAD_MS
 from firehose.batch.buffer import Connect
@@ -24,6 +23,7 @@ from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
 from firehose.settings import Settings
+from firehose.store import LakePath
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason, encoded_list
 from ingester.contract.logs import get_logger
@@ -33,12 +33,12 @@ log = get_logger(__name__)
 _READ_ENTRIES: Final = 500
 
 
-def records_path(lake: Path, batch: Batch) -> Path:
+def records_path(lake: F, batch: Batch) -> F:
     """Where a batch's records lie."""
     return Area.COVERAGE.of(lake) / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
 
 
-def read_records(path: Path) -> list[Gap]:
+def read_records(path: LakePath) -> list[Gap]:
     """The records in a file; none where there is no file.
 
     Raises:
@@ -54,7 +54,7 @@ def read_records(path: Path) -> list[Gap]:
         raise CorruptLake(f"{path}: no list of gaps ({error}); restore it from a backup") from error
 
 
-def read_gaps(lake: Path) -> list[Gap]:
+def read_gaps(lake: LakePath) -> list[Gap]:
     """Every gap that the lake knows of, as its latest record has it, in the order of time.
 
     Raises:
@@ -77,7 +77,7 @@ def known_gaps(settings: Settings, connect: Connect = buffer.client) -> list[Gap
     return resolve([*waiting, *_records(settings.lake_path)])
 
 
-def damaged(lake: Path) -> Iterator[str]:
+def damaged(lake: LakePath) -> Iterator[str]:
     """A line for each file of the coverage ledger that cannot be read."""
     for path in _paths(lake):
         try:
@@ -86,12 +86,12 @@ def damaged(lake: Path) -> Iterator[str]:
             yield str(error)
 
 
-def _paths(lake: Path) -> list[Path]:
-    return sorted(Area.COVERAGE.of(lake).glob("date=*/batch=*.json"))
+def _paths(lake: LakePath) -> list[LakePath]:
+    return Area.COVERAGE.of(lake).find("date=*/batch=*.json")
 
 
-def _records(lake: Path) -> list[Gap]:
-    require_current(lake)
+def _records(lake: LakePath) -> list[Gap]:
+    lake.require_current()
     return [record for path in _paths(lake) for record in read_records(path)]
 
 
@@ -108,7 +108,7 @@ def gaps_of(settings: Settings, batch: Batch, connect: Connect = buffer.client) 
     return [gap for gap in open_gaps(known_gaps(settings, connect)) if gap.id in ids]
 
 
-def take(client: redis.Redis, lake: Path, batch: Batch) -> list[Gap]:
+def take(client: redis.Redis, lake: LakePath, batch: Batch) -> list[Gap]:
     """Copy every record from before the batch's end out of Redis, durably, and return all that the file has now.
 
     Records of earlier intervals come along, whichever drain was to take them: a record names its own time, and one
@@ -127,7 +127,7 @@ def _is_oldest(client: redis.Redis, entry_id: bytes) -> bool:
     return not any(client.xrange(wire.stream_key(queue), "-", before, count=1) for queue in wire.QUEUES)
 
 
-def forget(client: redis.Redis, lake: Path, batch: Batch) -> None:
+def forget(client: redis.Redis, lake: LakePath, batch: Batch) -> None:
     """Delete from Redis the records that the batch's file holds, and no others."""
     if kept := set(read_records(records_path(lake, batch))):
         ids = [entry_id for entry_id, gap in _for_batch(client, batch) if gap in kept]
@@ -136,7 +136,7 @@ def forget(client: redis.Redis, lake: Path, batch: Batch) -> None:
             crash.reached(crash.Point.DELETED_SOME)
 
 
-def record_silence(lake: Path, batch: Batch) -> None:
+def record_silence(lake: LakePath, batch: Batch) -> None:
     """Record, durably, that nothing listened in a batch's interval. Recording it again changes nothing."""
     gap_id = f"{Reason.NOT_LISTENING}/{batch.id}"
     if all(record.id != gap_id for record in read_records(records_path(lake, batch))):
@@ -166,11 +166,11 @@ def _waiting(client: redis.Redis, low: str, high: str) -> Iterator[tuple[bytes, 
                 log.error("entry is not a record of a gap", key=wire.COVERAGE_KEY, entry=entry.id.decode())
 
 
-def _add(lake: Path, batch: Batch, records: Iterable[Gap]) -> list[Gap]:
+def _add(lake: LakePath, batch: Batch, records: Iterable[Gap]) -> list[Gap]:
     path = records_path(lake, batch)
     known = {*read_records(path), *records}
     ordered = sorted(known, key=lambda gap: (gap.noted_us, gap.id, msgspec.json.encode(gap)))
     # Written also where nothing is new: what an earlier attempt left may not be on the disk under its name.
     if ordered:
-        files.write_bytes(path, msgspec.json.format(encoded_list(ordered)))
+        path.write(msgspec.json.format(encoded_list(ordered)))
     return ordered

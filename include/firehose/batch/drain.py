@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import chain
-from pathlib import Path
 from typing import Annotated, cast
 
 import msgspec
@@ -29,6 +28,7 @@ from firehose.batch.lock import alone
 from firehose.batch.manifest import Manifest
 from firehose.errors import BeforeFirstStart, MissedInterval, NotListening
 from firehose.settings import Settings
+from firehose.store import LakePath
 from ingester.contract import wire
 from ingester.contract.logs import get_logger
 
@@ -137,7 +137,7 @@ def _number(text: str) -> int:
     return 0
 
 
-def _first_start_ms(known: dict[str, str], lake: Path) -> int:
+def _first_start_ms(known: dict[str, str], lake: LakePath) -> int:
     """The earlier one of what Redis and the lake know: a Redis that was lost begins again. 0: neither does."""
     both = (_number(known[wire.META_FIRST_START_MS]), manifests.first_start_ms(lake))
     return min((ms for ms in both if ms), default=0)
@@ -168,7 +168,7 @@ def _tell_foreign(client: redis.Redis, manifest: Manifest, tell: Tell) -> None:
     )
 
 
-def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake: Path) -> None:
+def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake: LakePath) -> None:
     # A Redis that was lost begins again, and with it the first start: the lake knows better.
     if batch.end_ms <= first_start_ms and not _ran_before(lake, batch):
         raise BeforeFirstStart(f"batch {batch.id} ended before the ingester was first started")
@@ -186,8 +186,8 @@ def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake
     )
 
 
-def _ran_before(lake: Path, batch: Batch) -> bool:
+def _ran_before(lake: LakePath, batch: Batch) -> bool:
     """Whether the lake knows of an earlier interval, as a batch or as a gap."""
-    batches = (path.parent.name for path in Area.RAW.of(lake).glob(f"date=*/batch=*/{manifests.NAME}"))
-    gaps = (path.stem for path in Area.COVERAGE.of(lake).glob("date=*/batch=*.json"))
+    batches = (path.parent.name for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"))
+    gaps = (path.stem for path in Area.COVERAGE.of(lake).find("date=*/batch=*.json"))
     return any(name < f"batch={batch.id}" for name in chain(batches, gaps))

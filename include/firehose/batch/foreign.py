@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
 import redis
-from filelock import FileLock
 
-from firehose import crash, files
+from firehose import crash
 from firehose.areas import Area
 from firehose.batch import buffer
 from firehose.batch.frame import Entry, as_command
 from firehose.batch.lock import locks_folder
 from firehose.batch.scripts import script
 from firehose.errors import ServiceUnavailable
+from firehose.store import LakePath
 from ingester.contract import wire
 from ingester.contract.gap import Gap
 from ingester.contract.logs import get_logger
@@ -51,7 +50,7 @@ def log_it(said: str) -> None:
     log.error("foreign data in Redis", found=said)
 
 
-def set_aside(client: redis.Redis, lake: Path, tell: Tell) -> None:
+def set_aside(client: redis.Redis, lake: LakePath, tell: Tell) -> None:
     """Make room for the ingester, and keep what was in its way. Safe to repeat at any point.
 
     ``tell`` gets one line for all that was found, before it is deleted from Redis.
@@ -59,7 +58,7 @@ def set_aside(client: redis.Redis, lake: Path, tell: Tell) -> None:
     Raises:
         ServiceUnavailable: a key cannot be moved, because what was moved before is still there.
     """
-    with FileLock(locks_folder(lake) / "foreign.lock"):
+    with (locks_folder(lake) / "foreign.lock").lock():
         # What was moved by a drain that died may be in the way of what is there now.
         blocked = _set_aside(client, lake, tell) and _set_aside(client, lake, tell)
     if blocked:
@@ -69,7 +68,7 @@ def set_aside(client: redis.Redis, lake: Path, tell: Tell) -> None:
         )
 
 
-def _set_aside(client: redis.Redis, lake: Path, tell: Tell) -> list[str]:
+def _set_aside(client: redis.Redis, lake: LakePath, tell: Tell) -> list[str]:
     """Move, keep, tell, delete. Returns the keys that cannot be moved."""
     said, blocked = _move(client)
     crash.reached(crash.Point.MOVED_ASIDE)
@@ -100,7 +99,7 @@ def _move(client: redis.Redis) -> tuple[list[str], list[str]]:
     return said, blocked
 
 
-def _keep_moved(client: redis.Redis, lake: Path, key: str) -> Path | None:
+def _keep_moved(client: redis.Redis, lake: LakePath, key: str) -> LakePath | None:
     """Keep the content of a key that was moved; None: there is none, or it is too large for this process."""
     if not client.exists(key + _ASIDE):
         return None
@@ -111,7 +110,7 @@ def _keep_moved(client: redis.Redis, lake: Path, key: str) -> Path | None:
     return None if content is None else _keep(lake, key, as_command(b"RESTORE", key.encode(), b"0", content))
 
 
-def _keep_records(client: redis.Redis, lake: Path) -> Iterator[tuple[Path, list[bytes]]]:
+def _keep_records(client: redis.Redis, lake: LakePath) -> Iterator[tuple[LakePath, list[bytes]]]:
     """Keep the entries of the stream of gaps that are not records; where, and their ids."""
     key = wire.COVERAGE_KEY
     for chunk in buffer.entries(client, key, "-", "+"):
@@ -120,11 +119,11 @@ def _keep_records(client: redis.Redis, lake: Path) -> Iterator[tuple[Path, list[
             yield _keep(lake, key, b"".join(commands)), [entry.id for entry in foreign]
 
 
-def _keep(lake: Path, key: str, content: bytes) -> Path:
+def _keep(lake: LakePath, key: str, content: bytes) -> LakePath:
     """Keep bytes durably under a name that is their own, so that keeping them again changes nothing."""
     name = f"{key.replace(':', '-')}-{hashlib.sha256(content).hexdigest()[:16]}.resp"
     path = Area.QUARANTINE.of(lake) / "redis" / name
-    files.write_bytes(path, content)
+    path.write(content)
     return path
 
 

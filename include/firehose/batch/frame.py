@@ -45,7 +45,8 @@ class Entry(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What goes to the raw file for an entry. ``events`` are the lines in ``content``, counted.
+    """What goes to the raw file for an entry. ``events`` are the lines in ``content``, counted, and
+    ``size`` their bytes.
 
     ``first_us`` and ``last_us`` are as the entry says, 0 where it says nothing sensible. ``foreign``: what is
     wrong with the entry, which ``content`` keeps as dead letters; empty: it is a frame. ``miscounted``: it is one,
@@ -54,6 +55,7 @@ class Frame(NamedTuple):
 
     content: bytes
     events: int
+    size: int
     first_us: int = 0
     last_us: int = 0
     foreign: str = ""
@@ -67,13 +69,13 @@ def frame_of(queue: str, entry: Entry) -> Frame:
         return _kept(queue, entry, f"its fields are {names}")
     payload = entry.get(wire.FIELD_PAYLOAD)
     try:
-        events = count_lines(payload, MOST_LINES, MOST_BYTES)
+        events, size = count_lines(payload, MOST_LINES, MOST_BYTES)
     except NotFrames as error:
         return _kept(queue, entry, f"its payload {error}")
     count, first, last = (
         _int(entry.get(name)) for name in (wire.FIELD_COUNT, wire.FIELD_FIRST_US, wire.FIELD_LAST_US)
     )
-    return Frame(payload, events, first, last, miscounted=count != events)
+    return Frame(payload, events, size, first, last, miscounted=count != events)
 
 
 def copied_form(queue: str, entry: Entry) -> bytes:
@@ -99,12 +101,13 @@ def _kept(queue: str, entry: Entry, why: str) -> Frame:
     reason = f"an entry of {wire.stream_key(queue)} that is not a frame: {why}"
     time_us = entry.ms * 1000 if entry.ms * 1000 <= _MOST_INT else 0
     parts = [command[start : start + _LETTER_BYTES] for start in range(0, len(command), _LETTER_BYTES)]
-    content = []
+    content, size = [], 0
     for number, part in enumerate(parts, 1):
         which = f" (part {number} of {len(parts)})" if len(parts) > 1 else ""
         line = wire.join_lines([wire.dead_letter(part, reason + which, time_us)])
+        size += len(line)
         content.append(zstandard.ZstdCompressor(level=1, write_checksum=True).compress(line))
-    return Frame(b"".join(content), len(parts), foreign=reason)
+    return Frame(b"".join(content), len(parts), size, foreign=reason)
 
 
 def _int(text: bytes) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 
-from firehose.areas import Area
+from firehose.areas import Area, F
 
 _ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
@@ -54,7 +53,7 @@ class Batch(msgspec.Struct, frozen=True):
         """End (exclusive) in milliseconds since the epoch."""
         return int(self.end.timestamp()) * 1000
 
-    def folder(self, lake: Path, area: Area) -> Path:
+    def folder(self, lake: F, area: Area) -> F:
         """This batch's folder in an area of the lake: ``<lake>/<area>/date=…/batch=…``."""
         return area.of(lake) / f"date={self.start:%Y-%m-%d}" / f"batch={self.id}"
 

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from filelock import FileLock
-
-from firehose.areas import Area, require_current
+from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
+from firehose.store import L
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def locks_folder(lake: Path) -> Path:
-    """Where the lake's lock files lie; it exists afterwards. Whatever writes into the lake begins here.
+def locks_folder(lake: L) -> L:
+    """Below which the lake's locks have their names. Whatever writes into the lake begins here.
 
     Raises:
         LakeOutdated: the lake has the folder names of an earlier version.
     """
-    require_current(lake)
-    folder = Area.LOCKS.of(lake)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    lake.require_current()
+    return Area.LOCKS.of(lake)
 
 
-def lock_path(lake: Path, batch_id: str) -> Path:
-    """The file by which the steps of a batch exclude each other."""
+def lock_path(lake: L, batch_id: str) -> L:
+    """The name by which the steps of a batch exclude each other."""
     return locks_folder(lake) / f"batch-{batch_id}.lock"
 
 
@@ -42,7 +38,7 @@ def alone(step: Callable[Concatenate[Settings, Batch, P], R]) -> Callable[Concat
 
     @functools.wraps(step)
     def run(settings: Settings, batch: Batch, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with FileLock(lock_path(settings.lake_path, batch.id), is_singleton=True):
+        with lock_path(settings.lake_path, batch.id).lock(reentrant=True):
             return step(settings, batch, *args, **kwargs)
 
     return run

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from firehose import files, metrics
-from firehose.areas import Area
+from firehose import metrics
+from firehose.areas import Area, F
 from firehose.batch.interval import Batch
+from firehose.batch.raw import FrameSize
 from firehose.errors import CorruptBatch
+from firehose.store import LakePath
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
@@ -25,6 +26,7 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     those of the interval, before them those of older frames that no other batch took, and after them those of
     frames whose ids are far in the future. ``frames`` are entries; ``foreign`` of them were not frames, and are in
     the file as dead letters, which count as events; ``miscounted`` held another number of events than they said.
+    ``index`` has the size of each entry's frames, in order; manifests of earlier versions have none.
     """
 
     name: str
@@ -37,6 +39,7 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     last_us: int
     foreign: Annotated[int, metrics.FOREIGN] = 0
     miscounted: Annotated[int, metrics.MISCOUNTED] = 0
+    index: list[FrameSize] = []
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,12 +70,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return sum(queue.events for queue in self.queues.values())
 
 
-def folder_of(lake: Path, batch: Batch) -> Path:
+def folder_of(lake: F, batch: Batch) -> F:
     """The folder of a raw batch."""
     return batch.folder(lake, Area.RAW)
 
 
-def read(folder: Path) -> Manifest | None:
+def read(folder: LakePath) -> Manifest | None:
     """The manifest in ``folder``, or None where there is none.
 
     Raises:
@@ -86,10 +89,10 @@ def read(folder: Path) -> Manifest | None:
         raise CorruptBatch(f"{folder / NAME}: not a manifest ({error}); restore it from a backup") from error
 
 
-def first_start_ms(lake: Path) -> int:
+def first_start_ms(lake: LakePath) -> int:
     """When the ingester was first started, as the latest manifest has it; 0: no manifest says so."""
-    for day in sorted(Area.RAW.of(lake).glob("date=*"), reverse=True):
-        for path in sorted(day.glob(f"batch=*/{NAME}"), reverse=True):
+    for day in reversed(Area.RAW.of(lake).folders("date=*")):
+        for path in reversed(day.find(f"batch=*/{NAME}")):
             try:
                 manifest = read(path.parent)
             except CorruptBatch as error:  # its own batch's steps fail for it, others need not
@@ -100,30 +103,30 @@ def first_start_ms(lake: Path) -> int:
     return 0
 
 
-def write(folder: Path, manifest: Manifest) -> None:
+def write(folder: LakePath, manifest: Manifest) -> None:
     """Write the manifest durably: from here on Redis is not read again for this batch."""
-    files.write_bytes(folder / NAME, msgspec.json.format(msgspec.json.encode(manifest)))
+    (folder / NAME).write(msgspec.json.format(msgspec.json.encode(manifest)))
 
 
-def settle(folder: Path) -> None:
+def settle(folder: LakePath) -> None:
     """Make the manifest that an earlier drain left durable: it may have died before the name was on the disk.
 
     To be called before anything is deleted from Redis on the word of a manifest that this process did not write.
     """
-    files.settle(folder / NAME)
+    (folder / NAME).settle()
 
 
-def coverage_sha256(folder: Path) -> str:
+def coverage_sha256(folder: LakePath) -> str:
     """The SHA-256 of a raw batch's file in the coverage ledger, empty if it has none."""
     path = _coverage_path(folder)
-    return files.sha256(path) if path.is_file() else ""
+    return path.sha256() if path.exists() else ""
 
 
-def _coverage_path(folder: Path) -> Path:
+def _coverage_path(folder: LakePath) -> LakePath:
     return Area.COVERAGE.of(folder.parents[2]) / folder.parent.name / f"{folder.name}.json"
 
 
-def check(folder: Path, manifest: Manifest) -> None:
+def check(folder: LakePath, manifest: Manifest) -> None:
     """Compare each file with what the manifest says of it.
 
     Raises:
@@ -133,7 +136,7 @@ def check(folder: Path, manifest: Manifest) -> None:
         raise CorruptBatch(f"{_coverage_path(folder)}: differs from {folder / NAME}; restore it from a backup")
     for queue in manifest.queues.values():
         path = folder / queue.name
-        if not path.is_file():
+        if not path.exists():
             raise CorruptBatch(f"{path}: named in the manifest, but missing; restore it from a backup")
-        if path.stat().st_size != queue.size or files.sha256(path) != queue.sha256:
+        if path.size() != queue.size or path.sha256() != queue.sha256:
             raise CorruptBatch(f"{path}: differs from its manifest; restore it from a backup")

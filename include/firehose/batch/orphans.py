@@ -6,27 +6,26 @@ Reads only. Must not: remove or adopt them (their events are still in Redis, or 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.errors import CorruptBatch
+from firehose.store import LakePath
 
 
-def orphans(lake: Path) -> Iterator[str]:
+def orphans(lake: LakePath) -> Iterator[str]:
     """A line for each raw batch with such files, saying what to do; not for one that is just being drained."""
-    for folder in sorted(Area.RAW.of(lake).glob("date=*/batch=*")):
+    for folder in Area.RAW.of(lake).folders("date=*/batch=*"):
         try:
             manifest = manifests.read(folder)
         except CorruptBatch:  # told with the manifests
             continue
         named = {queue.name for queue in manifest.queues.values()} if manifest else set()
-        if names := sorted({path.name for path in folder.iterdir()} - named - {manifests.NAME}):
+        there = {*(path.name for path in folder.find("*")), *folder.unfinished()}
+        if names := sorted(there - named - {manifests.NAME}):
             if _is_being_drained(lake, folder.name.removeprefix("batch=")):
                 continue
-            where = folder.relative_to(lake)
+            where = folder.key_in(lake)
             yield f"{where}: {_left_over(names)}" if manifest else f"{where}: {_died(names)}"
 
 
@@ -42,14 +41,5 @@ def _left_over(names: list[str]) -> str:
     return f"its manifest does not name {', '.join(names)}, left of a drain that died; remove it"
 
 
-def _is_being_drained(lake: Path, batch_id: str) -> bool:
-    path = Area.LOCKS.of(lake) / f"batch-{batch_id}.lock"
-    if not path.is_file():
-        return False
-    try:
-        with FileLock(path, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # a lake that may only be read: no drain runs here
-        return False
+def _is_being_drained(lake: LakePath, batch_id: str) -> bool:
+    return (Area.LOCKS.of(lake) / f"batch-{batch_id}.lock").is_locked()

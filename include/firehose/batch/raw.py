@@ -6,33 +6,38 @@ Also says, before they get there, whether bytes are such frames. Must not: decod
 from __future__ import annotations
 
 import io
-import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Final, NamedTuple
 
+import pyarrow as pa
 import zstandard
 
 from firehose.errors import CorruptBatch
+from firehose.store import LakePath
 
 #: A chunk ends with the line that brings it here, so that a flood of large events fits in memory as well.
 CHUNK_BYTES: Final = 64 * 1024 * 1024
-# RFC 8878: a block holds at most so much, its header is three bytes long, and a checksum four.
-_BLOCK_BYTES: Final = 128 * 1024
-_BLOCK_HEADER: Final = 3
-_CHECKSUM: Final = 4
-_RLE: Final = 1
 # What RFC 8878 asks of every decoder, and far more than the ingester's frames need.
 _MOST_WINDOW: Final = 8 * 1024 * 1024
+# Fed to a decoder at a time: of what anyone may have sent, so little that it cannot become much (32 MiB).
+_FEED: Final = 1024
 _READ_BYTES: Final = 1024 * 1024
+_LONGEST_HEADER: Final = 18
 
 
 class NotFrames(ValueError):
     """Bytes that cannot go to a raw file. The message says why, as in "its payload …"."""
 
 
-class Span(NamedTuple):
+class FrameSize(NamedTuple):
+    """The bytes of whole frames that lie side by side in a raw file: compressed, and decompressed."""
+
+    compressed: int
+    decompressed: int
+
+
+class FrameSpan(NamedTuple):
     """Whole frames of a raw file: bytes from ``start`` to ``end`` (exclusive), ``size`` of them decompressed."""
 
     start: int
@@ -40,95 +45,81 @@ class Span(NamedTuple):
     size: int
 
 
-def spans(path: Path, most_bytes: int) -> Iterator[Span]:
+def spans(path: LakePath, most_bytes: int, index: Sequence[FrameSize] = ()) -> Iterator[FrameSpan]:
     """Divide a file into spans of at most ``most_bytes`` decompressed; a larger frame is a span of its own.
 
-    Only headers are read. The same file always gives the same spans.
+    ``index`` has the sizes of all its frames; without one, as raw batches of earlier versions are, the file is
+    decompressed to find them. The same file always gives the same spans.
 
     Raises:
         CorruptBatch: the file is not zstd, or ends within a frame.
     """
-    span: Span | None = None
-    for start, end, size in _frames(path):
+    span: FrameSpan | None = None
+    start = 0
+    for compressed, size in index or _sizes(path):
         if span and span.size + size > most_bytes:
             yield span
             span = None
-        span = Span(span.start if span else start, end, size + (span.size if span else 0))
+        end = start + compressed
+        span = FrameSpan(span.start if span else start, end, size + (span.size if span else 0))
+        start = end
     if span:
         yield span
 
 
-def _frames(path: Path) -> Iterator[tuple[int, int, int]]:
-    """Each frame's start, end and size when decompressed (at most, where its header does not say)."""
-    if not path.stat().st_size:
-        return
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        start = 0
-        while start < len(content):
-            try:
-                end, blocks, says = _frame_end(content, start)
-            except (zstandard.ZstdError, IndexError) as error:
-                raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
-            yield start, end, blocks * _BLOCK_BYTES if says is None else says
-            start = end
+def _sizes(path: LakePath) -> Iterator[FrameSize]:
+    """The size of each frame, found by decompressing the file."""
+    with path.reading() as stream:
+        waiting = stream.read(_READ_BYTES)
+        try:
+            while waiting:
+                frame, compressed, size = zstandard.ZstdDecompressor().decompressobj(), 0, 0
+                while not frame.eof:
+                    if not waiting and not (waiting := stream.read(_READ_BYTES)):
+                        raise zstandard.ZstdError("it ends within a frame")
+                    size += len(frame.decompress(waiting))
+                    compressed += len(waiting)
+                    waiting = b""
+                waiting = frame.unused_data or stream.read(_READ_BYTES)
+                yield FrameSize(compressed - len(frame.unused_data), size)
+        except zstandard.ZstdError as error:
+            raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
 
 
-def count_lines(payload: bytes, most_lines: int, most_bytes: int) -> int:
-    """The number of lines in whole zstd frames; what is in memory does not depend on how large they are
-    decompressed.
+def count_lines(payload: bytes, most_lines: int, most_bytes: int) -> tuple[int, int]:
+    """The number of lines in whole zstd frames, and their bytes; what is in memory does not depend on how many.
 
     Raises:
         NotFrames: they are not, or hold no line, or end within one, or are a bomb: more than ``most_lines`` or
-    ``most_bytes``."""
-    try:
-        start = 0
-        while start < len(payload):
-            if zstandard.get_frame_parameters(payload[start : start + 18]).window_size > _MOST_WINDOW:
-                raise NotFrames("needs a window larger than frames have")
-            start, _, _ = _frame_end(payload, start)
-        return _count(payload, most_lines, most_bytes)
-    except (zstandard.ZstdError, IndexError) as error:
-        raise NotFrames(f"is not whole zstd frames ({error})") from None
-
-
-def _count(payload: bytes, most_lines: int, most_bytes: int) -> int:
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
-    lines = size = 0
-    part = b""
-    with decompressor.stream_reader(payload, read_across_frames=True) as reader:
-        while read := reader.read(_READ_BYTES):
-            part = read
-            lines += part.count(b"\n")
-            size += len(part)
-            if size > most_bytes or lines > most_lines:
-                raise NotFrames(f"is more than {most_lines} lines or {most_bytes} bytes when decompressed")
-    if not part.endswith(b"\n"):
-        raise NotFrames("ends within a line" if part else "holds nothing")
-    return lines
-
-
-def _frame_end(content: mmap.mmap | bytes, start: int) -> tuple[int, int, int | None]:
-    """Where a frame ends, how many blocks it has, and how large it says that it is.
-
-    Raises:
-        IndexError: it ends beyond the file.
+            ``most_bytes``.
     """
-    head = content[start : start + 18]  # the longest header
-    parameters = zstandard.get_frame_parameters(head)
-    at, blocks, last = start + zstandard.frame_header_size(head), 0, False
-    while not last:
-        header = content[at] | content[at + 1] << 8 | content[at + 2] << 16
-        last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
-        at += _BLOCK_HEADER + (1 if kind == _RLE else size)
-        blocks += 1
-    at += _CHECKSUM if parameters.has_checksum else 0
-    if at > len(content):
-        raise IndexError("it ends within a frame")
-    unknown = parameters.content_size == zstandard.CONTENTSIZE_UNKNOWN
-    return at, blocks, None if unknown else parameters.content_size
+    start = lines = size = 0
+    last = b""
+    try:
+        while start < len(payload):
+            parameters = zstandard.get_frame_parameters(payload[start : start + _LONGEST_HEADER])
+            if parameters.window_size > _MOST_WINDOW:
+                raise NotFrames("needs a window larger than frames have")
+            frame = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).decompressobj()
+            while not frame.eof:
+                if start >= len(payload):
+                    raise NotFrames("is not whole zstd frames (it ends within a frame)")
+                part = frame.decompress(payload[start : start + _FEED])
+                start += _FEED
+                lines += part.count(b"\n")
+                size += len(part)
+                last = part or last
+                if size > most_bytes or lines > most_lines:
+                    raise NotFrames(f"is more than {most_lines} lines or {most_bytes} bytes when decompressed")
+            start = min(start, len(payload)) - len(frame.unused_data)
+    except zstandard.ZstdError as error:
+        raise NotFrames(f"is not whole zstd frames ({error})") from None
+    if not last.endswith(b"\n"):
+        raise NotFrames("ends within a line" if last else "holds nothing")
+    return lines, size
 
 
-def read_chunks(path: Path, events: int, span: Span | None = None) -> Iterator[list[bytes]]:
+def read_chunks(path: LakePath, events: int, span: FrameSpan | None = None) -> Iterator[list[bytes]]:
     """Yield lines without their newlines, at most ``events`` and about ``CHUNK_BYTES`` at a time.
 
     ``span``: of these frames only, each of which holds whole lines; else of the whole file.
@@ -137,7 +128,7 @@ def read_chunks(path: Path, events: int, span: Span | None = None) -> Iterator[l
         CorruptBatch: the file is not zstd, or ends within a frame or a line.
     """
     try:
-        with path.open("rb") as stream:
+        with path.reading() as stream:
             source = stream if span is None else _part(stream, span)
             reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
             lines = io.BufferedReader(reader, 1 << 20)
@@ -149,7 +140,7 @@ def read_chunks(path: Path, events: int, span: Span | None = None) -> Iterator[l
         raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
 
 
-def _part(stream: io.BufferedReader, span: Span) -> io.BytesIO:
+def _part(stream: pa.NativeFile, span: FrameSpan) -> io.BytesIO:
     stream.seek(span.start)
     return io.BytesIO(stream.read(span.end - span.start))
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import redis
-from filelock import FileLock, Timeout
 
 from firehose.areas import Area
 from firehose.batch import buffer, coverage
@@ -23,6 +21,7 @@ from firehose.batch.gaps import Span, merged
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path, locks_folder
 from firehose.settings import Settings
+from firehose.store import LakePath, LockTaken
 from ingester.contract import wire
 from ingester.contract.gap import Reason
 from ingester.contract.logs import get_logger
@@ -39,7 +38,7 @@ class Done(NamedTuple):
     start_ms: int
     end_ms: int
     batch: str = ""
-    folder: Path | None = None
+    folder: LakePath | None = None
 
 
 def spans(
@@ -79,23 +78,23 @@ def _first_interval_ms(settings: Settings) -> int:
     return -(int(moment.timestamp()) // -length) * length * 1000 if moment.tzinfo else 0
 
 
-def _done(lake: Path, batch: Batch, oldest_ms: int) -> list[Done]:
+def _done(lake: LakePath, batch: Batch, oldest_ms: int) -> list[Done]:
     """Intervals that end after ``oldest_ms`` and begin before the batch, and have a manifest or a recorded gap."""
     first = f"date={datetime.fromtimestamp(oldest_ms / 1000, UTC) - _LONGEST:%Y-%m-%d}"
     last = f"date={batch.start:%Y-%m-%d}"
     known: dict[str, Done] = {}
-    for path in _of_days(Area.COVERAGE.of(lake).glob("date=*/batch=*.json"), first, last):
+    for path in _of_days(Area.COVERAGE.of(lake).find("date=*/batch=*.json"), first, last):
         for gap in coverage.read_records(path):
             if gap.reason is Reason.NOT_LISTENING:
                 known[path.stem] = Done(gap.from_us // 1000, gap.to_us // 1000, path.stem.removeprefix("batch="))
-    for folder in _of_days(Area.RAW.of(lake).glob("date=*/batch=*"), first, last):
+    for folder in _of_days(Area.RAW.of(lake).folders("date=*/batch=*"), first, last):
         if manifest := manifests.read(folder):
             start, end = (int(moment.timestamp()) * 1000 for moment in (manifest.start, manifest.end))
             known[folder.name] = Done(start, end, manifest.batch, folder)
     return [done for name, done in known.items() if name < f"batch={batch.id}"]
 
 
-def _of_days(paths: Iterable[Path], first: str, last: str) -> list[Path]:
+def _of_days(paths: Iterable[LakePath], first: str, last: str) -> list[LakePath]:
     return sorted(path for path in paths if first <= path.parent.name <= last)
 
 
@@ -112,7 +111,7 @@ def _with_frames(client: redis.Redis, done: list[Done]) -> list[Done]:
     return sorted(found, key=lambda done: done.start_ms)
 
 
-def _left(client: redis.Redis, lake: Path, done: Done, held: ExitStack) -> bool:
+def _left(client: redis.Redis, lake: LakePath, done: Done, held: ExitStack) -> bool:
     """Whether frames are left once those are deleted that the interval's own batch has copied."""
     if done.batch:
         if not _locked(lock_path(lake, done.batch), held):
@@ -123,9 +122,9 @@ def _left(client: redis.Redis, lake: Path, done: Done, held: ExitStack) -> bool:
     return bool(_with_frames(client, [done]))
 
 
-def _locked(path: Path, held: ExitStack) -> bool:
+def _locked(path: LakePath, held: ExitStack) -> bool:
     try:
-        held.enter_context(FileLock(path, timeout=0))
-    except Timeout:
+        held.enter_context(path.lock(wait_s=0))
+    except LockTaken:
         return False
     return True

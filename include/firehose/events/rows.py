@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from firehose.events import plain
 from firehose.events.envelope import Commit, Event, Undecodable, decode_event
-from firehose.records.base import SYNC, RecordType
+from firehose.records.base import RecordType
 from firehose.records.clocks import claimed_instants
+from firehose.records.columns import SYNC
 from firehose.records.fast import PlainEvent
 from firehose.records.fields import Columns, integer
 from firehose.records.registry import REGISTRY

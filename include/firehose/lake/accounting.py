@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from firehose import schema
+from firehose import parquet, schema
 from firehose.areas import Area
 from firehose.errors import CorruptLake
 from firehose.lake.check import compare_all
 from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry, stored_rows
 from firehose.lake.report import VerifyReport
+from firehose.store import LakePath
 
 
-def readable_entries(lake: Path, report: VerifyReport) -> list[LedgerEntry]:
+def readable_entries(lake: LakePath, report: VerifyReport) -> list[LedgerEntry]:
     """The ledger; an entry that cannot be read is a problem."""
     entries = []
     for path in entry_paths(lake):
@@ -26,7 +24,7 @@ def readable_entries(lake: Path, report: VerifyReport) -> list[LedgerEntry]:
     return [entry for entry in entries if entry]
 
 
-def verify_records(lake: Path, entries: list[LedgerEntry], report: VerifyReport) -> None:
+def verify_records(lake: LakePath, entries: list[LedgerEntry], report: VerifyReport) -> None:
     """Every hour file, in full, against its record."""
     try:
         found = compare_all(lake, entries, lambda _: True)
@@ -54,13 +52,13 @@ def verify_ledger(entries: list[LedgerEntry], report: VerifyReport, stored: dict
                 report.add(f"ledger: batch {entry.batch}, {record_type}: counts do not add up: {counts}")
 
 
-def verify_quarantine(lake: Path, entries: list[LedgerEntry], report: VerifyReport) -> None:
+def verify_quarantine(lake: LakePath, entries: list[LedgerEntry], report: VerifyReport) -> None:
     """The quarantine against the ledger."""
-    for path in sorted(Area.QUARANTINE.of(lake).glob("date=*/batch=*/quarantine.parquet")):
+    for path in Area.QUARANTINE.of(lake).find("date=*/batch=*/quarantine.parquet"):
         try:
-            report.quarantined += pq.read_metadata(path).num_rows
+            report.quarantined += parquet.footer(path).num_rows
         except (pa.ArrowInvalid, OSError) as error:
-            report.add(f"{path.relative_to(lake)}: not readable as Parquet: {error}")
+            report.add(f"{path.key_in(lake)}: not readable as Parquet: {error}")
     claimed = sum(counts.quarantined for entry in entries for counts in entry.counts.values())
     if claimed != report.quarantined:
         report.add(f"ledger: {claimed} events should be in quarantine, there are {report.quarantined}")

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import msgspec
-from filelock import FileLock
 
-from firehose import files, schema
+from firehose import schema
 from firehose.areas import Area
 from firehose.batch.lock import locks_folder
 from firehose.errors import CorruptLake, LakeChanged
@@ -22,6 +20,7 @@ from firehose.lake import layout, notes, records, watch
 from firehose.lake.ledger import LedgerEntry, read_ledger, stored_rows
 from firehose.lake.locks import locked
 from firehose.lake.rowgroups import row_count, time_span
+from firehose.store import LakePath
 
 _MARK: Final = "watched.json"
 
@@ -33,7 +32,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     adopted: int
 
 
-def watched(lake: Path) -> Watched | None:
+def watched(lake: LakePath) -> Watched | None:
     """Since when a lake is watched; None: not yet.
 
     Raises:
@@ -48,7 +47,7 @@ def watched(lake: Path) -> Watched | None:
         raise CorruptLake(f"{path}: not readable ({error}); restore {Area.HOURS}/ from a backup") from error
 
 
-def begin(lake: Path, *, lost: bool = False) -> Watched:
+def begin(lake: LakePath, *, lost: bool = False) -> Watched:
     """Watch a lake, if it is not watched yet: record every hour file. A killed call is gone on with by the next.
 
     ``lost``: also if the lake was watched before, since somebody has seen to it that the files are right.
@@ -59,7 +58,7 @@ def begin(lake: Path, *, lost: bool = False) -> Watched:
     """
     if found := watched(lake):
         return found
-    with FileLock(locks_folder(lake) / "watched.lock"):
+    with (locks_folder(lake) / "watched.lock").lock():
         if found := watched(lake):
             return found
         entries = read_ledger(lake)
@@ -70,11 +69,11 @@ def begin(lake: Path, *, lost: bool = False) -> Watched:
         for path in paths:
             _record(lake, path)
         mark = Watched(since=datetime.now(UTC), adopted=len(paths))
-        files.write_bytes(_mark(lake), msgspec.json.encode(mark))
+        _mark(lake).write(msgspec.json.encode(mark))
         return mark
 
 
-def not_lost(lake: Path, entries: Iterable[LedgerEntry]) -> None:
+def not_lost(lake: LakePath, entries: Iterable[LedgerEntry]) -> None:
     """See that a lake that is not watched never was.
 
     Raises:
@@ -88,7 +87,7 @@ def not_lost(lake: Path, entries: Iterable[LedgerEntry]) -> None:
         )
 
 
-def accept(lake: Path, record_type: str, hour: int) -> int:
+def accept(lake: LakePath, record_type: str, hour: int) -> int:
     """Record one hour file as it is, whatever its record says, and return its rows.
 
     Raises:
@@ -98,11 +97,11 @@ def accept(lake: Path, record_type: str, hour: int) -> int:
         return records.adopt(layout.hour_file(lake, record_type, hour)).rows
 
 
-def _mark(lake: Path) -> Path:
+def _mark(lake: LakePath) -> LakePath:
     return Area.HOURS.of(lake) / _MARK
 
 
-def _record(lake: Path, path: Path) -> None:
+def _record(lake: LakePath, path: LakePath) -> None:
     record_type, hour = path.stem, layout.hour_of_file(path)
     with locked(lake, [(record_type, hour)]):
         known = records.read(path)
@@ -112,7 +111,7 @@ def _record(lake: Path, path: Path) -> None:
             watch.require(lake, record_type, hour, lambda *_: True)
 
 
-def _check(lake: Path, entries: Sequence[LedgerEntry], paths: Sequence[Path]) -> None:
+def _check(lake: LakePath, entries: Sequence[LedgerEntry], paths: Sequence[LakePath]) -> None:
     """See that each file is of its hour, and that the ledger's rows are there.
 
     Rows that no entry claims may be there as well: a publication was killed.
@@ -134,14 +133,14 @@ def _check(lake: Path, entries: Sequence[LedgerEntry], paths: Sequence[Path]) ->
             )
 
 
-def _claimed_rows(path: Path, batches: set[str]) -> int:
+def _claimed_rows(path: LakePath, batches: set[str]) -> int:
     """Rows of a file, and those displaced from it, less what batches without a ledger entry have stored there."""
     noted = notes.read(path)
     others = sum(one.stored for name, done in noted.commits.items() if name not in batches for one in done.slices)
     return row_count(path) + sum(noted.displaced.values()) - others
 
 
-def _check_named(lake: Path, entries: Sequence[LedgerEntry]) -> None:
+def _check_named(lake: LakePath, entries: Sequence[LedgerEntry]) -> None:
     named = {(name, kind) for entry in entries for name, kinds in entry.hours.items() for kind in kinds}
     missing = [
         watch.Difference(hour, kind, "the ledger says that batches wrote it, and the file is missing")

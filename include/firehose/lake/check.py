@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
-from firehose import files, metrics, schema
-from firehose.areas import Area, require_current
+from firehose import metrics, schema
+from firehose.areas import Area
 from firehose.errors import CorruptLake
 from firehose.lake import layout, records, watch
 from firehose.lake.adopt import begin, not_lost, watched
 from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.lake.watch import Difference, behind
+from firehose.store import LakePath
 
 _CHECKED: Final = "checked.json"
 _EPOCH: Final = date(1970, 1, 1)
@@ -38,7 +38,7 @@ class _Checked(msgspec.Struct, frozen=True):
     day: date
 
 
-def check(lake: Path, days: int, today: date | None = None) -> CheckReport:
+def check(lake: LakePath, days: int, today: date | None = None) -> CheckReport:
     """Look at every hour file, and read those in full whose turn it is: each once in ``days`` days.
 
     Days that were missed since the last check count as well. A lake of an earlier version is adopted first.
@@ -48,18 +48,18 @@ def check(lake: Path, days: int, today: date | None = None) -> CheckReport:
         CorruptLake: a ledger entry cannot be read.
         LakeOutdated: the lake has the folder names of an earlier version.
     """
-    require_current(lake)
+    lake.require_current()
     begin(lake)
     number = ((today or datetime.now(UTC).date()) - _EPOCH).days
     first = max(_last(lake) + 1, number - days + 1)
     turns = {day % days for day in range(min(first, number), number + 1)}
     report = compare_all(lake, read_ledger(lake), lambda hour: hour % days in turns)
     done = _Checked(date.fromordinal(_EPOCH.toordinal() + number))
-    files.write_bytes(Area.HOURS.of(lake) / _CHECKED, msgspec.json.encode(done))
+    (Area.HOURS.of(lake) / _CHECKED).write(msgspec.json.encode(done))
     return report
 
 
-def compare_all(lake: Path, entries: Sequence[LedgerEntry], full: Callable[[int], bool]) -> CheckReport:
+def compare_all(lake: LakePath, entries: Sequence[LedgerEntry], full: Callable[[int], bool]) -> CheckReport:
     """Look at every file that is there, has a record, or is named by the ledger.
 
     ``full`` says which hours to read in full.
@@ -88,7 +88,7 @@ def compare_all(lake: Path, entries: Sequence[LedgerEntry], full: Callable[[int]
             report.differences.append(found)
         elif whole:
             report.read += 1
-            report.read_bytes += path.stat().st_size
+            report.read_bytes += path.size()
     return report
 
 
@@ -102,7 +102,7 @@ def _writers(entries: Sequence[LedgerEntry]) -> dict[tuple[int, str], list[Ledge
     return found
 
 
-def _older(path: Path, kind: str, hour: int, writers: Sequence[LedgerEntry]) -> Difference | None:
+def _older(path: LakePath, kind: str, hour: int, writers: Sequence[LedgerEntry]) -> Difference | None:
     """A file and its record that are both from before a batch that the ledger names: restored together, say."""
     try:
         now, following = records.read(path)
@@ -114,7 +114,7 @@ def _older(path: Path, kind: str, hour: int, writers: Sequence[LedgerEntry]) -> 
     return Difference(hour, kind, f"the ledger says that batch {missing[0].batch} wrote it; the file is older")
 
 
-def _last(lake: Path) -> int:
+def _last(lake: LakePath) -> int:
     """The day of the last check, in days since the epoch; 0: none is known."""
     try:
         read = (Area.HOURS.of(lake) / _CHECKED).read_bytes()

@@ -5,12 +5,10 @@ Takes the locks of the files. Must not: write the ledger.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from firehose import files
 from firehose.batch.interval import Batch
 from firehose.lake import edges, layout
 from firehose.lake.edges import Edge
@@ -20,6 +18,7 @@ from firehose.lake.notes import Merged, commits_done, concerns, taken
 from firehose.lake.staged import Commit, commits, left
 from firehose.lake.watch import Known, require
 from firehose.records.registry import REGISTRY, shares_queue
+from firehose.store import LakePath
 
 
 class HourCommit(NamedTuple):
@@ -51,13 +50,13 @@ class Outcome(NamedTuple):
     touched: set[tuple[str, int]]
 
 
-def plan(lake: Path, record_type: str, rows: Commit, source: str) -> HourCommit:
+def plan(lake: LakePath, record_type: str, rows: Commit, source: str) -> HourCommit:
     """What is to be done to an hour. Reads the rows' times."""
     times = (read["time_us"] for read in rows.read(["time_us"]))
     return HourCommit(record_type, rows, source, edges.edges_of(lake, record_type, rows.hour, times))
 
 
-def check(lake: Path, work: HourCommit, known: Known) -> None:
+def check(lake: LakePath, work: HourCommit, known: Known) -> None:
     """See that the files are what their records say: the hour's own in full, the others quickly.
 
     Raises:
@@ -68,7 +67,7 @@ def check(lake: Path, work: HourCommit, known: Known) -> None:
             require(lake, record_type, hour, known, full=(record_type, hour) == work.own)
 
 
-def commit(lake: Path, batch: Batch, work: HourCommit, known: Known) -> Outcome:
+def commit(lake: LakePath, batch: Batch, work: HourCommit, known: Known) -> Outcome:
     """Merge the rows into the hour. A run that was killed has left its commits in the hour file.
 
     Only then do other files lose their later copies, looked up each time: a killed run may not have got there.
@@ -90,7 +89,7 @@ def commit(lake: Path, batch: Batch, work: HourCommit, known: Known) -> Outcome:
                 require(lake, there.record_type, there.hour, known, full=True)
                 edges.displace(edge, batch.start, copies, work.source)
             elif taken(there.path, edge.taker(batch.start)):
-                files.settle(there.path)  # what an earlier run did, perhaps as its last act
+                there.path.settle()  # what an earlier run did, perhaps as its last act
         lost = {edge.there: one for edge in work.edges if (one := taken(edge.there.path, edge.taker(batch.start)))}
     # What an earlier run took is not this run's count, but its hour has changed.
     done.append(Merged(0, 0, sum(one.rows for one in lost.values() if one.source == work.source)))
@@ -98,7 +97,7 @@ def commit(lake: Path, batch: Batch, work: HourCommit, known: Known) -> Outcome:
     return Outcome(total, {work.own, *((there.record_type, there.hour) for there in lost)})
 
 
-def _merge(path: Path, batch: Batch, work: HourCommit) -> list[Merged]:
+def _merge(path: LakePath, batch: Batch, work: HourCommit) -> list[Merged]:
     """What became of an hour's rows, commit by commit; those that the hour file holds are not merged again."""
     parts = work.rows.parts
     done = commits_done(path, batch.start, work.source)
@@ -109,7 +108,7 @@ def _merge(path: Path, batch: Batch, work: HourCommit) -> list[Merged]:
     if not todo and not done:
         todo = [Commit(work.rows.hour, [])]  # what an earlier run stored has to go
     if not todo:
-        files.settle(path)  # the ledger is to rely on what an earlier run did, perhaps its last act
+        path.settle()  # the ledger is to rely on what an earlier run did, perhaps its last act
     for one in todo:
         held = [edges.held(edge, one.read, batch.start) for edge in work.edges]
         done.append(

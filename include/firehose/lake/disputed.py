@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -19,6 +18,7 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch
 from firehose.events.rebuild import record_cid
 from firehose.records.registry import REGISTRY
+from firehose.store import LakePath
 
 _LINES: Final = 20_000
 Key = tuple[str, str, str, str, str]
@@ -60,14 +60,14 @@ _record: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 
 
-def disputed(where: Path, record_type: str, row: dict[str, Any], gives: str) -> Disputed:
+def disputed(where: str, record_type: str, row: dict[str, Any], gives: str) -> Disputed:
     """The dispute of a row of the lake."""
     collection = row.get("collection") or REGISTRY[record_type].collection
     key = (row["did"], row["rev"], collection, row["rkey"], row["operation"])
-    return Disputed(str(where), row["batch"], record_type, key, row["cid"], gives)
+    return Disputed(where, row["batch"], record_type, key, row["cid"], gives)
 
 
-def came_so(lake: Path, disputes: list[Disputed]) -> set[Disputed]:
+def came_so(lake: LakePath, disputes: list[Disputed]) -> set[Disputed]:
     """Those of which a raw line has the same record and the same CID. Reads each raw file once."""
     found: set[Disputed] = set()
     by_file: dict[tuple[datetime, str], dict[Key, Disputed]] = {}
@@ -80,7 +80,7 @@ def came_so(lake: Path, disputes: list[Disputed]) -> set[Disputed]:
     return found
 
 
-def _sent(lake: Path, start: datetime, record_type: str, wanted: dict[Key, Disputed]) -> Iterator[_Told]:
+def _sent(lake: LakePath, start: datetime, record_type: str, wanted: dict[Key, Disputed]) -> Iterator[_Told]:
     """Key, CID, and the CID that its record gives, of each raw line about one of the wanted rows."""
     start = start.astimezone(UTC)
     folder = manifests.folder_of(lake, Batch(start, start + timedelta(seconds=1)))  # only its start names it

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from firehose.lake.hourfile import Rows, drop_later
 from firehose.lake.identity import identities
 from firehose.lake.sides import Batches, Side, mark, rows_of, span, wanted_of, within
 from firehose.records.registry import REGISTRY, catch_all
+from firehose.store import LakePath
 
 _SECOND = timedelta(seconds=1)  # batches begin at whole seconds
 
@@ -37,12 +37,14 @@ class Edge(NamedTuple):
         return notes.taker_id(batch, self.here.hour, other)
 
 
-def edge(lake: Path, here: tuple[str, int], there: tuple[str, int], lake_there: Path | None = None) -> Edge:
+def edge(
+    lake: LakePath, here: tuple[str, int], there: tuple[str, int], lake_there: LakePath | None = None
+) -> Edge:
     """The edge between two hour files, named by type and hour; the other side may lie in another lake."""
     return Edge(_side(lake, here, there), _side(lake_there or lake, there, here))
 
 
-def edges_of(lake: Path, record_type: str, hour: int, times: Iterable[pa.ChunkedArray]) -> list[Edge]:
+def edges_of(lake: LakePath, record_type: str, hour: int, times: Iterable[pa.ChunkedArray]) -> list[Edge]:
     """The edges at which rows of an hour, with these witnessed times, may have copies."""
     near, last = neighbours(hour, times), catch_all(record_type)
     found = [(record_type, beside) for beside in near]
@@ -51,7 +53,7 @@ def edges_of(lake: Path, record_type: str, hour: int, times: Iterable[pa.Chunked
     return [edge(lake, (record_type, hour), there) for there in found]
 
 
-def _side(lake: Path, at: tuple[str, int], opposite: tuple[str, int]) -> Side:
+def _side(lake: LakePath, at: tuple[str, int], opposite: tuple[str, int]) -> Side:
     (record_type, hour), (other, there) = at, opposite
     of_other = catch_all(other)
     only = REGISTRY[other].collections if of_other is not None and of_other.name == record_type else ()

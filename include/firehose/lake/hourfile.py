@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ from firehose.lake import notes, records
 from firehose.lake.identity import Events, Prints, identities, prints
 from firehose.lake.notes import Done, Merged, Noted, Taken
 from firehose.lake.rowgroups import Writer, read_groups
+from firehose.store import LakePath
 
 
 class Rows(Protocol):
@@ -30,7 +30,7 @@ class Rows(Protocol):
 
 
 def merge(
-    path: Path,
+    path: LakePath,
     record_type: str,
     batch: datetime,
     new: Rows,
@@ -75,7 +75,9 @@ def merge(
     return merged
 
 
-def drop_later(path: Path, record_type: str, batch: datetime, keys: pa.Array, *, source: str, taker: str) -> None:
+def drop_later(
+    path: LakePath, record_type: str, batch: datetime, keys: pa.Array, *, source: str, taker: str
+) -> None:
     """Drop the rows of later batches than ``batch`` whose identity is in ``keys``: it has them in another file.
 
     They are noted as displaced (see :func:`firehose.lake.notes.displaced`), and as taken, under ``taker``
@@ -98,7 +100,7 @@ def drop_later(path: Path, record_type: str, batch: datetime, keys: pa.Array, *,
         writer.note(Noted(dict(Counter(noted.displaced) + gone), noted.commits, taken).encode())
 
 
-def put(path: Path, record_type: str, groups: Iterable[pa.Table], noted: Noted, by: str) -> None:
+def put(path: LakePath, record_type: str, groups: Iterable[pa.Table], noted: Noted, by: str) -> None:
     """Replace an hour file by these row groups, each in order already, and these notes."""
     with records.replacing(path, by) as part, Writer(part, record_type) as writer:
         for group in groups:

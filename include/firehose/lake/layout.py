@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
+from firehose.areas import F
 from firehose.quality.result import HOUR_US
+from firehose.store import L, LakePath
 
 __all__ = ["HOUR_US", "hour_file", "hour_files", "hour_name", "hour_of_file", "parse_hour"]
 
@@ -22,13 +23,13 @@ def parse_hour(name: str) -> int:
     return int(datetime.strptime(name, _HOUR_FORMAT).replace(tzinfo=UTC).timestamp()) // 3600
 
 
-def hour_file(lake: Path, record_type: str, hour: int) -> Path:
+def hour_file(lake: F, record_type: str, hour: int) -> F:
     """The file of one type and hour."""
     start = datetime.fromtimestamp(hour * 3600, UTC)
     return lake / f"{start:year=%Y/month=%m/day=%d/hour=%H}" / f"{record_type}.parquet"
 
 
-def hour_of_file(path: Path) -> int:
+def hour_of_file(path: LakePath) -> int:
     """Hours since the epoch of an hour file's folder.
 
     Raises:
@@ -42,6 +43,6 @@ def hour_of_file(path: Path) -> int:
     return int(start.timestamp()) // 3600
 
 
-def hour_files(lake: Path, record_type: str) -> list[Path]:
+def hour_files(lake: L, record_type: str) -> list[L]:
     """Every hour file of a type, in the order of time."""
-    return sorted(lake.glob(f"year=*/month=*/day=*/hour=*/{record_type}.parquet"))
+    return lake.find(f"year=*/month=*/day=*/hour=*/{record_type}.parquet")

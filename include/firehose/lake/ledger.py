@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from firehose import files, metrics
-from firehose.areas import Area
+from firehose import metrics
+from firehose.areas import Area, F
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
+from firehose.store import LakePath
 
 
 class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``recorded``: the hour files that it touched have a record (:mod:`firehose.lake.records`). Entries of earlier
     versions do not say so. ``types``: the record types that the version which published knew; versions that say
-    nothing knew :data:`firehose.records.registry.FIRST_TYPES`.
+    nothing knew :data:`firehose.records.registry.FIRST_TYPES`. ``rows_sha256`` is the digest of the staged
+    rows that were published, as the validation's result has it; empty: neither took it.
     """
 
     batch: str
@@ -67,18 +68,19 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     recorded: bool = False
     rebuilt: list[Rebuilt] = []
     types: list[str] = []
+    rows_sha256: str = ""
 
     def was_rebuilt(self, hour: str, record_type: str) -> bool:
         """Whether an hour file that the batch had written was made again since."""
         return any((one.hour, one.record_type) == (hour, record_type) for one in self.rebuilt)
 
 
-def entry_path(lake: Path, batch: Batch) -> Path:
+def entry_path(lake: F, batch: Batch) -> F:
     """Where the entry of a batch lies."""
     return Area.LEDGER.of(lake) / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
 
 
-def read_entry(path: Path) -> LedgerEntry | None:
+def read_entry(path: LakePath) -> LedgerEntry | None:
     """One entry, or None where there is no file.
 
     Raises:
@@ -95,28 +97,28 @@ def read_entry(path: Path) -> LedgerEntry | None:
         ) from error
 
 
-def entry_paths(lake: Path) -> list[Path]:
+def entry_paths(lake: LakePath) -> list[LakePath]:
     """Where the entries are, in the order of their intervals."""
-    return sorted(Area.LEDGER.of(lake).glob("date=*/batch=*.json"))
+    return Area.LEDGER.of(lake).find("date=*/batch=*.json")
 
 
-def ledger_days(lake: Path) -> list[date]:
+def ledger_days(lake: LakePath) -> list[date]:
     """The days on which batches of the ledger start, in order."""
-    folders = Area.LEDGER.of(lake).glob("date=????-??-??")
+    folders = Area.LEDGER.of(lake).folders("date=????-??-??")
     return sorted(date.fromisoformat(path.name.removeprefix("date=")) for path in folders)
 
 
-def read_day(lake: Path, day: date) -> list[LedgerEntry]:
+def read_day(lake: LakePath, day: date) -> list[LedgerEntry]:
     """The entries of the batches that start on a day, in order.
 
     Raises:
         CorruptLake: a file is not a ledger entry.
     """
-    paths = sorted((Area.LEDGER.of(lake) / f"date={day}").glob("batch=*.json"))
+    paths = (Area.LEDGER.of(lake) / f"date={day}").find("batch=*.json")
     return [entry for path in paths if (entry := read_entry(path))]
 
 
-def read_ledger(lake: Path) -> list[LedgerEntry]:
+def read_ledger(lake: LakePath) -> list[LedgerEntry]:
     """All entries, in the order of their intervals.
 
     Raises:
@@ -134,6 +136,6 @@ def stored_rows(entries: Iterable[LedgerEntry], record_type: str) -> int:
     return stored
 
 
-def write_entry(path: Path, entry: LedgerEntry) -> None:
+def write_entry(path: LakePath, entry: LedgerEntry) -> None:
     """Write an entry durably: from here on the batch counts as published."""
-    files.write_bytes(path, msgspec.json.format(msgspec.json.encode(entry)))
+    path.write(msgspec.json.format(msgspec.json.encode(entry)))

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-
-from filelock import FileLock
 
 from firehose.batch.lock import locks_folder
 from firehose.lake import layout
+from firehose.store import LakePath
 
 
 @contextmanager
-def locked(lake: Path, hour_files: Iterable[tuple[str, int]]) -> Iterator[None]:
+def locked(lake: LakePath, hour_files: Iterable[tuple[str, int]]) -> Iterator[None]:
     """Keep other writers out of these files, named by type and hour.
 
     In the order of time, and of types within an hour, or two writers wait for each other.
     """
     with ExitStack() as held:
         for hour, record_type in sorted({(hour, record_type) for record_type, hour in hour_files}):
-            held.enter_context(FileLock(locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock"))
+            held.enter_context((locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock").lock())
         yield

@@ -7,13 +7,13 @@ Reads notes only; :mod:`firehose.lake.hourfile` writes them with the rows. Must 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from firehose import parquet
 from firehose.lake.rowgroups import corrupt, rows_by_batch
+from firehose.store import LakePath
 
 # Batch id to the rows that it has lost.
 _DISPLACED = b"firehose:displaced"
@@ -67,7 +67,7 @@ class Noted(msgspec.Struct, frozen=True):
         return {key: msgspec.json.encode(value) for key, value in keyed.items()}
 
 
-def read(path: Path) -> Noted:
+def read(path: LakePath) -> Noted:
     """What a file says of the batches in it; nothing where there is no file.
 
     Raises:
@@ -76,7 +76,7 @@ def read(path: Path) -> Noted:
     if not path.exists():
         return Noted({}, {}, {})
     try:
-        noted = pq.read_metadata(path).metadata or {}
+        noted = parquet.footer(path).metadata or {}
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
     return Noted(
@@ -99,7 +99,7 @@ def taker_id(batch: datetime, hour: int, record_type: str = "") -> str:
     return f"{batch_id(batch)} {hour} {record_type}".rstrip()
 
 
-def taken(path: Path, taker: str) -> Taken | None:
+def taken(path: LakePath, taker: str) -> Taken | None:
     """What a batch's rows in another file have displaced in an hour file, by :func:`taker_id`, or None.
 
     Raises:
@@ -108,7 +108,7 @@ def taken(path: Path, taker: str) -> Taken | None:
     return read(path).taken.get(taker)
 
 
-def displaced(path: Path) -> dict[str, int]:
+def displaced(path: LakePath) -> dict[str, int]:
     """Rows that an hour file has lost to copies of earlier batches, by the id of the batch that had stored them.
 
     Raises:
@@ -117,7 +117,7 @@ def displaced(path: Path) -> dict[str, int]:
     return read(path).displaced
 
 
-def commits_done(path: Path, batch: datetime, source: str) -> list[Merged]:
+def commits_done(path: LakePath, batch: datetime, source: str) -> list[Merged]:
     """The commits of a batch, out of ``source``, that an hour file holds already: a killed run left them.
 
     Raises:
@@ -127,7 +127,7 @@ def commits_done(path: Path, batch: datetime, source: str) -> list[Merged]:
     return [*done.slices] if done and done.source == source else []
 
 
-def concerns(path: Path, batch: datetime) -> bool:
+def concerns(path: LakePath, batch: datetime) -> bool:
     """Whether an hour file may hold rows of a batch, or says that it has held some.
 
     Raises:

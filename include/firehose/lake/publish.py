@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from firehose import crash, files, metrics
+from firehose import crash, metrics
 from firehose.batch.interval import Batch
 from firehose.batch.lock import alone
 from firehose.errors import CorruptBatch
@@ -23,12 +22,14 @@ from firehose.lake.adopt import begin
 from firehose.lake.commit import HourCommit, check, commit, plan
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
 from firehose.lake.notes import Merged
+from firehose.lake.published import still_published
 from firehose.lake.staged import Commit, parts_of
 from firehose.lake.watch import known_since
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
 from firehose.quality.result import staged_folder, staged_path, staged_result, staged_slices
 from firehose.records.registry import REGISTRY, shares_queue
 from firehose.settings import Settings
+from firehose.store import LakePath
 
 
 class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,16 +45,22 @@ class PublishResult(msgspec.Struct, frozen=True, kw_only=True):
 def publish(settings: Settings, batch: Batch) -> PublishResult:
     """Publish a validated batch.
 
+    A batch that is published already, and whose rows are no longer staged, is answered for by the ledger.
+
     Raises:
-        CorruptBatch: the batch was not drained, or its good rows are not all accounted for.
+        NotStaged: its rows are not staged, and the ledger and the hour files do not answer for them.
+        CorruptBatch: its good rows are not all accounted for.
         LakeChanged: an hour file is missing or is another one; nothing is written.
         CorruptLake: an hour file or its record cannot be read.
     """
     lake = settings.lake_path
-    validated = staged_result(lake, batch) or _validate_again(settings, batch)
     ledger = entry_path(lake, batch)
     earlier = read_entry(ledger)
     begin(lake)
+    if (validated := staged_result(lake, batch)) is None:
+        published = still_published(lake, batch, earlier)
+        _remove_staged(lake, batch)
+        return _answer(lake, batch, published)
     work = _work(lake, batch, validated, earlier)
     known = known_since(lake)
     for one in (one for commits in work.values() for one in commits):
@@ -68,31 +75,33 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         if raw := validated.counts.get(record_type):
             counts[record_type] = _conserved(batch, record_type, raw, [one.merged for one in done])
     crash.reached(crash.Point.HOURS_DONE)
-    write_entry(ledger, _entry(batch, counts, touched, earlier))
-    for path in sorted(staged_folder(lake, batch).iterdir()):
-        path.unlink()
+    entry = _entry(batch, counts, touched, earlier, validated.rows_sha256)
+    write_entry(ledger, entry)
+    _remove_staged(lake, batch)
+    return _answer(lake, batch, entry)
+
+
+def _remove_staged(lake: LakePath, batch: Batch) -> None:
+    for path in staged_folder(lake, batch).find("*"):
+        path.discard()
         crash.reached(crash.Point.STAGED_REMOVED)
+
+
+def _answer(lake: LakePath, batch: Batch, entry: LedgerEntry) -> PublishResult:
     return PublishResult(
-        stored=sum(count.stored for count in counts.values()),
-        duplicates=sum(count.duplicates for count in counts.values()),
+        stored=sum(count.stored for count in entry.counts.values()),
+        duplicates=sum(count.duplicates for count in entry.counts.values()),
         files=[
-            str(layout.hour_file(lake, record_type, hour).relative_to(lake))
-            for hour, types in sorted(touched.items())
-            for record_type in sorted(types)
+            str(layout.hour_file(lake, record_type, layout.parse_hour(hour)).key_in(lake))
+            for hour, types in entry.hours.items()
+            for record_type in types
         ],
-        ledger=str(ledger),
+        ledger=str(entry_path(lake, batch)),
     )
 
 
-def _validate_again(settings: Settings, batch: Batch) -> ValidateResult:
-    """The rows are published already, and so no longer staged; or their validation has not ended."""
-    from firehose.quality.validate import validate  # Great Expectations costs seconds: only if needed
-
-    return validate(settings, batch)
-
-
 def _work(
-    lake: Path, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
+    lake: LakePath, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
 ) -> dict[str, list[HourCommit]]:
     """What the staged rows do to the hours of each type, in the order of types.
 
@@ -114,7 +123,7 @@ def _work(
     return planned
 
 
-def _hours(lake: Path, batch: Batch, record_type: str, slices: list[SliceResult]) -> set[int]:
+def _hours(lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult]) -> set[int]:
     """The hours of a type's staged rows, whose files are checked."""
     found: set[int] = set()
     for one in slices:
@@ -125,7 +134,7 @@ def _hours(lake: Path, batch: Batch, record_type: str, slices: list[SliceResult]
 
 
 def _planned(
-    lake: Path, batch: Batch, record_type: str, slices: list[SliceResult], hours: set[int]
+    lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult], hours: set[int]
 ) -> list[HourCommit]:
     staged = [one.types[record_type].sha256 for one in slices if record_type in one.types]
     source = hashlib.sha256("".join(staged).encode()).hexdigest()
@@ -135,8 +144,8 @@ def _planned(
     ]
 
 
-def _check(path: Path, described: StagedRows) -> None:
-    if files.sha256(path) != described.sha256:
+def _check(path: LakePath, described: StagedRows) -> None:
+    if path.sha256() != described.sha256:
         raise CorruptBatch(f"{path}: differs from what was validated; nothing of it is published: clear validate")
 
 
@@ -164,7 +173,11 @@ def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Mer
 
 
 def _entry(
-    batch: Batch, counts: dict[str, LedgerCounts], touched: dict[int, set[str]], earlier: LedgerEntry | None
+    batch: Batch,
+    counts: dict[str, LedgerCounts],
+    touched: dict[int, set[str]],
+    earlier: LedgerEntry | None,
+    rows_sha256: str,
 ) -> LedgerEntry:
     # The rows are counted again, so whatever a rebuild had lost of them is in these counts.
     rebuilt = [msgspec.structs.replace(one, lost=0) for one in earlier.rebuilt] if earlier else []
@@ -178,4 +191,5 @@ def _entry(
         recorded=True,
         rebuilt=rebuilt,
         types=[*REGISTRY],
+        rows_sha256=rows_sha256,
     )

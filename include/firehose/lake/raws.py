@@ -6,14 +6,13 @@ Must not: stage, quarantine, or know which rows are duplicates.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firehose import files, schema
+from firehose import schema
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
@@ -24,6 +23,7 @@ from firehose.lake import layout
 from firehose.lake.staged import Part
 from firehose.quality.rules import split
 from firehose.records.registry import REGISTRY
+from firehose.store import LakePath
 
 # Decoded at a time. (As a validation does; that one's number comes with Great Expectations, which takes seconds.)
 _CHUNK_EVENTS: Final = 25_000
@@ -37,11 +37,11 @@ class RawBatch(NamedTuple):
     """
 
     batch: Batch
-    path: Path | None
+    path: LakePath | None
     types: Sequence[str] = tuple(REGISTRY)
 
 
-def find(lake: Path, batch_id: str, record_type: str, types: Sequence[str] = tuple(REGISTRY)) -> RawBatch:
+def find(lake: LakePath, batch_id: str, record_type: str, types: Sequence[str] = tuple(REGISTRY)) -> RawBatch:
     """The raw file of a batch, checked against its manifest. ``types``: see :class:`RawBatch`.
 
     Raises:
@@ -55,14 +55,14 @@ def find(lake: Path, batch_id: str, record_type: str, types: Sequence[str] = tup
     if (queue := manifest.queues.get(REGISTRY[record_type].queue)) is None:
         return RawBatch(batch, None, types)
     path = folder / queue.name
-    if not path.is_file():
+    if not path.exists():
         raise CorruptBatch(f"{path}: named in the manifest, but missing")
-    if path.stat().st_size != queue.size or files.sha256(path) != queue.sha256:
+    if path.size() != queue.size or path.sha256() != queue.sha256:
         raise CorruptBatch(f"{path}: differs from its manifest")
     return RawBatch(batch, path, types)
 
 
-def write_rows(raw: RawBatch, record_type: str, hours: Sequence[int], path: Path) -> dict[int, Part]:
+def write_rows(raw: RawBatch, record_type: str, hours: Sequence[int], path: LakePath) -> dict[int, Part]:
     """Write a batch's good rows of these hours to ``path``. Returns where they are, for each hour that has any."""
     counts = dict.fromkeys(hours, 0)
     with pq.ParquetWriter(path, schema.SCHEMAS[record_type], compression="zstd", compression_level=1) as writer:

@@ -6,19 +6,14 @@ other does. Excludes publications of the batches and of the hours meanwhile. Saf
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
-from filelock import FileLock
 
-from firehose import crash, files, schema
+from firehose import crash, schema
 from firehose.areas import Area
 from firehose.batch.interval import Batch
-from firehose.batch.lock import locks_folder
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, watch
 from firehose.lake.adopt import watched
@@ -32,6 +27,7 @@ from firehose.lake.rowgroups import read_groups
 from firehose.lake.wanted import Wanted, sources_of, writers_out
 from firehose.lake.watch import Difference
 from firehose.records.registry import catch_all, shares_queue
+from firehose.store import LakePath
 
 
 class RebuiltHour(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +42,7 @@ class RebuiltHour(msgspec.Struct, frozen=True, kw_only=True):
     aside: str
 
 
-def differing(lake: Path, hours: Sequence[int]) -> dict[str, list[int]]:
+def differing(lake: LakePath, hours: Sequence[int]) -> dict[str, list[int]]:
     """Hours by type, in the order to rebuild them, that are not what their records say. Reads all bytes."""
     known = watch.known_by(read_ledger(lake))
     found: dict[str, list[int]] = {}
@@ -63,7 +59,7 @@ def in_order(record_types: Iterable[str]) -> list[str]:
 
 
 def rebuild(
-    lake: Path, record_type: str, hours: Sequence[int], *, reason: str, partial: bool = False
+    lake: LakePath, record_type: str, hours: Sequence[int], *, reason: str, partial: bool = False
 ) -> list[RebuiltHour]:
     """Make the files of a type and some hours again. Hours beside each other that are both wrong go together.
 
@@ -79,7 +75,7 @@ def rebuild(
     beside = {(one, hour) for hour in around for one in (record_type, *([last.name] if last else []))} - own
     others = {(one.name, hour) for hour in around for one in shares_queue(record_type)}
     with (
-        _scratch(lake) as scratch,
+        lake.scratch() as scratch,
         writers_out(lake, record_type, hours) as wanted,
         locked(lake, own | beside | others),
     ):
@@ -94,7 +90,7 @@ def rebuild(
         return [_replace(lake, one, made[one.hour], reason) for one in wanted]
 
 
-def _check_beside(lake: Path, own: Iterable[tuple[str, int]], beside: Iterable[tuple[str, int]]) -> None:
+def _check_beside(lake: LakePath, own: Iterable[tuple[str, int]], beside: Iterable[tuple[str, int]]) -> None:
     if wrong := _wrong(lake, beside):
         names = " ".join(layout.hour_name(hour) for hour in sorted({hour for _, hour in {*own, *wrong}}))
         kinds = " ".join(f"--type {kind}" for kind in sorted({kind for kind, _ in {*own, *wrong}}))
@@ -104,7 +100,7 @@ def _check_beside(lake: Path, own: Iterable[tuple[str, int]], beside: Iterable[t
         )
 
 
-def _wrong(lake: Path, hour_files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Difference]:
+def _wrong(lake: LakePath, hour_files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Difference]:
     """Those of these files that are not what their records say."""
     known, recorded = watch.known_by(read_ledger(lake)), watched(lake) is not None
     return {
@@ -125,7 +121,7 @@ def _check(one: Wanted, made: Remade, *, partial: bool) -> None:
         )
 
 
-def _replace(lake: Path, one: Wanted, made: Remade, reason: str) -> RebuiltHour:
+def _replace(lake: LakePath, one: Wanted, made: Remade, reason: str) -> RebuiltHour:
     """Set aside what is there, say so in the ledger, then put the new file in its place.
 
     In this order: after a death the hour still differs from its record, so nothing builds on it, and a repetition
@@ -163,26 +159,12 @@ def _noted(entry: LedgerEntry, one: Wanted, made: Remade, reason: str) -> Ledger
     return msgspec.structs.replace(entry, published_at=now, rebuilt=[*others, said])
 
 
-def _set_aside(lake: Path, one: Wanted) -> Path | None:
+def _set_aside(lake: LakePath, one: Wanted) -> LakePath | None:
     """Copy the file that is in the hour's place to ``_aside/``, under a name of its own content."""
-    if not one.path.is_file():
+    if not one.path.exists():
         return None
     hour = datetime.fromtimestamp(one.hour * 3600, UTC)
-    name = f"{one.record_type}-{files.sha256(one.path)[:16]}.parquet"
+    name = f"{one.record_type}-{one.path.sha256()[:16]}.parquet"
     aside = Area.ASIDE.of(lake) / f"{hour:date=%Y-%m-%d/hour=%H}" / name
-    with files.replacing(aside) as part:
-        files.copy(one.path, part)
+    one.path.copy_to(aside)
     return aside
-
-
-@contextmanager
-def _scratch(lake: Path) -> Iterator[Path]:
-    """An empty folder, for one rebuild at a time; what a killed one has left is removed."""
-    folder = Area.REBUILD.of(lake)
-    with FileLock(locks_folder(lake) / "rebuild.lock"):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

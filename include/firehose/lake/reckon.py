@@ -7,7 +7,6 @@ ledger counts and no other file accounts for, as many were displaced here as the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from firehose.errors import CorruptLake
 from firehose.lake import layout, notes, records
@@ -16,9 +15,10 @@ from firehose.lake.ledger import LedgerEntry, stored_rows
 from firehose.lake.remake import Remade
 from firehose.lake.rowgroups import rows_by_batch
 from firehose.lake.wanted import Wanted
+from firehose.store import LakePath
 
 
-def displaced(lake: Path, wanted: Sequence[Wanted], made: Mapping[int, Remade]) -> dict[int, dict[str, int]]:
+def displaced(lake: LakePath, wanted: Sequence[Wanted], made: Mapping[int, Remade]) -> dict[int, dict[str, int]]:
     """By hour, of files without a record: the rows that each batch has lost there to copies of earlier batches."""
     found: dict[int, dict[str, int]] = {one.hour: {} for one in wanted if one.record is None}
     entries = {entry.batch: entry for one in wanted for entry in one.entries}
@@ -34,7 +34,7 @@ def displaced(lake: Path, wanted: Sequence[Wanted], made: Mapping[int, Remade]) 
     return found
 
 
-def _short(lake: Path, entry: LedgerEntry, wanted: Sequence[Wanted], made: Mapping[int, Remade]) -> int:
+def _short(lake: LakePath, entry: LedgerEntry, wanted: Sequence[Wanted], made: Mapping[int, Remade]) -> int:
     """Rows that a batch has stored and that no file accounts for."""
     record_type = wanted[0].record_type
     recorded = {one.hour: one.record for one in wanted}

@@ -10,17 +10,18 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
+import pyarrow as pa
 
-from firehose import crash, files
+from firehose import crash
 from firehose.areas import Area
 from firehose.errors import CorruptLake
 from firehose.lake import layout, notes
 from firehose.lake.notes import Noted
 from firehose.lake.rowgroups import row_count
+from firehose.store import L, LakePath
 
 _NEXT: Final = ".next.json"
 _TAIL: Final = 8  # of a Parquet file: the length of its footer, and PAR1
@@ -57,25 +58,25 @@ class Seen(NamedTuple):
     footer_sha256: str
 
 
-def record_path(hour_file: Path) -> Path:
+def record_path(hour_file: L) -> L:
     """Where the record of an hour file lies."""
     hour = datetime.fromtimestamp(layout.hour_of_file(hour_file) * 3600, UTC)
     return Area.HOURS.of(hour_file.parents[4]) / f"{hour:date=%Y-%m-%d/hour=%H}" / f"{hour_file.stem}.json"
 
 
-def hour_file_of(record: Path) -> Path:
+def hour_file_of(record: L) -> L:
     """The inverse of :func:`record_path`, for the record of a file that is about to be in place as well."""
     day, hour = (part.name.partition("=")[2] for part in (record.parents[1], record.parent))
     number = layout.parse_hour(f"{day}T{hour}")
     return layout.hour_file(record.parents[3], record.name.partition(".")[0], number)
 
 
-def recorded_files(lake: Path, day: date | None = None) -> list[Path]:
+def recorded_files(lake: L, day: date | None = None) -> list[L]:
     """Every hour file, of a day or of all, that has a record, whether it is there or not, in the order of time."""
-    return sorted({hour_file_of(path) for path in Area.HOURS.of(lake).glob(f"date={day or '*'}/hour=*/*.json")})
+    return sorted({hour_file_of(path) for path in Area.HOURS.of(lake).find(f"date={day or '*'}/hour=*/*.json")})
 
 
-def read(hour_file: Path) -> Records:
+def read(hour_file: LakePath) -> Records:
     """The records of an hour file.
 
     Raises:
@@ -85,14 +86,14 @@ def read(hour_file: Path) -> Records:
     return Records(_read(path), _read(_next(path)))
 
 
-def see(hour_file: Path) -> Seen | None:
+def see(hour_file: LakePath) -> Seen | None:
     """A look at size and footer; None where there is no file.
 
     Raises:
         CorruptLake: the file cannot be read.
     """
     try:
-        with hour_file.open("rb") as stream:
+        with hour_file.reading() as stream:
             return _see(stream)
     except FileNotFoundError:
         return None
@@ -102,7 +103,7 @@ def see(hour_file: Path) -> Seen | None:
         ) from error
 
 
-def describe(hour_file: Path, by: str) -> HourRecord:
+def describe(hour_file: LakePath, by: str) -> HourRecord:
     """The record of an hour file as it is. Reads all of it, at some 1.5 GB a second from memory.
 
     Raises:
@@ -113,7 +114,7 @@ def describe(hour_file: Path, by: str) -> HourRecord:
     return HourRecord(
         rows=row_count(hour_file),
         bytes=seen.bytes,
-        sha256=files.sha256(hour_file),
+        sha256=hour_file.sha256(),
         footer_sha256=seen.footer_sha256,
         by=by,
         recorded_at=datetime.now(UTC),
@@ -122,40 +123,40 @@ def describe(hour_file: Path, by: str) -> HourRecord:
 
 
 @contextmanager
-def replacing(hour_file: Path, by: str) -> Iterator[Path]:
-    """As :func:`firehose.files.replacing`, for an hour file: what it is going to hold is on record first.
+def replacing(hour_file: LakePath, by: str) -> Iterator[LakePath]:
+    """As :meth:`firehose.store.LakePath.replacing`, for an hour file: what it is going to hold is on record first.
 
     In this order, each step durable before the next: the new file under its partial name; its record beside the
     old one; the new file in place; its record in the old one's place. The last step too: the next replacement
     writes another record beside it: a power loss could keep that name and lose this one.
     """
 
-    def intend(part: Path) -> None:
-        files.write_bytes(_next(record_path(hour_file)), msgspec.json.encode(describe(part, by)))
+    def intend(part: LakePath) -> None:
+        _next(record_path(hour_file)).write(msgspec.json.encode(describe(part, by)))
 
-    with files.replacing(hour_file, intend) as part:
+    with hour_file.replacing(intend) as part:
         yield part
     settle(hour_file)
 
 
-def settle(hour_file: Path) -> None:
+def settle(hour_file: LakePath) -> None:
     """If the file that was about to be in place is, only its record is left. The caller holds the hour's lock."""
     path = record_path(hour_file)
     following = _read(_next(path))
     if following and (seen := see(hour_file)) and matches(following, seen):
-        files.rename(_next(path), path)
+        _next(path).rename_to(path)
         crash.reached(crash.Point.RECORD_SETTLED)
 
 
-def adopt(hour_file: Path) -> HourRecord:
+def adopt(hour_file: LakePath) -> HourRecord:
     """Record an hour file as it is, whatever its record says. The caller holds the hour's lock.
 
     Raises:
         CorruptLake: it is not there, or cannot be read.
     """
     path, record = record_path(hour_file), describe(hour_file, "adopt")
-    _next(path).unlink(missing_ok=True)
-    files.write_bytes(path, msgspec.json.encode(record))
+    _next(path).discard()
+    path.write(msgspec.json.encode(record))
     return record
 
 
@@ -164,11 +165,11 @@ def matches(record: HourRecord, seen: Seen) -> bool:
     return (record.bytes, record.footer_sha256) == seen
 
 
-def _next(path: Path) -> Path:
+def _next(path: L) -> L:
     return path.with_suffix(_NEXT)
 
 
-def _read(path: Path) -> HourRecord | None:
+def _read(path: LakePath) -> HourRecord | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=HourRecord)
     except FileNotFoundError:
@@ -179,7 +180,7 @@ def _read(path: Path) -> HourRecord | None:
         raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
 
 
-def _see(stream: BinaryIO) -> Seen:
+def _see(stream: pa.NativeFile) -> Seen:
     size = stream.seek(0, 2)
     stream.seek(max(size - _TAIL, 0))
     tail = stream.read(_TAIL)

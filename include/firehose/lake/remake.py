@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -19,6 +18,7 @@ from firehose.lake.raws import RawBatch
 from firehose.lake.rowgroups import rows_by_batch
 from firehose.lake.staged import Commit, Part
 from firehose.records.registry import shares_queue
+from firehose.store import LakePath
 
 
 class Remade(msgspec.Struct):
@@ -27,7 +27,7 @@ class Remade(msgspec.Struct):
     ``duplicates`` counts, by batch, rows that are not in it since an earlier batch has the event.
     """
 
-    path: Path
+    path: LakePath
     rows: int
     by_batch: dict[str, int]
     duplicates: Counter[str]
@@ -35,8 +35,8 @@ class Remade(msgspec.Struct):
 
 
 def remake(
-    lake: Path,
-    scratch: Path,
+    lake: LakePath,
+    scratch: LakePath,
     record_type: str,
     hours: Sequence[int],
     sources: Sequence[RawBatch],
@@ -57,13 +57,13 @@ def remake(
         for hour, part in sorted(raws.write_rows(raw, record_type, hours, rows).items()):
             merged = _merge(lake, scratch, record_type, raw, hour, part, hours, sound)
             duplicates[hour][raw.batch.id] += merged.duplicates
-        rows.unlink()
+        rows.discard()
     return {hour: _described(layout.hour_file(scratch, record_type, hour), duplicates[hour]) for hour in hours}
 
 
 def _merge(
-    lake: Path,
-    scratch: Path,
+    lake: LakePath,
+    scratch: LakePath,
     record_type: str,
     raw: RawBatch,
     hour: int,
@@ -88,6 +88,6 @@ def _merge(
     )
 
 
-def _described(path: Path, duplicates: Counter[str]) -> Remade:
+def _described(path: LakePath, duplicates: Counter[str]) -> Remade:
     by_batch = {notes.batch_id(batch): rows for batch, rows in rows_by_batch(path).items()}
     return Remade(path, sum(by_batch.values()), by_batch, duplicates, notes.read(path))

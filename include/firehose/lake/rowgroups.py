@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from firehose import schema
+from firehose import parquet, schema
 from firehose.errors import CorruptLake
-from firehose.records.base import Column, Packing
+from firehose.records.columns import Column, Packing
 from firehose.records.registry import REGISTRY
+from firehose.store import LakePath
 
 #: Rows of a row group: large enough to compress and to scan well, small enough to hold several.
 ROW_GROUP_ROWS = 128 * 1024
@@ -29,7 +29,7 @@ _DICTIONARY: Final = (Packing.FEW, Packing.SHARED)
 _ENCODINGS: Final = (Packing.RISING, Packing.PREFIXED)
 
 
-def read_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
+def read_groups(path: LakePath, record_type: str) -> Iterator[pa.Table]:
     """The row groups of a file in today's schema, one at a time; none where there is no file.
 
     Raises:
@@ -38,33 +38,33 @@ def read_groups(path: Path, record_type: str) -> Iterator[pa.Table]:
     if not path.exists():
         return
     try:
-        with pq.ParquetFile(path) as source:
+        with parquet.opened(path) as source:
             for index in range(source.num_row_groups):
                 yield _conform(source.read_row_group(index), schema.SCHEMAS[record_type])
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
 
 
-def row_count(path: Path) -> int:
+def row_count(path: LakePath) -> int:
     """The rows of a file, by its footer.
 
     Raises:
         CorruptLake: the file cannot be read.
     """
     try:
-        return int(pq.read_metadata(path).num_rows)
+        return int(parquet.footer(path).num_rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
 
 
-def time_span(path: Path) -> tuple[int, int] | None:
+def time_span(path: LakePath) -> tuple[int, int] | None:
     """The least and the greatest witnessed time of a file, in microseconds, by its footer; None: it has no rows.
 
     Raises:
         CorruptLake: the file cannot be read.
     """
     try:
-        footer = pq.read_metadata(path)
+        footer = parquet.footer(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
     column = footer.schema.names.index("time_us")
@@ -73,7 +73,7 @@ def time_span(path: Path) -> tuple[int, int] | None:
     return (min(one.min for one in known), max(one.max for one in known)) if known else None
 
 
-def rows_by_batch(path: Path) -> dict[datetime, int]:
+def rows_by_batch(path: LakePath) -> dict[datetime, int]:
     """The rows of each batch in a file, by the batch's start; none where there is no file. Reads one column.
 
     Raises:
@@ -83,7 +83,7 @@ def rows_by_batch(path: Path) -> dict[datetime, int]:
     if not path.exists():
         return found
     try:
-        with pq.ParquetFile(path) as source:
+        with parquet.opened(path) as source:
             for index in range(source.num_row_groups):
                 for one in source.read_row_group(index, ["batch"])["batch"].value_counts().to_pylist():
                     found[one["values"]] = found.get(one["values"], 0) + one["counts"]
@@ -92,7 +92,7 @@ def rows_by_batch(path: Path) -> dict[datetime, int]:
     return found
 
 
-def corrupt(path: Path, error: Exception) -> CorruptLake:
+def corrupt(path: LakePath, error: Exception) -> CorruptLake:
     """What to raise for an hour file that Arrow cannot read."""
     return CorruptLake(f"{path}: {error}; make it again from the raw batches with `firehose rebuild`")
 
@@ -114,7 +114,7 @@ def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
 class Writer:
     """Writes rows in groups of a fair size, each one sorted. Holds what is less than a group."""
 
-    def __init__(self, path: Path, record_type: str) -> None:
+    def __init__(self, path: LakePath, record_type: str) -> None:
         of = REGISTRY[record_type]
         # Rows of a row group are sorted by what many of them share, so that equal values meet: a fifth of a like
         # file's size. The time within the hour follows, so that equal rows always lie in the same order.

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from firehose import schema
+from firehose import parquet, schema
 from firehose.lake import layout
 from firehose.lake.rowgroups import corrupt
 from firehose.records.registry import REGISTRY
+from firehose.store import LakePath
 
 #: How far apart the stamps of two copies may lie for them to be found across an hour's edge, in microseconds.
 EDGE_US: Final = 15 * 60 * 1_000_000
@@ -45,7 +45,7 @@ class Side(NamedTuple):
 
     record_type: str
     hour: int
-    path: Path
+    path: LakePath
     near: Span
     collections: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ def rows_of(side: Side, batches: Batches, marks: pa.ChunkedArray | None = None) 
     if not side.path.exists():
         return
     try:
-        with pq.ParquetFile(side.path) as source:
+        with parquet.opened(side.path) as source:
             for group in _groups(source.metadata, side.near, batches):
                 # A dictionary, quickly read: most files of a catch-all have nothing of the other side's.
                 if side.collections and not _has_any(source.read_row_group(group, columns=["collection"]), side):

@@ -6,17 +6,17 @@ Must not: write, know what becomes of a row.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from firehose import parquet
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.notes import Merged
 from firehose.quality.outcome import SliceResult
 from firehose.quality.result import staged_path
+from firehose.store import LakePath
 
 #: One commit, which a death makes to be done again. Each one costs a copy of what the hour holds so far, so it is
 #: as large as memory allows, at some 50 bytes a row while they are sorted: most hours take one.
@@ -28,7 +28,7 @@ COMMIT_SLICES = 32
 class Part(NamedTuple):
     """A staged slice, and how many of its rows belong into the hour."""
 
-    path: Path
+    path: LakePath
     rows: int
 
 
@@ -42,14 +42,16 @@ class Commit(NamedTuple):
         """The rows of the hour, a row group at a time; see :class:`firehose.lake.hourfile.Rows`."""
         wanted = None if columns is None else [*dict.fromkeys([*columns, "time_us"])]
         for part in self.parts:
-            with pq.ParquetFile(part.path) as staged:
+            with parquet.opened(part.path) as staged:
                 for group in range(staged.num_row_groups):
                     rows = staged.read_row_group(group, wanted)
                     inside = rows["time_us"].to_numpy() // layout.HOUR_US == self.hour
                     yield rows if inside.all() else rows.filter(pa.array(inside))
 
 
-def parts_of(lake: Path, batch: Batch, record_type: str, slices: Sequence[SliceResult], hour: int) -> list[Part]:
+def parts_of(
+    lake: LakePath, batch: Batch, record_type: str, slices: Sequence[SliceResult], hour: int
+) -> list[Part]:
     """The staged files of a type that have rows of an hour, in order."""
     return [
         Part(staged_path(lake, batch, record_type, one.number), staged.rows[str(hour)])

@@ -7,14 +7,13 @@ lies near their edge is compared.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firehose import schema
-from firehose.areas import Area, require_current
+from firehose import parquet, schema
+from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.coverage import damaged
 from firehose.batch.orphans import orphans
@@ -28,19 +27,20 @@ from firehose.lake.identity import Events, identities, prints
 from firehose.lake.notes import displaced
 from firehose.lake.report import LISTED, TypeReport, VerifyReport
 from firehose.records.registry import catch_all
+from firehose.store import LakePath
 
 _ROWS = 20_000
 # Records that do not give their CID are held until there are this many, then looked for in the raw files.
 _DISPUTES = 50_000
 
 
-def verify(lake: Path) -> VerifyReport:
+def verify(lake: LakePath) -> VerifyReport:
     """Check the whole lake; problems are in the report, not raised.
 
     Raises:
         LakeOutdated: the lake has the folder names of an earlier version.
     """
-    require_current(lake)
+    lake.require_current()
     report = VerifyReport(types={record_type: TypeReport() for record_type in schema.TYPES})
     entries = readable_entries(lake, report)
     verify_records(lake, entries, report)  # first: it says in one line what takes a line for each row below
@@ -62,8 +62,8 @@ def verify(lake: Path) -> VerifyReport:
     return report
 
 
-def _verify_raw(lake: Path, report: VerifyReport) -> None:
-    for path in sorted(Area.RAW.of(lake).glob(f"date=*/batch=*/{manifests.NAME}")):
+def _verify_raw(lake: LakePath, report: VerifyReport) -> None:
+    for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"):
         report.batches += 1
         try:
             manifest = manifests.read(path.parent)
@@ -82,8 +82,8 @@ def _verify_raw(lake: Path, report: VerifyReport) -> None:
 
 
 def _verify_hour(
-    lake: Path,
-    path: Path,
+    lake: LakePath,
+    path: LakePath,
     record_type: str,
     report: VerifyReport,
     stored: dict[tuple[str, str], int],
@@ -91,9 +91,9 @@ def _verify_hour(
 ) -> None:
     """One hour file: its rows belong to its hour, each event is there once, each record gives its CID."""
     counts = report.types[record_type]
-    name = path.relative_to(lake)
+    name = path.key_in(lake)
     try:
-        with pq.ParquetFile(path) as source:
+        with parquet.opened(path) as source:
             if again := _duplicated(record_type, source):
                 counts.duplicates += again
                 report.add(f"{name}: {again} rows are copies of an event that is there already")
@@ -116,14 +116,14 @@ def _duplicated(record_type: str, source: pq.ParquetFile) -> int:
     return len(events.wanted) - int(events.wanted.sum())
 
 
-def _verify_edges(lake: Path, record_type: str, report: VerifyReport) -> None:
+def _verify_edges(lake: LakePath, record_type: str, report: VerifyReport) -> None:
     """No event lies in two neighbouring hours. A file that cannot be read was reported with its rows."""
     hours = {layout.hour_of_file(path) for path in layout.hour_files(lake, record_type)}
     for hour in sorted(hour for hour in hours if hour + 1 in hours):
         _verify_edge(lake, (record_type, hour), (record_type, hour + 1), report)
 
 
-def _verify_catch_all(lake: Path, record_type: str, report: VerifyReport) -> None:
+def _verify_catch_all(lake: LakePath, record_type: str, report: VerifyReport) -> None:
     """No event of the type lies as well in a file of the catch-all, from before the type had files of its own."""
     if (last := catch_all(record_type)) is None:
         return
@@ -132,7 +132,7 @@ def _verify_catch_all(lake: Path, record_type: str, report: VerifyReport) -> Non
             _verify_edge(lake, (record_type, hour), (last.name, beside), report)
 
 
-def _verify_edge(lake: Path, here: tuple[str, int], there: tuple[str, int], report: VerifyReport) -> None:
+def _verify_edge(lake: LakePath, here: tuple[str, int], there: tuple[str, int], report: VerifyReport) -> None:
     edge = edges.edge(lake, here, there)
     try:
         again = edges.doubled(edge)
@@ -141,7 +141,7 @@ def _verify_edge(lake: Path, here: tuple[str, int], there: tuple[str, int], repo
     if again:
         report.types[edge.here.record_type].duplicates += again
         report.add(
-            f"{edge.here.path.relative_to(lake)} and {edge.there.path.relative_to(lake)}: {again} events lie in "
+            f"{edge.here.path.key_in(lake)} and {edge.there.path.key_in(lake)}: {again} events lie in "
             "both; clear the run of the earlier batch that holds them"
         )
 
@@ -152,7 +152,7 @@ def _tables(source: pq.ParquetFile) -> Iterator[pa.Table]:
 
 
 def _verify_rows(
-    name: Path, table: pa.Table, record_type: str, report: VerifyReport, hour: int
+    name: str, table: pa.Table, record_type: str, report: VerifyReport, hour: int
 ) -> Iterator[Disputed]:
     """Count the rows; those whose records do not give their CID are yet to be settled."""
     counts = report.types[record_type]
@@ -176,7 +176,7 @@ def _verify_rows(
             yield disputed(name, record_type, row, cid)
 
 
-def _settle(lake: Path, report: VerifyReport, disputes: list[Disputed]) -> None:
+def _settle(lake: LakePath, report: VerifyReport, disputes: list[Disputed]) -> None:
     """Report each dispute as the source's own or as damage, and forget them."""
     innocent = came_so(lake, disputes)
     for one in disputes:

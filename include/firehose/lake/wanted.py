@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import msgspec
-from filelock import FileLock
 
 from firehose.batch.lock import lock_path
 from firehose.errors import CorruptBatch, CorruptLake
@@ -20,6 +18,7 @@ from firehose.lake.raws import RawBatch
 from firehose.lake.records import HourRecord
 from firehose.lake.watch import behind
 from firehose.records.registry import FIRST_TYPES, REGISTRY, shares_queue
+from firehose.store import LakePath
 
 
 class Wanted(msgspec.Struct):
@@ -27,14 +26,14 @@ class Wanted(msgspec.Struct):
 
     hour: int
     record_type: str
-    path: Path
+    path: LakePath
     record: HourRecord | None
     batches: list[str]
     entries: list[LedgerEntry]
 
 
 @contextmanager
-def writers_out(lake: Path, record_type: str, hours: Sequence[int]) -> Iterator[list[Wanted]]:
+def writers_out(lake: LakePath, record_type: str, hours: Sequence[int]) -> Iterator[list[Wanted]]:
     """Hold the locks of all batches that wrote into these files, so that their entries and rows stay as they are.
 
     They come before the locks of hours, as in a publication.
@@ -43,7 +42,7 @@ def writers_out(lake: Path, record_type: str, hours: Sequence[int]) -> Iterator[
     while True:
         with ExitStack() as locks:
             for batch in sorted(held):
-                locks.enter_context(FileLock(lock_path(lake, batch), is_singleton=True))
+                locks.enter_context(lock_path(lake, batch).lock(reentrant=True))
             wanted = [_wanted(lake, record_type, hour) for hour in sorted(hours)]
             needed = {batch for one in wanted for batch in one.batches}
             if needed <= held:
@@ -52,7 +51,7 @@ def writers_out(lake: Path, record_type: str, hours: Sequence[int]) -> Iterator[
         held |= needed
 
 
-def _wanted(lake: Path, record_type: str, hour: int) -> Wanted:
+def _wanted(lake: LakePath, record_type: str, hour: int) -> Wanted:
     path, name = layout.hour_file(lake, record_type, hour), layout.hour_name(hour)
     entries = [entry for entry in read_ledger(lake) if record_type in entry.hours.get(name, ())]
     record = _record(path)
@@ -64,7 +63,7 @@ def _wanted(lake: Path, record_type: str, hour: int) -> Wanted:
     return Wanted(hour, record_type, path, record, sorted(batches), entries)
 
 
-def _record(path: Path) -> HourRecord | None:
+def _record(path: LakePath) -> HourRecord | None:
     try:
         there = records.read(path)
     except CorruptLake:  # that is one reason to be here
@@ -72,7 +71,7 @@ def _record(path: Path) -> HourRecord | None:
     return there.next or there.now
 
 
-def sources_of(lake: Path, wanted: Sequence[Wanted], *, partial: bool) -> list[RawBatch]:
+def sources_of(lake: LakePath, wanted: Sequence[Wanted], *, partial: bool) -> list[RawBatch]:
     """The raw batches of these files, in order; ``partial``: those that can be read.
 
     Raises:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Final, NamedTuple
 
-from firehose import files, schema
+from firehose import schema
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.lake import layout, records
 from firehose.lake.ledger import LedgerEntry, ledger_days, read_day
 from firehose.lake.locks import locked
 from firehose.lake.records import HourRecord, Records, Seen
 from firehose.lake.rowgroups import row_count
+from firehose.store import LakePath
 
 #: Says whether the ledger names an hour (since the epoch) and type, so that there must be a file.
 Known = Callable[[int, str], bool]
@@ -44,7 +44,7 @@ def known_by(entries: Iterable[LedgerEntry]) -> Known:
     return lambda hour, record_type: (layout.hour_name(hour), record_type) in named
 
 
-def known_since(lake: Path) -> Known:
+def known_since(lake: LakePath) -> Known:
     """What the batches name that start on an hour's day, on the day before, or on any later one.
 
     No earlier batch holds an event of the hour, unless a host's clock was a day ahead. Each day of the ledger is
@@ -60,7 +60,7 @@ def known_since(lake: Path) -> Known:
     return known
 
 
-def compare(lake: Path, record_type: str, hour: int, known: Known, *, full: bool = False) -> Difference | None:
+def compare(lake: LakePath, record_type: str, hour: int, known: Known, *, full: bool = False) -> Difference | None:
     """How an hour file differs from its record, or None. The caller holds the hour's lock, or looks again.
 
     A quick look is at the file's size and its footer: it sees a file that is missing, cut off, older, newer or of
@@ -75,7 +75,7 @@ def compare(lake: Path, record_type: str, hour: int, known: Known, *, full: bool
     return Difference(hour, record_type, said) if said else None
 
 
-def _said(path: Path, there: Records, seen: Seen | None, known: Callable[[], bool], *, full: bool) -> str:
+def _said(path: LakePath, there: Records, seen: Seen | None, known: Callable[[], bool], *, full: bool) -> str:
     if seen is None:
         if there.now is None and not known():
             return ""  # a new hour, or a death before its first file was in place
@@ -84,7 +84,7 @@ def _said(path: Path, there: Records, seen: Seen | None, known: Callable[[], boo
         return f"{said}; the file is missing"
     right = [one for one in there if one and records.matches(one, seen)]
     if right:
-        changed = full and files.sha256(path) not in [one.sha256 for one in right]
+        changed = full and path.sha256() not in [one.sha256 for one in right]
         return f"{_expected(right[0])}; the file has the size and the footer, but other bytes" if changed else ""
     expected = there.now or there.next
     if expected is None:
@@ -101,7 +101,7 @@ def _writer(record: HourRecord) -> str:
     return f"{by}, {record.recorded_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _found(path: Path, seen: Seen) -> str:
+def _found(path: LakePath, seen: Seen) -> str:
     if not seen.footer_sha256:
         return f"a file of {seen.bytes} bytes that is not whole Parquet"
     try:
@@ -110,7 +110,9 @@ def _found(path: Path, seen: Seen) -> str:
         return f"a file of {seen.bytes} bytes that cannot be read as Parquet"
 
 
-def difference(lake: Path, record_type: str, hour: int, known: Known, *, full: bool = False) -> Difference | None:
+def difference(
+    lake: LakePath, record_type: str, hour: int, known: Known, *, full: bool = False
+) -> Difference | None:
     """As :func:`compare`, beside writers: what differs is compared again while no writer can replace the file."""
     found = compare(lake, record_type, hour, known, full=full)
     if found is None:
@@ -122,7 +124,7 @@ def difference(lake: Path, record_type: str, hour: int, known: Known, *, full: b
         return found
 
 
-def differences(lake: Path, hours: Iterable[int], known: Known) -> Iterator[Difference]:
+def differences(lake: LakePath, hours: Iterable[int], known: Known) -> Iterator[Difference]:
     """Quickly, every type of these hours."""
     for hour in sorted(set(hours)):
         for record_type in schema.TYPES:
@@ -143,7 +145,7 @@ def behind(
     ]
 
 
-def require(lake: Path, record_type: str, hour: int, known: Known, *, full: bool = False) -> None:
+def require(lake: LakePath, record_type: str, hour: int, known: Known, *, full: bool = False) -> None:
     """Look at an hour file before it is built upon. The caller holds the hour's lock, and has written nothing.
 
     Raises:

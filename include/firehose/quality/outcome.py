@@ -5,6 +5,7 @@ Must not: know where that is stored (result.py does), import Great Expectations.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -54,6 +55,12 @@ class SliceResult(msgspec.Struct, frozen=True, kw_only=True):
         return total(one.counts for one in self.types.values())
 
 
+def rows_digest(slices: Iterable[SliceResult]) -> str:
+    """The digest of the staged rows of some slices, in their order."""
+    staged = (f"{name} {staged.sha256}\n" for one in slices for name, staged in sorted(one.types.items()))
+    return hashlib.sha256("".join(staged).encode()).hexdigest()
+
+
 def total(counts: Iterable[TypeCounts]) -> TypeCounts:
     """The sum of some counts."""
     raw = good = quarantined = 0
@@ -66,6 +73,7 @@ class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a validation hands on; stored beside the batch's suite results.
 
     ``types`` are the record types that the validating version knew; versions that say nothing knew fewer.
+    ``rows_sha256`` is the digest of all staged rows; versions that say nothing did not take it.
     """
 
     good: Annotated[int, metrics.GOOD]
@@ -76,3 +84,4 @@ class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
     docs: str
     counts: dict[str, TypeCounts]
     types: list[str] = []
+    rows_sha256: str = ""

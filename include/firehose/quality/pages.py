@@ -5,15 +5,13 @@ Great Expectations' own index shows one batch and needs scripts from the network
 
 from __future__ import annotations
 
-import shutil
 from html import escape
-from pathlib import Path
 from urllib.parse import quote
 
-from firehose import files
-from firehose.areas import Area
+from firehose.areas import Area, F
 from firehose.errors import CorruptBatch
 from firehose.quality.result import docs_folder, load_result, result_paths
+from firehose.store import LakePath
 
 #: Batches on the page, latest first.
 SHOWN = 200
@@ -35,25 +33,25 @@ _FOOT = "</tbody></table></body></html>\n"
 _HOME = '<!doctype html><meta http-equiv="refresh" content="0; url=../index.html">Home\n'
 
 
-def front_page(lake: Path) -> Path:
+def front_page(lake: F) -> F:
     """Where the page lies."""
     return Area.QUALITY.of(lake) / "index.html"
 
 
-def write_front_page(lake: Path) -> None:
+def write_front_page(lake: LakePath) -> None:
     """Write the page from the stored results, and remove the Data Docs of batches that it no longer shows."""
-    latest = sorted(result_paths(lake), reverse=True)[:SHOWN]
+    latest = result_paths(lake)[: -SHOWN - 1 : -1]
     rows = "".join(_row(lake, path) for path in latest)
-    files.write_bytes(front_page(lake), (_HEAD + rows + _FOOT).encode())
-    files.write_bytes(docs_folder(lake) / "index.html", _HOME.encode())
+    front_page(lake).write((_HEAD + rows + _FOOT).encode())
+    (docs_folder(lake) / "index.html").write(_HOME.encode())
     if len(latest) == SHOWN:
         oldest = latest[-1].parent.name.removeprefix("batch=")
-        for pages in (docs_folder(lake) / "validations").glob("*/*"):
+        for pages in (docs_folder(lake) / "validations").folders("*/*"):
             if pages.name < oldest:
-                shutil.rmtree(pages, ignore_errors=True)  # another batch may be at it as well
+                pages.discard_all()  # another batch may be at it as well
 
 
-def _row(lake: Path, path: Path) -> str:
+def _row(lake: LakePath, path: LakePath) -> str:
     batch = path.parent.name.removeprefix("batch=")
     try:
         result = load_result(path)
@@ -70,12 +68,12 @@ def _row(lake: Path, path: Path) -> str:
     )
 
 
-def _links(lake: Path, batch: str) -> str:
+def _links(lake: LakePath, batch: str) -> str:
     """A link to each suite's page of a batch."""
-    found: dict[str, Path] = {}
-    for page in sorted((docs_folder(lake) / "validations").glob(f"*/{batch}/*/*.html")):
+    found: dict[str, LakePath] = {}
+    for page in (docs_folder(lake) / "validations").find(f"*/{batch}/*/*.html"):
         found[page.parents[2].name] = page
     root = Area.QUALITY.of(lake)
     return "".join(
-        f'<a href="{quote(str(page.relative_to(root)))}">{escape(suite)}</a>' for suite, page in found.items()
+        f'<a href="{quote(str(page.key_in(root)))}">{escape(suite)}</a>' for suite, page in found.items()
     )

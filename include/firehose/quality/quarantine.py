@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firehose import files
-from firehose.areas import Area
+from firehose import parquet
+from firehose.areas import Area, F
 from firehose.batch.interval import Batch
 from firehose.events.envelope import Undecodable
+from firehose.store import LakePath
 
 SCHEMA: Final = pa.schema(
     [
@@ -32,12 +32,12 @@ SAMPLE_ROWS: Final = 1000
 _READ_ROWS: Final = 500
 
 
-def quarantine_path(lake: Path, batch: Batch) -> Path:
+def quarantine_path(lake: F, batch: Batch) -> F:
     """The quarantine file of a batch; there is one only where something was quarantined."""
     return batch.folder(lake, Area.QUARANTINE) / "quarantine.parquet"
 
 
-def sample_path(lake: Path, batch: Batch) -> Path:
+def sample_path(lake: F, batch: Batch) -> F:
     """What is kept of the bad events of a batch that was stopped because of them."""
     return batch.folder(lake, Area.QUARANTINE) / "flood-sample.parquet"
 
@@ -48,7 +48,7 @@ class Quarantine:
     ``reasons`` counts them by reason.
     """
 
-    def __init__(self, batch: Batch, path: Path) -> None:
+    def __init__(self, batch: Batch, path: LakePath) -> None:
         self.reasons: Counter[str] = Counter()
         self._batch = batch
         self._path = path
@@ -62,7 +62,7 @@ class Quarantine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._writer is None and kind is None:
-            files.remove(self._path)
+            self._path.remove()
         self._stack.__exit__(kind, error, trace)
 
     def add_undecodable(self, record_type: str, failed: Sequence[Undecodable]) -> None:
@@ -82,7 +82,7 @@ class Quarantine:
         if not len(table):
             return
         if self._writer is None:
-            part = self._stack.enter_context(files.replacing(self._path))
+            part = self._stack.enter_context(self._path.replacing())
             self._writer = self._stack.enter_context(pq.ParquetWriter(part, SCHEMA, compression="zstd"))
         self._writer.write_table(table)
 
@@ -95,15 +95,15 @@ class Quarantine:
         self.add_table(pa.table(columns, schema=SCHEMA))
 
 
-def gather(batch: Batch, lake: Path, parts: Iterable[Path]) -> None:
+def gather(batch: Batch, lake: LakePath, parts: Iterable[LakePath]) -> None:
     """Make the quarantine file of a batch of those of its slices, which may be missing."""
     with Quarantine(batch, quarantine_path(lake, batch)) as quarantine:
         for table in _tables(parts):
             quarantine.add_table(table)
-    files.remove(sample_path(lake, batch))
+    sample_path(lake, batch).remove()
 
 
-def keep_sample(batch: Batch, lake: Path, parts: Iterable[Path]) -> Path:
+def keep_sample(batch: Batch, lake: LakePath, parts: Iterable[LakePath]) -> LakePath:
     """Keep the first bad events of some slices to look at; returns where."""
     path, left = sample_path(lake, batch), SAMPLE_ROWS
     with Quarantine(batch, path) as sample:
@@ -115,9 +115,9 @@ def keep_sample(batch: Batch, lake: Path, parts: Iterable[Path]) -> Path:
     return path
 
 
-def _tables(parts: Iterable[Path]) -> Iterator[pa.Table]:
+def _tables(parts: Iterable[LakePath]) -> Iterator[pa.Table]:
     for path in parts:
         if path.exists():
-            with pq.ParquetFile(path) as source:
+            with parquet.opened(path) as source:
                 for rows in source.iter_batches(_READ_ROWS):
                     yield pa.Table.from_batches([rows])

@@ -6,17 +6,14 @@ Light on purpose: publishing reads these without loading Great Expectations. Mus
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import msgspec
 
-from firehose import files
-from firehose.areas import Area
+from firehose.areas import Area, F
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
 from firehose.quality.outcome import SliceResult, ValidateResult
 from firehose.records.registry import BY_QUEUE, REGISTRY
+from firehose.store import L, LakePath
 
 HOUR_US = 3_600_000_000
 _RESULT = "result.json"
@@ -24,52 +21,51 @@ _RESULT = "result.json"
 _UNFINISHED = "unfinished"
 
 
-def staged_folder(lake: Path, batch: Batch) -> Path:
+def staged_folder(lake: F, batch: Batch) -> F:
     """Where a batch's slices wait to be published."""
     return batch.folder(lake, Area.STAGED)
 
 
-def staged_path(lake: Path, batch: Batch, record_type: str, number: int = 0) -> Path:
+def staged_path(lake: F, batch: Batch, record_type: str, number: int = 0) -> F:
     """The good rows of one type in one slice."""
     return staged_folder(lake, batch) / f"{record_type}-{number:04}.parquet"
 
 
-def slice_path(lake: Path, batch: Batch, queue: str, number: int) -> Path:
+def slice_path(lake: F, batch: Batch, queue: str, number: int) -> F:
     """The result of one slice."""
-    return staged_path(lake, batch, queue, number).with_suffix(".slice.json")
+    return staged_folder(lake, batch) / f"{queue}-{number:04}.slice.json"
 
 
-def bad_path(lake: Path, batch: Batch, queue: str, number: int) -> Path:
+def bad_path(lake: F, batch: Batch, queue: str, number: int) -> F:
     """The bad events of one slice, until they are gathered in quarantine; there only where it has some."""
-    return staged_path(lake, batch, queue, number).with_suffix(".bad")
+    return staged_folder(lake, batch) / f"{queue}-{number:04}.bad"
 
 
-def begin(lake: Path, batch: Batch, fingerprint: str) -> None:
+def begin(lake: LakePath, batch: Batch, fingerprint: str) -> None:
     """Begin a validation: go on with the slices of one that did not end, if it was of the same fingerprint."""
     folder = staged_folder(lake, batch)
     marker = folder / _UNFINISHED
-    if marker.exists() and marker.read_text() == fingerprint:
+    if marker.exists() and marker.read_bytes() == fingerprint.encode():
         return
     abandon(lake, batch)
-    files.write_bytes(marker, fingerprint.encode())
+    marker.write(fingerprint.encode())
 
 
-def finish(lake: Path, batch: Batch) -> None:
+def finish(lake: LakePath, batch: Batch) -> None:
     """End a validation, whose result is stored: the next one starts from the beginning.
 
     Durably, and before anything else of it is removed: with the mark, what is left would be taken for whole.
     """
-    files.remove(staged_folder(lake, batch) / _UNFINISHED)
+    (staged_folder(lake, batch) / _UNFINISHED).remove()
 
 
-def abandon(lake: Path, batch: Batch) -> None:
+def abandon(lake: LakePath, batch: Batch) -> None:
     """Drop what a validation has done so far."""
     finish(lake, batch)
-    if (folder := staged_folder(lake, batch)).exists():
-        shutil.rmtree(folder)
+    staged_folder(lake, batch).discard_all()
 
 
-def read_slice(lake: Path, batch: Batch, queue: str, number: int) -> SliceResult | None:
+def read_slice(lake: LakePath, batch: Batch, queue: str, number: int) -> SliceResult | None:
     """The stored result of one slice, or None."""
     path = slice_path(lake, batch, queue, number)
     try:
@@ -80,13 +76,13 @@ def read_slice(lake: Path, batch: Batch, queue: str, number: int) -> SliceResult
         raise CorruptBatch(f"{path}: not readable ({error}); delete {path.parent}, then clear validate") from error
 
 
-def write_slice(lake: Path, batch: Batch, result: SliceResult) -> None:
+def write_slice(lake: LakePath, batch: Batch, result: SliceResult) -> None:
     """Store the result of a slice durably: from here on it is not validated again."""
     path = slice_path(lake, batch, result.queue, result.number)
-    files.write_bytes(path, msgspec.json.encode(result))
+    path.write(msgspec.json.encode(result))
 
 
-def staged_slices(lake: Path, batch: Batch, queue: str) -> list[SliceResult]:
+def staged_slices(lake: LakePath, batch: Batch, queue: str) -> list[SliceResult]:
     """The slices of a queue, in order, up to the first one that is missing."""
     found: list[SliceResult] = []
     while one := read_slice(lake, batch, queue, len(found)):
@@ -94,7 +90,7 @@ def staged_slices(lake: Path, batch: Batch, queue: str) -> list[SliceResult]:
     return found
 
 
-def read_result(lake: Path, batch: Batch) -> ValidateResult | None:
+def read_result(lake: LakePath, batch: Batch) -> ValidateResult | None:
     """The stored result of a batch's validation, or None.
 
     Raises:
@@ -104,7 +100,7 @@ def read_result(lake: Path, batch: Batch) -> ValidateResult | None:
     return load_result(path) if path.exists() else None
 
 
-def load_result(path: Path) -> ValidateResult:
+def load_result(path: LakePath) -> ValidateResult:
     """The result in one of :func:`result_paths`.
 
     Raises:
@@ -116,13 +112,22 @@ def load_result(path: Path) -> ValidateResult:
         raise CorruptBatch(f"{path}: not readable ({error}); clear the batch's validate task") from error
 
 
-def staged_result(lake: Path, batch: Batch) -> ValidateResult | None:
+def finished_result(lake: LakePath, batch: Batch) -> ValidateResult | None:
+    """The stored result of a batch's validation, or None; None also where a later validation has begun.
+
+    Raises:
+        CorruptBatch: there is one, and it cannot be read.
+    """
+    return None if (staged_folder(lake, batch) / _UNFINISHED).exists() else read_result(lake, batch)
+
+
+def staged_result(lake: LakePath, batch: Batch) -> ValidateResult | None:
     """The result of a validation whose rows are all staged, or None.
 
     Also None where the version that validated knew other record types: its rows are divided in another way.
     """
-    result = read_result(lake, batch)
-    if result is None or (staged_folder(lake, batch) / _UNFINISHED).exists() or result.types != [*REGISTRY]:
+    result = finished_result(lake, batch)
+    if result is None or result.types != [*REGISTRY]:
         return None
     for queue in {REGISTRY[record_type].queue for record_type in result.counts}:
         slices = staged_slices(lake, batch, queue)
@@ -136,16 +141,16 @@ def staged_result(lake: Path, batch: Batch) -> ValidateResult | None:
     return result
 
 
-def write_result(lake: Path, batch: Batch, result: ValidateResult) -> None:
+def write_result(lake: LakePath, batch: Batch, result: ValidateResult) -> None:
     """Store the result durably, as the last act of a validation."""
-    files.write_bytes(batch.folder(lake, Area.QUALITY) / _RESULT, msgspec.json.encode(result))
+    (batch.folder(lake, Area.QUALITY) / _RESULT).write(msgspec.json.encode(result))
 
 
-def result_paths(lake: Path) -> list[Path]:
-    """The stored results of all batches, in no order."""
-    return list(Area.QUALITY.of(lake).glob(f"date=*/batch=*/{_RESULT}"))
+def result_paths(lake: L) -> list[L]:
+    """The stored results of all batches, in the order of their intervals."""
+    return Area.QUALITY.of(lake).find(f"date=*/batch=*/{_RESULT}")
 
 
-def docs_folder(lake: Path) -> Path:
+def docs_folder(lake: F) -> F:
     """The Data Docs site of all batches."""
     return Area.QUALITY.of(lake) / "docs"

@@ -6,9 +6,9 @@ Great Expectations' own builder logs what a page fails with and goes on without 
 
 from __future__ import annotations
 
+import tempfile
 from functools import cache
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
@@ -18,10 +18,14 @@ from great_expectations.data_context.types.resource_identifiers import Expectati
 from great_expectations.render.renderer.site_builder import DefaultSiteSectionBuilder
 from great_expectations.render.view import DefaultJinjaPageView
 
-from firehose import files
+from firehose.store import LakePath
 
 #: Characters of a sampled value on a page; an event may hold one of megabytes.
 LONGEST: Final = 2000
+
+
+#: The sites' folders by their names, which are all that a configuration of Great Expectations can hold.
+TARGETS: Final[dict[str, LakePath]] = {}
 
 
 class Section(DefaultSiteSectionBuilder):
@@ -46,13 +50,17 @@ class Section(DefaultSiteSectionBuilder):
 class Folder(TupleFilesystemStoreBackend):
     """A folder of the site: each file is the old one or the new one, as everywhere in the lake."""
 
+    def __init__(self, base_directory: str, **options: Any) -> None:
+        super().__init__(base_directory=tempfile.gettempdir(), **options)  # has to be there; stays as it is
+        self._site = TARGETS[base_directory]
+
     def _set(self, key: tuple[str, ...], value: str | bytes, **_: Any) -> None:
         named: str = self._convert_key_to_filepath(key)  # type: ignore[no-untyped-call]  # not ours
-        path = Path(self.full_base_directory) / named
+        path = self._site / named
         content = value.encode() if isinstance(value, str) else value
         # Fonts and pictures come again with each build.
-        if not path.is_file() or path.read_bytes() != content:
-            files.write_bytes(path, content)
+        if not path.exists() or path.read_bytes() != content:
+            path.write(content)
 
 
 def _disarm(result: ExpectationSuiteValidationResult) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -17,10 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from firehose import files
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
-from firehose.batch.raw import Span, read_chunks
+from firehose.batch.raw import FrameSpan, read_chunks
 from firehose.events.rows import decode_rows, to_table
 from firehose.events.sorting import by_type
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts
@@ -28,8 +26,9 @@ from firehose.quality.quarantine import Quarantine
 from firehose.quality.result import HOUR_US, bad_path, docs_folder, read_slice, staged_path, write_slice
 from firehose.quality.rules import columns_of, split
 from firehose.quality.suites import SuiteRunner
-from firehose.records.base import Packing
+from firehose.records.columns import Packing
 from firehose.records.registry import REGISTRY
+from firehose.store import LakePath
 
 #: Raw JSON of one slice: some 200,000 events of the usual size, or a hundred of the largest.
 SLICE_BYTES: Final = 96 * 1024 * 1024
@@ -42,12 +41,12 @@ _REASONS: Final = 5
 class Slice(msgspec.Struct, frozen=True):
     """What to validate: a span of the raw file ``name`` of one queue; suites tolerate ``max_error_rate``."""
 
-    lake: Path
+    lake: LakePath
     batch: Batch
     queue: str
     name: str
     number: int
-    span: Span
+    span: FrameSpan
     max_error_rate: float
 
 
@@ -97,7 +96,7 @@ class _TypePart:
         self._raw = self._good = self._quarantined = 0
         self._hours: Counter[int] = Counter()
         self._path = staged_path(task.lake, task.batch, record_type, task.number)
-        part = opened.enter_context(files.replacing(self._path))
+        part = opened.enter_context(self._path.replacing())
         self._writer = opened.enter_context(_writer(part, record_type))
 
     def add(self, lines: Sequence[bytes], quarantine: Quarantine) -> None:
@@ -120,11 +119,11 @@ class _TypePart:
         return StagedRows(
             counts=TypeCounts(self._raw, self._good, self._quarantined),
             rows={str(hour): self._hours[hour] for hour in sorted(self._hours)},
-            sha256=files.sha256(self._path),
+            sha256=self._path.sha256(),
         )
 
 
-def _writer(path: Path, record_type: str) -> pq.ParquetWriter:
+def _writer(path: LakePath, record_type: str) -> pq.ParquetWriter:
     of = REGISTRY[record_type]
     few = [column.name for column in of.columns if column.packing is Packing.FEW]
     return pq.ParquetWriter(path, of.schema, compression="zstd", compression_level=1, use_dictionary=few)

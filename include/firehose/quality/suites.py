@@ -6,7 +6,6 @@ The one module that imports Great Expectations: that costs seconds, so it is imp
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import great_expectations as gx
@@ -14,14 +13,15 @@ import great_expectations.expectations as gxe
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from filelock import FileLock
 from great_expectations.data_context.types.base import ProgressBarsConfig
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.row_conditions import Column
 
 from firehose.errors import PagesNotWritten
+from firehose.quality import site
 from firehose.quality.rules import RULES, columns_of
 from firehose.records.rules import Rule
+from firehose.store import LakePath
 
 _SITE = "firehose"
 #: Name of the suite over the batch's accounting: one row a type, and one for all.
@@ -33,15 +33,15 @@ WHOLE_BATCH = "all"
 class SuiteRunner:
     """Runs suites of one batch in a Great Expectations context of its own, held in memory."""
 
-    def __init__(self, batch_id: str, docs: Path, max_error_rate: float) -> None:
+    def __init__(self, batch_id: str, docs: LakePath, max_error_rate: float) -> None:
         self._max_error_rate = max_error_rate
         self._docs = docs
         self._run_id = gx.RunIdentifier(run_name=batch_id)
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._context.variables.analytics_enabled = False
-        for site in list(self._context.variables.data_docs_sites or {}):
-            self._context.delete_data_docs_site(site)
+        for theirs in list(self._context.variables.data_docs_sites or {}):
+            self._context.delete_data_docs_site(theirs)
         self._context.add_data_docs_site(site_name=_SITE, site_config=_site(docs))
         self._source = self._context.data_sources.add_pandas("batch")
         self.results: list[dict[str, Any]] = []
@@ -82,9 +82,8 @@ class SuiteRunner:
             PagesNotWritten: no room, no right, a file where a folder should be. Repeating writes what is missing.
         """
         try:
-            self._docs.mkdir(parents=True, exist_ok=True)
             # All batches and slices share the site's folder, and its static files.
-            with FileLock(self._docs / ".lock"):
+            with (self._docs / ".lock").lock():
                 self._context.build_data_docs(site_names=[_SITE], build_index=False)
         except OSError as error:
             raise PagesNotWritten(
@@ -165,7 +164,8 @@ def _expectations(rule: Rule, mostly: float) -> list[Expectation]:
     return made
 
 
-def _site(docs: Path) -> Any:
+def _site(docs: LakePath) -> Any:
+    site.TARGETS[str(docs)] = docs
     section = {"module_name": "firehose.quality.site", "class_name": "Section"}
     return {
         "class_name": "SiteBuilder",

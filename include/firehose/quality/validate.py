@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from firehose import crash, files
+from firehose import crash
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
@@ -27,7 +26,7 @@ from firehose.quality import result as results
 from firehose.quality import workers
 from firehose.quality.code import CODE
 from firehose.quality.flood import Flood
-from firehose.quality.outcome import SliceResult, TypeCounts, ValidateResult, total
+from firehose.quality.outcome import SliceResult, TypeCounts, ValidateResult, rows_digest, total
 from firehose.quality.pages import front_page, write_front_page
 from firehose.quality.quarantine import gather, keep_sample
 from firehose.quality.result import docs_folder
@@ -35,6 +34,7 @@ from firehose.quality.slices import SLICE_BYTES, Slice, validate_slice
 from firehose.quality.suites import WHOLE_BATCH, SuiteRunner
 from firehose.records.registry import BY_QUEUE, REGISTRY
 from firehose.settings import Settings
+from firehose.store import LakePath
 
 #: Processes at most: each holds a slice, and the memory of a task is bounded.
 PROCESSES = 2
@@ -67,13 +67,13 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     runner.check_accounting(_accounting(counts), seconds * _MAX_EVENTS_PER_S)
     suites = [*(suite for one in slices for suite in one.suites), *runner.results]
     runner.build_docs()
-    result = _result(counts, suites, front_page(lake))
+    result = _result(counts, suites, front_page(lake), rows_digest(slices))
     crash.reached(crash.Point.DOCS_BUILT)
-    files.write_bytes(batch.folder(lake, Area.QUALITY) / "suites.json", msgspec.json.encode(suites))
+    (batch.folder(lake, Area.QUALITY) / "suites.json").write(msgspec.json.encode(suites))
     results.write_result(lake, batch, result)
     results.finish(lake, batch)
     for path in _bad_paths(lake, batch, slices):
-        path.unlink(missing_ok=True)
+        path.discard()
     write_front_page(lake)
     return result
 
@@ -115,11 +115,11 @@ def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> li
 def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Slice]:
     folder = manifests.folder_of(settings.lake_path, batch)
     for queue, described in manifest.queues.items():
-        for number, span in enumerate(spans(folder / described.name, SLICE_BYTES)):
+        for number, span in enumerate(spans(folder / described.name, SLICE_BYTES, described.index)):
             yield Slice(settings.lake_path, batch, queue, described.name, number, span, settings.max_error_rate)
 
 
-def _bad_paths(lake: Path, batch: Batch, slices: Iterable[SliceResult]) -> list[Path]:
+def _bad_paths(lake: LakePath, batch: Batch, slices: Iterable[SliceResult]) -> list[LakePath]:
     return [results.bad_path(lake, batch, one.queue, one.number) for one in slices]
 
 
@@ -160,7 +160,9 @@ def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
     )
 
 
-def _result(counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: Path) -> ValidateResult:
+def _result(
+    counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: LakePath, rows_sha256: str
+) -> ValidateResult:
     whole = total(counts.values())
     failed = [
         f"{suite['suite']}: {one['type']} {one['kwargs'].get('column', '')}".rstrip()
@@ -177,4 +179,5 @@ def _result(counts: dict[str, TypeCounts], suites: list[dict[str, Any]], docs: P
         docs=str(docs),
         counts=counts,
         types=[*REGISTRY],
+        rows_sha256=rows_sha256,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import FLAG, STRING, Column, Packing, RecordType
+from firehose.records.base import RecordType
+from firehose.records.columns import FLAG, STRING, Column, Packing
 from firehose.records.fields import Flag, Text, columns_of
 from firehose.records.identities import SEQ, TIME
 from firehose.records.rules import SEQUENCED, Rule

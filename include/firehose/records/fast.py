@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from firehose.records.base import Derivation
+from firehose.records.columns import Derivation
 from firehose.records.fields import Columns, Field, Int64, nulls
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from firehose.records.base import Column
+from firehose.records.columns import Column
 from firehose.records.json_sql import flag_in, number_in, raw_in, text_in, texts_in
 
 Columns = dict[str, list[Any]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import INTEGER, STRING, Column, Packing, RecordType
+from firehose.records.base import RecordType
+from firehose.records.columns import INTEGER, STRING, Column, Packing
 from firehose.records.fields import Number, Text, columns_of
 from firehose.records.rules import SEQUENCED
 from firehose.records.shared_columns import EXTRA, WITNESSED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import STRING, Column, Packing
+from firehose.records.columns import STRING, Column, Packing
 from firehose.records.fields import Text
 from firehose.records.operations import operations
 from firehose.records.rules import written

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firehose.records.base import Column, Derivation, RecordType, ViewColumn
+from firehose.records.base import RecordType
+from firehose.records.columns import Column, Derivation, ViewColumn
 from firehose.records.fast import fast
 from firehose.records.fields import Field, columns_of
 from firehose.records.rules import OPERATION_RULES, Rule

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import STRING, SYNC, Column, Packing, RecordType
+from firehose.records.base import RecordType
+from firehose.records.columns import STRING, SYNC, Column, Packing
 from firehose.records.rules import NO_WRITE, OPERATIONS, ROW, Rule
 from firehose.records.shared_columns import COMMIT, WITNESSED
 from firehose.syntax import NSID

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from firehose.records.base import STRING, STRINGS, Column, Derivation, Packing
+from firehose.records.columns import STRING, STRINGS, Column, Derivation, Packing
 from firehose.records.facets import Derived, derive
 from firehose.records.fields import Columns, Json, Strings, Text
 from firehose.records.json_sql import ref_in, text_in

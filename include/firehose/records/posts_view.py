@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import ViewColumn
+from firehose.records.columns import ViewColumn
 from firehose.records.links import GIF_HOSTS
 from firehose.records.view import account, flag, self_labels
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.base import STRING, Column
+from firehose.records.columns import STRING, Column
 from firehose.records.fields import Json, Text
 from firehose.records.operations import operations
 from firehose.records.references import StrongRef

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from firehose.records.base import Column
+from firehose.records.columns import Column
 from firehose.records.fields import Columns
 from firehose.records.json_sql import ref_in, text_in
 

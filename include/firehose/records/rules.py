@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from firehose.records.base import SYNC
+from firehose.records.columns import SYNC
 from firehose.syntax import DID, RECORD_CID, RECORD_KEY, TID, Syntax
 
 OPERATIONS: Final = ("create", "update", "delete")

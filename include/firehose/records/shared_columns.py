@@ -9,8 +9,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from firehose.records.base import FLAG, INSTANT, INTEGER, STRING, Column, Packing
 from firehose.records.clocks import tid_us
+from firehose.records.columns import FLAG, INSTANT, INTEGER, STRING, Column, Packing
 
 # What Date and DateTime hold: a function that returns one of them turns any other instant into a wrong day.
 _IN_CALENDAR: Final = (

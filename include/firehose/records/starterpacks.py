@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.records.base import STRING, Column, ViewColumn
+from firehose.records.columns import STRING, Column, ViewColumn
 from firehose.records.fields import Json, Text
 from firehose.records.lists import DESCRIPTION
 from firehose.records.operations import operations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firehose.records.base import ViewColumn
+from firehose.records.columns import ViewColumn
 
 
 def flag(name: str, comment: str, expression: str) -> ViewColumn:

@@ -9,7 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from firehose.records.base import ViewColumn as Column
+from firehose.records.columns import ViewColumn as Column
 from firehose.records.registry import REGISTRY
 from firehose.records.shared_columns import COMMIT, EXTRA, WITNESSED
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
@@ -18,11 +17,12 @@ from firehose.lake import layout, records
 from firehose.lake.adopt import not_lost, watched
 from firehose.lake.ledger import LedgerEntry
 from firehose.lake.watch import Difference, differences, known_by
+from firehose.store import LakePath
 
 _COLUMNS: Final = ("hour", "type", "rows", "bytes", "sha256", "written_by", "recorded_at", "loaded_at")
 
 
-def wrong_hours(lake: Path, ledger: list[LedgerEntry], hours: Iterable[datetime]) -> Iterator[Difference]:
+def wrong_hours(lake: LakePath, ledger: list[LedgerEntry], hours: Iterable[datetime]) -> Iterator[Difference]:
     """Every file of these hours that differs from its record; none in a lake that has no records yet.
 
     Files of every type: a summary is made of several types, even if a batch has written only one of them.
@@ -36,7 +36,7 @@ def wrong_hours(lake: Path, ledger: list[LedgerEntry], hours: Iterable[datetime]
     yield from differences(lake, (int(hour.timestamp()) // 3600 for hour in hours), known_by(ledger))
 
 
-def load_hours(client: Client, lake: Path, days: set[date]) -> None:
+def load_hours(client: Client, lake: LakePath, days: set[date]) -> None:
     """Load the records of these days into ``ops.hours``; those of all days if it is empty."""
     if not client.command("SELECT count() FROM ops.hours"):
         paths = records.recorded_files(lake)
@@ -48,7 +48,7 @@ def load_hours(client: Client, lake: Path, days: set[date]) -> None:
     crash.reached(crash.Point.HOURS_LOADED)
 
 
-def _row(path: Path, now: datetime) -> Iterator[list[object]]:
+def _row(path: LakePath, now: datetime) -> Iterator[list[object]]:
     try:
         there = records.read(path)
     except CorruptLake:  # reported as a difference elsewhere; what was loaded of it stays

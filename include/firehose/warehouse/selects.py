@@ -10,7 +10,7 @@ from typing import Final
 
 from firehose import schema
 from firehose.records.base import RecordType
-from firehose.records.base import ViewColumn as Column
+from firehose.records.columns import ViewColumn as Column
 from firehose.records.registry import REGISTRY, catch_all, shares_queue
 from firehose.warehouse import older
 from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns

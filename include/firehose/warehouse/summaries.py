@@ -10,11 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
-from filelock import FileLock, Timeout
 
 from firehose import crash, metrics
 from firehose.batch.coverage import read_gaps
@@ -24,6 +22,7 @@ from firehose.errors import ServiceUnavailable
 from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.lake.watch import Difference, changed
 from firehose.settings import Settings
+from firehose.store import LakePath, LockTaken
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.hours import load_hours, wrong_hours
@@ -84,7 +83,7 @@ def refresh(settings: Settings) -> RefreshResult:
     return result._replace(open_gaps=len(open_gaps(gaps)))
 
 
-def load(client: Client, lake: Path, ledger: list[LedgerEntry]) -> RefreshResult:
+def load(client: Client, lake: LakePath, ledger: list[LedgerEntry]) -> RefreshResult:
     """Load a given ledger as :func:`refresh` does, but without the lock, and without raising for differences."""
     began = time.monotonic()
     loaded = _loaded(client)
@@ -116,12 +115,12 @@ def _instant(hour: int) -> datetime:
 
 
 @contextmanager
-def _locked(lake: Path) -> Iterator[None]:
+def _locked(lake: LakePath) -> Iterator[None]:
     lock = locks_folder(lake) / "summaries.lock"
     try:
-        with FileLock(lock, timeout=_LOCK_TIMEOUT_S):
+        with lock.lock(wait_s=_LOCK_TIMEOUT_S):
             yield
-    except Timeout as error:
+    except LockTaken as error:
         raise ServiceUnavailable(f"another refresh of the summaries holds {lock}: try again later") from error
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from firehose import schema
 from firehose.areas import Area
 from firehose.errors import FirehoseError
-from firehose.records.base import ViewColumn as Column
+from firehose.records.columns import ViewColumn as Column
 from firehose.records.links import GIF_HOSTS, site
 from firehose.records.registry import REGISTRY, catch_all, shares_queue
 from firehose.warehouse.columns import EVENTS, view_columns

@@ -24,7 +24,7 @@ _KINDS: Final = {number: kind for kind, number in EVENTS.items()}
 
 
 class Contents(NamedTuple):
-    """What a block may hold: enough to rule it out."""
+    """A block's possible content: enough to rule it out."""
 
     kinds: frozenset[str]
     dids: frozenset[str]
@@ -33,7 +33,7 @@ class Contents(NamedTuple):
     max_seq: int
 
     def may_match(self, wanted: Filter) -> bool:
-        """Whether an event that ``wanted`` lets pass may be among them."""
+        """True if the block may have an event that ``wanted`` lets pass."""
         kinds = self.kinds & wanted.kinds if wanted.kinds else self.kinds
         if not kinds or (wanted.names.dids and not self.dids & wanted.names.dids):
             return False
@@ -56,12 +56,12 @@ class Planned(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether to download the file, not its blocks."""
+        """True if the whole file is downloaded, not single blocks."""
         return sum(last - first + 1 for first, last in self.ranges) >= _WHOLE * len(self.sealed.blocks)
 
     @property
     def entries(self) -> int:
-        """What it counts towards a page."""
+        """The number of entries that it counts for on a page."""
         return 1 if self.whole else len(self.ranges)
 
 
@@ -111,7 +111,7 @@ class Archive:
         )
 
     async def plan(self, wanted: Filter, after: int | None, before: int | None) -> Plan:
-        """What to download for the events with after < seq <= before.
+        """The downloads for the events with after < seq <= before.
 
         Raises:
             Refused: ``before`` is not greater than ``after``.
@@ -123,11 +123,11 @@ class Archive:
         tip = archived if before is None else min(archived, before)
         segments: list[Planned] = []
         entries = examined = 0
-        for one in sealed:
-            if one.file.max_seq <= (after or 0) or one.file.min_seq > tip:
+        for candidate in sealed:
+            if candidate.file.max_seq <= (after or 0) or candidate.file.min_seq > tip:
                 continue
             examined += 1
-            planned = Planned(one, tuple(_ranges(one, wanted, after or 0, tip)))
+            planned = Planned(candidate, tuple(_ranges(candidate, wanted, after or 0, tip)))
             if not planned.ranges:
                 continue
             room = self._page - entries
@@ -163,15 +163,15 @@ def _seal(index: int, lines: list[bytes], first_seq: int, block_events: int) -> 
         part = lines[start : start + block_events]
         seq = first_seq + start
         rows = [row(frames.payload(frame), seq + i) for i, frame in enumerate(part)]
-        blocks.append(Block([one for one in rows if one is not None], seq, seq + len(part) - 1))
+        blocks.append(Block([found for found in rows if found is not None], seq, seq + len(part) - 1))
     return Sealed(index, segment.build(blocks), tuple(map(_contents, blocks)))
 
 
 def _contents(block: Block) -> Contents:
     return Contents(
-        kinds=frozenset(_KINDS.get(one.kind, "commit") for one in block.rows),
-        dids=frozenset(one.did.decode() for one in block.rows),
-        collections=frozenset(one.collection.decode() for one in block.rows if one.collection),
+        kinds=frozenset(_KINDS.get(event.kind, "commit") for event in block.rows),
+        dids=frozenset(event.did.decode() for event in block.rows),
+        collections=frozenset(event.collection.decode() for event in block.rows if event.collection),
         min_seq=block.min_seq,
         max_seq=block.max_seq,
     )

@@ -1,4 +1,4 @@
-"""What a hosted archive puts before its calls: a key, a meter with a quota, and redirects to where its files lie.
+"""Access to a hosted archive: a key, a quota, and redirects to the host of its files.
 
 Lives here: who may ask, how much, and where. Must not: what the calls answer.
 """
@@ -23,7 +23,7 @@ _TICKET: Final = "ticket"
 
 
 class GateOptions(NamedTuple):
-    """``key`` empty: anybody may ask. ``quota``: bytes in ``window_s`` seconds, 0 for any; ``redirect``: files are
+    """``key`` empty: none is needed. ``quota``: bytes in ``window_s`` seconds, 0 for any; ``redirect``: files are
     on another host, ``localhost`` instead of an address."""
 
     key: str = ""

@@ -82,7 +82,7 @@ class Host:
         return current.compressor
 
     def session(self, connection: ServerConnection, stream: Stream, sender: Sender) -> EventSession:
-        """What serves an accepted subscription."""
+        """The session that serves an accepted subscription."""
         subscriber = EventSubscriber(self.numbers, stream.filter, stream.begin, stream.compressor)
         return EventSession(connection, subscriber, sender, stream.begin.notice)
 

@@ -1,4 +1,4 @@
-"""What a ``subscribeEvents`` client asks for, and how it is refused.
+"""A ``subscribeEvents`` client's request, and how it is refused.
 
 Lives here: the query's parameters, their limits and matching, as the lexicon has them. Must not: connections.
 """
@@ -49,7 +49,7 @@ class Filter(NamedTuple):
 
     @property
     def by_content(self) -> bool:
-        """Whether it leaves out anything at all."""
+        """True if the filter leaves out anything."""
         return bool(self.kinds) or self.names.by_content
 
     def wants(self, message: Message) -> bool:

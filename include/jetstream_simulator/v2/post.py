@@ -28,7 +28,7 @@ class PostReader:
         self._buffer = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What the library is to read now: nothing, or all so far with the body taken out."""
+        """The bytes for the library to read now: none, or all so far without the body."""
         self._buffer += data
         head, end, rest = self._buffer.partition(_END)
         if not self._buffer.startswith(_METHOD[: len(self._buffer)]) or len(head) > _MAX_HEAD:

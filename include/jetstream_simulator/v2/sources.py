@@ -1,4 +1,4 @@
-"""What a v2 host adds to the events of a source: cursors in v1's events, ``sync`` events, resyncs, imported times.
+"""Additions of a v2 host to a source: cursors in v1's events, ``sync`` events, resyncs, imported times.
 
 Lives here: sources around a source. Must not: the event log, synthetic records.
 """

@@ -178,8 +178,8 @@ def _planned(plan: Plan) -> dict[str, Any]:
         "stats": {
             "segmentsExamined": plan.examined,
             "segmentsMatched": len(plan.segments),
-            "blocksMatched": sum(last - first + 1 for one in plan.segments for first, last in one.ranges),
-            "entries": sum(one.entries for one in plan.segments),
+            "blocksMatched": sum(last - first + 1 for planned in plan.segments for first, last in planned.ranges),
+            "entries": sum(planned.entries for planned in plan.segments),
         },
     }
 

@@ -23,6 +23,7 @@ from firehose.lake.rebuild import rebuild
 from firehose.quality.validate import validate
 from firehose.schema import LIKES
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from firehose.warehouse.summaries import refresh
 from ingester.contract import crash
 
@@ -38,7 +39,9 @@ STEPS: dict[str, Callable[[Settings, Batch], object]] = {
 
 
 def _first_hour(lake: Path) -> list[int]:
-    named = (name for entry in read_ledger(lake) for name, types in entry.hours.items() if LIKES in types)
+    named = (
+        name for entry in read_ledger(LocalLake(lake)) for name, types in entry.hours.items() if LIKES in types
+    )
     return [layout.parse_hour(min(named))]
 
 

@@ -15,6 +15,7 @@ import redis
 from firehose.batch.raw import read_chunks
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerCounts, read_ledger
+from firehose.store import LocalLake
 from ingester.contract import wire
 
 Row = dict[str, Any]
@@ -28,7 +29,7 @@ class LakeView:
 
     def rows(self, record_type: str, columns: list[str] | None = None) -> list[Row]:
         """Every row of a type; of ``columns`` those that the type has."""
-        paths = layout.hour_files(self.lake, record_type)
+        paths = layout.hour_files(LocalLake(self.lake), record_type)
         return [row for path in paths for row in pq.ParquetFile(path).read(columns).to_pylist()]
 
     def quarantined(self) -> list[Row]:
@@ -39,11 +40,13 @@ class LakeView:
     def delivered(self) -> list[bytes]:
         """Every message in the raw files, as often as it came."""
         paths = self.lake.glob("_raw/**/*.zst")
-        return [original(line) for path in paths for lines in read_chunks(path, 1 << 20) for line in lines]
+        return [
+            original(line) for path in paths for lines in read_chunks(LocalLake(path), 1 << 20) for line in lines
+        ]
 
     def ledger(self) -> dict[str, dict[str, LedgerCounts]]:
         """The counts of each batch and type."""
-        return {entry.batch: entry.counts for entry in read_ledger(self.lake)}
+        return {entry.batch: entry.counts for entry in read_ledger(LocalLake(self.lake))}
 
 
 def original(line: bytes) -> bytes:

@@ -15,6 +15,7 @@ import msgspec
 from firehose import schema
 from firehose.lake.verify import verify
 from firehose.records.registry import BY_COLLECTION
+from firehose.store import LocalLake
 from ingester.contract import wire
 from tests.fault.crash.lake_view import LakeView
 
@@ -55,7 +56,7 @@ def assert_every_event_is_accounted_for(world: LakeView) -> None:
     kept = Counter(name for name, _ in rows) + Counter(row["type"] for row in quarantined)
     assert Counter(kind_of(message)[0] for message in delivered) == kept + dropped
     assert sum(dropped.values()) + len(quarantined) - len(bad) == len(delivered) - len(world.sent)
-    report = verify(world.lake)
+    report = verify(LocalLake(world.lake))
     assert report.ok, report.problems
     assert not list(world.lake.glob("**/*.part")), "a rerun takes the place of what a crash left"
     assert not list(world.lake.glob("_staged/**/*.parquet"))

@@ -13,6 +13,7 @@ from firehose.batch.buffer import BACKFILL_KEY
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.ledger import read_ledger
+from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.crash import Point
 from tests.fault.crash.oracle import assert_every_event_is_accounted_for
@@ -172,7 +173,7 @@ def test_a_dead_rebuild_is_as_if_it_had_not_died(
 ) -> None:
     world.go_back("published twice")
     two = world.batches[1]
-    path = layout.hour_files(world.lake, schema.LIKES)[0]
+    path = layout.hour_files(LocalLake(world.lake), schema.LIKES)[0]
     torn = path.read_bytes()[:-100]
     path.write_bytes(torn)
     died = world.die(f"{point}:{REBUILD[point]}", ("rebuild", two))
@@ -185,7 +186,7 @@ def test_a_dead_rebuild_is_as_if_it_had_not_died(
     assert world.ledger() == ledger
     assert world.loaded() == loaded
     assert torn in [aside.read_bytes() for aside in world.lake.glob("_aside/**/*.parquet")]
-    assert all(entry.rebuilt for entry in read_ledger(world.lake))
+    assert all(entry.rebuilt for entry in read_ledger(LocalLake(world.lake)))
     assert_every_event_is_accounted_for(world)
 
 

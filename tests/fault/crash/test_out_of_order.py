@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from firehose.lake.verify import verify
+from firehose.store import LocalLake
 from ingester.contract.crash import Point
 from tests.fault.crash.world import World
 
@@ -22,7 +23,7 @@ def later_first(world: World) -> World:
 def problems(world: World) -> list[str]:
     """What is wrong with the lake, once both batches are published."""
     assert len(world.ledger()) == 2
-    return verify(world.lake).problems
+    return verify(LocalLake(world.lake)).problems
 
 
 def test_the_earlier_batch_takes_its_rows_back(later_first: World) -> None:

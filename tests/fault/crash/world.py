@@ -24,6 +24,7 @@ from firehose.batch.coverage import read_gaps
 from firehose.batch.drain import redis_ms
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from firehose.warehouse.plan import SUMMARIES
 from ingester.contract import crash, wire
 from jetstream_simulator.process import SimulatorProcess
@@ -206,7 +207,7 @@ class World(LakeView):
 
     def recorded_gaps(self) -> list[tuple[str, str]]:
         """The same, as the lake has them."""
-        return sorted((gap.id, gap.filled) for gap in read_gaps(self.lake))
+        return sorted((gap.id, gap.filled) for gap in read_gaps(LocalLake(self.lake)))
 
 
 def _content(path: Path) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from firehose.lake.verify import verify
+from firehose.store import LocalLake
 
 
 def test_a_torn_ledger_entry_and_a_torn_quarantine_are_problems_in_the_report(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_a_torn_ledger_entry_and_a_torn_quarantine_are_problems_in_the_report(tm
         path = tmp_path / name
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-    report = verify(tmp_path)
+    report = verify(LocalLake(tmp_path))
     assert not report.ok
     assert [problem.partition(".")[0].rpartition("/")[2] for problem in report.problems] == [
         "batch=20261124T000000Z",

@@ -24,6 +24,7 @@ from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.lake import layout
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.crash import Point
 from tests.fault.overlap.running import Running
@@ -137,11 +138,11 @@ def copied(lake: Path) -> Counter[bytes]:
     """Every event in a raw file that a manifest describes, and how often."""
     found = Counter[bytes]()
     for path in lake.glob(f"_raw/date=*/batch=*/{manifests.NAME}"):
-        manifest = manifests.read(path.parent)
+        manifest = manifests.read(LocalLake(path.parent))
         assert manifest is not None
-        manifests.check(path.parent, manifest)
+        manifests.check(LocalLake(path.parent), manifest)
         for queue in manifest.queues.values():
-            found.update(line for lines in read_chunks(path.parent / queue.name, 99) for line in lines)
+            found.update(line for lines in read_chunks(LocalLake(path.parent / queue.name), 99) for line in lines)
     return found
 
 

@@ -22,6 +22,7 @@ from firehose.lake.verify import verify
 from firehose.quality.quarantine import quarantine_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from jetstream_simulator import identifiers
 from jetstream_simulator.malformed import FAULTS, Envelope
 from tests.fault.ingester.harness import IngesterProcess, Source, cursor, metadata, until
@@ -161,7 +162,7 @@ def _to_the_lake(settings: Settings, start_s: int, client: redis.Redis) -> None:
 def _stored(lake: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     for record_type in schema.TYPES:
-        for path in layout.hour_files(lake, record_type):
+        for path in layout.hour_files(LocalLake(lake), record_type):
             found.update(pq.read_table(path, columns=["did"], partitioning=None)["did"].to_pylist())
     return found
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firehose.batch import raw
+from firehose.store import LocalLake
 from ingester.buffer.buffers import PLAUSIBLE_SEQ, Buffer, BufferV2
 from ingester.contract import wire
 from ingester.jetstream.envelope import PLAUSIBLE_US, follow
@@ -112,8 +113,8 @@ def test_a_chunk_of_giants_is_a_small_one(tmp_path: Path, monkeypatch: pytest.Mo
     lines = [event(number, 3_000 if number % 2 else 10) for number in range(50)]
     path = tmp_path / "posts.jsonl.zst"
     path.write_bytes(zstandard.compress(wire.join_lines(lines)))
-    chunks = list(raw.read_chunks(path, 25_000))
+    chunks = list(raw.read_chunks(LocalLake(path), 25_000))
     assert [line for chunk in chunks for line in chunk] == lines
     assert max(sum(map(len, chunk)) for chunk in chunks) < 10_000 + 3_500
     assert len(chunks) > 5
-    assert [len(chunk) for chunk in raw.read_chunks(path, 2)] == [2] * 25
+    assert [len(chunk) for chunk in raw.read_chunks(LocalLake(path), 2)] == [2] * 25

@@ -15,6 +15,7 @@ from firehose.lake import layout
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.publish import publish
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract.crash import Point
 from tests.fault.power.journal import Event, Names, Returned
 from tests.fault.power.machine import Machine
@@ -68,7 +69,7 @@ def says_published(event: Event) -> bool:
 
 def is_published(lake: Path) -> bool:
     """Whether the ledger on the disk says so."""
-    return read_entry(entry_path(lake, EARLIER)) is not None
+    return read_entry(LocalLake(entry_path(lake, EARLIER))) is not None
 
 
 def assert_whole(lake: Path, given: Given = GIVEN) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 
 from firehose.batch import manifest as manifests
+from firehose.store import LocalLake
 from ingester import errors
 from ingester.contract import wire
 from tests.fault.ingester.harness import stored
@@ -56,7 +57,7 @@ class Ending(Schedule):
         """
         for interval in self.intervals.all:
             folder = manifests.folder_of(self.plant.lake, interval.batch)
-            if interval.silent and any(folder.glob("*")) and manifests.read(folder) is None:
+            if interval.silent and any(folder.glob("*")) and manifests.read(LocalLake(folder)) is None:
                 shutil.rmtree(folder)
 
     def _left(self) -> dict[str, int]:

@@ -21,6 +21,7 @@ from firehose.lake import layout
 from firehose.lake.ledger import read_ledger
 from firehose.lake.notes import displaced
 from firehose.lake.verify import verify
+from firehose.store import LocalLake
 from ingester.contract.wire import OTHER
 from ingester.jetstream.hosts import V1, V2
 from tests.fault.crash.lake_view import original
@@ -74,7 +75,7 @@ def _outside_gaps(lake: Path, tape: Tape, numbers: set[int]) -> set[int]:
 
     A gap after a change of hosts begins by the stamps of one and ends by those of the other: either stamp counts.
     """
-    spans = [(gap.from_us, gap.to_us) for gap in open_gaps(read_gaps(lake))]
+    spans = [(gap.from_us, gap.to_us) for gap in open_gaps(read_gaps(LocalLake(lake)))]
     return {
         number
         for number in numbers
@@ -115,7 +116,7 @@ def _types(tape: Tape, numbers: Iterable[int]) -> Counter[str]:
 
 def _assert_nothing_is_left_over(lake: Path) -> None:
     """The lake passes its own verification, and holds no partial or staged file."""
-    report = verify(lake)
+    report = verify(LocalLake(lake))
     assert report.ok, report.problems
     left = [*lake.glob("**/*.part"), *lake.glob("_staged/**/*.parquet")]
     assert not left, f"left over: {left}"
@@ -124,14 +125,14 @@ def _assert_nothing_is_left_over(lake: Path) -> None:
 def _delivered(lake: Path) -> list[bytes]:
     """Every message of every batch, as often as it came. What no manifest names is not part of a batch."""
     folders = [path.parent for path in lake.glob("_raw/*/*/manifest.json")]
-    named = [(folder, manifests.read(folder)) for folder in folders]
+    named = [(folder, manifests.read(LocalLake(folder))) for folder in folders]
     paths = [folder / queue.name for folder, manifest in named if manifest for queue in manifest.queues.values()]
-    return [original(line) for path in paths for lines in read_chunks(path, 1 << 20) for line in lines]
+    return [original(line) for path in paths for lines in read_chunks(LocalLake(path), 1 << 20) for line in lines]
 
 
 def _rows(lake: Path, record_type: str) -> list[dict[str, Any]]:
     names = [name for name in ("operation",) if name in schema.SCHEMAS[record_type].names] or ["did"]
-    paths = layout.hour_files(lake, record_type)
+    paths = layout.hour_files(LocalLake(lake), record_type)
     return [row for path in paths for row in pq.ParquetFile(path).read(names).to_pylist()]
 
 
@@ -143,11 +144,11 @@ def _quarantined(lake: Path) -> list[dict[str, Any]]:
 def _dropped(lake: Path) -> Counter[str]:
     """Copies of events that are there, by type: dropped at once, or later for the copy of an earlier batch."""
     dropped: Counter[str] = Counter()
-    for entry in read_ledger(lake):
+    for entry in read_ledger(LocalLake(lake)):
         dropped.update({name: counts.duplicates for name, counts in entry.counts.items()})
     for name in schema.TYPES:
-        for path in layout.hour_files(lake, name):
-            dropped[name] += sum(displaced(path).values())
+        for path in layout.hour_files(LocalLake(lake), name):
+            dropped[name] += sum(displaced(LocalLake(path)).values())
     return dropped
 
 

@@ -9,6 +9,7 @@ from firehose.errors import CorruptLake
 from firehose.lake import layout
 from firehose.lake.rebuild import differing, rebuild
 from firehose.lake.verify import verify
+from firehose.store import LocalLake
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.schedule import FIRED, WHICH, Schedule
 from tests.fault.soak.tear import choose, hour_files
@@ -50,7 +51,7 @@ class DiskRules(Schedule):
             run = self._begin(interval, torn.step, excuse="torn")
             noticed = self._end(run).code != 0
         else:
-            noticed = not verify(self.plant.lake).ok
+            noticed = not verify(LocalLake(self.plant.lake)).ok
         assert noticed or torn.step, f"no step noticed {torn.path}"
         assert torn.restore() or not noticed
         FIRED.count(Fault.FILE_TORN, noticed)
@@ -64,14 +65,14 @@ class DiskRules(Schedule):
         if not (paths := [path for interval in self.intervals.all for path in hour_files(lake, interval.batch)]):
             return
         path = paths[number % len(paths)]
-        kind, hour = path.stem, layout.hour_of_file(path)
+        kind, hour = path.stem, layout.hour_of_file(LocalLake(path))
         path.unlink()
-        assert differing(lake, [hour]) == {kind: [hour]}
+        assert differing(LocalLake(lake), [hour]) == {kind: [hour]}
         try:
-            rebuild(lake, kind, [hour], reason="lost")
+            rebuild(LocalLake(lake), kind, [hour], reason="lost")
         except CorruptLake:  # a death has left a copy in the hour that one beside it displaces
-            rebuild(lake, kind, [hour], reason="lost", partial=True)
-        assert differing(lake, [hour]) == {}
+            rebuild(LocalLake(lake), kind, [hour], reason="lost", partial=True)
+        assert differing(LocalLake(lake), [hour]) == {}
         FIRED.count(Fault.HOUR_LOST)
 
     def _fill(self, left: int) -> None:

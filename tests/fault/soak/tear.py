@@ -12,6 +12,7 @@ from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.lake import records
 from firehose.lake.ledger import read_ledger
+from firehose.store import LocalLake
 
 #: Area of the lake, names of the files, and the step that reads them; without a step, ``verify`` does.
 _READERS: Final = (
@@ -69,13 +70,13 @@ def _kinds(lake: Path, batch: Batch) -> list[tuple[str, list[Path]]]:
         *kinds,
         ("publish", ledger),
         ("publish", hours),
-        ("publish", [records.record_path(one) for one in hours]),
+        ("publish", [records.record_path(LocalLake(one)) for one in hours]),
     ]
 
 
 def hour_files(lake: Path, batch: Batch) -> list[Path]:
     """The hour files that a published batch has touched, so that publishing it again reads them."""
-    touched = [entry.hours for entry in read_ledger(lake) if entry.batch == batch.id]
+    touched = [entry.hours for entry in read_ledger(LocalLake(lake)) if entry.batch == batch.id]
     return [
         lake / f"year={hour[:4]}/month={hour[5:7]}/day={hour[8:10]}/hour={hour[11:13]}/{name}.parquet"
         for hours in touched

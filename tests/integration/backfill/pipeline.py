@@ -27,6 +27,7 @@ from firehose.quality.validate import validate
 from firehose.records.fields import Json
 from firehose.records.registry import BY_COLLECTION, REGISTRY
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract import wire
 
 #: Columns that hold JSON, whose keys come in another order from an archive.
@@ -67,7 +68,9 @@ def to_the_lake(settings: Settings, client: redis.Redis, since_s: int) -> Ledger
 def rows(lake: Path) -> Rows:
     """The lake's rows by type, sorted, without the column ``batch``; JSON as what it means."""
     tables = {
-        record_type: [pq.read_table(path, partitioning=None) for path in layout.hour_files(lake, record_type)]
+        record_type: [
+            pq.read_table(path, partitioning=None) for path in layout.hour_files(LocalLake(lake), record_type)
+        ]
         for record_type in schema.TYPES
     }
     return {

@@ -25,6 +25,7 @@ from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, Valida
 from firehose.quality.result import staged_path, write_result, write_slice
 from firehose.records.registry import REGISTRY
 from firehose.settings import Settings
+from firehose.store import LocalLake
 
 HOUR = 494_452
 #: The edge between HOUR - 1 and HOUR; the next one lies an hour later.
@@ -90,7 +91,7 @@ def stage(lake: Path, batch: Batch, copies: Sequence[Copy], record_type: str = s
             reasons={},
             suites=[],
         )
-        write_slice(lake, batch, described)
+        write_slice(LocalLake(lake), batch, described)
     good = len(copies)
     counts = {record_type: TypeCounts(good, good, 0)}
     result = ValidateResult(
@@ -103,7 +104,7 @@ def stage(lake: Path, batch: Batch, copies: Sequence[Copy], record_type: str = s
         counts=counts,
         types=[*REGISTRY],
     )
-    write_result(lake, batch, result)
+    write_result(LocalLake(lake), batch, result)
 
 
 def stored(lake: Path, record_type: str = schema.LIKES) -> dict[int, list[tuple[int, Batch, int]]]:
@@ -111,9 +112,9 @@ def stored(lake: Path, record_type: str = schema.LIKES) -> dict[int, list[tuple[
     found = {}
     starts = {batch.start: batch for batch in BATCHES}
     column = "seq" if record_type == schema.ACCOUNTS else "rkey"
-    for path in layout.hour_files(lake, record_type):
+    for path in layout.hour_files(LocalLake(lake), record_type):
         rows = pq.ParquetFile(path).read([column, "batch", "time_us"]).to_pylist()
-        found[layout.hour_of_file(path)] = sorted(
+        found[layout.hour_of_file(LocalLake(path))] = sorted(
             (int(str(row[column]).removeprefix("key")), starts[row["batch"]], row["time_us"]) for row in rows
         )
     return {hour: rows for hour, rows in found.items() if rows}
@@ -133,21 +134,21 @@ def wanted(batches: dict[Batch, list[Copy]]) -> dict[int, list[tuple[int, Batch,
 
 def counts_of(lake: Path, batch: Batch, record_type: str = schema.LIKES) -> LedgerCounts:
     """What the ledger says of a batch."""
-    entry = read_entry(entry_path(lake, batch))
+    entry = read_entry(LocalLake(entry_path(lake, batch)))
     assert entry is not None
     return entry.counts[record_type]
 
 
 def hours_of(lake: Path, batch: Batch) -> set[int]:
     """The hours that the ledger says a batch has touched."""
-    entry = read_entry(entry_path(lake, batch))
+    entry = read_entry(LocalLake(entry_path(lake, batch)))
     assert entry is not None
     return {layout.parse_hour(name) for name in entry.hours}
 
 
 def assert_sound(lake: Path) -> None:
     """Nothing is wrong with the lake."""
-    report = verify(lake)
+    report = verify(LocalLake(lake))
     assert report.ok, report.problems
 
 

@@ -24,6 +24,7 @@ from firehose.lake.ledger import entry_path
 from firehose.lake.notes import displaced
 from firehose.lake.sides import EDGE_US
 from firehose.lake.verify import verify
+from firehose.store import LocalLake
 from ingester.contract.crash import Point
 from tests.integration.batch.copies import (
     BATCHES,
@@ -296,8 +297,8 @@ def test_verify_sees_an_event_in_two_neighbouring_hours(lake: Path, record_type:
     for batch, copies in zip(BATCHES, ([before(1), before(2)], [after(1), after(3)]), strict=False):
         path = layout.hour_file(lake, record_type, copies[0].hour)
         rows = table_of(record_type, batch, copies)
-        hourfile.merge(path, record_type, batch.start, lambda _=None, rows=rows: iter([rows]))
-    report = verify(lake)
+        hourfile.merge(LocalLake(path), record_type, batch.start, lambda _=None, rows=rows: iter([rows]))
+    report = verify(LocalLake(lake))
     assert report.types[record_type].duplicates == 1
     assert any("1 events lie in both; clear the run of the earlier batch" in said for said in report.problems)
     # Which helps.
@@ -305,4 +306,4 @@ def test_verify_sees_an_event_in_two_neighbouring_hours(lake: Path, record_type:
         stage(lake, batch, copies, record_type)
         run(lake, batch)
     assert_sound(lake)
-    assert displaced(layout.hour_file(lake, record_type, HOUR)) == {}
+    assert displaced(LocalLake(layout.hour_file(lake, record_type, HOUR))) == {}

@@ -22,12 +22,13 @@ import pytest
 from firehose import schema
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.errors import CorruptBatch
+from firehose.errors import CorruptBatch, NotStaged
 from firehose.lake.ledger import entry_path, read_entry, read_ledger
 from firehose.lake.publish import publish
 from firehose.lake.verify import verify
+from firehose.quality.outcome import TypeCounts
 from firehose.quality.quarantine import quarantine_path
-from firehose.quality.result import read_result, staged_path
+from firehose.quality.result import read_result, staged_folder, staged_path, write_result
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from jetstream_simulator import generate
@@ -78,9 +79,48 @@ def test_clear_and_rerun_changes_nothing(settings: Settings, batches: list[Batch
 def test_publishing_alone_may_be_cleared(settings: Settings, batches: list[Batch], fill: Fill) -> None:
     fill(EVENTS, batches[0])
     run(settings, batches[0])
-    before = lake_rows(settings)
-    publish(settings, batches[0])
+    before, entry = lake_rows(settings), read_entry(entry_path(settings.lake_path, batches[0]))
+    answered = publish(settings, batches[0])
+    assert entry is not None
     assert lake_rows(settings) == before
+    assert read_entry(entry_path(settings.lake_path, batches[0])) == entry
+    assert answered.stored == sum(counts.stored for counts in entry.counts.values())
+    assert sorted(answered.files) == sorted(
+        str(path.relative_to(settings.lake_path)) for path in settings.lake_path.glob("year=*/**/*.parquet")
+    )
+
+
+@pytest.mark.parametrize("what", ["nothing published", "an older hour file", "other rows", "other counts"])
+def test_publishing_alone_never_answers_for_rows_that_are_not_there(
+    settings: Settings, batches: list[Batch], fill: Fill, what: str
+) -> None:
+    fill(EVENTS[:800], batches[0])
+    fill(EVENTS[800:], batches[1])
+    lake, batch = settings.lake_path, batches[1]
+    run(settings, batches[0])
+    older = {path: path.read_bytes() for path in lake.glob("[y_]*/**/*") if path.is_file()}
+    drain(settings, batch)
+    if what != "nothing published":
+        validate(settings, batch)
+        publish(settings, batch)
+    if what == "an older hour file":
+        for path, content in older.items():
+            if "hour=" in str(path):
+                path.write_bytes(content)
+    elif what in ("other rows", "other counts"):
+        result = validate(settings, batch)
+        for path in staged_folder(lake, batch).iterdir():
+            path.unlink()
+        more = {schema.LIKES: TypeCounts(9999, 9999, 0)} if what == "other counts" else {}
+        write_result(lake, batch, msgspec.structs.replace(result, rows_sha256="0", counts=result.counts | more))
+    with pytest.raises(
+        NotStaged, match=r"^batch .*its validated rows are not staged, and .*Clear its validate task"
+    ):
+        publish(settings, batch)
+    if what != "an older hour file":  # which a rebuild makes again
+        validate(settings, batch)
+        publish(settings, batch)
+        assert sum(map(len, lake_rows(settings).values())) == len(EVENTS)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])

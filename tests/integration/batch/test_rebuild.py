@@ -25,6 +25,7 @@ from firehose.lake.sides import EDGE_US
 from firehose.lake.verify import verify
 from firehose.quality.result import staged_folder
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from jetstream_simulator import generate
 from tests.staging import stage
 
@@ -43,8 +44,11 @@ def stamped(line: bytes, time_us: int) -> bytes:
 
 
 def stored(lake: Path) -> dict[int, list[str]]:
-    paths = layout.hour_files(lake, schema.LIKES)
-    return {layout.hour_of_file(one): sorted(map(str, pq.ParquetFile(one).read().to_pylist())) for one in paths}
+    paths = layout.hour_files(LocalLake(lake), schema.LIKES)
+    return {
+        layout.hour_of_file(LocalLake(one)): sorted(map(str, pq.ParquetFile(one).read().to_pylist()))
+        for one in paths
+    }
 
 
 def spread(chance: random.Random, batches: Sequence[Batch]) -> dict[Batch, list[bytes]]:
@@ -61,7 +65,7 @@ def lose(lake: Path, hour: int, *, record: bool) -> None:
     path = layout.hour_file(lake, schema.LIKES, hour)
     path.unlink()
     if record:
-        records.record_path(path).unlink()
+        records.record_path(LocalLake(path)).unlink()
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -18,7 +18,7 @@ from firehose import schema
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.errors import FirehoseError, PoisonFlood
+from firehose.errors import FirehoseError, NotStaged, PoisonFlood
 from firehose.lake import commit as committing
 from firehose.lake import rowgroups, staged
 from firehose.lake.hourfile import Rows, merge
@@ -34,6 +34,7 @@ from firehose.quality.result import staged_folder, staged_slices
 from firehose.quality.slices import Slice, validate_slice
 from firehose.quality.validate import validate
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from jetstream_simulator import generate
 
 Fill = Callable[[Iterable[bytes], Batch], None]
@@ -133,6 +134,9 @@ def test_publishing_does_not_take_half_a_validation(
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(validating, "validate_slice", dies)
         validate(settings, batches[0])
+    with pytest.raises(NotStaged, match=r"not say that it is published; nothing was written. Clear its validate"):
+        publish(settings, batches[0])
+    validate(settings, batches[0])
     publish(settings, batches[0])
     assert verify(settings.lake_path).ok
     assert sum(one.received for one in entry_of(settings, batches[0]).counts.values()) == len(EVENTS)
@@ -299,7 +303,7 @@ def test_giant_posts_make_smaller_slices_and_row_groups(
                 tables.append(table.nbytes)
                 yield table
 
-        return merge(path, record_type, batch, rows, **named)
+        return merge(LocalLake(path), record_type, batch, rows, **named)
 
     monkeypatch.setattr(rowgroups, "ROW_GROUP_BYTES", 500_000)
     monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2)

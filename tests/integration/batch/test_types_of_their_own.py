@@ -18,6 +18,7 @@ import pytest
 from firehose import schema
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
+from firehose.errors import NotStaged
 from firehose.lake import commit, layout
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry, write_entry
 from firehose.lake.publish import publish
@@ -28,6 +29,7 @@ from firehose.quality.result import read_result, slice_path, staged_folder, stag
 from firehose.quality.validate import validate
 from firehose.records.registry import BY_COLLECTION, BY_QUEUE, FIRST_TYPES
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.integration.batch.conftest import queue_of
@@ -68,7 +70,9 @@ def stored(lake: Path) -> dict[str, list[tuple[str, ...]]]:
     columns = ["rev", "rkey", "operation", "batch"]
     rows = {
         name: [
-            row for path in layout.hour_files(lake, name) for row in pq.ParquetFile(path).read(columns).to_pylist()
+            row
+            for path in layout.hour_files(LocalLake(lake), name)
+            for row in pq.ParquetFile(path).read(columns).to_pylist()
         ]
         for name in SHARED
     }
@@ -76,7 +80,7 @@ def stored(lake: Path) -> dict[str, list[tuple[str, ...]]]:
 
 
 def counts_of(lake: Path, batch: Batch) -> dict[str, LedgerCounts]:
-    entry = read_entry(entry_path(lake, batch))
+    entry = read_entry(LocalLake(entry_path(lake, batch)))
     assert entry is not None
     return entry.counts
 
@@ -102,7 +106,7 @@ def publish_now(settings: Settings, batch: Batch) -> None:
 
 
 def assert_sound(lake: Path) -> None:
-    report = verify(lake)
+    report = verify(LocalLake(lake))
     assert report.ok, report.problems
 
 
@@ -167,12 +171,12 @@ def _assert_rebuilt(lake: Path, chance: random.Random) -> None:
     """The files of a type, of either version, can be made again from the raw batches."""
     before = stored(lake)
     for name in (schema.OTHER, chance.choice(SHARED[:-1])):
-        paths = layout.hour_files(lake, name)
+        paths = layout.hour_files(LocalLake(lake), name)
         for path in chance.sample(paths, chance.randint(1, len(paths))):
             path.unlink()
-        ((record_type, hours),) = differing(lake, list(HOURS)).items()
+        ((record_type, hours),) = differing(LocalLake(lake), list(HOURS)).items()
         assert record_type == name
-        rebuild(lake, name, hours, reason="lost")
+        rebuild(LocalLake(lake), name, hours, reason="lost")
         assert stored(lake) == before
     assert_sound(lake)
 
@@ -228,7 +232,7 @@ def test_a_copy_in_an_older_file_is_displaced_by_an_earlier_batch(
     assert_sound(lake)
 
 
-def test_what_an_earlier_version_staged_is_validated_again(
+def test_what_an_earlier_version_staged_has_to_be_validated_again(
     settings: Settings, batches: list[Batch], fill: Fill
 ) -> None:
     lake, batch = settings.lake_path, batches[0]
@@ -244,6 +248,9 @@ def test_what_an_earlier_version_staged_is_validated_again(
     counts = {"raw": len(lines), "good": len(lines), "quarantined": 0}
     slice_path(lake, batch, wire.OTHER, 0).write_bytes(msgspec.json.encode(old | {"counts": counts}))
     write_result(lake, batch, msgspec.structs.replace(result, types=[]))
+    with pytest.raises(NotStaged, match="Clear its validate task"):
+        publish(settings, batch)
+    validate(settings, batch)
     published = publish(settings, batch)
     assert published.stored == len(lines)
     again = read_result(lake, batch)

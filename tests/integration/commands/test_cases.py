@@ -23,6 +23,7 @@ from firehose.events.rebuild import record_cid
 from firehose.lake import layout
 from firehose.lake.rowgroups import Writer
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings
 from jetstream_simulator.identifiers import iso, tid
@@ -181,12 +182,12 @@ def test_the_sources_own_odd_records_are_told_from_damage(home: Path, tmp_path: 
 
 def change(lake: Path) -> None:
     """Another text in one post, as a bad disk would not write it, but a hand might."""
-    path = layout.hour_files(lake, schema.POSTS)[0]
+    path = layout.hour_files(LocalLake(lake), schema.POSTS)[0]
     table = pq.ParquetFile(path).read()
     row = table["text"].to_pylist().index("a good one beside them")
     texts = [text if number != row else "another text" for number, text in enumerate(table["text"].to_pylist())]
     kept = pq.read_metadata(path).metadata
-    with Writer(path, schema.POSTS) as writer:
+    with Writer(LocalLake(path), schema.POSTS) as writer:
         position = table.schema.get_field_index("text")
         writer.write(table.set_column(position, "text", [texts]))
         writer.note({name: value for name, value in kept.items() if not name.startswith(b"ARROW")})
@@ -212,7 +213,7 @@ def test_the_cases_themselves(tmp_path: Path) -> None:
     rows = [
         row
         for name in (schema.POSTS, schema.LIKES)
-        for path in layout.hour_files(tmp_path / "lake", name)
+        for path in layout.hour_files(LocalLake(tmp_path) / "lake", name)
         for row in pq.ParquetFile(path).read(["resync", "rev"]).to_pylist()
     ]
     assert {row["rev"] for row in rows if row["resync"]} == {"3mmoylkzlm223"}

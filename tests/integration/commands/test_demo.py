@@ -16,6 +16,7 @@ import pytest
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.lake.ledger import read_ledger
 from firehose.lake.verify import verify
+from firehose.store import LocalLake
 from ingester.contract import wire
 from tests.earlier_lakes import give_earlier_names
 
@@ -57,8 +58,8 @@ def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, s
     assert first.returncode == 0, first.stderr
     for said in ("events can be queried", "likes", "Airflow", "user admin, password", "Data Docs", "ClickHouse"):
         assert said in first.stderr
-    assert verify(tmp_path / LAKE).ok
-    batches = {entry.batch for entry in read_ledger(tmp_path / LAKE)}
+    assert verify(LocalLake(tmp_path / LAKE)).ok
+    batches = {entry.batch for entry in read_ledger(LocalLake(tmp_path / LAKE))}
     assert batches
     exposed = [
         path for name in (HOME, LAKE) for path in (tmp_path / name).rglob("*") if path.lstat().st_mode & 0o077
@@ -76,11 +77,11 @@ def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, s
     process.stderr.close()
     assert process.wait(120) == 0
     assert "Traceback" not in said
-    assert "the lake was of an earlier version: raw/ is now _raw/, coverage/ is now" in said
-    assert verify(tmp_path / LAKE).ok
+    assert "the lake was from an earlier version: raw/ is now _raw/, coverage/ is now" in said
+    assert verify(LocalLake(tmp_path / LAKE)).ok
     assert "stopped" in said
     assert (tmp_path / HOME / "firehose.env").read_text() == secrets
-    assert batches <= {entry.batch for entry in read_ledger(tmp_path / LAKE)}
+    assert batches <= {entry.batch for entry in read_ledger(LocalLake(tmp_path / LAKE))}
     assert _events_written(tmp_path / HOME) > events
     for name in ("REDIS_URL", "CLICKHOUSE_URL"):
         port = int(environ[f"FIREHOSE_{name}"].rsplit(":", 1)[1].split("/")[0])

@@ -23,7 +23,7 @@ import redis
 import zstandard
 from filelock import FileLock
 
-from clickhouse_http import process as endpoint
+from devstack.embedded import clickhouse as endpoint
 from devstack.embedded.ingester import ingester_process
 from devstack.embedded.redis import RedisServer, free_port
 from firehose import schema

@@ -20,6 +20,7 @@ from firehose.events.rows import decode_rows, to_table
 from firehose.lake import ledger
 from firehose.records.registry import BY_COLLECTION
 from firehose.schema import COMMIT_TYPES, SCHEMAS
+from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator.identifiers import tid
 
@@ -153,7 +154,7 @@ class LakeBuilder:
             counts=dict.fromkeys(types, counts),
             hours={f"{hour:%Y-%m-%dT%H}": names for hour, names in hours.items()},
         )
-        ledger.write_entry(ledger.entry_path(self.root, batch), entry)
+        ledger.write_entry(LocalLake(ledger.entry_path(self.root, batch)), entry)
         return entry
 
 

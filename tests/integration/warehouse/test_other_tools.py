@@ -31,6 +31,7 @@ from firehose.files import part_of
 from firehose.lake.layout import hour_files
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
@@ -89,11 +90,11 @@ def home(engine: Settings) -> Iterator[Home]:
     events = map(msgspec.json.decode, generate.events(2000, seed=4, start_us=START_US, rate=0.245))
     written = lake.store(events)
     lake.publish(max(written), written)
-    oldest = hour_files(lake.root, schema.POSTS)[0]
+    oldest = hour_files(LocalLake(lake.root), schema.POSTS)[0]
     pq.write_table(pq.ParquetFile(oldest).read().drop_columns([LATER]), oldest)
     part_of(oldest).write_bytes(b"PAR1 torn")
     batch = Batch.parse("20260203T040000Z", 300)
-    with Quarantine(batch, quarantine_path(lake.root, batch)) as quarantine:
+    with Quarantine(batch, LocalLake(quarantine_path(lake.root, batch))) as quarantine:
         quarantine.add_undecodable("posts", [Undecodable("no event", b"x")])
     for area in Area:
         area.of(lake.root).mkdir(exist_ok=True)
@@ -171,7 +172,7 @@ def by_spark() -> pa.Table:
 
 @pytest.mark.parametrize("read", [by_pandas, by_pyarrow, by_polars, by_duckdb, by_spark])
 def test_every_tool_reads_one_type_with_integers_for_the_path(home: Home, read: Callable[[], pa.Table]) -> None:
-    files = hour_files(home.lake, schema.POSTS)
+    files = hour_files(LocalLake(home.lake), schema.POSTS)
     rows = {int(path.parent.name[-2:]): pq.ParquetFile(path).metadata.num_rows for path in files}
     table = read()
     assert {name: str(table.schema.field(name).type).startswith("int") for name in PATH_COLUMNS} == dict.fromkeys(
@@ -184,7 +185,7 @@ def test_every_tool_reads_one_type_with_integers_for_the_path(home: Home, read: 
 
 
 def test_what_the_page_says_of_the_root_is_true(home: Home) -> None:
-    paths = {kind: hour_files(home.lake, kind) for kind in schema.TYPES}
+    paths = {kind: hour_files(LocalLake(home.lake), kind) for kind in schema.TYPES}
     rows = sum(pq.ParquetFile(path).metadata.num_rows for of_type in paths.values() for path in of_type)
     assert ds.dataset(home.lake, partitioning="hive").count_rows() == rows
     assert len(pd.read_parquet(home.lake)) == rows

@@ -16,6 +16,7 @@ from filelock import FileLock
 from firehose.errors import ServiceUnavailable
 from firehose.lake.ledger import read_ledger
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from firehose.warehouse import summaries
 from firehose.warehouse.summaries import load, refresh
 from tests.integration.warehouse.dying import DyingClient
@@ -210,8 +211,8 @@ def test_good_means_one_thing(client: Client, settings: Settings, lake: LakeBuil
 
 def test_a_refresh_killed_before_any_command_is_completed_by_the_next(client: Client, lake: LakeBuilder) -> None:
     small(lake)
-    ledger = read_ledger(lake.root)
-    load(client, lake.root, ledger)
+    ledger = read_ledger(LocalLake(lake.root))
+    load(client, LocalLake(lake.root), ledger)
     wanted = contents(client)
     died = 0
     while True:
@@ -231,11 +232,11 @@ def test_a_refresh_killed_before_any_command_is_completed_by_the_next(client: Cl
 
 def test_a_batch_counts_as_loaded_only_after_its_swaps(client: Client, lake: LakeBuilder) -> None:
     small(lake)
-    ledger = read_ledger(lake.root)
+    ledger = read_ledger(LocalLake(lake.root))
     with pytest.raises(SystemExit):
         load(DyingClient(client, 20), lake.root, ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
     assert fetch(client, "SELECT count() FROM ops.batches") == [(0,)]
-    assert len(load(client, lake.root, ledger).batches) == 2
+    assert len(load(client, LocalLake(lake.root), ledger).batches) == 2
 
 
 def test_refreshes_exclude_each_other(

@@ -205,7 +205,7 @@ def test_every_command_says_it_the_same_way(command: str, tmp_path: Path) -> Non
         ),
         (
             {"DOCS_PORT": "4711", "AIRFLOW_PORT": "4711"},
-            "port 4711 is meant for data-docs and for airflow-api-server",
+            "port 4711 is set for both data-docs and airflow-api-server",
         ),
         (
             {"HOME": "{tmp}/file/below"},

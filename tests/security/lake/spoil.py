@@ -8,6 +8,7 @@ from pathlib import Path
 from firehose import schema
 from firehose.lake import layout, records
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from tests.security.lake.lakes import EDGE_HOUR
 
 
@@ -38,11 +39,11 @@ def empty(path: Path) -> None:
 
 
 def without_record(path: Path) -> None:
-    records.record_path(path).unlink()
+    records.record_path(LocalLake(path)).unlink()
 
 
 def torn_record(path: Path) -> None:
-    record = records.record_path(path)
+    record = records.record_path(LocalLake(path))
     record.write_bytes(record.read_bytes()[:-30])
 
 

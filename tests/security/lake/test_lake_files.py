@@ -23,6 +23,7 @@ from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from firehose_cli.app import app
 from tests.security.lake.lakes import EDGE_HOUR, EVENTS, everything, rows, run
 from tests.security.lake.spoil import (
@@ -142,7 +143,7 @@ def test_two_neighbouring_hours_are_rebuilt_together(settings: Settings, batches
 def test_an_older_copy_with_its_older_record_is_noticed_by_the_ledger(
     settings: Settings, batches: list[Batch]
 ) -> None:
-    kept = {path: path.read_bytes() for path in (likes(settings), records.record_path(likes(settings)))}
+    kept = {path: path.read_bytes() for path in (likes(settings), records.record_path(LocalLake(likes(settings))))}
     publish(settings, batches[2])
     # The file alone: once the new one was in place, the one before it is not right any more.
     likes(settings).write_bytes(kept[likes(settings)])
@@ -181,7 +182,7 @@ def test_a_rebuild_without_a_raw_batch_is_refused_or_said_to_lose_rows(
 def test_rows_that_raw_batches_do_not_give_are_not_put_in_silently(
     settings: Settings, batches: list[Batch]
 ) -> None:
-    path = records.record_path(likes(settings))
+    path = records.record_path(LocalLake(likes(settings)))
     path.write_bytes(path.read_bytes().replace(b'"rows":', b'"rows":1'))
     gone(likes(settings))
     with pytest.raises(CorruptLake, match=r"the raw batches give .* nothing was changed"):

@@ -97,7 +97,7 @@ def test_an_upgraded_lake_goes_on_as_if_it_had_always_been_so(old: Settings, bat
     now = {path.stat().st_ino for path in lake.rglob("*.*") if path.name != "upgrade.lock"}
     assert now == inodes, "renamed, not copied, and no partial file left"
     again = upgrade_lake(old)
-    assert (again.exit_code, "have today's names already" in again.output) == (0, True)
+    assert (again.exit_code, "already have their current names" in again.output) == (0, True)
     assert verify(lake).problems == []
     for batch in batches[:2]:  # cleared and run again
         run(old, batch)

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from firehose import alerts
+from firehose.alerts.catalogue import Notice
+from firehose.alerts.sinks import SendMail
 from firehose.settings import Settings
 from ingester.contract.gap import Gap, Reason
 
@@ -38,9 +40,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """What was handed to the sinks."""
     found: Sent = []
-    monkeypatch.setattr(
-        alerts, "notify", lambda _settings, title, text, details, _send_mail: found.append((title, text, details))
-    )
+
+    def keep(_settings: Settings, notice: Notice, _send_mail: SendMail) -> None:
+        found.append((notice.title, notice.text, notice.details))
+
+    monkeypatch.setattr(alerts, "notify", keep)
     return found
 
 
@@ -118,7 +122,7 @@ def test_every_gap_is_listed_in_one_alert_and_in_the_log(sent: Sent, caplog: pyt
     assert alerts.report_gaps(Settings(), "20261123T205000Z", gaps, no_mail)
     ((title, text, details),) = sent
     assert title == "2 gaps in coverage, batch 20261123T205000Z"
-    assert "docs/operations.md" in text
+    assert "firehose coverage --open" in text
     assert details["gap 1"] == (
         "2026-11-23T20:30:00.000000Z to 2026-11-23T20:31:00.000000Z, likes, wss://one (v2): "
         "late, the host began later than it was asked to"

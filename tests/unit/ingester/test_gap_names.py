@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from firehose.batch.coverage import read_records
+from firehose.store import LocalLake
 from ingester.contract.gap import OLD_REASONS, Gap, Reason, encoded, encoded_list
 
 
@@ -47,11 +48,11 @@ def test_an_unknown_reason_is_still_refused() -> None:
 
 def test_the_ledgers_former_files_are_read(tmp_path: Path) -> None:
     records = [gap(Reason.PARTIAL, "other host"), gap(Reason.OVERSIZE, "")]
-    path = tmp_path / "batch=1.json"
-    path.write_text(
-        '[{"id":"x","reason":"blind","from_us":1,"to_us":2,"noted_us":3,"healed":"other host"},'
-        '{"id":"x","reason":"unread","from_us":1,"to_us":2,"noted_us":3}]'
+    path = LocalLake(tmp_path) / "batch=1.json"
+    path.write(
+        b'[{"id":"x","reason":"blind","from_us":1,"to_us":2,"noted_us":3,"healed":"other host"},'
+        b'{"id":"x","reason":"unread","from_us":1,"to_us":2,"noted_us":3}]'
     )
     assert read_records(path) == records
-    path.write_bytes(encoded_list(records))
+    path.write(encoded_list(records))
     assert read_records(path) == records

@@ -13,6 +13,7 @@ from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.manifest import Manifest, QueueFile
 from firehose.lake.upgrade import upgrade
+from firehose.store import LocalLake
 from ingester.errors import LakeOutdated
 from ingester.manifests import RETENTION, last_drained
 from ingester.position.position import LIVE, AtTime, Position
@@ -69,7 +70,7 @@ def write(
     )
     folder = manifests.folder_of(lake, batch)
     folder.mkdir(parents=True)
-    manifests.write(folder, manifest)
+    manifests.write(LocalLake(folder), manifest)
     return folder / manifests.NAME
 
 
@@ -114,7 +115,7 @@ def test_an_interval_of_the_coverage_ledger_is_no_hole(tmp_path: Path) -> None:
     for back in (3, 2):
         assert last_drained(tmp_path, NOW) == drained(NOON - 4 * MINUTES), "one of the two is not known yet"
         start = NOON - back * MINUTES
-        coverage.record_silence(tmp_path, Batch.of(start, start + MINUTES))
+        coverage.record_silence(LocalLake(tmp_path), Batch.of(start, start + MINUTES))
     assert last_drained(tmp_path, NOW) == drained(NOON - MINUTES)
 
 

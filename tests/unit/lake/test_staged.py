@@ -9,8 +9,11 @@ import pytest
 from firehose.lake import staged
 from firehose.lake.notes import Merged
 from firehose.lake.staged import Part, commits, left
+from firehose.store import LocalLake
 
-PARTS = [Part(Path(f"likes-{number:04}.parquet"), rows) for number, rows in enumerate((5, 3, 9, 2, 2, 2))]
+PARTS = [
+    Part(LocalLake(Path(f"likes-{number:04}.parquet")), rows) for number, rows in enumerate((5, 3, 9, 2, 2, 2))
+]
 
 
 def test_parts_go_together_until_a_commit_is_full(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 from firehose import schema
 from firehose.events.rows import decode_rows, to_table
 from firehose.quality.rules import columns_of, split
-from firehose.quality.suites import SuiteRunner
+from firehose.store import LocalLake
 from jetstream_simulator import generate
 
 
 def test_the_suite_sees_a_name_that_is_too_long(tmp_path: Path) -> None:
+    from firehose.quality.suites import SuiteRunner  # takes seconds: not where tests are collected
+
     blocks = [line for line in generate.events(4000, seed=1) if b'"collection":"app.bsky.graph.block"' in line]
     line = next(line for line in blocks if b'"operation":"create"' in line)
     did = b"did:web:" + b"a" * 2041
@@ -20,7 +22,7 @@ def test_the_suite_sees_a_name_that_is_too_long(tmp_path: Path) -> None:
     rows, _, failed = decode_rows(schema.BLOCKS, [long, line])
     table = to_table(schema.BLOCKS, rows, datetime.now(UTC))
     assert failed == [] and split(schema.BLOCKS, table)[1] == {0: "did: expected a DID"}
-    runner = SuiteRunner("20261101T000000Z", tmp_path, 0.01)
+    runner = SuiteRunner("20261101T000000Z", LocalLake(tmp_path), 0.01)
     runner.check_rows(schema.BLOCKS, "blocks", table.select(columns_of(schema.BLOCKS)))
     [failure] = [one for one in runner.results[0]["expectations"] if not one["success"]]
     assert (failure["kwargs"]["column"], failure["result"]["unexpected_count"]) == ("did", 1)

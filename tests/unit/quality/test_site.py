@@ -6,16 +6,18 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from great_expectations.render import view
 
 from firehose import schema
 from firehose.errors import PagesNotWritten
-from firehose.quality import site
 from firehose.quality.rules import columns_of
-from firehose.quality.suites import SuiteRunner
+from firehose.store import LocalLake
+
+if TYPE_CHECKING:
+    from firehose.quality.suites import SuiteRunner
 
 BATCH = "20261124T000000Z"
 EVIL = [
@@ -36,7 +38,9 @@ def likes(values: list[str]) -> pa.Table:
 
 
 def checked(docs: Path, values: list[str]) -> SuiteRunner:
-    runner = SuiteRunner(BATCH, docs, 0.01)
+    from firehose.quality.suites import SuiteRunner  # takes seconds: not where tests are collected
+
+    runner = SuiteRunner(BATCH, LocalLake(docs), 0.01)
     runner.check_rows(schema.LIKES, schema.LIKES, likes(values))
     return runner
 
@@ -92,6 +96,8 @@ def test_a_file_where_a_folder_should_be_is_an_error(tmp_path: Path, name: str) 
 
 
 def test_a_page_that_cannot_be_drawn_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from firehose.quality import site
+
     def fails(*_: object, **__: object) -> str:
         raise KeyError("a mistake in a template")
 
@@ -125,6 +131,8 @@ def test_what_anybody_sends_is_text_and_little_of_it(tmp_path: Path) -> None:
 
 
 def assert_whole(docs: Path) -> None:
+    from great_expectations.render import view
+
     pages = pages_of(docs)
     assert len(pages) == 2, "one of the suite, one of its result"
     assert all(page.read_text().rstrip().endswith("</html>") for page in pages)

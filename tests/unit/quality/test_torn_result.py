@@ -11,6 +11,7 @@ from firehose.errors import CorruptBatch
 from firehose.quality.outcome import ValidateResult
 from firehose.quality.pages import front_page, write_front_page
 from firehose.quality.result import read_result, result_paths, write_result
+from firehose.store import LocalLake
 
 BATCHES = [Batch.parse("20261124T000000Z", 300), Batch.parse("20261124T000500Z", 300)]
 RESULT = ValidateResult(
@@ -19,15 +20,15 @@ RESULT = ValidateResult(
 
 
 def test_a_torn_result_stops_its_own_batch_only(tmp_path: Path) -> None:
-    assert read_result(tmp_path, BATCHES[0]) is None
+    assert read_result(LocalLake(tmp_path), BATCHES[0]) is None
     for batch in BATCHES:
-        write_result(tmp_path, batch, RESULT)
-    torn = sorted(result_paths(tmp_path))[0]
+        write_result(LocalLake(tmp_path), batch, RESULT)
+    torn = sorted(result_paths(LocalLake(tmp_path)))[0]
     torn.write_bytes(torn.read_bytes()[:30])
     with pytest.raises(CorruptBatch, match="clear the batch's validate task"):
-        read_result(tmp_path, BATCHES[0])
-    assert read_result(tmp_path, BATCHES[1]) == RESULT
-    write_front_page(tmp_path)
+        read_result(LocalLake(tmp_path), BATCHES[0])
+    assert read_result(LocalLake(tmp_path), BATCHES[1]) == RESULT
+    write_front_page(LocalLake(tmp_path))
     page = front_page(tmp_path).read_text()
     assert f"{torn}: not readable" in page
     assert "20261124T000500Z" in page

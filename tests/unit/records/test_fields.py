@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from firehose.records.base import FLAG, INTEGER, STRING, STRINGS, Column
+from firehose.records.columns import FLAG, INTEGER, STRING, STRINGS, Column
 from firehose.records.fast import Fast, fast
 from firehose.records.fields import Columns, Field, Flag, Json, Number, Strings, Text
 from firehose.records.posts import POSTS

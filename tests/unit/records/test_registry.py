@@ -17,7 +17,7 @@ from firehose.records.base import RecordType
 from firehose.records.registry import BY_COLLECTION, BY_QUEUE, REGISTRY, catch_all, shares_queue
 from ingester.contract import wire
 from ingester.jetstream.envelope import classify
-from jetstream_simulator import generate
+from tests.support.events import first_synthetic
 
 BATCH = datetime(2026, 6, 1, tzinfo=UTC)
 TYPES = pytest.mark.parametrize("of", REGISTRY.values(), ids=lambda of: of.name)
@@ -27,7 +27,7 @@ TYPES = pytest.mark.parametrize("of", REGISTRY.values(), ids=lambda of: of.name)
 def lines() -> dict[str, list[bytes]]:
     """The simulator's events by type, sorted as the ingester and the validation do."""
     queues: dict[str, list[bytes]] = {}
-    for line in generate.events(60_000, seed=6):
+    for line in first_synthetic(60_000):
         queues.setdefault(classify(line, 0)[0], []).append(line)
     return {name: [*of_type] for queue, of in queues.items() for name, of_type in by_type(queue, of).items()}
 

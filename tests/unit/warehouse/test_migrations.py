@@ -24,9 +24,9 @@ def test_statements_end_with_a_semicolon_at_the_end_of_a_line() -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["0001_a.sql", "0003_c.sql"], "without gap"),
-        (["0001_a.sql", "0001_b.sql"], "without gap"),
-        (["0000_a.sql"], "without gap"),
+        (["0001_a.sql", "0003_c.sql"], "without a gap"),
+        (["0001_a.sql", "0001_b.sql"], "without a gap"),
+        (["0000_a.sql"], "without a gap"),
         (["1_a.sql"], "NNNN_name.sql"),
         (["first.sql"], "NNNN_name.sql"),
     ],

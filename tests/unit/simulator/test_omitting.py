@@ -1,10 +1,10 @@
-"""A source that goes blind to one collection, and to nothing else."""
+"""A source that leaves out one collection, and nothing else."""
 
 from __future__ import annotations
 
 from jetstream_simulator.event_log import Event
 from jetstream_simulator.generate import events
-from jetstream_simulator.sources import Blinded
+from jetstream_simulator.sources import Omitting
 
 LIKE = "app.bsky.feed.like"
 
@@ -21,7 +21,7 @@ class Lines:
         return [Event(1, line) for line in taken]
 
 
-def all_of(source: Blinded) -> list[bytes]:
+def all_of(source: Omitting) -> list[bytes]:
     """Every line, taken a few at a time."""
     lines: list[bytes] = []
     while taken := source.take(7, 0):
@@ -31,7 +31,7 @@ def all_of(source: Blinded) -> list[bytes]:
 
 def test_leaves_out_one_collection_from_then_on() -> None:
     lines = [*events(500, seed=1), b"no event"]
-    kept = all_of(Blinded(Lines(lines), LIKE, 100))
+    kept = all_of(Omitting(Lines(lines), LIKE, 100))
     like = f'"collection":"{LIKE}"'.encode()
     assert kept == lines[:100] + [line for line in lines[100:] if like not in line]
     assert any(like in line for line in lines[100:]) and any(like in line for line in kept[:100])
@@ -39,4 +39,4 @@ def test_leaves_out_one_collection_from_then_on() -> None:
 
 def test_goes_on_over_a_run_of_what_is_left_out() -> None:
     like = b'{"commit":{"collection":"app.bsky.feed.like"}}'
-    assert all_of(Blinded(Lines([like] * 50 + [b"{}"] + [like] * 50), LIKE, 0)) == [b"{}"]
+    assert all_of(Omitting(Lines([like] * 50 + [b"{}"] + [like] * 50), LIKE, 0)) == [b"{}"]

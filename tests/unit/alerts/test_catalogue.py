@@ -1,0 +1,42 @@
+"""The list of alerts is closed: each is raised somewhere, and each has its section for the operator."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from firehose.alerts import catalogue
+from firehose.alerts.catalogue import ALERTS, Alert, Severity
+
+ROOT = Path(__file__).parents[3]
+CONSTANTS = {name: value for name, value in vars(catalogue).items() if isinstance(value, Alert)}
+
+
+def anchors(page: str) -> set[str]:
+    """What a link may point to: an anchor, or a heading as GitHub makes an anchor of it."""
+    headings = re.findall(r"^#+ (.*)$", page, re.M)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', page))
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_an_alert_has_words_and_a_section_of_the_runbook(alert: Alert) -> None:
+    assert re.fullmatch(r"[a-z_]+", alert.name)
+    assert alert.severity in Severity
+    assert alert.runbook in anchors((ROOT / "docs" / "operations.md").read_text())
+    values = {name: 0.5 for _, name, _, _ in Formatter().parse(alert.title + alert.text) if name}
+    told = alert.notice({"batch": "b"}, **values)
+    assert told.runbook == f"docs/operations.md#{alert.runbook}" and told.text
+    assert "{" not in told.title + told.text
+
+
+def test_the_list_is_closed() -> None:
+    assert len({alert.name for alert in ALERTS}) == len(ALERTS) == len(CONSTANTS) > 0
+    sources = [path for folder in ("include", "dags", "plugins") for path in (ROOT / folder).rglob("*.py")]
+    text = "".join(path.read_text() for path in sources if path.name != "catalogue.py")
+    assert {name for name in CONSTANTS if f"catalogue.{name}" in text} == set(CONSTANTS), "each is raised"
+    made = [path.name for path in sources if re.search(r"\b(Alert|Notice)\(", path.read_text())]
+    assert made == ["catalogue.py"], "and nothing else is an alert"
