@@ -154,7 +154,7 @@ class BufferV2(Buffer):
         else:
             self._put(letter.queue, letter.line)
 
-    def _keep(self, event: events_v2.Event) -> None:
+    def _keep(self, event: events_v2.QueueLine) -> None:
         queue, time_us, seq, line = event
         self.last_us = self._followed(time_us)
         self._seq, self._leap_seq = follow(self._seq, seq, self._leap_seq, PLAUSIBLE_SEQ)

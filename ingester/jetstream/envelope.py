@@ -23,9 +23,7 @@ class Forged(ValueError):
     """A message from the source that looks like a dead letter, which only this program makes."""
 
 
-class Commit(msgspec.Struct, gc=False):
-    """The part of a commit that decides its queue."""
-
+class _Commit(msgspec.Struct, gc=False):
     collection: str = ""
 
 
@@ -34,7 +32,7 @@ class Envelope(msgspec.Struct, gc=False):
 
     time_us: Annotated[int, Meta(ge=0, le=2**62)]
     kind: str = ""
-    commit: Commit | None = None
+    commit: _Commit | None = None
 
 
 _decode: Final = msgspec.json.Decoder(Envelope).decode

@@ -44,7 +44,7 @@ class NotAnEvent(ValueError):
 UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, NotAnEvent)
 
 
-class Event(NamedTuple):
+class QueueLine(NamedTuple):
     """An event with its queue. ``line`` is the event in v1's form; ``seq`` is the cursor after it."""
 
     queue: str
@@ -114,7 +114,7 @@ _collection_queue: Final = wire.COLLECTION_QUEUES.get
 _kind_queue: Final = wire.KIND_QUEUES.get
 
 
-def read(message: bytes, resyncs: Resyncs) -> Event:
+def read(message: bytes, resyncs: Resyncs) -> QueueLine:
     """The event of a frame; kinds that v1 does not know, such as ``sync``, keep their name and all their fields.
 
     ``resyncs`` learns of sync events, and identifies the creates that send a record again: those are marked.
@@ -134,10 +134,10 @@ def read(message: bytes, resyncs: Resyncs) -> Event:
     if resyncs.known and resyncs.may_have(bytes(commit.rev)) and bytes(commit.operation) == b'"create"':
         fields.resync = resyncs.has(_text(commit.did), _text(commit.rev))
     line = _encode(_V1Event(commit.did, time_us, "commit", fields, shown_us))
-    return Event(_collection_queue(commit.collection, wire.OTHER), time_us, commit.seq, line)
+    return QueueLine(_collection_queue(commit.collection, wire.OTHER), time_us, commit.seq, line)
 
 
-def _read_any(message: bytes) -> Event:
+def _read_any(message: bytes) -> QueueLine:
     """The slow path of :func:`read`, for everything but commits of known fields: a third of the speed."""
     frame = _frame(message)
     if frame.type == "error":
@@ -160,13 +160,13 @@ def _read_any(message: bytes) -> Event:
     if kind == "commit":
         collection = payload.get("collection")
         queue = _collection_queue(_text(collection), wire.OTHER) if collection is not None else wire.OTHER
-        return Event(queue, time_us, seq, _encode({**head, "commit": payload}))
+        return QueueLine(queue, time_us, seq, _encode({**head, "commit": payload}))
     if not _RESERVED.isdisjoint(payload):
         raise NotAnEvent(f"a payload with {', '.join(sorted(_RESERVED & payload.keys()))}")
-    return Event(_kind_queue(kind, wire.OTHER), time_us, seq, _encode({**head, **payload}))
+    return QueueLine(_kind_queue(kind, wire.OTHER), time_us, seq, _encode({**head, **payload}))
 
 
-def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -> Event:
+def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -> QueueLine:
     """The event that stands for a frame that cannot be read because of ``error``.
 
     ``last_us`` and ``last_seq`` are those of the event before. The sequence number advances to the one that the
@@ -175,7 +175,7 @@ def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -
     named = map(int, _SEQ.findall(message)) if last_seq else ()
     seq = min((n for n in named if last_seq < n <= last_seq + PLAUSIBLE_SEQ), default=last_seq)
     line = wire.dead_letter(message, f"{type(error).__name__}: {error}", last_us)
-    return Event(wire.OTHER, last_us, seq, line)
+    return QueueLine(wire.OTHER, last_us, seq, line)
 
 
 def _times(shown: datetime, witnessed: datetime | None) -> tuple[int, int | None]:

@@ -27,7 +27,7 @@ _MEANING: Final[dict[Reason, str]] = {
     Reason.REFUSED: "the host no longer has what was asked for",
     Reason.STALL: "connected, but nothing came",
     Reason.PARTIAL: "the host sends far less of this type than usual",
-    Reason.OVERSIZE: "a message that cannot be read was stepped past",
+    Reason.OVERSIZE: "a message that was too large to be read was skipped",
     Reason.OUTAGE: "the ingester was away",
     Reason.REDIS_LOST: "Redis lost what it held",
     Reason.NOT_LISTENING: "nothing listened",

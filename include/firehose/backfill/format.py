@@ -58,5 +58,5 @@ class Row(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether this version knows events of its kind."""
+        """True if this version knows events of its kind."""
         return self.kind in OPERATIONS or self.kind in EVENTS

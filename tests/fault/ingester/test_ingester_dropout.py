@@ -41,7 +41,7 @@ def host(tape: Path, tmp_path: Path) -> Callable[..., simulator.SimulatorProcess
     def start(*, partial: bool = False, port: int = 0, sends: int = EVENTS) -> simulator.SimulatorProcess:
         part = tmp_path / f"{sends}.jsonl"
         part.write_bytes(b"".join(line + b"\n" for line in tape_until(tape, sends - 1)))
-        options = ["--blind", COLLECTION, "--blind-after", str(AFTER)] if partial else []
+        options = ["--omit", COLLECTION, "--omit-after", str(AFTER)] if partial else []
         replay = [f"--replay={part}", "--port", str(port), *options]
         return simulator.start(replay, log=tmp_path / "simulator.log")
 

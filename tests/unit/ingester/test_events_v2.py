@@ -27,7 +27,7 @@ TIME_US = 1_786_452_634_283_860
 HERE = AfterEvent(41, 7, "h", "v2")
 
 
-def read(message: bytes) -> events_v2.Event:
+def read(message: bytes) -> events_v2.QueueLine:
     """The event of a frame, no resync being at work."""
     return events_v2.read(message, Resyncs())
 
