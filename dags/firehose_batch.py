@@ -5,9 +5,9 @@ caught up, and the newest one goes first: live data does not wait for a backlog.
 
 1. **drain** copies what Redis received in the interval to `_raw/`, and only then deletes it there.
    Skips the run if the ingester had not been started yet, or was away and has come back since (the gap is
-   recorded in the lake's `_coverage/`); fails if nothing was heard then nor since. Alerts on every gap in coverage
-   that the interval brought and that nothing has filled, and on what somebody else has put into Redis: that is
-   moved out of the way and kept.
+   recorded in the lake's `_coverage/`); fails if the ingester was not running then and has not run since. Alerts
+   on every gap in coverage that the interval brought and that is still open, and on data of other programs in
+   Redis, which is moved out of the way and kept.
 2. **validate** splits the rows into good ones and `_quarantine/`, runs the Great Expectations suites
    and builds Data Docs. A failed suite alerts; its good rows are published all the same. A flood of bad events
    (`FIREHOSE_MAX_QUARANTINE_RATE`) fails the run at once. A killed run goes on where it was.
@@ -37,7 +37,7 @@ from firehose_wiring import (
 
 @task
 def drain() -> dict[str, Any]:
-    """Redis to raw files. Streams, so it needs no slot, and Redis is relieved before all else."""
+    """Redis to raw files. It streams, so it needs no slot of the pool, and Redis is emptied first of all."""
     from functools import partial
 
     import msgspec

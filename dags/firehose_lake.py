@@ -1,13 +1,13 @@
 """### Is the lake what its records say?
 
 Once a day every hour file is compared with its record in the lake's `_hours/`: is it there, has it the recorded
-size and the recorded footer? That sees a file that is missing, cut off, older, or another one. A share of the
-files is read in full as well, so that each one is read once in `FIREHOSE_LAKE_CHECK_DAYS` days: that sees changed
-bytes. The ledger is compared, too: that sees a file and its record that are older than a batch that wrote there.
+size and the recorded footer? That finds a file that is missing, cut off, older, or another one. A share of the
+files is read in full as well, so that each one is read once in `FIREHOSE_LAKE_CHECK_DAYS` days: that finds changed
+bytes. The ledger is compared, too: that finds a file and its record that are older than a batch that wrote there.
 
-All that differs comes in one alert, and the run fails. Nothing is changed: `firehose rebuild` makes an hour again
-from the raw batches (docs/operations.md, "An hour file is not what its record says"). Days without a run are made
-up for by the next one. Clearing or triggering a run is always safe.
+All differences come in one alert, and the run fails. Nothing is changed: `firehose rebuild` makes an hour again
+from the raw batches (docs/operations.md, "An hour file is not what its record says"). After days without a run
+the next run reads more files. Clearing or triggering a run is always safe.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def firehose_summaries() -> None:
 
     @task
     def refresh() -> dict[str, Any]:
-        """Schema, then what the ledger has and ClickHouse has not. ClickHouse holds the rows, not this task."""
+        """Bring the schema up to date, then load what only the ledger has. This task holds no rows."""
         import contextlib
 
         import msgspec

@@ -37,7 +37,7 @@ class WarmImports:
 
     @hookimpl
     def on_starting(self, component: object) -> None:
-        """Airflow calls this in every component and in every task; only the scheduler has any use for it."""
+        """Airflow calls this in every component and in every task; only the scheduler needs it."""
         if not _is_scheduler(component):
             return
         _check_pools()
@@ -58,7 +58,7 @@ def _is_scheduler(component: object) -> bool:
 
 
 def _check_pools() -> None:
-    """A task of a pool that does not exist waits for ever, and Airflow only mutters about it: say it loudly."""
+    """Log an error for a missing pool: its tasks would wait for ever, and Airflow hardly mentions it."""
     from airflow.models.pool import Pool
     from firehose_wiring import MEMORY_POOL
 
@@ -71,7 +71,7 @@ def _check_pools() -> None:
 
 
 class FirehosePlugin(AirflowPlugin):
-    """What Airflow finds in this file."""
+    """The plugin, as Airflow finds it in this file."""
 
     name = "firehose"
     listeners = [WarmImports()]  # noqa: RUF012 - Airflow declares it a plain class attribute

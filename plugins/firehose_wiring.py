@@ -1,4 +1,4 @@
-"""What the DAG files share: the asset between them, their defaults, schedule, retries and alerts.
+"""Shared by the DAG files: the asset between them, their defaults, schedule, retries and alerts.
 
 Lives here: glue between Airflow and ``firehose``. Must not: pipeline logic, or a heavy import, since every
 parse of a DAG file runs this.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Published batches: ``firehose_batch`` updates it, ``firehose_summaries`` wakes up on it.
 BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
-#: When the lake is checked each day, in UTC: as good as any other time, and away from the full hour.
+#: When the lake is checked each day, in UTC: any time will do that is not on the full hour.
 CHECK_AT: Final = "20 4 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
@@ -33,7 +33,7 @@ MAX_BATCH_RUNS: Final = 288
 
 
 class NewestFirst(PriorityWeightStrategy):
-    """Of the tasks that wait for a slot that of the newest interval goes first: live data waits for no backlog."""
+    """Gives a free slot to the task of the newest interval: live data does not wait for a backlog."""
 
     def get_weight(self, ti: TaskInstance) -> int:
         """Minutes since the epoch of the run, by its id: a task instance has nothing else when it is made."""
@@ -41,13 +41,13 @@ class NewestFirst(PriorityWeightStrategy):
         return int(datetime.fromisoformat(found[0]).replace(tzinfo=UTC).timestamp()) // 60 if found else 1
 
 
-#: As operators want it; the plugin registers the class.
+#: The name that operators (Airflow's) refer to it by; the plugin registers the class.
 NEWEST_FIRST: Final = f"{NewestFirst.__module__}.{NewestFirst.__qualname__}"
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 class PipelineRetries(RetryPolicy):
-    """Retries what time may heal. What it cannot fails at once, so that it neither waits nor delays others."""
+    """Retries errors that may pass with time. Others fail at once, so that they do not delay other runs."""
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
@@ -57,7 +57,7 @@ class PipelineRetries(RetryPolicy):
         from firehose.settings import SettingsError
 
         if isinstance(exception, CorruptBatch | CorruptLake | LakeOutdated | PoisonFlood | SettingsError):
-            return RetryDecision.fail("the same input fails again: somebody has to look")
+            return RetryDecision.fail("the same input fails again: an operator has to act")
         if isinstance(exception, NotListening):
             # A heartbeat may come late, but not by much. Many such intervals wait in a row after an outage of
             # the ingester, and each one that retries keeps a live batch waiting. Clearing raises max_tries.
@@ -78,7 +78,7 @@ def alert(context: Context) -> None:
 DEFAULT_ARGS: Final[dict[str, Any]] = {
     "owner": "firehose",
     "retries": RETRIES,
-    # 10, 20, 40, 80, 160 s: Redis or ClickHouse may be away for five minutes before anybody is called.
+    # 10, 20, 40, 80, 160 s: Redis or ClickHouse may be away for five minutes before there is an alert.
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=5),
@@ -120,7 +120,7 @@ def current_batch() -> Batch:
     """The batch of the run that this task belongs to.
 
     Raises:
-        AirflowFailException: a manual run over an interval that is none of the schedule's: its events would
+        AirflowFailException: a manual run over an interval that is not one of the schedule's: its events would
             be split between two batches.
     """
     from firehose.batch.interval import Batch

@@ -88,4 +88,4 @@ BACKFILL_BYTES: Final = _counter(
 )
 
 #: Every metric of the project.
-METRICS: Final = OF_INGESTER + tuple(one for one in list(vars().values()) if isinstance(one, Metric))
+METRICS: Final = OF_INGESTER + tuple(value for value in list(vars().values()) if isinstance(value, Metric))
