@@ -6,6 +6,6 @@ Must not: know what lies in a file.
 """
 
 from firehose.store.local import LocalLake
-from firehose.store.protocol import L, LakePath, LockTaken
+from firehose.store.protocol import L, LakePath
 
-__all__ = ["L", "LakePath", "LocalLake", "LockTaken"]
+__all__ = ["L", "LakePath", "LocalLake"]

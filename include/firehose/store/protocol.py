@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from firehose.store.local import LocalLake
 
 
-class LockTaken(Exception):
-    """Another process, or another part of this one, still holds a lock when the time to wait for it is over."""
-
-
 class LakePath(Protocol):
     """The root of a lake, or a file or folder below it.
 
