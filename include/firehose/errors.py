@@ -11,6 +11,10 @@ class ServiceUnavailable(FirehoseError):
     """Redis, ClickHouse or another service does not answer. Trying again later may help."""
 
 
+class LockTaken(ServiceUnavailable):
+    """Another process, or another part of this one, still holds a lock when the time to wait for it is over."""
+
+
 class Throttled(ServiceUnavailable):
     """A service asks to be left alone for ``wait_s`` seconds."""
 

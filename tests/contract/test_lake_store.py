@@ -16,8 +16,8 @@ from typing import Final
 
 import pytest
 
-from firehose.errors import DiskFailed
-from firehose.store import LakePath, LocalLake, LockTaken
+from firehose.errors import DiskFailed, LockTaken
+from firehose.store import LakePath, LocalLake
 from tests.support.flat_lake import FlatLake
 
 #: How the root of a lake in an empty folder is made, by the storage's name.

@@ -15,7 +15,8 @@ from firehose.batch import buffer
 from firehose.batch.gaps import Span
 from firehose.batch.lock import locks_folder
 from firehose.batch.scripts import script
-from firehose.store import LakePath, LockTaken
+from firehose.errors import LockTaken
+from firehose.store import LakePath
 from ingester.contract import wire
 
 #: Redis' clock may be set back by this much (ms) without anything being taken early: no batch is longer.

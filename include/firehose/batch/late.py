@@ -30,8 +30,9 @@ from firehose.batch import manifest as manifests
 from firehose.batch.gaps import Span, merged
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path, locks_folder
+from firehose.errors import LockTaken
 from firehose.settings import Settings
-from firehose.store import LakePath, LockTaken
+from firehose.store import LakePath
 from ingester.contract import wire
 from ingester.contract.gap import Reason
 from ingester.contract.logs import get_logger

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from firehose import areas, files
 from firehose.areas import Area
+from firehose.errors import LockTaken
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,7 +111,7 @@ class LocalLake(PosixPath):
         try:
             lock.acquire(timeout=-1 if wait_s is None else wait_s)
         except Timeout:
-            raise LockTaken(str(self)) from None
+            raise LockTaken(f"{self} is locked: another step or command is at work; try again later") from None
         try:
             yield
         finally:

@@ -18,11 +18,11 @@ from firehose import crash, metrics
 from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import open_gaps
 from firehose.batch.lock import locks_folder
-from firehose.errors import ServiceUnavailable
+from firehose.errors import LockTaken, ServiceUnavailable
 from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.lake.watch import Difference, changed
 from firehose.settings import Settings
-from firehose.store import LakePath, LockTaken
+from firehose.store import LakePath
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.hours import load_hours, wrong_hours
