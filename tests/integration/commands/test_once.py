@@ -18,9 +18,9 @@ from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings
 from jetstream_simulator import generate
 from tests.earlier_lakes import REFUSED, give_earlier_names
+from tests.support.recorded import Recording
 
 ROOT = Path(__file__).parents[3]
-RECORDED = ROOT.parent / "shared" / "events"
 
 
 def firehose(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
@@ -45,9 +45,8 @@ def total(report: dict[str, Any], figure: str) -> int:
     return sum(counts[figure] for counts in report["types"].values())
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded events are not part of the project")
-def test_recorded_events_are_stored_once_and_match_their_cids(tmp_path: Path) -> None:
-    tapes = sorted(RECORDED.glob("*.jsonl"))
+def test_recorded_events_are_stored_once_and_match_their_cids(tmp_path: Path, recording: Recording) -> None:
+    tapes = [*recording.v1, recording.frames]
     lines = [line for tape in tapes for line in tape.read_bytes().splitlines() if line.strip()]
     report = once(tmp_path, *tapes)
     assert report["received"] == len(lines)
