@@ -17,8 +17,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from devstack.embedded import redis as embedded
 from ingester.contract.settings import DEFAULT_HOME
-from tests.logins import copy_passwords
 from tests.support import recorded
+from tests.support.logins import copy_passwords
 
 _HOME = pytest.StashKey[str]()
 _WITH_EXPECTATIONS: Final = "tests/unit/quality/"

@@ -24,7 +24,7 @@ from firehose.lake.verify import verify
 from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_path
 from ingester.contract import wire
 from jetstream_simulator import generate
-from tests.sinks import Webhook
+from tests.support.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 GOOD = list(generate.events(2000, seed=9, start_us=1_780_002_000_000_000, rate=50))

@@ -32,7 +32,7 @@ from tests.fault.ingester.harness import (
     until_stored,
 )
 from tests.fault.ingester.proxy import Proxy
-from tests.logins import copy_passwords
+from tests.support.logins import copy_passwords
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from firehose.settings import Settings
 from jetstream_simulator import process
 from tests.fault.ingester.harness import Query, Source
 from tests.integration.backfill.pipeline import Rows, ingest, now_s, rows, to_the_lake
-from tests.logins import PASSWORDS
+from tests.support.logins import PASSWORDS
 from tests.support.recorded import Recording
 
 #: Of a recorded frame's time what the recording has left intact.

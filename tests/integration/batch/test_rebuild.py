@@ -26,7 +26,7 @@ from firehose.lake.verify import verify
 from firehose.quality.result import staged_folder
 from firehose.settings import Settings
 from jetstream_simulator import generate
-from tests.staging import stage
+from tests.support.staging import stage
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 HOUR = 494_452

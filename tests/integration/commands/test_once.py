@@ -17,7 +17,7 @@ from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings
 from jetstream_simulator import generate
-from tests.earlier_lakes import REFUSED, give_earlier_names
+from tests.support.earlier_lakes import REFUSED, give_earlier_names
 from tests.support.recorded import Recording
 
 ROOT = Path(__file__).parents[3]

@@ -11,7 +11,7 @@ import pytest
 
 from firehose.alerts import notify
 from firehose.settings import Settings
-from tests.sinks import Webhook, web_server
+from tests.support.sinks import Webhook, web_server
 
 SECRET = "s3cret-token"
 PATH = f"hooks/{SECRET}"
