@@ -18,7 +18,7 @@ from firehose.settings import Settings
 from ingester.contract.crash import Point
 from tests.fault.power.journal import Event, Names, Returned
 from tests.fault.power.machine import Machine
-from tests.integration.batch.copies import (
+from tests.support.copies import (
     BATCHES,
     HOUR,
     Copy,

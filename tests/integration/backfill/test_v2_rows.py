@@ -17,8 +17,8 @@ from firehose.lake.verify import verify
 from firehose.settings import Settings
 from jetstream_simulator import process
 from tests.fault.ingester.harness import Query, Source
-from tests.integration.backfill.pipeline import Rows, ingest, now_s, rows, to_the_lake
 from tests.support.logins import PASSWORDS
+from tests.support.pipeline import Rows, ingest, now_s, rows, to_the_lake
 from tests.support.recorded import Recording
 
 #: Of a recorded frame's time what the recording has left intact.

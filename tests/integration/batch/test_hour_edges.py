@@ -25,7 +25,7 @@ from firehose.lake.notes import displaced
 from firehose.lake.sides import EDGE_US
 from firehose.lake.verify import verify
 from ingester.contract.crash import Point
-from tests.integration.batch.copies import (
+from tests.support.copies import (
     BATCHES,
     EDGE,
     HOUR,

@@ -31,7 +31,7 @@ from firehose.settings import Settings
 from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.integration.batch.conftest import queue_of
-from tests.integration.batch.copies import Boundaries, Killed
+from tests.support.copies import Boundaries, Killed
 from tests.support.staging import stage_queue
 
 Fill = Callable[[Iterable[bytes], Batch], None]

@@ -16,7 +16,7 @@ from firehose import schema
 from firehose.lake.verify import verify
 from firehose.records.registry import BY_COLLECTION
 from ingester.contract import wire
-from tests.fault.crash.lake_view import LakeView
+from tests.support.lake_view import LakeView
 
 _FIELD: Final = {
     name: re.compile(rb'"%s":"([^"]*)"' % name.encode()) for name in ("collection", "operation", "kind")
