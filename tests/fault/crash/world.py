@@ -27,7 +27,7 @@ from firehose.settings import Settings
 from firehose.warehouse.plan import SUMMARIES
 from ingester.contract import crash, wire
 from jetstream_simulator.process import SimulatorProcess
-from tests.fault.ingester.harness import IngesterProcess, cursor, stored, until
+from tests.support.ingester import IngesterProcess, cursor, stored, until
 from tests.support.lake_view import LakeView, original
 
 Step = tuple[str, Batch]

@@ -24,7 +24,7 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from jetstream_simulator import identifiers
 from jetstream_simulator.odd import FAULTS, Envelope
-from tests.fault.ingester.harness import IngesterProcess, Source, cursor, metadata, until
+from tests.support.ingester import IngesterProcess, Source, cursor, metadata, until
 
 START_US = 1_779_719_009_000_000
 DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"

@@ -16,7 +16,7 @@ from firehose.lake.ledger import LedgerEntry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from jetstream_simulator import process
-from tests.fault.ingester.harness import Query, Source
+from tests.support.ingester import Query, Source
 from tests.support.logins import PASSWORDS
 from tests.support.pipeline import Rows, ingest, now_s, rows, to_the_lake
 from tests.support.recorded import Recording

@@ -34,7 +34,7 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from ingester.contract.settings import read_settings
 from jetstream_simulator import process as simulator
-from tests.fault.ingester.harness import cursor, stored, until
+from tests.support.ingester import cursor, stored, until
 from tests.support.lake_view import LakeView
 from tests.support.oracle import assert_every_event_is_accounted_for
 from tests.support.pipeline import now_s, to_the_lake
