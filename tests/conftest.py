@@ -17,7 +17,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from devstack.embedded import redis as embedded
 from ingester.contract.settings import DEFAULT_HOME
-from tests.logins import copy_passwords
+from tests.support import recorded
+from tests.support.logins import copy_passwords
 
 _HOME = pytest.StashKey[str]()
 _WITH_EXPECTATIONS: Final = "tests/unit/quality/"
@@ -87,6 +88,12 @@ def redis_client(redis_server: embedded.RedisServer) -> Iterator[redis.Redis]:
     with redis_server.client() as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(params=recorded.SOURCES)
+def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> recorded.Recording:
+    """Traffic in the forms in which it was recorded: synthetic, and real where the recordings are."""
+    return recorded.recording(request.param, tmp_path_factory.mktemp("recording"))
 
 
 @pytest.fixture

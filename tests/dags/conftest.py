@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from devstack.embedded.airflow import prepare_airflow_home
-from tests.logins import PASSWORDS
-from tests.sinks import Webhook, web_server
+from tests.support.logins import PASSWORDS
+from tests.support.sinks import Webhook, web_server
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.sinks import Mailbox, certificate, mail_server
+from tests.support.sinks import Mailbox, certificate, mail_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "s3cret-pass"

@@ -98,6 +98,8 @@ def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
     assert sum(count.received for count in counts) == EVENTS
     assert sum(count.good + count.quarantined + count.duplicates for count in counts) == EVENTS
     assert sum(count.quarantined for count in counts) > 0, "the simulator was asked for odd events"
+    report = verify(settings.lake_path)
+    assert report.ok and sum(counts.verified for counts in report.types.values()) > 900, report.problems
     first = everything(settings)
     assert sum(first[name][0] for name in schema.TYPES) == sum(count.stored for count in counts)
     with RedisServer(settings.home_path, urlsplit(settings.redis_url).port or 0).client() as client:

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.sinks import Webhook, mail_server
+from tests.support.sinks import Webhook, mail_server
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -25,7 +25,7 @@ from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_pat
 from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
-from tests.sinks import Webhook
+from tests.support.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 GOOD = list(generate.events(2000, seed=9, start_us=1_780_002_000_000_000, rate=50))

@@ -24,8 +24,8 @@ from firehose.settings import Settings
 from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
-from tests.sinks import Webhook
-from tests.staging import stage
+from tests.support.sinks import Webhook
+from tests.support.staging import stage
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HOUR = 494_452

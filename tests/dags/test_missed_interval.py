@@ -18,7 +18,7 @@ from firehose.batch.interval import Batch
 from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.gap import Reason
-from tests.sinks import Webhook
+from tests.support.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 # The task's own function, over several intervals in one process, since importing Airflow costs seconds.

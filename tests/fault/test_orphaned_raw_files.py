@@ -26,7 +26,7 @@ from firehose.store import LocalLake
 from ingester.contract import crash, wire
 from ingester.contract.gap import Reason
 from jetstream_simulator import process as simulator
-from tests.integration.backfill.pipeline import expected_rows, now_s, rows, to_the_lake
+from tests.support.pipeline import expected_rows, now_s, rows, to_the_lake
 
 EVENTS = 4000
 DRAIN = """

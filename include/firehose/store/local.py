@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class LockTaken(Exception):
-    """Another process, or another part of this one, still holds a lock when the time to wait for it is over."""
-
-
 class LocalLake(PosixPath):
     """A lake in a folder of a local disk, or what lies in it: a path with what :class:`LakePath` asks for."""
 

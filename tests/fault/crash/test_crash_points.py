@@ -16,8 +16,8 @@ from firehose.lake.ledger import read_ledger
 from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.crash import Point
-from tests.fault.crash.oracle import assert_every_event_is_accounted_for
 from tests.fault.crash.world import STAGES, STEPS, Contents, World
+from tests.support.oracle import assert_every_event_is_accounted_for
 
 
 class Case(NamedTuple):

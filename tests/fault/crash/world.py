@@ -28,8 +28,8 @@ from firehose.store import LocalLake
 from firehose.warehouse.plan import SUMMARIES
 from ingester.contract import crash, wire
 from jetstream_simulator.process import SimulatorProcess
-from tests.fault.crash.lake_view import LakeView, original
-from tests.fault.ingester.harness import IngesterProcess, cursor, stored, until
+from tests.support.ingester import IngesterProcess, cursor, stored, until
+from tests.support.lake_view import LakeView, original
 
 Step = tuple[str, Batch]
 

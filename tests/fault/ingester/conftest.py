@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.ingester.harness import Ingest, IngesterProcess
+from tests.support.ingester import Ingest, IngesterProcess
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from websockets.sync.server import ServerConnection
 from ingester.contract import wire
 from ingester.position.position import OTHER_HOST_REWIND_US
 from jetstream_simulator import process as simulator
-from tests.fault.ingester.harness import (
+from tests.support.ingester import (
     NOWHERE,
     Ingest,
     Query,

@@ -9,7 +9,7 @@ from websockets.sync.server import ServerConnection
 from ingester.contract import wire
 from ingester.contract.gap import Reason
 from ingester.position.gaps import OUTAGE_S
-from tests.fault.ingester.harness import (
+from tests.support.ingester import (
     Ingest,
     Query,
     Source,

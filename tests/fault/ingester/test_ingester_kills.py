@@ -8,7 +8,7 @@ from functools import partial
 
 import redis
 
-from tests.fault.ingester.harness import (
+from tests.support.ingester import (
     Ingest,
     Source,
     cursor,

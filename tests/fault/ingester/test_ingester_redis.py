@@ -11,7 +11,7 @@ import redis
 
 from devstack.embedded.redis import RedisServer
 from ingester.contract import wire
-from tests.fault.ingester.harness import (
+from tests.support.ingester import (
     NOWHERE,
     Ingest,
     IngesterProcess,

@@ -22,8 +22,8 @@ from firehose.batch.interval import Batch
 from firehose.settings import Settings
 from ingester.contract.gap import Reason
 from ingester.position.gaps import OUTAGE_S, REPLAY
-from tests.fault.ingester.harness import IngesterProcess, Source, known, stored, until
-from tests.fault.ingester.harness import event as numbered
+from tests.support.ingester import IngesterProcess, Source, known, stored, until
+from tests.support.ingester import event as numbered
 
 
 @contextmanager

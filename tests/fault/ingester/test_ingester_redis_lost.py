@@ -15,7 +15,7 @@ from firehose.settings import Settings
 from ingester.contract import wire
 from ingester.contract.gap import Reason
 from ingester.position.position import OTHER_HOST_REWIND_US
-from tests.fault.ingester.harness import (
+from tests.support.ingester import (
     Ingest,
     Source,
     first_events,

@@ -10,7 +10,7 @@ import redis
 
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
-from tests.fault.ingester.harness import Ingest, metadata, stored, until
+from tests.support.ingester import Ingest, metadata, stored, until
 
 EVENTS = 20_000
 

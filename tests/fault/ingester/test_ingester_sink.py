@@ -23,8 +23,8 @@ from ingester.contract.gap import Gap, Reason
 from ingester.contract.redis_access import INGESTER, RedisAccess
 from ingester.contract.settings import IngesterSettings
 from ingester.errors import Fenced, SinkRefused, SinkUnavailable, StateLost, Superseded
-from tests.fault.ingester.harness import clock_us, cursor, entries, event, gaps, metadata, stored, time_us
-from tests.logins import as_ingester
+from tests.support.ingester import clock_us, cursor, entries, event, gaps, metadata, stored, time_us
+from tests.support.logins import as_ingester
 
 MINUTE_MS = 60_000
 

@@ -14,7 +14,7 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection
 
 from ingester.contract import wire
-from tests.fault.ingester.harness import (
+from tests.support.ingester import (
     Ingest,
     Query,
     Source,

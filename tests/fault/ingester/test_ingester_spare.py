@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 
 from ingester.position.position import OTHER_HOST_REWIND_US
-from tests.fault.ingester.harness import (
+from tests.support.ingester import (
     IngesterProcess,
     Source,
     cursor,

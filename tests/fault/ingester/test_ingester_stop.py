@@ -17,7 +17,8 @@ from devstack.embedded.redis import RedisServer
 from ingester.contract import wire
 from ingester.contract.gap import Reason
 from ingester.position.gaps import REPLAY
-from tests.fault.ingester.harness import (
+from tests.fault.ingester.proxy import Proxy
+from tests.support.ingester import (
     IngesterProcess,
     Query,
     Source,
@@ -31,8 +32,7 @@ from tests.fault.ingester.harness import (
     until,
     until_stored,
 )
-from tests.fault.ingester.proxy import Proxy
-from tests.logins import copy_passwords
+from tests.support.logins import copy_passwords
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import Gaps
 from ingester.position.partial_hosts import PartialHosts
 from ingester.position.position import AfterEvent, AtTime
-from tests.fault.ingester.harness import metadata
+from tests.support.ingester import metadata
 
 #: ``HGETALL firehose:metadata`` after a flush of the version before, whose host had stopped sending posts.
 WRITTEN: Final[dict[Any, str]] = {

@@ -22,7 +22,7 @@ from ingester.contract.gap import Reason
 from ingester.jetstream.hosts import V2_TIME_CURSOR
 from ingester.position.position import OTHER_HOST_REWIND_US
 from jetstream_simulator import process as simulator
-from tests.fault.ingester.harness import (
+from tests.support.ingester import (
     Ingest,
     Query,
     Source,

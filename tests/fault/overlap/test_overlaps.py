@@ -28,7 +28,7 @@ from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.crash import Point
 from tests.fault.overlap.running import Running
-from tests.integration.batch.copies import (
+from tests.support.copies import (
     BATCHES,
     EDGE,
     HOUR,

@@ -17,7 +17,9 @@ from websockets.sync.server import ServerConnection
 
 from ingester.contract import wire
 from ingester.contract.gap import Reason
-from tests.fault.ingester.harness import (
+from tests.fault.ingester.test_ingester_v2 import SourceV2
+from tests.fault.ingester.test_ingester_v2 import frame as v2_frame
+from tests.support.ingester import (
     IngesterProcess,
     Query,
     Source,
@@ -29,8 +31,6 @@ from tests.fault.ingester.harness import (
     time_us,
     until,
 )
-from tests.fault.ingester.test_ingester_v2 import SourceV2
-from tests.fault.ingester.test_ingester_v2 import frame as v2_frame
 
 MIB = 1024 * 1024
 BEFORE, AFTER = event(0), event(8)

@@ -25,7 +25,7 @@ from firehose.settings import Settings
 from firehose.store import LocalLake
 from jetstream_simulator import identifiers
 from jetstream_simulator.malformed import FAULTS, Envelope
-from tests.fault.ingester.harness import IngesterProcess, Source, cursor, metadata, until
+from tests.support.ingester import IngesterProcess, Source, cursor, metadata, until
 
 START_US = 1_779_719_009_000_000
 DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"

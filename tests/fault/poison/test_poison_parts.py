@@ -18,7 +18,7 @@ from ingester.contract import wire
 from ingester.jetstream.envelope import PLAUSIBLE_US, follow
 from ingester.jetstream.hosts import V1, V2
 from ingester.position.position import AfterEvent
-from tests.fault.ingester.harness import event, time_us
+from tests.support.ingester import event, time_us
 
 HOUR_US = 3_600_000_000
 HERE = AfterEvent(time_us(0), time_us(0), "host", V1)

@@ -22,7 +22,7 @@ from tests.fault.power import disk, redis_watch
 from tests.fault.power.disk import Tree
 from tests.fault.power.journal import Began, Deleted, Event, Journal, Returned, Synced
 from tests.fault.power.recorder import Failing, Recorder
-from tests.logins import PASSWORDS
+from tests.support.logins import PASSWORDS
 
 Step = Callable[[Settings], object]
 

@@ -19,7 +19,7 @@ from firehose.store import LocalLake
 from ingester.contract.crash import Point
 from tests.fault.power.journal import Event, Names, Returned
 from tests.fault.power.machine import Machine
-from tests.integration.batch.copies import (
+from tests.support.copies import (
     BATCHES,
     HOUR,
     Copy,

@@ -17,10 +17,10 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from ingester.contract import wire
 from jetstream_simulator import generate
-from tests.fault.crash.lake_view import LakeView
-from tests.fault.crash.oracle import assert_every_event_is_accounted_for
 from tests.fault.power.journal import Event, Names, Returned
 from tests.fault.power.machine import Found, Machine
+from tests.support.lake_view import LakeView
+from tests.support.oracle import assert_every_event_is_accounted_for
 
 NewMachine = Callable[[], Machine]
 EVENTS = list(generate.events(1500, seed=5, start_us=1_780_002_000_000_000 - 20_000_000, rate=40))

@@ -12,12 +12,12 @@ from firehose.batch import manifest as manifests
 from firehose.store import LocalLake
 from ingester import errors
 from ingester.contract import wire
-from tests.fault.ingester.harness import stored
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.oracle import Account, judge
 from tests.fault.soak.pairs import PAIRS
 from tests.fault.soak.ports import until
 from tests.fault.soak.schedule import FIRED, SUMMARY, Schedule, steps
+from tests.support.ingester import stored
 
 
 class Ending(Schedule):

@@ -1,6 +1,6 @@
 """The conservation oracle over a schedule: what the hosts sent, against lake, quarantine and ledger.
 
-Lives here: the equations. It reads messages with tests/fault/crash/oracle.py, not with the pipeline's decoders.
+Lives here: the equations. It reads messages with tests/support/oracle.py, not with the pipeline's decoders.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from firehose.lake.verify import verify
 from firehose.store import LocalLake
 from ingester.contract.wire import OTHER
 from ingester.jetstream.hosts import V1, V2
-from tests.fault.crash.lake_view import original
-from tests.fault.crash.oracle import kind_of
 from tests.fault.soak.tape import Tape
+from tests.support.lake_view import original
+from tests.support.oracle import kind_of
 
 
 class Account(NamedTuple):

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from ingester.contract import crash
-from tests.fault.ingester.harness import IngesterProcess
 from tests.fault.soak.buffer import Buffer
 from tests.fault.soak.disk import Disk
 from tests.fault.soak.ports import release
 from tests.fault.soak.steps import stopped
 from tests.fault.soak.stream_host import Host
+from tests.support.ingester import IngesterProcess
 
 #: Of each host: a number of the one is a number of the other as well, or one that it never had.
 _FIRST_SEQ: Final = (3000, 40)

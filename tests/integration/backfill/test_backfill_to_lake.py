@@ -16,8 +16,8 @@ from firehose.lake.verify import verify
 from firehose.settings import Settings
 from ingester.contract import wire
 from jetstream_simulator import process
-from tests.integration.backfill.pipeline import expected_rows, ingest, now_s, rows, to_the_lake
 from tests.integration.backfill.world import FIRST, LAST, LINES, SEALED, command, firehose, gap, note
+from tests.support.pipeline import expected_rows, ingest, now_s, rows, to_the_lake
 
 #: The gap's record may reach further than what is missing: that much is there already.
 OVERLAP = 20

@@ -21,8 +21,8 @@ from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import generate, process
 from jetstream_simulator.v2.rows import row as archived
-from tests.integration.backfill.pipeline import ingest, now_s, rows, to_the_lake
 from tests.integration.backfill.world import firehose, note, noted
+from tests.support.pipeline import ingest, now_s, rows, to_the_lake
 
 EVENTS, SEGMENT = 2000, 250
 DID = "did:plc:casemaaaaaaaaaaaaaaaaaaa"

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow.parquet as pq
-import pytest
 import redis
 from websockets.sync.server import ServerConnection
 
@@ -17,12 +16,11 @@ from firehose.lake.ledger import LedgerEntry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from jetstream_simulator import process
-from tests.fault.ingester.harness import Query, Source
-from tests.integration.backfill.pipeline import Rows, ingest, now_s, rows, to_the_lake
-from tests.logins import PASSWORDS
+from tests.support.ingester import Query, Source
+from tests.support.logins import PASSWORDS
+from tests.support.pipeline import Rows, ingest, now_s, rows, to_the_lake
+from tests.support.recorded import Recording
 
-RECORDED = Path(__file__).parents[4] / "shared" / "events"
-FRAMES = RECORDED / "zdict_v2_frames_2026-08-11.jsonl"
 #: Of a recorded frame's time what the recording has left intact.
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?")
 #: The fields of ``#commit`` in the public lexicon.
@@ -71,14 +69,13 @@ def test_made_up_events_are_the_same_rows(tmp_path: Path, redis_client: redis.Re
         assert report.ok, report.problems
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded events are not part of the project")
 def test_recorded_v1_events_are_the_same_rows_over_v2(
-    tmp_path: Path, redis_client: redis.Redis, redis_url: str
+    tmp_path: Path, redis_client: redis.Redis, redis_url: str, recording: Recording
 ) -> None:
     """The recorded v1 events (all files but the v2 frames), sent by the simulator as they are on `/subscribe` and
     as frames of `subscribeEvents`: equal in all columns but `batch`, and each record matches its CID.
     """
-    tapes = [path for path in sorted(RECORDED.glob("*.jsonl")) if path != FRAMES]
+    tapes = recording.v1
     events = sum(1 for tape in tapes for line in tape.read_bytes().splitlines() if line.strip())
     with process.start([f"--replay={tape}" for tape in tapes]) as source:
         v2, _ = take(tmp_path / "v2", redis_client, redis_url, source.events_url, events)
@@ -90,9 +87,8 @@ def test_recorded_v1_events_are_the_same_rows_over_v2(
     assert report.ok and sum(counts.verified for counts in report.types.values()) > 900
 
 
-@pytest.mark.skipif(not FRAMES.is_file(), reason="the recorded events are not part of the project")
 def test_recorded_v2_frames_are_the_rows_of_the_same_records_over_v1(
-    tmp_path: Path, redis_client: redis.Redis, redis_url: str
+    tmp_path: Path, redis_client: redis.Redis, redis_url: str, recording: Recording
 ) -> None:
     """The recorded v2 frames, and v1 events made from them, since no recorded v1 event has the same record.
 
@@ -103,7 +99,7 @@ def test_recorded_v2_frames_are_the_rows_of_the_same_records_over_v1(
     The v1 events have the same parts under v1's names, and `time_us` of that `time`. All columns but `batch` are
     equal, and each record matches the CID that was recorded.
     """
-    lines = [line for line in FRAMES.read_bytes().splitlines() if line.strip()]
+    lines = [line for line in recording.frames.read_bytes().splitlines() if line.strip()]
     mended = [_mended(line) for line in lines]
     broken = [line for line in lines if not _is_intact(line)]
     assert (len(lines), len(broken)) == (8, 5)

@@ -27,7 +27,7 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval, NotListening
 from firehose.settings import Settings
 from ingester.contract import wire
-from tests.logins import PASSWORDS
+from tests.support.logins import PASSWORDS
 
 INTERVALS = 5
 QUEUES = (wire.POSTS, wire.LIKES)

@@ -26,7 +26,7 @@ from firehose.lake.sides import EDGE_US
 from firehose.lake.verify import verify
 from firehose.store import LocalLake
 from ingester.contract.crash import Point
-from tests.integration.batch.copies import (
+from tests.support.copies import (
     BATCHES,
     EDGE,
     HOUR,

@@ -27,7 +27,7 @@ from firehose.quality.result import staged_folder
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from jetstream_simulator import generate
-from tests.staging import stage
+from tests.support.staging import stage
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 HOUR = 494_452

@@ -33,8 +33,8 @@ from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.integration.batch.conftest import queue_of
-from tests.integration.batch.copies import Boundaries, Killed
-from tests.staging import stage_queue
+from tests.support.copies import Boundaries, Killed
+from tests.support.staging import stage_queue
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 HOUR = 494_452

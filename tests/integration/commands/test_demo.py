@@ -18,7 +18,7 @@ from firehose.lake.ledger import read_ledger
 from firehose.lake.verify import verify
 from firehose.store import LocalLake
 from ingester.contract import wire
-from tests.earlier_lakes import give_earlier_names
+from tests.support.earlier_lakes import give_earlier_names
 
 FIREHOSE = Path(sys.executable).parent / "firehose"
 # Air for a busy machine; the demo itself needs about a minute and a half.

@@ -17,10 +17,10 @@ from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings
 from jetstream_simulator import generate
-from tests.earlier_lakes import REFUSED, give_earlier_names
+from tests.support.earlier_lakes import REFUSED, give_earlier_names
+from tests.support.recorded import Recording
 
 ROOT = Path(__file__).parents[3]
-RECORDED = ROOT.parent / "shared" / "events"
 
 
 def firehose(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
@@ -46,10 +46,9 @@ def total(report: dict[str, Any], figure: str) -> int:
     return sum(counts[figure] for counts in report["types"].values())
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recorded events are not part of the project")
-def test_recorded_events_are_stored_once_and_match_their_cids(tmp_path: Path) -> None:
-    recordings = sorted(RECORDED.glob("*.jsonl"))
-    lines = [line for recording in recordings for line in recording.read_bytes().splitlines() if line.strip()]
+def test_recorded_events_are_stored_once_and_match_their_cids(tmp_path: Path, recording: Recording) -> None:
+    recordings = [*recording.v1, recording.frames]
+    lines = [line for path in recordings for line in path.read_bytes().splitlines() if line.strip()]
     report = once(tmp_path, *recordings)
     assert report["received"] == len(lines)
     assert total(report, "good") + total(report, "quarantined") + total(report, "duplicate") == len(lines)

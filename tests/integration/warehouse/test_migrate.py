@@ -16,9 +16,9 @@ from firehose.warehouse.migrate import Migrated, migrate, read_migrations
 from firehose.warehouse.plan import SUMMARIES
 from firehose.warehouse.sql import SQL_FOLDER
 from firehose.warehouse.views import views
-from tests.earlier_lakes import give_earlier_names
 from tests.integration.warehouse.dying import DyingClient
 from tests.integration.warehouse.lakes import TABLES, LakeBuilder, at, drop_databases
+from tests.support.earlier_lakes import give_earlier_names
 
 
 def columns_of(client: Client, table: str) -> list[tuple[str, str]]:

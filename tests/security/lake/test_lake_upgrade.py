@@ -29,9 +29,9 @@ from firehose.settings import Settings
 from firehose.warehouse.summaries import refresh
 from firehose_cli.app import app
 from ingester.contract import crash
-from tests.earlier_lakes import REFUSED, give_earlier_names
 from tests.security.lake.lakes import EVENTS, everything, rows, run
 from tests.security.lake.spoil import likes
+from tests.support.earlier_lakes import REFUSED, give_earlier_names
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from firehose.alerts.catalogue import Notice, Severity
 from firehose.alerts.sinks import notify
 from firehose.settings import Settings
-from tests.sinks import Webhook, web_server
+from tests.support.sinks import Webhook, web_server
 
 SECRET = "s3cret-token"
 PATH = f"hooks/{SECRET}"

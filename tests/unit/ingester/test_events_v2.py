@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,9 +18,9 @@ from ingester.jetstream import events_v2
 from ingester.jetstream.disconnected import Disconnected
 from ingester.jetstream.events_v2 import PLAUSIBLE_SEQ, UNREADABLE, SourceNotice, dead_letter
 from ingester.position.position import AfterEvent
+from tests.support.recorded import Recording
 
 METHOD = "network.bsky.jetstream.subscribeEvents"
-RECORDED = Path(__file__).parents[4] / "shared" / "events" / "zdict_v2_frames_2026-08-11.jsonl"
 TIME = "2026-08-11T12:50:34.283860Z"
 TIME_US = 1_786_452_634_283_860
 HERE = AfterEvent(41, 7, "h", "v2")
@@ -191,11 +190,9 @@ def test_any_message_leaves_a_frame_that_can_be_packed(message: bytes) -> None:
         assert packed.events == 1 and packed.first_us == packed.last_us >= 0
 
 
-def test_recorded_frames_and_v1_events_of_the_same_records_agree() -> None:
-    if not RECORDED.exists():
-        pytest.skip("no recorded frames here")
+def test_recorded_frames_and_v1_events_of_the_same_records_agree(recording: Recording) -> None:
     seen = 0
-    for message in RECORDED.read_bytes().splitlines():
+    for message in recording.frames.read_bytes().splitlines():
         payload = msgspec.json.decode(message)["payload"]
         whole = message.replace(msgspec.json.encode(payload["time"]), f'"{TIME}"'.encode())  # some are damaged
         head = ("$type", "seq", "did", "time")

@@ -17,7 +17,7 @@ from firehose.store import LocalLake
 from ingester.errors import LakeOutdated
 from ingester.manifests import RETENTION, last_drained
 from ingester.position.position import LIVE, AtTime, Position
-from tests.earlier_lakes import give_earlier_names
+from tests.support.earlier_lakes import give_earlier_names
 
 MINUTES = timedelta(minutes=5)
 NOW = datetime(2026, 11, 23, 12, 3, tzinfo=UTC)

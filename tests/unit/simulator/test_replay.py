@@ -13,8 +13,8 @@ import zstandard
 from jetstream_simulator import generate, replay
 from jetstream_simulator.errors import SimulatorError
 from jetstream_simulator.event_log import Event
+from tests.support.recorded import Recording
 
-RECORDED = Path(__file__).resolve().parents[4] / "shared" / "events"
 LINES = list(generate.events(200, seed=5, malformed=0.0))
 
 
@@ -128,9 +128,8 @@ def test_what_v1_has_not_is_left_out(tmp_path: Path, kind: str) -> None:
     assert _v2(tmp_path, payload) == []
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="recorded events are not here")
-def test_every_recorded_file_is_in_v1_form() -> None:
-    paths = sorted(RECORDED.glob("*.jsonl"))
+def test_every_recorded_file_is_in_v1_form(recording: Recording) -> None:
+    paths = [*recording.v1, recording.frames]
     events = list(replay.events(paths))
     assert len(events) == sum(len(path.read_bytes().splitlines()) for path in paths)
     for event in events:

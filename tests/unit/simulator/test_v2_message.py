@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from random import Random
 
 import pytest
 
 from jetstream_simulator import generate, malformed, replay
 from jetstream_simulator.v2 import message
+from tests.support.recorded import Recording
 
-RECORDED = Path(__file__).resolve().parents[4] / "shared" / "events" / "zdict_v2_frames_2026-08-11.jsonl"
 STREAM = "network.bsky.jetstream.subscribeEvents"
 LINES = list(generate.events(3000, seed=21))
 
@@ -125,11 +124,10 @@ def test_info_and_error() -> None:
     assert json.loads(message.error("ConsumerTooSlow", "far behind")) == error
 
 
-@pytest.mark.skipif(not RECORDED.is_file(), reason="recorded events are not here")
-def test_recorded_frames_come_out_as_they_went_in() -> None:
-    frames = RECORDED.read_bytes().splitlines()
+def test_recorded_frames_come_out_as_they_went_in(recording: Recording) -> None:
+    frames = recording.frames.read_bytes().splitlines()
     same = 0
-    for frame, event in zip(frames, replay.events([RECORDED]), strict=True):
+    for frame, event in zip(frames, replay.events([recording.frames]), strict=True):
         payload = json.loads(frame)["payload"]
         # Some lost the end of their time, and what follows it, when they were recorded.
         if re.fullmatch(r"[0-9T:-]{19}\.\d{6}Z", payload["time"]):

@@ -17,7 +17,7 @@ from firehose.lake.verify import verify
 from firehose.records.registry import BY_COLLECTION
 from firehose.store import LocalLake
 from ingester.contract import wire
-from tests.fault.crash.lake_view import LakeView
+from tests.support.lake_view import LakeView
 
 _FIELD: Final = {
     name: re.compile(rb'"%s":"([^"]*)"' % name.encode()) for name in ("collection", "operation", "kind")

@@ -158,7 +158,7 @@ class IngesterProcess:
                 env=self.environment | environment,
                 stderr=log,
                 stdout=log,
-                cwd=Path(__file__).parents[3],
+                cwd=Path(__file__).parents[2],
             )
         return self
 
