@@ -41,8 +41,8 @@ class FrameSpan(NamedTuple):
 def spans(path: LakePath, most_bytes: int, index: Sequence[tuple[int, int]] = ()) -> Iterator[FrameSpan]:
     """Divide a file into spans of at most ``most_bytes`` decompressed; a larger frame is a span of its own.
 
-    ``index`` has the bytes of all its frames, compressed and decompressed. Raw batches of earlier versions have none:
-    then the file is decompressed to find them. The same file always gives the same spans.
+    ``index`` has the bytes of all its frames, compressed and decompressed. Raw batches of earlier versions have no
+    index: then the file is decompressed to find them. The same file always gives the same spans.
 
     Raises:
         CorruptBatch: the file is not zstd, or ends within a frame.
