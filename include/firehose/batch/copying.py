@@ -15,7 +15,6 @@ from firehose.batch import buffer
 from firehose.batch.frame import Entry, Frame, frame_of
 from firehose.batch.gaps import Span
 from firehose.batch.manifest import QueueFile
-from firehose.batch.raw import FrameSize
 from firehose.store import LakePath
 from ingester.contract.logs import get_logger
 
@@ -45,7 +44,7 @@ class _Copy:
         self._digest = hashlib.sha256()
         self._frames = self._events = self._size = self._foreign = self._miscounted = 0
         self._first_us = self._last_us = 0
-        self._index: list[FrameSize] = []
+        self._index: list[tuple[int, int]] = []
 
     def span(self, client: redis.Redis, start_ms: int, end_ms: int) -> tuple[str, str] | None:
         """Copy one span; returns the first and last id, or None."""
@@ -62,7 +61,7 @@ class _Copy:
         self._out.write(frame.content)
         self._digest.update(frame.content)
         self._size += len(frame.content)
-        self._index.append(FrameSize(len(frame.content), frame.size))
+        self._index.append((len(frame.content), frame.size))
         self._frames += 1
         self._events += frame.events
         self._first_us = self._first_us or frame.first_us

@@ -10,7 +10,6 @@ import msgspec
 from firehose import metrics
 from firehose.areas import Area, F
 from firehose.batch.interval import Batch
-from firehose.batch.raw import FrameSize
 from firehose.errors import CorruptBatch
 from firehose.store import LakePath
 from ingester.contract.logs import get_logger
@@ -26,7 +25,8 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     those of the interval, before them those of older frames that no other batch took, and after them those of
     frames whose ids are far in the future. ``frames`` are entries; ``foreign`` of them were not frames, and are in
     the file as dead letters, which count as events; ``miscounted`` held another number of events than they said.
-    ``index`` has the size of each entry's frames, in order; manifests of earlier versions have none.
+    ``index`` has the bytes of each entry's frames, in order, compressed and decompressed; manifests of earlier
+    versions have none.
     """
 
     name: str
@@ -39,7 +39,7 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     last_us: int
     foreign: Annotated[int, metrics.FOREIGN] = 0
     miscounted: Annotated[int, metrics.MISCOUNTED] = 0
-    index: list[FrameSize] = []
+    index: list[tuple[int, int]] = []
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,13 +30,6 @@ class NotFrames(ValueError):
     """Bytes that cannot go to a raw file. The message says why, as in "its payload …"."""
 
 
-class FrameSize(NamedTuple):
-    """The bytes of whole frames that lie side by side in a raw file: compressed, and decompressed."""
-
-    compressed: int
-    decompressed: int
-
-
 class FrameSpan(NamedTuple):
     """Whole frames of a raw file: bytes from ``start`` to ``end`` (exclusive), ``size`` of them decompressed."""
 
@@ -45,11 +38,11 @@ class FrameSpan(NamedTuple):
     size: int
 
 
-def spans(path: LakePath, most_bytes: int, index: Sequence[FrameSize] = ()) -> Iterator[FrameSpan]:
+def spans(path: LakePath, most_bytes: int, index: Sequence[tuple[int, int]] = ()) -> Iterator[FrameSpan]:
     """Divide a file into spans of at most ``most_bytes`` decompressed; a larger frame is a span of its own.
 
-    ``index`` has the sizes of all its frames; without one, as raw batches of earlier versions are, the file is
-    decompressed to find them. The same file always gives the same spans.
+    ``index`` has the bytes of all its frames, compressed and decompressed. Raw batches of earlier versions have no
+    index: then the file is decompressed to find them. The same file always gives the same spans.
 
     Raises:
         CorruptBatch: the file is not zstd, or ends within a frame.
@@ -67,8 +60,8 @@ def spans(path: LakePath, most_bytes: int, index: Sequence[FrameSize] = ()) -> I
         yield span
 
 
-def _sizes(path: LakePath) -> Iterator[FrameSize]:
-    """The size of each frame, found by decompressing the file."""
+def _sizes(path: LakePath) -> Iterator[tuple[int, int]]:
+    """The bytes of each frame, compressed and decompressed, found by decompressing the file."""
     with path.reading() as stream:
         waiting = stream.read(_READ_BYTES)
         try:
@@ -81,7 +74,7 @@ def _sizes(path: LakePath) -> Iterator[FrameSize]:
                     compressed += len(waiting)
                     waiting = b""
                 waiting = frame.unused_data or stream.read(_READ_BYTES)
-                yield FrameSize(compressed - len(frame.unused_data), size)
+                yield compressed - len(frame.unused_data), size
         except zstandard.ZstdError as error:
             raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
 

@@ -216,7 +216,7 @@ def test_the_front_page_lists_every_batch_with_its_data_docs(
     for batch in batches[:2]:
         drain(settings, batch)
         validate(settings, batch)
-    folder = settings.lake_path / "_quality"
+    folder = Path(settings.lake_path) / "_quality"
     page = (folder / "index.html").read_text()
     assert page.index(batches[1].id) < page.index(batches[0].id)
     assert "accounting: expect_column_values_to_be_between error_rate" in page

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from firehose.batch.raw import FrameSize, read_chunks, spans
+from firehose.batch.raw import read_chunks, spans
 from firehose.errors import CorruptBatch
 from firehose.store import LocalLake
 
@@ -40,8 +40,8 @@ def test_spans_hold_every_line_once(raw: Path, most: int) -> None:
 def test_an_index_gives_the_spans_that_a_file_without_one_gives(raw: Path) -> None:
     sizes = [sum(len(line) + 1 for line in frame) for frame in FRAMES]
     found = list(spans(LocalLake(raw), 1))
-    index = [FrameSize(span.end - span.start, span.size) for span in found]
-    assert [one.decompressed for one in index] == sizes
+    index = [(span.end - span.start, span.size) for span in found]
+    assert [decompressed for _, decompressed in index] == sizes
     for most in (1, 20_000, 1 << 30):
         assert list(spans(LocalLake(raw), most, index)) == list(spans(LocalLake(raw), most))
 
