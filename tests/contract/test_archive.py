@@ -221,7 +221,7 @@ def test_lists_and_plans_without_end_are_refused(hostile: Callable[..., ArchiveC
     with pytest.raises(CorruptArchive, match="does not end"):
         listing.segments()
     short = hostile(b'{"plannedThroughSeq":8,"sealedTipSeq":8,"segments":[]}')
-    with pytest.raises(CorruptArchive, match="plan ends with 8, but 9 is sealed"):
+    with pytest.raises(CorruptArchive, match="plan ends at 8, although 9 is sealed"):
         list(short.plan([], [], 0, 9))
     plan = hostile(b'{"plannedThroughSeq":3,"sealedTipSeq":9,"segments":[]}')
     with pytest.raises(CorruptArchive, match="does not end"):
@@ -313,13 +313,13 @@ def _at(index: int, low: int, high: int, events: int = 1) -> Listed:
         ([_at(0, 0, 90), _at(1, 100, 190), _at(2, 200, 290)], ["s1"], (110, 180), ""),
         ([_at(0, 0, 120), _at(1, 90, 190), _at(2, 150, 290)], ["s0", "s1", "s2"], (110, 180), ""),
         ([_at(0, 0, 150)], ["s0"], (110, 150), "sealed only up to"),
-        ([_at(3, 130, 190), _at(4, 190, 290)], ["s3"], (130, 180), "back no further than"),
-        ([_at(0, 0, 90), _at(2, 140, 290)], ["s2"], (140, 180), "back no further than"),
+        ([_at(3, 130, 190), _at(4, 190, 290)], ["s3"], (130, 180), "the archive begins at"),
+        ([_at(0, 0, 90), _at(2, 140, 290)], ["s2"], (140, 180), "the archive begins at"),
         ([_at(0, 0, 190), _at(2, 190, 290)], ["s0"], (110, 180), ""),
         ([_at(0, 0, 90), _at(1, 0, 0, events=0), _at(2, 100, 290)], ["s2"], (110, 180), ""),
-        ([], [], (110, 110), "nothing yet"),
+        ([], [], (110, 110), "still empty"),
         ([_at(0, 0, 100)], [], (110, 110), "sealed only up to"),
-        ([_at(0, 190, 290)], [], (110, 110), "back no further than"),
+        ([_at(0, 190, 290)], [], (110, 110), "the archive begins at"),
     ],
 )
 def test_the_part_of_a_gap_that_an_archive_can_answer_for(

@@ -114,12 +114,12 @@ def test_the_key_goes_with_three_calls_and_to_no_other_host(
 @pytest.mark.parametrize(
     ("location", "status", "said"),
     [
-        ("", 307, "no address"),
-        ("ftp://host/x", 307, "no address"),
-        ("http://[bad/x", 307, "no address"),
-        ("http://host:99999/x", 307, "no address"),
-        (f"http://{'a' * 64}.example/x", 307, "no address"),
-        ("http://\u2603.example/x".encode().decode("latin-1"), 307, "no address"),
+        ("", 307, "not to a valid address"),
+        ("ftp://host/x", 307, "not to a valid address"),
+        ("http://[bad/x", 307, "not to a valid address"),
+        ("http://host:99999/x", 307, "not to a valid address"),
+        (f"http://{'a' * 64}.example/x", 307, "not to a valid address"),
+        ("http://\u2603.example/x".encode().decode("latin-1"), 307, "not to a valid address"),
         ("http://127.0.0.1:1/x", 303, "would be lost"),
         ("/xrpc/again", 308, "over 5 times"),
     ],
