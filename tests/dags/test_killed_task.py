@@ -7,8 +7,7 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +25,7 @@ from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from ingester.contract import wire
 from jetstream_simulator.generate import events
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 20_000
@@ -78,12 +78,12 @@ def test_killed_tasks_are_run_again(
     lake = tmp_path / "lake"
     fill(redis_client, hour)
     # The task alone, which its supervisor notices.
-    until(lambda: task_at_work(database, "validate", lake, hour)).send_signal(signal.SIGKILL)
+    until(lambda: task_at_work(database, "validate", lake, hour), 200).send_signal(signal.SIGKILL)
     # The supervisor alone: nobody is left to notice but the scheduler, and the task works on without it.
-    supervisor = until(lambda: task_at_work(database, "publish", lake, hour)).parent()
+    supervisor = until(lambda: task_at_work(database, "publish", lake, hour), 200).parent()
     assert supervisor is not None
     supervisor.send_signal(signal.SIGKILL)
-    until(lambda: state(database, "publish")["state"] == "success")
+    until(lambda: state(database, "publish")["state"] == "success", 200)
 
     assert {name: state(database, name)["try_number"] for name in ("drain", "validate", "publish")} == {
         "drain": 1,
@@ -126,13 +126,3 @@ def state(database: Path, task_id: str) -> dict[str, Any]:
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
         row = connection.execute(_STATE, (task_id,)).fetchone()
     return dict(zip(("state", "try_number"), row, strict=True)) if row else {}
-
-
-def until(look: Callable[[], Found | None]) -> Found:
-    """What ``look`` finds in the end."""
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("not within 200 s")

@@ -24,7 +24,8 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from jetstream_simulator import identifiers
 from jetstream_simulator.odd import FAULTS, Envelope
-from tests.support.ingester import IngesterProcess, Source, cursor, metadata, until
+from tests.support.ingester import IngesterProcess, Source, cursor, metadata
+from tests.support.waiting import until
 
 START_US = 1_779_719_009_000_000
 DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"

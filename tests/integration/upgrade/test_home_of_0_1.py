@@ -34,10 +34,11 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from ingester.contract.settings import read_settings
 from jetstream_simulator import process as simulator
-from tests.support.ingester import cursor, stored, until
+from tests.support.ingester import cursor, stored
 from tests.support.lake_view import LakeView
 from tests.support.oracle import assert_every_event_is_accounted_for
 from tests.support.pipeline import now_s, to_the_lake
+from tests.support.waiting import until
 
 ARCHIVE = Path(__file__).parents[2] / "fixtures" / "home-0.1.tar.zst"
 # The lines of the env file that the user of 0.1 wrote, each with a value that is not the default.

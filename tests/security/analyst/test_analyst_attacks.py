@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +11,7 @@ import httpx
 import pytest
 
 from clickhouse_http import policy
+from tests.support.waiting import until
 
 from .canaries import MARK
 from .conftest import ANALYST, LOADER, Box
@@ -129,10 +129,7 @@ def _loaders_query(box: Box) -> Iterator[None]:
         target=lambda: httpx.post(box.running.url, content=query, auth=LOADER, timeout=200), daemon=True
     )
     thread.start()
-    deadline = time.monotonic() + 30
-    while box.loader.post("/", content=f"SELECT count() {runs}").text != "1\n":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: box.loader.post("/", content=f"SELECT count() {runs}").text == "1\n", pause_s=0.05)
     try:
         yield
     finally:
