@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 import redis
-import zstandard
 
 from devstack.embedded import airflow
 from devstack.embedded.redis import free_port
@@ -25,6 +24,7 @@ from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from ingester.contract import wire
 from jetstream_simulator.generate import events
+from tests.support.frames import add_frames
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,10 +101,7 @@ def test_killed_tasks_are_run_again(
 def fill(client: redis.Redis, batch: Batch) -> None:
     """Events as the ingester leaves them, witnessed and received within the batch."""
     made = list(events(EVENTS, seed=1, start_us=batch.start_ms * 1000, rate=EVENTS / 3000))
-    for number in range(0, EVENTS, 500):
-        fields: Any = {wire.FIELD_COUNT: 500, wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-        fields[wire.FIELD_PAYLOAD] = zstandard.compress(wire.join_lines(made[number : number + 500]))
-        client.xadd(wire.stream_key(wire.OTHER), fields, id=f"{batch.start_ms}-{number + 1}")
+    add_frames(client, wire.OTHER, made, batch)
 
 
 def task_at_work(database: Path, task_id: str, lake: Path, batch: Batch) -> psutil.Process | None:

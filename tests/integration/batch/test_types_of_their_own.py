@@ -30,8 +30,8 @@ from firehose.records.registry import BY_COLLECTION, BY_QUEUE, FIRST_TYPES
 from firehose.settings import Settings
 from ingester.contract import wire
 from jetstream_simulator import generate
-from tests.integration.batch.conftest import queue_of
 from tests.support.copies import Boundaries, Killed
+from tests.support.frames import queue_of
 from tests.support.staging import stage_queue
 
 Fill = Callable[[Iterable[bytes], Batch], None]

@@ -6,7 +6,6 @@ import math
 import os
 import socket
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from devstack.bench.watch import Watch
 from devstack.embedded.redis import RedisServer, free_port
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
+from tests.support.command import FIREHOSE
 from tests.support.waiting import until
 
 EVENTS = 1000
@@ -36,7 +36,7 @@ SMALL = Scale(bomb_mib=1, patience_s=1.0, timeout_s=1.0, loads_alone=1, threads=
 
 def reported(name: str, events: int, *arguments: str) -> BenchReport:
     """What ``firehose bench NAME`` reports as JSON."""
-    command = [str(Path(sys.executable).parent / "firehose"), "bench", name, f"--events={events}", "--json"]
+    command = [FIREHOSE, "bench", name, f"--events={events}", "--json"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("FIREHOSE_")}
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr

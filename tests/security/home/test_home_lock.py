@@ -12,8 +12,7 @@ import pytest
 from devstack.embedded.redis import free_port
 from firehose.ownership import own, own_home
 from tests.security.home.conftest import LightDemo
-
-FIREHOSE = Path(sys.executable).parent / "firehose"
+from tests.support.command import FIREHOSE
 
 
 def firehose(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -34,7 +34,8 @@ from ingester.contract import wire
 from ingester.contract.crash import Point
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import generate
-from tests.security.redis.redis_servers import drain_apart, fields, hear, last_minute, payload
+from tests.security.redis.redis_servers import drain_apart, fields, hear, last_minute
+from tests.support.frames import payload
 from tests.support.ingester import Ingest, IngesterProcess, Source, cursor, event, stored, time_us
 from tests.support.waiting import until
 
