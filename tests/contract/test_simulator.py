@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websockets_connect
 
 from jetstream_simulator import generate, process
+from tests.support.waiting import until
 
 LINES = list(generate.events(1500, seed=11))
 OLDEST = "cursor=1"
@@ -47,13 +47,6 @@ def receive(client: ClientConnection, count: int) -> list[bytes]:
     return [client.recv(timeout=20, decode=False) for _ in range(count)]
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in 20 s"
-        time.sleep(0.02)
-
-
 def subscribe(simulator: process.SimulatorProcess, query: str, count: int, **header: str) -> list[bytes]:
     with connect(f"{simulator.url}?{query}", **header) as client:
         return receive(client, count)
@@ -74,9 +67,9 @@ def test_cursor_is_inclusive(simulator: process.SimulatorProcess) -> None:
 @pytest.mark.parametrize("query", ["cursor=99999999999999999", ""])
 def test_a_future_cursor_or_none_is_the_live_tail(simulator: process.SimulatorProcess, query: str) -> None:
     with connect(f"{simulator.url}?{query}"):
-        wait_until(lambda: simulator.health()["clients"])
+        until(lambda: simulator.health()["clients"])
         assert simulator.health()["clients"] == [{"sent": 0, "behind": 0, "live": True}]
-    wait_until(lambda: not simulator.health()["clients"])
+    until(lambda: not simulator.health()["clients"])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -22,6 +21,7 @@ from websockets.sync.client import connect as websockets_connect
 
 from jetstream_simulator import generate, malformed, process
 from jetstream_simulator.errors import SimulatorError
+from tests.support.waiting import until
 
 LINES = list(generate.events(3000, seed=12))
 
@@ -40,13 +40,6 @@ def recording(path: Path, lines: list[bytes] = LINES) -> str:
     return str(path)
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in 20 s"
-        time.sleep(0.02)
-
-
 def test_made_up_events_follow_the_clock() -> None:
     with process.start(["--rate", "1000"]) as simulator, connect(simulator.url) as client:
         before = time.time_ns() // 1000
@@ -63,7 +56,7 @@ def test_a_seed_and_a_start_fix_every_byte() -> None:
     args = ["--rate", "5000", "--events", "300", "--seed", "4", "--start", str(start_us)]
     with process.start(args) as simulator, connect(simulator.url) as client:
         lines = receive(client, 300)
-        wait_until(lambda: simulator.health()["done"])
+        until(lambda: simulator.health()["done"])
     first_us = json.loads(lines[0])["time_us"]
     assert start_us <= first_us < start_us + 60_000_000
     assert lines == list(generate.events(300, seed=4, start_us=first_us, rate=5000))
@@ -74,10 +67,10 @@ def test_as_fast_as_it_can_it_waits_for_its_readers() -> None:
         assert simulator.health()["events"] == 0
         with connect(simulator.url) as client:
             receive(client, 10)
-            wait_until(lambda: simulator.health()["clients"][0]["behind"] > 8192)
+            until(lambda: simulator.health()["clients"][0]["behind"] > 8192)
             stalled = simulator.health()["events"]
             receive(client, 20_000)
-            wait_until(lambda: simulator.health()["events"] > stalled)
+            until(lambda: simulator.health()["events"] > stalled)
 
 
 def test_a_client_that_comes_back_misses_nothing(tmp_path: Path) -> None:
@@ -136,7 +129,7 @@ def test_a_slow_client_is_dropped_without_a_close_frame() -> None:
     args = ["--rate", "20000", "--outbox", "500", "--retention", "20000"]
     with process.start(args) as simulator, connect(simulator.url) as client:
         receive(client, 1)
-        wait_until(lambda: not simulator.health()["clients"])
+        until(lambda: not simulator.health()["clients"])
         with pytest.raises(ConnectionClosed) as closed:
             receive(client, 1_000_000)
     assert closed.value.rcvd is None
@@ -195,7 +188,7 @@ def test_garbage_ends_a_replay_unless_it_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_cleanly_even_with_a_client_that_does_not_read(number: signal.Signals) -> None:
     with process.start(["--rate", "0"]) as simulator, connect(simulator.url):
-        wait_until(lambda: simulator.health()["clients"][0]["behind"] > 8192)
+        until(lambda: simulator.health()["clients"][0]["behind"] > 8192)
         os.kill(simulator.process.pid, number)
         assert simulator.process.wait(10) == 0
 

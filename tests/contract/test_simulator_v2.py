@@ -6,8 +6,7 @@ import http.client
 import json
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from websockets.typing import Subprotocol
 from jetstream_simulator import generate, process
 from jetstream_simulator.errors import SimulatorError
 from jetstream_simulator.v2 import message
+from tests.support.waiting import until
 
 LINES = list(generate.events(1500, seed=31))
 FRAMES = [message.read(line).frame(seq) for seq, line in enumerate(LINES, 1)]
@@ -84,13 +84,6 @@ def refused(url: str, **options: Any) -> tuple[int, dict[str, str]]:
     return response.status_code, json.loads(response.body or b"")
 
 
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in 20 s"
-        time.sleep(0.02)
-
-
 def test_a_seq_cursor_is_inclusive(simulator: process.SimulatorProcess) -> None:
     with connect(f"{simulator.events_url}?cursor=701") as client:
         assert receive(client, 800) == FRAMES[700:]
@@ -134,10 +127,10 @@ def test_bad_requests_are_xrpc_errors(
 def test_a_future_cursor_or_none_is_the_live_tail(simulator: process.SimulatorProcess, query: str) -> None:
     # In a replay a cursor after the last event waits for an event that never comes: no other is sent either.
     with connect(f"{simulator.events_url}?{query}") as client:
-        wait_until(lambda: simulator.health()["clients"])
+        until(lambda: simulator.health()["clients"])
         client.ping().wait(20)
         assert simulator.health()["clients"][0]["sent"] == 0
-    wait_until(lambda: not simulator.health()["clients"])
+    until(lambda: not simulator.health()["clients"])
 
 
 def test_filters(simulator: process.SimulatorProcess) -> None:
@@ -287,7 +280,7 @@ def test_a_slow_client_gets_an_error_frame() -> None:
     args = ["--rate", "30000", "--outbox", "200", "--retention", "30000"]
     with process.start(args) as simulator, connect(simulator.events_url) as client:
         receive(client, 1)
-        wait_until(lambda: not simulator.health()["clients"])
+        until(lambda: not simulator.health()["clients"])
         last = b""
         with pytest.raises(ConnectionClosed) as closed:
             while True:
@@ -305,7 +298,7 @@ def test_start_and_end(tmp_path: Path) -> None:
                 pass
             assert early.value.response.status_code == 503
         assert call(simulator, "listSegments")[0] == 503
-        wait_until(lambda: call(simulator, "listSegments")[0] == 200)
+        until(lambda: call(simulator, "listSegments")[0] == 200)
         with connect(f"{simulator.events_url}?cursor=7000") as client, connect(f"{simulator.url}?cursor=1") as v1:
             payloads = [json.loads(frame)["payload"] for frame in receive(client, 500)]
             assert {json.loads(line)["kind"] for line in receive(v1, 500)} <= {"commit", "identity", "account"}
@@ -324,11 +317,11 @@ def test_a_client_that_vanishes_leaves_no_trace(tmp_path: Path) -> None:
         for url in (simulator.events_url, simulator.url):
             with connect(url) as client:
                 receive(client, 10)
-                wait_until(lambda: simulator.health()["clients"][0]["behind"] > 8192)
+                until(lambda: simulator.health()["clients"][0]["behind"] > 8192)
                 # A reset, while the server waits to write.
                 client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.socket.close()
-            wait_until(lambda: not simulator.health()["clients"])
+            until(lambda: not simulator.health()["clients"])
     assert "Traceback" not in log.read_text()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,8 @@ from firehose.warehouse.client import connect
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import process as simulator
+from tests.support.pipeline import taken
+from tests.support.waiting import until
 
 EVENTS = 2000
 GENERATED = ([f"--events={EVENTS}", "--rate=0", "--malformed=0.02", "--seed=7"], EVENTS)
@@ -58,10 +59,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setting
             clickhouse_analyst_password=secrets.token_urlsafe(),
         )
         with server.client() as client, ingester_process(ready):
-            deadline = time.monotonic() + 60
-            while int(cast(bytes, client.hget(wire.METADATA_KEY, wire.META_EVENTS)) or 0) < events:
-                assert time.monotonic() < deadline, "the ingester makes no progress"
-                time.sleep(0.05)
+            until(lambda: taken(client) >= events, what=f"the ingester has {events} events")
         with endpoint.start(ready):
             yield ready
 

@@ -9,13 +9,10 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pyarrow.parquet as pq
 import pytest
 import redis
-import zstandard
 
 from firehose.batch import manifest as manifests
 from firehose.batch import raw
@@ -25,6 +22,7 @@ from firehose.quality.quarantine import SAMPLE_ROWS, quarantine_path, sample_pat
 from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
+from tests.support.frames import add_frames, queue_of
 from tests.support.sinks import Webhook
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -114,16 +112,9 @@ def fill(client: redis.Redis, batch: Batch) -> dict[str, list[bytes]]:
     """Frames as the ingester flushes them. Returns the events by queue."""
     queues: dict[str, list[bytes]] = {}
     for line in [*GOOD, *BAD]:
-        event = msgspec.json.decode(line)
-        collection = event.get("commit", {}).get("collection", "")
-        queue = wire.KIND_QUEUES.get(event["kind"]) or wire.COLLECTION_QUEUES.get(collection, wire.OTHER)
-        queues.setdefault(queue, []).append(line)
+        queues.setdefault(queue_of(line), []).append(line)
     for queue, lines in queues.items():
-        for offset in range(0, len(lines), 500):
-            part = lines[offset : offset + 500]
-            fields: Any = {wire.FIELD_COUNT: len(part), wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-            fields[wire.FIELD_PAYLOAD] = zstandard.compress(wire.join_lines(part))
-            client.xadd(wire.stream_key(queue), fields, id=f"{batch.start_ms}-{offset + 1}")
+        add_frames(client, queue, lines, batch)
     return queues
 
 

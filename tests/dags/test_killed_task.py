@@ -7,8 +7,7 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +15,6 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 import redis
-import zstandard
 
 from devstack.embedded import airflow
 from devstack.embedded.redis import free_port
@@ -27,6 +25,8 @@ from firehose.lake.verify import verify
 from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator.generate import events
+from tests.support.frames import add_frames
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 20_000
@@ -79,12 +79,12 @@ def test_killed_tasks_are_run_again(
     lake = tmp_path / "lake"
     fill(redis_client, hour)
     # The task alone, which its supervisor notices.
-    until(lambda: task_at_work(database, "validate", lake, hour)).send_signal(signal.SIGKILL)
+    until(lambda: task_at_work(database, "validate", lake, hour), 200).send_signal(signal.SIGKILL)
     # The supervisor alone: nobody is left to notice but the scheduler, and the task works on without it.
-    supervisor = until(lambda: task_at_work(database, "publish", lake, hour)).parent()
+    supervisor = until(lambda: task_at_work(database, "publish", lake, hour), 200).parent()
     assert supervisor is not None
     supervisor.send_signal(signal.SIGKILL)
-    until(lambda: state(database, "publish")["state"] == "success")
+    until(lambda: state(database, "publish")["state"] == "success", 200)
 
     assert {name: state(database, name)["try_number"] for name in ("drain", "validate", "publish")} == {
         "drain": 1,
@@ -102,10 +102,7 @@ def test_killed_tasks_are_run_again(
 def fill(client: redis.Redis, batch: Batch) -> None:
     """Events as the ingester leaves them, witnessed and received within the batch."""
     made = list(events(EVENTS, seed=1, start_us=batch.start_ms * 1000, rate=EVENTS / 3000))
-    for number in range(0, EVENTS, 500):
-        fields: Any = {wire.FIELD_COUNT: 500, wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-        fields[wire.FIELD_PAYLOAD] = zstandard.compress(wire.join_lines(made[number : number + 500]))
-        client.xadd(wire.stream_key(wire.OTHER), fields, id=f"{batch.start_ms}-{number + 1}")
+    add_frames(client, wire.OTHER, made, batch)
 
 
 def task_at_work(database: Path, task_id: str, lake: Path, batch: Batch) -> psutil.Process | None:
@@ -127,13 +124,3 @@ def state(database: Path, task_id: str) -> dict[str, Any]:
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
         row = connection.execute(_STATE, (task_id,)).fetchone()
     return dict(zip(("state", "try_number"), row, strict=True)) if row else {}
-
-
-def until(look: Callable[[], Found | None]) -> Found:
-    """What ``look`` finds in the end."""
-    deadline = time.monotonic() + 200
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("not within 200 s")

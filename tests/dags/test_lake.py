@@ -6,11 +6,9 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-import zstandard
 
 from firehose import schema
 from firehose.batch.drain import drain
@@ -22,8 +20,8 @@ from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
 from firehose.settings import Settings
 from firehose.store import LocalLake
-from ingester.contract import wire
 from jetstream_simulator import generate
+from tests.support.frames import fill
 from tests.support.sinks import Webhook
 from tests.support.staging import stage
 
@@ -37,12 +35,6 @@ LIKES = [
 NAME = f"{layout.hour_name(HOUR)} likes"
 
 
-def fill(client: redis.Redis, batch: Batch, lines: list[bytes]) -> None:
-    fields: Any = {wire.FIELD_COUNT: len(lines), wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-    fields[wire.FIELD_PAYLOAD] = zstandard.compress(wire.join_lines(lines))
-    client.xadd(wire.stream_key(wire.LIKES), fields, id=f"{batch.start_ms}-1")
-
-
 @pytest.mark.timeout(600)  # Airflow is started three times
 def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
     python: Run, webhook: Webhook, redis_client: redis.Redis, redis_url: str, tmp_path: Path
@@ -50,8 +42,8 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
     end = datetime.fromtimestamp(int(datetime.now(UTC).timestamp()) // 300 * 300 - 300, UTC)
     five = timedelta(minutes=5)
     first, second = Batch.of(end - 2 * five, end - five), Batch.of(end - five, end)
-    fill(redis_client, first, LIKES[:100])
-    fill(redis_client, second, LIKES[80:])
+    fill(redis_client, LIKES[:100], first)
+    fill(redis_client, LIKES[80:], second)
     settings = Settings(home=str(tmp_path), lake=str(tmp_path), redis_url=redis_url)
     drain(settings, first)
     stage(tmp_path, first, schema.LIKES, [HOUR])

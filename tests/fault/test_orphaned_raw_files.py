@@ -26,7 +26,8 @@ from firehose.store import LocalLake
 from ingester.contract import crash, wire
 from ingester.contract.gap import Reason
 from jetstream_simulator import process as simulator
-from tests.support.pipeline import expected_rows, now_s, rows, to_the_lake
+from tests.support.pipeline import expected_rows, now_s, rows, taken, to_the_lake
+from tests.support.waiting import until
 
 EVENTS = 4000
 DRAIN = """
@@ -52,20 +53,17 @@ def test_the_events_come_again_and_verify_names_the_files(
             home=str(tmp_path), lake=str(lake), redis_url=redis_url, jetstream_url=source.url, start_cursor=1
         )
         with ingester_process(settings):
-            _until(redis_client, 1000)
+            until(lambda: taken(redis_client) >= 1000)
         to_the_lake(settings, redis_client, start_s)
         died = _next_interval(redis_client)
         with ingester_process(settings):
-            _until(redis_client, 2500)
+            until(lambda: taken(redis_client) >= 2500)
         batch = Batch.of(_utc(died), _utc(now_s(redis_client) + 1))
         _die_before_the_manifest(settings, batch)
         redis_client.flushall()
         after = _next_interval(redis_client)
         with ingester_process(settings):
-            deadline = time.monotonic() + 60
-            while not source.health()["done"] or _cursor(redis_client) < _last_us(sent):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            until(lambda: source.health()["done"] and _cursor(redis_client) >= _last_us(sent), pause_s=0.05)
         to_the_lake(settings, redis_client, after)
 
     assert rows(lake) == expected_rows(sent.read_bytes().splitlines())
@@ -107,13 +105,6 @@ def _next_interval(client: redis.Redis) -> int:
     while now_s(client) < start:
         time.sleep(0.01)
     return start
-
-
-def _until(client: redis.Redis, events: int) -> None:
-    deadline = time.monotonic() + 60
-    while int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0) < events:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _cursor(client: redis.Redis) -> int:

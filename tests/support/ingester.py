@@ -27,6 +27,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from ingester.contract import wire
 from ingester.contract.gap import Gap
+from tests.support.waiting import until
 
 COLLECTIONS = (*wire.COLLECTION_QUEUES, "app.bsky.actor.profile")
 #: A host that is not there.
@@ -196,14 +197,6 @@ class IngesterProcess:
 
 #: Makes an ingester for a source's URL, with these settings, on the test's Redis and folder (see conftest).
 Ingest = Callable[..., IngesterProcess]
-
-
-def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    """Return as soon as ``condition()`` holds; fail the test if it does not in time."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 def entries(client: redis.Redis, queue: str) -> list[dict[bytes, bytes]]:

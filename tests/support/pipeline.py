@@ -5,7 +5,6 @@ Lives here: helpers. Must not: tests.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +28,7 @@ from firehose.records.registry import BY_COLLECTION, REGISTRY
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from ingester.contract import wire
+from tests.support.waiting import until
 
 #: Columns that hold JSON, whose keys come in another order from an archive.
 JSON_COLUMNS = {
@@ -47,11 +47,13 @@ def ingest(settings: Settings, client: redis.Redis, events: int) -> None:
     """Let an ingester take in this many events from ``jetstream_url``, from the beginning."""
     ready = msgspec.structs.replace(settings, start_cursor=1, rewind_ms=0)
     with ingester_process(ready):
-        deadline = time.monotonic() + 60
-        while (taken := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < events:
-            assert time.monotonic() < deadline, f"the ingester has {taken} of {events} events"
-            time.sleep(0.02)
-    assert taken == events
+        until(lambda: taken(client) >= events, what=f"the ingester has {events} events")
+    assert taken(client) == events
+
+
+def taken(client: redis.Redis) -> int:
+    """How many events the ingester has written."""
+    return int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)
 
 
 def to_the_lake(settings: Settings, client: redis.Redis, since_s: int) -> LedgerEntry:

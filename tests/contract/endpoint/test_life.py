@@ -18,6 +18,7 @@ import pytest
 from clickhouse_http import EndpointError
 from devstack.embedded import clickhouse
 from firehose.settings import Settings
+from tests.support.waiting import until
 
 from .conftest import LOADER, MakeSettings
 
@@ -112,7 +113,7 @@ def test_a_running_query_does_not_hold_up_the_stop(make_settings: MakeSettings, 
 
         thread = threading.Thread(target=slow)
         thread.start()
-        _wait_for(lambda: ask(running.url, "SELECT count() FROM system.processes") == "2\n")
+        until(lambda: ask(running.url, "SELECT count() FROM system.processes") == "2\n")
         # The query has a minute or more to go: the stop does not wait for it.
         assert running.stop(timeout_s=30) == 0
         thread.join()
@@ -120,18 +121,10 @@ def test_a_running_query_does_not_hold_up_the_stop(make_settings: MakeSettings, 
         assert "Traceback" not in running.log.read_text()
 
 
-def _wait_for(condition: object) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_ctrl_c_stops_it_as_well(make_settings: MakeSettings) -> None:
     with clickhouse.start(make_settings()) as running:
         os.kill(running.pid, signal.SIGINT)
-        _wait_for(lambda: not Path(f"/proc/{running.pid}/exe").exists())
+        until(lambda: not Path(f"/proc/{running.pid}/exe").exists())
         assert running.stop() == 0
 
 

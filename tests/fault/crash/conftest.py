@@ -20,7 +20,7 @@ from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import process as simulator
 from tests.fault.crash.world import STAGES, World
-from tests.support.ingester import until
+from tests.support.waiting import until
 
 EVENTS = 2000
 # Two hours meet in the middle of the stream.

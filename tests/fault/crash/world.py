@@ -28,8 +28,9 @@ from firehose.store import LocalLake
 from firehose.warehouse.plan import SUMMARIES
 from ingester.contract import crash, wire
 from jetstream_simulator.process import SimulatorProcess
-from tests.support.ingester import IngesterProcess, cursor, stored, until
+from tests.support.ingester import IngesterProcess, cursor, stored
 from tests.support.lake_view import LakeView, original
+from tests.support.waiting import until
 
 Step = tuple[str, Batch]
 

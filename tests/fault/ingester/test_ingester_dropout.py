@@ -16,7 +16,8 @@ from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import process as simulator
 from jetstream_simulator.generate import event_time_us, events
-from tests.support.ingester import NOWHERE, Ingest, gaps, known, metadata, ordered, stored, until
+from tests.support.ingester import NOWHERE, Ingest, gaps, known, metadata, ordered, stored
+from tests.support.waiting import until
 
 RATE = 50.0  # a second of the stream
 START_US = 1_750_000_000_000_000

@@ -25,9 +25,9 @@ from tests.support.ingester import (
     metadata,
     stored,
     time_us,
-    until,
     until_stored,
 )
+from tests.support.waiting import until
 
 SENT = first_events(200)
 REWOUND = str(time_us(99) - OTHER_HOST_REWIND_US)

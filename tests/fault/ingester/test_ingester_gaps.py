@@ -22,9 +22,9 @@ from tests.support.ingester import (
     missing,
     stored,
     time_us,
-    until,
     until_stored,
 )
+from tests.support.waiting import until
 
 SENT = first_events(200)
 

@@ -8,16 +8,8 @@ from functools import partial
 
 import redis
 
-from tests.support.ingester import (
-    Ingest,
-    Source,
-    cursor,
-    first_events,
-    stored,
-    time_us,
-    until,
-    until_stored,
-)
+from tests.support.ingester import Ingest, Source, cursor, first_events, stored, time_us, until_stored
+from tests.support.waiting import until
 
 KILLS = 21
 EVENTS = 50_000

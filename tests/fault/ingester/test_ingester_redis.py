@@ -23,9 +23,9 @@ from tests.support.ingester import (
     metadata,
     stored,
     time_us,
-    until,
     until_stored,
 )
+from tests.support.waiting import until
 
 EVENTS = 6000
 

@@ -22,8 +22,9 @@ from firehose.batch.interval import Batch
 from firehose.settings import Settings
 from ingester.contract.gap import Reason
 from ingester.position.gaps import OUTAGE_S, REPLAY
-from tests.support.ingester import IngesterProcess, Source, known, stored, until
+from tests.support.ingester import IngesterProcess, Source, known, stored
 from tests.support.ingester import event as numbered
+from tests.support.waiting import until
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import redis
 
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
-from tests.support.ingester import Ingest, metadata, stored, until
+from tests.support.ingester import Ingest, metadata, stored
+from tests.support.waiting import until
 
 EVENTS = 20_000
 

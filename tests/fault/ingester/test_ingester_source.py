@@ -24,9 +24,9 @@ from tests.support.ingester import (
     metadata,
     stored,
     time_us,
-    until,
     until_stored,
 )
+from tests.support.waiting import until
 
 DEEP = b'{"time_us":%d,"kind":"commit","commit":{"record":' + b"[" * 20_000 + b"]" * 20_000 + b"}}"
 POISON = [

@@ -19,9 +19,9 @@ from tests.support.ingester import (
     metadata,
     stored,
     time_us,
-    until,
     until_stored,
 )
+from tests.support.waiting import until
 
 EVENTS = 8000
 LEASE_S = 1.5

@@ -29,10 +29,10 @@ from tests.support.ingester import (
     known,
     stored,
     time_us,
-    until,
     until_stored,
 )
 from tests.support.logins import copy_passwords
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from ingester import errors
-from tests.support.ingester import NOWHERE, Ingest, Source, cursor, event, until
+from tests.support.ingester import NOWHERE, Ingest, Source, cursor, event
+from tests.support.waiting import until
 
 UNIT = Path(__file__).parents[3] / "ingester" / "systemd" / "bluesky-firehose-ingester.service"
 # systemd 254 and newer know these; an older one says that it ignores them.

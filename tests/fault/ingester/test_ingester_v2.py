@@ -35,8 +35,8 @@ from tests.support.ingester import (
     ordered,
     stored,
     time_us,
-    until,
 )
+from tests.support.waiting import until
 
 METHOD = "network.bsky.jetstream.subscribeEvents"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-import zstandard
 
 from firehose import schema
 from firehose.batch import manifest as manifests
@@ -41,6 +39,7 @@ from tests.support.copies import (
     stored,
     wanted,
 )
+from tests.support.frames import frame
 
 ONE, TWO, THREE = BATCHES[:3]
 MIDDLE = EDGE + layout.HOUR_US // 2
@@ -129,9 +128,9 @@ def test_two_publications_of_one_batch_wait_for_each_other(tmp_path: Path) -> No
 def frames(client: redis.Redis, batch: Batch, numbers: range) -> None:
     """Write frames of one event each, whose ids lie in a batch's interval."""
     for number in numbers:
-        fields: Any = {wire.FIELD_COUNT: 1, wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-        fields[wire.FIELD_PAYLOAD] = zstandard.compress(b'{"n":%d}\n' % number)
-        client.xadd(wire.stream_key(wire.LIKES), fields, id=f"{batch.start_ms}-{number + 1}")
+        client.xadd(
+            wire.stream_key(wire.LIKES), frame([b'{"n":%d}' % number]), id=f"{batch.start_ms}-{number + 1}"
+        )
 
 
 def copied(lake: Path) -> Counter[bytes]:

@@ -19,18 +19,8 @@ from ingester.contract import wire
 from ingester.contract.gap import Reason
 from tests.fault.ingester.test_ingester_v2 import SourceV2
 from tests.fault.ingester.test_ingester_v2 import frame as v2_frame
-from tests.support.ingester import (
-    IngesterProcess,
-    Query,
-    Source,
-    cursor,
-    event,
-    known,
-    metadata,
-    stored,
-    time_us,
-    until,
-)
+from tests.support.ingester import IngesterProcess, Query, Source, cursor, event, known, metadata, stored, time_us
+from tests.support.waiting import until
 
 MIB = 1024 * 1024
 BEFORE, AFTER = event(0), event(8)

@@ -25,7 +25,8 @@ from firehose.settings import Settings
 from firehose.store import LocalLake
 from jetstream_simulator import identifiers
 from jetstream_simulator.malformed import FAULTS, Envelope
-from tests.support.ingester import IngesterProcess, Source, cursor, metadata, until
+from tests.support.ingester import IngesterProcess, Source, cursor, metadata
+from tests.support.waiting import until
 
 START_US = 1_779_719_009_000_000
 DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"

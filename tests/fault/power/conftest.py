@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import redis
 
 from firehose.batch.interval import Batch
 from tests.fault.power.machine import Machine
+from tests.support.frames import minutes
 
 NewMachine = Callable[[], Machine]
 
@@ -32,6 +31,4 @@ def new_machine(tmp_path: Path, redis_client: redis.Redis, redis_url: str) -> Ne
 @pytest.fixture
 def batches() -> list[Batch]:
     """Three minutes that are over, in order."""
-    now = int(time.time()) // 60 * 60
-    starts = [datetime.fromtimestamp(now - 60 * number, UTC) for number in (4, 3, 2, 1)]
-    return [Batch.of(start, end) for start, end in itertools.pairwise(starts)]
+    return minutes(3)

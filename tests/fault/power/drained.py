@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import redis
-import zstandard
 
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.batch.raw import read_chunks
 from firehose.settings import Settings
-from ingester.contract import wire
 from ingester.contract.crash import Point
 from tests.fault.power.journal import Deleted, Event, Returned
+from tests.support.frames import add_frames
 
 #: The crash points that a drain reaches only if Redis holds something foreign.
 OF_FOREIGN: Final = (Point.MOVED_ASIDE, Point.FOREIGN_SYNCED, Point.FOREIGN_RENAMED)
@@ -32,10 +31,7 @@ def lines_of(queue: str, count: int) -> list[bytes]:
 
 def put_frames(client: redis.Redis, batch: Batch, queue: str, count: int) -> None:
     """Put frames of one event each into a queue, within the batch's interval."""
-    for number, line in enumerate(lines_of(queue, count), 1):
-        fields: Any = {wire.FIELD_COUNT: 1, wire.FIELD_PAYLOAD: zstandard.compress(line + b"\n")}
-        fields |= {wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-        client.xadd(wire.stream_key(queue), fields, id=f"{batch.start_ms + 1000}-{number}")
+    add_frames(client, queue, lines_of(queue, count), batch, events=1)
 
 
 def step(batch: Batch) -> Callable[[Settings], object]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-import zstandard
 
 from firehose.areas import Area
 from firehose.batch.drain import drain
@@ -19,6 +17,7 @@ from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.fault.power.journal import Event, Names, Returned
 from tests.fault.power.machine import Found, Machine
+from tests.support.frames import add_frames
 from tests.support.lake_view import LakeView
 from tests.support.oracle import assert_every_event_is_accounted_for
 
@@ -36,11 +35,7 @@ def machine(new_machine: NewMachine, batches: list[Batch]) -> Iterator[Machine]:
     """A machine whose Redis holds two types, both with bad events, one with events that come twice."""
     machine = new_machine()
     for queue, lines in QUEUES.items():
-        for number, part in enumerate((lines[:50], lines[50:]), 1):
-            if part:
-                fields: Any = {wire.FIELD_COUNT: len(part), wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-                fields[wire.FIELD_PAYLOAD] = zstandard.compress(wire.join_lines(part))
-                machine.client.xadd(wire.stream_key(queue), fields, id=f"{batches[0].start_ms + 1000}-{number}")
+        add_frames(machine.client, queue, lines, batches[0], events=50)
     yield machine
 
 

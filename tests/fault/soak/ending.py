@@ -15,9 +15,9 @@ from ingester.contract import wire
 from tests.fault.soak.faults import Fault
 from tests.fault.soak.oracle import Account, judge
 from tests.fault.soak.pairs import PAIRS
-from tests.fault.soak.ports import until
 from tests.fault.soak.schedule import FIRED, SUMMARY, Schedule, steps
 from tests.support.ingester import stored
+from tests.support.waiting import until
 
 
 class Ending(Schedule):
@@ -104,7 +104,7 @@ class Ending(Schedule):
         # A good event, the last of all, once in Redis says that all before it have passed.
         while (last := self.tape.count - 1) in self.tape.odd | self.tape.only_v2:
             self._arrive(1, 0)
-        until(lambda: ingester.said("event=connected") and self._holds(last), "the last event is in Redis")
+        until(lambda: ingester.said("event=connected") and self._holds(last), what="the last event is in Redis")
         self._look()
         assert ingester.stop(60) == errors.OK
 

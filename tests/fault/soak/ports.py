@@ -11,22 +11,12 @@ import os
 import random
 import socket
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 #: Both below the range that the kernel gives to outgoing connections: a server that is down keeps its port.
 _PORTS: Final = (20_000, 32_000)
 _locks: list[int] = []
-
-
-def until(condition: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
-    """Return as soon as ``condition()`` holds; fail if it does not in time, which is long: machines are shared."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.01)
 
 
 def port() -> int:

@@ -12,8 +12,8 @@ from hypothesis.stateful import rule
 from ingester import errors
 from ingester.contract.crash import Point
 from tests.fault.soak.faults import Fault
-from tests.fault.soak.ports import until
 from tests.fault.soak.schedule import FIRED, WHICH, Schedule
+from tests.support.waiting import until
 
 _POINTS: Final = sorted(point for point in Point if point.startswith("ingester."))
 _NAMES: Final = st.sampled_from(["one", "one", "one", "two"])
@@ -37,7 +37,7 @@ class IngesterRules(Schedule):
         self._settle()
         if point is Point.RELEASED and ingester.alive:
             ingester.signal(signal.SIGTERM)
-            until(lambda: not ingester.alive, "the ingester stops")
+            until(lambda: not ingester.alive, what="the ingester stops")
 
     @rule(which=WHICH, pause_ms=st.integers(0, 200))
     def kill_ingester(self, which: int, pause_ms: int) -> None:
@@ -54,7 +54,7 @@ class IngesterRules(Schedule):
         self.wanted = False
         if ingester := self._ingester(which):
             ingester.signal(signal.SIGTERM)
-            until(lambda: not ingester.alive, "the ingester stops")
+            until(lambda: not ingester.alive, what="the ingester stops")
             FIRED.count(Fault.INGESTER_STOPPED, ingester.ended() == errors.OK)
 
     @rule(count=st.integers(0, 100))
@@ -64,7 +64,8 @@ class IngesterRules(Schedule):
         others = self.plant.alive()
         standby = self._start("three")
         until(
-            lambda: standby.said("event=standby") or standby.said("event=claimed") or not standby.alive, "it began"
+            lambda: standby.said("event=standby") or standby.said("event=claimed") or not standby.alive,
+            what="it began",
         )
         for ingester in others:
             ingester.signal(signal.SIGSTOP)

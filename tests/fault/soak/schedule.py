@@ -20,9 +20,9 @@ from tests.fault.soak.faults import Fault, Fired
 from tests.fault.soak.intervals import STEPS, Interval, Intervals
 from tests.fault.soak.pairs import PAIRS, Pair, Spoken
 from tests.fault.soak.plant import Ingester, Plant
-from tests.fault.soak.ports import until
 from tests.fault.soak.steps import Run, Steps
 from tests.fault.soak.tape import Tape
+from tests.support.waiting import until
 
 #: By how much the second host stamps the same event later (µs): one event lies in two hours by these stamps.
 DISAGREE_US: Final = 150_000
@@ -99,7 +99,7 @@ class Schedule(RuleBasedStateMachine):
         self.tape = Tape(seed, DISAGREE_US)
         self._start("one")
         self._arrive(40, 0)
-        until(self._caught_up, "the first events are in Redis")
+        until(self._caught_up, what="the first events are in Redis")
         self._arrive(count, 0)
         self._settle()
         self._cut(wait=True)
@@ -135,7 +135,7 @@ class Schedule(RuleBasedStateMachine):
         at_s = self.plant.buffer.now_s() + 1
         self.intervals.cut(at_s)
         if wait:
-            until(lambda: self.plant.buffer.now_s() >= at_s, "the second has passed")
+            until(lambda: self.plant.buffer.now_s() >= at_s, what="the second has passed")
 
     def _settle(self) -> None:
         deadline = time.monotonic() + 3

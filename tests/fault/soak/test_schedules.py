@@ -10,8 +10,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from ingester.jetstream.hosts import V1, V2
 from tests.fault.soak import faults, machine, schedule
 from tests.fault.soak.pairs import Pair
-from tests.fault.soak.ports import until
 from tests.fault.soak.profile import profile
+from tests.support.waiting import until
 
 SCHEDULES = 4
 
@@ -47,7 +47,7 @@ def test_a_failover_across_an_hour_stores_each_event_once(speak: Pair) -> None:
         state.begin(speak=speak, rewind_ms=1000, seed=1, count=390, done=1)
         state.host_down(which=0)
         state.events_arrive(count=50, step_us=0, settle=True)
-        until(lambda: state.plant.buffer.host() == state.plant.hosts[1].name, "the other host is listened to")
+        until(lambda: state.plant.buffer.host() == state.plant.hosts[1].name, what="the other host is listened to")
         state.life_goes_on()
         state.cut(wait=True)
     finally:

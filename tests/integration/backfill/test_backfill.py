@@ -7,8 +7,6 @@ import io
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -43,6 +41,7 @@ from tests.integration.backfill.world import (
     sent,
     serving,
 )
+from tests.support.waiting import until
 
 
 def test_the_events_of_a_gap_come_as_the_stream_had_them(settings: Settings, redis_client: redis.Redis) -> None:
@@ -74,7 +73,7 @@ def test_a_backfill_killed_again_and_again_goes_on_where_it_was(
     for _ in range(4):
         before = redis_client.hget(BACKFILL_KEY, gap().id)
         running = subprocess.Popen(line, env=environment)
-        wait_until(lambda before=before: redis_client.hget(BACKFILL_KEY, gap().id) != before)  # type: ignore[misc]
+        until(lambda before=before: redis_client.hget(BACKFILL_KEY, gap().id) != before, pause_s=0.001)  # type: ignore[misc]
         running.send_signal(signal.SIGKILL)
         assert running.wait(10) == -signal.SIGKILL
         part = count(queued(redis_client))
@@ -423,10 +422,3 @@ def one_line(text: str) -> str:
     """The one line of an error, after what was said before the downloads."""
     [line] = [line for line in text.splitlines() if " to download, of " not in line]
     return line
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in 20 s"
-        time.sleep(0.001)

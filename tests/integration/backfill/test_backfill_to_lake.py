@@ -18,6 +18,7 @@ from ingester.contract import wire
 from jetstream_simulator import process
 from tests.integration.backfill.world import FIRST, LAST, LINES, SEALED, command, firehose, gap, note
 from tests.support.pipeline import expected_rows, ingest, now_s, rows, to_the_lake
+from tests.support.waiting import until
 
 #: The gap's record may reach further than what is missing: that much is there already.
 OVERLAP = 20
@@ -40,10 +41,7 @@ def test_a_filled_gap_is_whole_in_the_lake(settings: Settings, redis_client: red
     note(redis_client, gap(FIRST - OVERLAP, LAST + OVERLAP))
     line, environment = command(settings, "backfill")
     killed = subprocess.Popen(line, env=environment)
-    deadline = time.monotonic() + 20
-    while not redis_client.exists(BACKFILL_KEY):
-        assert time.monotonic() < deadline, "the backfill does not begin"
-        time.sleep(0.001)
+    until(lambda: redis_client.exists(BACKFILL_KEY), what="the backfill begins", pause_s=0.001)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait(10) == -signal.SIGKILL
     assert redis_client.exists(BACKFILL_KEY), "it had ended before it was killed"

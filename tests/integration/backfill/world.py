@@ -9,7 +9,6 @@ import contextlib
 import http.client
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +25,7 @@ from firehose.settings import Settings
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import generate, process
+from tests.support.command import FIREHOSE
 
 SEALED, UNSEALED = 3000, 30
 LINES = list(generate.events(SEALED + UNSEALED, seed=41))
@@ -154,7 +154,7 @@ def command(settings: Settings, *arguments: str) -> tuple[list[str], dict[str, s
     kept += ["archive_key", "archive_key_file"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("FIREHOSE_")}
     environment |= {f"FIREHOSE_{name.upper()}": str(getattr(settings, name)) for name in kept}
-    return [str(Path(sys.executable).parent / "firehose"), *arguments], environment
+    return [FIREHOSE, *arguments], environment
 
 
 def firehose(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -27,6 +27,7 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval, NotListening
 from firehose.settings import Settings
 from ingester.contract import wire
+from tests.support.frames import frame
 from tests.support.logins import PASSWORDS
 
 INTERVALS = 5
@@ -94,9 +95,7 @@ class Pipeline:
             last_ms, _, last_sequence = self.client.xinfo_stream(key)["last-generated-id"].partition(b"-")
             if int(last_ms) >= ms:
                 ms, sequence = int(last_ms), int(last_sequence) + 1
-        fields: Any = {wire.FIELD_COUNT: 1, wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-        fields[wire.FIELD_PAYLOAD] = zstandard.compress(line + b"\n")
-        self.client.xadd(key, fields, id=f"{ms}-{sequence}")
+        self.client.xadd(key, frame([line]), id=f"{ms}-{sequence}")
         self.expected.add(line)
 
     def drain(self, number: int) -> None:

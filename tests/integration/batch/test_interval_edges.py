@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import redis
-import zstandard
 
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
@@ -15,6 +12,7 @@ from firehose.batch.raw import read_chunks
 from firehose.errors import MissedInterval, NotListening
 from firehose.settings import Settings
 from ingester.contract import wire
+from tests.support.frames import frame
 
 LAST_SEQUENCE = 2**64 - 1
 
@@ -22,10 +20,7 @@ LAST_SEQUENCE = 2**64 - 1
 def write(client: redis.Redis, entry_id: str) -> bytes:
     """A frame with this id; returns its event."""
     line = b'{"id":"%s"}' % entry_id.encode()
-    fields: Any = {wire.FIELD_COUNT: 1, wire.FIELD_FIRST_US: 1, wire.FIELD_LAST_US: 2}
-    client.xadd(
-        wire.stream_key(wire.LIKES), fields | {wire.FIELD_PAYLOAD: zstandard.compress(line + b"\n")}, entry_id
-    )
+    client.xadd(wire.stream_key(wire.LIKES), frame([line]), entry_id)
     return line
 
 

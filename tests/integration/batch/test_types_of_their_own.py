@@ -32,8 +32,8 @@ from firehose.settings import Settings
 from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
-from tests.integration.batch.conftest import queue_of
 from tests.support.copies import Boundaries, Killed
+from tests.support.frames import queue_of
 from tests.support.staging import stage_queue
 
 Fill = Callable[[Iterable[bytes], Batch], None]

@@ -27,9 +27,10 @@ from firehose.store import LocalLake
 from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings
 from jetstream_simulator.identifiers import iso, tid
-from tests.integration.commands.test_once import firehose, once, total
+from tests.support.command import firehose, once, total
+from tests.support.recorded import SHARED
 
-CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
+CASES = SHARED / "cases"
 DID = "did:plc:casebbaaaaaaaaaaaaaaaaaa"
 OTHER_DID = "did:web:" + "a.very.long.name." * 20 + "example"
 BORN_US, AGAIN_US = 1_779_719_008_000_000, 1_779_729_809_000_000

@@ -15,9 +15,10 @@ from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings
 from scripts.pages.cookbook import recipes
-from tests.integration.commands.test_once import ROOT, firehose, once
+from tests.support.command import firehose, once
+from tests.support.recorded import SHARED
 
-CASES = ROOT.parent / "shared" / "cases"
+CASES = SHARED / "cases"
 NAMES = ("05-link-domains", "06-hashtags", "09-recreate-same-key", "10-relike", "17-text-search")
 
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the recorded cases are not part of the project")

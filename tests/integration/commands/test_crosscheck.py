@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +24,7 @@ from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.jetstream import host_of
 from ingester.contract import wire
 from jetstream_simulator import generate, process
+from tests.support.command import FIREHOSE
 
 HOUR = "2026-11-01T05"
 HOUR_US = int(datetime(2026, 11, 1, 5, tzinfo=UTC).timestamp()) * 1_000_000
@@ -53,7 +52,7 @@ def whole(serve: Serve) -> process.SimulatorProcess:
 
 
 def crosscheck(a: str, b: str, *options: str, hour: str = HOUR) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "firehose"), "crosscheck", a, b, "--hour", hour, *options]
+    command = [FIREHOSE, "crosscheck", a, b, "--hour", hour, *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"})
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +17,9 @@ from firehose.lake.ledger import read_ledger
 from firehose.lake.verify import verify
 from firehose.store import LocalLake
 from ingester.contract import wire
+from tests.support.command import FIREHOSE
 from tests.support.earlier_lakes import give_earlier_names
 
-FIREHOSE = Path(sys.executable).parent / "firehose"
 # Air for a busy machine; the demo itself needs about a minute and a half.
 RESULTS_S = 280
 # What ends or changes a value in the configuration of one of the services.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,33 +15,9 @@ from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from ingester.contract.settings import read_settings
 from jetstream_simulator import generate
+from tests.support.command import firehose, once, total
 from tests.support.earlier_lakes import REFUSED, give_earlier_names
 from tests.support.recorded import Recording
-
-ROOT = Path(__file__).parents[3]
-
-
-def firehose(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command with a home of its own, so that nothing of the machine's settings counts."""
-    return subprocess.run(
-        [Path(sys.executable).parent / "firehose", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(home), "FIREHOSE_HOME": str(home)},
-    )
-
-
-def once(home: Path, *recordings: Path) -> dict[str, Any]:
-    replays = [f"--replay={recording}" for recording in recordings]
-    done = firehose("once", *replays, "--home", home, "--json", home=home)
-    assert done.returncode == 0, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
-
-
-def total(report: dict[str, Any], figure: str) -> int:
-    return sum(counts[figure] for counts in report["types"].values())
 
 
 def test_recorded_events_are_stored_once_and_match_their_cids(tmp_path: Path, recording: Recording) -> None:

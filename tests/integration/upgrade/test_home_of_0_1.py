@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -34,10 +31,12 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from ingester.contract.settings import read_settings
 from jetstream_simulator import process as simulator
-from tests.support.ingester import cursor, stored, until
+from tests.support.command import firehose
+from tests.support.ingester import cursor, stored
 from tests.support.lake_view import LakeView
 from tests.support.oracle import assert_every_event_is_accounted_for
 from tests.support.pipeline import now_s, to_the_lake
+from tests.support.waiting import until
 
 ARCHIVE = Path(__file__).parents[2] / "fixtures" / "home-0.1.tar.zst"
 # The lines of the env file that the user of 0.1 wrote, each with a value that is not the default.
@@ -53,19 +52,9 @@ class Home(NamedTuple):
     stream_port: int
     folder: Path
 
-    def firehose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command on this home, as a user does."""
-        return subprocess.run(
-            [Path(sys.executable).parent / "firehose", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"PATH": os.environ["PATH"], "HOME": self.settings.home, "FIREHOSE_HOME": self.settings.home},
-        )
-
     def answer(self, *arguments: str) -> str:
         """What a command prints that must succeed."""
-        done = self.firehose(*arguments)
+        done = firehose(*arguments, home=self.settings.home)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +12,7 @@ import pytest
 
 from clickhouse_http.rights import policy
 from devstack.embedded.clickhouse import USERS_XML
+from tests.support.waiting import until
 
 from .canaries import MARK
 from .conftest import ANALYST, LOADER, Box
@@ -130,10 +130,7 @@ def _loaders_query(box: Box) -> Iterator[None]:
         target=lambda: httpx.post(box.running.url, content=query, auth=LOADER, timeout=200), daemon=True
     )
     thread.start()
-    deadline = time.monotonic() + 30
-    while box.loader.post("/", content=f"SELECT count() {runs}").text != "1\n":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: box.loader.post("/", content=f"SELECT count() {runs}").text == "1\n", pause_s=0.05)
     try:
         yield
     finally:

@@ -7,9 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,17 +19,9 @@ from devstack.embedded.ownership import RUN
 from devstack.embedded.redis import RedisServer, free_port
 from ingester.contract import wire
 from ingester.contract.redis_access import MONITORING
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 60.0
-
-
-def wait_for(reached: Callable[[], bool], what: str) -> None:
-    """Poll until ``reached``; fail with ``what`` after a while."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 class LightDemo:
@@ -60,11 +51,11 @@ class LightDemo:
 
     def wait_until_streaming(self) -> dict[str, Holder]:
         """Wait until the ingester has events that it has not written yet."""
-        wait_for(lambda: len(self.held()) >= 4, "the supervisor and its services run")
+        until(lambda: len(self.held()) >= 4, what="the supervisor and its services run")
         log = self.home / "logs" / "ingester.log"
-        wait_for(lambda: log.exists() and "event=connected" in log.read_text(), "the ingester is connected")
+        until(lambda: log.exists() and "event=connected" in log.read_text(), what="the ingester is connected")
         already = self._sent()
-        wait_for(lambda: self._sent() > already + 300, "the simulator has sent some events")
+        until(lambda: self._sent() > already + 300, what="the simulator has sent some events")
         return self.held()
 
     def _sent(self) -> int:

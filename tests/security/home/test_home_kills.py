@@ -15,7 +15,8 @@ from devstack.embedded.leash import RUNNER, Leashed, command, holders, leashed
 from devstack.embedded.left_behind import stop_left_behind
 from devstack.embedded.redis import RedisServer
 from ingester.contract import wire
-from tests.security.home.conftest import LightDemo, end, wait_for
+from tests.security.home.conftest import LightDemo, end
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("victims", [("parent",), (RUNNER,), ("parent", RUNNER)], ids="+".join)
@@ -27,7 +28,7 @@ def test_the_services_end_with_their_parent_and_the_ingester_flushes_first(
     processes = [psutil.Process(holder.pid) for holder in services.values()]
     for victim in victims:
         demo.kill(victim)
-    wait_for(lambda: not demo.held(), "every service has ended")
+    until(lambda: not demo.held(), what="every service has ended")
     for process in processes:
         assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     if "parent" not in victims:
@@ -45,12 +46,12 @@ def test_what_a_killed_supervisor_left_behind_is_stopped_at_the_next_start(home:
         services = demo.wait_until_streaming()
         demo.kill("parent")
         demo.kill(RUNNER)
-        wait_for(lambda: set(demo.held()) == {"redis", "stubborn"}, "Redis waits for the service that stays")
+        until(lambda: set(demo.held()) == {"redis", "stubborn"}, what="Redis waits for the service that stays")
         assert demo.process.wait(10) == -signal.SIGKILL
         demo.process = demo.start()
         assert demo.process.stdout is not None
         assert demo.process.stdout.readline() == "left behind: stubborn redis\n"
-        wait_for(lambda: len(demo.held()) == 4, "the demo runs again")
+        until(lambda: len(demo.held()) == 4, what="the demo runs again")
         assert demo.held()["redis"].pid != services["redis"].pid
     finally:
         end(demo)
@@ -61,7 +62,7 @@ def test_a_number_of_a_dead_process_or_a_reader_of_a_lock_is_a_stranger(tmp_path
     for name in ("held", "stale"):
         leashed(tmp_path, name, service)
     ours = subprocess.Popen(command("held", str(tmp_path)), start_new_session=True)
-    wait_for(lambda: len(holders(tmp_path)) == 1, "the lock is held")
+    until(lambda: len(holders(tmp_path)) == 1, what="the lock is held")
     with (tmp_path / "held.lock").open("rb") as reading:
         stranger = subprocess.Popen(["sleep", "600"], stdin=reading, start_new_session=True)
         # As a service that was killed with its machine, and whose numbers are another's now.
@@ -81,13 +82,13 @@ def test_two_processes_of_one_service_never_run_in_a_home(tmp_path: Path) -> Non
     first = subprocess.Popen(command("redis", str(tmp_path)))
     second = subprocess.Popen(command("redis", str(tmp_path)))
     try:
-        wait_for(lambda: bool(holders(tmp_path)), "one of them holds the lock")
+        until(lambda: bool(holders(tmp_path)), what="one of them holds the lock")
         holder, waiting = (first, second) if holders(tmp_path)[0].pid == first.pid else (second, first)
         assert waiting.poll() is None
         holder.kill()
         holder.wait()
-        wait_for(
-            lambda: [held.pid for held in holders(tmp_path)] == [waiting.pid], "the other one takes its place"
+        until(
+            lambda: [held.pid for held in holders(tmp_path)] == [waiting.pid], what="the other one takes its place"
         )
     finally:
         for process in (first, second):

@@ -13,8 +13,7 @@ from clickhouse_http import own
 from devstack.embedded.ownership import own_home
 from devstack.embedded.redis import free_port
 from tests.security.home.conftest import LightDemo
-
-FIREHOSE = Path(sys.executable).parent / "firehose"
+from tests.support.command import FIREHOSE
 
 
 def firehose(home: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

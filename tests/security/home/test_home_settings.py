@@ -20,9 +20,9 @@ from firehose.settings import Settings, SettingsError
 from ingester.contract import env_file
 from ingester.contract.settings import IngesterSettings, read_settings
 from ingester.jetstream.hosts import hosts
+from tests.support.command import FIREHOSE
 
 ROOT = Path(__file__).resolve().parents[3]
-FIREHOSE = str(Path(sys.executable).parent / "firehose")
 PORTS = ("0", "99999", "-1", "http", "")
 WHOLE = ("", "many", "1.5", "-1", "99999999999999999999999")
 SECONDS = ("", "soon", "0", "-1", "nan", "inf", "1e400")

@@ -14,6 +14,7 @@ from backports import zstd
 
 from clickhouse_http import EndpointProcess, exceptions
 from clickhouse_http.wire.compression import PIECE, Decoder
+from tests.support.waiting import until
 
 from .tools import (
     ANALYST,
@@ -28,7 +29,6 @@ from .tools import (
     others_are_served,
     peak_mib,
     spool_bytes,
-    wait_until,
 )
 
 INSERT = {"query": "INSERT INTO t.rows FORMAT TabSeparated"}
@@ -96,7 +96,7 @@ def test_bombs_delay_no_other_client(running: EndpointProcess) -> None:
     with Repeated(attack, threads=8) as attacks:
         others_are_served(running, attacks.under_way)
     assert peak_mib(running) - before < 256
-    wait_until(lambda: spool_bytes(running) == 0)
+    until(lambda: spool_bytes(running) == 0)
 
 
 @pytest.mark.parametrize("method", BOMBS)
@@ -134,7 +134,7 @@ def test_an_upload_without_end_is_cut_off(running: EndpointProcess, user: tuple[
     answer = httpx.post(running.url, params=INSERT, content=endless(), auth=user, timeout=WAIT_S)
     assert (answer.status_code, code(answer)) == (413, str(exceptions.QUERY_IS_TOO_LARGE))
     assert most_mib <= sent < most_mib + 64
-    wait_until(lambda: spool_bytes(running) == 0)
+    until(lambda: spool_bytes(running) == 0)
 
 
 @pytest.mark.parametrize("user", [ANALYST, LOADER])
@@ -144,7 +144,7 @@ def test_held_results_have_a_share_of_the_disk(running: EndpointProcess, user: t
     answer = ask(running, query, user, wait_end_of_query="1", max_block_size="1000")
     assert code(answer) == str(exceptions.NOT_ENOUGH_SPACE), answer.text[:200]
     assert "FIREHOSE_HTTP_SPOOL_MIB" in answer.text
-    wait_until(lambda: spool_bytes(running) == 0)
+    until(lambda: spool_bytes(running) == 0)
     small = ask(running, "SELECT repeat('x', 1000) FROM numbers(5000)", user, wait_end_of_query="1")
     assert len(small.content) == 5000 * 1001
 
@@ -155,7 +155,7 @@ def test_one_user_cannot_fill_the_spool_of_the_other(running: EndpointProcess) -
     with Socket(running) as first, Socket(running) as second:
         for waiting in (first, second):
             waiting.send(_request(held, ANALYST, "wait_end_of_query=1&max_block_size=1000"))
-        wait_until(lambda: spool_bytes(running) > 80 * MIB)
+        until(lambda: spool_bytes(running) > 80 * MIB)
         third = ask(running, held, ANALYST, wait_end_of_query="1", max_block_size="1000")
         assert code(third) == str(exceptions.NOT_ENOUGH_SPACE)
         rows = b"7\t" + b"y" * 1000 + b"\n"

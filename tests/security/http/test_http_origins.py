@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.waiting import until
 
-from .tools import LOADER, WAIT_S, ask, endpoint, free_port, wait_until
+from .tools import LOADER, WAIT_S, ask, endpoint, free_port
 
 FRIEND = "https://notebook.example:8443"
 OTHER_HOST = "clickhouse.example"
@@ -107,7 +108,7 @@ def data_docs(tmp_path: Path) -> Iterator[str]:
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL) as server:
         url = f"http://127.0.0.1:{port}"
         try:
-            wait_until(lambda: _answers(url))
+            until(lambda: _answers(url))
             yield url
         finally:
             server.terminate()

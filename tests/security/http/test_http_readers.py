@@ -9,8 +9,9 @@ import pytest
 
 from clickhouse_http import EndpointProcess
 from clickhouse_http.sessions.admission import SLOTS
+from tests.support.waiting import until
 
-from .tools import ANALYST, Socket, ask, endpoint, others_are_served, peak_mib, wait_until
+from .tools import ANALYST, Socket, ask, endpoint, others_are_served, peak_mib
 
 #: Without an end, and more than a socket takes at once.
 ENDLESS = "SELECT number, repeat('unread', 100) FROM system.numbers"
@@ -48,11 +49,11 @@ def test_unread_results_take_little_and_delay_no_other_client(patient: EndpointP
     with ExitStack() as stack:
         for _ in range(SLOTS["analyst"]):
             stack.enter_context(Socket(patient)).send(_request(ENDLESS))
-        wait_until(lambda: _asked(patient) == SLOTS["analyst"])
+        until(lambda: _asked(patient) == SLOTS["analyst"])
         others_are_served(patient, lambda: _asked(patient) == SLOTS["analyst"])
     # Each query may have 64 MiB, and what is piled up for its reader comes to that.
     assert peak_mib(patient) - before < TOTAL_MIB // 2 + 512
-    wait_until(lambda: _asked(patient) == 0)  # the connections were closed
+    until(lambda: _asked(patient) == 0)  # the connections were closed
 
 
 def test_a_client_that_does_not_read_is_cut_off(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -64,9 +65,9 @@ def test_a_client_that_does_not_read_is_cut_off(tmp_path_factory: pytest.TempPat
         Socket(running) as waiting,
     ):
         endless.send(_request(ENDLESS))
-        wait_until(lambda: _asked(running) == 1)
-        wait_until(lambda: _asked(running) == 0)
+        until(lambda: _asked(running) == 1)
+        until(lambda: _asked(running) == 0)
         assert b"HTTP/1.1 200 OK" in endless.received()
         waiting.send(_request(small))
-        wait_until(lambda: "did not read its result" in running.log.read_text())
+        until(lambda: "did not read its result" in running.log.read_text())
         assert ask(running, "SELECT 1", ANALYST).text == "1\n"

@@ -15,8 +15,9 @@ from clickhouse_http.engine.table_memory import TableBudget
 from clickhouse_http.rights.limits import Limits
 from clickhouse_http.sessions.admission import SLOTS, Admission
 from clickhouse_http.sessions.sessions import MAX_SESSIONS
+from tests.support.waiting import until
 
-from .tools import ANALYST, LOADER, Repeated, ask, code, endpoint, others_are_served, peak_mib, wait_until
+from .tools import ANALYST, LOADER, Repeated, ask, code, endpoint, others_are_served, peak_mib
 
 GREEDY = "SELECT length(groupArray(number)) FROM numbers(1000000000)"
 TOTAL_MIB = 1024
@@ -47,7 +48,7 @@ def test_an_analyst_in_every_slot_leaves_the_loaders(tmp_path_factory: pytest.Te
         ]
         for thread in threads:
             thread.start()
-        wait_until(lambda: _processes(running, "slotted") == SLOTS["analyst"])
+        until(lambda: _processes(running, "slotted") == SLOTS["analyst"])
         refused = ask(running, "SELECT 1", ANALYST)
         assert code(refused) == str(exceptions.TOO_MANY_SIMULTANEOUS_QUERIES)
         others_are_served(running, lambda: _processes(running, "slotted") == SLOTS["analyst"])
@@ -89,7 +90,7 @@ def test_a_query_waits_for_memory_and_then_runs(running: EndpointProcess) -> Non
     half = {"max_memory_usage": str(256 * 2**20), "max_block_size": "1", "max_execution_time": "2"}
     slow = "SELECT count() AS waited FROM numbers(1000) WHERE NOT ignore(sleepEachRow(0.1))"
     with Repeated(lambda: _check_timeout(ask(running, slow, ANALYST, **half)), threads=2) as holding:
-        wait_until(lambda: _processes(running, "waited") == 2)
+        until(lambda: _processes(running, "waited") == 2)
         assert ask(running, "SELECT 1", ANALYST).text == "1\n"
         assert holding.under_way()
 

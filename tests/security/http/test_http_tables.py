@@ -13,8 +13,9 @@ from clickhouse_http import EndpointProcess, exceptions
 from clickhouse_http.engine.table_memory import TableBudget
 from clickhouse_http.rights.limits import MIB, Limits
 from clickhouse_http.sessions.admission import SLOTS, Admission
+from tests.support.waiting import until
 
-from .tools import ANALYST, LOADER, ask, code, endpoint, wait_until
+from .tools import ANALYST, LOADER, ask, code, endpoint
 
 TOTAL_MIB = 1024
 #: Of a session and of all: an eighth and a quarter of the analyst's half.
@@ -105,7 +106,7 @@ def test_no_setting_hides_what_a_session_holds(running: EndpointProcess, hiding:
     assert _make(running, "a", ONE_MIB - 16, name).status_code == 200
     assert ask(running, f"SET {hiding}", ANALYST, session_id=name).status_code == 200
     rows = f"INSERT INTO a FORMAT RowBinary\n{'x' * (8 * MIB)}"
-    wait_until(lambda: code(ask(running, rows, ANALYST, session_id=name)) in (OVER, GONE))
+    until(lambda: code(ask(running, rows, ANALYST, session_id=name)) in (OVER, GONE))
     assert ask(running, "SHOW TEMPORARY TABLES", ANALYST, session_id=name).text.strip() == ""
     _end(running, name)
 
@@ -154,7 +155,7 @@ def test_a_form_is_bounded(running: EndpointProcess) -> None:
     assert send({"query": (None, b"SELECT 1"), "t": ("f", b"x" * (257 * MIB))}) == str(
         exceptions.QUERY_IS_TOO_LARGE
     )
-    wait_until(lambda: not list((running.log.parent.parent / "clickhouse" / "spool").glob("*")))
+    until(lambda: not list((running.log.parent.parent / "clickhouse" / "spool").glob("*")))
 
 
 @pytest.mark.parametrize("role", SLOTS)

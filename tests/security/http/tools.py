@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import httpx
 from clickhouse_http import EndpointProcess
 from devstack.embedded import clickhouse
 from firehose import settings as project_settings
+from tests.support.waiting import until
 
 LOADER = ("loader", "loader-Password-1")
 ANALYST = ("analyst", "analyst-Password-2")
@@ -114,7 +114,7 @@ class Repeated:
     def under_way(self) -> bool:
         """Waits until one more round has been done."""
         seen = self.done
-        wait_until(lambda: self.done > seen or bool(self._errors))
+        until(lambda: self.done > seen or bool(self._errors))
         return not self._errors
 
     def _run(self) -> None:
@@ -136,14 +136,6 @@ class Repeated:
             thread.join(WAIT_S)
         if self._errors:
             raise self._errors[0]
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    """Poll for a condition."""
-    deadline = time.monotonic() + WAIT_S
-    while not reached():
-        assert time.monotonic() < deadline, f"not after {WAIT_S:.0f} s"
-        time.sleep(0.02)
 
 
 def peak_mib(running: EndpointProcess) -> int:

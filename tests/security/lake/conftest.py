@@ -14,7 +14,8 @@ from firehose.batch.interval import Batch
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
-from tests.security.lake.lakes import EVENTS, fill, minutes
+from tests.security.lake.lakes import EVENTS
+from tests.support.frames import fill, minutes
 from tests.support.logins import copy_passwords
 
 

@@ -31,6 +31,7 @@ from firehose_cli.app import app
 from ingester.contract import crash
 from tests.security.lake.lakes import EVENTS, everything, rows, run
 from tests.security.lake.spoil import likes
+from tests.support.command import firehose
 from tests.support.earlier_lakes import REFUSED, give_earlier_names
 
 
@@ -75,13 +76,7 @@ def test_a_step_that_meets_an_earlier_lake_stops_and_writes_nothing(
 @pytest.mark.parametrize("command", ["verify", "verify --quick", "rebuild 2026-05-28T20", "adopt"])
 def test_a_command_that_meets_an_earlier_lake_is_one_line(old: Settings, command: str) -> None:
     before = everything(old.lake_path)
-    done = subprocess.run(
-        [Path(sys.executable).parent / "firehose", *command.split()],
-        env={"PATH": os.environ["PATH"], "FIREHOSE_LAKE": str(old.lake_path), "FIREHOSE_HOME": old.home},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = firehose(*command.split(), home=old.home, lake=old.lake_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert REFUSED in done.stderr and done.stderr.count("\n") == 1
     assert everything(old.lake_path) == before

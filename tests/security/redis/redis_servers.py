@@ -10,19 +10,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import redis
-import zstandard
 
 from firehose.batch.buffer import redis_ms
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
 from ingester.contract import crash, wire
+from tests.support.frames import frame
 
 _DRAIN: Final = """
 import sys, msgspec
@@ -46,20 +45,9 @@ def binaries() -> dict[str, str]:
     return found
 
 
-def payload(lines: Iterable[bytes]) -> bytes:
-    """A frame as the ingester packs it."""
-    return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(wire.join_lines([*lines]))
-
-
 def fields(lines: list[bytes], **changed: bytes | int) -> dict[Any, Any]:
     """The fields of a frame's entry, or what ``changed`` makes of them."""
-    found: dict[Any, Any] = {
-        wire.FIELD_COUNT: len(lines),
-        wire.FIELD_FIRST_US: 1,
-        wire.FIELD_LAST_US: 2,
-        wire.FIELD_PAYLOAD: payload(lines),
-    }
-    return found | {name.encode(): value for name, value in changed.items()}
+    return frame(lines) | {name.encode(): value for name, value in changed.items()}
 
 
 def last_minute(client: redis.Redis) -> Batch:

@@ -34,8 +34,10 @@ from ingester.contract import wire
 from ingester.contract.crash import Point
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import generate
-from tests.security.redis.redis_servers import drain_apart, fields, hear, last_minute, payload
-from tests.support.ingester import Ingest, IngesterProcess, Source, cursor, event, stored, time_us, until
+from tests.security.redis.redis_servers import drain_apart, fields, hear, last_minute
+from tests.support.frames import payload
+from tests.support.ingester import Ingest, IngesterProcess, Source, cursor, event, stored, time_us
+from tests.support.waiting import until
 
 EVENTS: Final = [line for line in generate.events(400, seed=8) if b"app.bsky.feed.like" in line][:60]
 LIKES: Final = wire.stream_key(wire.LIKES)

@@ -37,9 +37,10 @@ from ingester.contract import wire
 from ingester.contract.redis_access import INGESTER, MONITORING, PIPELINE, ROLES
 from jetstream_simulator import process as simulator
 from tests.security.redis.redis_servers import binaries, fields, hear, last_minute
-from tests.support.ingester import IngesterProcess, Source, event, metadata, until
+from tests.support.command import FIREHOSE
+from tests.support.ingester import IngesterProcess, Source, event, metadata
+from tests.support.waiting import until
 
-FIREHOSE: Final = Path(sys.executable).parent / "firehose"
 #: What nobody but an administrator may do: the ways to files, to code, to other servers, and to nothing left.
 DANGEROUS: Final[tuple[tuple[str, ...], ...]] = (
     ("CONFIG", "SET", "dir", "/tmp"),
