@@ -38,7 +38,9 @@ def range_of(listed: Sequence[Listed], from_us: int, to_us: int) -> ArchiveRange
     begun = [segment for segment in _run_around(listed, to_us) if segment.event_count]
     if not begun:
         return ArchiveRange({}, 0, 0, from_us, from_us, "the archive is still empty", asked)
-    segments = [one for one in begun if one.max_witnessed_at >= from_us and one.min_witnessed_at < to_us]
+    segments = [
+        segment for segment in begun if segment.max_witnessed_at >= from_us and segment.min_witnessed_at < to_us
+    ]
     low = min(segment.min_witnessed_at for segment in begun)
     high = max(segment.max_witnessed_at for segment in begun)
     begin, end = max(from_us, low), min(to_us, high)

@@ -78,7 +78,7 @@ class LateFrames:
         )
         if not found or not self._is_free(locks_folder(self._lake) / "stragglers.lock"):
             return []
-        late = [(one.start_ms, one.end_ms) for one in found if self._has_late_frames(one)]
+        late = [(interval.start_ms, interval.end_ms) for interval in found if self._has_late_frames(interval)]
         if late:
             log.warning("batch takes late frames along", batch=self._batch.id, spans=len(late))
         return merged(late)
@@ -107,13 +107,13 @@ class LateFrames:
     def _with_frames(self, intervals: list[DrainedInterval]) -> list[DrainedInterval]:
         """Those in which any queue has a frame. Looks for the next frame, so empty time costs nothing."""
         found: set[DrainedInterval] = set()
-        for low, high in merged((one.start_ms, one.end_ms) for one in intervals):
+        for low, high in merged((interval.start_ms, interval.end_ms) for interval in intervals):
             for queue in wire.QUEUES:
                 at = low
                 while (ms := buffer.next_ms(self._client, queue, at, high)) is not None:
-                    hit = [one for one in intervals if one.start_ms <= ms < one.end_ms]
+                    hit = [interval for interval in intervals if interval.start_ms <= ms < interval.end_ms]
                     found.update(hit)
-                    at = max(one.end_ms for one in hit)
+                    at = max(interval.end_ms for interval in hit)
         return sorted(found, key=lambda interval: interval.start_ms)
 
     def _has_late_frames(self, interval: DrainedInterval) -> bool:

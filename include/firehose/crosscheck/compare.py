@@ -124,5 +124,5 @@ def _difference(key: Key, a: Tally, b: Tally) -> Difference:
 
 
 def _sum(name: str, group: list[Difference]) -> Difference:
-    columns = zip(*((one.a, one.b, one.only_a, one.only_b) for one in group), strict=True)
+    columns = zip(*((counts.a, counts.b, counts.only_a, counts.only_b) for counts in group), strict=True)
     return Difference(name, ALL, *map(sum, columns))

@@ -91,9 +91,9 @@ def commit(lake: LakePath, batch: Batch, work: HourPlan, known: Known) -> Outcom
             elif displaced_rows(neighbour.path, edge.taker(batch.start)):
                 neighbour.path.settle()  # what an earlier run did, perhaps as its last act
         lost = {
-            edge.neighbour: one
+            edge.neighbour: rows
             for edge in work.edges
-            if (one := displaced_rows(edge.neighbour.path, edge.taker(batch.start)))
+            if (rows := displaced_rows(edge.neighbour.path, edge.taker(batch.start)))
         }
     # What an earlier run took is not this run's count, but its hour has changed.
     done.append(

@@ -51,8 +51,8 @@ def _short(lake: LakePath, entry: LedgerEntry, wanted: Sequence[RebuildTarget], 
             rest -= record.footer.displaced.get(entry.batch, 0) if record else 0
             continue
         path = layout.hour_file(lake, record_type, hour)
-        there, seen = [one for one in records.read(path) if one], records.see(path)
-        right = any(records.matches(one, seen) for one in there) if seen else False
+        there, seen = [record for record in records.read(path) if record], records.see(path)
+        right = any(records.matches(record, seen) for record in there) if seen else False
         if not right and (there or seen is None or watched(lake)):
             raise CorruptLake(f"{path}: not what its record says")
         rest -= rows_by_batch(path).get(entry.start, 0) + footers.displaced(path).get(entry.batch, 0)

@@ -131,4 +131,4 @@ def _copies(edge: Edge, ours: Batches, theirs: Batches) -> pa.Array:
     keys = pa.concat_arrays([identities(own.record_type, rows) for rows in mine])
     wanted = pa.chunked_array([chunk for rows in mine for chunk in rows[mark(own)].chunks])
     found = [identities(neighbour.record_type, rows) for rows in rows_of(neighbour, theirs, wanted)]
-    return pa.concat_arrays([none, *(one.filter(pc.is_in(one, value_set=keys)) for one in found)])
+    return pa.concat_arrays([none, *(array.filter(pc.is_in(array, value_set=keys)) for array in found)])

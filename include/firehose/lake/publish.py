@@ -180,7 +180,7 @@ def _entry(
     rows_sha256: str,
 ) -> LedgerEntry:
     # The rows are counted again, so whatever a rebuild had lost of them is in these counts.
-    rebuilt = [msgspec.structs.replace(one, lost=0) for one in earlier.rebuilt] if earlier else []
+    rebuilt = [msgspec.structs.replace(rebuild, lost=0) for rebuild in earlier.rebuilt] if earlier else []
     return LedgerEntry(
         batch=batch.id,
         start=batch.start,

@@ -72,7 +72,7 @@ def rebuild(
     """
     around = {hour + step for hour in hours for step in (-1, 0, 1)}
     own, last = {(record_type, hour) for hour in hours}, catch_all(record_type)
-    beside = {(one, hour) for hour in around for one in (record_type, *([last.name] if last else []))} - own
+    beside = {(name, hour) for hour in around for name in (record_type, *([last.name] if last else []))} - own
     others = {(other.name, hour) for hour in around for other in shares_queue(record_type)}
     with (
         lake.scratch() as scratch,
@@ -114,59 +114,69 @@ def _wrong(lake: LakePath, hour_files: Iterable[tuple[str, int]]) -> dict[tuple[
     }
 
 
-def _check(one: RebuildTarget, made: Remade, *, partial: bool) -> None:
-    if one.record and made.rows != one.record.rows and not partial:
+def _check(target: RebuildTarget, made: Remade, *, partial: bool) -> None:
+    if target.record and made.rows != target.record.rows and not partial:
         raise CorruptLake(
-            f"{layout.hour_name(one.hour)} {one.record_type}: the raw batches give {made.rows} rows, its record "
-            f"says {one.record.rows}; nothing was changed. --partial puts in what the raw batches give; if the "
+            f"{layout.hour_name(target.hour)} {target.record_type}: the raw batches give {made.rows} rows, its record "
+            f"says {target.record.rows}; nothing was changed. --partial puts in what the raw batches give; if the "
             "rules have changed since, clear the validate tasks of its batches after that"
         )
 
 
-def _replace(lake: LakePath, one: RebuildTarget, made: Remade, reason: str) -> RebuiltHour:
+def _replace(lake: LakePath, target: RebuildTarget, made: Remade, reason: str) -> RebuiltHour:
     """Set aside what is there, say so in the ledger, then put the new file in its place.
 
     In this order: after a death the hour still differs from its record, so nothing builds on it, and a repetition
     does the rest.
     """
-    aside = _set_aside(lake, one)
-    for path in (entry_path(lake, Batch(entry.start, entry.end)) for entry in one.entries):
+    aside = _set_aside(lake, target)
+    for path in (entry_path(lake, Batch(entry.start, entry.end)) for entry in target.entries):
         if entry := read_entry(path):  # again: another hour of it may just have been rebuilt
             write_entry(path, _noted(entry, one, made, reason))
     crash.reached(crash.Point.REBUILD_NOTED)
-    put(one.path, one.record_type, read_groups(made.path, one.record_type), _notes(one, made), "rebuild")
+    put(
+        target.path,
+        target.record_type,
+        read_groups(made.path, target.record_type),
+        _notes(target, made),
+        "rebuild",
+    )
     return RebuiltHour(
-        hour=layout.hour_name(one.hour),
-        record_type=one.record_type,
+        hour=layout.hour_name(target.hour),
+        record_type=target.record_type,
         rows=made.rows,
-        before=one.record.rows if one.record else -1,
-        batches=len(one.batches),
+        before=target.record.rows if target.record else -1,
+        batches=len(target.batches),
         aside=str(aside) if aside else "",
     )
 
 
-def _notes(one: RebuildTarget, made: Remade) -> Footer:
+def _notes(target: RebuildTarget, made: Remade) -> Footer:
     """The notes that were lost with the file; where the rows are others, those of making it."""
-    return one.record.footer if one.record and one.record.rows == made.rows else made.footer
+    return target.record.footer if target.record and target.record.rows == made.rows else made.footer
 
 
-def _noted(entry: LedgerEntry, one: RebuildTarget, made: Remade, reason: str) -> LedgerEntry:
+def _noted(entry: LedgerEntry, target: RebuildTarget, made: Remade, reason: str) -> LedgerEntry:
     """The entry with what was done, and published again, so that the hour's summaries are built again."""
-    hour, rows, lost = layout.hour_name(one.hour), made.by_batch.get(entry.batch, 0), 0
-    if one.record and one.record.rows != made.rows and (done := one.record.footer.commits.get(entry.batch)):
+    hour, rows, lost = layout.hour_name(target.hour), made.by_batch.get(entry.batch, 0), 0
+    if (
+        target.record
+        and target.record.rows != made.rows
+        and (done := target.record.footer.commits.get(entry.batch))
+    ):
         lost = sum(merged.stored for merged in done.slices) - rows
     now = datetime.now(UTC)
-    said = Rebuilt(hour=hour, record_type=one.record_type, at=now, reason=reason, rows=rows, lost=lost)
-    others = [was for was in entry.rebuilt if (was.hour, was.record_type) != (hour, one.record_type)]
+    said = Rebuilt(hour=hour, record_type=target.record_type, at=now, reason=reason, rows=rows, lost=lost)
+    others = [was for was in entry.rebuilt if (was.hour, was.record_type) != (hour, target.record_type)]
     return msgspec.structs.replace(entry, published_at=now, rebuilt=[*others, said])
 
 
-def _set_aside(lake: LakePath, one: RebuildTarget) -> LakePath | None:
+def _set_aside(lake: LakePath, target: RebuildTarget) -> LakePath | None:
     """Copy the file that is in the hour's place to ``_aside/``, under a name of its own content."""
-    if not one.path.exists():
+    if not target.path.exists():
         return None
-    hour = datetime.fromtimestamp(one.hour * 3600, UTC)
-    name = f"{one.record_type}-{one.path.sha256()[:16]}.parquet"
+    hour = datetime.fromtimestamp(target.hour * 3600, UTC)
+    name = f"{target.record_type}-{target.path.sha256()[:16]}.parquet"
     aside = Area.ASIDE.of(lake) / f"{hour:date=%Y-%m-%d/hour=%H}" / name
-    one.path.copy_to(aside)
+    target.path.copy_to(aside)
     return aside

@@ -77,11 +77,11 @@ def _merge(
         file for file in sound if file[1] in (hour, *near)
     }
     elsewhere = [pa.array([], pa.string())]
-    for one in sorted(beside):
-        there = scratch if one[0] == record_type and one[1] in hours else lake
+    for side in sorted(beside):
+        there = scratch if side[0] == record_type and side[1] in hours else lake
         elsewhere.append(
             edges.copies_that_stay(
-                edges.edge_between(lake, (record_type, hour), one, there), rows.read, raw.batch.start
+                edges.edge_between(lake, (record_type, hour), side, there), rows.read, raw.batch.start
             )
         )
     new = HourCommit(

@@ -70,7 +70,7 @@ def time_span(path: LakePath) -> tuple[int, int] | None:
     column = footer.schema.names.index("time_us")
     groups = [footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups)]
     known = [statistics for statistics in groups if statistics is not None and statistics.has_min_max]
-    return (min(one.min for one in known), max(one.max for one in known)) if known else None
+    return (min(bounds.min for bounds in known), max(bounds.max for bounds in known)) if known else None
 
 
 def rows_by_batch(path: LakePath) -> dict[datetime, int]:

@@ -77,7 +77,7 @@ def commits(hour: int, parts: Sequence[Part]) -> Iterator[HourRows]:
     waiting: list[Part] = []
     for part in parts:
         waiting.append(part)
-        if len(waiting) >= COMMIT_SLICES or sum(one.rows for one in waiting) >= COMMIT_ROWS:
+        if len(waiting) >= COMMIT_SLICES or sum(part.rows for part in waiting) >= COMMIT_ROWS:
             yield HourRows(hour, waiting)
             waiting = []
     if waiting:

@@ -28,12 +28,12 @@ class Flood:
         self._new: Counter[str] = Counter()  # events of kinds that are not known
         self._reasons: dict[str, Counter[str]] = {}
 
-    def add(self, one: SliceResult) -> str:
+    def add(self, result: SliceResult) -> str:
         """Count a slice; returns what to say of a flood, or nothing."""
-        queue = one.queue
-        self._bad[queue] += one.counts.quarantined - one.new_kinds
-        self._new[queue] += one.new_kinds
-        self._reasons.setdefault(queue, Counter()).update(one.reasons)
+        queue = result.queue
+        self._bad[queue] += result.counts.quarantined - result.new_kinds
+        self._new[queue] += result.new_kinds
+        self._reasons.setdefault(queue, Counter()).update(result.reasons)
         bad, events = self._bad[queue], self._events[queue]
         if self._is_flood(bad, events, self._new[queue]):
             return self._say(f"{queue}: ", bad, events, self._reasons[queue])

@@ -85,8 +85,8 @@ def write_slice(lake: LakePath, batch: Batch, result: SliceResult) -> None:
 def staged_slices(lake: LakePath, batch: Batch, queue: str) -> list[SliceResult]:
     """The slices of a queue, in order, up to the first one that is missing."""
     found: list[SliceResult] = []
-    while one := read_slice(lake, batch, queue, len(found)):
-        found.append(one)
+    while result := read_slice(lake, batch, queue, len(found)):
+        found.append(result)
     return found
 
 
@@ -134,7 +134,7 @@ def staged_result(lake: LakePath, batch: Batch) -> ValidateResult | None:
         for of in BY_QUEUE[queue]:
             staged = {part.number: part.types[of.name] for part in slices if of.name in part.types}
             raw = result.counts[of.name].raw if of.name in result.counts else 0
-            if sum(one.counts.raw for one in staged.values()) != raw:
+            if sum(counted.counts.raw for counted in staged.values()) != raw:
                 return None
             if not all(staged_path(lake, batch, of.name, number).exists() for number in staged):
                 return None

@@ -76,7 +76,7 @@ def _as_text(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_text(item) for item in value]
     if isinstance(value, dict):
-        return {name: _as_text(one) for name, one in value.items()}
+        return {name: _as_text(item) for name, item in value.items()}
     return value
 
 

@@ -98,9 +98,11 @@ def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> li
     flood = Flood(manifest, settings.max_quarantine_rate)
     done: list[SliceResult] = []
     # The large ones first, so that the processes end at about the same time.
-    for one in workers.map_unordered(validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes):
-        done.append(one)
-        if said := flood.add(one):
+    for result in workers.map_unordered(
+        validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes
+    ):
+        done.append(result)
+        if said := flood.add(result):
             sample = keep_sample(batch, lake, _bad_paths(lake, batch, done))
             results.abandon(lake, batch)
             raise PoisonFlood(
@@ -109,7 +111,7 @@ def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> li
                 "FIREHOSE_MAX_QUARANTINE_RATE for this run, then clear its validate task"
             )
     order = list(manifest.queues)
-    return sorted(done, key=lambda one: (order.index(one.queue), one.number))
+    return sorted(done, key=lambda result: (order.index(result.queue), result.number))
 
 
 def _slices(settings: Settings, batch: Batch, manifest: Manifest) -> Iterator[Slice]:

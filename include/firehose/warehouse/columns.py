@@ -76,8 +76,8 @@ def clickhouse_type(name: str, arrow: pa.DataType, *, nullable: bool = True) -> 
 def file_columns(record_type: str) -> list[Column]:
     """The columns that are in the files of a record type, in the order of its schema."""
     return [
-        Column(one.name, clickhouse_type(one.name, one.type, nullable=one.nullable), one.comment)
-        for one in REGISTRY[record_type].columns
+        Column(stored.name, clickhouse_type(stored.name, stored.type, nullable=stored.nullable), stored.comment)
+        for stored in REGISTRY[record_type].columns
     ]
 
 
