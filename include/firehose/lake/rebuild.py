@@ -117,9 +117,9 @@ def _wrong(lake: LakePath, hour_files: Iterable[tuple[str, int]]) -> dict[tuple[
 def _check(target: RebuildTarget, made: Remade, *, partial: bool) -> None:
     if target.record and made.rows != target.record.rows and not partial:
         raise CorruptLake(
-            f"{layout.hour_name(target.hour)} {target.record_type}: the raw batches give {made.rows} rows, its record "
-            f"says {target.record.rows}; nothing was changed. --partial puts in what the raw batches give; if the "
-            "rules have changed since, clear the validate tasks of its batches after that"
+            f"{layout.hour_name(target.hour)} {target.record_type}: the raw batches give {made.rows} rows, its "
+            f"record says {target.record.rows}; nothing was changed. --partial puts in what the raw batches give; "
+            "if the rules have changed since, clear the validate tasks of its batches after that"
         )
 
 
@@ -132,7 +132,7 @@ def _replace(lake: LakePath, target: RebuildTarget, made: Remade, reason: str) -
     aside = _set_aside(lake, target)
     for path in (entry_path(lake, Batch(entry.start, entry.end)) for entry in target.entries):
         if entry := read_entry(path):  # again: another hour of it may just have been rebuilt
-            write_entry(path, _noted(entry, one, made, reason))
+            write_entry(path, _noted(entry, target, made, reason))
     crash.reached(crash.Point.REBUILD_NOTED)
     put(
         target.path,
