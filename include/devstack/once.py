@@ -19,7 +19,7 @@ import msgspec
 import redis
 
 from devstack.embedded import clickhouse
-from devstack.embedded.ingester import ingester_process
+from devstack.embedded.ingester import ingester_process, wait_for_events
 from devstack.embedded.leash import Leashed, leashed
 from devstack.embedded.leash import command as leash_command
 from devstack.embedded.left_behind import stop_left_behind
@@ -31,7 +31,7 @@ from firehose.batch import buffer
 from firehose.batch.buffer import redis_ms
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.errors import FirehoseError
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
@@ -39,7 +39,7 @@ from firehose.settings import Settings, checked
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
-from ingester.contract import env_file, wire
+from ingester.contract import env_file
 from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import MONITORING
 from ingester.contract.settings import ENV_FILE_NAME
@@ -48,8 +48,6 @@ from jetstream_simulator import replay as recordings
 
 log = get_logger(__name__)
 T = TypeVar("T")
-# The source is finite, so an ingester without progress for this long has a problem.
-_STALL_S = 60.0
 
 
 class TypeAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,17 +178,7 @@ def _ingest(settings: Settings, client: redis.Redis, expected: int) -> None:
     # Without the lake: with an empty Redis the ingester would resume where the lake ends, but this source is read
     # from its beginning.
     with ingester_process(msgspec.structs.replace(settings, lake="")) as process:
-        seen, since = -1, time.monotonic()
-        while (now_seen := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < expected:
-            if process.poll() is not None:
-                raise ServiceUnavailable(
-                    f"the ingester stopped with exit code {process.returncode}; see its log above"
-                )
-            if now_seen != seen:
-                seen, since = now_seen, time.monotonic()
-            elif time.monotonic() - since > _STALL_S:
-                raise ServiceUnavailable(f"the ingester has {seen} of {expected} events and makes no progress")
-            time.sleep(0.02)
+        wait_for_events(client, expected, process)
 
 
 def _timed(seconds: dict[str, float], step: str, call: Callable[[], T]) -> T:

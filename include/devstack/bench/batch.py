@@ -16,12 +16,12 @@ from pathlib import Path
 
 import msgspec
 
-from devstack.bench.ingest import wait_for_events, write_recording
+from devstack.bench.ingest import write_recording
 from devstack.bench.report import BenchReport, PeakRss
 from devstack.checkout import checkout
 from devstack.demo.home import environment
 from devstack.embedded import airflow
-from devstack.embedded.ingester import ingester_process
+from devstack.embedded.ingester import ingester_process, wait_for_events
 from devstack.embedded.leash import PYTHON
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch import buffer

@@ -11,20 +11,15 @@ import tempfile
 import time
 from pathlib import Path
 
-import redis
-
 from devstack.bench.report import BenchReport, peak_mib
-from devstack.embedded.ingester import ingester_process
+from devstack.embedded.ingester import ingester_process, wait_for_events
 from devstack.embedded.leash import PYTHON
 from devstack.embedded.redis import RedisServer
-from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.errors import FirehoseError
 from firehose.settings import Settings
-from ingester.contract import wire
 from ingester.contract.redis_access import MONITORING
 from jetstream_simulator import generate
 from jetstream_simulator import process as simulator
-
-_STALL_S = 60.0
 
 
 def bench_ingest(events: int, runs: int) -> BenchReport:
@@ -93,23 +88,3 @@ def _ingest(home: Path, recording: Path, events: int) -> tuple[float, float]:
             wait_for_events(client, events, process)
             rate = (events - first) / (time.perf_counter() - began)
             return rate, peak_mib(process.pid)
-
-
-def wait_for_events(client: redis.Redis, wanted: int, process: subprocess.Popen[bytes]) -> int:
-    """Poll Redis until the ingester has written ``wanted`` events in all; returns how many there are then.
-
-    Raises:
-        ServiceUnavailable: the ingester ended, or writes nothing more.
-    """
-    since, seen = time.monotonic(), -1
-    while (found := int(client.hget(wire.METADATA_KEY, wire.META_EVENTS) or 0)) < wanted:
-        if process.poll() is not None:
-            raise ServiceUnavailable(
-                f"the ingester stopped with exit code {process.returncode}; see its log above"
-            )
-        if found != seen:
-            since, seen = time.monotonic(), found
-        elif time.monotonic() - since > _STALL_S:
-            raise ServiceUnavailable(f"the ingester has written {seen} of {wanted} events and makes no progress")
-        time.sleep(0.005)
-    return found
