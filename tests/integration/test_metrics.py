@@ -62,7 +62,9 @@ def test_every_number_of_a_step_is_a_metric_of_the_list_and_every_metric_is_coun
         "annotate them, see firehose/metrics.py"
     )
     counted = {note for notes in found.values() for note in notes}
-    assert set(metrics.METRICS) == counted | set(ingester_metrics.METRICS)
+    assert set(metrics.METRICS) == counted | set(ingester_metrics.METRICS), (
+        "a metric is in the list exactly if it annotates a field that a step of STEPS returns"
+    )
     names = {(name.rpartition(".")[2], note) for name, notes in found.items() for note in notes}
     assert {note.name for note in counted if (note.field, note) not in names} == set(), "no field has this name"
 

@@ -54,7 +54,12 @@ def _record(record_type: str) -> dict[str, Any]:
     if record_type in (schema.FOLLOWS, schema.BLOCKS):
         return record | {"subject": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"}
     if record_type in schema.COLLECTIONS:
-        return record | {field.key: PARTS[field.key] for field in REGISTRY[record_type].fields}
+        keys = [field.key for field in REGISTRY[record_type].fields]
+        if lacking := [key for key in keys if key not in PARTS]:
+            raise LookupError(
+                f"{record_type}: PARTS of {__file__} has no value for {', '.join(lacking)}; add one for each"
+            )
+        return record | {key: PARTS[key] for key in keys}
     return record | {"image": {"ref": {"$link": CID}, "data": {"$bytes": "YWJj"}}, "n": 2**53}
 
 

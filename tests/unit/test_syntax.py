@@ -249,4 +249,4 @@ def test_every_name_in_a_rule_has_its_syntax() -> None:
     """Names are ruled on by the specification, not by a pattern of a rule's own."""
     names = {"did", "rev", "rkey", "cid", "subject_uri", "subject_did", "list_uri", "collection"}
     ruled = {rule.column for rules in RULES.values() for rule in rules if rule.syntax is not None}
-    assert ruled == names
+    assert ruled == names, "a column whose rule checks a syntax is listed here, by its name"
