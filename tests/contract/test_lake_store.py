@@ -19,6 +19,7 @@ import pytest
 from firehose.errors import DiskFailed, LockTaken
 from firehose.store import LakePath, LocalLake
 from tests.support.flat_lake import FlatLake
+from tests.support.waiting import until
 
 #: How the root of a lake in an empty folder is made, by the storage's name.
 BACKENDS: Final[dict[str, Callable[[Path], LakePath]]] = {"local": LocalLake, "flat": FlatLake}
@@ -159,18 +160,21 @@ def _write_for_ever(path: LakePath) -> None:
 def test_a_reader_sees_whole_files_whenever_the_writer_is_killed(lake: LakePath) -> None:
     path = lake / "year=2026/posts.parquet"
     path.write(b"\0" * 100_000)
-    seen = set()
     for _ in range(3):
         writer = _FORK.Process(target=_write_for_ever, args=(path,))
         writer.start()
-        for _ in range(300):
+        seen = set[int]()
+
+        def look(seen: set[int] = seen) -> bool:
             content = path.read_bytes()
             assert len(content) >= 100_000 and content == content[:1] * len(content)
             assert lake.find("*/*") == [path]
             seen.add(content[0])
+            return len(seen) > 3
+
+        until(look, what="the file is replaced", pause_s=0)
         writer.kill()
         writer.join()
-    assert len(seen) > 3, "nothing was replaced meanwhile"
     path.write(b"whole")
     assert lake.find("*/*") == [path] and path.read_bytes() == b"whole"
 
