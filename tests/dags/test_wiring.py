@@ -69,11 +69,13 @@ def outcome(python: Run) -> dict[str, Any]:
 DECISIONS = {
     "FirehoseError": "default",
     "ServiceUnavailable": "default",
+    "LockTaken": "default",
     "Throttled": "default",
     "NotListening": "retry",
     "BeforeFirstStart": "default",  # the task makes a skipped run of it
     "MissedInterval": "default",  # the same
     "CorruptBatch": "fail",
+    "NotStaged": "fail",
     "CorruptLake": "fail",
     "LakeChanged": "fail",
     "LakeOutdated": "fail",

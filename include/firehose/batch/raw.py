@@ -8,13 +8,15 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import pyarrow as pa
 import zstandard
 
 from firehose.errors import CorruptBatch
 from firehose.store import LakePath
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # 28 MiB, which a drain does without
 
 #: A chunk ends with the line that brings it here, so that a flood of large events fits in memory as well.
 CHUNK_BYTES: Final = 64 * 1024 * 1024
