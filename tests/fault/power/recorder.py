@@ -64,6 +64,8 @@ class Recorder:
         def fsync(descriptor: int) -> None:
             self._look()
             node = self._ids.get(_key(os.fstat(descriptor)))
+            if node is not None and node != ROOT and not self._is_named(node):
+                node = None  # a quality page, which the kernel has given the number of a removed file
             if node is not None:
                 self._read(node, Path(f"/proc/self/fd/{descriptor}"))
                 self._syncs += 1
