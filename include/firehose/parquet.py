@@ -18,7 +18,7 @@ def opened(path: LakePath) -> Iterator[pq.ParquetFile]:
         pyarrow.ArrowInvalid: it is not Parquet.
         OSError: it is not there, or cannot be read.
     """
-    with path.reading() as stream, pq.ParquetFile(stream) as source:
+    with path.reading_by_arrow() as stream, pq.ParquetFile(stream) as source:
         yield source
 
 

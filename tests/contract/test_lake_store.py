@@ -55,9 +55,11 @@ def test_what_is_written_is_read_back_whole_and_in_ranges(lake: LakePath) -> Non
     path.write(content)
     assert path.exists() and path.size() == len(content) and path.read_bytes() == content
     assert path.sha256() == hashlib.sha256(content).hexdigest()
+    with path.reading_by_arrow() as arrow:
+        assert arrow.size() == len(content)
+        assert arrow.read_at(3, 255) == content[255:258]
     with path.reading() as stream:
-        assert stream.size() == len(content)
-        assert stream.read_at(3, 255) == content[255:258]
+        assert stream.seek(255) == 255 and stream.read(3) == content[255:258]
         stream.seek(-5, os.SEEK_END)
         assert stream.read() == content[-5:]
         stream.seek(0)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from io import BufferedReader
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote
@@ -87,8 +88,11 @@ class FlatLake:
     def read_bytes(self) -> bytes:
         return self._object.read_bytes()
 
-    def reading(self) -> pa.NativeFile:
+    def reading(self) -> BufferedReader:
         return self._object.reading()
+
+    def reading_by_arrow(self) -> pa.NativeFile:
+        return self._object.reading_by_arrow()
 
     def sha256(self) -> str:
         return self._object.sha256()

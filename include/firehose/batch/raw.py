@@ -8,15 +8,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import zstandard
 
 from firehose.errors import CorruptBatch
 from firehose.store import LakePath
-
-if TYPE_CHECKING:
-    import pyarrow as pa  # 28 MiB, which a drain does without
 
 #: A chunk ends with the line that brings it here, so that a flood of large events fits in memory as well.
 CHUNK_BYTES: Final = 64 * 1024 * 1024
@@ -137,7 +134,7 @@ def read_chunks(path: LakePath, events: int, span: FrameSpan | None = None) -> I
         raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
 
 
-def _part(stream: pa.NativeFile, span: FrameSpan) -> io.BytesIO:
+def _part(stream: io.BufferedReader, span: FrameSpan) -> io.BytesIO:
     stream.seek(span.start)
     return io.BytesIO(stream.read(span.end - span.start))
 

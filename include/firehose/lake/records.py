@@ -10,10 +10,10 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from io import BufferedReader
 from typing import Final, NamedTuple
 
 import msgspec
-import pyarrow as pa
 
 from firehose import crash
 from firehose.areas import Area
@@ -180,7 +180,7 @@ def _read(path: LakePath) -> HourRecord | None:
         raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
 
 
-def _see(stream: pa.NativeFile) -> Seen:
+def _see(stream: BufferedReader) -> Seen:
     size = stream.seek(0, 2)
     stream.seek(max(size - _TAIL, 0))
     tail = stream.read(_TAIL)

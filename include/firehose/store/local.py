@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path, PosixPath
 from typing import TYPE_CHECKING, Self
 
@@ -49,9 +50,14 @@ class LocalLake(PosixPath):
         """The file's bytes."""
         return self.stat().st_size
 
-    def reading(self) -> pa.NativeFile:
+    def reading(self) -> BufferedReader:
         """The content, to read any range of."""
-        import pyarrow as pa  # it starts threads, and settings are read where there must not be any
+        return self.open("rb")
+
+    def reading_by_arrow(self) -> pa.NativeFile:
+        """The same for Arrow."""
+        # Here, since it starts threads, and takes 28 MiB which a drain does without.
+        import pyarrow as pa
 
         try:
             return pa.OSFile(str(self), "rb")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from io import BufferedReader
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from firehose.store.local import LocalLake
@@ -80,8 +81,11 @@ class LakePath(Protocol):
     def read_bytes(self) -> bytes:
         """The whole content."""
 
-    def reading(self) -> pa.NativeFile:
+    def reading(self) -> BufferedReader:
         """The content, to read any range of: a context manager."""
+
+    def reading_by_arrow(self) -> pa.NativeFile:
+        """The same for Arrow, which reads it without Python."""
 
     def sha256(self) -> str:
         """The SHA-256 of the content in hex, read in pieces."""

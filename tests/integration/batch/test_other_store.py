@@ -49,7 +49,7 @@ def rows_of(lake: LakePath) -> dict[str, list[str]]:
     found = {}
     for record_type in schema.TYPES:
         for path in layout.hour_files(lake, record_type):
-            with path.reading() as stream:
+            with path.reading_by_arrow() as stream:
                 found[path.key_in(lake)] = sorted(map(str, pq.read_table(stream).to_pylist()))
     return found
 
