@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,9 +12,15 @@ from firehose_cli import logs
 if TYPE_CHECKING:
     from devstack.bench.report import BenchReport
 
-app = typer.Typer(
-    help="Measure the pipeline on this machine, beside a baseline in the same run.", no_args_is_help=True
-)
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _stop_what_was_started() -> None:
+    """Measure the pipeline on this machine, beside a baseline in the same run."""
+    # SIGTERM ends a benchmark as Ctrl-C does: what it has started is stopped, and its folder removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
 
 Events = Annotated[int, typer.Option(min=1000, help="How many events to measure with.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -51,6 +51,17 @@ def assert_measured(report: BenchReport, name: str, events: int = EVENTS) -> Non
         assert math.isfinite(figure) and figure > 0, report
 
 
+def test_a_benchmark_that_is_stopped_leaves_nothing_running() -> None:
+    command = [FIREHOSE, "bench", "ingest", "--events=400000"]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = psutil.Process(running.pid)
+    until(lambda: any("redis-server" in child.name() for child in process.children()), what="it starts a Redis")
+    children = process.children(recursive=True)
+    running.terminate()
+    assert running.wait(60) != 0
+    until(lambda: not any(child.is_running() for child in children), what="its processes end")
+
+
 def test_ingest() -> None:
     events = 20 * EVENTS  # fewer come in one write
     report = reported("ingest", events, "--runs=1")
