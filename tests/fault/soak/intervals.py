@@ -74,6 +74,8 @@ class Interval(msgspec.Struct):
             return "silent"
         if error == "CorruptBatch" and "no manifest" in outcome.trace and "undrained" in run.excuses:
             return "undrained"
+        if error == "NotStaged" and "validate" not in self.done:  # publish never validates by itself
+            return "not validated"
         if error == "ServiceUnavailable" and "no Redis" in run.excuses:
             return "no Redis"
         full = outcome.errno in _NO_SPACE or any(os.strerror(number) in outcome.trace for number in _NO_SPACE)
