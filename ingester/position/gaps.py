@@ -112,7 +112,7 @@ class Gaps:
             # The process that met the message died after the stream had passed it.
             self.close(msgspec.structs.replace(gap, to_us=before.time_us), now_us)
         if late_us:
-            self.close(_gap(why, before.time_us, host.name, host.protocol, late_us), now_us)
+            self.close(self._as_open(_gap(why, before.time_us, host.name, host.protocol, late_us)), now_us)
 
     def held_up(self, before: Position, idle_s: float, now_us: int) -> None:
         """Record that Redis accepted nothing for the last ``idle_s`` seconds; the stream continues at ``before``.

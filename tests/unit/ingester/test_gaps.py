@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from ingester.position.gaps import OUTAGE_S, Gaps
 from ingester.position.position import LIVE, AfterEvent, AtTime
 
 HOST = Host("ws://b/subscribe", "b", "v1")
+SAME_HOST = Host("ws://a/subscribe", "a", "v1")
 BEFORE = AfterEvent(1000, 1000, "a", "v1")
 
 
@@ -85,6 +87,17 @@ def test_what_a_process_left_open_is_closed_by_the_next() -> None:
     gaps.adopt(dead.open)
     gaps.resumed(BEFORE, 0, HOST, 9000, 60.0, Reason.LATE)
     assert [(gap.id, gap.to_us, gap.filled) for gap in gaps.pending] == [("stall:a:1000", 9000, "replay")]
+
+
+def test_a_message_that_the_version_before_found_too_large_keeps_its_id_and_is_closed() -> None:
+    before, gaps = Gaps(), Gaps()
+    before.begin(Reason.OVERSIZE, BEFORE, 2000)
+    (gap,) = before.open
+    gaps.adopt([msgspec.structs.replace(gap, id=gap.id.replace("oversize:", "unread:"))])
+    gaps.begin(Reason.OVERSIZE, BEFORE, 3000)
+    gaps.resumed(BEFORE, 1001, SAME_HOST, 3000, 0.0, Reason.OVERSIZE)
+    assert {(gap.id, gap.to_us) for gap in last(gaps).values()} == {("unread:a:1000", 1001)}
+    assert gaps.open == ()
 
 
 def test_records_leave_once_they_are_written() -> None:
