@@ -148,7 +148,7 @@ def _before_first_hole(lake: Path, found: Sequence[_Found]) -> _Manifest | None:
 
 
 def _hole(lake: Path, start: datetime, end: datetime) -> datetime | None:
-    """The first interval between two batches for which the coverage ledger has no record of silence."""
+    """The first interval between two batches that the coverage ledger does not record as without an ingester."""
     while start < end:
         path = lake / LAKE_COVERAGE / f"date={start:%Y-%m-%d}" / f"batch={start:{_BATCH_ID}}.json"
         try:

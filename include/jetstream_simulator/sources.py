@@ -48,7 +48,7 @@ class Generated:
 
 
 class Omitting:
-    """A source that leaves out one collection after this many of its events, as a partial host does."""
+    """A source without one collection after ``after`` of its events, as a partial host sends them."""
 
     def __init__(self, source: Source, collection: str, after: int) -> None:
         self._source, self._collection, self._left = source, collection, after

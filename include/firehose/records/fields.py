@@ -54,7 +54,7 @@ class Field(Protocol):
     def found_in(self, record: str) -> tuple[str, ...]:
         """SQL for the columns, where ``record`` is SQL for the record's JSON. As :meth:`take`: NULL for none.
 
-        Of lists it is an empty one, since the engine's cannot be NULL.
+        A list is then empty instead, because an array of the engine cannot be NULL.
         """
         ...
 

@@ -26,7 +26,7 @@ def raw_in(record: str, *path: str) -> str:
 def number_in(record: str, *path: str) -> str:
     """SQL for an integer of 64 bits within JSON, NULL where there is none."""
     where = _where(record, *path)
-    # Without asking for its type, the engine makes integers of fractions, texts and truths.
+    # Without a check of its type, the engine makes integers of fractions, texts and booleans.
     return f"if(JSONType({where}) IN ('Int64', 'UInt64'), JSONExtract({where}, 'Nullable(Int64)'), NULL)"
 
 

@@ -154,7 +154,7 @@ def test_hosts_that_agree_are_believed(
         ingest(f"{first.url},{second.url}", start_cursor=1) as ingester,
     ):
         until(lambda: at_end(redis_client, second.url), 60)
-        until(lambda: ingester.said("why=agreed"))
+        until(lambda: ingester.said("reason=same_elsewhere"))
         assert ingester.stop() == 0
         assert ingester.log.read_text().count("event=host_switched") == 1
     assert partial_gap(redis_client).filled == ""

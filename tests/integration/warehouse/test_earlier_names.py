@@ -6,8 +6,12 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from firehose.settings import Settings
+from firehose.warehouse.client import connect
+from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.migrate import read_migrations
 from firehose.warehouse.sql import SQL_FOLDER
+from ingester.contract.gap import Gap, Reason
 
 GAPS: Final = (
     "('a', 'blind', 'one', 'v1', 'posts', 100, 200, 'other host', 300),"
@@ -15,8 +19,6 @@ GAPS: Final = (
 )
 OLD: Final = [("a", "blind", "other host"), ("b", "unread", "")]
 NEW: Final = [("a", "partial", "other host"), ("b", "oversize", "")]
-
-
 MIGRATIONS: Final = {migration.name: migration for migration in read_migrations(SQL_FOLDER / "migrations")}
 
 
@@ -45,6 +47,16 @@ def test_gaps_are_never_away_and_keep_their_old_names(client: Client) -> None:
         assert rows(client, "id, reason, filled") == NEW
         assert rows(client, "id, old_reason, healed") == OLD
     assert client.query("SHOW TABLES FROM ops LIKE 'gaps_%'").result_rows == []
+
+
+def test_the_analyst_reads_the_old_names_also_after_the_gaps_were_loaded(
+    client: Client, settings: Settings
+) -> None:
+    gap = Gap(id="a", reason=Reason.PARTIAL, from_us=1, to_us=2, noted_us=3, filled="replay")
+    assert load_gaps(client, [gap])
+    analyst = connect(settings, "analyst")
+    assert rows(analyst, "reason, old_reason, filled, healed") == [("partial", "blind", "replay", "replay")]
+    analyst.close()
 
 
 def test_each_old_column_says_its_new_name(client: Client) -> None:

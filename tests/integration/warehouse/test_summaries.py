@@ -234,7 +234,7 @@ def test_a_batch_counts_as_loaded_only_after_its_swaps(client: Client, lake: Lak
     small(lake)
     ledger = read_ledger(LocalLake(lake.root))
     with pytest.raises(SystemExit):
-        load(DyingClient(client, 20), lake.root, ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
+        load(DyingClient(client, 20), LocalLake(lake.root), ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
     assert fetch(client, "SELECT count() FROM ops.batches") == [(0,)]
     assert len(load(client, LocalLake(lake.root), ledger).batches) == 2
 

@@ -127,7 +127,7 @@ def switched(stream: Stream, since_us: int, host: str = "b") -> None:
     stream.at_us = since_us - MINUTE
 
 
-def test_another_host_that_has_it_makes_it_good() -> None:
+def test_another_host_that_has_it_fills_the_gap() -> None:
     stream = learnt()
     first = stream.run(3, posts=0.0)[-1]
     switched(stream, first.since_us)
