@@ -5,6 +5,7 @@ Lives here: the format on a terminal. Must not: set up a service's log (``ingest
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Any
@@ -41,4 +42,7 @@ def _line(_: Any, __: str, event: EventDict) -> str:
     """``12:30:05 warning: its event key=value``, as a terminal may show it."""
     record: logging.LogRecord = event["_record"]
     level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
-    return f"{event['timestamp']} {level}{event['event']} {logfmt(fields(event))}".rstrip()
+    said = str(event["event"])
+    if not said.isprintable():  # a library's words, which may repeat a server's
+        said = json.dumps(said)
+    return f"{event['timestamp']} {level}{said} {logfmt(fields(event))}".rstrip()

@@ -30,6 +30,15 @@ logging.getLogger("a.library").info("event=fake level=INFO\\nts=now")
 import structlog
 assert not structlog.is_configured(), "Airflow configures it for itself"
 """
+_COMMAND = """
+import logging
+from firehose_cli import logs
+from ingester.contract.logs import get_logger
+logs.warnings_only()
+get_logger("a.b").warning("two words", reason="no\\x1b[2J")
+logging.getLogger("a.library").warning("no\\x1b[2J\\n12:00:00 fake")
+logging.getLogger("a.library").info("hidden")
+"""
 _TS = r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00 "
 
 
@@ -43,6 +52,13 @@ def test_a_service_logs_one_line_for_each_event_its_own_and_a_librarys() -> None
     assert re.fullmatch(_TS + 'level=ERROR event="two words" queue=posts ' + trace, own_failed)
     assert re.fullmatch(_TS + 'level=ERROR event="100 3" logger=a.library ' + trace, library_failed)
     assert re.fullmatch(_TS + r'level=INFO event="event=fake level=INFO\\nts=now" logger=a.library', library)
+
+
+def test_a_commands_log_has_one_line_for_each_warning_and_shows_no_control_characters() -> None:
+    done = subprocess.run([sys.executable, "-c", _COMMAND], capture_output=True, text=True, check=True)
+    own, library = (line.partition(" ")[2] for line in done.stderr.splitlines())
+    assert own == r'warning: two words reason="no\u001b[2J"'
+    assert library == r'warning: "no\u001b[2J\n12:00:00 fake"'
 
 
 def test_a_formatter_of_structlog_gets_the_fields_and_any_other_one_gets_logfmt(
