@@ -112,7 +112,10 @@ class Gaps:
             # The process that met the message died after the stream had passed it.
             self.close(msgspec.structs.replace(gap, to_us=before.time_us), now_us)
         if late_us:
-            self.close(self._as_open(_gap(why, before.time_us, host.name, host.protocol, late_us)), now_us)
+            # A message that was too large has a record already, perhaps of another host or of the version before.
+            known = [gap for gap in self.open if (gap.reason, gap.from_us) == (why, before.time_us)]
+            for gap in known or [_gap(why, before.time_us, host.name, host.protocol, late_us)]:
+                self.close(msgspec.structs.replace(gap, to_us=max(late_us, gap.from_us + 1)), now_us)
 
     def held_up(self, before: Position, idle_s: float, now_us: int) -> None:
         """Record that Redis accepted nothing for the last ``idle_s`` seconds; the stream continues at ``before``.

@@ -32,7 +32,7 @@ _suffixes: Final = PublicSuffixList()
 
 
 class Site(NamedTuple):
-    """Where a link leads: its host, and the domain that somebody registered (of an IP address, the address)."""
+    """Where a link leads: its host, and the registered domain (of an IP address, the address)."""
 
     host: str
     domain: str

@@ -1,4 +1,4 @@
-"""Starter packs: app.bsky.graph.starterpack, accounts (a list of them) and feeds for somebody new."""
+"""Starter packs: app.bsky.graph.starterpack, accounts (a list of them) and feeds for new people."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,14 +90,16 @@ def test_what_a_process_left_open_is_closed_by_the_next() -> None:
     assert [(gap.id, gap.to_us, gap.filled) for gap in gaps.pending] == [("stall:a:1000", 9000, "replay")]
 
 
-def test_a_message_that_the_version_before_found_too_large_keeps_its_id_and_is_closed() -> None:
+@pytest.mark.parametrize("name", ["oversize", "unread"], ids=["its own", "of the version before"])
+@pytest.mark.parametrize("host", [SAME_HOST, HOST], ids=["same host", "other host"])
+def test_a_gap_of_a_message_too_large_is_closed_whoever_found_it(host: Host, name: str) -> None:
     before, gaps = Gaps(), Gaps()
     before.begin(Reason.OVERSIZE, BEFORE, 2000)
     (gap,) = before.open
-    gaps.adopt([msgspec.structs.replace(gap, id=gap.id.replace("oversize:", "unread:"))])
+    gaps.adopt([msgspec.structs.replace(gap, id=gap.id.replace("oversize:", f"{name}:"))])
     gaps.begin(Reason.OVERSIZE, BEFORE, 3000)
-    gaps.resumed(BEFORE, 1001, SAME_HOST, 3000, 0.0, Reason.OVERSIZE)
-    assert {(gap.id, gap.to_us) for gap in last(gaps).values()} == {("unread:a:1000", 1001)}
+    gaps.resumed(BEFORE, 1001, host, 3000, 0.0, Reason.OVERSIZE)
+    assert {(gap.id, gap.to_us) for gap in last(gaps).values()} == {(f"{name}:a:1000", 1001)}
     assert gaps.open == ()
 
 
