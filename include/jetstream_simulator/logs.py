@@ -31,7 +31,7 @@ def get_logger(name: str) -> BoundLogger:
 def setup() -> None:
     """Log to standard error in logfmt, with ``ts`` in UTC and ``level``."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(ProcessorFormatter(processors=[_head, structlog.processors.format_exc_info, _LOGFMT]))
+    handler.setFormatter(ProcessorFormatter(processors=[_head, structlog.processors.format_exc_info, _line]))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("websockets").setLevel(logging.WARNING)
 
@@ -41,3 +41,9 @@ def _head(_: Any, __: str, event: EventDict) -> EventDict:
     del event["_from_structlog"]
     ts = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     return {"ts": ts, "level": record.levelname, **event}
+
+
+def _line(logger: Any, name: str, event: EventDict) -> str:
+    """The event in logfmt, without the control characters that structlog leaves in it: a client may send them."""
+    line = _LOGFMT(logger, name, event)
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in line)
