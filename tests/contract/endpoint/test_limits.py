@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST, LOADER
 
-from .conftest import ANALYST, LOADER, SECONDS
+from .conftest import SECONDS
 
 ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))"
 GREEDY = "SELECT length(groupArray(number)) FROM numbers(1000000000)"

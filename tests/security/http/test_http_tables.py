@@ -13,9 +13,10 @@ from clickhouse_http import EndpointProcess, exceptions
 from clickhouse_http.engine.table_memory import TableBudget
 from clickhouse_http.rights.limits import MIB, Limits
 from clickhouse_http.sessions.admission import SLOTS, Admission
+from tests.support.endpoint import ANALYST, LOADER
 from tests.support.waiting import until
 
-from .tools import ANALYST, LOADER, ask, code, endpoint
+from .tools import ask, code, endpoint
 
 TOTAL_MIB = 1024
 #: Of a session and of all: an eighth and a quarter of the analyst's half.
