@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 
 import redis
 
 from firehose.batch.buffer import BACKFILL_BYTES_KEY, BACKFILL_KEY
 from firehose.settings import Settings
 from tests.integration.backfill.world import command, firehose, gap, note, noted, queued, sent
+from tests.support.waiting import until
 
 FORMER = {BACKFILL_KEY: "firehose:heal", BACKFILL_BYTES_KEY: "firehose:heal:bytes"}
 
@@ -21,9 +21,8 @@ def test_the_former_command_says_its_new_name_and_continues_from_the_former_keys
     note(redis_client, gap())
     line, environment = command(settings, "backfill")
     running = subprocess.Popen(line, env=environment)
-    deadline = time.monotonic() + 30
-    while redis_client.exists(BACKFILL_KEY, BACKFILL_BYTES_KEY) != 2:
-        assert time.monotonic() < deadline, "the backfill does not begin"
+    keys = (BACKFILL_KEY, BACKFILL_BYTES_KEY)
+    until(lambda: redis_client.exists(*keys) == 2, what="the backfill begins", pause_s=0.001)
     running.send_signal(signal.SIGKILL)
     assert running.wait(10) == -signal.SIGKILL
     written = sum(map(len, queued(redis_client).values()))
