@@ -52,9 +52,9 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
-    """With several workers, run the unit tests that need Great Expectations in one: importing it takes seconds."""
-    return _Scheduling(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """With `--dist loadfile`, one worker runs all unit tests that import Great Expectations: it takes seconds."""
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types

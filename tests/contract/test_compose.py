@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from devstack.embedded.redis import RedisServer, executable
 from firehose.settings import Settings
 from firehose.warehouse.views import DATABASE
 from ingester.contract.settings import IngesterSettings, read_settings
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yaml").read_text()
@@ -267,11 +267,8 @@ def test_redis_starts_with_its_users_limit_and_durability(tmp_path: Path, free_p
     )
     admin = tmp_path / "run/admin"
     try:
-        deadline = time.monotonic() + 20
-        while not _answers(free_port, "monitoring", "word"):
-            assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: _answers(free_port, "monitoring", "word") or server.poll() is not None)
+        assert server.poll() is None
         assert _answers(free_port, "ingester", "in & out/1")
         assert _answers(free_port, "pipeline", "word")
         assert not _answers(free_port, "default", "word")

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from devstack.embedded.leash import ending_with_us
 from firehose.settings import Settings
 from ingester.contract.settings import read_settings
 from jetstream_simulator import generate
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [*(path.parent for path in ROOT.glob("include/*/__init__.py")), ROOT / "ingester"]
@@ -131,11 +131,8 @@ def _served(firehose: Path, environ: dict[str, str]) -> Iterator[None]:
     url = read_settings(Settings, environ, closed=True).clickhouse_url
     process = subprocess.Popen(ending_with_us([str(firehose), "clickhouse"]), env=environ, cwd=environ["HOME"])
     try:
-        deadline = time.monotonic() + 60
-        while not _answers(url):
-            assert process.poll() is None, "it ended"
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: _answers(url) or process.poll() is not None, what="it answers")
+        assert process.poll() is None, "it ended"
         yield
     finally:
         process.terminate()

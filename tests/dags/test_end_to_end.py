@@ -66,7 +66,7 @@ def settings(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setting
 
 @pytest.fixture
 def batch(settings: Settings) -> Batch:
-    """A whole minute of the past, into which every entry is moved: nobody has to wait for one to end."""
+    """A whole minute of the past, into which every entry is moved, so that no test has to wait for one to end."""
     with RedisServer(settings.home_path, urlsplit(settings.redis_url).port or 0).client() as client:
         now_ms = cast(tuple[int, int], client.time())[0] * 1000
         start_ms = (now_ms // MINUTE_MS - 2) * MINUTE_MS

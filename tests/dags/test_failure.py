@@ -11,7 +11,7 @@ from tests.support.sinks import Webhook, mail_server
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def test_a_failed_task_calls_somebody(python: Run, webhook: Webhook, free_port: int, tmp_path: Path) -> None:
+def test_a_failed_task_raises_an_alert(python: Run, webhook: Webhook, free_port: int, tmp_path: Path) -> None:
     # A manifest that cannot be read is nothing that a retry would heal.
     manifest = tmp_path / "_raw/date=2026-11-23/batch=20261123T200000Z/manifest.json"
     manifest.parent.mkdir(parents=True)

@@ -44,7 +44,7 @@ def batch() -> Batch:
 
 
 @pytest.mark.timeout(600)  # Airflow is started twice
-def test_a_flood_calls_somebody_at_once_and_is_let_through_on_demand(
+def test_a_flood_raises_an_alert_at_once_and_is_let_through_on_demand(
     python: Run,
     airflow_home: dict[str, str],
     webhook: Webhook,

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
@@ -30,7 +30,6 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 20_000
-Found = TypeVar("Found")
 _STATE = """\
 SELECT state, try_number FROM task_instance
 WHERE dag_id = 'firehose_batch' AND task_id = ? ORDER BY run_id"""
@@ -80,7 +79,7 @@ def test_killed_tasks_are_run_again(
     fill(redis_client, hour)
     # The task alone, which its supervisor notices.
     until(lambda: task_at_work(database, "validate", lake, hour), 200).send_signal(signal.SIGKILL)
-    # The supervisor alone: nobody is left to notice but the scheduler, and the task works on without it.
+    # The supervisor alone: only the scheduler can notice, and the task works on without it.
     supervisor = until(lambda: task_at_work(database, "publish", lake, hour), 200).parent()
     assert supervisor is not None
     supervisor.send_signal(signal.SIGKILL)

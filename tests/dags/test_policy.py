@@ -36,7 +36,7 @@ def test_every_dag_says_what_it_is(described: dict[str, Any]) -> None:
         assert dag["max_active_runs"] <= 288, dag_id
 
 
-def test_every_task_retries_with_backoff_ends_and_calls_somebody(described: dict[str, Any]) -> None:
+def test_every_task_retries_with_backoff_ends_and_alerts(described: dict[str, Any]) -> None:
     for dag_id, dag in described["dags"].items():
         for name, task in dag["tasks"].items():
             where = f"{dag_id}.{name}"

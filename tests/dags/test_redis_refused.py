@@ -21,7 +21,6 @@ def test_a_wrong_password_fails_the_task_with_one_line(python: Run, redis_url: s
     said = done.stdout + done.stderr
     assert "new_state=up_for_retry" in said, said[-2000:]  # the command itself ends well then
     (line,) = [line for line in said.splitlines() if "Redis through an Airflow connection" in line]
-    print(line)
     assert f" redis={redis_url}" in line and " connection=firehose_redis" in line
     assert (
         f"ServiceUnavailable: Redis at {redis_url} refuses the login of the user pipeline: {file} must hold the "

@@ -21,6 +21,7 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
+from tests.support.waiting import until
 
 KILLS = 20
 EVENTS = 20_000
@@ -44,13 +45,13 @@ def test_twenty_kills_lose_and_repeat_nothing(tmp_path: Path, redis_url: str, re
         assert fired == KILLS
         killed = redis_client.hget(wire.METADATA_KEY, wire.META_WRITER)
         process = _ingester(settings, source.url)
-        while (
-            not source.health()["done"]
-            or _cursor(redis_client) < _last_time_us(sent)
-            or redis_client.hget(wire.METADATA_KEY, wire.META_WRITER) == killed  # it is still starting
-        ):
+
+        def caught_up() -> bool:
             assert process.poll() is None, "the ingester ended by itself"
-            time.sleep(0.1)
+            starting = redis_client.hget(wire.METADATA_KEY, wire.META_WRITER) == killed
+            return source.health()["done"] and not starting and _cursor(redis_client) >= _last_time_us(sent)
+
+        until(caught_up, 200, what="it has caught up", pause_s=0.1)
         process.terminate()
         assert process.wait(30) == 0
     batch = Batch.of(

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from firehose.store import LocalLake
 from ingester.contract import crash, wire
 from ingester.contract.gap import Reason
 from jetstream_simulator import process as simulator
-from tests.support.pipeline import expected_rows, now_s, rows, taken, to_the_lake
+from tests.support.pipeline import expected_rows, next_second, now_s, rows, taken, to_the_lake
 from tests.support.waiting import until
 
 EVENTS = 4000
@@ -55,13 +54,13 @@ def test_the_events_come_again_and_verify_names_the_files(
         with ingester_process(settings):
             until(lambda: taken(redis_client) >= 1000)
         to_the_lake(settings, redis_client, start_s)
-        died = _next_interval(redis_client)
+        died = next_second(redis_client)
         with ingester_process(settings):
             until(lambda: taken(redis_client) >= 2500)
         batch = Batch.of(_utc(died), _utc(now_s(redis_client) + 1))
         _die_before_the_manifest(settings, batch)
         redis_client.flushall()
-        after = _next_interval(redis_client)
+        after = next_second(redis_client)
         with ingester_process(settings):
             until(lambda: source.health()["done"] and _cursor(redis_client) >= _last_us(sent), pause_s=0.05)
         to_the_lake(settings, redis_client, after)
@@ -97,14 +96,6 @@ def _die_before_the_manifest(settings: Settings, batch: Batch) -> None:
     given = [msgspec.json.encode(value).decode() for value in (settings, batch)]
     done = subprocess.run([sys.executable, "-c", DRAIN, *given], env=environ, check=False)
     assert (done.returncode, proof.is_file()) == (-signal.SIGKILL, True)
-
-
-def _next_interval(client: redis.Redis) -> int:
-    """The next second: a batch begins where the one before it ended."""
-    start = now_s(client) + 1
-    while now_s(client) < start:
-        time.sleep(0.01)
-    return start
 
 
 def _cursor(client: redis.Redis) -> int:

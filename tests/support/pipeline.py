@@ -43,6 +43,13 @@ def now_s(client: redis.Redis) -> int:
     return int(client.time()[0])
 
 
+def next_second(client: redis.Redis) -> int:
+    """Wait for the next second of Redis' clock: a batch begins where the one before it ended."""
+    begins = now_s(client) + 1
+    until(lambda: now_s(client) >= begins)
+    return begins
+
+
 def ingest(settings: Settings, client: redis.Redis, events: int) -> None:
     """Let an ingester take in this many events from ``jetstream_url``, from the beginning."""
     ready = msgspec.structs.replace(settings, start_cursor=1, rewind_ms=0)

@@ -137,7 +137,7 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
 def web_server() -> Iterator[Webhook]:
     """A running webhook."""
     server = Webhook()
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.02,))  # how often it looks whether it shall stop
     thread.start()
     try:
         yield server

@@ -1,7 +1,7 @@
 """Sends an alert: by mail and by webhook (an HTTP POST of JSON).
 
 Must not: raise for a sink that fails, since the failure that is being reported matters more; log a secret; know
-SMTP, since whoever calls hands in what sends a mail (Airflow's tasks: the SMTP provider's hook).
+SMTP, since the caller hands in what sends a mail (Airflow's tasks: the SMTP provider's hook).
 """
 
 from __future__ import annotations

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
-from devstack.embedded import clickhouse
-from devstack.embedded.redis import free_port
-from firehose import settings as project_settings
+from tests.support.endpoint import endpoint_settings, running_endpoint
 
-LOADER = ("loader", "loader-Password-1")
-ANALYST = ("analyst", "analyst-Password-2")
 SCHEMA = (
     "CREATE DATABASE firehose",
     "CREATE DATABASE ops",
@@ -28,20 +23,8 @@ SCHEMA = (
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProcess]:
     """An endpoint with ``firehose.events`` of a thousand rows and the view ``firehose.posts``."""
-    home = tmp_path_factory.mktemp("endpoint")
-    settings = project_settings.load(
-        home=str(home),
-        lake=str(home / "lake"),
-        clickhouse_url=f"http://127.0.0.1:{free_port()}",
-        clickhouse_loader_password=LOADER[1],
-        clickhouse_analyst_password=ANALYST[1],
-        query_max_memory_mib=256,
-        query_max_seconds=10,
-    )
-    with clickhouse.start(settings) as running, httpx.Client(base_url=running.url, auth=LOADER) as loader:
-        for statement in SCHEMA:
-            response = loader.post("/", content=statement)
-            assert response.status_code == 200, response.text
+    settings = endpoint_settings(tmp_path_factory.mktemp("endpoint"), query_max_seconds=10)
+    with running_endpoint(settings, *SCHEMA) as running:
         yield running
 
 

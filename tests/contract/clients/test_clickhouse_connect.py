@@ -15,8 +15,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.external import ExternalData
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST
 
-from .conftest import ANALYST, address
+from .conftest import address
 
 NAMES = "SELECT name FROM posts WHERE id IN ids ORDER BY id"
 

@@ -17,8 +17,9 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import LOADER
 
-from .conftest import LOADER, address
+from .conftest import address
 from .installing import install
 
 HERE = Path(__file__).parent

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST
 
-from .conftest import ANALYST, address
+from .conftest import address
 
 
 @pytest.fixture

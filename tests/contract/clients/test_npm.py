@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST, LOADER
 
-from .conftest import ANALYST, LOADER
 from .installing import install
 
 SOURCE = Path(__file__).parent / "npm"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,43 +12,18 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from clickhouse_http import EndpointProcess
-from devstack.embedded import clickhouse
-from firehose import settings as project_settings
 from firehose.settings import Settings
+from tests.support.endpoint import ANALYST, LOADER, endpoint_settings, running_endpoint
 
-LOADER = ("loader", "loader-Password-1")
-ANALYST = ("analyst", "analyst-Password-2")
-MEMORY_MIB = 256
 SECONDS = 2
 
 MakeSettings = Callable[..., Settings]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _settings(home: Path, **overrides: object) -> Settings:
-    return project_settings.load(
-        **{
-            "home": str(home),
-            "lake": str(home / "lake"),
-            "clickhouse_url": f"http://127.0.0.1:{_free_port()}",
-            "clickhouse_loader_password": LOADER[1],
-            "clickhouse_analyst_password": ANALYST[1],
-            "query_max_memory_mib": MEMORY_MIB,
-            "query_max_seconds": SECONDS,
-            **overrides,
-        }
-    )
-
-
 @pytest.fixture
 def make_settings(tmp_path: Path) -> MakeSettings:
     """Settings of an endpoint of this test alone, with its data in ``tmp_path``."""
-    return lambda **overrides: _settings(tmp_path, **overrides)
+    return lambda **overrides: endpoint_settings(tmp_path, **{"query_max_seconds": SECONDS} | overrides)
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +42,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory, lake: Path) -> Iterator[EndpointProcess]:
     """One endpoint for the tests that leave its tables ``firehose.events`` and ``firehose.likes`` as they are."""
-    with clickhouse.start(_settings(tmp_path_factory.mktemp("endpoint"), lake=str(lake))) as running:
-        with httpx.Client(base_url=running.url, auth=LOADER) as http:
-            for statement in _schema(lake):
-                response = http.post("/", content=statement)
-                assert response.status_code == 200, response.text
+    settings = endpoint_settings(tmp_path_factory.mktemp("endpoint"), lake=str(lake), query_max_seconds=SECONDS)
+    with running_endpoint(settings, *_schema(lake)) as running:
         yield running
 
 

@@ -18,8 +18,7 @@ from devstack.embedded.clickhouse import USERS_XML, endpoint_config
 from devstack.embedded.redis import free_port
 from firehose.settings import Settings
 from ingester.contract.settings import PREFIX
-
-from .conftest import ANALYST, LOADER
+from tests.support.endpoint import ANALYST, LOADER
 
 #: Runs the module where an import of any other package of the project fails.
 ALONE = """

@@ -12,8 +12,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureError
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST, LOADER
 
-from .conftest import ANALYST, LOADER, connect
+from .conftest import connect
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
-
-from .conftest import LOADER, MEMORY_MIB
+from tests.support.endpoint import LOADER, MEMORY_MIB
 
 ROW_BYTES = 250
 BLOCK_ROWS = 20_000

@@ -18,9 +18,10 @@ import pytest
 from clickhouse_http import EndpointError
 from devstack.embedded import clickhouse
 from firehose.settings import Settings
+from tests.support.endpoint import LOADER
 from tests.support.waiting import until
 
-from .conftest import LOADER, MakeSettings
+from .conftest import MakeSettings
 
 STOP_S = 4
 

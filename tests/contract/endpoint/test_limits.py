@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST, LOADER
+from tests.support.waiting import until
 
-from .conftest import ANALYST, LOADER, SECONDS
+from .conftest import SECONDS
 
 ENDLESS = "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash64(number))"
 GREEDY = "SELECT length(groupArray(number)) FROM numbers(1000000000)"
@@ -101,13 +102,11 @@ def _runs(mark: str) -> str:
 
 def _wait_until_running(endpoint: EndpointProcess, mark: str, queries: int) -> None:
     query = f"SELECT count() FROM system.processes WHERE {_runs(mark)}"
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        running = httpx.post(endpoint.url, content=query, auth=LOADER, timeout=30).text
-        if running == f"{queries}\n":
-            return
-        time.sleep(0.05)
-    pytest.fail(f"after {WAIT_S:.0f} s {running.strip()} queries are running, not {queries}")
+    until(
+        lambda: httpx.post(endpoint.url, content=query, auth=LOADER, timeout=30).text == f"{queries}\n",
+        WAIT_S,
+        what=f"{queries} queries with {mark!r} are running",
+    )
 
 
 def test_a_large_result_is_streamed(loader: httpx.Client) -> None:

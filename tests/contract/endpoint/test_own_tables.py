@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from devstack.embedded import clickhouse
+from tests.support.endpoint import ANALYST, LOADER
 
-from .conftest import ANALYST, LOADER, MakeSettings
+from .conftest import MakeSettings
 
 Files = dict[str, tuple[str | None, bytes]]
 

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST, LOADER
 
-from .conftest import ANALYST, LOADER, SECONDS
+from .conftest import SECONDS
 
 OUTSIDE = "/etc/passwd"
 WRITES = [

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST, LOADER
 
-from .conftest import ANALYST, LOADER, SECONDS
+from .conftest import SECONDS
 from .test_blocks import MIB, block, unpacked
 from .test_native_versions import DRIVER, columns, go
 from .test_times import AT

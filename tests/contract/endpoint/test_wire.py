@@ -13,8 +13,9 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST, MEMORY_MIB
 
-from .conftest import ANALYST, MEMORY_MIB, SECONDS, connect
+from .conftest import SECONDS, connect
 
 #: As the ClickHouse data source of Grafana sends it for a dashboard.
 GRAFANA = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import msgspec
@@ -17,7 +16,7 @@ from firehose.settings import Settings
 from ingester.contract import wire
 from jetstream_simulator import process
 from tests.integration.backfill.world import FIRST, LAST, LINES, SEALED, command, firehose, gap, note
-from tests.support.pipeline import expected_rows, ingest, now_s, rows, to_the_lake
+from tests.support.pipeline import expected_rows, ingest, next_second, now_s, rows, to_the_lake
 from tests.support.waiting import until
 
 #: The gap's record may reach further than what is missing: that much is there already.
@@ -35,9 +34,7 @@ def test_a_filled_gap_is_whole_in_the_lake(settings: Settings, redis_client: red
     assert rows(settings.lake_path) == expected_rows(live)
     assert sum(counts.stored for counts in before.counts.values()) == len(live)
 
-    since = now_s(redis_client) + 1
-    while now_s(redis_client) < since:
-        time.sleep(0.01)
+    since = next_second(redis_client)
     note(redis_client, gap(FIRST - OVERLAP, LAST + OVERLAP))
     line, environment = command(settings, "backfill")
     killed = subprocess.Popen(line, env=environment)
@@ -55,9 +52,7 @@ def test_a_filled_gap_is_whole_in_the_lake(settings: Settings, redis_client: red
     # The lake does not call it filled in the batch of the events, but in one after they have left Redis.
     assert [one.filled for one in read_gaps(settings.lake_path)] == [""]
     assert firehose(settings, "backfill").stderr == "no gap is open\n"
-    since = now_s(redis_client) + 1
-    while now_s(redis_client) < since:
-        time.sleep(0.01)
+    since = next_second(redis_client)
     redis_client.zadd(wire.HEARTBEATS_KEY, {str(since * 1000): since * 1000})
     to_the_lake(settings, redis_client, since)
     assert [one.filled for one in read_gaps(settings.lake_path)] == ["archive"]

@@ -21,7 +21,8 @@ def test_the_former_command_says_its_new_name_and_continues_from_the_former_keys
     note(redis_client, gap())
     line, environment = command(settings, "backfill")
     running = subprocess.Popen(line, env=environment)
-    until(lambda: redis_client.exists(BACKFILL_KEY, BACKFILL_BYTES_KEY) == 2, pause_s=0.001)
+    keys = (BACKFILL_KEY, BACKFILL_BYTES_KEY)
+    until(lambda: redis_client.exists(*keys) == 2, what="the backfill begins", pause_s=0.001)
     running.send_signal(signal.SIGKILL)
     assert running.wait(10) == -signal.SIGKILL
     written = sum(map(len, queued(redis_client).values()))

@@ -23,6 +23,7 @@ from jetstream_simulator import generate, process
 from jetstream_simulator.v2.rows import row as archived
 from tests.integration.backfill.world import firehose, note, noted
 from tests.support.pipeline import ingest, now_s, rows, to_the_lake
+from tests.support.waiting import until
 
 EVENTS, SEGMENT = 2000, 250
 DID = "did:plc:casemaaaaaaaaaaaaaaaaaaa"
@@ -103,8 +104,7 @@ def key(did: str, commit: dict[str, Any]) -> tuple[str, ...]:
 
 def end_of(batch: LedgerEntry, client: redis.Redis) -> int:
     """The second that the batch ends with, once it has come: what is written from now on is the next batch's."""
-    while now_s(client) < batch.end.timestamp():
-        client.ping()
+    until(lambda: now_s(client) >= batch.end.timestamp())
     return int(batch.end.timestamp())
 
 

@@ -91,7 +91,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     for port in (redis_port, clickhouse_port):
         said = said.replace(f":{port}", f":{free_port()}")
     env_file.write_text(said)
-    # The host's name holds its port: the ingester goes on with the same host.
+    # The host's name holds its port: the ingester continues with the same host.
     with FileLock(Path(tempfile.gettempdir()) / f"firehose-tests-{stream_port}.lock", timeout=200):
         yield Home(
             read_settings(Settings, {"FIREHOSE_HOME": str(folder)}, closed=True),
@@ -139,7 +139,7 @@ def test_its_work_is_continued_and_nothing_is_lost_or_doubled(home: Home, client
 
     since_s = now_s(client)
     with home.stream(slice(3, None)), ingester_process(home.settings):
-        until(lambda: cursor(client) >= json.loads(new[-1])["time_us"], 60)
+        until(lambda: cursor(client) >= json.loads(new[-1])["time_us"])
     taken = to_the_lake(home.settings, client, since_s)
     assert sum(counts.received for counts in taken.counts.values()) > len(new), (
         "the ingester stepped back a little"

@@ -4,37 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
-from devstack.embedded import clickhouse
-from devstack.embedded.redis import free_port
-from firehose import settings as project_settings
-from firehose.settings import Settings
+from tests.support.endpoint import ANALYST, LOADER, endpoint_settings, running_endpoint
 
 from .canaries import Tree, view
 
-LOADER = ("loader", "loader-Password-1")
-ANALYST = ("analyst", "analyst-Password-2")
-
-
-def endpoint_settings(home: Path, lake: Path | str, **overrides: object) -> Settings:
-    """Settings of an endpoint with its data in ``home``."""
-    return project_settings.load(
-        **{
-            "home": str(home),
-            "lake": str(lake),
-            "clickhouse_url": f"http://127.0.0.1:{free_port()}",
-            "clickhouse_loader_password": LOADER[1],
-            "clickhouse_analyst_password": ANALYST[1],
-            "query_max_memory_mib": 256,
-            "query_max_seconds": 5,
-            **overrides,
-        }
-    )
+SCHEMA = (
+    "CREATE DATABASE firehose",
+    "CREATE DATABASE ops",
+    "CREATE TABLE firehose.events (id UInt64, name String) ENGINE = MergeTree ORDER BY id",
+    "INSERT INTO firehose.events SELECT number, toString(number) FROM numbers(1000)",
+)
 
 
 @dataclass(frozen=True)
@@ -51,20 +35,12 @@ class Box:
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """An endpoint in the sandbox. ``firehose.likes`` is a view over the canary lake's one hour."""
     tree = Tree.plant(tmp_path_factory.mktemp("box") / "tree")
+    settings = endpoint_settings(tree.home, lake=str(tree.lake), query_max_seconds=5)
     with (
-        clickhouse.start(endpoint_settings(tree.home, tree.lake)) as running,
+        running_endpoint(settings, *SCHEMA, view(tree.lake)) as running,
         httpx.Client(base_url=running.url, auth=LOADER, timeout=30) as loader,
         httpx.Client(base_url=running.url, auth=ANALYST, timeout=30) as analyst,
     ):
-        for statement in (
-            "CREATE DATABASE firehose",
-            "CREATE DATABASE ops",
-            "CREATE TABLE firehose.events (id UInt64, name String) ENGINE = MergeTree ORDER BY id",
-            "INSERT INTO firehose.events SELECT number, toString(number) FROM numbers(1000)",
-            view(tree.lake),
-        ):
-            response = loader.post("/", content=statement)
-            assert response.status_code == 200, response.text
         yield Box(running, tree, loader, analyst)
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from clickhouse_http.rights import policy
 from devstack.embedded.clickhouse import USERS_XML
+from tests.support.endpoint import ANALYST, LOADER
 from tests.support.waiting import until
 
 from .canaries import MARK
-from .conftest import ANALYST, LOADER, Box
+from .conftest import Box
 
 WAYS = ["clause", "deep", "union", "in", "explain", "describe", "show", "url", "get", "form", "set"]
 #: Settings that wrote, moved or read files, or could, with a value that would show it.

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,11 @@ import pytest
 
 from clickhouse_http.sandbox import landlock
 from firehose.settings import Settings
+from tests.support.endpoint import LOADER, endpoint_settings
+from tests.support.waiting import until
 
 from .canaries import MARK, Tree
-from .conftest import LOADER, Box, endpoint_settings
+from .conftest import Box
 
 ROOT = Path(__file__).resolve().parents[3]
 PLACES = ["outside", "cwd", "tmp", "home"]
@@ -142,13 +143,11 @@ def _without_landlock(settings: Settings, log: Path) -> Iterator[subprocess.Pope
 
 
 def test_a_kernel_without_landlock_is_said_at_the_start(tmp_path: Path) -> None:
-    settings = endpoint_settings(tmp_path / "home", tmp_path / "lake")
+    settings = endpoint_settings(tmp_path / "home")
     with _without_landlock(settings, tmp_path / "log") as process:
-        deadline = time.monotonic() + START_S
-        while b"listening on" not in (tmp_path / "log").read_bytes():
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        log = tmp_path / "log"
+        until(lambda: b"listening on" in log.read_bytes() or process.poll() is not None, START_S)
+        assert process.poll() is None, log.read_text()
         assert httpx.get(settings.clickhouse_url, params={"query": "SELECT 1"}, auth=LOADER).text == "1\n"
     (line,) = [line for line in (tmp_path / "log").read_text().splitlines() if "sandbox" in line]
     assert "WARNING" in line
@@ -157,7 +156,7 @@ def test_a_kernel_without_landlock_is_said_at_the_start(tmp_path: Path) -> None:
 
 
 def test_a_kernel_without_landlock_is_an_error_where_the_sandbox_is_required(tmp_path: Path) -> None:
-    settings = endpoint_settings(tmp_path / "home", tmp_path / "lake", clickhouse_sandbox="require")
+    settings = endpoint_settings(tmp_path / "home", clickhouse_sandbox="require")
     with _without_landlock(settings, tmp_path / "log") as process:
         assert process.wait(START_S) == 1
     (line,) = (tmp_path / "log").read_text().splitlines()

@@ -14,22 +14,10 @@ from backports import zstd
 
 from clickhouse_http import EndpointProcess, exceptions
 from clickhouse_http.wire.compression import PIECE, Decoder
+from tests.support.endpoint import ANALYST, LOADER
 from tests.support.waiting import until
 
-from .tools import (
-    ANALYST,
-    LOADER,
-    MIB,
-    WAIT_S,
-    Repeated,
-    Socket,
-    ask,
-    code,
-    endpoint,
-    others_are_served,
-    peak_mib,
-    spool_bytes,
-)
+from .tools import MIB, WAIT_S, Repeated, Socket, ask, code, endpoint, others_are_served, peak_mib, spool_bytes
 
 INSERT = {"query": "INSERT INTO t.rows FORMAT TabSeparated"}
 TOO_MUCH = {

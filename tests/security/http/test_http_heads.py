@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST
 
-from .tools import ANALYST, MIB, WAIT_S, Repeated, Socket, ask, endpoint, others_are_served, peak_mib
+from .tools import MIB, WAIT_S, Repeated, Socket, ask, endpoint, others_are_served, peak_mib
 
 START = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n"
 

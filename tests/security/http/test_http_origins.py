@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
+from devstack.embedded.redis import free_port
+from tests.support.endpoint import LOADER
 from tests.support.waiting import until
 
-from .tools import LOADER, WAIT_S, ask, endpoint, free_port
+from .tools import WAIT_S, ask, endpoint
 
 FRIEND = "https://notebook.example:8443"
 OTHER_HOST = "clickhouse.example"

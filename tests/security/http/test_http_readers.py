@@ -9,9 +9,10 @@ import pytest
 
 from clickhouse_http import EndpointProcess
 from clickhouse_http.sessions.admission import SLOTS
+from tests.support.endpoint import ANALYST
 from tests.support.waiting import until
 
-from .tools import ANALYST, Socket, ask, endpoint, others_are_served, peak_mib
+from .tools import Socket, ask, endpoint, others_are_served, peak_mib
 
 #: Without an end, and more than a socket takes at once.
 ENDLESS = "SELECT number, repeat('unread', 100) FROM system.numbers"

@@ -15,9 +15,10 @@ from clickhouse_http.engine.table_memory import TableBudget
 from clickhouse_http.rights.limits import Limits
 from clickhouse_http.sessions.admission import SLOTS, Admission
 from clickhouse_http.sessions.sessions import MAX_SESSIONS
+from tests.support.endpoint import ANALYST, LOADER
 from tests.support.waiting import until
 
-from .tools import ANALYST, LOADER, Repeated, ask, code, endpoint, others_are_served, peak_mib
+from .tools import Repeated, ask, code, endpoint, others_are_served, peak_mib
 
 GREEDY = "SELECT length(groupArray(number)) FROM numbers(1000000000)"
 TOTAL_MIB = 1024

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import ANALYST, LOADER
 
-from .tools import ANALYST, LOADER, WAIT_S, Socket, ask, code, endpoint
+from .tools import WAIT_S, Socket, ask, code, endpoint
 
 FORGED = "forged-line-of-the-log"
 #: NUL, line ends of all kinds, escape sequences of a terminal, text that runs backwards.

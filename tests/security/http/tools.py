@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 
 from clickhouse_http import EndpointProcess
-from devstack.embedded import clickhouse
-from firehose import settings as project_settings
+from tests.support.endpoint import LOADER, endpoint_settings, running_endpoint
 from tests.support.waiting import until
 
-LOADER = ("loader", "loader-Password-1")
-ANALYST = ("analyst", "analyst-Password-2")
 #: For what must happen at some time: generous, since other tests may have the machine.
 WAIT_S = 60.0
 MIB = 1024 * 1024
@@ -25,28 +22,14 @@ MIB = 1024 * 1024
 _HTTP = httpx.Client(timeout=WAIT_S, limits=httpx.Limits(max_connections=None))
 
 
-@contextmanager
-def endpoint(home: Path, **overrides: object) -> Iterator[EndpointProcess]:
+def endpoint(home: Path, **overrides: object) -> AbstractContextManager[EndpointProcess]:
     """A running endpoint with the table ``t.rows`` and small limits."""
-    settings = project_settings.load(
-        **{
-            "home": str(home),
-            "clickhouse_url": f"http://127.0.0.1:{free_port()}",
-            "clickhouse_loader_password": LOADER[1],
-            "clickhouse_analyst_password": ANALYST[1],
-            "query_max_memory_mib": 256,
-            "query_total_memory_mib": 1024,
-            "http_disk_reserve_mib": 0,
-            **overrides,
-        }
+    limits = {"query_total_memory_mib": 1024, "http_disk_reserve_mib": 0}
+    return running_endpoint(
+        endpoint_settings(home, **limits | overrides),
+        "CREATE DATABASE t",
+        "CREATE TABLE t.rows (id UInt64, s String) ENGINE = MergeTree ORDER BY id",
     )
-    with clickhouse.start(settings) as running:
-        for statement in (
-            "CREATE DATABASE t",
-            "CREATE TABLE t.rows (id UInt64, s String) ENGINE = MergeTree ORDER BY id",
-        ):
-            assert ask(running, statement).status_code == 200
-        yield running
 
 
 def ask(running: EndpointProcess, query: str, user: tuple[str, str] = LOADER, **parameters: str) -> httpx.Response:
@@ -155,10 +138,3 @@ def spool_bytes(running: EndpointProcess) -> int:
         except FileNotFoundError:  # closed meanwhile
             continue
     return total
-
-
-def free_port() -> int:
-    """A free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

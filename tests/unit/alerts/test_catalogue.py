@@ -44,8 +44,8 @@ def test_a_task_raises_it(name: str) -> None:
         if isinstance(function, ast.FunctionDef) and f"catalogue.{name}" in ast.unparse(function)
     ]
     files = [path for folder in ("dags", "plugins") for path in (ROOT / folder).glob("*.py")]
-    lines = [line for path in files for line in path.read_text().splitlines() if " import " not in line]
-    called = set(re.findall(r"\w+", "\n".join(lines))) & set(alerts.__all__)
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
+    called = {node.id for node in nodes if isinstance(node, ast.Name)} & set(alerts.__all__)
     assert called & set(raising), f"{raising} raise it, and no task of dags/ or hook of plugins/ calls any of them"
 
 
