@@ -155,10 +155,3 @@ def spool_bytes(running: EndpointProcess) -> int:
         except FileNotFoundError:  # closed meanwhile
             continue
     return total
-
-
-def free_port() -> int:
-    """A free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
