@@ -17,10 +17,13 @@ def main(arguments: list[str]) -> None:
     os.umask(0o077)
     if len(arguments) != 1 or arguments[0].startswith("--"):
         sys.exit(_USAGE)
+    program = "clickhouse_http"
     try:
-        serve(from_json(_read(arguments[0]), arguments[0]))
+        config = from_json(_read(arguments[0]), arguments[0])
+        program = config.program
+        serve(config)
     except EndpointError as error:
-        sys.exit(f"clickhouse_http: {error}")
+        sys.exit(f"{program}: {error}")
 
 
 def _read(source: str) -> bytes:

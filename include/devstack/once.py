@@ -63,10 +63,10 @@ class TypeAccount(msgspec.Struct, frozen=True, kw_only=True):
 class _Redis(RedisServer):
     """A Redis that ends with this process; if it does not, the next run finds and stops it."""
 
-    def prepare(self) -> list[str]:
-        """The server's command, on a leash."""
+    def on_leash(self, command: list[str]) -> list[str]:
+        """A leash with a lock in the home."""
         run = self.folder.parent / RUN
-        leashed(run, "redis", Leashed(super().prepare(), str(Path.cwd()), 10, parent=os.getpid()))
+        leashed(run, "redis", Leashed(command, str(Path.cwd()), 10, parent=os.getpid()))
         return leash_command("redis", str(run))
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LINTER: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+TOOLS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+LINTER: dict[str, Any] = TOOLS["importlinter"]
 ON_DISK = {path.name for path in (ROOT / "include").iterdir() if any(path.glob("**/*.py"))} | {"ingester"}
 
 
@@ -35,7 +36,20 @@ def test_every_package_has_a_layer_and_no_cycles() -> None:
 
 def test_every_package_has_a_place_for_each_of_its_modules() -> None:
     complete = {name for found in contract(type="layers", exhaustive=True) for name in found["containers"]}
-    assert ON_DISK - complete <= {"clickhouse_http"}
+    assert complete == ON_DISK
+
+
+def test_every_part_of_the_endpoint_but_its_public_ones_is_protected() -> None:
+    package = ROOT / "include" / "clickhouse_http"
+    parts = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    [protected] = contract(type="protected")
+    wanted = {f"clickhouse_http.{part}" for part in parts - {"__init__", "__main__", "http"}}
+    assert set(protected["protected_modules"]) == wanted
+
+
+def test_a_dag_file_imports_no_package_of_the_pipeline_when_it_is_parsed() -> None:
+    banned = TOOLS["ruff"]["lint"]["flake8-tidy-imports"]["banned-module-level-imports"]
+    assert ON_DISK - set(banned) == {"ingester", "jetstream_simulator"}
 
 
 @pytest.mark.parametrize(
@@ -50,8 +64,14 @@ def test_every_package_has_a_place_for_each_of_its_modules() -> None:
             "No cycles are allowed in firehose.lake",
         ),
         ("ingester/errors.py", "import firehose.errors", "ingester is not allowed to import firehose"),
+        ("include/devstack/once.py", "import ingester.pump", "devstack is not allowed to import ingester"),
+        ("include/devstack/once.py", "import airflow", "devstack is not allowed to import airflow"),
+        ("include/devstack/once.py", "import clickhouse_http.engine", "Illegal imports of protected package"),
     ],
-    ids=["a stray module", "a stray command", "an arrow up", "a circle", "an ingester that knows the pipeline"],
+    ids=[
+        *("a stray module", "a stray command", "an arrow up", "a circle", "an ingester that knows the pipeline"),
+        *("a stack that knows the ingester's inside", "a stack that needs Airflow", "a stack inside the endpoint"),
+    ],
 )
 def test_what_breaks_a_contract_is_seen(tmp_path: Path, file: str, text: str, said: str) -> None:
     for name in ("include", "ingester"):

@@ -32,6 +32,17 @@ def test_keeps_what_it_acknowledged_when_killed(tmp_path: Path) -> None:
         assert server.client().get("key") == b"kept"
 
 
+def test_a_start_that_is_interrupted_leaves_no_server(tmp_path: Path) -> None:
+    class Interrupted(RedisServer):
+        def _answers(self, pid: int) -> bool:
+            raise KeyboardInterrupt
+
+    server = Interrupted(tmp_path)
+    with pytest.raises(KeyboardInterrupt), server:
+        pytest.fail("it started")
+    assert server.process is not None and not server.running
+
+
 def test_taken_port_is_one_clear_line(redis_server: RedisServer, tmp_path: Path) -> None:
     with pytest.raises(ServiceUnavailable) as caught:
         RedisServer(tmp_path, redis_server.port).start()

@@ -42,7 +42,7 @@ class Connection:
             return self._native.query(statement, output_format, params=dict(parameters or {}))
 
     def stream(self, statement: str, output_format: str, parameters: Mapping[str, str]) -> Any:
-        """Begin a SELECT whose blocks :meth:`fetch` brings."""
+        """Begin a SELECT whose blocks :meth:`blocks` gives."""
         with self._call():
             return self._native.send_query(statement, output_format, params=dict(parameters))
 

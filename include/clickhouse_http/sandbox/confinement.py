@@ -55,7 +55,7 @@ def confine(config: EndpointConfig) -> None:
     except landlock.SandboxUnavailable as error:
         called = config.called("sandbox")
         if config.sandbox == REQUIRE:
-            raise CannotServe(f"the sandbox that {called}={REQUIRE} asks for is not to be had: {error}") from None
+            raise CannotServe(f"the sandbox that {called}={REQUIRE} asks for is not available: {error}") from None
         log.warning(
             "no sandbox: %s. Only ClickHouse's rights keep the engine from this user's files; "
             "%s=%s makes this an error", error, called, REQUIRE,

@@ -22,7 +22,7 @@ from devstack.checkout import checkout
 from devstack.demo.home import environment
 from devstack.embedded import airflow
 from devstack.embedded.ingester import ingester_process, wait_for_events
-from devstack.embedded.leash import PYTHON
+from devstack.embedded.leash import PYTHON, ending_with_us
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch import buffer
 from firehose.batch.buffer import redis_ms
@@ -112,7 +112,9 @@ def _run(settings: Settings, project: Path, recording: Path, events: int) -> tup
         try:
             for command in airflow.commands().values():
                 processes.append(
-                    subprocess.Popen(command, env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                    subprocess.Popen(
+                        ending_with_us(command), env=environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                    )
                 )
             _wait_until_warm(folder / "airflow.log")
             interval = fill(settings, recording, events)

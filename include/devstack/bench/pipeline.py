@@ -16,15 +16,16 @@ from devstack.bench.report import PeakRss
 from devstack.checkout import checkout
 from devstack.demo.home import environment
 from devstack.embedded import airflow
-from devstack.embedded.leash import PYTHON
+from devstack.embedded.leash import PYTHON, ending_with_us
 from devstack.embedded.redis import RedisServer
 from firehose.settings import Settings
 
 
 class Pipeline:
-    """Redis, ClickHouse, ingester and Airflow with one home. A context manager that leaves nothing running.
+    """Redis, ClickHouse, ingester and Airflow with one home. A context manager that leaves nothing running; what it
+    starts ends with this process, too.
 
-    ``with_airflow``: whether Airflow is one of them.
+    ``with_airflow``: False leaves Airflow out.
     ``peak_mib`` is the largest resident size that any one process has had.
     """
 
@@ -82,7 +83,9 @@ class Pipeline:
 
     def _spawn(self, name: str, command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
         with (self._logs / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                ending_with_us(command), env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         self._running.append(process)
         return process
 

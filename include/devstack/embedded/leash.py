@@ -136,7 +136,7 @@ def _end_with(parent: int) -> None:
     """Get SIGTERM when the parent dies; end now if it has already died."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
     if os.getppid() != parent:
-        sys.exit("the process runner has ended")
+        sys.exit("the process that started this one has ended")
 
 
 def _keep(run: Path, name: str, service: Leashed) -> NoReturn:

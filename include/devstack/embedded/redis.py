@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 import redis
 
+from devstack.embedded.leash import ending_with_us
 from devstack.embedded.redis_config import ADMIN, SOCKET, write_access, write_config
 from firehose.errors import ServiceUnavailable
 from ingester.contract.redis_access import MONITORING, RedisAccess
@@ -81,26 +82,36 @@ class RedisServer:
             options["maxmemory"] = self.maxmemory
         return [binary, str(write_config(self.access, options))]
 
+    def on_leash(self, command: list[str]) -> list[str]:
+        """The command line that runs ``command`` and ends it with the thread that starts it."""
+        return ending_with_us(command)
+
     def start(self, timeout_s: float = 20.0) -> Self:
-        """Start it and wait until it has loaded its data and answers.
+        """Start it, so that it ends with this process; wait until it has loaded its data and answers.
 
         Raises:
             ServiceUnavailable: no redis-server, a taken port, or no answer within ``timeout_s`` seconds.
         """
-        command = self.prepare()
+        command = self.on_leash(self.prepare())
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, umask=0o077
             )
+        try:
+            self._wait_ready(self.process, timeout_s)
+        except BaseException:  # Ctrl-C, too: a context manager that was not entered is not left either
+            self.kill()
+            raise
+        return self
+
+    def _wait_ready(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
-        while not self._answers(self.process.pid):
-            if self.process.poll() is not None:
+        while not self._answers(process.pid):
+            if process.poll() is not None:
                 raise ServiceUnavailable(self._why_it_ended())
             if time.monotonic() > deadline:
-                self.kill()
                 raise ServiceUnavailable(f"Redis did not answer within {timeout_s:g} s; see {self.log}")
             time.sleep(0.01)
-        return self
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop it with SIGTERM, so that it syncs its AOF; kill it after ``timeout_s`` seconds."""

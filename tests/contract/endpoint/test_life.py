@@ -85,7 +85,8 @@ def test_a_data_folder_in_use_is_one_line(make_settings: MakeSettings) -> None:
 
 def test_a_failed_start_says_why(make_settings: MakeSettings) -> None:
     starting = clickhouse.start(make_settings(clickhouse_loader_password=""))
-    with pytest.raises(EndpointError, match="LOADER_PASSWORD is not set"), starting:
+    said = "ended at once: firehose clickhouse: FIREHOSE_CLICKHOUSE_LOADER_PASSWORD is not set"
+    with pytest.raises(EndpointError, match=said), starting:
         pytest.fail("it started")
 
 

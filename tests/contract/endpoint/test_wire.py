@@ -203,11 +203,14 @@ def test_without_being_asked_nothing_is_sent_early(endpoint: EndpointProcess) ->
 
 def test_the_summary_of_a_held_result_is_that_of_all_of_it(analyst: httpx.Client) -> None:
     query = "SELECT number FROM numbers(500000)"
-    answers = [analyst.post("/", params={"wait_end_of_query": "1"}, content=query) for _ in range(5)]
+    asked = {"wait_end_of_query": "1", "max_block_size": "50000"}
+    answers = [analyst.post("/", params=asked, content=query) for _ in range(5)]
     summaries = [json.loads(answer.headers["x-clickhouse-summary"]) for answer in answers]
     assert {summary["result_rows"] for summary in summaries} == {"500000"}
-    # chDB itself counts a block less in one of a hundred streams.
-    assert max(int(summary["read_rows"]) for summary in summaries) == 500000
+    # chDB itself leaves blocks out, but only whole ones: in one stream of a hundred, in more on a busy machine.
+    read = [int(summary["read_rows"]) for summary in summaries]
+    assert max(read) == 500000
+    assert all(rows % 50000 == 0 and rows >= 50000 for rows in read), read
 
 
 def _connected(endpoint: EndpointProcess) -> socket.socket:

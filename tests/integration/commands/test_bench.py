@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,15 +54,47 @@ def assert_measured(report: BenchReport, name: str, events: int = EVENTS) -> Non
         assert math.isfinite(figure) and figure > 0, report
 
 
-def test_a_benchmark_that_is_stopped_leaves_nothing_running() -> None:
-    command = [FIREHOSE, "bench", "ingest", "--events=400000"]
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_benchmark_that_is_stopped_leaves_nothing_running(number: signal.Signals) -> None:
+    command = [FIREHOSE, "bench", "catchup", "--events=2000000"]  # it starts its Redis first
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     process = psutil.Process(running.pid)
     until(lambda: any("redis-server" in child.name() for child in process.children()), what="it starts a Redis")
-    children = process.children(recursive=True)
-    running.terminate()
+    end_and_await_children(running, number)
+
+
+PIPELINE = """
+import signal, sys
+from pathlib import Path
+from devstack.bench.pipeline import Pipeline
+from devstack.bench.recovery import settings_of
+from devstack.embedded.redis import free_port
+port = free_port()
+Pipeline(settings_of(Path(sys.argv[1]), free_port(), port), port, with_airflow=False).start()
+print("started", flush=True)
+signal.pause()
+"""
+
+
+def test_the_pipeline_of_a_benchmark_that_is_killed_ends_with_it(tmp_path: Path) -> None:
+    running = subprocess.Popen([sys.executable, "-c", PIPELINE, tmp_path], stdout=subprocess.PIPE)
+    assert running.stdout is not None
+    with running.stdout as said:
+        assert said.readline() == b"started\n"
+    assert len(psutil.Process(running.pid).children()) == 3, "Redis, ClickHouse, ingester"
+    end_and_await_children(running, signal.SIGKILL)
+
+
+def end_and_await_children(running: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    children = psutil.Process(running.pid).children(recursive=True)
+    running.send_signal(number)
     assert running.wait(60) != 0
-    until(lambda: not any(child.is_running() for child in children), what="its processes end")
+    try:
+        until(lambda: not any(child.is_running() for child in children), what="its processes end")
+    finally:
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
 def test_ingest() -> None:
