@@ -40,7 +40,7 @@ def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> str:
     counted = {name: (counts.received, counts.quarantined) for name, counts in entry.counts.items()}
     if counted != {name: (counts.raw, counts.quarantined) for name, counts in result.counts.items()}:
         return "it was validated again after it was published, with other counts"
-    if entry.rows_sha256 and result.rows_sha256 and entry.rows_sha256 != result.rows_sha256:
+    if entry.rows_sha256 != result.rows_sha256:
         return "it was validated again after it was published, with other rows"
     if any(rebuilt.lost for rebuilt in entry.rebuilt):
         return "a rebuild could not make all of its rows again"

@@ -90,7 +90,9 @@ def test_publishing_alone_may_be_cleared(settings: Settings, batches: list[Batch
     )
 
 
-@pytest.mark.parametrize("what", ["nothing published", "an older hour file", "other rows", "other counts"])
+@pytest.mark.parametrize(
+    "what", ["nothing published", "an older hour file", "other rows", "rows without a digest", "other counts"]
+)
 def test_publishing_alone_never_answers_for_rows_that_are_not_there(
     settings: Settings, batches: list[Batch], fill: Fill, what: str
 ) -> None:
@@ -107,12 +109,13 @@ def test_publishing_alone_never_answers_for_rows_that_are_not_there(
         for path, content in older.items():
             if "hour=" in str(path):
                 path.write_bytes(content)
-    elif what in ("other rows", "other counts"):
+    elif what != "nothing published":
         result = validate(settings, batch)
         for path in staged_folder(lake, batch).iterdir():
             path.unlink()
         more = {schema.LIKES: TypeCounts(9999, 9999, 0)} if what == "other counts" else {}
-        write_result(lake, batch, msgspec.structs.replace(result, rows_sha256="0", counts=result.counts | more))
+        digest = "" if what == "rows without a digest" else "0"  # as an earlier version leaves its result
+        write_result(lake, batch, msgspec.structs.replace(result, rows_sha256=digest, counts=result.counts | more))
     with pytest.raises(
         NotStaged, match=r"^batch .*its validated rows are not staged, and .*Clear its validate task"
     ):
