@@ -48,7 +48,7 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
     A batch that is published already, and whose rows are no longer staged, is answered for by the ledger.
 
     Raises:
-        NotStaged: its rows are not staged, and the ledger and the hour files do not answer for them.
+        NotStaged: its rows are not staged, and the lake does not show that they have been published.
         CorruptBatch: its good rows are not all accounted for.
         LakeChanged: an hour file is missing or is another one; nothing is written.
         CorruptLake: an hour file or its record cannot be read.
