@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -63,7 +64,7 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         return _answer(lake, batch, published)
     work = _work(lake, batch, validated, earlier)
     known = known_since(lake)
-    for hour_plan in (hour_plan for commits in work.values() for hour_plan in commits):
+    for hour_plan in chain.from_iterable(work.values()):
         check(lake, hour_plan, known)
     touched: dict[int, set[str]] = {}
     counts: dict[str, LedgerCounts] = {}
