@@ -15,7 +15,7 @@ from ingester.contract import wire
 
 
 class Folder(Protocol):
-    """Something that holds what has keys below it: a path of any storage."""
+    """A path of any storage, which gives the path of a key below it."""
 
     def __truediv__(self, key: str, /) -> Self: ...  # as paths have it
 

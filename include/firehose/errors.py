@@ -40,7 +40,7 @@ class CorruptBatch(FirehoseError):
 
 
 class NotStaged(CorruptBatch):
-    """A batch has no validated rows to publish, and what is published of it does not answer for them."""
+    """A batch's validated rows are not staged, and the lake does not show that they have been published."""
 
 
 class CorruptLake(FirehoseError):

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -21,19 +21,30 @@ from firehose.store import LakePath, LocalLake
 from tests.support.flat_lake import FlatLake
 from tests.support.waiting import until
 
-#: How the root of a lake in an empty folder is made, by the storage's name.
-BACKENDS: Final[dict[str, Callable[[Path], LakePath]]] = {"local": LocalLake, "flat": FlatLake}
+
+class Backend(NamedTuple):
+    """A storage: how the root of a lake in an empty folder is made, and what it calls to make something durable.
+
+    ``durable`` is the object and the name of a function that has been called when a write or a removal returns. If
+    that function raises OSError, what was written has not taken its place.
+    """
+
+    lake: Callable[[Path], LakePath]
+    durable: tuple[object, str] = (os, "fsync")
+
+
+BACKENDS: Final = {"local": Backend(LocalLake), "flat": Backend(FlatLake)}
 _FORK: Final = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(params=BACKENDS)
-def new_lake(request: pytest.FixtureRequest) -> Callable[[Path], LakePath]:
+def backend(request: pytest.FixtureRequest) -> Backend:
     return BACKENDS[request.param]
 
 
 @pytest.fixture
-def lake(new_lake: Callable[[Path], LakePath], tmp_path: Path) -> LakePath:
-    return new_lake(tmp_path / "lake")
+def lake(backend: Backend, tmp_path: Path) -> LakePath:
+    return backend.lake(tmp_path / "lake")
 
 
 @pytest.fixture
@@ -181,36 +192,40 @@ def test_a_reader_sees_whole_files_whenever_the_writer_is_killed(lake: LakePath)
     assert lake.find("*/*") == [path] and path.read_bytes() == b"whole"
 
 
-def test_what_has_returned_was_synced(lake: LakePath, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, synced = os.fsync, list[int]()
+def test_what_has_returned_is_durable(backend: Backend, lake: LakePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = getattr(*backend.durable), list[object]()
 
-    def noted(number: int) -> None:
-        synced.append(number)
-        real(number)
+    def noted(*args: Any, **named: Any) -> Any:
+        calls.append(args)
+        return real(*args, **named)
 
-    monkeypatch.setattr(os, "fsync", noted)
-    path = lake / "_ledger/date=1/batch=1.json"
-    steps: list[Callable[[], None]] = [lambda: path.write(b"x"), path.settle, path.remove]
-    for step in steps:
-        synced.clear()
+    monkeypatch.setattr(*backend.durable, noted)
+    path, other = lake / "_ledger/date=1/batch=1.json", lake / "_ledger/date=1/batch=2.json"
+    steps: list[Callable[[], None]] = [
+        lambda: path.write(b"x"),
+        path.settle,
+        lambda: path.copy_to(other),
+        lambda: other.rename_to(path),
+        path.remove,
+    ]
+    for number, step in enumerate(steps):
+        calls.clear()
         step()
-        assert synced, "nothing was synced"
+        assert calls, f"step {number} has returned, and nothing was made durable"
 
-    def fail(number: int) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     path.write(b"old")
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(*backend.durable, fail)
     with pytest.raises(DiskFailed, match=r"^[^\n]*not written \(Input/output error\); see to the disk[^\n]*$"):
         path.write(b"new")
-    monkeypatch.setattr(os, "fsync", real)
+    monkeypatch.setattr(*backend.durable, real)
     assert path.read_bytes() == b"old"
 
 
-def test_a_full_disk_is_one_line_and_changes_nothing(
-    new_lake: Callable[[Path], LakePath], small_disk: Path
-) -> None:
-    lake = new_lake(small_disk / "lake")
+def test_a_full_disk_is_one_line_and_changes_nothing(backend: Backend, small_disk: Path) -> None:
+    lake = backend.lake(small_disk / "lake")
     path = lake / "year=2026/posts.parquet"
     path.write(b"old")
     with pytest.raises(DiskFailed, match=r"^[^\n]*No space left on device[^\n]*$"):
@@ -259,13 +274,13 @@ _STREAM: Final = """
 import resource, sys
 from pathlib import Path
 from tests.contract.test_lake_store import BACKENDS
-path = BACKENDS[sys.argv[1]](Path(sys.argv[2])) / "year=2026/posts.parquet"
+path = BACKENDS[sys.argv[1]].lake(Path(sys.argv[2])) / "year=2026/posts.parquet"
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 path.write(b"warm"); path.sha256(); before = peak()
 with path.replacing() as draft, draft.open("wb") as out:
     for _ in range(128):
         out.write(b"x" * (1 << 20))
-path.settle(); path.copy_to(path.with_name("copy")) if sys.argv[1] == "local" else None
+path.settle(); path.copy_to(path.with_name("copy")); path.with_name("copy").rename_to(path)
 with path.reading() as stream:
     while stream.read(1 << 20):
         pass

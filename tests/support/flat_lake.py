@@ -121,7 +121,8 @@ class FlatLake:
         self.remove()
 
     def copy_to(self, target: Self) -> None:
-        target.write(self.read_bytes())
+        with target.replacing() as draft:
+            files.copy(self._object, draft)
 
     def remove(self) -> None:
         files.remove(self._object)

@@ -17,9 +17,10 @@ Must not: copy or decide what a gap is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Final, NamedTuple
 
 import redis
@@ -93,12 +94,14 @@ class LateFrames:
         first = f"date={datetime.fromtimestamp(oldest_ms / 1000, UTC) - _LONGEST:%Y-%m-%d}"
         last = f"date={self._batch.start:%Y-%m-%d}"
         known: dict[str, DrainedInterval] = {}
-        for path in _of_days(Area.COVERAGE.of(self._lake).find("date=*/batch=*.json"), first, last):
+        paths = [day.find("batch=*.json") for day in _days(Area.COVERAGE.of(self._lake), first, last)]
+        for path in chain.from_iterable(paths):
             for gap in coverage.read_records(path):
                 if gap.reason is Reason.NOT_LISTENING:
                     batch = path.stem.removeprefix("batch=")
                     known[path.stem] = DrainedInterval(gap.from_us // 1000, gap.to_us // 1000, batch)
-        for folder in _of_days(Area.RAW.of(self._lake).folders("date=*/batch=*"), first, last):
+        folders = [day.folders("batch=*") for day in _days(Area.RAW.of(self._lake), first, last)]
+        for folder in chain.from_iterable(folders):
             if manifest := manifests.read(folder):
                 start, end = (int(moment.timestamp()) * 1000 for moment in (manifest.start, manifest.end))
                 known[folder.name] = DrainedInterval(start, end, manifest.batch, folder)
@@ -145,5 +148,5 @@ def _first_interval_ms(settings: Settings) -> int:
     return -(int(moment.timestamp()) // -length) * length * 1000 if moment.tzinfo else 0
 
 
-def _of_days(paths: Iterable[LakePath], first: str, last: str) -> list[LakePath]:
-    return sorted(path for path in paths if first <= path.parent.name <= last)
+def _days(area: LakePath, first: str, last: str) -> Iterator[LakePath]:
+    return (day for day in area.folders("date=*") if first <= day.name <= last)

@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def locks_folder(lake: L) -> L:
-    """Below which the lake's locks have their names. Whatever writes into the lake begins here.
+    """The folder of the lake's locks. All that writes into the lake asks for it first, and is refused an old lake.
 
     Raises:
         LakeOutdated: the lake has the folder names of an earlier version.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -17,6 +18,8 @@ from ingester.contract.logs import get_logger
 log = get_logger(__name__)
 
 NAME = "manifest.json"
+# The rest has a line for each value. With one for each number of an index it would be mostly spaces.
+_INDEX: Final = re.compile(rb'"index": (?P<pairs>\[[][\d,\s]*\])')
 
 
 class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +108,12 @@ def first_start_ms(lake: LakePath) -> int:
 
 def write(folder: LakePath, manifest: Manifest) -> None:
     """Write the manifest durably: from here on Redis is not read again for this batch."""
-    (folder / NAME).write(msgspec.json.format(msgspec.json.encode(manifest)))
+    text = msgspec.json.format(msgspec.json.encode(manifest))
+    (folder / NAME).write(_INDEX.sub(_on_one_line, text))
+
+
+def _on_one_line(found: re.Match[bytes]) -> bytes:
+    return b'"index": ' + b"".join(found["pairs"].split())
 
 
 def settle(folder: LakePath) -> None:

@@ -21,6 +21,8 @@ CHUNK_BYTES: Final = 64 * 1024 * 1024
 _MOST_WINDOW: Final = 8 * 1024 * 1024
 # Fed to a decoder at a time: of what anyone may have sent, so little that it cannot become much (32 MiB).
 _FEED: Final = 1024
+# Given back by a decoder at a time. Its own 128 KiB are allocated for each part, and cost more than decompressing.
+_PART: Final = 16 * 1024
 _READ_BYTES: Final = 1024 * 1024
 _LONGEST_HEADER: Final = 18
 
@@ -94,7 +96,7 @@ def count_lines(payload: bytes, most_lines: int, most_bytes: int) -> tuple[int, 
                 raise zstandard.ZstdError("it does not begin with a frame")
             if zstandard.get_frame_parameters(header).window_size > _MOST_WINDOW:
                 raise NotFrames("needs a window larger than frames have")
-            frame = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).decompressobj()
+            frame = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).decompressobj(write_size=_PART)
             while not frame.eof:
                 if start >= len(payload):
                     raise NotFrames("is not whole zstd frames (it ends within a frame)")

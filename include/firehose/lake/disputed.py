@@ -75,8 +75,8 @@ def came_so(lake: LakePath, disputes: list[Disputed]) -> set[Disputed]:
         by_file.setdefault((dispute.batch, dispute.record_type), {})[dispute.key] = dispute
     for (batch, record_type), wanted in by_file.items():
         for key, cid, gives in _sent(lake, batch, record_type, wanted):
-            if (record := wanted[key]).cid == cid and record.gives == gives:
-                found.add(record)
+            if (dispute := wanted[key]).cid == cid and dispute.gives == gives:
+                found.add(dispute)
     return found
 
 

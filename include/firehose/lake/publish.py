@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -48,7 +49,7 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
     A batch that is published already, and whose rows are no longer staged, is answered for by the ledger.
 
     Raises:
-        NotStaged: its rows are not staged, and the ledger and the hour files do not answer for them.
+        NotStaged: its rows are not staged, and the lake does not show that they have been published.
         CorruptBatch: its good rows are not all accounted for.
         LakeChanged: an hour file is missing or is another one; nothing is written.
         CorruptLake: an hour file or its record cannot be read.
@@ -63,7 +64,7 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         return _answer(lake, batch, published)
     work = _work(lake, batch, validated, earlier)
     known = known_since(lake)
-    for hour_plan in (hour_plan for commits in work.values() for hour_plan in commits):
+    for hour_plan in chain.from_iterable(work.values()):
         check(lake, hour_plan, known)
     touched: dict[int, set[str]] = {}
     counts: dict[str, LedgerCounts] = {}

@@ -19,8 +19,9 @@ def still_published(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> 
     """The ledger's entry of a batch whose rows are no longer staged. Its hour files hold what the entry says.
 
     Raises:
-        NotStaged: the batch was never published; or it has been validated since, or that was begun; or the hour
-            files hold something else. All its rows have to be staged again.
+        NotStaged: the batch was never published; or it has been validated since, or that was begun; or an hour
+            file is older. All its rows have to be staged again.
+        LakeChanged: an hour file is missing, or is not what its record says: it has to be rebuilt.
     """
     if why := _why_not(lake, batch, entry):
         raise NotStaged(
@@ -40,21 +41,21 @@ def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> str:
     counted = {name: (counts.received, counts.quarantined) for name, counts in entry.counts.items()}
     if counted != {name: (counts.raw, counts.quarantined) for name, counts in result.counts.items()}:
         return "it was validated again after it was published, with other counts"
-    if entry.rows_sha256 and result.rows_sha256 and entry.rows_sha256 != result.rows_sha256:
+    if entry.rows_sha256 != result.rows_sha256:
         return "it was validated again after it was published, with other rows"
     if any(rebuilt.lost for rebuilt in entry.rebuilt):
         return "a rebuild could not make all of its rows again"
-    return _changed_file(lake, entry)
+    return _older_file(lake, entry)
 
 
-def _changed_file(lake: LakePath, entry: LedgerEntry) -> str:
-    """How the first hour file that differs from what the entry says of it does so; empty: none differs."""
+def _older_file(lake: LakePath, entry: LedgerEntry) -> str:
+    """The first hour file that is from before the batch, with its record; empty: there is none."""
     known = watch.known_by([entry])
     for name, record_types in entry.hours.items():
         hour = layout.parse_hour(name)
         for record_type in record_types:
             if found := watch.difference(lake, record_type, hour, known):
-                return str(found)
+                raise watch.changed([found])
             there = [record for record in records.read(layout.hour_file(lake, record_type, hour)) if record]
             if watch.behind(there, record_type, name, [entry]):
                 return f"the file of {name} {record_type} is older than the ledger says"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from firehose.areas import Area, F
 from firehose.errors import CorruptBatch
-from firehose.quality.result import docs_folder, load_result, result_paths
+from firehose.quality.result import docs_folder, latest_results, load_result
 from firehose.store import LakePath
 
 #: Batches on the page, latest first.
@@ -41,7 +41,7 @@ def front_page(lake: F) -> F:
 
 def write_front_page(lake: LakePath) -> None:
     """Write the page from the stored results, and remove the Data Docs of batches that it no longer shows."""
-    latest = result_paths(lake)[: -SHOWN - 1 : -1]
+    latest = latest_results(lake, SHOWN)
     rows = "".join(_row(lake, path) for path in latest)
     front_page(lake).write((_HEAD + rows + _FOOT).encode())
     (docs_folder(lake) / "index.html").write(_HOME.encode())

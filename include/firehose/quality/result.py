@@ -101,7 +101,7 @@ def read_result(lake: LakePath, batch: Batch) -> ValidateResult | None:
 
 
 def load_result(path: LakePath) -> ValidateResult:
-    """The result in one of :func:`result_paths`.
+    """The result in one of :func:`latest_results`.
 
     Raises:
         CorruptBatch: it cannot be read.
@@ -146,9 +146,14 @@ def write_result(lake: LakePath, batch: Batch, result: ValidateResult) -> None:
     (batch.folder(lake, Area.QUALITY) / _RESULT).write(msgspec.json.encode(result))
 
 
-def result_paths(lake: L) -> list[L]:
-    """The stored results of all batches, in the order of their intervals."""
-    return Area.QUALITY.of(lake).find(f"date=*/batch=*/{_RESULT}")
+def latest_results(lake: L, count: int) -> list[L]:
+    """The stored results of the latest batches, at most ``count``, the latest one first."""
+    found: list[L] = []
+    for day in reversed(Area.QUALITY.of(lake).folders("date=*")):
+        found += reversed(day.find(f"batch=*/{_RESULT}"))
+        if len(found) >= count:
+            break
+    return found[:count]
 
 
 def docs_folder(lake: F) -> F:

@@ -51,7 +51,7 @@ class Folder(TupleFilesystemStoreBackend):
     """A folder of the site: each file is the old one or the new one, as everywhere in the lake."""
 
     def __init__(self, base_directory: str, **options: Any) -> None:
-        super().__init__(base_directory=tempfile.gettempdir(), **options)  # has to be there; stays as it is
+        super().__init__(base_directory=tempfile.gettempdir(), **options)  # any folder: nothing is written to it
         self._site = TARGETS[base_directory]
 
     def _set(self, key: tuple[str, ...], value: str | bytes, **_: Any) -> None:

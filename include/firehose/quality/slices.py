@@ -145,7 +145,7 @@ class _Ruled:
 
     def add(self, table: pa.Table) -> None:
         self._tables.append(table)
-        if sum(table.nbytes for table in self._tables) > SLICE_BYTES:
+        if sum(waiting.nbytes for waiting in self._tables) > SLICE_BYTES:
             self.check()
 
     def check(self) -> None:

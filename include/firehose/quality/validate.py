@@ -148,7 +148,7 @@ def _counts(batch: Batch, manifest: Manifest, slices: list[SliceResult]) -> dict
 
 
 def _accounting(counts: dict[str, TypeCounts]) -> pa.Table:
-    """One row a type and one, ``all``, of the whole batch: which a few bad events of a rare type do not spoil."""
+    """A row for each type, and one, ``all``, for the batch, which a few bad events of a rare type do not spoil."""
     whole = total(counts.values())
     rows = {**counts, WHOLE_BATCH: whole}
     return pa.table(

@@ -120,7 +120,7 @@ class LocalLake(PosixPath):
             lock.release()
 
     def is_locked(self) -> bool:
-        """Tell whether another one holds the lock; false where this process may not ask: nothing writes there."""
+        """Tell whether another one holds the lock; false on a lake that this process may only read."""
         if not self.is_file():
             return False
         try:

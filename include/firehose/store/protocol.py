@@ -17,9 +17,9 @@ class LakePath(Protocol):
     """The root of a lake, or a file or folder below it.
 
     A reader sees a file as it was before a replacement or as it is after it, never a part. What has returned from
-    ``replacing``, ``write``, ``remove``, ``rename_to`` and ``settle`` survives a power loss. Errors are those of a
-    disk: FileNotFoundError, PermissionError, other OSErrors; and :class:`firehose.errors.DiskFailed` where there
-    is no room.
+    ``replacing``, ``write``, ``settle``, ``rename_to``, ``copy_to`` and ``remove`` survives a power loss. Errors
+    are those of a disk: FileNotFoundError, PermissionError, other OSErrors; and
+    :class:`firehose.errors.DiskFailed` where there is no room.
     """
 
     @property
@@ -63,7 +63,7 @@ class LakePath(Protocol):
     def find(self, pattern: str) -> list[Self]:
         """The files below it whose keys match, in order; ``*`` matches within one part of a key.
 
-        Files that are still being written are never among them. None where there is no such folder.
+        Files that are still being written are never among them. Empty where the folder does not exist.
         """
 
     def folders(self, pattern: str) -> list[Self]:

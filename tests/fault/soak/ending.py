@@ -13,6 +13,7 @@ from firehose.store import LocalLake
 from ingester import errors
 from ingester.contract import wire
 from tests.fault.soak.faults import Fault
+from tests.fault.soak.intervals import STEPS
 from tests.fault.soak.oracle import Account, judge
 from tests.fault.soak.pairs import PAIRS
 from tests.fault.soak.schedule import FIRED, SUMMARY, Schedule, steps
@@ -119,8 +120,8 @@ class Ending(Schedule):
             # Entries that a torn log has brought back are deleted by a repeated drain.
             interval.silent = False
             interval.done.discard("drain")
-            for step in interval.missing:
-                if not interval.silent:
+            for step in STEPS:
+                if step in interval.missing:  # a validation that is done again has to be published again
                     self._end(self._begin(interval, step))
             assert interval.silent or not interval.missing
 

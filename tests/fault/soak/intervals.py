@@ -64,7 +64,7 @@ class Interval(msgspec.Struct):
         if step == "publish":
             self.published += 1
         if step == "drain" or not self.overlapped:
-            self.done |= {"publish": {"validate", "publish"}}.get(step, {step})
+            self.done.add(step)
 
     def _excuse(self, run: Run) -> str:
         outcome, error = run.outcome, run.outcome.error

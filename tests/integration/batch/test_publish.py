@@ -22,9 +22,11 @@ import pytest
 from firehose import schema
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.errors import CorruptBatch, NotStaged
+from firehose.errors import CorruptBatch, LakeChanged, NotStaged
+from firehose.lake import layout
 from firehose.lake.ledger import entry_path, read_entry, read_ledger
 from firehose.lake.publish import publish
+from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
 from firehose.quality.outcome import TypeCounts
 from firehose.quality.quarantine import quarantine_path
@@ -90,7 +92,9 @@ def test_publishing_alone_may_be_cleared(settings: Settings, batches: list[Batch
     )
 
 
-@pytest.mark.parametrize("what", ["nothing published", "an older hour file", "other rows", "other counts"])
+@pytest.mark.parametrize(
+    "what", ["nothing published", "an older hour file", "other rows", "rows without a digest", "other counts"]
+)
 def test_publishing_alone_never_answers_for_rows_that_are_not_there(
     settings: Settings, batches: list[Batch], fill: Fill, what: str
 ) -> None:
@@ -107,12 +111,13 @@ def test_publishing_alone_never_answers_for_rows_that_are_not_there(
         for path, content in older.items():
             if "hour=" in str(path):
                 path.write_bytes(content)
-    elif what in ("other rows", "other counts"):
+    elif what != "nothing published":
         result = validate(settings, batch)
         for path in staged_folder(lake, batch).iterdir():
             path.unlink()
         more = {schema.LIKES: TypeCounts(9999, 9999, 0)} if what == "other counts" else {}
-        write_result(lake, batch, msgspec.structs.replace(result, rows_sha256="0", counts=result.counts | more))
+        digest = "" if what == "rows without a digest" else "0"  # as an earlier version leaves its result
+        write_result(lake, batch, msgspec.structs.replace(result, rows_sha256=digest, counts=result.counts | more))
     with pytest.raises(
         NotStaged, match=r"^batch .*its validated rows are not staged, and .*Clear its validate task"
     ):
@@ -121,6 +126,21 @@ def test_publishing_alone_never_answers_for_rows_that_are_not_there(
         validate(settings, batch)
         publish(settings, batch)
         assert sum(map(len, lake_rows(settings).values())) == len(EVENTS)
+
+
+def test_publishing_alone_stops_at_a_damaged_hour_file_and_says_to_rebuild_it(
+    settings: Settings, batches: list[Batch], fill: Fill
+) -> None:
+    fill(EVENTS[:200], batches[0])
+    run(settings, batches[0])
+    lake, before = settings.lake_path, lake_rows(settings)
+    path = layout.hour_files(lake, schema.LIKES)[0]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(LakeChanged, match=r"nothing was written. To make it again .*: firehose rebuild"):
+        publish(settings, batches[0])
+    rebuild(lake, schema.LIKES, [layout.hour_of_file(path)], reason="damaged")
+    publish(settings, batches[0])
+    assert lake_rows(settings) == before
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])

@@ -10,7 +10,7 @@ from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch
 from firehose.quality.outcome import ValidateResult
 from firehose.quality.pages import front_page, write_front_page
-from firehose.quality.result import read_result, result_paths, write_result
+from firehose.quality.result import latest_results, read_result, write_result
 from firehose.store import LocalLake
 
 BATCHES = [Batch.parse("20261124T000000Z", 300), Batch.parse("20261124T000500Z", 300)]
@@ -23,7 +23,7 @@ def test_a_torn_result_stops_its_own_batch_only(tmp_path: Path) -> None:
     assert read_result(LocalLake(tmp_path), BATCHES[0]) is None
     for batch in BATCHES:
         write_result(LocalLake(tmp_path), batch, RESULT)
-    torn = sorted(result_paths(LocalLake(tmp_path)))[0]
+    torn = latest_results(LocalLake(tmp_path), 2)[1]
     torn.write_bytes(torn.read_bytes()[:30])
     with pytest.raises(CorruptBatch, match="clear the batch's validate task"):
         read_result(LocalLake(tmp_path), BATCHES[0])
