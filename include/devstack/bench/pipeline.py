@@ -22,8 +22,9 @@ from firehose.settings import Settings
 
 
 class Pipeline:
-    """Redis, ClickHouse, ingester and Airflow with one home. A context manager that leaves nothing running; what it
-    starts ends with this process, too.
+    """Redis, ClickHouse, ingester and Airflow with one home.
+
+    A context manager that leaves nothing running; what it starts also ends with this process.
 
     ``with_airflow``: False leaves Airflow out.
     ``peak_mib`` is the largest resident size that any one process has had.

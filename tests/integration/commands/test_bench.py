@@ -29,6 +29,7 @@ from devstack.embedded.redis import RedisServer, free_port
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
 from tests.support.command import FIREHOSE
+from tests.support.processes import runs
 from tests.support.waiting import until
 
 EVENTS = 1000
@@ -90,7 +91,7 @@ def end_and_await_children(running: subprocess.Popen[bytes], number: signal.Sign
     running.send_signal(number)
     assert running.wait(60) != 0
     try:
-        until(lambda: not any(child.is_running() for child in children), what="its processes end")
+        until(lambda: not any(map(runs, children)), what="its processes end")
     finally:
         for child in children:
             with suppress(psutil.NoSuchProcess):
@@ -192,4 +193,4 @@ def test_a_short_measurement_has_a_peak_as_well() -> None:
 def alive() -> set[int]:
     """The processes that this one has started, directly or not, and that still run."""
     children = psutil.Process().children(recursive=True)
-    return {child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE}
+    return {child.pid for child in children if runs(child)}

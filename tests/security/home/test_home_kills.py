@@ -16,6 +16,7 @@ from devstack.embedded.left_behind import stop_left_behind
 from devstack.embedded.redis import RedisServer
 from ingester.contract import wire
 from tests.security.home.conftest import LightDemo, end
+from tests.support.processes import runs
 from tests.support.waiting import until
 
 
@@ -29,8 +30,7 @@ def test_the_services_end_with_their_parent_and_the_ingester_flushes_first(
     for victim in victims:
         demo.kill(victim)
     until(lambda: not demo.held(), what="every service has ended")
-    for process in processes:
-        assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    assert not any(map(runs, processes))
     if "parent" not in victims:
         assert demo.process.wait(60) != 0
         assert demo.process.stdout is not None
