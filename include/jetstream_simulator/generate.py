@@ -14,39 +14,23 @@ from jetstream_simulator import accounts, identifiers, malformed, posts, records
 from jetstream_simulator.habits import Again, Habits
 from jetstream_simulator.lines import commit_line
 from jetstream_simulator.population import Made, Population, Post
+from jetstream_simulator.records import (
+    ACCOUNT,
+    BLOCK,
+    DELETES,
+    FOLLOW,
+    IDENTITY,
+    LIKE,
+    LIST_ITEM,
+    MAKERS,
+    MIX,
+    POST,
+    PROFILE,
+    REPOST,
+    WITH_BLOBS,
+)
 
-POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
-FOLLOW, BLOCK = "app.bsky.graph.follow", "app.bsky.graph.block"
-PROFILE, LIST_ITEM = "app.bsky.actor.profile", "app.bsky.graph.listitem"
-LIST, STARTER_PACK = "app.bsky.graph.list", "app.bsky.graph.starterpack"
-_IDENTITY, _ACCOUNT, _OTHER = "identity", "account", "other"
-#: What an event is about and how often, in percent (the network in 2026).
-MIX: Final[dict[str, float]] = {
-    LIKE: 66.5,
-    POST: 12.0,
-    REPOST: 11.0,
-    FOLLOW: 8.0,
-    BLOCK: 0.7,
-    PROFILE: 0.6,
-    LIST_ITEM: 0.3,
-    LIST: 0.05,
-    STARTER_PACK: 0.02,
-    _OTHER: 0.23,
-    _IDENTITY: 0.3,
-    _ACCOUNT: 0.3,
-}
-#: How many of a collection's events delete a record; 13% of all events on follows do.
-DELETES: Final = {
-    **{LIKE: 0.028, POST: 0.03, REPOST: 0.04, FOLLOW: 0.13, BLOCK: 0.1},
-    **dict.fromkeys((LIST_ITEM, LIST, STARTER_PACK), 0.1),
-}
-_ABOUT: Final = {_IDENTITY: accounts.identity, _ACCOUNT: accounts.account}
-_ABOUT_LISTS: Final = {
-    LIST_ITEM: records.list_item,
-    LIST: records.account_list,
-    STARTER_PACK: records.starter_pack,
-}
-_BLOBS: Final = (PROFILE, LIST)
+_ABOUT: Final = {IDENTITY: accounts.identity, ACCOUNT: accounts.account}
 _REPEATED: Final = (LIKE, REPOST, FOLLOW, BLOCK, POST)
 _KINDS: Final = list(MIX)
 _WEIGHTS: Final = list(accumulate(MIX.values()))
@@ -137,15 +121,15 @@ class Generator:
         elif kind == PROFILE:
             record, rkey = records.profile(rng, created), "self"
             operation = "update" if rng.random() < 0.8 else "create"
-        elif kind in _ABOUT_LISTS:
-            record = _ABOUT_LISTS[kind](rng, people, did, created, time_us)
+        elif kind in MAKERS:
+            record = MAKERS[kind](rng, people, did, created, time_us)
         else:
             kind, fixed, record = records.other(rng, people, did, created, time_us)
             if fixed is not None:
                 operation, rkey = "update" if rng.random() < 0.5 else "create", fixed
         if kind in DELETES:
             people.add_made(kind, Made(account, rkey, subject))
-        return commit_line(did, time_us, rev, operation, kind, rkey, record, links=kind in _BLOBS)
+        return commit_line(did, time_us, rev, operation, kind, rkey, record, links=kind in WITH_BLOBS)
 
     def _post(
         self,

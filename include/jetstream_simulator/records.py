@@ -1,18 +1,46 @@
 """Records of every collection but posts: likes, reposts, follows, blocks, profiles, lists, and unknown ones.
 
-Lives here: building records with sorted keys, and the many forms of ``createdAt``. Must not: making events.
+Lives here: how often each collection comes, its records with sorted keys, and the forms of ``createdAt``.
+Must not: making events.
 """
 
 from __future__ import annotations
 
 from math import exp
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from jetstream_simulator import identifiers, text
 from jetstream_simulator.population import Population, Post
 from jetstream_simulator.posts import blob
 
+POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
+FOLLOW, BLOCK = "app.bsky.graph.follow", "app.bsky.graph.block"
+PROFILE, LIST_ITEM = "app.bsky.actor.profile", "app.bsky.graph.listitem"
+LIST, STARTER_PACK = "app.bsky.graph.list", "app.bsky.graph.starterpack"
+IDENTITY, ACCOUNT, _OTHER = "identity", "account", "other"
+#: What an event is about and how often, in percent (the network in 2026).
+MIX: Final[dict[str, float]] = {
+    LIKE: 66.5,
+    POST: 12.0,
+    REPOST: 11.0,
+    FOLLOW: 8.0,
+    BLOCK: 0.7,
+    PROFILE: 0.6,
+    LIST_ITEM: 0.3,
+    LIST: 0.05,
+    STARTER_PACK: 0.02,
+    _OTHER: 0.23,
+    IDENTITY: 0.3,
+    ACCOUNT: 0.3,
+}
+#: How many of a collection's events delete a record; 13% of all events on follows do.
+DELETES: Final = {
+    **{LIKE: 0.028, POST: 0.03, REPOST: 0.04, FOLLOW: 0.13, BLOCK: 0.1},
+    **dict.fromkeys((LIST_ITEM, LIST, STARTER_PACK), 0.1),
+}
+#: Collections whose records may hold blobs, which a CID counts as links.
+WITH_BLOBS: Final = (PROFILE, LIST)
 _DAY_US = 86_400_000_000
 # One in about 5,000 records: not an instant, or one that few calendars hold.
 _STRANGE = (
@@ -118,6 +146,10 @@ def starter_pack(rng: Random, people: Population, did: str, created: str, now_us
 
 def _list_uri(people: Population, did: str, now_us: int) -> str:
     return f"at://{did}/app.bsky.graph.list/{people.unknown_rkey(now_us)}"
+
+
+#: Collections that nothing else depends on, and what makes a record of each.
+MAKERS: Final = {LIST_ITEM: list_item, LIST: account_list, STARTER_PACK: starter_pack}
 
 
 def other(

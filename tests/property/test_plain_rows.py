@@ -70,7 +70,7 @@ def test_made_up_events(
     lines = of_type[record_type]
     taken = both_ways(record_type, lines, monkeypatch)
     deletes = sum(b'"operation":"delete"' in line for line in lines)
-    assert len(lines) >= 12, "raise the share of the type in MIX of jetstream_simulator/generate.py"
+    assert len(lines) >= 12, "raise the share of the type in MIX of jetstream_simulator/records.py"
     assert 0.5 * len(lines) < taken <= len(lines) - deletes, "most of them go the quick way, and no delete does"
 
 

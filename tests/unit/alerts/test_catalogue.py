@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Set
 from pathlib import Path
 from string import Formatter
 
@@ -37,16 +38,42 @@ def test_an_alert_has_words_and_a_section_of_the_runbook(alert: Alert) -> None:
 
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_a_task_raises_it(name: str) -> None:
-    """A function of the alerts raises it, and a DAG or plugin calls that function."""
-    raising = [
+    """A DAG or plugin sends it, or calls a function of the alerts that does."""
+    raising = {
         function.name
         for function in ast.walk(ast.parse(Path(str(alerts.__file__)).read_text()))
         if isinstance(function, ast.FunctionDef) and f"catalogue.{name}" in ast.unparse(function)
-    ]
+    }
     files = [path for folder in ("dags", "plugins") for path in (ROOT / folder).glob("*.py")]
-    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
-    called = {node.id for node in nodes if isinstance(node, ast.Name)} & set(alerts.__all__)
-    assert called & set(raising), f"{raising} raise it, and no task of dags/ or hook of plugins/ calls any of them"
+    assert any(raises(path.read_text(), name, raising) for path in files), (
+        f"no task of dags/ or hook of plugins/ sends catalogue.{name}, or calls any of {raising}"
+    )
+
+
+def raises(source: str, name: str, functions: Set[str]) -> bool:
+    """Whether a file sends the alert ``name``, or uses one of ``functions``, which do."""
+    nodes = list(ast.walk(ast.parse(source)))
+    sent = any(
+        isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("send", "alerts.send")
+        and any(ast.unparse(value) == f"catalogue.{name}" for value in node.args)
+        for node in nodes
+    )
+    return sent or bool({node.id for node in nodes if isinstance(node, ast.Name)} & functions)
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("send(load(), catalogue.GAP, {}, send_mail)", True),
+        ("alerts.send(load(), catalogue.GAP, {}, send_mail)", True),
+        ("tell = partial(report_gaps, load())", True),
+        ("send(load(), catalogue.BAD_DATA, {}, send_mail)", False),
+        ("log.warning(catalogue.GAP.title)", False),
+    ],
+)
+def test_a_task_may_send_it_itself(task: str, told: bool) -> None:
+    assert raises(task, "GAP", {"report_gaps"}) is told
 
 
 def test_the_list_is_closed() -> None:

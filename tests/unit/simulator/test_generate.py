@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jetstream_simulator import generate, identifiers, malformed
+from jetstream_simulator import generate, identifiers, malformed, records
 
 N = 30_000
 
@@ -57,9 +57,9 @@ def test_every_record_has_its_real_cid(commits: list[dict[str, Any]]) -> None:
 
 def test_mix_is_the_networks(events: list[dict[str, Any]]) -> None:
     shares = Counter(event["commit"]["collection"] if "commit" in event else event["kind"] for event in events)
-    for kind in (generate.LIKE, generate.POST, generate.REPOST, generate.FOLLOW):
-        assert shares[kind] / N * 100 == pytest.approx(generate.MIX[kind], rel=0.12)
-    assert {"identity", "account", generate.BLOCK, generate.PROFILE} <= shares.keys()
+    for kind in (records.LIKE, records.POST, records.REPOST, records.FOLLOW):
+        assert shares[kind] / N * 100 == pytest.approx(records.MIX[kind], rel=0.12)
+    assert {"identity", "account", records.BLOCK, records.PROFILE} <= shares.keys()
     operations = Counter(event["commit"]["operation"] for event in events if "commit" in event)
     assert 0.03 < operations["delete"] / N < 0.05
     assert 0.002 < operations["update"] / N < 0.012
@@ -95,7 +95,7 @@ def test_revs_of_an_account_rise_and_keys_are_its_own(commits: list[dict[str, An
         key = (event["did"], commit["collection"], commit["rkey"])
         if commit["operation"] == "delete":
             created.discard(key)
-        elif commit["operation"] == "update" and commit["collection"] == generate.POST:
+        elif commit["operation"] == "update" and commit["collection"] == records.POST:
             assert key in created
         elif commit["rkey"].startswith("3m") and "gate" not in commit["collection"]:
             assert key not in created
@@ -125,7 +125,7 @@ def test_most_deletes_name_a_record_that_was_created(commits: list[dict[str, Any
 
 def test_few_posts_get_most_likes_and_subjects_are_simulated(commits: list[dict[str, Any]]) -> None:
     posts = {
-        (f"at://{e['did']}/{generate.POST}/{e['commit']['rkey']}", e["commit"]["cid"])
+        (f"at://{e['did']}/{records.POST}/{e['commit']['rkey']}", e["commit"]["cid"])
         for e in commits
         if _is_post(e) and "cid" in e["commit"]
     }
@@ -133,7 +133,7 @@ def test_few_posts_get_most_likes_and_subjects_are_simulated(commits: list[dict[
     subjects = [
         e["commit"]["record"]["subject"]
         for e in commits
-        if e["commit"]["collection"] == generate.LIKE and "record" in e["commit"]
+        if e["commit"]["collection"] == records.LIKE and "record" in e["commit"]
     ]
     likes = Counter(subject["uri"] for subject in subjects)
     assert sum(count for _, count in likes.most_common(len(likes) // 10)) > 0.3 * len(subjects)
@@ -161,7 +161,7 @@ def test_people_do_again_what_they_undid_and_write_twice(commits: list[dict[str,
             seen["under its key"] += commit["operation"] == "create" and key in deleted and _is_post(event)
             seen["edits"] += commit["operation"] == "update" and _is_post(event)
             subject = commit["record"].get("subject", "")
-            if subject and commit["collection"] in (generate.LIKE, generate.FOLLOW):
+            if subject and commit["collection"] in (records.LIKE, records.FOLLOW):
                 pair = (event["did"], subject["uri"] if isinstance(subject, dict) else subject)
                 seen["again"] += pair in undone
                 seen["twice"] += standing[pair] > 0
@@ -216,7 +216,7 @@ def test_every_fault_is_one(name: str) -> None:
 
 
 def _is_post(event: dict[str, Any]) -> bool:
-    return bool(event["commit"]["collection"] == generate.POST)
+    return bool(event["commit"]["collection"] == records.POST)
 
 
 def _valid(line: bytes) -> bool:
@@ -244,9 +244,9 @@ def _valid_commit(commit: dict[str, Any]) -> bool:
         return False
     subject = record.get("subject")
     collection = commit["collection"]
-    if collection == generate.POST:
+    if collection == records.POST:
         shapes = isinstance(record.get("text"), str) and isinstance(record.get("langs", []), list)
         return shapes and isinstance(record.get("reply", {}), dict) and isinstance(record.get("createdAt"), str)
-    if collection in (generate.LIKE, generate.REPOST):
+    if collection in (records.LIKE, records.REPOST):
         return isinstance(subject, dict) and {"cid", "uri"} <= subject.keys()
-    return collection not in (generate.FOLLOW, generate.BLOCK) or isinstance(subject, str)
+    return collection not in (records.FOLLOW, records.BLOCK) or isinstance(subject, str)
