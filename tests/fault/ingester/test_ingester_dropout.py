@@ -235,7 +235,7 @@ def test_a_history_that_cannot_be_read_closes_what_is_open_and_fetches_it(
             assert ingester.stop() == 0
             assert ingester.said("event=history_unreadable")
     assert identities(stored(redis_client)) == identities(tape.read_bytes().splitlines())
-    assert partial_gap(redis_client).filled == "", "nobody knows what to expect of that host"
+    assert partial_gap(redis_client).filled == "", "what to expect of that host is not known"
     assert metadata(redis_client)[wire.META_GAPS] == "", "and nobody ever will"
 
 
