@@ -15,7 +15,7 @@ from ingester.jetstream.dictionary import DictionaryUnavailable
 
 @pytest.mark.parametrize("header", ["", "Connection: close\r\n"], ids=["kept", "closing"])
 def test_a_host_that_drips_is_cut(header: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dictionary, "FETCH_S", 1.0)
+    monkeypatch.setattr(dictionary, "FETCH_S", 0.3)
     server = socket.create_server(("127.0.0.1", 0))
     cut = threading.Event()
 
@@ -24,9 +24,9 @@ def test_a_host_that_drips_is_cut(header: str, monkeypatch: pytest.MonkeyPatch) 
         with client, suppress(OSError):
             client.recv(65536)
             client.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n{header}\r\n".encode())
-            for _ in range(600):  # within every timeout of the socket, for a minute
+            for _ in range(1200):  # within every timeout of the socket, for a minute
                 client.sendall(b"x")
-                time.sleep(0.1)
+                time.sleep(0.05)
             return
         cut.set()
 
