@@ -20,6 +20,8 @@ from tests.support.events import first_synthetic
 SOURCES: Final = ("simulated", "recorded")
 SHARED: Final = Path(__file__).resolve().parents[3] / "shared"
 _EVENTS: Final = SHARED / "events"
+#: For a test that takes long: the recordings, or the synthetic files where there are none.
+BEST: Final = SOURCES[-1:] if _EVENTS.is_dir() else SOURCES[:1]
 _FRAMES: Final = "zdict_v2_frames_2026-08-11.jsonl"
 _KIND: Final = re.compile(rb'"(?:kind|operation|collection)":"([^"]*)"')
 _LOST: Final = re.compile(rb'(\d\d)\.\d{6}Z"}}$')

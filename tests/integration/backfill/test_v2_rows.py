@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow.parquet as pq
+import pytest
 import redis
 from websockets.sync.server import ServerConnection
 
@@ -19,7 +20,7 @@ from jetstream_simulator import process
 from tests.support.ingester import Query, Source
 from tests.support.logins import PASSWORDS
 from tests.support.pipeline import Rows, ingest, now_s, rows, to_the_lake
-from tests.support.recorded import Recording
+from tests.support.recorded import BEST, Recording
 
 #: Of a recorded frame's time what the recording has left intact.
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?")
@@ -69,6 +70,7 @@ def test_made_up_events_are_the_same_rows(tmp_path: Path, redis_client: redis.Re
         assert report.ok, report.problems
 
 
+@pytest.mark.parametrize("recording", BEST, indirect=True)
 def test_recorded_v1_events_are_the_same_rows_over_v2(
     tmp_path: Path, redis_client: redis.Redis, redis_url: str, recording: Recording
 ) -> None:
@@ -87,6 +89,7 @@ def test_recorded_v1_events_are_the_same_rows_over_v2(
     assert report.ok and sum(counts.verified for counts in report.types.values()) > 900
 
 
+@pytest.mark.parametrize("recording", BEST, indirect=True)
 def test_recorded_v2_frames_are_the_rows_of_the_same_records_over_v1(
     tmp_path: Path, redis_client: redis.Redis, redis_url: str, recording: Recording
 ) -> None:

@@ -17,9 +17,10 @@ from ingester.contract.settings import read_settings
 from jetstream_simulator import generate
 from tests.support.command import firehose, once, total
 from tests.support.earlier_lakes import REFUSED, give_earlier_names
-from tests.support.recorded import Recording
+from tests.support.recorded import BEST, Recording
 
 
+@pytest.mark.parametrize("recording", BEST, indirect=True)
 def test_recorded_events_are_stored_once_and_match_their_cids(tmp_path: Path, recording: Recording) -> None:
     recordings = [*recording.v1, recording.frames]
     lines = [line for path in recordings for line in path.read_bytes().splitlines() if line.strip()]
