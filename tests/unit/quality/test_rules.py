@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from firehose import schema
@@ -11,7 +9,6 @@ from firehose.quality.rules import RULES, split
 from firehose.records.rules import Rule
 from tests.support.rule_rows import good_row, table, wrong
 
-BATCH = datetime(2026, 6, 1, tzinfo=UTC)
 CASES = [(record_type, rule) for record_type in schema.TYPES for rule in RULES[record_type]]
 
 
