@@ -76,6 +76,6 @@ def _links(lake: LakePath, batch: str) -> str:
     for page in (docs_folder(lake) / "validations").find(f"*/{batch}/*/*.html"):
         found[page.parents[2].name] = page
     root = Area.QUALITY.of(lake)
-    return "".join(
+    return " ".join(  # the spaces let a browser break the line
         f'<a href="{quote(str(page.key_in(root)))}">{escape(suite)}</a>' for suite, page in found.items()
     )
