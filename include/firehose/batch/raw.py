@@ -118,11 +118,13 @@ def count_lines(payload: bytes, most_lines: int, most_bytes: int) -> tuple[int, 
 def read_chunks(path: LakePath, events: int, span: FrameSpan | None = None) -> Iterator[list[bytes]]:
     """Yield lines without their newlines, at most ``events`` and about ``CHUNK_BYTES`` at a time.
 
-    ``span``: of these frames only, each of which holds whole lines; else of the whole file.
+    ``span``: of these frames only, each of which holds whole lines; else of the whole file. The decoder does not
+    report a last frame that is cut off, so who reads a whole file has to compare it with its manifest.
 
     Raises:
-        CorruptBatch: the file is not zstd, or ends within a frame or a line.
+        CorruptBatch: the file is not zstd, or ends within a line or within ``span``.
     """
+    size = 0
     try:
         with path.reading() as stream:
             source = stream if span is None else _part(stream, span)
@@ -131,7 +133,13 @@ def read_chunks(path: LakePath, events: int, span: FrameSpan | None = None) -> I
             while chunk := _chunk(lines, events):
                 if not chunk[-1].endswith(b"\n"):
                     raise CorruptBatch(f"{path}: ends within a line; restore it from a backup")
+                size += sum(map(len, chunk))
                 yield [line[:-1] for line in chunk]
+        if span and size != span.size:
+            raise CorruptBatch(
+                f"{path}: bytes {span.start} to {span.end} hold {size} bytes of events instead of {span.size}; "
+                "restore it from a backup"
+            )
     except zstandard.ZstdError as error:
         raise CorruptBatch(f"{path}: not whole zstd frames ({error}); restore it from a backup") from error
 

@@ -60,7 +60,11 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
         raise CorruptBatch(f"{folder}: no manifest; run the drain of batch {batch.id} first")
     results.begin(lake, batch, _fingerprint(settings, manifest))
     slices = _validate_slices(settings, batch, manifest)
-    counts = _counts(batch, manifest, slices)
+    try:
+        counts = _counts(batch, manifest, slices)
+    except CorruptBatch:  # the slices are of other bytes than the manifest describes: the retry needs others
+        results.abandon(lake, batch)
+        raise
     gather(batch, lake, _bad_paths(lake, batch, slices))
     runner = SuiteRunner(batch.id, docs_folder(lake), settings.max_error_rate)
     seconds = int((batch.end - batch.start).total_seconds())

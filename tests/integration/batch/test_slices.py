@@ -16,7 +16,7 @@ from firehose import schema
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.errors import FirehoseError, NotStaged, PoisonFlood
+from firehose.errors import CorruptBatch, FirehoseError, NotStaged, PoisonFlood
 from firehose.lake import commit as committing
 from firehose.lake import rowgroups, staged
 from firehose.lake.footers import Merged
@@ -117,6 +117,30 @@ def test_a_killed_validation_goes_on_where_it_was(
     assert all(path.stat().st_mtime_ns != before for path, before in kept.items())
     publish(settings, batches[0])
     assert verify(settings.lake_path).ok
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_raw_file_that_lost_its_end_is_validated_once_it_is_given_back(
+    settings: Settings, batches: list[Batch], fill: Fill, indexed: bool
+) -> None:
+    """Without an index, as versions before wrote manifests, a file that ends between two frames looks whole."""
+    fill(EVENTS, batches[0])
+    drain(settings, batches[0])
+    folder = manifests.folder_of(settings.lake_path, batches[0])
+    manifest = manifests.read(folder)
+    assert manifest is not None
+    path, index = folder / manifest.queues["likes"].name, manifest.queues["likes"].index
+    if not indexed:
+        queues = {name: msgspec.structs.replace(one, index=[]) for name, one in manifest.queues.items()}
+        manifests.write(folder, msgspec.structs.replace(manifest, queues=queues))
+    whole = path.read_bytes()
+    assert len(index) > 1
+    path.write_bytes(whole[: -index[-1][0]])
+    with pytest.raises(CorruptBatch, match=path.name):
+        validate(settings, batches[0])
+    path.write_bytes(whole)
+    result = validate(settings, batches[0])
+    assert result.good + result.quarantined == len(EVENTS)
 
 
 def test_publishing_does_not_take_half_a_validation(

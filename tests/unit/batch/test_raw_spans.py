@@ -68,6 +68,16 @@ def test_a_torn_file_is_corrupt(raw: Path, kept: int) -> None:
         list(spans(LocalLake(raw), 1 << 20))
 
 
+@pytest.mark.parametrize("frames", [0, 1, 7], ids="{} frames left".format)
+@pytest.mark.parametrize("more", [0, 1, 30], ids="and {} bytes".format)
+def test_a_span_that_the_file_no_longer_holds_is_corrupt(raw: Path, frames: int, more: int) -> None:
+    each = list(spans(LocalLake(raw), 1))
+    (whole,) = spans(LocalLake(raw), 1 << 30)
+    raw.write_bytes(raw.read_bytes()[: each[frames].start + more])
+    with pytest.raises(CorruptBatch, match=r"likes\.jsonl\.zst"):
+        list(read_chunks(LocalLake(raw), 100, whole))
+
+
 def test_what_is_no_zstd_is_corrupt(raw: Path) -> None:
     raw.write_bytes(b'{"no":"zstd"}\n' * 10)
     with pytest.raises(CorruptBatch, match="not whole zstd frames"):
