@@ -23,8 +23,9 @@ from firehose.store import LakePath
 ROW_GROUP_ROWS = 128 * 1024
 #: A row group of giant posts ends sooner: who replaces the file holds one, and its sorted copy.
 ROW_GROUP_BYTES = 256 * 1024 * 1024
-#: A group of an old file that is this full stays a group, and in its order: sorting costs as much as encoding.
-_FULL: Final = 0.9
+#: A group of an old file that is at least this full stays a group, and in its order. Smaller ones are joined: the
+#: cost of that is small as well, and what is left of them in a file is one.
+_SMALL: Final = 1 / 8
 _DICTIONARY: Final = (Packing.FEW, Packing.SHARED)
 _ENCODINGS: Final = (Packing.RISING, Packing.PREFIXED)
 
@@ -97,9 +98,9 @@ def corrupt(path: LakePath, error: Exception) -> CorruptLake:
     return CorruptLake(f"{path}: {error}; make it again from the raw batches with `firehose rebuild`")
 
 
-def is_full(rows: int, size: int) -> bool:
-    """Tell whether a row group of so many rows and bytes is large enough to stay as it is."""
-    return max(rows / ROW_GROUP_ROWS, size / ROW_GROUP_BYTES) >= _FULL
+def is_small(rows: int, size: int) -> bool:
+    """Tell whether a row group of so many rows and bytes is to be joined with others."""
+    return max(rows / ROW_GROUP_ROWS, size / ROW_GROUP_BYTES) < _SMALL
 
 
 def conform(table: pa.Table, record_type: str) -> pa.Table:
@@ -146,10 +147,10 @@ class RowGroupWriter:
 
     def keep(self, group: pa.Table) -> None:
         """Write what is left of a group of an old file, so in order already."""
-        if is_full(len(group), group.nbytes) and len(group) <= ROW_GROUP_ROWS:
-            self._file.write_table(group, row_group_size=len(group))
-        else:
+        if is_small(len(group), group.nbytes) or len(group) > ROW_GROUP_ROWS:
             self.write(group)
+        else:
+            self._file.write_table(group, row_group_size=len(group))
 
     def write(self, table: pa.Table) -> None:
         """Write rows in no order."""

@@ -185,10 +185,13 @@ def _without(struct: Struct, numbers: Iterable[int]) -> Struct:
 
 def _copy(stream: BinaryIO, out: BinaryIO, group: Group, source: LakePath) -> None:
     for run in _runs(group.chunks):
-        stream.seek(run.start)
         left = len(run)
         while left:
-            piece = stream.read(min(left, _PIECE))
+            try:
+                stream.seek(run.stop - left)
+                piece = stream.read(min(left, _PIECE))
+            except OSError as error:
+                raise corrupt(source, error) from error
             if not piece:
                 raise corrupt(source, EOFError("it ends in the middle of a row group"))
             out.write(piece)

@@ -51,6 +51,8 @@ Struct = dict[int, Field]
 _DEPTH: Final = 16  # of structs in structs; Parquet's footers have six
 _VARINT_BYTES: Final = 10
 _SHORT_LIST: Final = 15
+_CUT: Final = "it ends in the middle of a value"
+_KINDS: Final = {int(kind): kind for kind in Kind}
 
 
 def decode(data: bytes) -> Struct:
@@ -80,7 +82,7 @@ class _Reader:
             **dict.fromkeys((Kind.I16, Kind.I32, Kind.I64), self._zigzag),
             Kind.BYTE: self._signed_byte,
             Kind.DOUBLE: lambda: self._take(8),
-            Kind.BINARY: self._binary,
+            Kind.BINARY: lambda: self._take(self._varint()),
         }
 
     def struct(self, depth: int) -> Struct:
@@ -94,19 +96,20 @@ class _Reader:
             kind = _kind(head & 15)
             if number in found:
                 raise Malformed(f"field {number} comes twice")
-            found[number] = Field(kind, self._value(kind, depth))
+            flag = kind is Kind.TRUE or kind is Kind.FALSE
+            found[number] = Field(kind, int(kind) if flag else self._value(kind, depth))
         return found
 
-    def _value(self, kind: Kind, depth: int, *, item: bool = False) -> Any:
-        if kind in (Kind.TRUE, Kind.FALSE):
-            return self._byte() if item else int(kind)
-        if kind in (Kind.LIST, Kind.SET):
-            return self._items(depth + 1)
-        if kind is Kind.STRUCT:
-            return self.struct(depth + 1)
+    def _value(self, kind: Kind, depth: int) -> Any:
         if read := self._simple.get(kind):
             return read()
-        raise Malformed("a map, which no footer has")
+        if kind is Kind.STRUCT:
+            return self.struct(depth + 1)
+        if kind is Kind.LIST or kind is Kind.SET:
+            return self._items(depth + 1)
+        if kind is Kind.MAP:
+            raise Malformed("a map, which no footer has")
+        return self._byte()  # a flag in a list
 
     def _items(self, depth: int) -> Items:
         if depth > _DEPTH:
@@ -117,27 +120,32 @@ class _Reader:
             count = self._varint()
         if count > len(self._data) - self.at:
             raise Malformed(f"a list of {count} items in {len(self._data) - self.at} bytes")
-        return Items(kind, [self._value(kind, depth, item=True) for _ in range(count)])
+        return Items(kind, [self._value(kind, depth) for _ in range(count)])
 
     def _byte(self) -> int:
-        return self._take(1)[0]
+        try:
+            byte = self._data[self.at]
+        except IndexError:
+            raise Malformed(_CUT) from None
+        self.at += 1
+        return byte
 
     def _signed_byte(self) -> int:
         return int.from_bytes(self._take(1), "little", signed=True)
 
-    def _binary(self) -> bytes:
-        return self._take(self._varint())
-
     def _take(self, count: int) -> bytes:
         taken = self._data[self.at : self.at + count]
         if len(taken) < count:
-            raise Malformed("it ends in the middle of a value")
+            raise Malformed(_CUT)
         self.at += count
         return taken
 
     def _varint(self) -> int:
-        value = 0
-        for place in range(_VARINT_BYTES):
+        value = self._byte()
+        if value < 128:
+            return value
+        value &= 127
+        for place in range(1, _VARINT_BYTES):
             byte = self._byte()
             value |= (byte & 127) << 7 * place
             if byte < 128:
@@ -150,10 +158,9 @@ class _Reader:
 
 
 def _kind(number: int) -> Kind:
-    try:
-        return Kind(number)
-    except ValueError:
-        raise Malformed(f"there is no type {number}") from None
+    if kind := _KINDS.get(number):
+        return kind
+    raise Malformed(f"there is no type {number}")
 
 
 def _write_struct(out: bytearray, struct: Struct) -> None:

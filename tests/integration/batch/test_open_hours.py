@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
-from math import log2
 from pathlib import Path
 
 import pyarrow as pa
@@ -102,20 +103,38 @@ def test_row_groups_that_lose_rows_are_decoded(path: LocalLake, monkeypatch: pyt
     assert held(path) == {5000: 0} | dict.fromkeys(range(1002, 1000 + 5 * GROUP), 1)
 
 
-def test_small_row_groups_are_few_and_seldom_written_again(
-    path: LocalLake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 100)
-    reads, written, again = Reads(monkeypatch), 0, 0
-    for minute in range(40):
-        before = sizes(path)
+ENGINE = """
+import sys
+from chdb import _chdb
+print(_chdb.connect(":memory:").query(sys.argv[1], "TSV").bytes().decode(), end="")
+"""
+
+
+def test_the_engine_reads_a_file_of_copied_row_groups(path: LocalLake) -> None:
+    for minute in range(3):
+        bring(path, minute, range(1000 * minute, 1000 * minute + 3 * GROUP))
+    assert sizes(path) == [GROUP] * 9
+    query = f"""
+        SELECT toUnixTimestamp(batch) DIV 60 AS minute, count(), uniqExact(rkey), min(time_us),
+            countIf(rev = 'rev510'), (SELECT count() FROM file('{path}', Parquet) WHERE time_us = {EDGE + 1020})
+        FROM file('{path}', Parquet) GROUP BY minute ORDER BY minute"""
+    done = subprocess.run([sys.executable, "-c", ENGINE, query], capture_output=True, text=True, check=True)
+    first = int(START.timestamp()) // 60
+    rows = [(first + n, 3 * GROUP, 3 * GROUP, EDGE + 1000 * n, 2 * (n == 1), 1) for n in range(3)]
+    assert done.stdout == "".join("\t".join(map(str, row)) + "\n" for row in rows)
+
+
+def test_only_one_row_group_is_small_and_it_is_joined(path: LocalLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 80)
+    reads, rows = Reads(monkeypatch), 0
+    for minute in range(24):
+        small = [number for number, size in enumerate(sizes(path)) if size < 10]
         reads.seen.clear()
-        bring(path, minute, range(100 * minute, 100 * minute + 1 + 7 * minute % 23))
-        again += sum(before[group] for group in reads.decoded)
-        written += 1 + 7 * minute % 23
-        assert sum(sizes(path)) == written
-        assert sum(1 for size in sizes(path) if size < 90) <= log2(100)
-    assert written < again < written * log2(100), "so it is more than once for most, and a few times for each"
+        bring(path, minute, range(1000 * minute, 1000 * minute + 1 + 7 * minute % 23))
+        assert reads.decoded == small and len(small) <= 1
+        rows += 1 + 7 * minute % 23
+        assert sum(sizes(path)) == rows
+    assert len(sizes(path)) <= rows / 10 + 1
 
 
 @pytest.mark.parametrize("record_type", [schema.LIKES, schema.ACCOUNTS])
