@@ -1,7 +1,7 @@
 """What an hour file holds, carried over into the file that replaces it, at the cost of what changes.
 
-Row groups that lose nothing go over as bytes. Decoded and encoded are those that lose rows, small ones, which are
-joined with new rows, and all of a file of another form. Must not: say which rows go, or know how a file takes
+Row groups that lose nothing go over as bytes. Decoded and encoded are those that lose rows, small ones that new
+rows are joined with, and all of a file of another form. Must not: say which rows go, or know how a file takes
 another one's place.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -20,6 +21,9 @@ from firehose.lake.rowgroups import RowGroupWriter
 from firehose.lake.splice import Group
 from firehose.store import LakePath
 
+#: A small group is joined with new rows if it is at most this many times as large as they and the smaller ones. So
+#: of those that are left each is more than twice the next, which are few, and no row is written again often.
+_GROWTH: Final = 2
 #: The note of a file in another form than the one that is written here.
 _FORM: Final = b"firehose:form"
 
@@ -42,9 +46,7 @@ def carry(path: LakePath, search: Search, writer: RowGroupWriter) -> Carried:
     try:
         with parquet.opened(path) as source:
             found = losses.of_file(search, source)
-            again = {
-                n for n, group in enumerate(groups) if n in found or rowgroups.is_small(group.rows, group.bytes)
-            }
+            again = {*found, *_small(groups, found, int(search.events.wanted.sum()))}
             for number in sorted(again):
                 rows = rowgroups.conform(source.read_row_group(number), search.record_type)
                 writer.keep(rows.filter(found[number].stays) if number in found else rows)
@@ -79,3 +81,19 @@ def _rewrite(path: LakePath, search: Search, writer: RowGroupWriter) -> Counter[
         writer.keep(rows.filter(loss.stays) if loss.goes.any() else rows)
         lost += loss.lost
     return lost
+
+
+def _small(groups: Sequence[Group], touched: Collection[int], adding: int) -> list[int]:
+    """The untouched groups that are joined with ``adding`` new rows, the smallest ones first."""
+    small = [
+        (group.rows, number)
+        for number, group in enumerate(groups)
+        if number not in touched and rowgroups.is_small(group.rows, group.bytes)
+    ]
+    chosen = []
+    for rows, number in sorted(small):
+        if rows > _GROWTH * adding:
+            break
+        chosen.append(number)
+        adding += rows
+    return chosen

@@ -23,9 +23,8 @@ from firehose.store import LakePath
 ROW_GROUP_ROWS = 128 * 1024
 #: A row group of giant posts ends sooner: who replaces the file holds one, and its sorted copy.
 ROW_GROUP_BYTES = 256 * 1024 * 1024
-#: A group of an old file that is at least this full stays a group, and in its order. Smaller ones are joined: the
-#: cost of that is small as well, and what is left of them in a file is one.
-_SMALL: Final = 1 / 8
+#: A group of an old file that is this full stays a group, and in its order: sorting costs as much as encoding.
+_SMALL: Final = 1 / 2
 _DICTIONARY: Final = (Packing.FEW, Packing.SHARED)
 _ENCODINGS: Final = (Packing.RISING, Packing.PREFIXED)
 
@@ -99,7 +98,7 @@ def corrupt(path: LakePath, error: Exception) -> CorruptLake:
 
 
 def is_small(rows: int, size: int) -> bool:
-    """Tell whether a row group of so many rows and bytes is to be joined with others."""
+    """Tell whether a row group of so many rows and bytes may be joined with others."""
     return max(rows / ROW_GROUP_ROWS, size / ROW_GROUP_BYTES) < _SMALL
 
 

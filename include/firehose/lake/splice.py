@@ -20,7 +20,7 @@ from firehose.store import LakePath, LocalLake
 _MAGIC: Final = b"PAR1"
 _LENGTH: Final = 4  # bytes of the footer's length
 _TAIL: Final = _LENGTH + len(_MAGIC)
-_PIECE: Final = 8 * 1024 * 1024
+_PIECE: Final = 1024 * 1024  # larger ones leave the processor's caches
 
 # Fields of FileMetaData. Those of the form are alike in files of one schema and one writer.
 _SCHEMA, _ROWS, _GROUPS, _NOTES = 2, 3, 4, 5

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -124,17 +125,18 @@ def test_the_engine_reads_a_file_of_copied_row_groups(path: LocalLake) -> None:
     assert done.stdout == "".join("\t".join(map(str, row)) + "\n" for row in rows)
 
 
-def test_only_one_row_group_is_small_and_it_is_joined(path: LocalLake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_row_groups_are_few_and_not_joined_often(path: LocalLake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 80)
-    reads, rows = Reads(monkeypatch), 0
+    reads, rows, again = Reads(monkeypatch), 0, 0
     for minute in range(24):
-        small = [number for number, size in enumerate(sizes(path)) if size < 10]
+        before, new = sizes(path), 1 + 7 * minute % 23
         reads.seen.clear()
-        bring(path, minute, range(1000 * minute, 1000 * minute + 1 + 7 * minute % 23))
-        assert reads.decoded == small and len(small) <= 1
-        rows += 1 + 7 * minute % 23
+        bring(path, minute, range(1000 * minute, 1000 * minute + new))
+        rows, again = rows + new, again + sum(before[group] for group in reads.decoded)
         assert sum(sizes(path)) == rows
-    assert len(sizes(path)) <= rows / 10 + 1
+        small = sorted(size for size in sizes(path) if size < 40)
+        assert all(less * 2 < more for less, more in pairwise(small))
+    assert 0 < again < 2 * rows
 
 
 @pytest.mark.parametrize("record_type", [schema.LIKES, schema.ACCOUNTS])
