@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from firehose.errors import CorruptLake
 from firehose.events.rows import decode_rows, to_table
-from firehose.lake import splice
+from firehose.lake import metadata, splice
 from firehose.schema import LIKES
 from firehose.store import LocalLake
 from jetstream_simulator import generate
@@ -69,9 +69,9 @@ def write(path: Path, groups: list[pa.Table], schema: pa.Schema, *, encoded: boo
 
 
 def added(target: Path, source: Path, numbers: list[int]) -> None:
-    layout = splice.read_layout(LocalLake(source))
-    assert layout.form == splice.read_layout(LocalLake(target)).form
-    groups = splice.groups_of(LocalLake(source), layout)
+    there = metadata.read_metadata(LocalLake(source))
+    assert there.form == metadata.read_metadata(LocalLake(target)).form
+    groups = metadata.groups_of(LocalLake(source), there)
     splice.append(LocalLake(target), LocalLake(source), [groups[number] for number in numbers])
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_footer_is_an_error_or_taken_at_its_word(likes: tuple[Path, Pa
     """What no footer says is CorruptLake. All else is copied as it is: that the file changed, its record tells."""
     source, target = likes
     content = bytearray(source.read_bytes())
-    start = splice.read_layout(LocalLake(source)).end
+    start = metadata.read_metadata(LocalLake(source)).end
     for place in data.draw(st.lists(st.integers(start, len(content) - 1), min_size=1, max_size=3)):
         content[place] = data.draw(st.integers(0, 255))
     damaged, copy = source.with_name("damaged.parquet"), source.with_name("copy.parquet")

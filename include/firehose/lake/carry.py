@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from firehose import parquet
-from firehose.lake import losses, rowgroups, splice
+from firehose.lake import losses, metadata, rowgroups
 from firehose.lake.losses import Search
+from firehose.lake.metadata import Group
 from firehose.lake.rowgroups import RowGroupWriter
-from firehose.lake.splice import Group
 from firehose.store import LakePath
 
 #: A small group is joined with new rows if it is at most this many times as large as they and the smaller ones. So
@@ -60,17 +60,17 @@ def _copyable(path: LakePath, record_type: str) -> list[Group] | None:
     """The row groups of a file whose schema and form are those that ``writer`` gives; None: they are others."""
     if not path.exists():
         return None
-    layout = splice.read_layout(path)
-    if _FORM in layout.notes or layout.form != _todays_form(record_type):
+    there = metadata.read_metadata(path)
+    if _FORM in there.notes or there.form != _todays_form(record_type):
         return None
-    return splice.groups_of(path, layout)
+    return metadata.groups_of(path, there)
 
 
-def _todays_form(record_type: str) -> splice.Form:
+def _todays_form(record_type: str) -> metadata.Form:
     sink = pa.BufferOutputStream()
     with RowGroupWriter(sink, record_type):
         pass
-    return splice.layout_in(io.BytesIO(sink.getvalue())).form
+    return metadata.metadata_in(io.BytesIO(sink.getvalue())).form
 
 
 def _rewrite(path: LakePath, search: Search, writer: RowGroupWriter) -> Counter[str]:

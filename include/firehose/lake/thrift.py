@@ -2,7 +2,7 @@
 
 Fields are kept by their number and type, whatever they mean, so those that a reader does not know come out as they
 went in. Format: "Thrift Compact protocol encoding" of apache/thrift (doc/specs/thrift-compact-protocol.md).
-Must not: know what a field means (:mod:`firehose.lake.splice` does), read files.
+Must not: know what a field means (:mod:`firehose.lake.metadata` does), read files.
 """
 
 from __future__ import annotations
@@ -48,8 +48,7 @@ class Items(NamedTuple):
 
 
 Struct = dict[int, Field]
-_DEPTH: Final = 16  # of structs in structs; Parquet's footers have six
-_VARINT_BYTES: Final = 10
+_DEPTH: Final = 16  # of structs and lists in each other; Parquet's footers have some ten
 _SHORT_LIST: Final = 15
 _CUT: Final = "it ends in the middle of a value"
 _KINDS: Final = {int(kind): kind for kind in Kind}
@@ -80,14 +79,12 @@ class _Reader:
         self._data, self.at = data, 0
         self._simple: dict[Kind, Callable[[], int | bytes]] = {
             **dict.fromkeys((Kind.I16, Kind.I32, Kind.I64), self._zigzag),
-            Kind.BYTE: self._signed_byte,
+            **dict.fromkeys((Kind.TRUE, Kind.FALSE, Kind.BYTE), self._byte),  # flags: in a list
             Kind.DOUBLE: lambda: self._take(8),
             Kind.BINARY: lambda: self._take(self._varint()),
         }
 
     def struct(self, depth: int) -> Struct:
-        if depth > _DEPTH:
-            raise Malformed("structs in structs without end")
         found: Struct = {}
         number = 0
         while head := self._byte():
@@ -103,23 +100,19 @@ class _Reader:
     def _value(self, kind: Kind, depth: int) -> Any:
         if read := self._simple.get(kind):
             return read()
+        if depth > _DEPTH:
+            raise Malformed("structs in structs without end")
         if kind is Kind.STRUCT:
             return self.struct(depth + 1)
         if kind is Kind.LIST or kind is Kind.SET:
             return self._items(depth + 1)
-        if kind is Kind.MAP:
-            raise Malformed("a map, which no footer has")
-        return self._byte()  # a flag in a list
+        raise Malformed("a map, which no footer has")
 
     def _items(self, depth: int) -> Items:
-        if depth > _DEPTH:
-            raise Malformed("lists in lists without end")
         head = self._byte()
         kind, count = _kind(head & 15), head >> 4
         if count == _SHORT_LIST:
             count = self._varint()
-        if count > len(self._data) - self.at:
-            raise Malformed(f"a list of {count} items in {len(self._data) - self.at} bytes")
         return Items(kind, [self._value(kind, depth) for _ in range(count)])
 
     def _byte(self) -> int:
@@ -130,9 +123,6 @@ class _Reader:
         self.at += 1
         return byte
 
-    def _signed_byte(self) -> int:
-        return int.from_bytes(self._take(1), "little", signed=True)
-
     def _take(self, count: int) -> bytes:
         taken = self._data[self.at : self.at + count]
         if len(taken) < count:
@@ -141,20 +131,16 @@ class _Reader:
         return taken
 
     def _varint(self) -> int:
-        value = self._byte()
-        if value < 128:
-            return value
-        value &= 127
-        for place in range(1, _VARINT_BYTES):
-            byte = self._byte()
-            value |= (byte & 127) << 7 * place
-            if byte < 128:
-                return value
-        raise Malformed("a number of more than 64 bits")
+        value = place = 0
+        while (byte := self._byte()) > 127:
+            value |= (byte & 127) << place
+            place += 7
+            if place > 63:
+                raise Malformed("a number of more than 64 bits")
+        return value | byte << place
 
     def _zigzag(self) -> int:
-        coded = self._varint()
-        return coded >> 1 ^ -(coded & 1)
+        return (coded := self._varint()) >> 1 ^ -(coded & 1)
 
 
 def _kind(number: int) -> Kind:
@@ -205,7 +191,7 @@ def _write_zigzag(out: bytearray, value: int) -> None:
 
 
 _WRITE: Final[dict[Kind, Callable[[bytearray, Any], None]]] = {
-    **dict.fromkeys((Kind.TRUE, Kind.FALSE, Kind.BYTE), lambda out, value: out.append(value & 255)),
+    **dict.fromkeys((Kind.TRUE, Kind.FALSE, Kind.BYTE), lambda out, value: out.append(value)),
     **dict.fromkeys((Kind.I16, Kind.I32, Kind.I64), _write_zigzag),
     Kind.DOUBLE: lambda out, value: out.extend(value),
     Kind.BINARY: _write_binary,

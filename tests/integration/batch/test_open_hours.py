@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from firehose import schema
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
-from firehose.lake import layout, records, rowgroups, splice
+from firehose.lake import layout, metadata, records, rowgroups, splice
 from firehose.lake.footers import Merged
 from firehose.lake.hourfile import HourCommit, merge
 from firehose.store import LocalLake
@@ -200,8 +200,7 @@ def test_a_file_of_another_form_is_written_as_a_whole(
 
 def test_a_file_that_ends_early_is_not_copied(path: LocalLake) -> None:
     bring(path, 0, range(3 * GROUP))
-    layout_before = splice.read_layout(path)
-    groups = splice.groups_of(path, layout_before)
+    groups = metadata.groups_of(path, metadata.read_metadata(path))
     target = LocalLake(path.with_name("target.parquet"))
     path.copy_to(target)
     path.write_bytes(path.read_bytes()[: groups[2].chunks[3].start])
