@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -26,3 +27,16 @@ def footer(path: LakePath) -> pq.FileMetaData:
     """Read the footer: rows, row groups with their statistics, notes. Raises as :func:`opened` does."""
     with opened(path) as source:
         return source.metadata
+
+
+def groups_within(metadata: pq.FileMetaData, bounds: Mapping[str, tuple[Any, Any]]) -> Iterator[int]:
+    """The row groups that may hold a row whose columns all lie within these bounds, by their statistics."""
+    columns = {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
+    for group in range(metadata.num_row_groups):
+        of_group = metadata.row_group(group)
+        said = (of_group.column(columns[name]).statistics for name in bounds)
+        if all(
+            one is None or not one.has_min_max or (one.min <= greatest and one.max >= least)
+            for one, (least, greatest) in zip(said, bounds.values(), strict=True)
+        ):
+            yield group

@@ -64,7 +64,7 @@ class Point(StrEnum):
     # Publish: from staged rows into hour files and the ledger.
     WATCHED_SYNCED = "publish.watched_synced"  # that this lake's hour files have records from now on
     WATCHED_RENAMED = "publish.watched_renamed"
-    HOUR_COPIED = "publish.hour_copied"  # the old rows are in the partial file, the new ones are not
+    HOUR_COPIED = "publish.hour_copied"  # what is decoded of the old rows is in the partial file, nothing else
     HOUR_SYNCED = "publish.hour_synced"
     RECORD_SYNCED = "publish.record_synced"  # what the new hour file will hold; the old one is in place
     RECORD_RENAMED = "publish.record_renamed"

@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -102,12 +103,29 @@ def baseline(recording: Path, folder: Path) -> float:
 
 
 def _run(settings: Settings, project: Path, recording: Path, events: int) -> tuple[dict[str, float], float]:
+    with running_airflow(settings, project) as processes:
+        interval = fill(settings, recording, events)
+        with PeakRss(*(process.pid for process in processes)) as peak:
+            seconds = await_run(settings, interval)
+    return seconds, peak.mib
+
+
+@contextmanager
+def running_airflow(settings: Settings, project: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """An Airflow in the home of these settings, ready to run tasks; its processes.
+
+    Raises:
+        ServiceUnavailable: it does not get ready.
+    """
     folder = settings.home_path
-    home = folder / "airflow"
     environ = airflow.prepare_airflow_home(
-        home, project / "dags", project / "plugins", environment(settings), port=settings.airflow_port
+        folder / "airflow",
+        project / "dags",
+        project / "plugins",
+        environment(settings),
+        port=settings.airflow_port,
     )
-    processes = []
+    processes: list[subprocess.Popen[bytes]] = []
     with (folder / "airflow.log").open("wb") as log:
         try:
             for command in airflow.commands().values():
@@ -117,15 +135,12 @@ def _run(settings: Settings, project: Path, recording: Path, events: int) -> tup
                     )
                 )
             _wait_until_warm(folder / "airflow.log")
-            interval = fill(settings, recording, events)
-            with PeakRss(*(process.pid for process in processes)) as peak:
-                seconds = _await_run(home / "airflow.db", interval)
+            yield processes
         finally:
             for process in processes:
                 process.terminate()
             for process in processes:
                 process.wait(60)
-    return seconds, peak.mib
 
 
 def _wait_until_warm(log: Path) -> None:
@@ -158,8 +173,13 @@ def fill(settings: Settings, recording: Path, events: int, ingest_s: int = INGES
     return datetime.fromtimestamp(minute * 60, UTC)
 
 
-def _await_run(database: Path, interval: datetime) -> dict[str, float]:
-    """The seconds of the run of an interval: as a whole, late at its start, and by task."""
+def await_run(settings: Settings, interval: datetime) -> dict[str, float]:
+    """The seconds of the run of an interval: as a whole, late at its start, and by task.
+
+    Raises:
+        FirehoseError: the run fails, or takes too long.
+    """
+    database = settings.home_path / "airflow" / "airflow.db"
     pattern = f"{interval:%Y-%m-%d %H:%M:%S}%"
     deadline = time.monotonic() + _RUN_TIMEOUT_S
     while time.monotonic() < deadline:

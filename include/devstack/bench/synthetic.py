@@ -61,11 +61,16 @@ def write_recording(
         out.writelines(pool.imap(_lines, _parts(events, start_us, rate, first_seed)))
 
 
-def fill(client: redis.Redis, batch: Batch, events: int, start_us: int, rate: float) -> None:
-    """Put ``events`` events into Redis as the ingester does, all of them within the interval of ``batch``."""
+def fill(
+    client: redis.Redis, batch: Batch, events: int, start_us: int, rate: float, *, first_seed: int = 0
+) -> None:
+    """Put ``events`` events into Redis as the ingester does, all of them within the interval of ``batch``.
+
+    ``first_seed``: see :func:`write_recording`.
+    """
     number = 0
     with _pool() as pool:
-        for frames in pool.imap(_frames, _parts(events, start_us, rate)):
+        for frames in pool.imap(_frames, _parts(events, start_us, rate, first_seed)):
             pipeline = client.pipeline(transaction=False)
             for frame in frames:
                 number += 1

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from firehose import schema
 from firehose.lake import footers, layout
 from firehose.lake.hourfile import Rows, drop_later
-from firehose.lake.identity import identities
-from firehose.lake.sides import Batches, Side, mark, rows_of, span, wanted_of, within
+from firehose.lake.identity import identities, mark
+from firehose.lake.sides import Batches, Side, rows_of, span, wanted_of, within
 from firehose.records.registry import REGISTRY, catch_all
 from firehose.store import LakePath
 
@@ -88,7 +88,7 @@ def copies_that_stay(edge: Edge, new: Rows, batch: datetime) -> pa.Array:
     before = neighbour.record_type == own.record_type and neighbour.hour < own.hour
     upto = Batches(last=batch if before else batch - _SECOND)
     found = []
-    for rows in rows_of(neighbour, upto, near[mark(own)]):
+    for rows in rows_of(neighbour, upto, near[mark(own.record_type)]):
         theirs = identities(neighbour.record_type, rows)
         found.append(theirs.filter(pc.is_in(theirs, value_set=keys)))
     return pa.concat_arrays([none, *found])
@@ -121,7 +121,7 @@ def _copies(edge: Edge, ours: Batches, theirs: Batches) -> pa.Array:
     """Identities of rows of some batches of the other side, of which this side has a copy by some others."""
     own, neighbour = edge
     none = pa.array([], pa.string())
-    marks = [rows[mark(neighbour)] for rows in rows_of(neighbour, theirs)]
+    marks = [rows[mark(neighbour.record_type)] for rows in rows_of(neighbour, theirs)]
     if not marks:
         return none
     wanted = pa.chunked_array([chunk for chunked in marks for chunk in chunked.chunks])
@@ -129,6 +129,6 @@ def _copies(edge: Edge, ours: Batches, theirs: Batches) -> pa.Array:
     if not mine:
         return none
     keys = pa.concat_arrays([identities(own.record_type, rows) for rows in mine])
-    wanted = pa.chunked_array([chunk for rows in mine for chunk in rows[mark(own)].chunks])
+    wanted = pa.chunked_array([chunk for rows in mine for chunk in rows[mark(own.record_type)].chunks])
     found = [identities(neighbour.record_type, rows) for rows in rows_of(neighbour, theirs, wanted)]
     return pa.concat_arrays([none, *(array.filter(pc.is_in(array, value_set=keys)) for array in found)])

@@ -1,7 +1,8 @@
 """Replacing one hour file: what it holds, less this batch's earlier rows, plus this batch's new ones.
 
-One pass over the old file and two over the new rows, row group by row group: held are 25 bytes of each new row,
-never the rows. Must not: know where rows come from, or what a batch is beyond the value of a column.
+Of the old file only that is decoded which changes or may hold a copy. The new rows are read twice, row group by
+row group: held are some 40 bytes of each new row, never the rows. Must not: know where rows come from, or what a
+batch is beyond the value of a column.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from firehose import crash, schema
-from firehose.lake import footers, records
+from firehose.lake import footers, records, splice
+from firehose.lake.carry import carry
 from firehose.lake.footers import BatchCommits, DisplacedRows, Footer, Merged
-from firehose.lake.identity import EventIndex, Fingerprints, fingerprints, identities
-from firehose.lake.rowgroups import RowGroupWriter, read_groups
+from firehose.lake.identity import EventIndex, Fingerprints, fingerprints, identities, mark, marks
+from firehose.lake.losses import Search
+from firehose.lake.rowgroups import RowGroupWriter
 from firehose.store import LakePath
 
 
@@ -57,26 +58,23 @@ def merge(path: LakePath, new: HourCommit) -> Merged:
     Raises:
         CorruptLake: the old file cannot be read.
     """
-    index = EventIndex(_fingerprints(new.record_type, rows) for rows in new.rows(schema.IDENTITY[new.record_type]))
-    if new.elsewhere is not None and len(new.elsewhere):
-        index.forget(_found(index, fingerprints(new.elsewhere)))
+    search = _search(new)
+    events = search.events
     footer, batch = footers.read(path), footers.batch_id(new.batch)
     displaced = Counter(footer.displaced)
     if new.number == 0:
         displaced.pop(batch, None)
-    before = displaced.total()
-    with records.replacing(path, batch) as draft, RowGroupWriter(draft, new.record_type) as writer:
-        for group in read_groups(path, new.record_type):
-            kept, lost = _keep(new.record_type, group, new.batch, index, first=new.number == 0)
-            writer.keep(kept)
-            displaced.update(lost)
-        crash.reached(crash.Point.HOUR_COPIED)
-        _append(writer, new.rows, index)
-        stored = int(index.wanted.sum())
-        merged = Merged(stored, len(index.wanted) - stored, displaced.total() - before)
-        earlier = footer.commits[batch].slices[: new.number] if new.number else []
-        commits = {**footer.commits, batch: BatchCommits(new.source, [*earlier, merged], [*new.types])}
-        writer.note(Footer(dict(displaced), commits, footer.taken).encode())
+    with records.replacing(path, batch) as draft:
+        with RowGroupWriter(draft, new.record_type) as writer:
+            carried = carry(path, search, writer)
+            crash.reached(crash.Point.HOUR_COPIED)
+            _append(writer, new.rows, events)
+            stored = int(events.wanted.sum())
+            merged = Merged(stored, len(events.wanted) - stored, carried.lost.total())
+            earlier = footer.commits[batch].slices[: new.number] if new.number else []
+            commits = {**footer.commits, batch: BatchCommits(new.source, [*earlier, merged], [*new.types])}
+            writer.note(Footer(dict(displaced + carried.lost), commits, footer.taken).encode())
+        splice.append(draft, path, carried.untouched)
     return merged
 
 
@@ -91,18 +89,19 @@ def drop_later(
     Raises:
         CorruptLake: the old file cannot be read.
     """
-    footer, index = footers.read(path), EventIndex([fingerprints(keys)])
-    displaced: Counter[str] = Counter()
-    with records.replacing(path, footers.batch_id(batch)) as draft, RowGroupWriter(draft, record_type) as writer:
-        for group in read_groups(path, record_type):
-            kept, lost = _keep(record_type, group, batch, index, first=False)
-            writer.keep(kept)
-            displaced.update(lost)
-        crash.reached(crash.Point.HOUR_COPIED)
-        before = footer.taken.get(taker)
-        rows = displaced.total() + (before.rows if before and before.source == source else 0)
-        taken = {**footer.taken, taker: DisplacedRows(source, rows)}
-        writer.note(Footer(dict(Counter(footer.displaced) + displaced), footer.commits, taken).encode())
+    footer, prints = footers.read(path), fingerprints(keys)
+    events = EventIndex([prints])
+    events.drop(events.find(prints))  # none of them comes into this file
+    search = Search(record_type, batch, events, marks(record_type, keys), first=False)
+    with records.replacing(path, footers.batch_id(batch)) as draft:
+        with RowGroupWriter(draft, record_type) as writer:
+            carried = carry(path, search, writer)
+            crash.reached(crash.Point.HOUR_COPIED)
+            before = footer.taken.get(taker)
+            rows = carried.lost.total() + (before.rows if before and before.source == source else 0)
+            taken = {**footer.taken, taker: DisplacedRows(source, rows)}
+            writer.note(Footer(dict(Counter(footer.displaced) + carried.lost), footer.commits, taken).encode())
+        splice.append(draft, path, carried.untouched)
 
 
 def put(path: LakePath, record_type: str, groups: Iterable[pa.Table], footer: Footer, by: str) -> None:
@@ -113,40 +112,24 @@ def put(path: LakePath, record_type: str, groups: Iterable[pa.Table], footer: Fo
         writer.note(footer.encode())
 
 
-def _keep(
-    record_type: str, old: pa.Table, batch: datetime, index: EventIndex, *, first: bool
-) -> tuple[pa.Table, Counter[str]]:
-    """The rows of an old row group that stay, and how many are displaced, by batch.
-
-    New events that it holds already are dropped from ``index``.
-    """
-    mine = pa.scalar(batch, old.schema.field("batch").type)
-    if first and pc.any(own := pc.equal(old["batch"], mine)).as_py():
-        old = old.filter(pc.invert(own))
-    at = index.find(_fingerprints(record_type, old))
-    later = pc.greater(old["batch"], mine).to_numpy()
-    displaced = (at >= 0) & later
-    index.drop(at[(at >= 0) & ~later])
-    if not displaced.any():
-        return old, Counter()
-    losers = old["batch"].filter(pa.array(displaced)).value_counts().to_pylist()
-    lost = Counter({footers.batch_id(counted["values"]): counted["counts"] for counted in losers})
-    return old.filter(pa.array(~displaced)), lost
+def _search(new: HourCommit) -> Search:
+    """The search of an old file for copies of new rows, of which their identities are read."""
+    prints: list[Fingerprints] = []
+    found = [pa.array([], pa.string())]
+    for rows in new.rows(schema.IDENTITY[new.record_type]):
+        prints.append(fingerprints(identities(new.record_type, rows)))
+        found += rows[mark(new.record_type)].chunks
+    events = EventIndex(prints)
+    if new.elsewhere is not None and len(new.elsewhere):
+        at = events.find(fingerprints(new.elsewhere))
+        events.forget(at[at >= 0])
+    return Search(new.record_type, new.batch, events, pa.concat_arrays(found), first=new.number == 0)
 
 
-def _append(writer: RowGroupWriter, new: Rows, index: EventIndex) -> None:
+def _append(writer: RowGroupWriter, new: Rows, events: EventIndex) -> None:
     """Write the wanted rows."""
     start = 0
     for rows in new():
-        wanted = index.wanted[start : start + len(rows)]
+        wanted = events.wanted[start : start + len(rows)]
         writer.write(rows if wanted.all() else rows.filter(pa.array(wanted)))
         start += len(rows)
-
-
-def _fingerprints(record_type: str, rows: pa.Table) -> Fingerprints:
-    return fingerprints(identities(record_type, rows))
-
-
-def _found(index: EventIndex, known: Fingerprints) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    at = index.find(known)
-    return at[at >= 0]

@@ -21,7 +21,7 @@ from firehose.errors import CorruptLake
 from firehose.lake import footers, layout
 from firehose.lake.footers import Footer
 from firehose.lake.rowgroups import row_count
-from firehose.store import L, LakePath
+from firehose.store import L, LakePath, LocalLake
 
 _NEXT: Final = ".next.json"
 _TAIL: Final = 8  # of a Parquet file: the length of its footer, and PAR1
@@ -123,7 +123,7 @@ def describe(hour_file: LakePath, by: str) -> HourRecord:
 
 
 @contextmanager
-def replacing(hour_file: LakePath, by: str) -> Iterator[LakePath]:
+def replacing(hour_file: LakePath, by: str) -> Iterator[LocalLake]:
     """As :meth:`firehose.store.LakePath.replacing`, for an hour file: what it is going to hold is on record first.
 
     In this order, each step durable before the next: the new file under its partial name; its record beside the

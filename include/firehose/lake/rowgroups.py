@@ -24,7 +24,7 @@ ROW_GROUP_ROWS = 128 * 1024
 #: A row group of giant posts ends sooner: who replaces the file holds one, and its sorted copy.
 ROW_GROUP_BYTES = 256 * 1024 * 1024
 #: A group of an old file that is this full stays a group, and in its order: sorting costs as much as encoding.
-_FULL: Final = 0.9
+_SMALL: Final = 1 / 2
 _DICTIONARY: Final = (Packing.FEW, Packing.SHARED)
 _ENCODINGS: Final = (Packing.RISING, Packing.PREFIXED)
 
@@ -40,7 +40,7 @@ def read_groups(path: LakePath, record_type: str) -> Iterator[pa.Table]:
     try:
         with parquet.opened(path) as source:
             for index in range(source.num_row_groups):
-                yield _conform(source.read_row_group(index), schema.SCHEMAS[record_type])
+                yield conform(source.read_row_group(index), record_type)
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
 
@@ -97,8 +97,14 @@ def corrupt(path: LakePath, error: Exception) -> CorruptLake:
     return CorruptLake(f"{path}: {error}; make it again from the raw batches with `firehose rebuild`")
 
 
-def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
-    """A table written by an earlier version: columns that it did not know are null."""
+def is_small(rows: int, size: int) -> bool:
+    """Tell whether a row group of so many rows and bytes may be joined with others."""
+    return max(rows / ROW_GROUP_ROWS, size / ROW_GROUP_BYTES) < _SMALL
+
+
+def conform(table: pa.Table, record_type: str) -> pa.Table:
+    """A table in today's schema: of an earlier version's, the columns that it did not know are null."""
+    wanted = schema.SCHEMAS[record_type]
     if table.schema.equals(wanted):
         return table
     known = set(table.schema.names)
@@ -114,7 +120,7 @@ def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
 class RowGroupWriter:
     """Writes rows in groups of a fair size, each one sorted. Holds what is less than a group."""
 
-    def __init__(self, path: LakePath, record_type: str) -> None:
+    def __init__(self, path: LakePath | pa.NativeFile, record_type: str) -> None:
         of = REGISTRY[record_type]
         # Rows of a row group are sorted by what many of them share, so that equal values meet: a fifth of a like
         # file's size. The time within the hour follows, so that equal rows always lie in the same order.
@@ -140,8 +146,7 @@ class RowGroupWriter:
 
     def keep(self, group: pa.Table) -> None:
         """Write what is left of a group of an old file, so in order already."""
-        full = max(len(group) / ROW_GROUP_ROWS, group.nbytes / ROW_GROUP_BYTES)
-        if self._waiting or full < _FULL:
+        if is_small(len(group), group.nbytes) or len(group) > ROW_GROUP_ROWS:
             self.write(group)
         else:
             self._file.write_table(group, row_group_size=len(group))

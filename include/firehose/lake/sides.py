@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from firehose import parquet, schema
 from firehose.lake import layout
+from firehose.lake.identity import mark
 from firehose.lake.rowgroups import corrupt
-from firehose.records.registry import REGISTRY
 from firehose.store import LakePath
 
 #: How far apart the stamps of two copies may lie for them to be found across an hour's edge, in microseconds.
@@ -58,11 +57,6 @@ def span(hour: int, neighbour: int) -> TimeSpan:
     return TimeSpan(start, start + EDGE_US) if neighbour < hour else TimeSpan(end - EDGE_US, end)
 
 
-def mark(side: Side) -> str:
-    """The one column of an identity that alone tells nearly all events apart."""
-    return "rev" if REGISTRY[side.record_type].is_commit else "did"
-
-
 def rows_of(side: Side, batches: Batches, marks: pa.ChunkedArray | None = None) -> Iterator[pa.Table]:
     """Rows of one side by some batches, a row group at a time; none where there is no file.
 
@@ -72,15 +66,16 @@ def rows_of(side: Side, batches: Batches, marks: pa.ChunkedArray | None = None) 
         return
     try:
         with parquet.opened(side.path) as source:
-            for group in _groups(source.metadata, side.near, batches):
+            bounds = {"time_us": (side.near.since, side.near.until - 1), "batch": batches}
+            for group in parquet.groups_within(source.metadata, bounds):
                 # A dictionary, quickly read: most files of a catch-all have nothing of the other side's.
                 if side.collections and not _has_any(source.read_row_group(group, columns=["collection"]), side):
                     continue
                 named = ["collection"] if side.collections else []
-                rows = source.read_row_group(group, columns=[mark(side), "time_us", "batch", *named])
+                rows = source.read_row_group(group, columns=[mark(side.record_type), "time_us", "batch", *named])
                 wanted = pc.and_(wanted_of(rows, side), _by(rows["batch"], batches))
                 if marks is not None:
-                    wanted = pc.and_(wanted, pc.is_in(rows[mark(side)], value_set=marks))
+                    wanted = pc.and_(wanted, pc.is_in(rows[mark(side.record_type)], value_set=marks))
                 if not pc.any(wanted).as_py():
                     continue
                 if marks is not None:
@@ -112,16 +107,3 @@ def within(times: pa.ChunkedArray, near: TimeSpan) -> pa.ChunkedArray:
 def _by(column: pa.ChunkedArray, batches: Batches) -> pa.ChunkedArray:
     first, last = (pa.scalar(bound, column.type) for bound in batches)
     return pc.and_(pc.greater_equal(column, first), pc.less_equal(column, last))
-
-
-def _groups(metadata: pq.FileMetaData, near: TimeSpan, batches: Batches) -> Iterator[int]:
-    """The row groups that may hold rows of a span and of some batches, by their statistics."""
-    columns = {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
-    for group in range(metadata.num_row_groups):
-        wanted: dict[str, tuple[Any, Any]] = {"time_us": (near.since, near.until - 1), "batch": batches}
-        held_here = (metadata.row_group(group).column(columns[name]).statistics for name in wanted)
-        if all(
-            one is None or not one.has_min_max or (one.min <= last and one.max >= first)
-            for one, (first, last) in zip(held_here, wanted.values(), strict=True)
-        ):
-            yield group

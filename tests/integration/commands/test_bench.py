@@ -16,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
-from devstack.bench import batch, recovery
+from devstack.bench import batch, into, recovery
 from devstack.bench.attacks import THREADS
 from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
@@ -26,6 +27,7 @@ from devstack.bench.pipeline import Pipeline
 from devstack.bench.report import BenchReport, PeakRss
 from devstack.bench.watch import Watch
 from devstack.embedded.redis import RedisServer, free_port
+from firehose.lake import layout
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
 from tests.support.command import FIREHOSE
@@ -163,6 +165,16 @@ def test_what_the_batch_bench_does_before_and_beside_airflow(tmp_path: Path) -> 
             started_ms = int(client.hget(wire.METADATA_KEY, wire.META_FIRST_START_MS) or 0)
         assert started_ms >= first * 1000, "the DAG has no run for what comes before its first interval"
         assert minute.timestamp() == started_ms // 60_000 * 60
+
+
+def test_what_the_batch_bench_puts_into_an_hour_beforehand(tmp_path: Path) -> None:
+    hour = datetime(2026, 11, 20, 10, tzinfo=UTC)
+    with RedisServer(tmp_path) as server:
+        settings = batch.settings_of(tmp_path, server.url)
+        assert into.prefill(server, settings, hour, EVENTS, EVENTS) == 1
+    files = list(settings.lake_path.glob("year=*/**/*.parquet"))
+    assert {layout.hour_of_file(path) for path in files} == {int(hour.timestamp()) // 3600}
+    assert sum(pq.read_metadata(path).num_rows for path in files) == EVENTS
 
 
 def test_what_the_recovery_bench_starts_and_kills_beside_airflow(tmp_path: Path) -> None:
