@@ -23,6 +23,7 @@ import msgspec
 import pyarrow as pa
 
 from devstack.bench.report import PeakRss
+from devstack.embedded.leash import ending_with_us
 from firehose.errors import FirehoseError
 from firehose.events.rows import decode_rows, to_table
 from firehose.events.sorting import by_type
@@ -177,12 +178,8 @@ def _baseline(lake: LocalLake, hour: int) -> tuple[float, float]:
     """The same files, sorted by time and written with zstd by DuckDB; zeros where it is not installed."""
     files = layout.hour_file(lake, LIKES, hour).parent.find("*.parquet")
     began = time.monotonic()
-    with (
-        subprocess.Popen(
-            [sys.executable, "-c", _SORTED_BY_DUCKDB, *map(str, files)], stderr=subprocess.PIPE
-        ) as run,
-        PeakRss(run.pid) as peak,
-    ):
+    command = ending_with_us([sys.executable, "-c", _SORTED_BY_DUCKDB, *map(str, files)])
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as run, PeakRss(run.pid) as peak:
         run.communicate()
     for path in files:
         Path(f"{path}.sorted").unlink(missing_ok=True)
