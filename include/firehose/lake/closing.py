@@ -33,7 +33,7 @@ from firehose.store import LakePath
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 #: Bytes of an hour's row groups, not compressed, that are held at a time.
-_HELD: Final = 640 * 1024 * 1024
+_HELD: Final = 512 * 1024 * 1024
 
 
 class ClosedHour(msgspec.Struct, frozen=True, kw_only=True):
