@@ -15,17 +15,16 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from firehose import parquet
-from firehose.lake import losses, metadata, rowgroups
+from firehose.lake import closed_form, losses, metadata, rowgroups
 from firehose.lake.losses import Search
 from firehose.lake.metadata import Group
+from firehose.lake.plain import plain_groups
 from firehose.lake.rowgroups import RowGroupWriter
 from firehose.store import LakePath
 
 #: A small group is joined with new rows if it is at most this many times as large as they and the smaller ones. So
 #: of those that are left each is more than twice the next, which are few, and no row is written again often.
 _GROWTH: Final = 2
-#: The note of a file in another form than the one that is written here.
-_FORM: Final = b"firehose:form"
 
 
 class Carried(NamedTuple):
@@ -47,8 +46,9 @@ def carry(path: LakePath, search: Search, writer: RowGroupWriter) -> Carried:
         with parquet.opened(path) as source:
             found = losses.of_file(search, source)
             again = {*found, *_small(groups, found, int(search.events.wanted.sum()))}
-            for number in sorted(again):
-                rows = rowgroups.conform(source.read_row_group(number), search.record_type)
+            numbers = sorted(again)
+            decoded = plain_groups(source, search.record_type, numbers=numbers)
+            for number, rows in zip(numbers, decoded, strict=True):
                 writer.keep(rows.filter(found[number].stays) if number in found else rows)
     except (pa.ArrowInvalid, OSError) as error:
         raise rowgroups.corrupt(path, error) from error
@@ -61,7 +61,7 @@ def _copyable(path: LakePath, record_type: str) -> list[Group] | None:
     if not path.exists():
         return None
     there = metadata.read_metadata(path)
-    if _FORM in there.notes or there.form != _todays_form(record_type):
+    if closed_form.KEY in there.notes or there.form != _todays_form(record_type):
         return None
     return metadata.groups_of(path, there)
 
@@ -78,7 +78,7 @@ def _rewrite(path: LakePath, search: Search, writer: RowGroupWriter) -> Counter[
     lost = Counter[str]()
     for rows in rowgroups.read_groups(path, search.record_type):
         loss = losses.of_rows(search, rows)
-        writer.keep(rows.filter(loss.stays) if loss.goes.any() else rows)
+        writer.write(rows.filter(loss.stays) if loss.goes.any() else rows)
         lost += loss.lost
     return lost
 

@@ -42,6 +42,7 @@ class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     recorded_at: datetime
     footer: Footer = msgspec.field(name="noted")
+    form: str = ""
 
 
 class Records(NamedTuple):
@@ -119,6 +120,7 @@ def describe(hour_file: LakePath, by: str) -> HourRecord:
         by=by,
         recorded_at=datetime.now(UTC),
         footer=footers.read(hour_file),
+        form=footers.form(hour_file),
     )
 
 

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from firehose import parquet, schema
+from firehose import parquet
 from firehose.errors import CorruptLake
+from firehose.lake.plain import plain_groups
 from firehose.records.columns import Column, Packing
 from firehose.records.registry import REGISTRY
 from firehose.store import LakePath
@@ -39,8 +39,7 @@ def read_groups(path: LakePath, record_type: str) -> Iterator[pa.Table]:
         return
     try:
         with parquet.opened(path) as source:
-            for index in range(source.num_row_groups):
-                yield conform(source.read_row_group(index), record_type)
+            yield from plain_groups(source, record_type)
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
 
@@ -100,21 +99,6 @@ def corrupt(path: LakePath, error: Exception) -> CorruptLake:
 def is_small(rows: int, size: int) -> bool:
     """Tell whether a row group of so many rows and bytes may be joined with others."""
     return max(rows / ROW_GROUP_ROWS, size / ROW_GROUP_BYTES) < _SMALL
-
-
-def conform(table: pa.Table, record_type: str) -> pa.Table:
-    """A table in today's schema: of an earlier version's, the columns that it did not know are null."""
-    wanted = schema.SCHEMAS[record_type]
-    if table.schema.equals(wanted):
-        return table
-    known = set(table.schema.names)
-    return pa.Table.from_arrays(
-        [
-            pc.cast(table[field.name], field.type) if field.name in known else pa.nulls(len(table), field.type)
-            for field in wanted
-        ],
-        schema=wanted,
-    )
 
 
 class RowGroupWriter:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from firehose import schema
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
-from firehose.lake import layout, metadata, records, rowgroups, splice
+from firehose.lake import closed_file, closing, layout, metadata, records, rowgroups, splice
 from firehose.lake.footers import Merged
 from firehose.lake.hourfile import HourCommit, merge
 from firehose.store import LocalLake
@@ -143,24 +143,27 @@ def test_small_row_groups_are_few_and_not_joined_often(path: LocalLake, monkeypa
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     commits=st.lists(
-        st.tuples(st.integers(0, 4), st.lists(st.integers(0, 60), max_size=45, unique=True)),
+        st.tuples(st.integers(0, 4), st.lists(st.integers(0, 60), max_size=45, unique=True), st.booleans()),
         min_size=2,
         max_size=8,
     )
 )
 def test_batches_in_any_order_and_again(
-    tmp_path_factory: pytest.TempPathFactory, record_type: str, commits: list[tuple[int, list[int]]]
+    tmp_path_factory: pytest.TempPathFactory, record_type: str, commits: list[tuple[int, list[int], bool]]
 ) -> None:
-    """Of each event the earliest batch's copy stays; what a batch stored before goes when it comes again."""
-    path = LocalLake(layout.hour_file(tmp_path_factory.mktemp("lake"), record_type, HOUR))
+    """Of each event the earliest batch's copy stays, what a batch stored before goes; in either form."""
+    lake = LocalLake(tmp_path_factory.mktemp("lake"))
+    path = layout.hour_file(lake, record_type, HOUR)
     wanted: dict[int, int] = {}
-    for minute, events in commits:
+    for minute, events, closed in commits:
         wanted = {event: owner for event, owner in wanted.items() if owner != minute}
         new = [event for event in events if event not in wanted]
         displaced = [event for event in events if wanted.get(event, -1) > minute]
         wanted |= dict.fromkeys([*new, *displaced], minute)
         kept = len(new) + len(displaced)
         assert bring(path, minute, events, record_type) == Merged(kept, len(events) - kept, len(displaced))
+        if closed:
+            closing.close(lake, record_type, HOUR)
         assert held(path, record_type) == wanted
     record = records.read(path).now
     assert record is not None and record.sha256 == path.sha256() and record.rows == len(wanted)
@@ -183,16 +186,16 @@ def test_a_file_of_another_form_is_written_as_a_whole(
     table = pq.read_table(path, partitioning=None)
     if other == "an older schema":
         table = table.drop_columns(["resync"])
-    with pq.ParquetWriter(path, table.schema) as writer:
-        writer.write_table(table, row_group_size=GROUP)
-        writer.add_key_value_metadata({"firehose:form": "closed"} if other == "another form" else {})
+    pq.write_table(table, path, row_group_size=GROUP)
+    if other == "another form":
+        closed_file.write(path, schema.LIKES, lambda: [table], 1, {})
     if other == "another writer":
         content = path.read_bytes()
         assert content.count(b"parquet-cpp-arrow version") == 1
         path.write_bytes(content.replace(b"parquet-cpp-arrow version", b"parquet-cpp-arrow Version"))
     reads = Reads(monkeypatch)
-    bring(path, 1, [2, 100])
-    assert reads.decoded == [0, 1, 2]
+    assert bring(path, 1, [2, 100]) == Merged(1, 1, 0)
+    assert reads.decoded == ([] if other == "another form" else [0, 1, 2])
     assert held(path) == dict.fromkeys(range(3 * GROUP), 0) | {100: 1}
     assert b"firehose:form" not in pq.read_metadata(path).metadata
     assert pq.read_schema(path).equals(schema.SCHEMAS[schema.LIKES])

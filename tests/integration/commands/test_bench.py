@@ -25,6 +25,7 @@ from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
 from devstack.bench.report import BenchReport, PeakRss
+from devstack.bench.storage import StorageReport
 from devstack.bench.watch import Watch
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.lake import layout
@@ -42,11 +43,16 @@ SMALL = Scale(bomb_mib=1, patience_s=1.0, timeout_s=1.0, loads_alone=1, threads=
 
 def reported(name: str, events: int, *arguments: str) -> BenchReport:
     """What ``firehose bench NAME`` reports as JSON."""
+    return msgspec.json.decode(printed(name, events, *arguments), type=BenchReport)
+
+
+def printed(name: str, events: int, *arguments: str) -> str:
+    """The JSON that ``firehose bench NAME`` prints."""
     command = [FIREHOSE, "bench", name, f"--events={events}", "--json"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("FIREHOSE_")}
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    return msgspec.json.decode(done.stdout, type=BenchReport)
+    return done.stdout
 
 
 def assert_measured(report: BenchReport, name: str, events: int = EVENTS) -> None:
@@ -55,6 +61,16 @@ def assert_measured(report: BenchReport, name: str, events: int = EVENTS) -> Non
     assert report.baseline
     for figure in (report.events_per_s, report.baseline_events_per_s, report.ratio, report.peak_rss_mib):
         assert math.isfinite(figure) and figure > 0, report
+
+
+def test_storage_of_the_first_hour_of_a_day() -> None:
+    report = msgspec.json.decode(printed("storage", 24_000, "--hours=1"), type=StorageReport)
+    assert (report.events, report.hours) == (1_000, 1)
+    assert report.notes["saved_open"] < report.saved < 1
+    assert report.bytes_per_like == report.bytes_by_type["likes"] < 100
+    assert 800 < report.records_verified < 1_000  # the others are deletes, identities and accounts
+    assert report.seconds.keys() == report.mib.keys() == {"close", "DuckDB"}
+    assert all(figure > 0 for figure in (*report.seconds.values(), *report.mib.values()))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
