@@ -48,7 +48,7 @@ class RawExpired(CorruptBatch):
 
 
 class DiskLow(FirehoseError):
-    """The lake's disk has less room than is to be left free. Nothing was taken in; what waits stays where it is."""
+    """The lake's disk has less room than is to be left free. Nothing was taken in; what waits stays there."""
 
 
 class CorruptLake(FirehoseError):

@@ -64,8 +64,8 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=876_000,
-            description="Raw files of a batch are removed after this many hours, if the lake provably holds all that "
-            "is in them; with a backup set, as soon as that holds them as well; 0: never",
+            description="Raw files of a batch are removed after this many hours, if the lake provably holds all "
+            "that is in them; where a backup is set, as soon as that holds them as well; 0: never",
         ),
     ] = 24
     keep_quarantine_days: Annotated[
@@ -78,7 +78,9 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
     keep_aside_days: Annotated[
         int,
         Meta(
-            ge=0, le=36_500, description="Files that a rebuild set aside are removed after this many days; 0: never"
+            ge=0,
+            le=36_500,
+            description="Files that a rebuild set aside are removed after this many days; 0: never",
         ),
     ] = 30
     keep_tables_days: Annotated[
@@ -94,8 +96,8 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
         Meta(
             ge=0,
             le=36_500,
-            description="Log files of Airflow and of the embedded services that nobody has written to for this many "
-            "days are removed; 0: never",
+            description="Log files of Airflow and of the embedded services to which nothing was written for this "
+            "many days are removed; 0: never",
         ),
     ] = 30
     disk_warn_percent: Annotated[

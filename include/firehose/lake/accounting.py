@@ -87,9 +87,7 @@ def verify_ledger(entries: list[LedgerEntry], report: VerifyReport, stored: dict
                 report.add(f"ledger: batch {entry.batch}, {record_type}: counts do not add up: {counts}")
 
 
-def verify_quarantine(
-    lake: LakePath, entries: list[LedgerEntry], report: VerifyReport, expired: Expired
-) -> None:
+def verify_quarantine(lake: LakePath, entries: list[LedgerEntry], report: VerifyReport, expired: Expired) -> None:
     """The quarantine against the ledger; of files that have expired, the count that stands in their place."""
     for path in Area.QUARANTINE.of(lake).find("date=*/batch=*/quarantine.parquet"):
         try:
