@@ -24,8 +24,8 @@ def require_room(settings: Settings, lake: LakePath) -> None:
     if disk and disk.free < settings.disk_reserve_mib * _MIB:
         raise DiskLow(
             f"{lake}: its disk has {size(disk.free)} left, and FIREHOSE_DISK_RESERVE_MIB="
-            f"{settings.disk_reserve_mib} is to stay free: nothing was taken from Redis, which keeps it. Make room "
-            "(`firehose maintenance` says what could be removed), then clear the failed runs"
+            f"{settings.disk_reserve_mib} is to stay free: nothing was taken from Redis, which keeps it. Make "
+            "room (`firehose maintenance` says what could be removed), then clear the failed runs"
         )
 
 

@@ -87,7 +87,7 @@ class RawFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A raw batch that has files.
 
     ``expired``: its manifest says that they are gone, so an earlier removal did not end. ``staged``: a step works
-    with it. ``events`` are those of the manifest, ``quarantined`` those of its quarantine file or of its tombstone.
+    with it. ``events`` are those of the manifest, ``quarantined`` those of its quarantine file or tombstone.
     ``held``: by a verified backup; None: no backup is set. ``damage``: why its manifest cannot be read.
     """
 

@@ -17,10 +17,7 @@ from firehose.store import LakePath
 
 
 class TierOf(Protocol):
-    """A tier of one lake. An item's ``what`` names it to the other methods."""
-
-    def items(self) -> Iterator[Item]:
-        """All that lies there."""
+    """Removes items of a tier. An item's ``what`` names it."""
 
     def files(self, what: str) -> list[AuditedFile]:
         """What a removal would remove, for the audit log."""
@@ -29,34 +26,31 @@ class TierOf(Protocol):
         """Remove one item, safe to repeat. ``log``: key of the audit log. Returns why it is kept, or nothing."""
 
 
-class OfBatches:
-    """A tier of the lake whose items are batches, each with some files, which go under the batch's lock."""
-
-    def __init__(self, lake: LakePath, tier: Tier) -> None:
-        self._lake, self._tier = lake, tier
+class AgedTier(TierOf, Protocol):
+    """A tier whose items go by their age."""
 
     def items(self) -> Iterator[Item]:
-        """Every batch that has files, by its start."""
-        for name, paths in groupby(self._all(), key=self._batch_of):
-            try:
-                batch = Batch.parse(name, 1)
-            except ValueError:
-                continue  # not ours
-            size, staged = total(paths), self._staged(batch)
-            yield Item(tier=self._tier, what=batch.id, since=batch.start, bytes=size, kept=staged)
+        """All that lies there."""
+
+
+class OfBatch:
+    """Files of a batch, which go under its lock. ``lake`` is where they are."""
+
+    def __init__(self, lake: LakePath) -> None:
+        self.lake = lake
 
     def files(self, what: str) -> list[AuditedFile]:
         """The files of a batch."""
-        return [audited(path, self._lake) for path in self._files(Batch.parse(what, 1))]
+        return [audited(path, self.lake) for path in self.paths(Batch.parse(what, 1))]
 
     def remove(self, what: str, log: str) -> str:
-        """Remove the files of a batch, once :meth:`_prepare` has nothing against it."""
+        """Remove the files of a batch, once :meth:`prepare` has nothing against it."""
         batch = Batch.parse(what, 1)
         try:
-            with lock_path(self._lake, batch.id).lock(wait_s=0):
-                if why := self._staged(batch) or self._prepare(batch, log):
+            with lock_path(self.lake, batch.id).lock(wait_s=0):
+                if why := self.staged(batch) or self.prepare(batch, log):
                     return why
-                for path in self._files(batch):
+                for path in self.paths(batch):
                     # Not durably each: what a power loss brings back is found, and goes with the next run.
                     path.discard()
                     crash.reached(crash.Point.EXPIRED_SOME)
@@ -64,25 +58,28 @@ class OfBatches:
             return "a step of its batch is at work"
         return ""
 
-    def _staged(self, batch: Batch) -> str:
+    def staged(self, batch: Batch) -> str:
         """Why a batch is left alone that was validated and is not published since; empty: it is."""
-        return "a step works with its batch" if staged_folder(self._lake, batch).find("*") else ""
+        return "a step works with its batch" if staged_folder(self.lake, batch).find("*") else ""
 
-    def _all(self) -> list[LakePath]:
-        """The files of all batches, those of one batch together."""
-        raise NotImplementedError
-
-    def _batch_of(self, path: LakePath) -> str:
-        """The id of the batch that a file is of."""
-        return path.parent.name.removeprefix("batch=")
-
-    def _files(self, batch: Batch) -> list[LakePath]:
+    def paths(self, batch: Batch) -> list[LakePath]:
         """The files of one batch."""
         raise NotImplementedError
 
-    def _prepare(self, batch: Batch, log: str) -> str:
-        """What has to be durable before the files go. Returns why they are kept, or nothing."""
+    def prepare(self, batch: Batch, log: str) -> str:
+        """Make durable what has to be there before the files go. Returns why they are kept, or nothing."""
         raise NotImplementedError
+
+
+def by_batch(tier: OfBatch, named: Tier, files: Iterable[tuple[str, LakePath]]) -> Iterator[Item]:
+    """Items of a tier: its files with the ids of their batches, those of one batch together."""
+    for name, group in groupby(files, key=lambda pair: pair[0]):
+        try:
+            batch = Batch.parse(name, 1)
+        except ValueError:
+            continue  # not ours
+        size = total(path for _, path in group)
+        yield Item(tier=named, what=batch.id, since=batch.start, bytes=size, kept=tier.staged(batch))
 
 
 def audited(path: LakePath, lake: LakePath) -> AuditedFile:

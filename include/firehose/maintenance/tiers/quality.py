@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from firehose.areas import Area
 from firehose.batch.interval import Batch
-from firehose.maintenance.facts import Tier
-from firehose.maintenance.tiers.base import OfBatches
+from firehose.maintenance.facts import Item, Tier
+from firehose.maintenance.tiers.base import OfBatch, by_batch
 from firehose.quality.result import docs_folder
 from firehose.store import LakePath
 
 
-class Qualities(OfBatches):
+class Qualities(OfBatch):
     """Results by batch, and pages of Great Expectations: ``docs/validations/<suite>/<batch>/<time>/<page>``."""
 
-    def __init__(self, lake: LakePath) -> None:
-        super().__init__(lake, Tier.QUALITY)
+    def items(self) -> Iterator[Item]:
+        """Every batch that has any."""
+        results = Area.QUALITY.of(self.lake).find("date=*/batch=*/*")
+        named = [(path.parent.name.removeprefix("batch="), path) for path in results]
+        named += [(path.parents[1].name, path) for path in self._pages("*")]
+        yield from by_batch(self, Tier.QUALITY, sorted(named))
 
-    def _all(self) -> list[LakePath]:
-        files = [*Area.QUALITY.of(self._lake).find("date=*/batch=*/*"), *self._pages("*")]
-        return sorted(files, key=lambda path: (self._batch_of(path), path))
+    def paths(self, batch: Batch) -> list[LakePath]:
+        """The results and pages of a batch."""
+        return [*batch.folder(self.lake, Area.QUALITY).find("*"), *self._pages(batch.id)]
 
-    def _batch_of(self, path: LakePath) -> str:
-        return (path.parents[1] if path.name.endswith(".html") else path.parent).name.removeprefix("batch=")
-
-    def _files(self, batch: Batch) -> list[LakePath]:
-        return [*batch.folder(self._lake, Area.QUALITY).find("*"), *self._pages(batch.id)]
+    def prepare(self, batch: Batch, log: str) -> str:
+        """Nothing stands in their place."""
+        return ""
 
     def _pages(self, batch: str) -> list[LakePath]:
-        return (docs_folder(self._lake) / "validations").find(f"*/{batch}/*/*.html")
-
-    def _prepare(self, batch: Batch, log: str) -> str:
-        return ""
+        return (docs_folder(self.lake) / "validations").find(f"*/{batch}/*/*.html")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,27 +11,32 @@ import pyarrow as pa
 from firehose import parquet
 from firehose.areas import Area
 from firehose.batch.interval import Batch
-from firehose.maintenance.facts import Tier
-from firehose.maintenance.tiers.base import OfBatches
+from firehose.maintenance.facts import Item, Tier
+from firehose.maintenance.tiers.base import OfBatch, by_batch
 from firehose.quality import quarantine
 from firehose.store import LakePath
 
 
-class Quarantines(OfBatches):
+class Quarantines(OfBatch):
     """Quarantine files and samples of floods. Foreign keys of Redis (``_quarantine/redis/``) are left."""
 
     def __init__(self, lake: LakePath, by: str) -> None:
-        super().__init__(lake, Tier.QUARANTINE)
+        super().__init__(lake)
         self._by = by
 
-    def _all(self) -> list[LakePath]:
-        return Area.QUARANTINE.of(self._lake).find("date=*/batch=*/*.parquet")
+    def items(self) -> Iterator[Item]:
+        """Every batch that has any."""
+        files = Area.QUARANTINE.of(self.lake).find("date=*/batch=*/*.parquet")
+        named = ((path.parent.name.removeprefix("batch="), path) for path in files)
+        yield from by_batch(self, Tier.QUARANTINE, named)
 
-    def _files(self, batch: Batch) -> list[LakePath]:
-        return batch.folder(self._lake, Area.QUARANTINE).find("*.parquet")
+    def paths(self, batch: Batch) -> list[LakePath]:
+        """The events of a batch, and the sample of a flood."""
+        return batch.folder(self.lake, Area.QUARANTINE).find("*.parquet")
 
-    def _prepare(self, batch: Batch, log: str) -> str:
-        path = quarantine.quarantine_path(self._lake, batch)
+    def prepare(self, batch: Batch, log: str) -> str:
+        """Write the tombstone, if there is a file whose rows the ledger counts."""
+        path = quarantine.quarantine_path(self.lake, batch)
         if not path.exists():
             return ""
         try:
@@ -38,5 +44,5 @@ class Quarantines(OfBatches):
         except (pa.ArrowInvalid, OSError) as error:
             return f"it cannot be read ({error})"
         said = quarantine.Tombstone(at=datetime.now(UTC), by=self._by, audit=log, rows=rows)
-        quarantine.tombstone_path(self._lake, batch).write(msgspec.json.encode(said))
+        quarantine.tombstone_path(self.lake, batch).write(msgspec.json.encode(said))
         return ""

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.lake import layout
-from firehose.maintenance.facts import HourFacts, Policy, RawFacts, Tier
+from firehose.maintenance.facts import HourFacts, Policy, RawFacts
 from firehose.maintenance.fate import fate
 from firehose.maintenance.survey import Held, Survey
-from firehose.maintenance.tiers.base import OfBatches
+from firehose.maintenance.tiers.base import OfBatch
 from firehose.store import LakePath
 
 
-class Raws(OfBatches):
+class Raws(OfBatch):
     """Raw files. Whether they may go is decided again just before, by what the lake holds then."""
 
-    def __init__(self, lake: LakePath, policy: Policy, by: str, held: Held | None) -> None:
-        super().__init__(lake, Tier.RAW)
-        self._policy, self._by, self._held = policy, by, held
+    def __init__(
+        self, lake: LakePath, policy: Policy, by: str, held: Held | None, clock: Callable[[], datetime]
+    ) -> None:
+        super().__init__(lake)
+        self._policy, self._by, self._held, self._clock = policy, by, held, clock
         self._sound: dict[str, bool] = {}
 
-    def _all(self) -> list[LakePath]:
-        return Area.RAW.of(self._lake).find("date=*/batch=*/*.zst")
+    def paths(self, batch: Batch) -> list[LakePath]:
+        """The raw files of a batch."""
+        return manifests.folder_of(self.lake, batch).find("*.zst")
 
-    def _files(self, batch: Batch) -> list[LakePath]:
-        return manifests.folder_of(self._lake, batch).find("*.zst")
-
-    def _prepare(self, batch: Batch, log: str) -> str:
-        folder = manifests.folder_of(self._lake, batch)
-        manifest, raw = manifests.read(folder), Survey(self._lake, self._held).raw(folder, 0)
+    def prepare(self, batch: Batch, log: str) -> str:
+        """Let the manifest say that they are gone, if everything in them is covered."""
+        folder = manifests.folder_of(self.lake, batch)
+        manifest, raw = manifests.read(folder), Survey(self.lake, self._held).raw(folder, 0)
         if manifest is None or raw is None:
             return "its manifest is gone"
         if manifest.expired:
             return ""
-        goes, why, _ = fate(raw, self._policy, datetime.now(UTC))
+        goes, why, _ = fate(raw, self._policy, self._clock())
         if not goes:
             return why or "its time is not over"
         if wrong := next((hour for hour in raw.hours if not self._is_sound(hour)), None):
@@ -59,7 +59,7 @@ class Raws(OfBatches):
             return False
         name = f"{hour.name} {proof.sha256}"
         if name not in self._sound:
-            path = layout.hour_file(self._lake, hour.record_type, hour.hour)
+            path = layout.hour_file(self.lake, hour.record_type, hour.hour)
             self._sound[name] = path.exists() and path.sha256() == proof.sha256
         return self._sound[name]
 

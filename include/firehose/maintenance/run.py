@@ -1,0 +1,162 @@
+"""Maintenance of the lake of the settings: its plan, and its two steps: verify hour files, then remove.
+
+One at a time: a lock keeps others out. Both steps may be repeated, and killed at any moment. Must not: decide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from firehose import metrics
+from firehose.batch import budget
+from firehose.batch.lock import locks_folder
+from firehose.errors import CorruptLake
+from firehose.lake import verification
+from firehose.maintenance import plan as plans
+from firehose.maintenance import removal
+from firehose.maintenance.facts import Policy, Tier
+from firehose.maintenance.plan import Kept, Plan, Removal
+from firehose.maintenance.survey import Held, Survey
+from firehose.maintenance.tiers.aside import Asides
+from firehose.maintenance.tiers.base import AgedTier
+from firehose.maintenance.tiers.logs import Logs
+from firehose.maintenance.tiers.quality import Qualities
+from firehose.maintenance.tiers.quarantine import Quarantines
+from firehose.maintenance.tiers.raw import Raws
+from firehose.maintenance.tiers.tables import Tables
+from firehose.quality.pages import write_front_page
+from firehose.settings import Settings
+from firehose.store import LakePath
+from ingester.contract.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check has done. ``left`` files are for the next one; ``problems`` are those that are not sound."""
+
+    verified: Annotated[int, metrics.VERIFIED_FILES]
+    verified_rows: Annotated[int, metrics.VERIFIED_ROWS]
+    left: Annotated[int, metrics.TO_VERIFY]
+    problems: list[str] = []
+
+
+class Expired(msgspec.Struct, frozen=True, kw_only=True):
+    """What was removed and freed, and what stays although its time is over, by tier; what of that to look at."""
+
+    removed: Annotated[dict[str, int], metrics.EXPIRED]
+    freed: Annotated[dict[str, int], metrics.FREED]
+    kept: Annotated[dict[str, int], metrics.KEPT]
+    disk_used: Annotated[float, metrics.DISK_USED]
+    alarming: list[str] = []
+
+
+class Maintenance:
+    """The maintenance of one lake. ``by``: who does it, for the audit log. ``logs``: folders of log files.
+
+    ``held``: tells which raw batches a verified backup holds; None: there is no backup.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        by: str,
+        *,
+        logs: Sequence[Path] = (),
+        held: Held | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings, self._by, self._held, self._clock = settings, by, held, clock
+        self._lake: LakePath = settings.lake_path
+        self._policy = Policy.of(settings)
+        self._raws = Raws(self._lake, self._policy, by, held, clock)
+        aged: dict[Tier, AgedTier] = {
+            Tier.QUARANTINE: Quarantines(self._lake, by),
+            Tier.QUALITY: Qualities(self._lake),
+            Tier.ASIDE: Asides(self._lake),
+            Tier.TABLES: Tables(settings),
+            Tier.LOGS: Logs(logs),
+        }
+        self._aged = {tier: of for tier, of in aged.items() if self._policy.keep[tier]}
+
+    def plan(self) -> Plan:
+        """What there is to do now. Reads only.
+
+        Raises:
+            CorruptLake: a ledger entry cannot be read.
+            ServiceUnavailable: days of tables are to be removed, and ClickHouse does not answer.
+        """
+        raws = list(Survey(self._lake, self._held).raws())
+        items = chain.from_iterable(tier.items() for tier in self._aged.values())
+        disk = self._lake.disk()
+        said = f"{self._lake}: {budget.said(self._settings, disk)}" if disk else ""
+        return plans.make(raws, items, self._policy, self._clock(), said)
+
+    def check(self, seconds: float) -> Checked:
+        """Verify hour files, the oldest first, until there is none left or the time is over.
+
+        Raises:
+            LockTaken: another maintenance is at work.
+        """
+        until = time.monotonic() + seconds
+        files = rows = 0
+        problems: list[str] = []
+        with self._alone():
+            checks = self.plan().checks
+            for check in checks:
+                if time.monotonic() >= until:
+                    break
+                files += 1
+                try:
+                    rows += verification.verify(self._lake, check.record_type, check.hour).rows
+                except CorruptLake as error:
+                    problems.append(str(error))
+        sound = files - len(problems)
+        log.info("hour files verified", files=sound, rows=rows, left=len(checks) - files, problems=len(problems))
+        return Checked(verified=sound, verified_rows=rows, left=len(checks) - files, problems=problems)
+
+    def expire(self) -> Expired:
+        """Remove all that the plan of this moment names.
+
+        Raises:
+            LockTaken: another maintenance is at work.
+        """
+        with self._alone():
+            plan = self.plan()
+            tiers = {Tier.RAW: self._raws, **self._aged}
+            done, kept = removal.remove(self._lake, tiers, plan.removals, self._by)
+            if any(one.tier is Tier.QUALITY for one in done):
+                write_front_page(self._lake)
+        stays = [*plan.kept, *kept]
+        log.info("expired", removed=len(done), bytes=sum(one.bytes for one in done), kept=len(stays))
+        disk = self._lake.disk()
+        return Expired(
+            removed=_count(done),
+            freed=_bytes(done),
+            kept=_count(stays),
+            disk_used=round(disk.share, 4) if disk else 0.0,
+            alarming=[f"{one.tier} {one.what}: {one.why}" for one in stays if one.alarming],
+        )
+
+    def _alone(self) -> AbstractContextManager[object]:
+        return (locks_folder(self._lake) / "maintenance.lock").lock(wait_s=0)
+
+
+def _count(found: Iterable[Removal | Kept]) -> dict[str, int]:
+    return dict(Counter(str(one.tier) for one in found))
+
+
+def _bytes(found: Iterable[Removal]) -> dict[str, int]:
+    freed: Counter[str] = Counter()
+    for one in found:
+        freed[str(one.tier)] += one.bytes
+    return dict(freed)
