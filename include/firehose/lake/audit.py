@@ -59,6 +59,16 @@ def write(path: LakePath, lines: Sequence[AuditLine]) -> None:
     path.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
 
 
+def tidy(lake: LakePath) -> None:
+    """Remove files that a killed writer has left unfinished. The caller is the only writer.
+
+    Their names have a time, so no later file takes their place.
+    """
+    for folder in Area.AUDIT.of(lake).folders("date=*"):
+        for name in folder.unfinished():
+            (folder / name).discard()
+
+
 def read(path: LakePath) -> Iterator[AuditLine]:
     """The lines of one file.
 

@@ -26,6 +26,7 @@ def remove(
     """Remove these, by tier and day; returns what was removed, and what was kept after all."""
     done: list[Removal] = []
     kept: list[Kept] = []
+    audit.tidy(lake)
     ordered = sorted(removals, key=lambda one: (one.tier, one.day, one.what))
     for (tier, day), group in groupby(ordered, key=lambda one: (one.tier, one.day)):
         now, of = datetime.now(UTC), list(group)

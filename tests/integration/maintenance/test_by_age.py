@@ -44,7 +44,7 @@ def put_in_quarantine(settings: Settings, batch: Batch, events: int) -> None:
     """As if this many more events had come and had been bad."""
     lake = settings.lake_path
     with Quarantine(batch, quarantine_path(lake, batch)) as quarantine:
-        quarantine.add_undecodable(schema.LIKES, [Undecodable(b"{", "not JSON", 0)] * events)
+        quarantine.add_undecodable(schema.LIKES, [Undecodable("not JSON", b"{")] * events)
     entry = read_entry(entry_path(lake, batch))
     assert entry is not None
     counts = entry.counts[schema.LIKES]

@@ -38,7 +38,7 @@ def settings(tmp_path: Path, redis_url: str) -> Settings:
 
 @pytest.fixture
 def batches(settings: Settings, redis_client: redis.Redis) -> list[Batch]:
-    """Three batches over two hours, published in another order than they came, with copies of each other's events."""
+    """Three batches over two hours with copies of each other's events, the last one published first."""
     found = one, two, three = minutes(3)
     published(settings, redis_client, {one: LIKES[:100], two: LIKES[80:200], three: LIKES[160:]})
     return found
@@ -99,14 +99,14 @@ def test_whoever_looks_for_raw_files_is_told_that_they_have_expired(
     entry = read_entry(entry_path(lake, two))
     assert entry and publish(settings, two).stored == entry.counts[schema.LIKES].stored
     entry_path(lake, three).unlink()
-    with pytest.raises(NotStaged, match="Its raw files have expired: restore .* from a backup"):
+    with pytest.raises(NotStaged, match=r"Its raw files have expired: restore .* from a backup"):
         publish(settings, three)
 
 
 def test_a_cleared_drain_takes_nothing_and_what_an_older_redis_brings_back_is_a_duplicate(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
-    lake, (one, two, three) = settings.lake_path, batches
+    lake, (one, _, three) = settings.lake_path, batches
     work = maintenance(settings)
     work.check(60)
     work.expire()
@@ -175,7 +175,9 @@ def test_raw_is_kept_where_anything_is_against_it(settings: Settings, batches: l
     kept = work.plan().kept
     done = work.expire()
     lines = [line for path in audit.log_paths(settings.lake_path) for line in audit.read(path)]
-    reasons = {one.what: one.why for one in kept} | {l.what: l.why for l in lines if l.state is State.KEPT}
+    reasons = {one.what: one.why for one in kept} | {
+        line.what: line.why for line in lines if line.state is State.KEPT
+    }
     assert re.search(why, reasons[two.id])
     assert raw_files(settings, two) and not expired(settings, two)
     assert done.kept["raw"] >= 1
