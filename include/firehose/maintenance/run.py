@@ -5,7 +5,6 @@ One at a time: a lock keeps others out. Both steps may be repeated, and killed a
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -19,10 +18,8 @@ import msgspec
 from firehose import metrics
 from firehose.batch import budget
 from firehose.batch.lock import locks_folder
-from firehose.errors import CorruptLake
-from firehose.lake import verification
+from firehose.maintenance import checking, removal
 from firehose.maintenance import plan as plans
-from firehose.maintenance import removal
 from firehose.maintenance.facts import Policy, Tier
 from firehose.maintenance.plan import Kept, Plan, Removal
 from firehose.maintenance.survey import Held, Survey
@@ -106,23 +103,16 @@ class Maintenance:
 
         Raises:
             LockTaken: another maintenance is at work.
+            WorkerLost: a process died; what it had verified stays so.
         """
-        until = time.monotonic() + seconds
-        files = rows = 0
-        problems: list[str] = []
         with self._alone():
             checks = self.plan().checks
-            for check in checks:
-                if time.monotonic() >= until:
-                    break
-                files += 1
-                try:
-                    rows += verification.verify(self._lake, check.record_type, check.hour).rows
-                except CorruptLake as error:
-                    problems.append(str(error))
-        sound = files - len(problems)
-        log.info("hour files verified", files=sound, rows=rows, left=len(checks) - files, problems=len(problems))
-        return Checked(verified=sound, verified_rows=rows, left=len(checks) - files, problems=problems)
+            done = list(checking.verified(self._lake, checks, seconds))
+        problems = [outcome.problem for outcome in done if outcome.problem]
+        rows, left = sum(outcome.rows for outcome in done), len(checks) - len(done)
+        sound = len(done) - len(problems)
+        log.info("hour files verified", files=sound, rows=rows, left=left, problems=len(problems))
+        return Checked(verified=sound, verified_rows=rows, left=left, problems=problems)
 
     def expire(self) -> Expired:
         """Remove all that the plan of this moment names.
