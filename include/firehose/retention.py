@@ -32,6 +32,14 @@ class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
             "that is in them; where a backup is set, as soon as that holds them as well; 0: never",
         ),
     ] = 24
+    keep_hours_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Hour files are removed after this many days, if a verified backup holds them; 0: never",
+        ),
+    ] = 0
     keep_quarantine_days: Annotated[
         int, Meta(ge=0, le=36_500, description="Quarantined events are removed after this many days; 0: never")
     ] = 365

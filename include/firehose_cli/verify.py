@@ -80,6 +80,8 @@ def _print(report: VerifyReport) -> None:
         table.add_row(name, *(str(getattr(counts, column)) for column in columns))
     console = stdout()
     console.print(table)
+    if report.hour_files_expired:
+        console.print(f"{report.hour_files_expired} hour files have expired, and are not shown above")
     console.print(
         f"{report.batches} raw batches of {report.raw_events} events{_expired(report.batches_expired)}; "
         f"{report.quarantined} events in quarantine{_expired(report.quarantined_expired)}"

@@ -18,8 +18,8 @@ from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.publish import publish
+from firehose.maintenance.facts import Backup
 from firehose.maintenance.run import Maintenance
-from firehose.maintenance.survey import Held
 from firehose.settings import Settings
 from jetstream_simulator import generate
 from tests.support.frames import fill
@@ -34,6 +34,19 @@ LIKES: Final = [
 ]
 
 
+class Holding:
+    """A backup whose verified set holds these batches, by id and manifest, and all files; None: all batches."""
+
+    def __init__(self, batches: set[tuple[str, str]] | None = None) -> None:
+        self._batches = batches
+
+    def holds_batch(self, batch_id: str, manifest_sha256: str) -> bool:
+        return self._batches is None or (batch_id, manifest_sha256) in self._batches
+
+    def holds_file(self, key: str, sha256: str) -> bool:
+        return True
+
+
 def published(settings: Settings, client: redis.Redis, given: Mapping[Batch, Sequence[bytes]]) -> None:
     """Take the likes of batches, which are in order, through all steps, the last batch first."""
     for batch, lines in given.items():
@@ -45,11 +58,11 @@ def published(settings: Settings, client: redis.Redis, given: Mapping[Batch, Seq
 
 
 def maintenance(
-    settings: Settings, days: float = 2, held: Held | None = None, logs: Sequence[Path] = ()
+    settings: Settings, days: float = 2, backup: Backup | None = None, logs: Sequence[Path] = ()
 ) -> Maintenance:
     """Maintenance as it will be in ``days`` days."""
     return Maintenance(
-        settings, "a test", logs=logs, held=held, clock=lambda: datetime.now(UTC) + timedelta(days=days)
+        settings, "a test", logs=logs, backup=backup, clock=lambda: datetime.now(UTC) + timedelta(days=days)
     )
 
 

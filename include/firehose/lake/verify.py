@@ -19,6 +19,7 @@ from firehose.errors import CorruptLake
 from firehose.events.rebuild import record_cid, record_of
 from firehose.lake import edges, layout
 from firehose.lake.accounting import (
+    expired_rows,
     readable_entries,
     verify_audit,
     verify_ledger,
@@ -60,6 +61,7 @@ def verify(lake: LakePath) -> VerifyReport:
         _verify_edges(lake, record_type, report)
         _verify_catch_all(lake, record_type, report)
     _settle(lake, report, disputes)
+    expired_rows(lake, stored, report, expired)
     verify_ledger(entries, report, stored)
     verify_quarantine(lake, entries, report, expired)
     verify_audit(lake, report, expired)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -18,6 +19,7 @@ class Tier(StrEnum):
     """What has a retention of its own."""
 
     RAW = "raw"
+    HOURS = "hours"
     QUARANTINE = "quarantine"
     QUALITY = "quality"
     ASIDE = "aside"
@@ -35,6 +37,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, settings: Settings) -> Policy:
         """What the settings say."""
         days = {
+            Tier.HOURS: settings.keep_hours_days,
             Tier.QUARANTINE: settings.keep_quarantine_days,
             Tier.QUALITY: settings.keep_quality_days,
             Tier.ASIDE: settings.keep_aside_days,
@@ -105,10 +108,33 @@ class RawFacts(msgspec.Struct, frozen=True, kw_only=True):
     damage: str = ""
 
 
+class Backup(Protocol):
+    """What the last verified set of a backup holds."""
+
+    def holds_batch(self, batch_id: str, manifest_sha256: str) -> bool:
+        """Tell whether it holds a raw batch, by the digest of its manifest, with all files."""
+
+    def holds_file(self, key: str, sha256: str) -> bool:
+        """Tell whether it holds a file of the lake, by its key, with this content."""
+
+
+class NoVerifiedSet:
+    """A backup that has no verified set yet."""
+
+    def holds_batch(self, batch_id: str, manifest_sha256: str) -> bool:
+        """None."""
+        return False
+
+    def holds_file(self, key: str, sha256: str) -> bool:
+        """None."""
+        return False
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """Something else with an age: ``what`` it is, ``since`` when it is there, its bytes.
 
-    ``kept`` says why it is not removed although its time may be over; empty: nothing is against it.
+    ``kept`` says why it is not removed although its time may be over; empty: nothing is against it. ``unverified``
+    is the hour file that has to be verified first.
     """
 
     tier: Tier
@@ -116,3 +142,4 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     bytes: int
     kept: str = ""
+    unverified: HourFacts | None = None

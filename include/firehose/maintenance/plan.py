@@ -65,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 def make(raws: Sequence[RawFacts], items: Iterable[Item], policy: Policy, now: datetime, disk: str = "") -> Plan:
     """The plan for these facts."""
     removals, kept = [], []
+    checks = {_check(hour) for raw in raws for hour in wanted(raw, policy, now)}
     for raw in raws:
         goes, why, alarming = fate(raw, policy, now)
         if goes:
@@ -77,9 +78,9 @@ def make(raws: Sequence[RawFacts], items: Iterable[Item], policy: Policy, now: d
         of = (item.tier, item.since.date(), item.what, item.bytes)
         if item.kept:
             kept.append(Kept(*of, item.kept))
+            checks |= {_check(item.unverified)} if item.unverified else set()
         else:
             removals.append(Removal(*of, f"{policy.said(item.tier)} are over"))
-    checks = {_check(hour) for raw in raws for hour in wanted(raw, policy, now)}
     return Plan(disk=disk, checks=sorted(checks), removals=removals, kept=kept)
 
 

@@ -20,11 +20,12 @@ from firehose.batch import budget
 from firehose.batch.lock import locks_folder
 from firehose.maintenance import checking, removal
 from firehose.maintenance import plan as plans
-from firehose.maintenance.facts import Policy, Tier
+from firehose.maintenance.facts import Backup, Policy, Tier
 from firehose.maintenance.plan import Kept, Plan, Removal
-from firehose.maintenance.survey import Held, Survey
+from firehose.maintenance.survey import Survey
 from firehose.maintenance.tiers.aside import Asides
 from firehose.maintenance.tiers.base import AgedTier
+from firehose.maintenance.tiers.hours import Hours
 from firehose.maintenance.tiers.logs import Logs
 from firehose.maintenance.tiers.quality import Qualities
 from firehose.maintenance.tiers.quarantine import Quarantines
@@ -60,7 +61,7 @@ class Expired(msgspec.Struct, frozen=True, kw_only=True):
 class Maintenance:
     """The maintenance of one lake. ``by``: who does it, for the audit log. ``logs``: folders of log files.
 
-    ``held``: tells which raw batches a verified backup holds; None: there is no backup.
+    ``backup``: what its last verified set holds; None: no backup is set.
     """
 
     def __init__(
@@ -69,14 +70,15 @@ class Maintenance:
         by: str,
         *,
         logs: Sequence[Path] = (),
-        held: Held | None = None,
+        backup: Backup | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._settings, self._by, self._held, self._clock = settings, by, held, clock
+        self._settings, self._by, self._backup, self._clock = settings, by, backup, clock
         self._lake: LakePath = settings.lake_path
         self._policy = Policy.of(settings)
-        self._raws = Raws(self._lake, self._policy, by, held, clock)
+        self._raws = Raws(self._lake, self._policy, by, backup, clock)
         aged: dict[Tier, AgedTier] = {
+            Tier.HOURS: Hours(settings, self._policy, backup, clock),
             Tier.QUARANTINE: Quarantines(self._lake, by),
             Tier.QUALITY: Qualities(self._lake),
             Tier.ASIDE: Asides(self._lake),
@@ -92,7 +94,7 @@ class Maintenance:
             CorruptLake: a ledger entry cannot be read.
             ServiceUnavailable: days of tables are to be removed, and ClickHouse does not answer.
         """
-        raws = list(Survey(self._lake, self._held).raws())
+        raws = list(Survey(self._lake, self._backup).raws())
         items = chain.from_iterable(tier.items() for tier in self._aged.values())
         disk = self._lake.disk()
         said = f"{self._lake}: {budget.said(self._settings, disk)}" if disk else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 
 import pyarrow as pa
@@ -15,20 +15,17 @@ from firehose.batch.manifest import Manifest
 from firehose.errors import CorruptBatch, CorruptLake
 from firehose.lake import layout, records, verification
 from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
-from firehose.maintenance.facts import HourFacts, RawFacts
+from firehose.maintenance.facts import Backup, HourFacts, RawFacts
 from firehose.quality import quarantine
 from firehose.quality.result import staged_folder
 from firehose.store import LakePath
 
-#: Tells by a raw batch's id and its manifest's SHA-256 whether a verified backup holds it.
-Held = Callable[[str, str], bool]
-
 
 class Survey:
-    """A look at a lake, at each hour file once. ``held``: None where there is no backup."""
+    """A look at a lake, at each hour file once. ``backup``: None where none is set."""
 
-    def __init__(self, lake: LakePath, held: Held | None = None) -> None:
-        self._lake, self._held = lake, held
+    def __init__(self, lake: LakePath, backup: Backup | None = None) -> None:
+        self._lake, self._backup = lake, backup
         self._hours: dict[tuple[str, int], HourFacts] = {}
 
     def raws(self) -> Iterator[RawFacts]:
@@ -50,8 +47,8 @@ class Survey:
     def _raw(self, folder: LakePath, batch: Batch, manifest: Manifest, size: int) -> RawFacts:
         entry = None if manifest.expired else read_entry(entry_path(self._lake, batch))
         held = None
-        if self._held and not manifest.expired:
-            held = self._held(batch.id, (folder / manifests.NAME).sha256())
+        if self._backup and not manifest.expired:
+            held = self._backup.holds_batch(batch.id, (folder / manifests.NAME).sha256())
         return RawFacts(
             batch=batch.id,
             start=manifest.start,

@@ -23,11 +23,12 @@ from firehose.lake.ledger import entry_path, read_entry, write_entry
 from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
+from firehose.maintenance.facts import NoVerifiedSet
 from firehose.quality.result import staged_folder
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from tests.support.frames import fill, minutes
-from tests.support.maintained import HOUR, LIKES, expired, maintenance, published, raw_files
+from tests.support.maintained import HOUR, LIKES, Holding, expired, maintenance, published, raw_files
 from tests.support.staging import stage
 
 
@@ -199,11 +200,12 @@ def test_with_a_backup_raw_goes_when_it_holds_it_and_only_then(settings: Setting
     lake = settings.lake_path
     digest = {batch.id: (manifests.folder_of(lake, batch) / manifests.NAME).sha256() for batch in batches}
     held = {(one.id, digest[one.id]), (two.id, "of another manifest")}
-    work = maintenance(settings, held=lambda batch, sha256: (batch, sha256) in held)
+    work = maintenance(settings, backup=Holding(held))
     work.check(60)
+    assert not maintenance(settings, backup=NoVerifiedSet()).plan().removals
     assert [removal.what for removal in work.plan().removals] == [one.id]
     assert {kept.why for kept in work.plan().kept} == {"no verified backup holds it"}
-    now = maintenance(settings, days=0, held=lambda *_: True)
+    now = maintenance(settings, days=0, backup=Holding())
     assert now.expire().removed == {"raw": 3}, "what a backup holds need not wait for its time"
     assert verify(lake).ok
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.lake import layout
-from firehose.maintenance.facts import HourFacts, Policy, RawFacts
+from firehose.maintenance.facts import Backup, HourFacts, Policy, RawFacts
 from firehose.maintenance.fate import fate
-from firehose.maintenance.survey import Held, Survey
+from firehose.maintenance.survey import Survey
 from firehose.maintenance.tiers.base import OfBatch
 from firehose.store import LakePath
 
@@ -19,10 +19,10 @@ class Raws(OfBatch):
     """Raw files. Whether they may go is decided again just before, by what the lake holds then."""
 
     def __init__(
-        self, lake: LakePath, policy: Policy, by: str, held: Held | None, clock: Callable[[], datetime]
+        self, lake: LakePath, policy: Policy, by: str, backup: Backup | None, clock: Callable[[], datetime]
     ) -> None:
         super().__init__(lake)
-        self._policy, self._by, self._held, self._clock = policy, by, held, clock
+        self._policy, self._by, self._backup, self._clock = policy, by, backup, clock
         self._sound: dict[str, bool] = {}
 
     def paths(self, batch: Batch) -> list[LakePath]:
@@ -32,7 +32,7 @@ class Raws(OfBatch):
     def prepare(self, batch: Batch, log: str) -> str:
         """Let the manifest say that they are gone, if everything in them is covered."""
         folder = manifests.folder_of(self.lake, batch)
-        manifest, raw = manifests.read(folder), Survey(self.lake, self._held).raw(folder, 0)
+        manifest, raw = manifests.read(folder), Survey(self.lake, self._backup).raw(folder, 0)
         if manifest is None or raw is None:
             return "its manifest is gone"
         if manifest.expired:
