@@ -72,6 +72,11 @@ FILES_READ: Final = _gauge("checked_read_files", "files", "read", "Hour files th
 BYTES_READ: Final = _gauge("checked_read_bytes", "bytes", "read_bytes", "Bytes that it read in full")
 
 # Maintenance.
+CLOSED_FILES: Final = _counter("closed_files", "files", "closed", "Hour files written in closed form")
+CLOSED_SAVED: Final = _counter("closed_saved_bytes", "bytes", "saved", "Bytes that this has saved")
+TO_CLOSE: Final = _gauge(
+    "open_files", "files", "open", "Hour files that the last maintenance could not close in time"
+)
 VERIFIED_FILES: Final = _counter(
     "verified_files", "files", "verified", "Hour files whose every CID was recomputed"
 )

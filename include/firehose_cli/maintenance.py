@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from firehose.maintenance.run import Checked, Expired
+    from firehose.maintenance.run import Checked, Closed, Expired
 
 
 def maintenance(
@@ -16,7 +16,7 @@ def maintenance(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Verify hour files, and remove what the settings keep no longer: a plan, or with --do the deed.
+    """Close hours, verify them, and remove what the settings keep no longer: a plan, or with --do the deed.
 
     What is removed is covered elsewhere, or its time is over; the lake's _audit/ says what, why and by whom. The
     daily DAG firehose_maintenance does the same.
@@ -40,13 +40,14 @@ def maintenance(
         if not as_json:
             typer.echo("nothing was changed; to do it: firehose maintenance --do", err=True)
         return
+    closed = work.close(math.inf)
     checked = work.check(math.inf)
     expired = work.expire()
     if as_json:
-        typer.echo(msgspec.json.encode({"checked": checked, "expired": expired}))
+        typer.echo(msgspec.json.encode({"closed": closed, "checked": checked, "expired": expired}))
     else:
-        _print(checked, expired)
-    raise typer.Exit(1 if checked.problems else 0)
+        _print(closed, checked, expired)
+    raise typer.Exit(1 if closed.problems or checked.problems else 0)
 
 
 def _who() -> str:
@@ -56,13 +57,14 @@ def _who() -> str:
     return f"firehose maintenance ({getpass.getuser()}@{socket.gethostname()})"
 
 
-def _print(checked: Checked, expired: Expired) -> None:
+def _print(closed: Closed, checked: Checked, expired: Expired) -> None:
     from firehose.batch.budget import size
 
+    typer.echo(f"closed {closed.closed} hour files, which saved {size(closed.saved)}")
     typer.echo(f"verified {checked.verified} hour files of {checked.verified_rows} rows")
     for tier, count in expired.removed.items():
         typer.echo(f"removed {tier}: {count}, {size(expired.freed[tier])}")
     for tier, count in expired.kept.items():
         typer.echo(f"kept {tier}: {count}, although their time is over; `firehose maintenance` says why")
-    for said in (*checked.problems, *expired.alarming):
+    for said in (*closed.problems, *checked.problems, *expired.alarming):
         typer.echo(said, err=True)

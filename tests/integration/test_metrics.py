@@ -34,7 +34,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 #: Every step that returns or stores counts. Whatever number is in what they return is a metric, but for these.
 STEPS = (
     *(drain, manifest.read, validate, publish, read_entry, refresh, check, backfill),
-    *(Maintenance.check, Maintenance.expire),
+    *(Maintenance.close, Maintenance.check, Maintenance.expire),
 )
 NOT_COUNTS = re.compile(r".*_(us|ms)|cursor|hour")
 

@@ -66,6 +66,13 @@ def maintenance(
     )
 
 
+def proven(work: Maintenance) -> Maintenance:
+    """After closing and verifying all that can be."""
+    assert not work.close(60).problems
+    assert not work.check(60).problems
+    return work
+
+
 def raw_files(settings: Settings, batch: Batch) -> list[str]:
     """The raw files that a batch still has."""
     return sorted(path.name for path in manifests.folder_of(settings.lake_path, batch).find("*.zst"))

@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 
 from firehose import parquet
+from firehose.lake import closed_form
 from firehose.lake.rowgroups import corrupt, rows_by_batch
 from firehose.store import LakePath
 
@@ -73,17 +74,35 @@ def read(path: LakePath) -> Footer:
     Raises:
         CorruptLake: the file cannot be read.
     """
-    if not path.exists():
-        return Footer({}, {}, {})
-    try:
-        said = parquet.footer(path).metadata or {}
-    except (pa.ArrowInvalid, OSError) as error:
-        raise corrupt(path, error) from error
+    said = notes(path)
     return Footer(
         msgspec.json.decode(said.get(_DISPLACED, b"{}"), type=dict[str, int]),
         msgspec.json.decode(said.get(_COMMITS, b"{}"), type=dict[str, BatchCommits]),
         msgspec.json.decode(said.get(_TAKEN, b"{}"), type=dict[str, DisplacedRows]),
     )
+
+
+def form(path: LakePath) -> str:
+    """The form of a file (:mod:`firehose.lake.closed_form`); empty: open.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    return closed_form.form_of(notes(path))
+
+
+def notes(path: LakePath) -> dict[bytes, bytes]:
+    """All that a file's footer notes; nothing where there is no file.
+
+    Raises:
+        CorruptLake: the file cannot be read.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return parquet.footer(path).metadata or {}
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(path, error) from error
 
 
 def batch_id(batch: datetime) -> str:

@@ -41,6 +41,7 @@ class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     recorded_at: datetime
     footer: Footer = msgspec.field(name="noted")
+    form: str = ""
     expired: Expiry | None = None
 
     @property
@@ -124,6 +125,7 @@ def describe(hour_file: LakePath, by: str) -> HourRecord:
         by=by,
         recorded_at=datetime.now(UTC),
         footer=footers.read(hour_file),
+        form=footers.form(hour_file),
     )
 
 
@@ -167,13 +169,12 @@ def adopt(hour_file: LakePath) -> HourRecord:
 
 
 def _after_expiry(hour_file: LakePath, record: HourRecord) -> HourRecord:
-    """The record of a file in whose place there may have been others that have expired."""
+    """The record of a file in whose place there were others that have expired; it may be one of them, put back."""
     try:
         before = _read(record_path(hour_file))
     except CorruptLake:  # whoever replaces the file has seen to that
         return record
     expired = before.expired if before else None
-    # It may be the very file, put back: then its rows are there.
     return (
         record if expired and expired.sha256 == record.sha256 else msgspec.structs.replace(record, expired=expired)
     )

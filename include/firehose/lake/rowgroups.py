@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from firehose import parquet, schema
+from firehose import parquet
 from firehose.errors import CorruptLake
+from firehose.lake.plain import plain_groups
 from firehose.records.columns import Column, Packing
 from firehose.records.registry import REGISTRY
 from firehose.store import LakePath
@@ -39,8 +39,7 @@ def read_groups(path: LakePath, record_type: str) -> Iterator[pa.Table]:
         return
     try:
         with parquet.opened(path) as source:
-            for index in range(source.num_row_groups):
-                yield _conform(source.read_row_group(index), schema.SCHEMAS[record_type])
+            yield from plain_groups(source, record_type)
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(path, error) from error
 
@@ -95,20 +94,6 @@ def rows_by_batch(path: LakePath) -> dict[datetime, int]:
 def corrupt(path: LakePath, error: Exception) -> CorruptLake:
     """The error for an hour file that Arrow cannot read."""
     return CorruptLake(f"{path}: {error}; make it again from the raw batches with `firehose rebuild`")
-
-
-def _conform(table: pa.Table, wanted: pa.Schema) -> pa.Table:
-    """A table written by an earlier version: columns that it did not know are null."""
-    if table.schema.equals(wanted):
-        return table
-    known = set(table.schema.names)
-    return pa.Table.from_arrays(
-        [
-            pc.cast(table[field.name], field.type) if field.name in known else pa.nulls(len(table), field.type)
-            for field in wanted
-        ],
-        schema=wanted,
-    )
 
 
 class RowGroupWriter:

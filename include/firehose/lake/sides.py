@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from firehose import parquet, schema
 from firehose.lake import layout
+from firehose.lake.plain import plain_groups
 from firehose.lake.rowgroups import corrupt
 from firehose.records.registry import REGISTRY
 from firehose.store import LakePath
@@ -73,21 +74,28 @@ def rows_of(side: Side, batches: Batches, marks: pa.ChunkedArray | None = None) 
     try:
         with parquet.opened(side.path) as source:
             for group in _groups(source.metadata, side.near, batches):
-                # A dictionary, quickly read: most files of a catch-all have nothing of the other side's.
-                if side.collections and not _has_any(source.read_row_group(group, columns=["collection"]), side):
-                    continue
-                named = ["collection"] if side.collections else []
-                rows = source.read_row_group(group, columns=[mark(side), "time_us", "batch", *named])
-                wanted = pc.and_(wanted_of(rows, side), _by(rows["batch"], batches))
-                if marks is not None:
-                    wanted = pc.and_(wanted, pc.is_in(rows[mark(side)], value_set=marks))
-                if not pc.any(wanted).as_py():
-                    continue
-                if marks is not None:
-                    rows = source.read_row_group(group, columns=list(schema.IDENTITY[side.record_type]))
-                yield rows.filter(wanted)
+                yield from _rows_of_group(source, group, side, batches, marks)
     except (pa.ArrowInvalid, OSError) as error:
         raise corrupt(side.path, error) from error
+
+
+def _rows_of_group(
+    source: pq.ParquetFile, group: int, side: Side, batches: Batches, marks: pa.ChunkedArray | None
+) -> Iterator[pa.Table]:
+    # A dictionary, quickly read: most files of a catch-all have nothing of the other side's.
+    if side.collections and not _has_any(source.read_row_group(group, columns=["collection"]), side):
+        return
+    named = ["collection"] if side.collections else []
+    found: list[pa.ChunkedArray] = []
+    for rows in plain_groups(source, side.record_type, [mark(side), "time_us", "batch", *named], [group]):
+        wanted = pc.and_(wanted_of(rows, side), _by(rows["batch"], batches))
+        if marks is not None:
+            found.append(pc.and_(wanted, pc.is_in(rows[mark(side)], value_set=marks)))
+        elif pc.any(wanted).as_py():
+            yield rows.filter(wanted)
+    if any(pc.any(wanted).as_py() for wanted in found):
+        events = plain_groups(source, side.record_type, schema.IDENTITY[side.record_type], [group])
+        yield from (rows.filter(kept) for rows, kept in zip(events, found, strict=True) if pc.any(kept).as_py())
 
 
 def _has_any(rows: pa.Table, side: Side) -> bool:

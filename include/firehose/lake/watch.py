@@ -99,7 +99,7 @@ def _expected(record: HourRecord) -> str:
 
 
 def _writer(record: HourRecord) -> str:
-    by = record.by if record.by in ("adopt", "rebuild") else f"batch {record.by}"
+    by = record.by if record.by in ("adopt", "close", "rebuild") else f"batch {record.by}"
     return f"{by}, {record.recorded_at:%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from firehose.errors import CorruptLake
 from firehose.lake import verification
-from firehose.maintenance.plan import Check
+from firehose.maintenance.plan import HourFile
 from firehose.quality import workers
 from firehose.store import LakePath
 
@@ -27,10 +27,10 @@ class Outcome(NamedTuple):
 
 class _Task(NamedTuple):
     lake: LakePath
-    check: Check
+    check: HourFile
 
 
-def verified(lake: LakePath, checks: Sequence[Check], seconds: float) -> Iterator[Outcome]:
+def verified(lake: LakePath, checks: Sequence[HourFile], seconds: float) -> Iterator[Outcome]:
     """Verify these, as they come, until the time is over: what is under way then is given up.
 
     Raises:

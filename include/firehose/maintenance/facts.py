@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from firehose.lake import layout
+from firehose.lake.closed_form import CLOSED
 from firehose.lake.ledger import LedgerEntry
 from firehose.lake.records import HourRecord
 from firehose.lake.verification import Verification
@@ -78,6 +79,11 @@ class HourFacts(msgspec.Struct, frozen=True, kw_only=True):
     def end(self) -> datetime:
         """When the hour was over."""
         return datetime.fromtimestamp((self.hour + 1) * 3600, UTC)
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the file is in closed form."""
+        return self.record is not None and self.record.form == CLOSED
 
     @property
     def verified(self) -> Verification | None:

@@ -38,14 +38,18 @@ def fate(raw: RawFacts, policy: Policy, now: datetime) -> Fate:
     if said := _unaccounted(raw):
         return Fate(False, said, True)
     covered = "a verified backup holds it" if raw.held else f"{policy.said(Tier.RAW)} are over"
-    return Fate(True, f"its hours are verified, and {covered}")
+    return Fate(True, f"its hours are closed and verified, and {covered}")
 
 
 def wanted(raw: RawFacts, policy: Policy, now: datetime) -> list[HourFacts]:
     """The hour files that have to be verified before this batch may go."""
     if raw.expired or raw.entry is None or policy.keep[Tier.RAW] is None:
         return []
-    return [hour for hour in raw.hours if settled(hour, policy, now) and hour.as_recorded and not hour.verified]
+    return [
+        hour
+        for hour in raw.hours
+        if settled(hour, policy, now) and hour.as_recorded and hour.closed and not hour.verified
+    ]
 
 
 def settled(hour: HourFacts, policy: Policy, now: datetime) -> bool:
@@ -58,6 +62,8 @@ def _unready(hour: HourFacts, policy: Policy, now: datetime) -> Fate | None:
         return Fate(False, f"{hour.name} is not over for {policy.quiet.total_seconds() / 3600:.0f} hours")
     if not hour.as_recorded:
         return Fate(False, f"{hour.name} is not what its record says", True)
+    if not hour.closed:
+        return Fate(False, f"{hour.name} is not closed yet")
     if not hour.verified:
         return Fate(False, f"{hour.name} is not verified as it is now")
     return None

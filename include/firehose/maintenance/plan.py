@@ -13,8 +13,8 @@ from firehose.maintenance.facts import HourFacts, Item, Policy, RawFacts, Tier
 from firehose.maintenance.fate import fate, wanted
 
 
-class Check(msgspec.Struct, frozen=True, order=True):
-    """An hour file to verify."""
+class HourFile(msgspec.Struct, frozen=True, order=True):
+    """An hour file to close, or to verify."""
 
     hour: int
     record_type: str
@@ -47,7 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, each in order. ``disk`` says how full the disk is; empty: there is none that fills up."""
 
     disk: str = ""
-    checks: list[Check] = []
+    closes: list[HourFile] = []
+    checks: list[HourFile] = []
     removals: list[Removal] = []
     kept: list[Kept] = []
 
@@ -62,8 +63,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return [kept for kept in self.kept if kept.alarming]
 
 
-def make(raws: Sequence[RawFacts], items: Iterable[Item], policy: Policy, now: datetime, disk: str = "") -> Plan:
-    """The plan for these facts."""
+def make(
+    raws: Sequence[RawFacts],
+    items: Iterable[Item],
+    policy: Policy,
+    now: datetime,
+    closes: Sequence[HourFile] = (),
+    disk: str = "",
+) -> Plan:
+    """The plan for these facts; ``closes`` are the hour files that can be closed."""
     removals, kept = [], []
     checks = {_check(hour) for raw in raws for hour in wanted(raw, policy, now)}
     for raw in raws:
@@ -81,20 +89,20 @@ def make(raws: Sequence[RawFacts], items: Iterable[Item], policy: Policy, now: d
             checks |= {_check(item.unverified)} if item.unverified else set()
         else:
             removals.append(Removal(*of, f"{policy.said(item.tier)} are over"))
-    return Plan(disk=disk, checks=sorted(checks), removals=removals, kept=kept)
+    return Plan(disk=disk, closes=[*closes], checks=sorted(checks), removals=removals, kept=kept)
 
 
-def _check(hour: HourFacts) -> Check:
-    return Check(hour.hour, hour.record_type, hour.name, hour.bytes)
+def _check(hour: HourFacts) -> HourFile:
+    return HourFile(hour.hour, hour.record_type, hour.name, hour.bytes)
 
 
 def lines(plan: Plan) -> list[str]:
     """The plan for people: a line for what goes together."""
     said = [plan.disk] if plan.disk else []
-    if plan.checks:
-        first, last = plan.checks[0].name, plan.checks[-1].name
-        total = sum(check.bytes for check in plan.checks)
-        said.append(f"check   {len(plan.checks)} hour files, {size(total)}, from {first} to {last}")
+    for verb, hours in (("close", plan.closes), ("check", plan.checks)):
+        if hours:
+            total = size(sum(hour.bytes for hour in hours))
+            said.append(f"{verb:7} {len(hours)} hour files, {total}, from {hours[0].name} to {hours[-1].name}")
     both: tuple[tuple[str, Sequence[Removal | Kept]], ...] = (("remove", plan.removals), ("keep", plan.kept))
     for verb, listed in both:
         ordered = sorted(listed, key=_together)

@@ -1,6 +1,6 @@
-"""Maintenance of the lake of the settings: its plan, and its two steps: verify hour files, then remove.
+"""Maintenance of the lake of the settings: its plan, and its steps: close hours, verify them, remove.
 
-One at a time: a lock keeps others out. Both steps may be repeated, and killed at any moment. Must not: decide.
+One at a time: a lock keeps others out. All steps may be repeated, and killed at any moment. Must not: decide.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from firehose import metrics
 from firehose.batch import budget
 from firehose.batch.lock import locks_folder
-from firehose.maintenance import checking, removal
+from firehose.maintenance import checking, closing, removal
 from firehose.maintenance import plan as plans
 from firehose.maintenance.facts import Backup, Policy, Tier
 from firehose.maintenance.plan import Kept, Plan, Removal
@@ -37,6 +37,15 @@ from firehose.store import LakePath
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a closing has done. ``open`` files are for the next one; ``problems`` are those that stay open."""
+
+    closed: Annotated[int, metrics.CLOSED_FILES]
+    saved: Annotated[int, metrics.CLOSED_SAVED]
+    open: Annotated[int, metrics.TO_CLOSE]
+    problems: list[str] = []
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +107,22 @@ class Maintenance:
         items = chain.from_iterable(tier.items() for tier in self._aged.values())
         disk = self._lake.disk()
         said = f"{self._lake}: {budget.said(self._settings, disk)}" if disk else ""
-        return plans.make(raws, items, self._policy, self._clock(), said)
+        closes = list(closing.candidates(self._lake, self._clock(), self._policy.quiet))
+        return plans.make(raws, items, self._policy, self._clock(), closes, said)
+
+    def close(self, seconds: float) -> Closed:
+        """Close hours, the oldest first, until there is none left or the time is over.
+
+        Raises:
+            LockTaken: another maintenance is at work.
+        """
+        with self._alone():
+            hours = list(closing.candidates(self._lake, self._clock(), self._policy.quiet))
+            done = list(closing.closed(self._lake, hours, seconds))
+        problems = [outcome.problem for outcome in done if outcome.problem]
+        saved, left = sum(outcome.saved for outcome in done), len(hours) - len(done)
+        log.info("hours closed", files=len(done) - len(problems), saved=saved, left=left, problems=len(problems))
+        return Closed(closed=len(done) - len(problems), saved=saved, open=left, problems=problems)
 
     def check(self, seconds: float) -> Checked:
         """Verify hour files, the oldest first, until there is none left or the time is over.

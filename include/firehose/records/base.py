@@ -15,6 +15,7 @@ import pyarrow as pa
 from firehose.records.columns import Column, Derivation, ViewColumn
 from firehose.records.fast import Fast
 from firehose.records.fields import Field
+from firehose.records.kept import Kept
 from firehose.records.rules import Rule
 
 
@@ -26,7 +27,8 @@ class RecordType:
     kind of its events. ``collections`` are those of its records; empty: those that no other type of its queue has.
     ``fields`` and ``derivation`` say which columns hold which part of a record; ``extra`` holds the rest.
     ``sort`` is the column by whose values an hour's rows are sorted. ``fast`` decodes records of the plain shape.
-    ``view`` are columns that only the view has.
+    ``view`` are columns that only the view has. ``kept`` are those that files of closed hours keep in another way,
+    each after those that it needs.
     """
 
     name: str
@@ -41,6 +43,7 @@ class RecordType:
     derivation: Derivation | None = None
     fast: Fast | None = None
     view: tuple[ViewColumn, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
     @property
     def is_commit(self) -> bool:

@@ -14,6 +14,8 @@ import pyarrow as pa
 STRING: Final = pa.string()
 STRINGS: Final = pa.list_(pa.string())
 INTEGER: Final = pa.int64()
+SMALL: Final = pa.int32()
+TINY: Final = pa.int16()
 FLAG: Final = pa.bool_()
 INSTANT: Final = pa.timestamp("us", tz="UTC")
 
@@ -29,6 +31,7 @@ class Packing(StrEnum):
     SHARED = "values that many rows of an hour share: a dictionary in hour files"
     RISING = "DELTA_BINARY_PACKED"  # clocks and sequence numbers
     PREFIXED = "DELTA_BYTE_ARRAY"  # TIDs
+    SPREAD = "BYTE_STREAM_SPLIT"  # small numbers without an order
 
 
 class Column(NamedTuple):
@@ -36,6 +39,8 @@ class Column(NamedTuple):
 
     ``nullable`` is what ClickHouse is told. ``shown`` is the view's expression over ``stored.<name>`` (empty: as
     it is). ``made_of`` names the column that this one is computed from, by ``make``, for a whole array at once.
+    ``closed`` is the packing in files of closed hours (None: the same), whose rows are in the order of time, and
+    ``level`` the level of zstd there.
     """
 
     name: str
@@ -46,6 +51,8 @@ class Column(NamedTuple):
     shown: str = ""
     made_of: str = ""
     make: Callable[[pa.Array], pa.Array] | None = None
+    closed: Packing | None = None
+    level: int = 9
 
 
 class ViewColumn(NamedTuple):

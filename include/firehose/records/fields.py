@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from firehose.records.cbor import Maker, Part
 from firehose.records.columns import Column
 from firehose.records.json_sql import flag_in, number_in, raw_in, text_in, texts_in
 
@@ -27,40 +28,39 @@ class Field(Protocol):
     @property
     def key(self) -> str:
         """Its name in the record."""
-        ...
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns that hold it."""
-        ...
 
     @property
     def plain(self) -> Any:
         """The type that a fast decoder asks for."""
-        ...
 
     def take(self, value: object) -> tuple[tuple[Any, ...], bool]:
         """The columns' values of a decoded part, and whether they give it back exactly."""
-        ...
 
     def taken(self, values: list[Any]) -> Columns:
         """The columns of parts that a fast decoder took."""
-        ...
 
     def give(self, record: dict[str, Any], row: dict[str, Any]) -> None:
         """Put the part back into its record; nothing where the columns hold none."""
-        ...
+
+    @property
+    def required(self) -> bool:
+        """Whether a plain record has it."""
+
+    def cbor(self, make: Maker[Part]) -> Part | None:
+        """Its DAG-CBOR, made of the columns; None where that is not described."""
 
     def found_in(self, record: str) -> tuple[str, ...]:
         """SQL for the columns, where ``record`` is SQL for the record's JSON. As :meth:`take`: NULL for none.
 
         A list is then empty instead, because an array of the engine cannot be NULL.
         """
-        ...
 
     def held_in(self, record: str) -> str:
         """SQL for whether they give the part back exactly."""
-        ...
 
 
 class _One(msgspec.Struct, frozen=True):
@@ -81,6 +81,10 @@ class _One(msgspec.Struct, frozen=True):
         if (value := row[self.column.name]) is not None:
             record[self.key] = value
 
+    def cbor(self, make: Maker[Part]) -> Part | None:
+        make.without(self.column.name)
+        return None
+
     def found_in(self, record: str) -> tuple[str, ...]:
         raise NotImplementedError
 
@@ -98,6 +102,9 @@ class Text(_One, frozen=True):
     def take(self, value: object) -> tuple[tuple[Any, ...], bool]:
         return ((value,), True) if isinstance(value, str) else ((None,), False)
 
+    def cbor(self, make: Maker[Part]) -> Part | None:
+        return make.text(self.column.name)
+
     def found_in(self, record: str) -> tuple[str, ...]:
         return (text_in(record, self.key),)
 
@@ -112,6 +119,9 @@ class Strings(_One, frozen=True):
     def take(self, value: object) -> tuple[tuple[Any, ...], bool]:
         held = isinstance(value, list) and all(isinstance(each, str) for each in value)
         return ((value,), True) if held else ((None,), False)
+
+    def cbor(self, make: Maker[Part]) -> Part | None:
+        return make.texts(self.column.name)
 
     def found_in(self, record: str) -> tuple[str, ...]:
         return (f"if({self.held_in(record)}, JSONExtract({record}, '{self.key}', 'Array(String)'), [])",)

@@ -28,7 +28,8 @@ _FIELDS: Final = (
 
 
 def _edge(name: str, queue: str, collection: str) -> RecordType:
-    return operations(name, queue, collection, _FIELDS, sort="did", rules=[written("subject_did", DID)])
+    rules = [written("subject_did", DID)]
+    return operations(name, queue, collection, _FIELDS, sort="did", rules=rules, claim_asked=False)
 
 
 FOLLOWS: Final = _edge("follows", wire.FOLLOWS, "app.bsky.graph.follow")

@@ -33,7 +33,16 @@ _SUBJECT_DID: Final = account(
 
 def _interaction(name: str, queue: str, collection: str) -> RecordType:
     rules = [written("subject_uri", AT_URI), written("subject_cid")]
-    return operations(name, queue, collection, _FIELDS, sort="subject_uri", rules=rules, view=[_SUBJECT_DID])
+    return operations(
+        name,
+        queue,
+        collection,
+        _FIELDS,
+        sort="subject_uri",
+        rules=rules,
+        claim_asked=False,
+        view=[_SUBJECT_DID],
+    )
 
 
 LIKES: Final = _interaction("likes", wire.LIKES, "app.bsky.feed.like")

@@ -36,5 +36,6 @@ LISTITEMS: Final = operations(
     "app.bsky.graph.listitem",
     _FIELDS,
     sort="list_uri",
+    claim_asked=False,
     rules=[written("subject_did", DID), written("list_uri", AT_URI)],
 )

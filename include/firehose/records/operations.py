@@ -11,6 +11,8 @@ from firehose.records.base import RecordType
 from firehose.records.columns import Column, Derivation, ViewColumn
 from firehose.records.fast import fast
 from firehose.records.fields import Field, columns_of
+from firehose.records.kept import CLAIM, KEY_CLOCK, REVISION
+from firehose.records.kept_cid import kept_cid
 from firehose.records.rules import OPERATION_RULES, Rule
 from firehose.records.shared_columns import COMMIT, OPERATION, WITNESSED
 
@@ -24,6 +26,7 @@ def operations(
     sort: str,
     rules: Sequence[Rule] = (),
     claimed: bool = True,
+    claim_asked: bool = True,
     derivation: Derivation | None = None,
     made: Sequence[Column] = (),
     view: Sequence[ViewColumn] = (),
@@ -31,7 +34,8 @@ def operations(
     """The type of the records of ``collection``.
 
     ``rules`` are those that only this type has, ``made`` columns that are computed from others, and ``claimed``
-    says that plain records have a ``createdAt``. The rest is as in :class:`firehose.records.base.RecordType`.
+    says that plain records have a ``createdAt``; ``claim_asked``, that people ask for it, so that files of closed
+    hours have it as it is. The rest is as in :class:`firehose.records.base.RecordType`.
     """
     derived = derivation.columns if derivation is not None else ()
     return RecordType(
@@ -46,4 +50,5 @@ def operations(
         derivation=derivation,
         fast=fast(fields, derivation, claimed=claimed),
         view=tuple(view),
+        kept=(KEY_CLOCK, REVISION, *(() if claim_asked else (CLAIM,)), kept_cid(collection, fields)),
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from firehose.records.base import RecordType
 from firehose.records.columns import STRING, SYNC, Column, Packing
+from firehose.records.kept import KEY_CLOCK, REVISION
 from firehose.records.rules import NO_WRITE, OPERATIONS, ROW, Rule
 from firehose.records.shared_columns import COMMIT, WITNESSED
 from firehose.syntax import NSID
@@ -29,6 +30,7 @@ OTHER: Final = RecordType(
     columns=(*WITNESSED, _COLLECTION, *_COMMIT),
     identity=("did", "rev", "collection", "rkey", "operation"),
     sort="collection",
+    kept=(KEY_CLOCK, REVISION),
     rules=(
         *ROW,
         Rule(column="operation", required=True, among=(*OPERATIONS, SYNC)),

@@ -7,13 +7,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from firehose.records.cbor import Maker, Part
 from firehose.records.columns import STRING, STRINGS, Column, Derivation, Packing
 from firehose.records.facets import Derived, derive
 from firehose.records.fields import Columns, Json, Strings, Text
 from firehose.records.json_sql import ref_in, text_in
 from firehose.records.operations import operations
 from firehose.records.posts_view import SHOWN, VIEW
-from firehose.records.references import Ref, is_plain_ref, ref_of, refs_taken, strong_ref
+from firehose.records.references import Ref, cbor_ref, is_plain_ref, ref_of, refs_taken, strong_ref
 from firehose.records.rules import written
 from firehose.records.spelling import canonical_languages
 from ingester.contract import wire
@@ -31,6 +32,7 @@ class _Reply(msgspec.Struct, frozen=True):
     parent: tuple[Column, Column]
     root: tuple[Column, Column]
     plain: Any = _PlainReply | UnsetType
+    required: bool = False
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -54,6 +56,9 @@ class _Reply(msgspec.Struct, frozen=True):
         parent, root = ref_of(self.parent, row), ref_of(self.root, row)
         if parent and root:
             record[self.key] = {"parent": parent, "root": root}
+
+    def cbor(self, make: Maker[Part]) -> Part:
+        return make.map({"parent": cbor_ref(self.parent, make), "root": cbor_ref(self.root, make)})
 
     def found_in(self, record: str) -> tuple[str, ...]:
         parts = [(part, name) for part in ("parent", "root") for name in ("uri", "cid")]

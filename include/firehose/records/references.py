@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from firehose.records.cbor import Maker, Part
 from firehose.records.columns import Column
 from firehose.records.fields import Columns
 from firehose.records.json_sql import ref_in, text_in
@@ -52,6 +53,9 @@ class StrongRef(msgspec.Struct, frozen=True):
         if (ref := ref_of(self.columns, row)) is not None:
             record[self.key] = ref
 
+    def cbor(self, make: Maker[Part]) -> Part:
+        return cbor_ref(self.columns, make)
+
     def found_in(self, record: str) -> tuple[str, ...]:
         return text_in(record, self.key, "uri"), text_in(record, self.key, "cid")
 
@@ -85,3 +89,9 @@ def ref_of(columns: Sequence[Column], row: dict[str, Any]) -> dict[str, str] | N
     """The reference that a row's two columns hold."""
     uri, cid = (row[column.name] for column in columns)
     return None if uri is None or cid is None else {"uri": uri, "cid": cid}
+
+
+def cbor_ref(columns: Sequence[Column], make: Maker[Part]) -> Part:
+    """The DAG-CBOR of a reference in two columns."""
+    uri, cid = columns
+    return make.map({"cid": make.text(cid.name), "uri": make.text(uri.name)})

@@ -64,6 +64,10 @@ def clickhouse_type(name: str, arrow: pa.DataType, *, nullable: bool = True) -> 
         plain = "String"
     elif pa.types.is_int64(arrow):
         plain = "Int64"
+    elif pa.types.is_int32(arrow):
+        plain = "Int32"
+    elif pa.types.is_int16(arrow):
+        plain = "Int16"
     elif pa.types.is_boolean(arrow):
         plain = "Bool"
     elif isinstance(arrow, pa.TimestampType):

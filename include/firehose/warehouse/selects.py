@@ -12,7 +12,7 @@ from firehose import schema
 from firehose.records.base import RecordType
 from firehose.records.columns import ViewColumn as Column
 from firehose.records.registry import REGISTRY, catch_all, shares_queue
-from firehose.warehouse import older
+from firehose.warehouse import older, plain
 from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
 
 _HOURS: Final = "year=*/month=*/day=*/hour=*"
@@ -30,7 +30,7 @@ def source(record_type: str, lake_root: str, layout: str) -> str:
 
 def _structure(record_type: str) -> str:
     """The columns of a record type's files, and of their path, with their types."""
-    return ", ".join(f"{c.name} {c.type}" for c in (*file_columns(record_type), *PARTITION))
+    return ", ".join(f"{c.name} {c.type}" for c in (*plain.stored_columns(record_type), *PARTITION))
 
 
 def table_function(lake_root: str, pattern: str, structure: str) -> str:
@@ -45,11 +45,11 @@ def type_select(record_type: str, lake_root: str, columns: list[Column], *, and_
 
     ``and_older``: with the rows of the type that are in files of the catch-all, and without those of other types.
     """
-    names = [c.name for c in (*file_columns(record_type), *PARTITION)]
-    branches = [f"SELECT {', '.join(names)} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS]
+    names = [c.name for c in file_columns(record_type)]
+    selected = _selected(names, plain.columns(record_type, "files"))
+    branches = [f"SELECT {selected} FROM {source(record_type, lake_root, layout)} AS files" for layout in LAYOUTS]
     if and_older and (last := catch_all(record_type)) is not None:
-        made = older.columns(record_type, "older")
-        selected = ", ".join(f"{made[name]} AS {name}" if name in made else f"older.{name}" for name in names)
+        selected = _selected(names, plain.columns(last.name, "older") | older.columns(record_type, "older"))
         branches += [
             f"SELECT {selected} FROM {source(last.name, lake_root, layout)} AS older"
             f" WHERE older.collection IN ({_collections([REGISTRY[record_type]])})"
@@ -59,6 +59,10 @@ def type_select(record_type: str, lake_root: str, columns: list[Column], *, and_
     others = shares_queue(record_type) if and_older else ()
     condition = f"\nWHERE stored.collection NOT IN ({_collections(others)})" if others else ""
     return f"SELECT {select_list(columns)} FROM\n(\n{union}\n) AS stored{condition}"
+
+
+def _selected(names: Iterable[str], given: dict[str, str]) -> str:
+    return ", ".join([*(f"{given[name]} AS {name}" for name in names), *(column.name for column in PARTITION)])
 
 
 def _collections(types: Iterable[RecordType]) -> str:

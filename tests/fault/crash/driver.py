@@ -44,6 +44,7 @@ STEPS: dict[str, Callable[[Settings, Batch], object]] = {
 def _maintain(settings: Settings) -> None:
     """As after two years, when all that has a retention is over."""
     work = Maintenance(settings, "test", clock=lambda: datetime.now(UTC) + timedelta(days=800))
+    assert not work.close(600).problems
     assert not work.check(600).problems
     assert not work.expire().kept
 

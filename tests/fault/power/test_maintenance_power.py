@@ -11,13 +11,13 @@ from firehose.lake.verify import verify
 from firehose.settings import Settings
 from tests.fault.power.journal import Event, Names
 from tests.fault.power.machine import Machine
-from tests.support.maintained import LIKES, maintenance, published, raw_files
+from tests.support.maintained import LIKES, maintenance, proven, published, raw_files
 
 NewMachine = Callable[[], Machine]
 
 
 def checked(settings: Settings) -> None:
-    assert not maintenance(settings).check(60).problems
+    proven(maintenance(settings))
 
 
 def expired(settings: Settings) -> None:

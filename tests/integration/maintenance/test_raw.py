@@ -28,7 +28,7 @@ from firehose.quality.result import staged_folder
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from tests.support.frames import fill, minutes
-from tests.support.maintained import HOUR, LIKES, Holding, expired, maintenance, published, raw_files
+from tests.support.maintained import HOUR, LIKES, Holding, expired, maintenance, proven, published, raw_files
 from tests.support.staging import stage
 
 
@@ -51,9 +51,15 @@ def test_raw_goes_once_its_hours_are_verified_and_its_time_is_over(
     lake = settings.lake_path
     assert not maintenance(settings, days=0.5).plan().removals
     work = maintenance(settings)
+    opened = work.plan()
+    names = [f"{layout.hour_name(HOUR + n)} likes" for n in (-1, 0)]
+    assert [hour.name for hour in opened.closes] == names and not opened.checks
+    assert {kept.why for kept in opened.kept} == {f"{names[0]} is not closed yet"}
+    assert work.close(0).closed == 0, "no time is left: the next run goes on"
+    closed = work.close(60)
+    assert (closed.closed, closed.open) == (2, 0)
     before = work.plan()
-    assert [check.name for check in before.checks] == [f"{layout.hour_name(HOUR + n)} likes" for n in (-1, 0)]
-    assert not before.removals
+    assert [check.name for check in before.checks] == names and not before.removals
     assert {kept.why for kept in before.kept} == {
         f"{layout.hour_name(HOUR - 1)} likes is not verified as it is now"
     }
@@ -84,9 +90,7 @@ def test_whoever_looks_for_raw_files_is_told_that_they_have_expired(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
     lake, (_, two, three) = settings.lake_path, batches
-    work = maintenance(settings)
-    work.check(60)
-    work.expire()
+    proven(maintenance(settings)).expire()
     said = (
         f"batch={two.id}: its raw files expired on .* the lake holds all that was in them, and nothing was changed"
     )
@@ -108,9 +112,7 @@ def test_a_cleared_drain_takes_nothing_and_what_an_older_redis_brings_back_is_a_
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
     lake, (one, _, three) = settings.lake_path, batches
-    work = maintenance(settings)
-    work.check(60)
-    work.expire()
+    proven(maintenance(settings)).expire()
     redis_client.flushall()  # and restored from a copy of before the first drain
     fill(redis_client, LIKES[:100], one)
     assert drain(settings, one).events == 100, "the manifest still answers"
@@ -170,8 +172,7 @@ AGAINST: dict[str, tuple[Callable[[Settings, Batch], None], str]] = {
 @pytest.mark.parametrize("case", AGAINST)
 def test_raw_is_kept_where_anything_is_against_it(settings: Settings, batches: list[Batch], case: str) -> None:
     happens, why = AGAINST[case]
-    work, (_, two, _) = maintenance(settings), batches
-    work.check(60)
+    work, (_, two, _) = proven(maintenance(settings)), batches
     happens(settings, two)
     kept = work.plan().kept
     done = work.expire()
@@ -186,8 +187,7 @@ def test_raw_is_kept_where_anything_is_against_it(settings: Settings, batches: l
 
 
 def test_raw_is_kept_while_a_step_works_with_it(settings: Settings, batches: list[Batch]) -> None:
-    work, (_, two, _) = maintenance(settings), batches
-    work.check(60)
+    work, (_, two, _) = proven(maintenance(settings)), batches
     with lock_path(settings.lake_path, two.id).lock():
         done = work.expire()
     assert (done.removed, done.kept) == ({"raw": 2}, {"raw": 1})
@@ -200,8 +200,7 @@ def test_with_a_backup_raw_goes_when_it_holds_it_and_only_then(settings: Setting
     lake = settings.lake_path
     digest = {batch.id: (manifests.folder_of(lake, batch) / manifests.NAME).sha256() for batch in batches}
     held = {(one.id, digest[one.id]), (two.id, "of another manifest")}
-    work = maintenance(settings, backup=Holding(held))
-    work.check(60)
+    work = proven(maintenance(settings, backup=Holding(held)))
     assert not maintenance(settings, backup=NoVerifiedSet()).plan().removals
     assert [removal.what for removal in work.plan().removals] == [one.id]
     assert {kept.why for kept in work.plan().kept} == {"no verified backup holds it"}
@@ -220,9 +219,7 @@ def test_rows_that_their_source_sent_with_another_cid_are_no_damage_afterwards(
     assert odd != LIKES[3]
     published(settings, redis_client, {one: [*LIKES[:3], odd, *LIKES[4:90]]})
     assert verify(lake).verdict == "the source's own records differ"
-    work = maintenance(settings)
-    work.check(60)
-    assert work.expire().removed == {"raw": 1}
+    assert proven(maintenance(settings)).expire().removed == {"raw": 1}
     report = verify(lake)
     assert report.verdict == "the source's own records differ", report.problems
     assert report.types[schema.LIKES].source_differs == 1

@@ -17,7 +17,7 @@ from firehose.settings import Settings
 from firehose.warehouse.summaries import refresh
 from tests.support.frames import fill, minutes
 from tests.support.logins import PASSWORDS
-from tests.support.maintained import HOUR, LIKES, Holding, maintenance, published
+from tests.support.maintained import HOUR, LIKES, Holding, maintenance, proven, published
 from tests.support.staging import stage
 
 
@@ -34,8 +34,7 @@ def test_an_expired_hour_is_missed_by_nothing_and_a_late_batch_begins_it_again(
     published(kept, redis_client, {one: LIKES[:400], two: LIKES[300:500]})
     refresh(kept)
     files = layout.hour_files(lake, schema.LIKES)
-    alone = maintenance(kept)
-    alone.check(60)
+    alone = proven(maintenance(kept))
     assert {kept.why for kept in alone.plan().kept} == {f"raw files of batch {one.id} are still there"}
     assert alone.expire().removed == {"raw": 2}
     assert {kept.why for kept in alone.plan().kept} == {"no backup is set, and nothing else holds it"}
@@ -59,8 +58,7 @@ def test_an_expired_hour_is_missed_by_nothing_and_a_late_batch_begins_it_again(
     assert not check(lake, 1).differences
     assert publish(kept, one).stored == 400, "the ledger still answers for what has expired"
 
-    backed.check(60)
-    again = backed.expire().removed
+    again = proven(backed).expire().removed
     assert again == {"raw": 1}, "its raw files first"
     assert backed.expire().removed == {"hours": 1}
     report = verify(lake)

@@ -1,0 +1,158 @@
+"""DAG-CBOR of records built from columns: whole Arrow arrays at once, and as SQL, by one description of a record.
+
+A field says how its part is encoded by calling a :class:`Maker` (atproto.com/specs/data-model: keys in order of
+length, then of bytes; texts and lists with their length before them). Rows that hold what is not described here
+are refused: their CID has to be stored. Must not: know any type or field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache, reduce
+from itertools import pairwise
+from typing import Any, Final, Protocol, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Part = TypeVar("Part")
+_TEXT: Final = 3  # CBOR's major types
+_LIST: Final = 4
+_MAP: Final = 5
+_LONGEST: Final = 1 << 16
+_BASE32: Final = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", np.uint8)
+_CID: Final = bytes((0x01, 0x71, 0x12, 0x20))  # version 1, dag-cbor, sha2-256, 32 bytes
+_CID_LENGTH: Final = 59
+#: Instants whose canonical text the engine writes as we do.
+FIRST_US: Final = 0
+LAST_US: Final = 4_294_944_000_000_000  # 2106-02-07
+
+
+class Maker(Protocol[Part]):
+    """Encodes parts of records. A part is null in rows that lack it."""
+
+    def text(self, column: str) -> Part:
+        """A string."""
+
+    def texts(self, column: str) -> Part:
+        """A list of strings."""
+
+    def map(self, parts: Mapping[str, Part]) -> Part:
+        """An object that has all of these parts; null where one is."""
+
+    def without(self, column: str) -> None:
+        """Only rows in which this column is null are described."""
+
+
+def head(major: int, count: int) -> bytes:
+    """What comes before a value: its major type and its length."""
+    if count < 24:
+        return bytes((major << 5 | count,))
+    return bytes((major << 5 | 24, count)) if count < 256 else bytes((major << 5 | 25, *divmod(count, 256)))
+
+
+def in_order(parts: Mapping[str, Part]) -> list[tuple[str, Part]]:
+    """The entries of an object in DAG-CBOR's order."""
+    return sorted(parts.items(), key=lambda entry: (len(entry[0]), entry[0]))
+
+
+def encoded_text(text: str) -> bytes:
+    """A string, encoded."""
+    raw = text.encode()
+    return head(_TEXT, len(raw)) + raw
+
+
+class ArrowMaker:
+    """Encodes whole columns. ``refused`` says which rows hold what this cannot encode."""
+
+    def __init__(self, rows: Mapping[str, pa.Array]) -> None:
+        self._rows = rows
+        self.refused: list[pa.Array] = []
+
+    def text(self, column: str) -> pa.Array:
+        return self.of_texts(self._rows[column])
+
+    def texts(self, column: str) -> pa.Array:
+        lists = self._rows[column]
+        self.refused.append(pc.fill_null(pc.equal(pc.list_value_length(lists), 0), False))
+        parts = self.of_texts(lists.flatten())
+        counts = pc.fill_null(pc.list_value_length(lists), 0)
+        ends = pa.array(np.concatenate(([0], np.cumsum(counts.to_numpy(zero_copy_only=False)))), pa.int32())
+        joined = pc.binary_join(pa.ListArray.from_arrays(ends, parts), b"")
+        whole = _joined(_heads(_LIST).take(pc.min_element_wise(counts, _LONGEST - 1)), joined)
+        return pc.if_else(lists.is_valid(), whole, pa.scalar(None, pa.binary()))
+
+    def map(self, parts: Mapping[str, pa.Array]) -> pa.Array:
+        pieces: list[Any] = [pa.scalar(head(_MAP, len(parts)), pa.binary())]
+        for key, part in in_order(parts):
+            pieces += [pa.scalar(encoded_text(key), pa.binary()), part]
+        return _joined(*pieces)
+
+    def without(self, column: str) -> None:
+        self.refused.append(self._rows[column].is_valid())
+
+    def of_texts(self, texts: pa.Array) -> pa.Array:
+        """Strings, encoded."""
+        lengths = pc.binary_length(texts)
+        self.refused_long(pc.max(lengths).as_py() or 0)
+        return _joined(_heads(_TEXT).take(lengths), texts.cast(pa.binary()))
+
+    def refused_long(self, longest: int) -> None:
+        """Raise for texts that no row of a lake has: a frame is smaller."""
+        if longest >= _LONGEST:
+            raise OverflowError(f"a text of {longest} bytes")
+
+    def record(self, required: Mapping[str, pa.Array], optional: Mapping[str, pa.Array]) -> pa.Array:
+        """Objects of the required parts and of those optional ones that a row has; null where a row is refused."""
+        count = reduce(
+            pc.add,
+            (part.is_valid().cast(pa.int8()) for part in optional.values()),
+            pa.scalar(len(required), pa.int8()),
+        )
+        heads = _heads(_MAP).take(count) if optional else pa.scalar(head(_MAP, len(required)), pa.binary())
+        pieces = [heads]
+        for key, part in in_order({**required, **optional}):
+            entry = _joined(pa.scalar(encoded_text(key), pa.binary()), part)
+            pieces.append(pc.fill_null(entry, b"") if key in optional else entry)
+        whole = _joined(*pieces)
+        refused = reduce(pc.or_, self.refused, pa.scalar(False))
+        return pc.if_else(refused, pa.scalar(None, pa.binary()), whole)
+
+
+def cids(encoded: pa.Array) -> pa.Array:
+    """The CID of each record's DAG-CBOR; null where there is none. CIDv1, dag-cbor, SHA-256, base32."""
+    held = encoded.drop_null()
+    ends = np.frombuffer(held.buffers()[1], np.int32, len(held) + 1, held.offset * 4).tolist()
+    data, sha256 = memoryview(held.buffers()[2] or b""), hashlib.sha256
+    digests = b"".join([sha256(data[start:end]).digest() for start, end in pairwise(ends)])
+    texts = _base32(np.frombuffer(digests, np.uint8).reshape(-1, 32))
+    offsets = pa.py_buffer(np.arange(len(held) + 1, dtype=np.int32) * _CID_LENGTH)
+    made = pa.StringArray.from_buffers(len(held), offsets, pa.py_buffer(texts))
+    if not encoded.null_count:
+        return made
+    return pc.replace_with_mask(pa.nulls(len(encoded), pa.string()), encoded.is_valid(), made)
+
+
+def _base32(digests: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    """``b`` and 58 letters of five bits for each CID of 36 bytes."""
+    whole = np.zeros((len(digests), 38), np.uint16)  # two bytes more, for the last letters
+    whole[:, :4] = np.frombuffer(_CID, np.uint8)
+    whole[:, 4:36] = digests
+    text = np.empty((len(digests), _CID_LENGTH), np.uint8)
+    text[:, 0] = ord("b")
+    for letter in range(_CID_LENGTH - 1):
+        byte, bit = divmod(letter * 5, 8)
+        pair = whole[:, byte] << 8 | whole[:, byte + 1]
+        text[:, letter + 1] = _BASE32[pair >> (11 - bit) & 31]
+    return text.tobytes()
+
+
+@cache
+def _heads(major: int) -> pa.Array:
+    return pa.array([head(major, count) for count in range(_LONGEST)], pa.binary())
+
+
+def _joined(*parts: Any) -> pa.Array:
+    return pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.binary()))

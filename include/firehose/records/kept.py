@@ -1,0 +1,177 @@
+"""How columns that follow from others are kept in the files of closed hours: as what differs, or not at all.
+
+Lives here: the vocabulary, and the clocks: revision, the key's clock, the claimed time. Each is declared once for
+all ways: what is stored, the plain column out of it, and SQL for that. What does not follow is stored as it is.
+Must not: know any type, do I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from firehose.records.clocks import CLOCK_BITS, tid_texts, tid_us, tid_values
+from firehose.records.columns import SMALL, TINY, Column, Packing
+
+Rows = Mapping[str, pa.Array]
+_CLOCKS: Final = 1 << CLOCK_BITS
+_FAR: Final = 1 << 31
+_BITS: Final = pa.scalar(CLOCK_BITS, pa.uint64())
+_LETTERS: Final = "234567abcdefghijklmnopqrstuvwxyz"
+_PLACES: Final = 13
+
+
+class Kept(Protocol):
+    """One plain column that closed files keep in another way."""
+
+    @property
+    def name(self) -> str:
+        """The plain column."""
+
+    @property
+    def stored(self) -> bool:
+        """Whether closed files have the plain column, for what does not follow."""
+
+    @property
+    def adds(self) -> tuple[Column, ...]:
+        """Columns that only closed files have."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The plain columns from which it follows."""
+
+    def keep(self, rows: Rows) -> dict[str, pa.Array]:
+        """What is stored: under its own name, and in the columns that it adds."""
+
+    def give(self, rows: Rows) -> pa.Array:
+        """The plain column. ``rows`` has what is stored, and those that it needs, plain."""
+
+    def sql(self, plain: Mapping[str, str], table: str) -> str:
+        """The plain column, of files of either form. ``plain`` has the same of those that it needs."""
+
+
+class _Revision:
+    """``rev``: as far from the record key's TID, or from the witnessed time, as it is."""
+
+    name = "rev"
+    stored = True
+    adds = (
+        Column("rev_us", SMALL, "Of rev: microseconds after the key's clock", Packing.SPREAD),
+        Column("rev_clock", TINY, "Of rev: its clock id, less the key's", Packing.FEW),
+    )
+    needs = ("rkey", "time_us")
+
+    def keep(self, rows: Rows) -> dict[str, pa.Array]:
+        base, own = _base(rows), tid_values(rows["rev"])
+        away = pc.subtract(_us(own), _us(base))
+        near = pc.fill_null(pc.less(pc.abs(away), _FAR), False)
+        clock = pc.bit_wise_and(pc.subtract(pc.add(_clock(own), _CLOCKS), _clock(base)), _CLOCKS - 1)
+        return {
+            "rev": pc.if_else(near, None, rows["rev"]),
+            "rev_us": pc.if_else(near, away, None).cast(SMALL),
+            "rev_clock": pc.if_else(near, clock, None).cast(TINY),
+        }
+
+    def give(self, rows: Rows) -> pa.Array:
+        base = _base(rows)
+        clock = pc.bit_wise_and(pc.add(_clock(base), rows["rev_clock"].cast(pa.int64())), _CLOCKS - 1)
+        us = pc.add(_us(base), rows["rev_us"].cast(pa.int64()))
+        whole = pc.bit_wise_or(pc.shift_left(us.cast(pa.uint64()), _BITS), clock.cast(pa.uint64()))
+        return pc.if_else(rows["rev_us"].is_valid(), tid_texts(whole), rows["rev"])
+
+    def sql(self, plain: Mapping[str, str], table: str) -> str:
+        key, base = f"{table}.rkey", f"toInt64({table}.time_us)"
+        value = _tid_value_in(key)
+        us = f"if({_is_tid(key)}, toInt64(bitShiftRight({value}, 10)), {base}) + assumeNotNull({table}.rev_us)"
+        clock = f"if({_is_tid(key)}, toInt64(bitAnd({value}, 1023)), 0) + ifNull({table}.rev_clock, 0)"
+        whole = f"bitOr(bitShiftLeft(toUInt64({us}), 10), bitAnd(toUInt64({clock}), 1023))"
+        return f"if(isNull({table}.rev_us), {table}.rev, {_tid_text_of(whole)})"
+
+
+class _KeyClock:
+    """``tid_us``: not stored, as it follows from the record key."""
+
+    name = "tid_us"
+    stored = False
+    adds: tuple[Column, ...] = ()
+    needs = ("rkey",)
+
+    def keep(self, rows: Rows) -> dict[str, pa.Array]:
+        return {}
+
+    def give(self, rows: Rows) -> pa.Array:
+        return tid_us(rows["rkey"])
+
+    def sql(self, plain: Mapping[str, str], table: str) -> str:
+        key = f"{table}.rkey"
+        clock = f"toInt64(bitShiftRight({_tid_value_in(key)}, 10))"
+        return f"multiIf(isNotNull({table}.tid_us), {table}.tid_us, {_is_tid(key)}, {clock}, NULL)"
+
+
+class _Claim:
+    """``created_at``: as far from the witnessed time as it is, in milliseconds, in which most clients write it."""
+
+    name = "created_at"
+    stored = True
+    adds = (Column("created_ms", SMALL, "Of created_at: milliseconds after the witnessed time", Packing.SPREAD),)
+    needs = ("time_us",)
+
+    def keep(self, rows: Rows) -> dict[str, pa.Array]:
+        instants = rows["created_at"].cast(pa.int64())
+        claimed = pc.divide(instants, 1000)
+        away = pc.subtract(claimed, pc.divide(rows["time_us"], 1000))
+        whole = pc.equal(pc.multiply(claimed, 1000), instants)
+        near = pc.fill_null(pc.and_(whole, pc.less(pc.abs(away), _FAR)), False)
+        return {
+            "created_at": pc.if_else(near, None, rows["created_at"]),
+            "created_ms": pc.if_else(near, away, None).cast(SMALL),
+        }
+
+    def give(self, rows: Rows) -> pa.Array:
+        ms = pc.add(pc.divide(rows["time_us"], 1000), rows["created_ms"].cast(pa.int64()))
+        instants = pc.multiply(ms, 1000).cast(rows["created_at"].type)
+        return pc.coalesce(instants, rows["created_at"])
+
+    def sql(self, plain: Mapping[str, str], table: str) -> str:
+        ms = f"intDiv({table}.time_us, 1000) + assumeNotNull({table}.created_ms)"
+        instant = f"fromUnixTimestamp64Micro(({ms}) * 1000, 'UTC')"
+        return f"if(isNull({table}.created_ms), {table}.created_at, {instant})"
+
+
+REVISION: Final[Kept] = _Revision()
+KEY_CLOCK: Final[Kept] = _KeyClock()
+CLAIM: Final[Kept] = _Claim()
+
+
+def _base(rows: Rows) -> pa.Array:
+    """The TID of the record key; of another key the witnessed time with the clock id 0."""
+    witnessed = pc.shift_left(rows["time_us"].cast(pa.uint64()), _BITS)
+    return pc.coalesce(tid_values(rows["rkey"]), witnessed)
+
+
+def _us(values: pa.Array) -> pa.Array:
+    return pc.shift_right(values, _BITS).cast(pa.int64())
+
+
+def _clock(values: pa.Array) -> pa.Array:
+    return pc.bit_wise_and(values, pa.scalar(_CLOCKS - 1, pa.uint64())).cast(pa.int64())
+
+
+def _is_tid(key: str) -> str:
+    return f"match({key}, '^[2-7a-j][2-7a-z]{{12}}$')"
+
+
+def _tid_value_in(key: str) -> str:
+    letter = f"toUInt64(position('{_LETTERS}', substring({key}, {{}}, 1)) - 1)"
+    return (
+        f"({' + '.join(f'bitShiftLeft({letter.format(n + 1)}, {(_PLACES - 1 - n) * 5})' for n in range(_PLACES))})"
+    )
+
+
+def _tid_text_of(value: str) -> str:
+    places = ", ".join(str((_PLACES - 1 - n) * 5) for n in range(_PLACES))
+    letter = f"substring('{_LETTERS}', bitAnd(bitShiftRight({value}, p), 31) + 1, 1)"
+    return f"arrayStringConcat(arrayMap(p -> {letter}, [{places}]))"
