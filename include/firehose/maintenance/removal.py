@@ -35,12 +35,12 @@ def remove(
         audit.write(path, lines)
         crash.reached(crash.Point.AUDIT_BEGUN)
         for number, removal in enumerate(of):
-            if why := tiers[tier].remove(removal.what, path.key_in(lake)):
-                kept.append(Kept(tier, day, removal.what, removal.bytes, why))
+            if against := tiers[tier].remove(removal.what, path.key_in(lake)):
+                kept.append(Kept(tier, day, removal.what, removal.bytes, *against))
             else:
                 done.append(removal)
-            state = State.KEPT if why else State.DONE
-            lines[number] = msgspec.structs.replace(lines[number], state=state, why=why or removal.why)
+            state, why = (State.KEPT, against.why) if against else (State.DONE, removal.why)
+            lines[number] = msgspec.structs.replace(lines[number], state=state, why=why)
         audit.write(path, lines)
     return done, kept
 

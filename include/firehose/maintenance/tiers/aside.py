@@ -9,7 +9,7 @@ from firehose.areas import Area
 from firehose.lake.audit import AuditedFile
 from firehose.lake.ledger import read_ledger
 from firehose.maintenance.facts import Item, Tier
-from firehose.maintenance.tiers.base import audited, total
+from firehose.maintenance.tiers.base import Refusal, audited, total
 from firehose.store import LakePath
 
 
@@ -43,7 +43,7 @@ class Asides:
         """The file."""
         return [audited(self._lake / what, self._lake)]
 
-    def remove(self, what: str, log: str) -> str:
+    def remove(self, what: str, log: str) -> Refusal | None:
         """Remove it."""
         (self._lake / what).remove()
-        return ""
+        return None

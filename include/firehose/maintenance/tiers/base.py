@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from firehose import crash
 from firehose.batch.interval import Batch
@@ -16,14 +16,21 @@ from firehose.quality.result import staged_folder
 from firehose.store import LakePath
 
 
+class Refusal(NamedTuple):
+    """Why an item is kept after all. ``alarming``: something about it is wrong."""
+
+    why: str
+    alarming: bool = False
+
+
 class TierOf(Protocol):
     """Removes items of a tier. An item's ``what`` names it."""
 
     def files(self, what: str) -> list[AuditedFile]:
         """What a removal would remove, for the audit log."""
 
-    def remove(self, what: str, log: str) -> str:
-        """Remove one item, safe to repeat. ``log``: key of the audit log. Returns why it is kept, or nothing."""
+    def remove(self, what: str, log: str) -> Refusal | None:
+        """Remove one item, safe to repeat. ``log``: key of the audit log. None: it is gone."""
 
 
 class AgedTier(TierOf, Protocol):
@@ -43,20 +50,22 @@ class OfBatch:
         """The files of a batch."""
         return [audited(path, self.lake) for path in self.paths(Batch.parse(what, 1))]
 
-    def remove(self, what: str, log: str) -> str:
+    def remove(self, what: str, log: str) -> Refusal | None:
         """Remove the files of a batch, once :meth:`prepare` has nothing against it."""
         batch = Batch.parse(what, 1)
         try:
             with lock_path(self.lake, batch.id).lock(wait_s=0):
-                if why := self.staged(batch) or self.prepare(batch, log):
-                    return why
+                if why := self.staged(batch):
+                    return Refusal(why)
+                if against := self.prepare(batch, log):
+                    return against
                 for path in self.paths(batch):
                     # Not durably each: what a power loss brings back is found, and goes with the next run.
                     path.discard()
                     crash.reached(crash.Point.EXPIRED_SOME)
         except LockTaken:
-            return "a step of its batch is at work"
-        return ""
+            return Refusal("a step of its batch is at work")
+        return None
 
     def staged(self, batch: Batch) -> str:
         """Why a batch is left alone that was validated and is not published since; empty: it is."""
@@ -66,8 +75,8 @@ class OfBatch:
         """The files of one batch."""
         raise NotImplementedError
 
-    def prepare(self, batch: Batch, log: str) -> str:
-        """Make durable what has to be there before the files go. Returns why they are kept, or nothing."""
+    def prepare(self, batch: Batch, log: str) -> Refusal | None:
+        """Make durable what has to be there before the files go; None: they may."""
         raise NotImplementedError
 
 

@@ -18,7 +18,7 @@ from firehose.lake.locks import locked
 from firehose.lake.records import HourRecord
 from firehose.maintenance.facts import Backup, HourFacts, Item, Policy, Tier
 from firehose.maintenance.survey import look
-from firehose.maintenance.tiers.base import audited
+from firehose.maintenance.tiers.base import Refusal, audited
 from firehose.settings import Settings
 from firehose.store import LakePath
 from firehose.warehouse.client import clickhouse_errors, connect
@@ -54,7 +54,7 @@ class Hours:
         """The file."""
         return [audited(self._path(what), self._lake)]
 
-    def remove(self, what: str, log: str) -> str:
+    def remove(self, what: str, log: str) -> Refusal | None:
         """Remove the file, unless something is against it now."""
         path = self._path(what)
         hour = layout.hour_of_file(path)
@@ -62,10 +62,10 @@ class Hours:
             facts = look(self._lake, path.stem, hour)
             record, proof = facts.record, facts.verified
             if why := self._against(facts):
-                return why
+                return Refusal(why)
             assert record and proof  # noqa: S101 - asked for just before
             if path.sha256() != record.sha256:
-                return "does not have the bytes that its record says"
+                return Refusal("does not have the bytes that its record says", alarming=True)
             if not record.is_gone:
                 said = msgspec.structs.replace(record, expired=_expiry(record, proof.batches, log))
                 records.record_path(path).write(msgspec.json.encode(said))
@@ -73,7 +73,7 @@ class Hours:
             with clickhouse_errors(), closing(connect(self._settings)) as client:
                 load_hours(client, self._lake, {datetime.fromtimestamp(hour * 3600, UTC).date()})
             path.discard()
-        return ""
+        return None
 
     def _against(self, hour: HourFacts) -> str:
         if hour.record is None or not hour.as_recorded:

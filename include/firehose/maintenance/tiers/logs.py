@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firehose.lake.audit import AuditedFile
 from firehose.maintenance.facts import Item, Tier
+from firehose.maintenance.tiers.base import Refusal
 
 
 class Logs:
@@ -35,7 +36,7 @@ class Logs:
             return [AuditedFile(what, Path(what).stat().st_size, "")]
         return []
 
-    def remove(self, what: str, log: str) -> str:
+    def remove(self, what: str, log: str) -> Refusal | None:
         """Remove it, and folders that are empty then: Airflow makes one for each run."""
         path = Path(what)
         path.unlink(missing_ok=True)
@@ -46,4 +47,4 @@ class Logs:
                 folder.rmdir()
             except OSError:  # something else is in it
                 break
-        return ""
+        return None

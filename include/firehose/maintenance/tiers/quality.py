@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.maintenance.facts import Item, Tier
-from firehose.maintenance.tiers.base import OfBatch, by_batch
+from firehose.maintenance.tiers.base import OfBatch, Refusal, by_batch
 from firehose.quality.result import docs_folder
 from firehose.store import LakePath
 
@@ -26,9 +26,9 @@ class Qualities(OfBatch):
         """The results and pages of a batch."""
         return [*batch.folder(self.lake, Area.QUALITY).find("*"), *self._pages(batch.id)]
 
-    def prepare(self, batch: Batch, log: str) -> str:
+    def prepare(self, batch: Batch, log: str) -> Refusal | None:
         """Nothing stands in their place."""
-        return ""
+        return None
 
     def _pages(self, batch: str) -> list[LakePath]:
         return (docs_folder(self.lake) / "validations").find(f"*/{batch}/*/*.html")

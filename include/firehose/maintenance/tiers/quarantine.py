@@ -12,7 +12,7 @@ from firehose import parquet
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.maintenance.facts import Item, Tier
-from firehose.maintenance.tiers.base import OfBatch, by_batch
+from firehose.maintenance.tiers.base import OfBatch, Refusal, by_batch
 from firehose.quality import quarantine
 from firehose.store import LakePath
 
@@ -34,15 +34,15 @@ class Quarantines(OfBatch):
         """The events of a batch, and the sample of a flood."""
         return batch.folder(self.lake, Area.QUARANTINE).find("*.parquet")
 
-    def prepare(self, batch: Batch, log: str) -> str:
+    def prepare(self, batch: Batch, log: str) -> Refusal | None:
         """Write the tombstone, if there is a file whose rows the ledger counts."""
         path = quarantine.quarantine_path(self.lake, batch)
         if not path.exists():
-            return ""
+            return None
         try:
             rows = int(parquet.footer(path).num_rows)
         except (pa.ArrowInvalid, OSError) as error:
-            return f"it cannot be read ({error})"
+            return Refusal(f"it cannot be read ({error})", alarming=True)
         said = quarantine.Tombstone(at=datetime.now(UTC), by=self._by, audit=log, rows=rows)
         quarantine.tombstone_path(self.lake, batch).write(msgspec.json.encode(said))
-        return ""
+        return None

@@ -11,7 +11,7 @@ from firehose.lake import layout
 from firehose.maintenance.facts import Backup, HourFacts, Policy, RawFacts
 from firehose.maintenance.fate import fate
 from firehose.maintenance.survey import Survey
-from firehose.maintenance.tiers.base import OfBatch
+from firehose.maintenance.tiers.base import OfBatch, Refusal
 from firehose.store import LakePath
 
 
@@ -29,19 +29,19 @@ class Raws(OfBatch):
         """The raw files of a batch."""
         return manifests.folder_of(self.lake, batch).find("*.zst")
 
-    def prepare(self, batch: Batch, log: str) -> str:
+    def prepare(self, batch: Batch, log: str) -> Refusal | None:
         """Let the manifest say that they are gone, if everything in them is covered."""
         folder = manifests.folder_of(self.lake, batch)
         manifest, raw = manifests.read(folder), Survey(self.lake, self._backup).raw(folder, 0)
         if manifest is None or raw is None:
-            return "its manifest is gone"
+            return Refusal("its manifest is gone")
         if manifest.expired:
-            return ""
-        goes, why, _ = fate(raw, self._policy, self._clock())
+            return None
+        goes, why, alarming = fate(raw, self._policy, self._clock())
         if not goes:
-            return why or "its time is not over"
+            return Refusal(why or "its time is not over", alarming)
         if wrong := next((hour for hour in raw.hours if not self._is_sound(hour)), None):
-            return f"{wrong.name} does not have the bytes that its record says"
+            return Refusal(f"{wrong.name} does not have the bytes that its record says", alarming=True)
         expired = manifests.Expired(
             at=datetime.now(UTC),
             by=self._by,
@@ -50,7 +50,7 @@ class Raws(OfBatch):
             source_differs=_source_differs(raw),
         )
         manifests.expire(folder, manifest, expired)
-        return ""
+        return None
 
     def _is_sound(self, hour: HourFacts) -> bool:
         """Tell whether the file has all the bytes on record: read in full, once in a run."""

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from firehose.lake.audit import AuditedFile
 from firehose.maintenance.facts import Item, Tier
+from firehose.maintenance.tiers.base import Refusal
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.plan import SUMMARIES
@@ -43,7 +44,7 @@ class Tables:
         """A partition is no file of ours."""
         return []
 
-    def remove(self, what: str, log: str) -> str:
+    def remove(self, what: str, log: str) -> Refusal | None:
         """Drop it, while no refresh is at work."""
         table, _, day = what.partition(" ")
         with (
@@ -52,4 +53,4 @@ class Tables:
             closing(connect(self._settings)) as client,
         ):
             client.command(f"ALTER TABLE {table} DROP PARTITION {{day:Date}}", parameters={"day": day})
-        return ""
+        return None
