@@ -50,24 +50,46 @@ def verify_raw(lake: LakePath, report: VerifyReport, expired: Expired) -> None:
     """Every raw file against its manifest. Batches whose files have expired are added to ``expired``."""
     for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"):
         try:
-            manifest = manifests.read(path.parent)
-            if manifest is None:
-                continue
-            manifests.check(path.parent, manifest)
-            if manifest.expired:
-                report.batches_expired += 1
-                expired[f"raw {manifest.batch}"] = manifest.expired.audit
-                continue
-            report.batches += 1
-            for queue in manifest.queues.values():
-                held = sum(len(lines) for lines in read_chunks(path.parent / queue.name, _ROWS))
-                report.raw_events += held
-                if held != queue.events:
-                    raise CorruptBatch(
-                        f"{path.parent / queue.name}: {held} events, its manifest says {queue.events}"
-                    )
-        except CorruptBatch as error:
-            report.add(str(error))
+            said = _verify_batch(path.parent, report)
+        except (CorruptBatch, FileNotFoundError) as error:
+            said = _expired_just_now(path.parent)
+            if not said:
+                report.batches += 1
+                report.add(str(error))
+        if said:
+            report.batches_expired += 1
+            expired[f"raw {path.parent.name.removeprefix('batch=')}"] = said
+
+
+def _verify_batch(folder: LakePath, report: VerifyReport) -> str:
+    """Returns the file of the audit log by which its files have expired; empty: they are there, and sound."""
+    manifest, events = manifests.read(folder), 0
+    if manifest is None:
+        return ""
+    manifests.check(folder, manifest)
+    if manifest.expired:
+        return manifest.expired.audit
+    for queue in manifest.queues.values():
+        held = sum(len(lines) for lines in read_chunks(folder / queue.name, _ROWS))
+        events += held
+        if held != queue.events:
+            raise CorruptBatch(f"{folder / queue.name}: {held} events, its manifest says {queue.events}")
+    report.batches += 1
+    report.raw_events += events
+    return ""
+
+
+def _expired_just_now(folder: LakePath) -> str:
+    """As :func:`_verify_batch`, of a batch whose files could not be read."""
+    try:
+        manifest = manifests.read(folder)
+    except CorruptBatch:
+        return ""
+    if manifest is None or manifest.expired is None:
+        return ""
+    # Its gaps are compared all the same: that may be what was wrong.
+    same = manifests.coverage_sha256(folder) == manifest.coverage_sha256
+    return manifest.expired.audit if same else ""
 
 
 def expired_rows(
