@@ -11,6 +11,7 @@ from firehose_cli import logs
 
 if TYPE_CHECKING:
     from devstack.bench.report import BenchReport
+    from devstack.bench.storage import StorageReport
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -44,6 +45,18 @@ def batch(events: Events = 500_000, as_json: Json = False) -> None:
     from devstack.bench.batch import bench_batch
 
     _print(bench_batch(events), as_json)
+
+
+@app.command()
+def storage(
+    events: Annotated[int, typer.Option(min=24_000, help="How many events the day has.")] = 1_000_000,
+    hours: Annotated[int, typer.Option(min=1, max=24, help="How many of its hours to simulate.")] = 24,
+    as_json: Json = False,
+) -> None:
+    """A simulated day once its hours are closed, beside its JSON. A million events take some minutes."""
+    from devstack.bench.storage import bench_storage
+
+    _print(bench_storage(events, hours), as_json)
 
 
 @app.command()
@@ -84,7 +97,7 @@ def hostile(
         raise
 
 
-def _print(report: BenchReport, as_json: bool) -> None:
+def _print(report: BenchReport | StorageReport, as_json: bool) -> None:
     import msgspec
     from rich.table import Table
 

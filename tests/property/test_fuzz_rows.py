@@ -22,7 +22,7 @@ from firehose.batch.interval import Batch
 from firehose.events.envelope import MAX_DEPTH, Undecodable, decode_event
 from firehose.events.rebuild import record_cid, record_of
 from firehose.events.rows import decode_rows, to_table
-from firehose.lake import layout
+from firehose.lake import closed_form, layout
 from firehose.lake.hourfile import HourCommit, merge
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.quality.rules import split
@@ -51,7 +51,9 @@ def through(record_type: str, lines: Sequence[bytes]) -> tuple[list[dict[str, An
         pq.write_table(table.filter(mask), staged)
         good = pq.read_table(staged, schema=schema.SCHEMAS[record_type])
         merged = merge(LocalLake(hour), HourCommit(record_type, START, lambda _=None: iter([good])))
-        stored = pq.read_table(hour, partitioning=None).to_pylist()
+        kept = pq.read_table(hour, partitioning=None)
+        assert closed_form.decode(record_type, closed_form.encode(record_type, kept)).equals(kept)
+        stored = kept.to_pylist()
         assert merged.stored == len(stored) and merged.stored + merged.duplicates == len(good)
         assert len(good) + len(failed) + len(reasons) == len(lines)
         path = quarantine_path(lake, BATCH)

@@ -26,8 +26,8 @@ from firehose.records.registry import REGISTRY
 from firehose.store import LakePath
 
 #: Rows of a row group, and bytes of them in memory: where a text is repeated, a larger group has it once.
-GROUP_ROWS: Final = 2 * 1024 * 1024
-GROUP_BYTES: Final = 384 * 1024 * 1024
+GROUP_ROWS: Final = 4 * 1024 * 1024
+GROUP_BYTES: Final = 512 * 1024 * 1024
 _DICTIONARY: Final = (Packing.FEW, Packing.SHARED)
 _BLOOM: Final = 0.1  # of the groups that lack a value, the share that looks as if they had it
 _KEY: Final = "same-time-events"
@@ -91,7 +91,7 @@ def _in_order(record_type: str, read: Read, first: int, last: int) -> Iterator[p
     count = max(-(-len(whole) // GROUP_ROWS), -(-whole.nbytes // GROUP_BYTES))
     for rows_of in np.array_split(order, count):
         group = whole.take(pa.array(rows_of))
-        yield _own_dictionaries(group) if count > 1 else group
+        yield _own_dictionaries(group)
 
 
 def _key(record_type: str, rows: pa.Table) -> npt.NDArray[Any]:
@@ -117,7 +117,7 @@ def _compact(record_type: str, rows: pa.Table) -> pa.Table:
 
 
 def _own_dictionaries(group: pa.Table) -> pa.Table:
-    """A group of several with only those texts that it has."""
+    """A group with the texts that it has, in the order of its rows, so that the same rows give the same bytes."""
     for number, field in enumerate(group.schema):
         if pa.types.is_dictionary(field.type):
             column = group[field.name].combine_chunks()

@@ -51,7 +51,10 @@ class ClosedHour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Content(NamedTuple):
-    """The rows of a file, whatever their order: how many, and sums of keyed hashes of their events and CIDs."""
+    """The rows of a file, whatever their order: how many, and sums of keyed hashes.
+
+    Hashed are their events, with all columns that the closed form keeps in another way.
+    """
 
     rows: int
     sums: tuple[int, int]
@@ -170,14 +173,18 @@ def _digested(part: LakePath, record_type: str, digest: Any) -> Iterator[pa.Tabl
 
 
 def _content(record_type: str, groups: Iterator[pa.Table]) -> _Content:
+    names = [kept.name for kept in REGISTRY[record_type].kept if kept.stored]
     rows, high, low = 0, 0, 0
     for group in groups:
-        said = identities(record_type, group)
-        if REGISTRY[record_type].is_commit:
-            cids = group["cid"].combine_chunks().fill_null("")
-            said = pc.binary_join_element_wise(said, cids, "\n")
-        hashes = fingerprints(said)
+        said = [identities(record_type, group), *(_text(group[name]) for name in names)]
+        hashes = fingerprints(pc.binary_join_element_wise(*said, "\n"))
         rows += len(group)
         high += int(np.sum(hashes.high))
         low += int(np.sum(hashes.low))
     return _Content(rows, (high % 2**64, low % 2**64))
+
+
+def _text(column: pa.ChunkedArray) -> pa.Array:
+    if pa.types.is_timestamp(column.type):  # whose text would cost a calendar, and fail before the year 1
+        column = column.cast(pa.int64())
+    return column.cast(pa.string()).combine_chunks().fill_null("\x1e")

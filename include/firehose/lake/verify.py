@@ -109,8 +109,7 @@ def _verify_hour(
 
 def _duplicated(record_type: str, source: pq.ParquetFile) -> int:
     """How many rows of an hour file are copies of an event in another row."""
-    columns = list(schema.IDENTITY[record_type])
-    groups = plain_groups(source, record_type, columns)
+    groups = plain_groups(source, record_type, schema.IDENTITY[record_type])
     events = EventIndex(fingerprints(identities(record_type, rows)) for rows in groups)
     return len(events.wanted) - int(events.wanted.sum())
 

@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Part = TypeVar("Part")
+Pieces = list[Any]  # of bytes and of binary arrays
 _TEXT: Final = 3  # CBOR's major types
 _LIST: Final = 4
-_MAP: Final = 5
+MAP: Final = 5
 _LONGEST: Final = 1 << 16
 _BASE32: Final = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", np.uint8)
 _CID: Final = bytes((0x01, 0x71, 0x12, 0x20))  # version 1, dag-cbor, sha2-256, 32 bytes
@@ -65,60 +66,46 @@ def encoded_text(text: str) -> bytes:
 
 
 class ArrowMaker:
-    """Encodes whole columns. ``refused`` says which rows hold what this cannot encode."""
+    """Encodes whole columns, as pieces to be joined. ``refused`` says which rows hold what this cannot encode."""
 
     def __init__(self, rows: Mapping[str, pa.Array]) -> None:
         self._rows = rows
         self.refused: list[pa.Array] = []
 
-    def text(self, column: str) -> pa.Array:
+    def text(self, column: str) -> Pieces:
         return self.of_texts(self._rows[column])
 
-    def texts(self, column: str) -> pa.Array:
+    def texts(self, column: str) -> Pieces:
         lists = self._rows[column]
         self.refused.append(pc.fill_null(pc.equal(pc.list_value_length(lists), 0), False))
-        parts = self.of_texts(lists.flatten())
+        parts = _joined(self.of_texts(lists.flatten()))
         counts = pc.fill_null(pc.list_value_length(lists), 0)
         ends = pa.array(np.concatenate(([0], np.cumsum(counts.to_numpy(zero_copy_only=False)))), pa.int32())
         joined = pc.binary_join(pa.ListArray.from_arrays(ends, parts), b"")
-        whole = _joined(_heads(_LIST).take(pc.min_element_wise(counts, _LONGEST - 1)), joined)
-        return pc.if_else(lists.is_valid(), whole, pa.scalar(None, pa.binary()))
+        return [_heads(_LIST, counts), pc.if_else(lists.is_valid(), joined, pa.scalar(None, pa.binary()))]
 
-    def map(self, parts: Mapping[str, pa.Array]) -> pa.Array:
-        pieces: list[Any] = [pa.scalar(head(_MAP, len(parts)), pa.binary())]
+    def map(self, parts: Mapping[str, Pieces]) -> Pieces:
+        pieces: Pieces = [head(MAP, len(parts))]
         for key, part in in_order(parts):
-            pieces += [pa.scalar(encoded_text(key), pa.binary()), part]
-        return _joined(*pieces)
+            pieces += [encoded_text(key), *part]
+        return pieces
 
     def without(self, column: str) -> None:
         self.refused.append(self._rows[column].is_valid())
 
-    def of_texts(self, texts: pa.Array) -> pa.Array:
+    def of_texts(self, texts: pa.Array) -> Pieces:
         """Strings, encoded."""
-        lengths = pc.binary_length(texts)
-        self.refused_long(pc.max(lengths).as_py() or 0)
-        return _joined(_heads(_TEXT).take(lengths), texts.cast(pa.binary()))
+        return [_heads(_TEXT, pc.binary_length(texts)), texts.cast(pa.binary())]
 
-    def refused_long(self, longest: int) -> None:
-        """Raise for texts that no row of a lake has: a frame is smaller."""
-        if longest >= _LONGEST:
-            raise OverflowError(f"a text of {longest} bytes")
-
-    def record(self, required: Mapping[str, pa.Array], optional: Mapping[str, pa.Array]) -> pa.Array:
+    def record(self, required: Mapping[str, Pieces], optional: Mapping[str, Pieces]) -> pa.Array:
         """Objects of the required parts and of those optional ones that a row has; null where a row is refused."""
-        count = reduce(
-            pc.add,
-            (part.is_valid().cast(pa.int8()) for part in optional.values()),
-            pa.scalar(len(required), pa.int8()),
-        )
-        heads = _heads(_MAP).take(count) if optional else pa.scalar(head(_MAP, len(required)), pa.binary())
-        pieces = [heads]
+        entries = {key: _joined([encoded_text(key), *part]) for key, part in optional.items()}
+        held = (entry.is_valid().cast(pa.int32()) for entry in entries.values())
+        pieces: Pieces = [_heads(MAP, reduce(pc.add, held, pa.scalar(len(required), pa.int32())))]
         for key, part in in_order({**required, **optional}):
-            entry = _joined(pa.scalar(encoded_text(key), pa.binary()), part)
-            pieces.append(pc.fill_null(entry, b"") if key in optional else entry)
-        whole = _joined(*pieces)
-        refused = reduce(pc.or_, self.refused, pa.scalar(False))
-        return pc.if_else(refused, pa.scalar(None, pa.binary()), whole)
+            pieces += [pc.fill_null(entries[key], b"")] if key in entries else [encoded_text(key), *part]
+        whole, refused = _joined(pieces), reduce(pc.or_, self.refused, pa.scalar(False))
+        return pc.if_else(refused, pa.scalar(None, pa.binary()), whole) if pc.any(refused).as_py() else whole
 
 
 def cids(encoded: pa.Array) -> pa.Array:
@@ -149,10 +136,24 @@ def _base32(digests: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
     return text.tobytes()
 
 
+def _heads(major: int, counts: pa.Array) -> pa.Array:
+    """What comes before each value; null, so that the row is refused, before a very long one."""
+    return _all_heads(major).take(pc.if_else(pc.less(counts, _LONGEST), counts, None))
+
+
 @cache
-def _heads(major: int) -> pa.Array:
+def _all_heads(major: int) -> pa.Array:
     return pa.array([head(major, count) for count in range(_LONGEST)], pa.binary())
 
 
-def _joined(*parts: Any) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.binary()))
+def _joined(pieces: Pieces) -> pa.Array:
+    """Pieces joined row by row, neighbouring constants first; null where one is."""
+    merged: list[Any] = []
+    for piece in pieces:
+        if isinstance(piece, bytes) and merged and isinstance(merged[-1], bytes):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    binary = pa.binary()
+    parts = (pa.scalar(piece, binary) if isinstance(piece, bytes) else piece for piece in merged)
+    return pc.binary_join_element_wise(*parts, pa.scalar(b"", binary))

@@ -40,7 +40,7 @@ class Column(NamedTuple):
     ``nullable`` is what ClickHouse is told. ``shown`` is the view's expression over ``stored.<name>`` (empty: as
     it is). ``made_of`` names the column that this one is computed from, by ``make``, for a whole array at once.
     ``closed`` is the packing in files of closed hours (None: the same), whose rows are in the order of time, and
-    ``level`` the level of zstd there.
+    ``level`` the level of zstd there: an hour is closed once, and read for years.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Column(NamedTuple):
     made_of: str = ""
     make: Callable[[pa.Array], pa.Array] | None = None
     closed: Packing | None = None
-    level: int = 9
+    level: int = 17
 
 
 class ViewColumn(NamedTuple):

@@ -21,7 +21,6 @@ _CLOCKS: Final = 1 << CLOCK_BITS
 _FAR: Final = 1 << 31
 _BITS: Final = pa.scalar(CLOCK_BITS, pa.uint64())
 _LETTERS: Final = "234567abcdefghijklmnopqrstuvwxyz"
-_PLACES: Final = 13
 
 
 class Kept(Protocol):
@@ -83,12 +82,13 @@ class _Revision:
         return pc.if_else(rows["rev_us"].is_valid(), tid_texts(whole), rows["rev"])
 
     def sql(self, plain: Mapping[str, str], table: str) -> str:
-        key, base = f"{table}.rkey", f"toInt64({table}.time_us)"
-        value = _tid_value_in(key)
-        us = f"if({_is_tid(key)}, toInt64(bitShiftRight({value}, 10)), {base}) + assumeNotNull({table}.rev_us)"
-        clock = f"if({_is_tid(key)}, toInt64(bitAnd({value}, 1023)), 0) + ifNull({table}.rev_clock, 0)"
-        whole = f"bitOr(bitShiftLeft(toUInt64({us}), 10), bitAnd(toUInt64({clock}), 1023))"
-        return f"if(isNull({table}.rev_us), {table}.rev, {_tid_text_of(whole)})"
+        base = (
+            f"if({_is_tid(f'{table}.rkey')}, {_tid_value_of(f'{table}.rkey')}, bitShiftLeft({table}.time_us, 10))"
+        )
+        us = f"bitShiftRight(toUInt64(v), 10) + assumeNotNull({table}.rev_us)"
+        clock = f"bitAnd(toUInt64(v) + assumeNotNull({table}.rev_clock), 1023)"
+        value = f"arrayMap(v -> bitOr(bitShiftLeft({us}, 10), {clock}), [toUInt64({base})])[1]"
+        return f"if(isNull({table}.rev_us), {table}.rev, {_tid_text_of(value)})"
 
 
 class _KeyClock:
@@ -107,7 +107,7 @@ class _KeyClock:
 
     def sql(self, plain: Mapping[str, str], table: str) -> str:
         key = f"{table}.rkey"
-        clock = f"toInt64(bitShiftRight({_tid_value_in(key)}, 10))"
+        clock = f"toInt64(bitShiftRight({_tid_value_of(key)}, 10))"
         return f"multiIf(isNotNull({table}.tid_us), {table}.tid_us, {_is_tid(key)}, {clock}, NULL)"
 
 
@@ -164,14 +164,11 @@ def _is_tid(key: str) -> str:
     return f"match({key}, '^[2-7a-j][2-7a-z]{{12}}$')"
 
 
-def _tid_value_in(key: str) -> str:
-    letter = f"toUInt64(position('{_LETTERS}', substring({key}, {{}}, 1)) - 1)"
-    return (
-        f"({' + '.join(f'bitShiftLeft({letter.format(n + 1)}, {(_PLACES - 1 - n) * 5})' for n in range(_PLACES))})"
-    )
+def _tid_value_of(key: str) -> str:
+    letter = f"bitShiftLeft(toUInt64(position('{_LETTERS}', substring({key}, p, 1)) - 1), 65 - 5 * p)"
+    return f"arraySum(arrayMap(p -> {letter}, range(1, 14)))"
 
 
 def _tid_text_of(value: str) -> str:
-    places = ", ".join(str((_PLACES - 1 - n) * 5) for n in range(_PLACES))
-    letter = f"substring('{_LETTERS}', bitAnd(bitShiftRight({value}, p), 31) + 1, 1)"
-    return f"arrayStringConcat(arrayMap(p -> {letter}, [{places}]))"
+    letter = f"substring('{_LETTERS}', bitAnd(bitShiftRight({value}, 65 - 5 * p), 31) + 1, 1)"
+    return f"arrayStringConcat(arrayMap(p -> {letter}, range(1, 14)))"

@@ -8,7 +8,6 @@ I/O.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -61,9 +60,10 @@ class OwnCid(msgspec.Struct, frozen=True):
             f"ifNull({table}.created_at_raw, concat(replaceOne(substring(toString({plain['created_at']}), 1, 23),"
             " ' ', 'T'), 'Z'))"
         )
-        required, optional = self._parts(cbor_sql.SqlMaker(plain), "unhex('{}')".format)
-        optional[_CLAIM] = cbor_sql.text(claim)
-        computed = cbor_sql.cid(cbor_sql.record(required, optional))
+        required, optional = self._parts(cbor_sql.SqlMaker(plain))
+        required["$type"] = [cbor_sql.Piece(b"", f"'{self.collection}'")]
+        optional[_CLAIM] = [cbor_sql.Piece(b"", claim)]
+        computed = cbor_sql.cid(required, optional)
         stored = f"{table}.cid"
         return (
             f"multiIf(isNotNull({stored}), nullIf({stored}, ''), {table}.operation NOT IN ('create', 'update')"
@@ -75,12 +75,13 @@ class OwnCid(msgspec.Struct, frozen=True):
         make = ArrowMaker(rows)
         make.without("extra")
         make.refused.append(pc.invert(pc.fill_null(pc.is_in(rows["operation"], value_set=_NO_WRITE), False)))
-        required, optional = self._parts(make, lambda raw: pa.scalar(bytes.fromhex(raw), pa.binary()))
+        required, optional = self._parts(make)
+        required["$type"] = [encoded_text(self.collection)]
         optional[_CLAIM] = make.of_texts(_claims(rows, make))
         return cbor.cids(make.record(required, optional))
 
-    def _parts(self, make: Maker[Part], constant: Any) -> tuple[dict[str, Part], dict[str, Part]]:
-        required: dict[str, Part] = {"$type": constant(encoded_text(self.collection).hex())}
+    def _parts(self, make: Maker[Part]) -> tuple[dict[str, Part], dict[str, Part]]:
+        required: dict[str, Part] = {}
         optional: dict[str, Part] = {}
         for field in self.fields:
             if (part := field.cbor(make)) is not None:

@@ -11,7 +11,7 @@ from firehose.records.base import RecordType
 from firehose.records.columns import Column, Derivation, ViewColumn
 from firehose.records.fast import fast
 from firehose.records.fields import Field, columns_of
-from firehose.records.kept import CLAIM, KEY_CLOCK, REVISION
+from firehose.records.kept import CLAIM, KEY_CLOCK, REVISION, Kept
 from firehose.records.kept_cid import kept_cid
 from firehose.records.rules import OPERATION_RULES, Rule
 from firehose.records.shared_columns import COMMIT, OPERATION, WITNESSED
@@ -30,12 +30,14 @@ def operations(
     derivation: Derivation | None = None,
     made: Sequence[Column] = (),
     view: Sequence[ViewColumn] = (),
+    kept: Sequence[Kept] = (),
 ) -> RecordType:
     """The type of the records of ``collection``.
 
     ``rules`` are those that only this type has, ``made`` columns that are computed from others, and ``claimed``
-    says that plain records have a ``createdAt``; ``claim_asked``, that people ask for it, so that files of closed
-    hours have it as it is. The rest is as in :class:`firehose.records.base.RecordType`.
+    says that plain records have a ``createdAt``. ``claim_asked``: people ask for it, so that files of closed hours
+    have it as it is; ``kept``: what only this type keeps in another way there. The rest is as in
+    :class:`firehose.records.base.RecordType`.
     """
     derived = derivation.columns if derivation is not None else ()
     return RecordType(
@@ -50,5 +52,5 @@ def operations(
         derivation=derivation,
         fast=fast(fields, derivation, claimed=claimed),
         view=tuple(view),
-        kept=(KEY_CLOCK, REVISION, *(() if claim_asked else (CLAIM,)), kept_cid(collection, fields)),
+        kept=(KEY_CLOCK, REVISION, *(() if claim_asked else (CLAIM,)), *kept, kept_cid(collection, fields)),
     )

@@ -12,6 +12,7 @@ from firehose.records.columns import STRING, STRINGS, Column, Derivation, Packin
 from firehose.records.facets import Derived, derive
 from firehose.records.fields import Columns, Json, Strings, Text
 from firehose.records.json_sql import ref_in, text_in
+from firehose.records.kept_parent import PARENT_CID
 from firehose.records.operations import operations
 from firehose.records.posts_view import SHOWN, VIEW
 from firehose.records.references import Ref, cbor_ref, is_plain_ref, ref_of, refs_taken, strong_ref
@@ -75,28 +76,41 @@ _FIELDS: Final = (
     _Reply(
         "reply",
         (
-            Column("reply_parent_uri", STRING, "The post that this one answers"),
-            Column("reply_parent_cid", STRING, "Its content identifier"),
+            Column("reply_parent_uri", STRING, "The post that this one answers", closed=Packing.SHARED),
+            Column("reply_parent_cid", STRING, "Its content identifier", closed=Packing.SHARED),
         ),
         (
             Column("reply_root_uri", STRING, "The post that began the thread", Packing.SHARED),
             Column("reply_root_cid", STRING, "Its content identifier", Packing.SHARED),
         ),
     ),
-    Json("embed", Column("embed", STRING, "JSON of the embed, as in the record")),
-    Json("facets", Column("facets", STRING, "JSON of the facets, as in the record"), shape=list[Any]),
+    Json(
+        "embed",
+        Column("embed", STRING, "JSON of the embed, as in the record", closed=Packing.SHARED),
+    ),
+    Json(
+        "facets",
+        Column("facets", STRING, "JSON of the facets, as in the record"),
+        shape=list[Any],
+    ),
 )
 # Taken out of embed, facets and tags, so that the usual questions need no JSON. The last ones have one spelling
 # for all who meant the same, each value once.
 _DERIVED: Final = (
     Column("embed_type", STRING, "Type of the embed, such as app.bsky.embed.images", Packing.FEW),
-    Column("quoted_uri", STRING, "The record that the post quotes"),
+    Column("quoted_uri", STRING, "The record that the post quotes", closed=Packing.SHARED),
     Column(
         "hashtags",
         STRINGS,
         "Tags of facets and of the record in lower case without #, otherwise as written: use tags to count",
+        closed=Packing.SHARED,
     ),
-    Column("links", STRINGS, "URLs of facets and of an external embed, as written, each once"),
+    Column(
+        "links",
+        STRINGS,
+        "URLs of facets and of an external embed, as written, each once",
+        closed=Packing.SHARED,
+    ),
     Column("mentions", STRINGS, "DIDs that the post mentions"),
     Column(
         "tags",
@@ -104,6 +118,7 @@ _DERIVED: Final = (
         "Tags of facets and of the record, each once, in one spelling: without #; case, width and composition"
         " folded",
         shown=SHOWN["tags"],
+        closed=Packing.SHARED,
     ),
     Column(
         "link_hosts",
@@ -149,4 +164,5 @@ POSTS: Final = operations(
     derivation=Derivation(_DERIVED, _of_record, _of_plain),
     made=[_LANGUAGES],
     view=VIEW,
+    kept=[PARENT_CID],
 )

@@ -58,8 +58,8 @@ COMMIT: Final = (
         nullable=False,
     ),
     Column("operation", STRING, "create, update or delete", Packing.FEW, nullable=False),
-    Column("rkey", STRING, "Record key", Packing.PREFIXED, nullable=False),
-    Column("cid", STRING, "Content identifier of the record; NULL for a delete"),
+    Column("rkey", STRING, "Record key", Packing.PREFIXED, nullable=False, closed=Packing.PLAIN),
+    Column("cid", STRING, "Content identifier of the record; NULL for a delete", level=3),
     Column(
         "tid_us",
         INTEGER,
@@ -74,6 +74,7 @@ COMMIT: Final = (
         "When the client claims that the record was made; NULL where it gave no instant between 1970 and 2106",
         Packing.RISING,
         shown=f"if({_IN_CALENDAR}, stored.created_at, NULL)",
+        closed=Packing.SPREAD,
     ),
     Column(
         "created_at_raw",

@@ -5,6 +5,7 @@ Lives here: SQL text, as pure functions. Must not: list the views (views.py), co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -45,20 +46,32 @@ def type_select(record_type: str, lake_root: str, columns: list[Column], *, and_
 
     ``and_older``: with the rows of the type that are in files of the catch-all, and without those of other types.
     """
-    names = [c.name for c in file_columns(record_type)]
+    names = _asked(columns, [c.name for c in file_columns(record_type)])
     selected = _selected(names, plain.columns(record_type, "files"))
-    branches = [f"SELECT {selected} FROM {source(record_type, lake_root, layout)} AS files" for layout in LAYOUTS]
+    branches = [f"SELECT {selected} FROM {_files(record_type, lake_root)} AS files"]
     if and_older and (last := catch_all(record_type)) is not None:
         selected = _selected(names, plain.columns(last.name, "older") | older.columns(record_type, "older"))
-        branches += [
-            f"SELECT {selected} FROM {source(last.name, lake_root, layout)} AS older"
+        branches.append(
+            f"SELECT {selected} FROM {_files(last.name, lake_root)} AS older"
             f" WHERE older.collection IN ({_collections([REGISTRY[record_type]])})"
-            for layout in LAYOUTS
-        ]
+        )
     union = "\nUNION ALL\n".join(branches)
     others = shares_queue(record_type) if and_older else ()
     condition = f"\nWHERE stored.collection NOT IN ({_collections(others)})" if others else ""
     return f"SELECT {select_list(columns)} FROM\n(\n{union}\n) AS stored{condition}"
+
+
+def _files(record_type: str, lake_root: str) -> str:
+    """The rows of a type's files as they are stored, in any layout."""
+    names = ", ".join(c.name for c in (*plain.stored_columns(record_type), *PARTITION))
+    layouts = (f"SELECT {names} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS)
+    return f"({' UNION ALL '.join(layouts)})"
+
+
+def _asked(columns: list[Column], names: list[str]) -> list[str]:
+    """Those of a file's columns that these are made of: the engine analyses every column that is written out."""
+    words = set(re.findall(r"\w+", select_list(columns)))
+    return [name for name in names if name in words]
 
 
 def _selected(names: Iterable[str], given: dict[str, str]) -> str:

@@ -1,5 +1,7 @@
 """What people ask of Bluesky data, through the endpoint, against DuckDB on the Parquet files.
 
+Some hours are closed in the lake that the endpoint reads; DuckDB reads a copy in which all are open.
+
 Over simulated events in which people like, unlike and like again, follow, edit, delete, write again under a key,
 and share the same links and tags in many spellings. At their end a resync sends what some accounts have again:
 DuckDB does not see it, so the cookbook's answers must be those of before.
@@ -7,6 +9,7 @@ DuckDB does not see it, so the cookbook's answers must be those of before.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -43,11 +46,14 @@ RECIPES = {recipe.name: recipe for recipe in recipes()}
 
 @pytest.fixture(scope="module")
 def home(engine: Settings) -> Settings:
-    """Settings whose lake has three simulated days, loaded."""
+    """Settings whose lake has three simulated days, loaded; some hours are closed."""
     settings = msgspec.structs.replace(engine, lake=str(Path(engine.lake) / "asked"))
     lake = LakeBuilder(settings.lake_path)
     events = list(simulated())
-    for hour, types in lake.store([*events, *resync(events)]).items():
+    hours = lake.store([*events, *resync(events)])
+    shutil.copytree(lake.root, opened(settings))
+    lake.close(hour for hour in hours if hour.hour % 6 == 0)
+    for hour, types in hours.items():
         lake.publish(hour + timedelta(minutes=55), {hour: types})
     batch = Batch.parse("20260529T200000Z", 300)
     with Quarantine(batch, quarantine_path(settings.lake_path, batch)) as quarantine:
@@ -58,6 +64,11 @@ def home(engine: Settings) -> Settings:
     refresh(settings)
     client.close()
     return settings
+
+
+def opened(settings: Settings) -> Path:
+    """The copy of the lake in which no hour is closed."""
+    return settings.lake_path.with_name("asked-open")
 
 
 def simulated() -> Iterator[dict[str, Any]]:
@@ -92,7 +103,7 @@ def analyst(home: Settings) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def duck(home: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    with answers.connected(home.lake_path) as duck:
+    with answers.connected(opened(home)) as duck:
         yield duck
 
 

@@ -1,0 +1,196 @@
+"""``firehose bench storage``: what a simulated day takes on the disk once its hours are closed, beside its JSON.
+
+Events go through the pipeline's own decoders and writer; then each hour is closed, and every record has to give
+its CID. The last hour is closed in a process of its own, and sorted and written by DuckDB as well, where that is
+installed. Must not: need any service.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from devstack.bench.report import PeakRss
+from firehose.errors import FirehoseError
+from firehose.events.rows import decode_rows, to_table
+from firehose.events.sorting import by_type
+from firehose.lake import closing, layout
+from firehose.lake.footers import Footer
+from firehose.lake.hourfile import put
+from firehose.lake.verify import verify
+from firehose.schema import LIKES
+from firehose.store import LocalLake
+from ingester.contract import wire
+from jetstream_simulator import generate
+
+_START_US: Final = 1_779_926_400_000_000  # 2026-05-28
+_HOURS: Final = 24
+_BATCH_US: Final = 300_000_000
+_HOUR_US: Final = 3_600_000_000
+_SORTED_BY_DUCKDB: Final = """\
+import sys, duckdb
+for source in sys.argv[1:]:
+    duckdb.execute(f"COPY (FROM read_parquet('{source}', hive_partitioning = false) ORDER BY time_us)"
+                   f" TO '{source}.sorted' (FORMAT parquet, COMPRESSION zstd)")
+"""
+
+
+class StorageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """``saved``: the share of the events' JSON that closed hours do without; ``notes`` has that of open ones.
+
+    ``seconds`` and ``mib`` (peak memory) are of closing the day's last hour, and of the baseline.
+    """
+
+    name: str
+    events: int
+    hours: int
+    saved: float
+    bytes_per_event: float
+    bytes_per_like: float
+    bytes_by_type: dict[str, float]
+    saved_by_type: dict[str, float]
+    records_verified: int
+    seconds: dict[str, float]
+    mib: dict[str, float]
+    notes: dict[str, float]
+
+
+class _Line(NamedTuple):
+    hour: int
+    batch: int
+    line: bytes
+
+
+class _Of(msgspec.Struct):
+    collection: str
+
+
+class _Event(msgspec.Struct):
+    kind: str
+    commit: _Of | None = None
+
+
+def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
+    """Measure a day of ``events`` simulated events, or its first ``hours``.
+
+    Raises:
+        FirehoseError: a record does not give its CID.
+    """
+    with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
+        lake = LocalLake(name)
+        raw: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
+        for hour, lines in groupby(_day(events, hours), key=lambda line: line.hour):
+            _store(lake, hour, lines, raw, counts)
+        before = sum(path.size() for path in lake.find("year=*/month=*/day=*/hour=*/*.parquet"))
+        *early, last = sorted({layout.hour_of_file(path) for path in lake.find("year=*/*/*/*/*.parquet")})
+        for hour in early:
+            _close(lake, hour)
+        seconds, mib = {}, {}
+        seconds["DuckDB"], mib["DuckDB"] = _baseline(lake, last)
+        seconds["close"], mib["close"] = _measured(_close, lake, last)
+        sizes: Counter[str] = Counter()
+        for path in lake.find("year=*/month=*/day=*/hour=*/*.parquet"):
+            sizes[path.stem] += path.size()
+        verified = _verified(lake)
+    total = sizes.total()
+    return StorageReport(
+        name="storage",
+        events=counts.total(),
+        hours=hours,
+        saved=round(1 - total / raw.total(), 4),
+        bytes_per_event=round(total / counts.total(), 2),
+        bytes_per_like=round(sizes[LIKES] / counts[LIKES], 2),
+        bytes_by_type={kind: round(size / counts[kind], 2) for kind, size in sizes.most_common()},
+        saved_by_type={kind: round(1 - size / raw[kind], 4) for kind, size in sizes.most_common()},
+        records_verified=verified,
+        seconds=seconds,
+        mib=mib,
+        notes={"saved_open": round(1 - before / raw.total(), 4), "json_bytes": raw.total(), "bytes": total},
+    )
+
+
+def _day(events: int, hours: int) -> Iterator[_Line]:
+    rate = events / (_HOURS * 3600)
+    for number, line in enumerate(generate.events(events * hours // _HOURS, start_us=_START_US, rate=rate)):
+        at = generate.event_time_us(_START_US, number, rate)
+        yield _Line(at // _HOUR_US, at // _BATCH_US, line)
+
+
+def _store(lake: LocalLake, hour: int, lines: Iterator[_Line], raw: Counter[str], counts: Counter[str]) -> None:
+    """Write the files of an hour in the open form, batch by batch."""
+    tables: dict[str, list[pa.Table]] = {}
+    for batch, of_batch in groupby(lines, key=lambda line: line.batch):
+        queues: dict[str, list[bytes]] = {}
+        for each in of_batch:
+            queues.setdefault(_queue_of(each.line), []).append(each.line)
+        start = datetime.fromtimestamp(batch * 300, UTC)
+        for queue, of_queue in queues.items():
+            for kind, of_kind in by_type(queue, of_queue).items():
+                rows, _, failed = decode_rows(kind, of_kind)
+                if failed:
+                    raise FirehoseError(f"a simulated event of {kind} cannot be decoded: {failed[0].reason}")
+                tables.setdefault(kind, []).append(to_table(kind, rows, start))
+                raw[kind] += sum(map(len, of_kind)) + len(of_kind)  # a line ends with a newline
+                counts[kind] += len(of_kind)
+    for kind, of_hour in tables.items():
+        put(layout.hour_file(lake, kind, hour), kind, of_hour, Footer({}, {}, {}), "adopt")
+
+
+def _queue_of(line: bytes) -> str:
+    event = msgspec.json.decode(line, type=_Event)
+    if event.commit is None:
+        return wire.KIND_QUEUES[event.kind]
+    return wire.COLLECTION_QUEUES.get(event.commit.collection, wire.OTHER)
+
+
+def _close(lake: LocalLake, hour: int) -> None:
+    for path in layout.hour_file(lake, LIKES, hour).parent.find("*.parquet"):
+        closing.close(lake, path.stem, hour)
+
+
+def _measured(work: Callable[[LocalLake, int], None], lake: LocalLake, hour: int) -> tuple[float, float]:
+    """Seconds and MiB of a process that does this."""
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(lake, hour))
+    began = time.monotonic()
+    process.start()
+    with PeakRss(int(process.pid or 0)) as peak:
+        process.join()
+    if process.exitcode:
+        raise FirehoseError("closing an hour failed; see above")
+    return round(time.monotonic() - began, 2), round(peak.mib)
+
+
+def _baseline(lake: LocalLake, hour: int) -> tuple[float, float]:
+    """The same files, sorted by time and written with zstd by DuckDB; zeros where it is not installed."""
+    files = layout.hour_file(lake, LIKES, hour).parent.find("*.parquet")
+    began = time.monotonic()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", _SORTED_BY_DUCKDB, *map(str, files)], stderr=subprocess.PIPE
+        ) as run,
+        PeakRss(run.pid) as peak,
+    ):
+        run.communicate()
+    for path in files:
+        Path(f"{path}.sorted").unlink(missing_ok=True)
+    return (0.0, 0.0) if run.returncode else (round(time.monotonic() - began, 2), round(peak.mib))
+
+
+def _verified(lake: LocalLake) -> int:
+    found: Any = verify(lake).types.values()
+    if wrong := sum(kind.mismatched + kind.unverifiable + kind.duplicates for kind in found):
+        raise FirehoseError(f"{wrong} records do not give their CID, or are there twice")
+    return sum(kind.verified for kind in found)
