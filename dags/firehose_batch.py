@@ -1,20 +1,21 @@
 """### One interval of the firehose, from Redis to the lake
 
-Runs every `FIREHOSE_BATCH_MINUTES` minutes, from `FIREHOSE_START_DATE` on. Missed intervals are
-caught up, and the newest one goes first: live data does not wait for a backlog.
+Runs every `FIREHOSE_BATCH_MINUTES` minutes, from `FIREHOSE_START_DATE` on. Missed intervals are caught up, and the
+newest one goes first: live data does not wait for a backlog.
 
-1. **drain** copies what Redis received in the interval to `_raw/`, and only then deletes it there.
-   Skips the run if the ingester had not been started yet, or was away and has come back since (the gap is
-   recorded in the lake's `_coverage/`); fails if the ingester was not running then and has not run since. Alerts
-   on every gap in coverage that the interval brought and that is still open, and on data of other programs in
-   Redis, which is moved out of the way and kept.
-2. **validate** splits the rows into good ones and `_quarantine/`, runs the Great Expectations suites
-   and builds Data Docs. A failed suite alerts; its good rows are published all the same. A flood of bad events
+1. **drain** copies what Redis received in the interval to `_raw/`, and only then deletes it there. Skips the run
+   if the ingester had not been started yet, or was away and has come back since (the gap is recorded in
+   `_coverage/`); fails if the ingester was not running then and has not run since, or if the disk has less room
+   than `FIREHOSE_DISK_RESERVE_MIB`: Redis keeps the events. Alerts on a disk that fills up, on open gaps of the
+   interval, and on data of other programs in Redis, which is moved away and kept.
+2. **validate** splits the rows into good ones and `_quarantine/`, runs the Great Expectations suites and builds
+   Data Docs. A failed suite alerts; its good rows are published all the same. A flood of bad events
    (`FIREHOSE_MAX_QUARANTINE_RATE`) fails the run at once. A killed run goes on where it was.
 3. **publish** merges the good rows into the hour files and enters the batch in the ledger.
 
-Clearing a run, or a part of it, is always safe: the raw copy is kept, and a rerun writes the same files.
-Trigger a run by hand with a logical date only: it takes the interval that ended at or before that date.
+Clearing a run is always safe: a rerun writes the same files from the raw copy; once that has expired
+(`FIREHOSE_KEEP_RAW_HOURS`), validate says so. Trigger a run by hand with a logical date only: it takes the
+interval that ended at or before that date.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def drain() -> dict[str, Any]:
     from firehose_hooks import redis_client, send_mail
 
     from firehose import metrics
-    from firehose.alerts import report_foreign, report_gaps
+    from firehose.alerts import report_disk, report_foreign, report_gaps
+    from firehose.batch.budget import warning
     from firehose.batch.coverage import gaps_of
     from firehose.batch.drain import drain
     from firehose.errors import BeforeFirstStart, MissedInterval
@@ -57,8 +59,9 @@ def drain() -> dict[str, Any]:
     except (BeforeFirstStart, MissedInterval) as error:
         report_gaps(settings, batch.id, gaps_of(settings, batch, redis_client), send_mail)
         raise AirflowSkipException(str(error)) from error
-    gaps = gaps_of(settings, batch, redis_client)
-    report_gaps(settings, batch.id, gaps, send_mail)
+    report_gaps(settings, batch.id, gaps := gaps_of(settings, batch, redis_client), send_mail)
+    if batch.start.minute == 0:  # once an hour is enough
+        report_disk(settings, warning(settings, settings.lake_path), send_mail)
     return {**msgspec.to_builtins(result), metrics.OPEN_GAPS.field: len(gaps)}
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
 #: When the lake is checked each day, in UTC: any time will do that is not on the full hour.
 CHECK_AT: Final = "20 4 * * *"
+#: When the lake is maintained each day: after the check, whose findings keep raw files.
+MAINTAIN_AT: Final = "50 4 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
 RETRIES: Final = 5

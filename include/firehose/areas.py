@@ -34,6 +34,7 @@ class Area(StrEnum):
     LEDGER = "_ledger"  # what each published batch stored
     HOURS = "_hours"  # the record of each hour file
     ASIDE = "_aside"  # hour files that a rebuild replaced
+    AUDIT = "_audit"  # what maintenance has removed, and why
     REBUILD = "_rebuild"  # scratch space of a rebuild that runs
     LOCKS = ".locks"  # the same in all versions, so that each notices the other at work
 

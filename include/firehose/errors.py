@@ -43,6 +43,14 @@ class NotStaged(CorruptBatch):
     """A batch's validated rows are not staged, and the lake does not show that they have been published."""
 
 
+class RawExpired(CorruptBatch):
+    """A batch's raw files were removed because their time was over. What they held is in the lake, undamaged."""
+
+
+class DiskLow(FirehoseError):
+    """The lake's disk has less room than is to be left free. Nothing was taken in; what waits stays there."""
+
+
 class CorruptLake(FirehoseError):
     """A file of the lake cannot be read or is not what its name says."""
 

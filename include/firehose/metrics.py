@@ -14,6 +14,7 @@ from ingester.contract.metrics import Kind, Metric
 
 _TYPE: Final = ("type",)
 _QUEUE: Final = ("queue",)
+_TIER: Final = ("tier",)
 
 
 def _counter(name: str, unit: str, field: str, text: str, labels: tuple[str, ...] = ()) -> Metric:
@@ -69,6 +70,22 @@ OPEN_GAPS: Final = _gauge("open_gaps", "gaps", "open_gaps", "Gaps in coverage th
 FILES_COMPARED: Final = _gauge("checked_files", "files", "files", "Hour files compared by the last daily check")
 FILES_READ: Final = _gauge("checked_read_files", "files", "read", "Hour files that it read in full")
 BYTES_READ: Final = _gauge("checked_read_bytes", "bytes", "read_bytes", "Bytes that it read in full")
+
+# Maintenance.
+CLOSED_FILES: Final = _counter("closed_files", "files", "closed", "Hour files written in closed form")
+CLOSED_SAVED: Final = _counter("closed_saved_bytes", "bytes", "saved", "Bytes that this has saved")
+TO_CLOSE: Final = _gauge(
+    "open_files", "files", "open", "Hour files that the last maintenance could not close in time"
+)
+VERIFIED_FILES: Final = _counter(
+    "verified_files", "files", "verified", "Hour files whose every CID was recomputed"
+)
+VERIFIED_ROWS: Final = _counter("verified_rows", "rows", "verified_rows", "Rows of these files")
+TO_VERIFY: Final = _gauge("unverified_files", "files", "left", "Hour files that raw files still wait for")
+EXPIRED: Final = _counter("expired_items", "items", "removed", "Batches, files, days of a table removed", _TIER)
+FREED: Final = _counter("expired_bytes", "bytes", "freed", "Bytes that these removals have freed", _TIER)
+KEPT: Final = _gauge("kept_items", "items", "kept", "What stays although its time is over", _TIER)
+DISK_USED: Final = _gauge("disk_used_ratio", "share", "disk_used", "Use of the lake's disk; 0: it has no limit")
 
 # The backfills'.
 BACKFILLED: Final = _counter(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from io import BufferedReader
+from typing import Any, Final
 
 import pyarrow.parquet as pq
 
 from firehose.store import LakePath
+
+_TAIL: Final = 8  # of a Parquet file: the length of its footer, and PAR1
 
 
 @contextmanager
@@ -40,3 +44,15 @@ def groups_within(metadata: pq.FileMetaData, bounds: Mapping[str, tuple[Any, Any
             for one, (least, greatest) in zip(said, bounds.values(), strict=True)
         ):
             yield group
+
+
+def footer_digest(stream: BufferedReader) -> tuple[int, str]:
+    """The bytes of a file, and the SHA-256 of its footer in hex; empty where it has none that is whole."""
+    size = stream.seek(0, 2)
+    stream.seek(max(size - _TAIL, 0))
+    tail = stream.read(_TAIL)
+    footer = int.from_bytes(tail[:4], "little")
+    if tail[4:] != b"PAR1" or footer + _TAIL > size:
+        return size, ""
+    stream.seek(size - _TAIL - footer)
+    return size, hashlib.sha256(stream.read()).hexdigest()

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from firehose.retention import RetentionSettings
 from firehose.store import LocalLake
 from ingester.contract import checks
 from ingester.contract.settings import (
     DEFAULT_HOME,
-    IngesterSettings,
     SettingsError,
     checked,
     must,
@@ -22,7 +22,7 @@ from ingester.contract.settings import (
 __all__ = ["DEFAULT_HOME", "Settings", "SettingsError", "checked", "load", "redacted"]
 
 
-class Settings(IngesterSettings, frozen=True, kw_only=True):
+class Settings(RetentionSettings, frozen=True, kw_only=True):
     """Every setting of the project. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
     archive_url: Annotated[

@@ -20,6 +20,7 @@ from firehose_cli.coverage import coverage
 from firehose_cli.crosscheck import crosscheck
 from firehose_cli.demo import demo
 from firehose_cli.ending import one_line
+from firehose_cli.maintenance import maintenance
 from firehose_cli.migrate import migrate
 from firehose_cli.once import once
 from firehose_cli.query import query
@@ -50,6 +51,7 @@ _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "clickhouse": clickhouse_serve,
         "migrate": migrate,
         "summaries": summaries,
+        "maintenance": maintenance,
         "redis-access": redis_access,
         "settings": settings,
         "upgrade-lake": upgrade_lake,

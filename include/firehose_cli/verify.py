@@ -80,11 +80,18 @@ def _print(report: VerifyReport) -> None:
         table.add_row(name, *(str(getattr(counts, column)) for column in columns))
     console = stdout()
     console.print(table)
+    if report.hour_files_expired:
+        console.print(f"{report.hour_files_expired} hour files have expired, and are not shown above")
     console.print(
-        f"{report.batches} raw batches of {report.raw_events} events; {report.quarantined} events in quarantine"
+        f"{report.batches} raw batches of {report.raw_events} events{_expired(report.batches_expired)}; "
+        f"{report.quarantined} events in quarantine{_expired(report.quarantined_expired)}"
     )
     for problem in report.problems + report.source_differs + report.unverifiable:
         typer.echo(problem, err=True)
     if report.problem_count > len(report.problems):
         typer.echo(f"and {report.problem_count - len(report.problems)} more problems", err=True)
     console.print(report.verdict if report.ok else f"{report.verdict}: {report.problem_count} problems")
+
+
+def _expired(count: int) -> str:
+    return f" ({count} more have expired)" if count else ""

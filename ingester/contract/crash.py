@@ -80,6 +80,16 @@ class Point(StrEnum):
     ASIDE_RENAMED = "rebuild.aside_renamed"
     REBUILD_NOTED = "rebuild.noted"  # the ledger says so, the hour file is not in place
 
+    # Maintenance: from files whose time is over to what stands in their place.
+    VERIFIED_SYNCED = "maintenance.verified_synced"  # the proof of an hour file
+    VERIFIED_RENAMED = "maintenance.verified_renamed"
+    AUDIT_SYNCED = "maintenance.audit_synced"
+    AUDIT_RENAMED = "maintenance.audit_renamed"
+    AUDIT_BEGUN = "maintenance.audit_begun"  # it says what goes, and all of it is still there
+    EXPIRED_SYNCED = "maintenance.expired_synced"  # what keeps the count of a quarantine file
+    EXPIRED_RENAMED = "maintenance.expired_renamed"
+    EXPIRED_SOME = "maintenance.expired_some"  # some files are gone; what stands for them says so
+
     # Upgrade: from the folder names of an earlier version to today's.
     AREA_RENAMED = "upgrade.area_renamed"  # some areas have today's names, others may have earlier ones
 

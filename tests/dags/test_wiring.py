@@ -76,6 +76,8 @@ DECISIONS = {
     "MissedInterval": "default",  # the same
     "CorruptBatch": "fail",
     "NotStaged": "fail",
+    "RawExpired": "fail",
+    "DiskLow": "default",
     "CorruptLake": "fail",
     "LakeChanged": "fail",
     "LakeOutdated": "fail",

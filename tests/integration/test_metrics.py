@@ -18,6 +18,7 @@ from firehose.batch.drain import drain
 from firehose.lake.check import check
 from firehose.lake.ledger import read_entry
 from firehose.lake.publish import publish
+from firehose.maintenance.run import Maintenance
 from firehose.quality.validate import validate
 from firehose.warehouse.summaries import refresh
 from ingester.buffer.exchange import Flush
@@ -31,7 +32,10 @@ from scripts.pages import metrics as metrics_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: Every step that returns or stores counts. Whatever number is in what they return is a metric, but for these.
-STEPS = (drain, manifest.read, validate, publish, read_entry, refresh, check, backfill)
+STEPS = (
+    *(drain, manifest.read, validate, publish, read_entry, refresh, check, backfill),
+    *(Maintenance.close, Maintenance.check, Maintenance.expire),
+)
 NOT_COUNTS = re.compile(r".*_(us|ms)|cursor|hour")
 
 

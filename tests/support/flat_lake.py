@@ -145,6 +145,9 @@ class FlatLake:
         with (self / ".scratch").lock(), tempfile.TemporaryDirectory(dir=self._made("drafts")) as folder:
             yield LocalLake(folder)
 
+    def disk(self) -> None:
+        """An object store has no disk that fills up."""
+
     def require_current(self) -> None:
         """No earlier version stored a lake in this way."""
 

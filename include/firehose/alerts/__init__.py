@@ -17,7 +17,16 @@ from firehose.settings import Settings, SettingsError, load, redacted
 from ingester.contract.gap import Gap, Reason
 from ingester.contract.logs import get_logger
 
-__all__ = ["SendMail", "report_foreign", "report_gaps", "report_quality", "send", "task_failed"]
+__all__ = [
+    "SendMail",
+    "report_disk",
+    "report_foreign",
+    "report_gaps",
+    "report_kept",
+    "report_quality",
+    "send",
+    "task_failed",
+]
 
 log = get_logger(__name__)
 
@@ -120,6 +129,25 @@ def report_foreign(settings: Settings, batch_id: str, send_mail: SendMail, said:
     """Alert on what another program has put into Redis, and what the drain has done about it: ``said``."""
     log.error("foreign data in Redis", batch=batch_id, found=said)
     send(settings, catalogue.FOREIGN_DATA, {"batch": batch_id}, send_mail, batch=batch_id, found=said)
+
+
+def report_disk(settings: Settings, said: str, send_mail: SendMail) -> bool:
+    """Alert on what the disk budget says of the lake's disk, if anything."""
+    if said:
+        log.warning("disk fills up", found=said)
+        send(settings, catalogue.DISK, {"lake": settings.lake}, send_mail, said=said)
+    return bool(said)
+
+
+def report_kept(settings: Settings, kept: Sequence[str], send_mail: SendMail) -> bool:
+    """Alert on what maintenance keeps because something about it is wrong."""
+    if not kept:
+        return False
+    for line in kept:
+        log.warning("kept although its time is over", kept=line)
+    details = {f"item {n}": line for n, line in enumerate(kept[:_LISTED], 1)}
+    send(settings, catalogue.KEPT, details, send_mail, count=len(kept), said=kept[0])
+    return True
 
 
 def _line(gap: Gap) -> str:

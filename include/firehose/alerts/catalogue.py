@@ -63,6 +63,16 @@ GAP: Final = Alert(
 FOREIGN_DATA: Final = Alert(
     "foreign_data", Severity.WARNING, "foreign data in Redis, batch {batch}", "{found}.", "foreign-data-in-redis"
 )
+DISK: Final = Alert(
+    "disk_fills_up", Severity.WARNING, "the lake's disk fills up", "{said}.", "the-lakes-disk-fills-up"
+)
+KEPT: Final = Alert(
+    "kept_although_over",
+    Severity.WARNING,
+    "{count} items stay although their time is over",
+    "Maintenance does not remove what may be the only copy of something: {said}.",
+    "something-stays-although-its-time-is-over",
+)
 
 #: Every alert of the project.
 ALERTS: Final = tuple(value for value in list(vars().values()) if isinstance(value, Alert))

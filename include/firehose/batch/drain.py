@@ -17,7 +17,7 @@ import redis
 
 from firehose import crash, metrics
 from firehose.areas import Area
-from firehose.batch import ahead, buffer, coverage, foreign
+from firehose.batch import ahead, budget, buffer, coverage, foreign
 from firehose.batch import manifest as manifests
 from firehose.batch.buffer import Connect, redis_ms
 from firehose.batch.copying import copy_queue
@@ -64,9 +64,12 @@ def drain(
         NotListening: no entries, and no sign that the ingester listened, nor that it has come back.
         ServiceUnavailable: Redis does not answer.
         CorruptBatch: an earlier copy of this interval is damaged.
+        DiskLow: the disk has too little room; nothing is taken from Redis.
     """
     folder = manifests.folder_of(settings.lake_path, batch)
     manifest = manifests.read(folder)
+    if manifest is None:
+        budget.require_room(settings, settings.lake_path)
     # What is held keeps other drains from what this one takes along, until it is deleted from Redis.
     with buffer.connected(settings, connect) as client, ExitStack() as held:
         foreign.set_aside(client, settings.lake_path, tell)

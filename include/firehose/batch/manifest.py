@@ -11,7 +11,7 @@ import msgspec
 from firehose import metrics
 from firehose.areas import Area, F
 from firehose.batch.interval import Batch
-from firehose.errors import CorruptBatch
+from firehose.errors import CorruptBatch, RawExpired
 from firehose.store import LakePath
 from ingester.contract.logs import get_logger
 
@@ -45,6 +45,20 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     index: list[tuple[int, int]] = []
 
 
+class Expired(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a raw batch has no files any more: their time was over, and the lake holds all that was in them.
+
+    ``audit`` is the key of the file of the audit log that says what was removed. ``source_differs`` are digests,
+    by record type, of the rows whose source sent another CID than their record gives: the raw lines showed it.
+    """
+
+    at: datetime
+    by: str
+    audit: str
+    manifest_sha256: str
+    source_differs: dict[str, list[str]] = {}
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known of a raw batch. Written last: a batch without one does not exist yet.
 
@@ -52,6 +66,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     any other host may be asked to go on. ``coverage_sha256`` is of the batch's file in the coverage ledger,
     empty if it had none. ``first_start_ms`` is when the ingester was first started, as far as Redis or an
     earlier manifest knew (0: unknown): a Redis that was lost begins again.
+    ``expired``: the files are gone. All else stays true: the interval was drained, and Redis is not read again.
     """
 
     batch: str
@@ -66,6 +81,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     queues: dict[str, QueueFile]
     coverage_sha256: str = ""
     first_start_ms: int = 0
+    expired: Expired | None = None
 
     @property
     def events(self) -> int:
@@ -124,6 +140,29 @@ def settle(folder: LakePath) -> None:
     (folder / NAME).settle()
 
 
+def expire(folder: LakePath, manifest: Manifest, expired: Expired) -> None:
+    """Say durably that the files are gone, before they are removed. Indexes go: they are most of a manifest."""
+    queues = {
+        name: msgspec.structs.replace(queue, index=[]) if queue.index else queue
+        for name, queue in manifest.queues.items()
+    }
+    write(folder, msgspec.structs.replace(manifest, queues=queues, expired=expired))
+
+
+def require_files(folder: LakePath, manifest: Manifest) -> None:
+    """See that the batch still has its raw files.
+
+    Raises:
+        RawExpired: they were removed because their time was over.
+    """
+    if gone := manifest.expired:
+        raise RawExpired(
+            f"{folder}: its raw files expired on {gone.at:%Y-%m-%dT%H:%M:%SZ} ({gone.audit} says which); the "
+            "lake holds all that was in them, and nothing was changed. To process them again, restore the folder "
+            "from a backup"
+        )
+
+
 def coverage_sha256(folder: LakePath) -> str:
     """The SHA-256 of a raw batch's file in the coverage ledger, empty if it has none."""
     path = _coverage_path(folder)
@@ -135,14 +174,14 @@ def _coverage_path(folder: LakePath) -> LakePath:
 
 
 def check(folder: LakePath, manifest: Manifest) -> None:
-    """Compare each file with what the manifest says of it.
+    """Compare each file with what the manifest says of it; none once they have expired.
 
     Raises:
         CorruptBatch: a file is missing, or differs in size or SHA-256.
     """
     if coverage_sha256(folder) != manifest.coverage_sha256:
         raise CorruptBatch(f"{_coverage_path(folder)}: differs from {folder / NAME}; restore it from a backup")
-    for queue in manifest.queues.values():
+    for queue in () if manifest.expired else manifest.queues.values():
         path = folder / queue.name
         if not path.exists():
             raise CorruptBatch(f"{path}: named in the manifest, but missing; restore it from a backup")

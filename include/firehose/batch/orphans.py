@@ -6,11 +6,16 @@ Reads only. Must not: remove or adopt them (their events are still in Redis, or 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
+from firehose import files
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.errors import CorruptBatch
 from firehose.store import LakePath
+
+_DRAFT: Final = files.part_of(Path(manifests.NAME)).name
 
 
 def orphans(lake: LakePath) -> Iterator[str]:
@@ -20,7 +25,8 @@ def orphans(lake: LakePath) -> Iterator[str]:
             manifest = manifests.read(folder)
         except CorruptBatch:  # told with the manifests
             continue
-        named = {queue.name for queue in manifest.queues.values()} if manifest else set()
+        # Beside a manifest its own draft is of one that was about to replace it: it is written again.
+        named = {_DRAFT, *(queue.name for queue in manifest.queues.values())} if manifest else set()
         there = {*(path.name for path in folder.find("*")), *folder.unfinished()}
         if names := sorted(there - named - {manifests.NAME}):
             if _is_being_drained(lake, folder.name.removeprefix("batch=")):

@@ -1,4 +1,7 @@
-"""The counts of the lake: ledger against hour files and quarantine, and these against their records. Reads."""
+"""The counts of the lake: ledger against hour files, raw files and quarantine, each against what describes it.
+
+What has expired is said by what stands in its place, and by the audit log. Reads only.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,19 @@ import pyarrow as pa
 
 from firehose import parquet, schema
 from firehose.areas import Area
-from firehose.errors import CorruptLake
+from firehose.batch import manifest as manifests
+from firehose.batch.raw import read_chunks
+from firehose.errors import CorruptBatch, CorruptLake
+from firehose.lake import audit, layout, records
 from firehose.lake.check import compare_all
 from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry, stored_rows
 from firehose.lake.report import VerifyReport
+from firehose.quality import quarantine
 from firehose.store import LakePath
+
+_ROWS = 20_000
+#: What has expired, by tier and batch, and the key of the file of the audit log that says so.
+Expired = dict[str, str]
 
 
 def readable_entries(lake: LakePath, report: VerifyReport) -> list[LedgerEntry]:
@@ -35,6 +46,69 @@ def verify_records(lake: LakePath, entries: list[LedgerEntry], report: VerifyRep
         report.add(str(difference))
 
 
+def verify_raw(lake: LakePath, report: VerifyReport, expired: Expired) -> None:
+    """Every raw file against its manifest. Batches whose files have expired are added to ``expired``."""
+    for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"):
+        try:
+            said = _verify_batch(path.parent, report)
+        except (CorruptBatch, FileNotFoundError) as error:
+            said = _expired_just_now(path.parent)
+            if not said:
+                report.batches += 1
+                report.add(str(error))
+        if said:
+            report.batches_expired += 1
+            expired[f"raw {path.parent.name.removeprefix('batch=')}"] = said
+
+
+def _verify_batch(folder: LakePath, report: VerifyReport) -> str:
+    """Returns the file of the audit log by which its files have expired; empty: they are there, and sound."""
+    manifest, events = manifests.read(folder), 0
+    if manifest is None:
+        return ""
+    manifests.check(folder, manifest)
+    if manifest.expired:
+        return manifest.expired.audit
+    for queue in manifest.queues.values():
+        held = sum(len(lines) for lines in read_chunks(folder / queue.name, _ROWS))
+        events += held
+        if held != queue.events:
+            raise CorruptBatch(f"{folder / queue.name}: {held} events, its manifest says {queue.events}")
+    report.batches += 1
+    report.raw_events += events
+    return ""
+
+
+def _expired_just_now(folder: LakePath) -> str:
+    """As :func:`_verify_batch`, of a batch whose files could not be read."""
+    try:
+        manifest = manifests.read(folder)
+    except CorruptBatch:
+        return ""
+    if manifest is None or manifest.expired is None:
+        return ""
+    # Its gaps are compared all the same: that may be what was wrong.
+    same = manifests.coverage_sha256(folder) == manifest.coverage_sha256
+    return manifest.expired.audit if same else ""
+
+
+def expired_rows(
+    lake: LakePath, stored: dict[tuple[str, str], int], report: VerifyReport, expired: Expired
+) -> None:
+    """Add the rows of hour files that have expired to ``stored``, as if they were there."""
+    for path in records.recorded_files(lake):
+        try:
+            record = records.read(path).now
+        except CorruptLake:
+            continue  # told with the records
+        if record is None or record.expired is None or (record.is_gone and path.exists()):
+            continue
+        report.hour_files_expired += record.is_gone
+        expired[f"hours {layout.hour_name(layout.hour_of_file(path))} {path.stem}"] = record.expired.audit
+        for batch, rows in record.expired.batches.items():
+            stored[batch, path.stem] = stored.get((batch, path.stem), 0) + rows
+
+
 def verify_ledger(entries: list[LedgerEntry], report: VerifyReport, stored: dict[tuple[str, str], int]) -> None:
     """The ledger against the rows of the lake: those that are there, and those that earlier batches displaced."""
     for record_type in schema.TYPES:
@@ -52,13 +126,35 @@ def verify_ledger(entries: list[LedgerEntry], report: VerifyReport, stored: dict
                 report.add(f"ledger: batch {entry.batch}, {record_type}: counts do not add up: {counts}")
 
 
-def verify_quarantine(lake: LakePath, entries: list[LedgerEntry], report: VerifyReport) -> None:
-    """The quarantine against the ledger."""
+def verify_quarantine(lake: LakePath, entries: list[LedgerEntry], report: VerifyReport, expired: Expired) -> None:
+    """The quarantine against the ledger; of files that have expired, the count that stands in their place."""
     for path in Area.QUARANTINE.of(lake).find("date=*/batch=*/quarantine.parquet"):
         try:
             report.quarantined += parquet.footer(path).num_rows
         except (pa.ArrowInvalid, OSError) as error:
             report.add(f"{path.key_in(lake)}: not readable as Parquet: {error}")
+    for path in quarantine.tombstones(lake):
+        try:
+            gone = quarantine.read_tombstone(path)
+        except CorruptBatch as error:
+            report.add(str(error))
+            continue
+        expired[f"quarantine {path.parent.name.removeprefix('batch=')}"] = gone.audit
+        report.quarantined_expired += gone.rows
     claimed = sum(counts.quarantined for entry in entries for counts in entry.counts.values())
-    if claimed != report.quarantined:
-        report.add(f"ledger: {claimed} events should be in quarantine, there are {report.quarantined}")
+    held = report.quarantined + report.quarantined_expired
+    if claimed != held:
+        report.add(f"ledger: {claimed} events should be in quarantine, there are {held}")
+
+
+def verify_audit(lake: LakePath, report: VerifyReport, expired: Expired) -> None:
+    """The audit log can be read, and names all that has expired."""
+    told: dict[str, set[str]] = {}
+    for path in audit.log_paths(lake):
+        try:
+            told[path.key_in(lake)] = {f"{line.tier} {line.what}" for line in audit.read(path)}
+        except (CorruptLake, OSError) as error:
+            report.add(str(error))
+    for what, key in sorted(expired.items()):
+        if what not in told.get(key, ()):
+            report.add(f"{what} is said to have expired, and {key} does not say that it was removed")

@@ -86,7 +86,7 @@ def compare_all(lake: LakePath, entries: Sequence[LedgerEntry], full: Callable[[
         report.files += 1
         if found:
             report.differences.append(found)
-        elif whole:
+        elif whole and path.exists():  # else it has expired
             report.read += 1
             report.read_bytes += path.size()
     return report

@@ -1,11 +1,13 @@
 """Records that do not give the CID beside them: whether they were damaged here, or came so from their source.
 
 A raw line with the same record and the same CID shows that the lake holds what was sent: a client's CBOR was not
-canonical, or not UTF-8. Without one it is damage. Must not: decide what a row is (verify.py), change anything.
+canonical, or not UTF-8. Without one it is damage. Of raw files that have expired, the manifest says what their
+lines had shown. Must not: decide what a row is (verify.py), change anything.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -21,6 +23,7 @@ from firehose.records.registry import REGISTRY
 from firehose.store import LakePath
 
 _LINES: Final = 20_000
+_DIGEST: Final = 32  # hex digits
 Key = tuple[str, str, str, str, str]
 _Told = tuple[Key, str, str]
 
@@ -39,6 +42,11 @@ class Disputed(NamedTuple):
     def text(self) -> str:
         """A line that says what is wrong."""
         return f"{self.where}: {' '.join(self.key)} says CID {self.cid}, its record gives {self.gives}"
+
+    @property
+    def digest(self) -> str:
+        """What a manifest keeps of it (:class:`firehose.batch.manifest.Expired`)."""
+        return hashlib.sha256("\0".join((*self.key, self.cid, self.gives)).encode()).hexdigest()[:_DIGEST]
 
 
 class _SentCommit(msgspec.Struct, gc=False):
@@ -74,27 +82,32 @@ def came_so(lake: LakePath, disputes: list[Disputed]) -> set[Disputed]:
     for dispute in disputes:
         by_file.setdefault((dispute.batch, dispute.record_type), {})[dispute.key] = dispute
     for (batch, record_type), wanted in by_file.items():
-        for key, cid, gives in _sent(lake, batch, record_type, wanted):
-            if (dispute := wanted[key]).cid == cid and dispute.gives == gives:
-                found.add(dispute)
+        try:
+            found.update(_innocent(lake, batch, record_type, wanted))
+        except (CorruptBatch, OSError):  # which is reported of the raw batch itself
+            continue
     return found
 
 
-def _sent(lake: LakePath, start: datetime, record_type: str, wanted: dict[Key, Disputed]) -> Iterator[_Told]:
-    """Key, CID, and the CID that its record gives, of each raw line about one of the wanted rows."""
+def _innocent(
+    lake: LakePath, start: datetime, record_type: str, wanted: dict[Key, Disputed]
+) -> Iterator[Disputed]:
     start = start.astimezone(UTC)
     folder = manifests.folder_of(lake, Batch(start, start + timedelta(seconds=1)))  # only its start names it
-    try:
-        manifest = manifests.read(folder)
-        queue = REGISTRY[record_type].queue
-        if manifest is None or queue not in manifest.queues:
-            return
-        for lines in read_chunks(folder / manifest.queues[queue].name, _LINES):
-            for line in lines:
-                if told := _told(line, wanted):
-                    yield told
-    except (CorruptBatch, OSError):  # which is reported of the raw batch itself
+    manifest = manifests.read(folder)
+    queue = REGISTRY[record_type].queue
+    if manifest is None or queue not in manifest.queues:
         return
+    if manifest.expired:
+        known = {*manifest.expired.source_differs.get(record_type, ())}
+        yield from (dispute for dispute in wanted.values() if dispute.digest in known)
+        return
+    for lines in read_chunks(folder / manifest.queues[queue].name, _LINES):
+        for line in lines:
+            if told := _told(line, wanted):
+                key, cid, gives = told
+                if (dispute := wanted[key]).cid == cid and dispute.gives == gives:
+                    yield dispute
 
 
 def _told(line: bytes, wanted: dict[Key, Disputed]) -> _Told | None:

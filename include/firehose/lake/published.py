@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.errors import NotStaged
 from firehose.lake import layout, records, watch
@@ -20,31 +21,39 @@ def still_published(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> 
 
     Raises:
         NotStaged: the batch was never published; or it has been validated since, or that was begun; or an hour
-            file is older. All its rows have to be staged again.
+            file is older. All its rows have to be staged again, for which its raw files must be there.
         LakeChanged: an hour file is missing, or is not what its record says: it has to be rebuilt.
     """
-    if why := _why_not(lake, batch, entry):
+    folder = manifests.folder_of(lake, batch)
+    manifest = manifests.read(folder)
+    expired = manifest is not None and manifest.expired is not None
+    if why := _why_not(lake, batch, entry, expired=expired):
+        todo = "Clear its validate task as well (with what follows it): that stages them again from the raw files"
+        gone = f"Its raw files have expired: restore {folder} from a backup, then clear its validate task as well"
         raise NotStaged(
-            f"batch {batch.id}: its validated rows are not staged, and {why}; nothing was written. Clear its "
-            "validate task as well (with what follows it): that stages the rows again from the raw files"
+            f"batch {batch.id}: its validated rows are not staged, and {why}; nothing was written. "
+            f"{gone if expired else todo}"
         )
     return cast(LedgerEntry, entry)
 
 
-def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> str:
-    """Why the ledger's entry does not answer for the batch; empty: it does."""
+def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None, *, expired: bool) -> str:
+    """Why the ledger's entry does not answer for the batch; empty: it does.
+
+    Once its raw files have expired it cannot be validated again, and the result of its validation may be gone.
+    """
     if entry is None:
         return "the ledger does not say that it is published"
+    if any(rebuilt.lost for rebuilt in entry.rebuilt):
+        return "a rebuild could not make all of its rows again"
     result = finished_result(lake, batch)
     if result is None:
-        return "its last validation has not finished"
+        return _older_file(lake, entry) if expired else "its last validation has not finished"
     counted = {name: (counts.received, counts.quarantined) for name, counts in entry.counts.items()}
     if counted != {name: (counts.raw, counts.quarantined) for name, counts in result.counts.items()}:
         return "it was validated again after it was published, with other counts"
     if entry.rows_sha256 != result.rows_sha256:
         return "it was validated again after it was published, with other rows"
-    if any(rebuilt.lost for rebuilt in entry.rebuilt):
-        return "a rebuild could not make all of its rows again"
     return _older_file(lake, entry)
 
 

@@ -45,6 +45,7 @@ def find(lake: LakePath, batch_id: str, record_type: str, types: Sequence[str] =
     """The raw file of a batch, checked against its manifest. ``types``: see :class:`RawBatch`.
 
     Raises:
+        RawExpired: its time was over.
         CorruptBatch: it is gone, or differs from its manifest.
     """
     folder = manifests.folder_of(lake, Batch.parse(batch_id, 1))
@@ -54,6 +55,7 @@ def find(lake: LakePath, batch_id: str, record_type: str, types: Sequence[str] =
     batch = Batch.of(manifest.start, manifest.end)
     if (queue := manifest.queues.get(REGISTRY[record_type].queue)) is None:
         return RawBatch(batch, None, types)
+    manifests.require_files(folder, manifest)
     path = folder / queue.name
     if not path.exists():
         raise CorruptBatch(f"{path}: named in the manifest, but missing")

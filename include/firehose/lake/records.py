@@ -6,25 +6,23 @@ Must not: say what follows from a difference (:mod:`firehose.lake.watch` does).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from io import BufferedReader
 from typing import Final, NamedTuple
 
 import msgspec
 
-from firehose import crash
+from firehose import crash, parquet
 from firehose.areas import Area
 from firehose.errors import CorruptLake
 from firehose.lake import footers, layout
+from firehose.lake.expiry import Expiry
 from firehose.lake.footers import Footer
 from firehose.lake.rowgroups import row_count
 from firehose.store import L, LakePath, LocalLake
 
 _NEXT: Final = ".next.json"
-_TAIL: Final = 8  # of a Parquet file: the length of its footer, and PAR1
 
 
 class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +31,7 @@ class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
     The footer has the position and size of every column chunk and the least and greatest value of most, so another
     file has another footer. ``by`` is the batch that wrote the file, or ``adopt`` or ``rebuild``. ``footer`` is
     what the footer notes of batches (:mod:`firehose.lake.footers`), so that a rebuild can note it again.
+    ``expired``: this file, or one that was in its place before, was removed since its time was over.
     """
 
     rows: int
@@ -43,6 +42,12 @@ class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     footer: Footer = msgspec.field(name="noted")
     form: str = ""
+    expired: Expiry | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether it is this file that has expired."""
+        return self.expired is not None and self.expired.sha256 == self.sha256
 
 
 class Records(NamedTuple):
@@ -95,7 +100,7 @@ def see(hour_file: LakePath) -> Seen | None:
     """
     try:
         with hour_file.reading() as stream:
-            return _see(stream)
+            return Seen(*parquet.footer_digest(stream))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -134,7 +139,8 @@ def replacing(hour_file: LakePath, by: str) -> Iterator[LocalLake]:
     """
 
     def intend(part: LakePath) -> None:
-        _next(record_path(hour_file)).write(msgspec.json.encode(describe(part, by)))
+        record = _after_expiry(hour_file, describe(part, by))
+        _next(record_path(hour_file)).write(msgspec.json.encode(record))
 
     with hour_file.replacing(intend) as part:
         yield part
@@ -156,10 +162,22 @@ def adopt(hour_file: LakePath) -> HourRecord:
     Raises:
         CorruptLake: it is not there, or cannot be read.
     """
-    path, record = record_path(hour_file), describe(hour_file, "adopt")
+    path, record = record_path(hour_file), _after_expiry(hour_file, describe(hour_file, "adopt"))
     _next(path).discard()
     path.write(msgspec.json.encode(record))
     return record
+
+
+def _after_expiry(hour_file: LakePath, record: HourRecord) -> HourRecord:
+    """The record of a file in whose place there were others that have expired; it may be one of them, put back."""
+    try:
+        before = _read(record_path(hour_file))
+    except CorruptLake:  # whoever replaces the file has seen to that
+        return record
+    expired = before.expired if before else None
+    return (
+        record if expired and expired.sha256 == record.sha256 else msgspec.structs.replace(record, expired=expired)
+    )
 
 
 def matches(record: HourRecord, seen: Seen) -> bool:
@@ -180,14 +198,3 @@ def _read(path: LakePath) -> HourRecord | None:
         raise CorruptLake(f"{path}: not a record of an hour file ({error})") from error
     except OSError as error:
         raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
-
-
-def _see(stream: BufferedReader) -> Seen:
-    size = stream.seek(0, 2)
-    stream.seek(max(size - _TAIL, 0))
-    tail = stream.read(_TAIL)
-    footer = int.from_bytes(tail[:4], "little")
-    if tail[4:] != b"PAR1" or footer + _TAIL > size:
-        return Seen(size, "")
-    stream.seek(size - _TAIL - footer)
-    return Seen(size, hashlib.sha256(stream.read()).hexdigest())

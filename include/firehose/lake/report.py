@@ -29,12 +29,17 @@ class VerifyReport(msgspec.Struct, kw_only=True):
 
     ``unverifiable`` lists records that no CID can be computed for, with the reason: odd, but no damage; and
     ``source_differs`` those that did not give their CID when they came. Both are listed up to the same number.
+    ``batches`` and ``quarantined`` count what is there; the counts that end in ``_expired`` what is
+    not, because its time was over.
     """
 
     ok: bool = True
     batches: int = 0
     raw_events: int = 0
     quarantined: int = 0
+    batches_expired: int = 0
+    hour_files_expired: int = 0
+    quarantined_expired: int = 0
     types: dict[str, TypeReport] = {}
     problem_count: int = 0
     problems: list[str] = []

@@ -14,15 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firehose import parquet, schema
-from firehose.areas import Area
-from firehose.batch import manifest as manifests
 from firehose.batch.coverage import damaged
 from firehose.batch.orphans import orphans
-from firehose.batch.raw import read_chunks
-from firehose.errors import CorruptBatch, CorruptLake
+from firehose.errors import CorruptLake
 from firehose.events.rebuild import record_cid, record_of
-from firehose.lake import closed_form, edges, layout
-from firehose.lake.accounting import readable_entries, verify_ledger, verify_quarantine, verify_records
+from firehose.lake import accounting, closed_form, edges, layout
 from firehose.lake.disputed import Disputed, came_so, disputed
 from firehose.lake.footers import displaced
 from firehose.lake.identity import EventIndex, fingerprints, identities
@@ -44,9 +40,12 @@ def verify(lake: LakePath) -> VerifyReport:
     """
     lake.require_current()
     report = VerifyReport(types={record_type: TypeReport() for record_type in schema.TYPES})
-    entries = readable_entries(lake, report)
-    verify_records(lake, entries, report)  # first: it says in one line what takes a line for each row below
-    _verify_raw(lake, report)
+    entries = accounting.readable_entries(lake, report)
+    accounting.verify_records(
+        lake, entries, report
+    )  # first: it says in one line what takes a line for each row below
+    expired: dict[str, str] = {}
+    accounting.verify_raw(lake, report, expired)
     stored: dict[tuple[str, str], int] = {}
     disputes: list[Disputed] = []
     for record_type in schema.TYPES:
@@ -57,30 +56,25 @@ def verify(lake: LakePath) -> VerifyReport:
         _verify_edges(lake, record_type, report)
         _verify_catch_all(lake, record_type, report)
     _settle(lake, report, disputes)
-    verify_ledger(entries, report, stored)
-    verify_quarantine(lake, entries, report)
+    accounting.expired_rows(lake, stored, report, expired)
+    accounting.verify_ledger(entries, report, stored)
+    accounting.verify_quarantine(lake, entries, report, expired)
+    accounting.verify_audit(lake, report, expired)
     for problem in (*orphans(lake), *damaged(lake)):
         report.add(problem)
     return report
 
 
-def _verify_raw(lake: LakePath, report: VerifyReport) -> None:
-    for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"):
-        report.batches += 1
-        try:
-            manifest = manifests.read(path.parent)
-            if manifest is None:
-                continue
-            manifests.check(path.parent, manifest)
-            for queue in manifest.queues.values():
-                held = sum(len(lines) for lines in read_chunks(path.parent / queue.name, _ROWS))
-                report.raw_events += held
-                if held != queue.events:
-                    raise CorruptBatch(
-                        f"{path.parent / queue.name}: {held} events, its manifest says {queue.events}"
-                    )
-        except CorruptBatch as error:
-            report.add(str(error))
+def verify_file(
+    lake: LakePath, path: LakePath, record_type: str, report: VerifyReport, stored: dict[tuple[str, str], int]
+) -> set[Disputed]:
+    """One hour file alone, in full; ``stored`` gets the rows of each batch and type.
+
+    Returns the rows whose record gives another CID than is beside it, as their source has sent them.
+    """
+    disputes: list[Disputed] = []
+    _verify_hour(lake, path, record_type, report, stored, disputes)
+    return _settle(lake, report, disputes)
 
 
 def _verify_hour(
@@ -182,8 +176,8 @@ def _verify_rows(
             yield disputed(name, record_type, row, cid)
 
 
-def _settle(lake: LakePath, report: VerifyReport, disputes: list[Disputed]) -> None:
-    """Report each dispute as the source's own or as damage, and forget them."""
+def _settle(lake: LakePath, report: VerifyReport, disputes: list[Disputed]) -> set[Disputed]:
+    """Report each dispute as the source's own or as damage, and forget them. Returns the source's own."""
     innocent = came_so(lake, disputes)
     for dispute in disputes:
         counts = report.types[dispute.record_type]
@@ -195,6 +189,7 @@ def _settle(lake: LakePath, report: VerifyReport, disputes: list[Disputed]) -> N
         if len(report.source_differs) < LISTED:
             report.source_differs.append(f"{dispute.text}; its source sent it so")
     disputes.clear()
+    return innocent
 
 
 def _label(record_type: str, row: dict[str, Any]) -> str:

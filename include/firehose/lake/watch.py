@@ -79,6 +79,8 @@ def _said(path: LakePath, there: Records, seen: Seen | None, known: Callable[[],
     if seen is None:
         if there.now is None and not known():
             return ""  # a new hour, or a death before its first file was in place
+        if there.now and there.now.is_gone:
+            return ""
         expected = there.now or there.next
         said = _expected(expected) if expected else "the ledger says that batches wrote it, there is no record"
         return f"{said}; the file is missing"
@@ -141,8 +143,13 @@ def behind(
         for entry in writers
         if entry.recorded
         and not entry.was_rebuilt(hour, record_type)
-        and not any(record.footer.mentions(entry.batch) for record in there)
+        and not any(_mentions(record, entry.batch) for record in there)
     ]
+
+
+def _mentions(record: HourRecord, batch: str) -> bool:
+    """Tell whether a batch has written into a file, or into one in its place that has expired."""
+    return record.footer.mentions(batch) or (record.expired is not None and batch in record.expired.batches)
 
 
 def require(lake: LakePath, record_type: str, hour: int, known: Known, *, full: bool = False) -> None:

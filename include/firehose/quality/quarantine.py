@@ -1,21 +1,27 @@
-"""The quarantine: every raw event that is not published, with the reason, in one Parquet file a batch."""
+"""The quarantine: every raw event that is not published, with the reason, in one Parquet file a batch.
+
+Once its time is over a tombstone stands in the file's place, which keeps the count.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from firehose import parquet
 from firehose.areas import Area, F
 from firehose.batch.interval import Batch
+from firehose.errors import CorruptBatch
 from firehose.events.envelope import Undecodable
-from firehose.store import LakePath
+from firehose.store import L, LakePath
 
 SCHEMA: Final = pa.schema(
     [
@@ -26,6 +32,8 @@ SCHEMA: Final = pa.schema(
         ("raw", pa.binary()),
     ]
 )
+_FILE: Final = "quarantine.parquet"
+_TOMBSTONE: Final = "expired.json"
 #: What is kept of a flood of bad events.
 SAMPLE_ROWS: Final = 1000
 # Bad events are read again at most this many at a time: each may be as large as a message.
@@ -34,12 +42,44 @@ _READ_ROWS: Final = 500
 
 def quarantine_path(lake: F, batch: Batch) -> F:
     """The quarantine file of a batch; there is one only where something was quarantined."""
-    return batch.folder(lake, Area.QUARANTINE) / "quarantine.parquet"
+    return batch.folder(lake, Area.QUARANTINE) / _FILE
 
 
 def sample_path(lake: F, batch: Batch) -> F:
     """The file of sampled bad events of a batch that was stopped because of them."""
     return batch.folder(lake, Area.QUARANTINE) / "flood-sample.parquet"
+
+
+class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
+    """Stands for a quarantine file whose time was over; ``audit`` is the key of the log that says so."""
+
+    at: datetime
+    by: str
+    audit: str
+    rows: int
+
+
+def tombstone_path(lake: F, batch: Batch) -> F:
+    """Where the tombstone of a batch lies."""
+    return batch.folder(lake, Area.QUARANTINE) / _TOMBSTONE
+
+
+def tombstones(lake: L) -> list[L]:
+    """Those that stand for a file: one beside a file is of a removal that goes on, or of an earlier validation."""
+    found = Area.QUARANTINE.of(lake).find(f"date=*/batch=*/{_TOMBSTONE}")
+    return [path for path in found if not path.with_name(_FILE).exists()]
+
+
+def read_tombstone(path: LakePath) -> Tombstone:
+    """One tombstone.
+
+    Raises:
+        CorruptBatch: it cannot be read.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Tombstone)
+    except msgspec.MsgspecError as error:
+        raise CorruptBatch(f"{path}: not readable ({error}); restore it from a backup") from error
 
 
 class Quarantine:
@@ -101,6 +141,7 @@ def gather(batch: Batch, lake: LakePath, parts: Iterable[LakePath]) -> None:
         for table in _tables(parts):
             quarantine.add_table(table)
     sample_path(lake, batch).remove()
+    tombstone_path(lake, batch).remove()
 
 
 def keep_sample(batch: Batch, lake: LakePath, parts: Iterable[LakePath]) -> LakePath:

@@ -49,6 +49,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     """Validate a drained batch. Safe to repeat: everything it writes is replaced.
 
     Raises:
+        RawExpired: the raw files were removed because their time was over; nothing is changed.
         CorruptBatch: no manifest, or the raw files hold another number of events than it says.
         PoisonFlood: more events are bad than ``max_quarantine_rate`` allows. Nothing but a sample is kept.
         WorkerLost: a process died. Repeating goes on from there.
@@ -58,6 +59,7 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     manifest = manifests.read(folder)
     if manifest is None:
         raise CorruptBatch(f"{folder}: no manifest; run the drain of batch {batch.id} first")
+    manifests.require_files(folder, manifest)
     results.begin(lake, batch, _fingerprint(settings, manifest))
     slices = _validate_slices(settings, batch, manifest)
     try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path, PosixPath
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from filelock import FileLock, Timeout
 
@@ -18,6 +18,18 @@ from firehose.errors import LockTaken
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+class Disk(NamedTuple):
+    """Bytes of a disk that are used, and that its user may still write."""
+
+    used: int
+    free: int
+
+    @property
+    def share(self) -> float:
+        """How much of it is used, as ``df`` says it, from 0 to 1."""
+        return self.used / (self.used + self.free) if self.used + self.free else 1.0
 
 
 class LocalLake(PosixPath):
@@ -142,6 +154,12 @@ class LocalLake(PosixPath):
                 yield folder
             finally:
                 folder.discard_all()
+
+    def disk(self) -> Disk:
+        """The disk that the nearest folder lies on that exists."""
+        there = next(path for path in (self, *self.parents) if path.exists())
+        usage = shutil.disk_usage(there)
+        return Disk(usage.used, usage.free)
 
     def require_current(self) -> None:
         """See that no folder has the name of an earlier version."""

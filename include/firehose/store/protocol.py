@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from io import BufferedReader
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from firehose.store.local import LocalLake
+from firehose.store.local import Disk, LocalLake
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,6 +133,9 @@ class LakePath(Protocol):
 
     def scratch(self) -> AbstractContextManager[LocalLake]:
         """An empty local folder for large intermediate files, removed at the end. One holder at a time."""
+
+    def disk(self) -> Disk | None:
+        """The disk that it lies on; None where there is no such limit."""
 
     def require_current(self) -> None:
         """See that the lake is not one of an earlier version, whose folders would be overlooked.

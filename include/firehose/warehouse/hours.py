@@ -55,4 +55,5 @@ def _row(path: LakePath, now: datetime) -> Iterator[list[object]]:
         return
     if record := there.now or there.next:
         hour = datetime.fromtimestamp(layout.hour_of_file(path) * 3600, UTC)
-        yield [hour, path.stem, record.rows, record.bytes, record.sha256, record.by, record.recorded_at, now]
+        rows, size = (0, 0) if record.is_gone else (record.rows, record.bytes)
+        yield [hour, path.stem, rows, size, record.sha256, record.by, record.recorded_at, now]

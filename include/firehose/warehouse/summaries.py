@@ -69,7 +69,7 @@ def refresh(settings: Settings) -> RefreshResult:
         CorruptLake: an entry of the ledger, or of the coverage ledger, cannot be read.
         FirehoseError: ClickHouse refuses a statement; most often the migrations were not applied.
     """
-    with _locked(settings.lake_path), clickhouse_errors():
+    with locked(settings.lake_path), clickhouse_errors():
         client = connect(settings)
         try:
             gaps = read_gaps(settings.lake_path)
@@ -115,7 +115,12 @@ def _instant(hour: int) -> datetime:
 
 
 @contextmanager
-def _locked(lake: LakePath) -> Iterator[None]:
+def locked(lake: LakePath) -> Iterator[None]:
+    """Keep other refreshes out.
+
+    Raises:
+        ServiceUnavailable: one has run for ten minutes.
+    """
     lock = locks_folder(lake) / "summaries.lock"
     try:
         with lock.lock(wait_s=_LOCK_TIMEOUT_S):

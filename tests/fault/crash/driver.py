@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from firehose.lake import layout
 from firehose.lake.ledger import read_ledger
 from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
+from firehose.maintenance.run import Maintenance
 from firehose.quality.validate import validate
 from firehose.schema import LIKES
 from firehose.settings import Settings
@@ -35,7 +37,16 @@ STEPS: dict[str, Callable[[Settings, Batch], object]] = {
         settings.lake_path, LIKES, _first_hour(settings.lake_path), reason="test"
     ),
     "refresh": lambda settings, _: refresh(settings),
+    "maintain": lambda settings, _: _maintain(settings),
 }
+
+
+def _maintain(settings: Settings) -> None:
+    """As after two years, when all that has a retention is over."""
+    work = Maintenance(settings, "test", clock=lambda: datetime.now(UTC) + timedelta(days=800))
+    assert not work.close(600).problems
+    assert not work.check(600).problems
+    assert not work.expire().kept
 
 
 def _first_hour(lake: Path) -> list[int]:

@@ -11,8 +11,10 @@ import pytest
 from firehose import schema
 from firehose.batch.buffer import BACKFILL_KEY
 from firehose.batch.interval import Batch
-from firehose.lake import layout
+from firehose.lake import audit, layout
+from firehose.lake.audit import State
 from firehose.lake.ledger import read_ledger
+from firehose.lake.verify import verify
 from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.crash import Point
@@ -78,6 +80,14 @@ CASES = {
     Point.ASIDE_SYNCED: Case("published twice", "rebuild"),
     Point.ASIDE_RENAMED: Case("published twice", "rebuild"),
     Point.REBUILD_NOTED: Case("published twice", "rebuild"),
+    Point.VERIFIED_SYNCED: Case("published twice", "maintain", 2),
+    Point.VERIFIED_RENAMED: Case("published twice", "maintain", 2),
+    Point.AUDIT_SYNCED: Case("published twice", "maintain"),
+    Point.AUDIT_RENAMED: Case("published twice", "maintain"),
+    Point.AUDIT_BEGUN: Case("published twice", "maintain", 2),
+    Point.EXPIRED_SYNCED: Case("published twice", "maintain", 2),
+    Point.EXPIRED_RENAMED: Case("published twice", "maintain"),
+    Point.EXPIRED_SOME: Case("published twice", "maintain", 8),
     Point.STAGING_CREATED: Case("published twice", "refresh", 3),
     Point.STAGING_FILLED: Case("published twice", "refresh", 3),
     Point.PARTITION_SWAPPED: Case("published twice", "refresh", 3),
@@ -87,7 +97,7 @@ CASES = {
     Point.BATCHES_RECORDED: Case("published twice", "refresh"),
 }
 INGESTER = [point for point, case in CASES.items() if case.step == "ingest"]
-PIPELINE = [point for point, case in CASES.items() if case.step not in ("ingest", "rebuild")]
+PIPELINE = [point for point, case in CASES.items() if case.step not in ("ingest", "rebuild", "maintain")]
 #: Not on an event's way; test_lake_upgrade.py dies there.
 ELSEWHERE = {Point.AREA_RENAMED}
 # A rebuild passes those of hour files as well: twice in its scratch folder, once for each batch, then in the lake.
@@ -96,6 +106,11 @@ REBUILD = {point: case.nth for point, case in CASES.items() if case.step == "reb
     Point.RECORD_RENAMED: 3,
     Point.HOUR_RENAMED: 3,
     Point.RECORD_SETTLED: 3,
+}
+# Maintenance writes a manifest that says so before raw files go.
+MAINTENANCE = {point: case.nth for point, case in CASES.items() if case.step == "maintain"} | {
+    Point.MANIFEST_SYNCED: 1,
+    Point.MANIFEST_RENAMED: 2,
 }
 # Great Expectations takes its time: of the deaths in drain and validate only some are followed to the end. The
 # others leave the same files, so what follows is the same.
@@ -188,6 +203,30 @@ def test_a_dead_rebuild_is_as_if_it_had_not_died(
     assert torn in [aside.read_bytes() for aside in world.lake.glob("_aside/**/*.parquet")]
     assert all(entry.rebuilt for entry in read_ledger(LocalLake(world.lake)))
     assert_every_event_is_accounted_for(world)
+
+
+@pytest.mark.parametrize("point", MAINTENANCE)
+def test_a_dead_maintenance_is_as_if_it_had_not_died(world: World, point: Point) -> None:
+    """Nothing is damaged in between, and the repetition leaves the same lake as one that was not killed."""
+    lake = LocalLake(world.lake)
+    world.go_back("published twice")
+    two = world.batches[1]
+    if "maintained" not in world.ends:
+        world.run(("maintain", two))
+        world.ends["maintained"] = world.files()
+        assert not lake.find("_raw/*/*/*.zst") and not lake.find("_quarantine/*/*/*.parquet")
+        world.go_back("published twice")
+    died = world.die(f"{point}:{MAINTENANCE[point]}", ("maintain", two))
+    assert_died_at(point, died.code, died.proof)
+    between = verify(lake)
+    assert between.ok, between.problems
+    world.run(("maintain", two))
+    assert world.files() == world.ends["maintained"]
+    after = verify(lake)
+    assert after.ok and after.batches_expired == len(world.batches), after.problems
+    assert after.quarantined_expired == between.quarantined + between.quarantined_expired > 0
+    begun = [line for path in audit.log_paths(lake) for line in audit.read(path) if line.state is State.BEGUN]
+    assert bool(begun) == (point not in (Point.VERIFIED_SYNCED, Point.VERIFIED_RENAMED, Point.AUDIT_SYNCED))
 
 
 def assert_died_at(point: Point, code: int, proof: str) -> None:

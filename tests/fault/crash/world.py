@@ -36,7 +36,7 @@ Step = tuple[str, Batch]
 
 STEPS: Final = ("drain", "validate", "publish", "refresh")
 # When a file was written.
-_MOMENTS: Final = ("created_at", "published_at", "recorded_at", "since")
+_MOMENTS: Final = ("created_at", "published_at", "recorded_at", "since", "verified_at", "expired", "at", "audit")
 #: What the first batch is, the second one being validated; then what that one is.
 STAGES: Final = ("ingested", "drained", "validated", "published", "published twice")
 
@@ -69,6 +69,8 @@ class World(LakeView):
         self.settings, self.source, self.clickhouse = settings, source, clickhouse
         self.home = settings.home_path
         self.batches: list[Batch] = []
+        #: What the lake is after a step without a death, by name.
+        self.ends: dict[str, dict[str, object]] = {}
         self._redis: dict[str, dict[bytes, bytes]] = {"": {}}
         self._driver = subprocess.Popen(
             [sys.executable, "-m", "tests.fault.crash.driver"],

@@ -9,12 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 from filelock import FileLock
 
 from firehose.errors import ServiceUnavailable
+from firehose.lake import audit
 from firehose.lake.ledger import read_ledger
+from firehose.maintenance.run import Maintenance
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from firehose.warehouse import summaries
@@ -255,3 +258,24 @@ def test_refreshes_exclude_each_other(
         pytest.raises(ServiceUnavailable, match="holds"),
     ):
         refresh(settings)
+
+
+def test_days_of_tables_that_are_kept_no_longer_are_dropped_on_record(
+    settings: Settings, client: Client, small_lake: LakeBuilder
+) -> None:
+    """The day of the lake's two hours goes from each table that has it, and a refresh does not bring it back."""
+    refresh(settings)
+    kept = msgspec.structs.replace(settings, keep_tables_days=30, keep_raw_hours=0, keep_quality_days=0)
+
+    def after(days: int) -> Maintenance:
+        return Maintenance(kept, "a test", clock=lambda: at(0) + timedelta(days=days))
+
+    held = [table for table in TABLES if client.command(f"SELECT count() FROM {table}")]
+    assert held and not after(29).plan().removals
+    assert [removal.what for removal in after(30).plan().removals] == [f"{table} {DAY:%Y-%m-%d}" for table in held]
+    assert after(30).expire().removed == {"tables": len(held)}
+    assert not any(client.command(f"SELECT count() FROM {table}") for table in TABLES)
+    (log,) = audit.log_paths(settings.lake_path)
+    assert {line.what for line in audit.read(log)} == {f"{table} {DAY:%Y-%m-%d}" for table in held}
+    refresh(settings)
+    assert not any(client.command(f"SELECT count() FROM {table}") for table in TABLES)

@@ -1,0 +1,94 @@
+"""### The lake's daily maintenance: close hours, verify them, remove what is kept no longer
+
+1. **close** writes the files of hours that have been over for `FIREHOSE_CLOSE_AFTER_HOURS` in closed form.
+2. **check** verifies the hour files that raw files still wait for: every row is read, every CID recomputed. The
+   proof is kept beside the file's record. After 40 minutes each of the two ends; the next run goes on.
+3. **expire** removes what the settings `FIREHOSE_KEEP_…` keep no longer: raw files of batches whose every event
+   is provably in the lake, quarantine, quality pages, files set aside, days of ClickHouse's tables, logs. The
+   lake's `_audit/` says what goes, why, and by which run, before it goes.
+
+An hour that is not sound fails its task, and keeps its raw files. Alerts say that the disk fills up, and that
+something stays although its time is over (docs/operations.md, "What is kept, and for how long"). `firehose
+maintenance` shows what the next run would do. Clearing or triggering a run is always safe; while `firehose
+maintenance --do` is at work, a run waits for its next retry.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import CronDataIntervalTimetable, chain, dag, get_current_context, task
+from firehose_wiring import DEFAULT_ARGS, MAINTAIN_AT, MEMORY_POOL, start_date
+
+SECONDS = 2400
+
+
+@task(pool=MEMORY_POOL)
+def close() -> dict[str, Any]:
+    """Hour files in open form. Holds a part of an hour at a time."""
+    import msgspec
+
+    from firehose.errors import CorruptLake
+    from firehose.maintenance.run import Maintenance
+    from firehose.settings import load
+
+    done = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").close(SECONDS)
+    if done.problems:
+        raise CorruptLake(f"{len(done.problems)} hours cannot be closed: {'; '.join(done.problems[:10])}")
+    return dict(msgspec.to_builtins(done))
+
+
+@task(pool=MEMORY_POOL, trigger_rule="all_done")
+def check() -> dict[str, Any]:
+    """Hour files, row by row, also if one could not be closed. Holds a row group at a time."""
+    import msgspec
+
+    from firehose.errors import CorruptLake
+    from firehose.maintenance.run import Maintenance
+    from firehose.settings import load
+
+    found = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").check(SECONDS)
+    if found.problems:
+        raise CorruptLake(f"{len(found.problems)} hour files are not sound: {'; '.join(found.problems[:10])}")
+    return dict(msgspec.to_builtins(found))
+
+
+@task(trigger_rule="all_done")
+def expire() -> dict[str, Any]:
+    """Remove, also if an hour was not sound: then what needs it stays."""
+    from pathlib import Path
+
+    import msgspec
+    from airflow.sdk.configuration import conf
+    from firehose_hooks import send_mail
+
+    from firehose.alerts import report_disk, report_kept
+    from firehose.batch import budget
+    from firehose.maintenance.run import Maintenance
+    from firehose.settings import load
+
+    settings, run = load(), get_current_context()["run_id"]
+    logs = (Path(conf.get("logging", "base_log_folder")), settings.home_path / "logs")
+    done = Maintenance(settings, f"firehose_maintenance {run}", logs=logs).expire()
+    report_kept(settings, done.alarming, send_mail)
+    report_disk(settings, budget.warning(settings, settings.lake_path), send_mail)
+    return dict(msgspec.to_builtins(done))
+
+
+@dag(
+    dag_id="firehose_maintenance",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable(MAINTAIN_AT, timezone="UTC"),
+    start_date=start_date(),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(hours=1)},
+    tags=["firehose", "lake"],
+)
+def firehose_maintenance() -> None:
+    """Wire the tasks."""
+    chain(close(), check(), expire())
+
+
+firehose_maintenance()

@@ -1,0 +1,178 @@
+"""Maintenance of the lake of the settings: its plan, and its steps: close hours, verify them, remove.
+
+One at a time: a lock keeps others out. All steps may be repeated, and killed at any moment. Must not: decide.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from firehose import metrics
+from firehose.batch import budget
+from firehose.batch.lock import locks_folder
+from firehose.maintenance import checking, closing, removal
+from firehose.maintenance import plan as plans
+from firehose.maintenance.facts import Backup, Policy, Tier
+from firehose.maintenance.plan import Kept, Plan, Removal
+from firehose.maintenance.survey import Survey
+from firehose.maintenance.tiers.aside import Asides
+from firehose.maintenance.tiers.base import AgedTier
+from firehose.maintenance.tiers.hours import Hours
+from firehose.maintenance.tiers.logs import Logs
+from firehose.maintenance.tiers.quality import Qualities
+from firehose.maintenance.tiers.quarantine import Quarantines
+from firehose.maintenance.tiers.raw import Raws
+from firehose.maintenance.tiers.tables import Tables
+from firehose.quality.pages import write_front_page
+from firehose.settings import Settings
+from firehose.store import LakePath
+from ingester.contract.logs import get_logger
+
+log = get_logger(__name__)
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a closing has done. ``open`` files are for the next one; ``problems`` are those that stay open."""
+
+    closed: Annotated[int, metrics.CLOSED_FILES]
+    saved: Annotated[int, metrics.CLOSED_SAVED]
+    open: Annotated[int, metrics.TO_CLOSE]
+    problems: list[str] = []
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check has done. ``left`` files are for the next one; ``problems`` are those that are not sound."""
+
+    verified: Annotated[int, metrics.VERIFIED_FILES]
+    verified_rows: Annotated[int, metrics.VERIFIED_ROWS]
+    left: Annotated[int, metrics.TO_VERIFY]
+    problems: list[str] = []
+
+
+class Expired(msgspec.Struct, frozen=True, kw_only=True):
+    """What was removed and freed, and what stays although its time is over, by tier; what of that to look at."""
+
+    removed: Annotated[dict[str, int], metrics.EXPIRED]
+    freed: Annotated[dict[str, int], metrics.FREED]
+    kept: Annotated[dict[str, int], metrics.KEPT]
+    disk_used: Annotated[float, metrics.DISK_USED]
+    alarming: list[str] = []
+
+
+class Maintenance:
+    """The maintenance of one lake. ``by``: who does it, for the audit log. ``logs``: folders of log files.
+
+    ``backup``: what its last verified set holds; None: no backup is set.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        by: str,
+        *,
+        logs: Sequence[Path] = (),
+        backup: Backup | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings, self._by, self._backup, self._clock = settings, by, backup, clock
+        self._lake: LakePath = settings.lake_path
+        self._policy = Policy.of(settings)
+        self._raws = Raws(self._lake, self._policy, by, backup, clock)
+        aged: dict[Tier, AgedTier] = {
+            Tier.HOURS: Hours(settings, self._policy, backup, clock),
+            Tier.QUARANTINE: Quarantines(self._lake, by),
+            Tier.QUALITY: Qualities(self._lake),
+            Tier.ASIDE: Asides(self._lake),
+            Tier.TABLES: Tables(settings),
+            Tier.LOGS: Logs(logs),
+        }
+        self._aged = {tier: of for tier, of in aged.items() if self._policy.keep[tier]}
+
+    def plan(self) -> Plan:
+        """What there is to do now. Reads only.
+
+        Raises:
+            CorruptLake: a ledger entry cannot be read.
+            ServiceUnavailable: days of tables are to be removed, and ClickHouse does not answer.
+        """
+        raws = list(Survey(self._lake, self._backup).raws())
+        items = chain.from_iterable(tier.items() for tier in self._aged.values())
+        disk = self._lake.disk()
+        said = f"{self._lake}: {budget.said(self._settings, disk)}" if disk else ""
+        closes = list(closing.candidates(self._lake, self._clock(), self._policy.quiet))
+        return plans.make(raws, items, self._policy, self._clock(), closes, said)
+
+    def close(self, seconds: float) -> Closed:
+        """Close hours, the oldest first, until there is none left or the time is over.
+
+        Raises:
+            LockTaken: another maintenance is at work.
+        """
+        with self._alone():
+            hours = list(closing.candidates(self._lake, self._clock(), self._policy.quiet))
+            done = list(closing.closed(self._lake, hours, seconds))
+        problems = [outcome.problem for outcome in done if outcome.problem]
+        saved, left = sum(outcome.saved for outcome in done), len(hours) - len(done)
+        log.info("hours closed", files=len(done) - len(problems), saved=saved, left=left, problems=len(problems))
+        return Closed(closed=len(done) - len(problems), saved=saved, open=left, problems=problems)
+
+    def check(self, seconds: float) -> Checked:
+        """Verify hour files, the oldest first, until there is none left or the time is over.
+
+        Raises:
+            LockTaken: another maintenance is at work.
+            WorkerLost: a process died; what it had verified stays so.
+        """
+        with self._alone():
+            checks = self.plan().checks
+            done = list(checking.verified(self._lake, checks, seconds))
+        problems = [outcome.problem for outcome in done if outcome.problem]
+        rows, left = sum(outcome.rows for outcome in done), len(checks) - len(done)
+        sound = len(done) - len(problems)
+        log.info("hour files verified", files=sound, rows=rows, left=left, problems=len(problems))
+        return Checked(verified=sound, verified_rows=rows, left=left, problems=problems)
+
+    def expire(self) -> Expired:
+        """Remove all that the plan of this moment names.
+
+        Raises:
+            LockTaken: another maintenance is at work.
+        """
+        with self._alone():
+            plan = self.plan()
+            tiers = {Tier.RAW: self._raws, **self._aged}
+            done, kept = removal.remove(self._lake, tiers, plan.removals, self._by)
+            if any(one.tier is Tier.QUALITY for one in done):
+                write_front_page(self._lake)
+        stays = [*plan.kept, *kept]
+        log.info("expired", removed=len(done), bytes=sum(one.bytes for one in done), kept=len(stays))
+        disk = self._lake.disk()
+        return Expired(
+            removed=_count(done),
+            freed=_bytes(done),
+            kept=_count(stays),
+            disk_used=round(disk.share, 4) if disk else 0.0,
+            alarming=[f"{one.tier} {one.what}: {one.why}" for one in stays if one.alarming],
+        )
+
+    def _alone(self) -> AbstractContextManager[object]:
+        return (locks_folder(self._lake) / "maintenance.lock").lock(wait_s=0)
+
+
+def _count(found: Iterable[Removal | Kept]) -> dict[str, int]:
+    return dict(Counter(str(one.tier) for one in found))
+
+
+def _bytes(found: Iterable[Removal]) -> dict[str, int]:
+    freed: Counter[str] = Counter()
+    for one in found:
+        freed[str(one.tier)] += one.bytes
+    return dict(freed)

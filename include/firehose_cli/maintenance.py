@@ -1,0 +1,70 @@
+"""``firehose maintenance``: runs :mod:`firehose.maintenance`, prints its plan, or what it has done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from firehose.maintenance.run import Checked, Closed, Expired
+
+
+def maintenance(
+    do: Annotated[
+        bool, typer.Option("--do", help="Do it. Without this the plan is printed, and no more.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Close hours, verify them, and remove what the settings keep no longer: a plan, or with --do the deed.
+
+    What is removed is covered elsewhere, or its time is over; the lake's _audit/ says what, why and by whom. The
+    daily DAG firehose_maintenance does the same.
+    """
+    import math
+
+    import msgspec
+
+    from firehose.maintenance.plan import lines
+    from firehose.maintenance.run import Maintenance
+    from firehose.settings import load
+    from firehose_cli.lake import existing_lake
+
+    settings = load()
+    existing_lake()
+    logs = (settings.home_path / "logs", settings.home_path / "airflow" / "logs")
+    work = Maintenance(settings, _who(), logs=logs)
+    if not do:
+        plan = work.plan()
+        typer.echo(msgspec.json.encode(plan) if as_json else "\n".join(lines(plan)))
+        if not as_json:
+            typer.echo("nothing was changed; to do it: firehose maintenance --do", err=True)
+        return
+    closed = work.close(math.inf)
+    checked = work.check(math.inf)
+    expired = work.expire()
+    if as_json:
+        typer.echo(msgspec.json.encode({"closed": closed, "checked": checked, "expired": expired}))
+    else:
+        _print(closed, checked, expired)
+    raise typer.Exit(1 if closed.problems or checked.problems else 0)
+
+
+def _who() -> str:
+    import getpass
+    import socket
+
+    return f"firehose maintenance ({getpass.getuser()}@{socket.gethostname()})"
+
+
+def _print(closed: Closed, checked: Checked, expired: Expired) -> None:
+    from firehose.batch.budget import size
+
+    typer.echo(f"closed {closed.closed} hour files, which saved {size(closed.saved)}")
+    typer.echo(f"verified {checked.verified} hour files of {checked.verified_rows} rows")
+    for tier, count in expired.removed.items():
+        typer.echo(f"removed {tier}: {count}, {size(expired.freed[tier])}")
+    for tier, count in expired.kept.items():
+        typer.echo(f"kept {tier}: {count}, although their time is over; `firehose maintenance` says why")
+    for said in (*closed.problems, *checked.problems, *expired.alarming):
+        typer.echo(said, err=True)

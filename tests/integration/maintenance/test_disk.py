@@ -1,0 +1,80 @@
+"""The disk budget on a real small disk: a warning first; then drains take nothing, and Redis keeps all."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from firehose import schema
+from firehose.alerts import report_disk
+from firehose.batch import budget
+from firehose.batch.drain import drain
+from firehose.errors import DiskLow
+from firehose.settings import Settings
+from tests.support.flat_lake import FlatLake
+from tests.support.frames import fill, minutes
+from tests.support.maintained import HOUR, LIKES, maintenance
+from tests.support.staging import stage
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "firehose-budget", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_is_told_of_and_then_nothing_leaves_redis(
+    small_disk: Path, tmp_path: Path, redis_client: redis.Redis, redis_url: str
+) -> None:
+    settings = Settings(home=str(tmp_path), lake=str(small_disk / "lake"), redis_url=redis_url, disk_reserve_mib=2)
+    lake, (one, two) = settings.lake_path, minutes(2)
+    fill(redis_client, LIKES[:50], one)
+    fill(redis_client, LIKES[50:90], two)
+    assert budget.warning(settings, lake) == ""
+    drain(settings, one)
+
+    (small_disk / "other").write_bytes(b"\0" * (7 * MIB + MIB // 2))
+    said = budget.warning(settings, lake)
+    assert "of the disk is used" in said and "drains stop below 2.1 MB free" in said
+    assert report_disk(settings, said, lambda _: None)
+    before = redis_client.dump("firehose:likes:queue"), sorted(lake.glob("_*/**/*"))
+    with pytest.raises(
+        DiskLow, match=r"FIREHOSE_DISK_RESERVE_MIB=2 is to stay free: nothing was taken .*`firehose maintenance`"
+    ):
+        drain(settings, two)
+    assert (redis_client.dump("firehose:likes:queue"), sorted(lake.glob("_*/**/*"))) == before
+    assert drain(settings, one).events == 50, "what is drained already needs no room"
+    stage(lake, one, schema.LIKES, [HOUR - 1, HOUR])
+    assert maintenance(settings).plan().disk == f"{lake}: {budget.said(settings, lake.disk())}"
+
+    (small_disk / "other").unlink()
+    assert drain(settings, two).events == 40
+    assert not redis_client.xlen("firehose:likes:queue")
+
+
+def test_an_object_store_has_no_disk_that_fills_up(tmp_path: Path) -> None:
+    lake = FlatLake(tmp_path)
+    settings = Settings(disk_reserve_mib=2**24, disk_warn_percent=1)
+    budget.require_room(settings, lake)
+    assert budget.warning(settings, lake) == ""
+    with pytest.raises(DiskLow):
+        budget.require_room(settings, settings.lake_path)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 bytes"), (999, "999 bytes"), (2_500_000, "2.5 MB"), (3_140_000_000, "3.1 GB")]
+)
+def test_sizes_are_said_as_people_read_them(count: int, said: str) -> None:
+    assert budget.size(count) == said

@@ -1,0 +1,65 @@
+"""Hour files expire where a backup holds them, and all that counts rows goes on as if nothing were missing."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import redis
+from clickhouse_connect.driver.client import Client
+
+from firehose import schema
+from firehose.batch.drain import drain
+from firehose.lake import layout
+from firehose.lake.check import check
+from firehose.lake.publish import publish
+from firehose.lake.verify import verify
+from firehose.settings import Settings
+from firehose.warehouse.summaries import refresh
+from tests.support.frames import fill, minutes
+from tests.support.logins import PASSWORDS
+from tests.support.maintained import HOUR, LIKES, Holding, maintenance, proven, published
+from tests.support.staging import stage
+
+
+@pytest.fixture
+def kept(settings: Settings, redis_url: str) -> Settings:
+    """Hours are kept for 30 days, so those of the lake are over."""
+    return msgspec.structs.replace(settings, redis_url=redis_url, redis_passwords=PASSWORDS, keep_hours_days=30)
+
+
+def test_an_expired_hour_is_missed_by_nothing_and_a_late_batch_begins_it_again(
+    kept: Settings, client: Client, redis_client: redis.Redis
+) -> None:
+    lake, (one, two, late) = kept.lake_path, minutes(3)
+    published(kept, redis_client, {one: LIKES[:400], two: LIKES[300:500]})
+    refresh(kept)
+    files = layout.hour_files(lake, schema.LIKES)
+    alone = proven(maintenance(kept))
+    assert {kept.why for kept in alone.plan().kept} == {f"raw files of batch {one.id} are still there"}
+    assert alone.expire().removed == {"raw": 2}
+    assert {kept.why for kept in alone.plan().kept} == {"no backup is set, and nothing else holds it"}
+
+    backed = maintenance(kept, backup=Holding())
+    assert backed.expire().removed == {"hours": 2}
+    assert not any(path.exists() for path in files)
+    report = verify(lake)
+    assert report.ok and report.hour_files_expired == 2, report.problems
+    assert not check(lake, 1).differences
+    assert client.query("SELECT sum(rows) FROM ops.hours FINAL").result_rows == [(0,)]
+    assert not backed.plan().removals
+
+    fill(redis_client, LIKES[500:], late)
+    drain(kept, late)
+    stage(lake, late, schema.LIKES, [HOUR])
+    assert publish(kept, late).stored == len(LIKES) - 500
+    refresh(kept)
+    report = verify(lake)
+    assert report.ok and report.types[schema.LIKES].rows == len(LIKES) - 500, report.problems
+    assert not check(lake, 1).differences
+    assert publish(kept, one).stored == 400, "the ledger still answers for what has expired"
+
+    again = proven(backed).expire().removed
+    assert again == {"raw": 1}, "its raw files first"
+    assert backed.expire().removed == {"hours": 1}
+    report = verify(lake)
+    assert report.ok and report.hour_files_expired == 2, report.problems
