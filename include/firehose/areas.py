@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol, Self, TypeVar
 
-from firehose.errors import LakeOutdated
+from firehose.errors import LakeOutdated, RestoreUnfinished
 from ingester.contract import wire
 
 
@@ -42,6 +42,9 @@ class Area(StrEnum):
         return lake / self
 
 
+#: In a lake's root, and in a home, while a restore puts files there: it names the set.
+RESTORING: Final = "_restoring.json"
+
 #: What earlier versions called these areas; `firehose upgrade-lake` renames them, in this order.
 EARLIER_NAMES: Final = {
     area: area.removeprefix("_")
@@ -55,11 +58,17 @@ def earlier_areas(lake: Path) -> dict[Area, Path]:
 
 
 def require_current(lake: Path) -> None:
-    """See that no folder of a lake has the name of an earlier version: what is in it would be overlooked.
+    """See that no folder of a lake has the name of an earlier version, where it would be overlooked, and that no
+    restore is under way there.
 
     Raises:
         LakeOutdated: one has.
+        RestoreUnfinished: one is, or was and did not end.
     """
+    if (lake / RESTORING).exists():
+        raise RestoreUnfinished(
+            f"{lake} holds a part of a backup: a restore is under way, or was killed; then repeat firehose restore"
+        )
     if found := earlier_areas(lake):
         names = ", ".join(f"{path.name}/" for path in found.values())
         raise LakeOutdated(

@@ -126,6 +126,21 @@ def test_files_and_folders_are_listed_in_order_by_pattern(lake: LakePath) -> Non
     assert [path.name for path in lake.folders("*")] == ["d=1", "d=2", "e"]
 
 
+def test_a_listing_has_every_file_and_tells_a_replaced_one_by_its_stamp(lake: LakePath) -> None:
+    keys = ["_hours/date=1/hour=2/x.json", "_hours/watched.json", "year=1/a/b/c.parquet", "year=1/z.parquet"]
+    for key in keys:
+        (lake / key).write(key.encode())
+    before = {listed.key: listed for listed in lake.listing()}
+    assert {key: listed.size for key, listed in before.items()} == {key: len(key) for key in keys}
+    assert [listed.key for listed in (lake / "_hours/date=1").listing()] == ["hour=2/x.json"]
+    (lake / keys[0]).write(keys[0].upper().encode())
+    assert [key for key, listed in before.items() if listed not in set(lake.listing())] == [keys[0]]
+    with (lake / keys[3]).replacing() as draft:
+        draft.write_bytes(b"not in place yet")
+        assert {listed.key for listed in lake.listing()} == set(keys)
+    assert list((lake / "none").listing()) == []
+
+
 def test_a_file_is_renamed_copied_and_removed(lake: LakePath) -> None:
     one, two, copy = lake / "_hours/a.next.json", lake / "_hours/a.json", lake / "_aside/date=1/a.json"
     two.write(b"old")

@@ -79,6 +79,8 @@ DECISIONS = {
     "CorruptLake": "fail",
     "LakeChanged": "fail",
     "LakeOutdated": "fail",
+    "RestoreUnfinished": "fail",
+    "CorruptBackup": "fail",
     "CorruptArchive": "default",  # no task reads an archive
     "BudgetSpent": "default",  # the same
     "BufferFull": "default",

@@ -13,6 +13,10 @@ import redis
 
 from firehose import metrics
 from firehose.backfill.run import backfill
+from firehose.backup.coverage import state
+from firehose.backup.prune import prune
+from firehose.backup.run import backup
+from firehose.backup.verify import verify as verify_backup
 from firehose.batch import manifest
 from firehose.batch.drain import drain
 from firehose.lake.check import check
@@ -31,7 +35,10 @@ from scripts.pages import metrics as metrics_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 #: Every step that returns or stores counts. Whatever number is in what they return is a metric, but for these.
-STEPS = (drain, manifest.read, validate, publish, read_entry, refresh, check, backfill)
+STEPS = (
+    *(drain, manifest.read, validate, publish, read_entry, refresh, check, backfill),
+    *(backup, verify_backup, prune, state),
+)
 NOT_COUNTS = re.compile(r".*_(us|ms)|cursor|hour")
 
 

@@ -17,7 +17,7 @@ from firehose.settings import Settings, SettingsError, load, redacted
 from ingester.contract.gap import Gap, Reason
 from ingester.contract.logs import get_logger
 
-__all__ = ["SendMail", "report_foreign", "report_gaps", "report_quality", "send", "task_failed"]
+__all__ = ["SendMail", "report_backup", "report_foreign", "report_gaps", "report_quality", "send", "task_failed"]
 
 log = get_logger(__name__)
 
@@ -120,6 +120,16 @@ def report_foreign(settings: Settings, batch_id: str, send_mail: SendMail, said:
     """Alert on what another program has put into Redis, and what the drain has done about it: ``said``."""
     log.error("foreign data in Redis", batch=batch_id, found=said)
     send(settings, catalogue.FOREIGN_DATA, {"batch": batch_id}, send_mail, batch=batch_id, found=said)
+
+
+def report_backup(settings: Settings, last: str, age_hours: float, send_mail: SendMail) -> bool:
+    """Alert if the last complete backup set is too old, or there is none (an age below 0)."""
+    if 0 <= age_hours < settings.backup_alert_hours:
+        return False
+    said = f"The last complete backup is {age_hours:.0f} hours old" if last else "There is no complete backup"
+    details = {"place": redacted(settings.backup.partition("?")[0]), "last set": last or "none"}
+    send(settings, catalogue.BACKUP_OLD, details, send_mail, said=said, hours=settings.backup_alert_hours)
+    return True
 
 
 def _line(gap: Gap) -> str:

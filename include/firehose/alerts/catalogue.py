@@ -63,6 +63,13 @@ GAP: Final = Alert(
 FOREIGN_DATA: Final = Alert(
     "foreign_data", Severity.WARNING, "foreign data in Redis, batch {batch}", "{found}.", "foreign-data-in-redis"
 )
+BACKUP_OLD: Final = Alert(
+    "backup_old",
+    Severity.WARNING,
+    "no recent backup",
+    "{said}; the limit is {hours} hours. See why firehose_backup does not run or fails.",
+    "a-backup-is-too-old",
+)
 
 #: Every alert of the project.
 ALERTS: Final = tuple(value for value in list(vars().values()) if isinstance(value, Alert))
