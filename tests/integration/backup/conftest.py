@@ -1,4 +1,4 @@
-"""A home with some published batches, others still in Redis, and ClickHouse loaded: what a backup is made of."""
+"""A home with some published batches, and others still in Redis: what a backup is made of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 import redis
 from clickhouse_connect.driver.client import Client
 
-from devstack.embedded import clickhouse
 from devstack.embedded.redis import RedisServer, free_port
 from firehose import schema
 from firehose.backup import clickhouse as tables
@@ -23,9 +22,6 @@ from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.publish import publish
 from firehose.settings import Settings
-from firehose.warehouse.client import connect
-from firehose.warehouse.migrate import migrate
-from firehose.warehouse.summaries import refresh
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason, encoded
 from jetstream_simulator import generate
@@ -75,16 +71,13 @@ class World:
         self.to_lake(batch)
         return batch
 
-    def load(self) -> None:
-        refresh(self.settings)
-
     def with_backup(self, place: object, **settings: object) -> Settings:
         return msgspec.structs.replace(self.settings, backup=str(place), **settings)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two batches in lake and ClickHouse, one in Redis, a gap, an Airflow database, a secret."""
+    """Two batches in the lake, one in Redis, a gap, an Airflow database, secrets; no ClickHouse runs."""
     home = tmp_path_factory.mktemp("world")
     with RedisServer(home) as server:
         settings = Settings(
@@ -103,11 +96,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         gap = Gap(id="late/1", reason=Reason.LATE, from_us=1, to_us=2, noted_us=3)
         made.client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: encoded(gap)})
         _make_airflow(home / "airflow")
-        with clickhouse.start(settings):
-            with closing(connect(settings)) as client:
-                migrate(client, settings)
-            made.load()
-            yield made
+        yield made
 
 
 def _make_airflow(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +25,23 @@ from firehose.lake.verify import verify as verify_lake
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from firehose.warehouse.client import connect
+from firehose.warehouse.migrate import migrate
+from firehose.warehouse.summaries import refresh
 from tests.integration.backup.conftest import World, lake_files, redis_content, table_content
 
 
-def test_a_full_loss_is_restored_as_it_was(world: World, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def loaded(world: World) -> Iterator[World]:
+    """With a ClickHouse that has the published batches."""
+    with clickhouse.start(world.settings):
+        with closing(connect(world.settings)) as client:
+            migrate(client, world.settings)
+        refresh(world.settings)
+        yield world
+
+
+def test_a_full_loss_is_restored_as_it_was(loaded: World, tmp_path: Path) -> None:
+    world = loaded
     settings = world.with_backup(tmp_path / "kept", alert_webhook_url="https://hooks.example/secret")
     made = backup(settings)
     assert made.problems == [] and made.notes == []
@@ -93,7 +107,8 @@ def test_what_leaves_redis_between_its_copy_and_the_lakes_is_there_once(world: W
     assert report.types["likes"].rows == rows == verify_lake(LocalLake(world.lake)).types["likes"].rows
 
 
-def test_only_what_changed_is_sent_and_a_verified_set_says_what_it_covers(world: World, tmp_path: Path) -> None:
+def test_only_what_changed_is_sent_and_a_verified_set_says_what_it_covers(loaded: World, tmp_path: Path) -> None:
+    world = loaded
     settings = world.with_backup(tmp_path / "kept")
     backup(settings, skip=["airflow"])
     still = backup(settings, skip=["airflow"])
