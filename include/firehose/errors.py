@@ -59,6 +59,10 @@ class RestoreUnfinished(FirehoseError):
     """The lake holds a part of what a restore has begun to put there: nothing may build on it."""
 
 
+class NoBackup(FirehoseError):
+    """There is no backup, or no complete set, where one is looked for."""
+
+
 class CorruptBackup(FirehoseError):
     """Something in a backup is missing, or is not what was written there."""
 

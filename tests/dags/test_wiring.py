@@ -80,6 +80,7 @@ DECISIONS = {
     "LakeChanged": "fail",
     "LakeOutdated": "fail",
     "RestoreUnfinished": "fail",
+    "NoBackup": "default",
     "CorruptBackup": "fail",
     "CorruptArchive": "default",  # no task reads an archive
     "BudgetSpent": "default",  # the same

@@ -19,6 +19,7 @@ from firehose.backup.verify import latest_verified
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.manifest import Manifest
+from firehose.errors import NoBackup
 from firehose.settings import Settings
 
 
@@ -75,7 +76,10 @@ def coverage(settings: Settings) -> Coverage | None:
     """
     if not settings.backup:
         return None
-    kept = Backup(settings, begin=True)
+    try:
+        kept = Backup(settings)
+    except NoBackup:
+        return None
     found = latest_verified(kept)
     return Coverage(kept, found) if found else None
 
@@ -86,7 +90,10 @@ def state(settings: Settings) -> BackupState:
     Raises:
         FirehoseError: the place cannot be used; see :class:`firehose.backup.sets.Backup`.
     """
-    kept = Backup(settings, begin=True)
+    try:
+        kept = Backup(settings)
+    except NoBackup:
+        return BackupState(last="", age_hours=-1.0, verified="", restored="", restore_age_hours=-1.0)
     names, now = kept.names(), datetime.now(UTC)
     verified, restored = latest_verified(kept), kept.restored()
     return BackupState(

@@ -23,7 +23,7 @@ from firehose.backup.objects import File
 from firehose.backup.sets import Backup, BackupSet, Restored
 from firehose.batch import buffer
 from firehose.batch.buffer import Connect
-from firehose.errors import FirehoseError
+from firehose.errors import FirehoseError, NoBackup
 from firehose.lake.report import VerifyReport
 from firehose.lake.verify import verify
 from firehose.settings import Settings
@@ -66,14 +66,14 @@ def choose(kept: Backup, home: Path, to: datetime | None) -> tuple[BackupSet, bo
     """The set to restore, and whether an unfinished restore of it is to be completed.
 
     Raises:
-        FirehoseError: there is none from before ``to``.
+        NoBackup: there is none from before ``to``.
     """
     if (marker := home / RESTORING).exists():
         return kept.read(msgspec.json.decode(marker.read_bytes(), type=_Marker).name), True
     found = kept.latest(to)
     if found is None:
         when = f" from before {to:%Y-%m-%dT%H:%M:%SZ}" if to else ""
-        raise FirehoseError(f"{kept.target}: there is no complete set{when} that can be read")
+        raise NoBackup(f"{kept.target}: there is no complete set{when} that can be read")
     return found, False
 
 

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from firehose.backup.target import Target
-from firehose.errors import CorruptBackup, FirehoseError
+from firehose.errors import CorruptBackup, FirehoseError, NoBackup
 from firehose.settings import Settings
 
 _HEADER: Final = "backup.json"
@@ -91,7 +91,8 @@ def open_sealing(settings: Settings, target: Target, *, begin: bool) -> Sealing:
     """The sealing of a place. ``begin``: make its header if there is none.
 
     Raises:
-        FirehoseError: there is no backup; its key is missing, wrong or cannot be read; or the place was begun
+        NoBackup: there is none.
+        FirehoseError: its key is missing, wrong or cannot be read; or the place was begun
             without one.
     """
     key = _key(settings)
@@ -119,7 +120,7 @@ def open_sealing(settings: Settings, target: Target, *, begin: bool) -> Sealing:
 
 def _begin(target: Target, key: str, *, begin: bool) -> Sealing:
     if not begin:
-        raise FirehoseError(f"{target}: no backup there; make one with firehose backup, or see to FIREHOSE_BACKUP")
+        raise NoBackup(f"{target}: no backup there; make one with firehose backup, or see to FIREHOSE_BACKUP")
     salt = secrets.token_bytes(16) if key else b""
     sealing = Sealed(key, salt) if key else Plain()
     check = sealing.check if isinstance(sealing, Sealed) else ""

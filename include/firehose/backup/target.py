@@ -54,12 +54,20 @@ def open_target(settings: Settings) -> Target:
     """The place of ``FIREHOSE_BACKUP``.
 
     Raises:
-        FirehoseError: none is set, or it cannot be reached.
+        FirehoseError: none is set, or it lies in the lake.
+        ServiceUnavailable: a store cannot be reached.
     """
     place = settings.backup
     if not place:
         raise FirehoseError("FIREHOSE_BACKUP is not set: name a folder, or a URI such as s3://bucket/folder")
-    return StoreTarget(place) if "://" in place else FolderTarget(Path(place).expanduser().absolute())
+    if "://" in place:
+        return StoreTarget(place)
+    folder, lake = Path(place).expanduser().absolute(), Path(str(settings.lake_path))
+    if folder.is_relative_to(lake):
+        raise FirehoseError(
+            f"FIREHOSE_BACKUP={place}: lies in the lake {lake}, whose copy it is to hold; name another"
+        )
+    return FolderTarget(folder)
 
 
 class FolderTarget:

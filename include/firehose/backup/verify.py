@@ -14,7 +14,7 @@ import msgspec
 from firehose import metrics
 from firehose.backup.run import lock
 from firehose.backup.sets import Backup, BackupSet, Group, Verified
-from firehose.errors import CorruptBackup, FirehoseError
+from firehose.errors import CorruptBackup, NoBackup
 from firehose.settings import Settings
 
 _LISTED: Final = 20
@@ -36,14 +36,15 @@ def verify(settings: Settings, name: str = "", *, share_days: int = 0) -> Verify
     that all are read in that many days; 0: all of them.
 
     Raises:
-        FirehoseError: there is no set; see also :func:`firehose.backup.sets.Backup`.
+        NoBackup: there is no set.
+        FirehoseError: see :func:`firehose.backup.sets.Backup`.
         LockTaken: a backup runs.
     """
     with lock(settings.lake_path):
         kept = Backup(settings)
         found = kept.read(name) if name else kept.latest()
         if found is None:
-            raise FirehoseError(f"{kept.target}: no complete set there; make one with firehose backup")
+            raise NoBackup(f"{kept.target}: no complete set there; make one with firehose backup")
         known = _verified_before(kept, found) if share_days else {}
         now = datetime.now(UTC)
         objects, size, damaged = 0, 0, list[str]()

@@ -176,6 +176,11 @@ def test_pruning_leaves_what_a_kept_set_needs_and_nothing_else(world: World, tmp
     assert verify(settings).damaged == [] and prune(settings).objects == 0
 
 
+def test_a_place_in_the_lake_is_refused(world: World) -> None:
+    with pytest.raises(FirehoseError, match="lies in the lake"):
+        backup(world.with_backup(world.lake / "kept"))
+
+
 def test_which_sets_are_kept() -> None:
     start = datetime(2026, 11, 1, 3, tzinfo=UTC)
     names = [f"{start + timedelta(hours=12 * number):%Y%m%dT%H%M%S.%fZ}" for number in range(60)]

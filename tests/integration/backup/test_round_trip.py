@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +21,7 @@ from firehose.backup.coverage import coverage, state
 from firehose.backup.run import backup
 from firehose.backup.verify import verify
 from firehose.batch import manifest as manifests
-from firehose.errors import FirehoseError
+from firehose.errors import FirehoseError, NoBackup
 from firehose.lake.verify import verify as verify_lake
 from firehose.settings import Settings
 from firehose.store import LocalLake
@@ -73,6 +74,8 @@ def test_a_full_loss_is_restored_as_it_was(loaded: World, tmp_path: Path) -> Non
     assert ages.age_hours >= 0 and ages.restore_age_hours >= 0
     with pytest.raises(FirehoseError, match="is not empty"):
         restore_into(settings, home, None, ())
+    with pytest.raises(NoBackup, match="there is no complete set from before 2020-01-01T00:00:00Z"):
+        restore_into(settings, tmp_path / "early", datetime(2020, 1, 1, tzinfo=UTC), ())
 
 
 def test_what_leaves_redis_between_its_copy_and_the_lakes_is_there_once(world: World, tmp_path: Path) -> None:
