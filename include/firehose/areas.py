@@ -20,6 +20,12 @@ class Folder(Protocol):
     def __truediv__(self, key: str, /) -> Self: ...  # as paths have it
 
 
+class File(Folder, Protocol):
+    """One that may be asked for."""
+
+    def exists(self) -> bool: ...
+
+
 F = TypeVar("F", bound=Folder)
 
 
@@ -57,18 +63,26 @@ def earlier_areas(lake: Path) -> dict[Area, Path]:
     return {area: lake / name for area, name in EARLIER_NAMES.items() if (lake / name).is_dir()}
 
 
-def require_current(lake: Path) -> None:
-    """See that no folder of a lake has the name of an earlier version, where it would be overlooked, and that no
-    restore is under way there.
+def require_whole(lake: File) -> None:
+    """See that no restore is under way in a lake, wherever it is stored.
 
     Raises:
-        LakeOutdated: one has.
         RestoreUnfinished: one is, or was and did not end.
     """
     if (lake / RESTORING).exists():
         raise RestoreUnfinished(
             f"{lake} holds a part of a backup: a restore is under way, or was killed; then repeat firehose restore"
         )
+
+
+def require_current(lake: Path) -> None:
+    """The same for a folder; and that nothing in it has the name of an earlier version, and would be overlooked.
+
+    Raises:
+        LakeOutdated: something has.
+        RestoreUnfinished: see :func:`require_whole`.
+    """
+    require_whole(lake)
     if found := earlier_areas(lake):
         names = ", ".join(f"{path.name}/" for path in found.values())
         raise LakeOutdated(

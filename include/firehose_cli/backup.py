@@ -59,9 +59,9 @@ def backup(
 
 def _backup(settings: Settings, skip: list[str], *, whole: bool, as_json: bool) -> int:
     from firehose.backup.run import backup as run_backup
-    from firehose_cli.lake import any_lake
+    from firehose_cli.lake import existing_lake
 
-    any_lake()
+    existing_lake()
     done = run_backup(settings, skip=skip, whole=whole)
     for line in (*done.notes, *done.problems):
         typer.echo(line, err=True)

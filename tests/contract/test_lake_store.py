@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from firehose.errors import DiskFailed, LockTaken
+from firehose.areas import RESTORING
+from firehose.errors import DiskFailed, LockTaken, RestoreUnfinished
 from firehose.store import LakePath, LocalLake
 from tests.support.flat_lake import FlatLake
 from tests.support.waiting import until
@@ -139,6 +140,13 @@ def test_a_listing_has_every_file_and_tells_a_replaced_one_by_its_stamp(lake: La
         draft.write_bytes(b"not in place yet")
         assert {listed.key for listed in lake.listing()} == set(keys)
     assert list((lake / "none").listing()) == []
+
+
+def test_a_lake_that_is_half_restored_is_refused(lake: LakePath) -> None:
+    lake.require_current()
+    (lake / RESTORING).write(b"{}")
+    with pytest.raises(RestoreUnfinished, match="repeat firehose restore"):
+        lake.require_current()
 
 
 def test_a_file_is_renamed_copied_and_removed(lake: LakePath) -> None:

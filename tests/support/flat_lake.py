@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 
 from firehose import files
+from firehose.areas import require_whole
 from firehose.store import Listed, LocalLake
 
 
@@ -152,7 +153,7 @@ class FlatLake:
             yield LocalLake(folder)
 
     def require_current(self) -> None:
-        """No earlier version stored a lake in this way."""
+        require_whole(self)  # no earlier version stored a lake in this way
 
     @property
     def _object(self) -> LocalLake:

@@ -120,7 +120,6 @@ def _make_day(settings: Settings, server: RedisServer, events: int) -> None:
             run_step(step, settings, batch)
         later = Batch.of(batch.end, batch.end + timedelta(minutes=5))
         fill(client, later, min(events, _UNDRAINED), start_us, rate)
-    (settings.lake_path / ".locks").mkdir(exist_ok=True)
 
 
 def _load(settings: Settings) -> dict[str, str]:
@@ -132,7 +131,7 @@ def _load(settings: Settings) -> dict[str, str]:
 
 def _state(settings: Settings, server: RedisServer) -> dict[str, str]:
     """Digests of every file of the lake, and how many entries each queue has."""
-    lake = settings.lake_path
+    lake = Path(settings.lake)
     found = {key: files.sha256(lake / key) for key in _files(lake)}
     with server.client() as client:
         return found | {queue: str(client.xlen(wire.stream_key(queue))) for queue in wire.QUEUES}

@@ -47,7 +47,7 @@ class World:
 
     @property
     def lake(self) -> Path:
-        return self.settings.lake_path
+        return Path(self.settings.lake)
 
     def into_redis(self, events: int = 200) -> Batch:
         """New events in Redis, as the ingester writes them, with its cursor and a heartbeat."""
