@@ -187,3 +187,27 @@ def test_which_sets_are_kept() -> None:
     kept = sorted(to_keep(names, days=3, weeks=3))
     assert [name[:11] for name in kept] == ["20261122T15", "20261128T15", "20261129T15", "20261130T15"]
     assert to_keep(names, days=1, weeks=0) == {names[-1]}
+
+
+def test_postgres_is_dumped_without_its_password_on_a_command_line(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin/pg_dump"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\necho "dumped by $PGUSER with $PGPASSWORD"\n')
+    program.chmod(0o755)
+    settings = world.with_backup(
+        tmp_path / "kept", airflow_database_url="postgresql+psycopg2://airflow:p%40ss@db:5433/airflow"
+    )
+    monkeypatch.setenv("PATH", "/nowhere")
+    (note, *_) = backup(settings, skip=["redis", "clickhouse"]).notes
+    assert "there is no pg_dump on PATH" in note
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    assert backup(settings, skip=["redis", "clickhouse"]).notes == ["left out: clickhouse", "left out: redis"]
+    assert "--dbname airflow --host db --port 5433" in (tmp_path / "said").read_text()
+    assert "p@ss" not in (tmp_path / "said").read_text()
+    restore_into(settings, tmp_path / "new", None, ["redis", "clickhouse"])
+    assert (tmp_path / "new/airflow/airflow.pgdump").read_text() == "dumped by airflow with p@ss\n"
+    program.write_text("#!/bin/sh\necho 'no such database' >&2\nexit 1\n")
+    with pytest.raises(FirehoseError, match=r"pg_dump of Airflow's database failed \(no such database\)"):
+        backup(settings, skip=["redis", "clickhouse"])
