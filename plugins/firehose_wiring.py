@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Asset, Context, CronDataIntervalTimetable, RetryDecision, RetryPolicy, get_current_context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.task.priority_strategy import PriorityWeightStrategy
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
 CHECK_AT: Final = "20 4 * * *"
 #: When the lake is maintained each day: after the check, whose findings keep raw files.
 MAINTAIN_AT: Final = "50 4 * * *"
+#: When a backup is made each day, before the lake is checked.
+BACKUP_AT: Final = "40 2 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
 RETRIES: Final = 5
@@ -55,12 +57,13 @@ class PipelineRetries(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """Airflow asks this in the task's process, once a failure."""
-        from firehose.errors import CorruptBatch, CorruptLake, LakeOutdated, NotListening, PoisonFlood
+        from firehose import errors
         from firehose.settings import SettingsError
 
-        if isinstance(exception, CorruptBatch | CorruptLake | LakeOutdated | PoisonFlood | SettingsError):
+        hopeless = errors.CorruptBatch | errors.CorruptLake | errors.LakeOutdated | errors.PoisonFlood
+        if isinstance(exception, hopeless | errors.CorruptBackup | errors.RestoreUnfinished | SettingsError):
             return RetryDecision.fail("the same input fails again: an operator has to act")
-        if isinstance(exception, NotListening):
+        if isinstance(exception, errors.NotListening):
             # A heartbeat may come late, but not by much. Many such intervals wait in a row after an outage of
             # the ingester, and each one that retries keeps a live batch waiting. Clearing raises max_tries.
             first = try_number <= max_tries - RETRIES + 1
@@ -98,6 +101,25 @@ def batch_timetable() -> CronDataIntervalTimetable:
     """
     minutes = _settings().batch_minutes
     return CronDataIntervalTimetable("0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", timezone="UTC")
+
+
+def backup_timetable() -> CronDataIntervalTimetable | None:
+    """Once a day, if there is a place for backups.
+
+    Raises:
+        SettingsError: a wrong setting.
+    """
+    return CronDataIntervalTimetable(BACKUP_AT, timezone="UTC") if _settings().backup else None
+
+
+def require_backup(settings: Settings) -> None:
+    """See that there is a place for backups.
+
+    Raises:
+        AirflowSkipException: there is none.
+    """
+    if not settings.backup:
+        raise AirflowSkipException("FIREHOSE_BACKUP is not set: there are no backups")
 
 
 def start_date() -> datetime:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol, Self, TypeVar
 
-from firehose.errors import LakeOutdated
+from firehose.errors import LakeOutdated, RestoreUnfinished
 from ingester.contract import wire
 
 
@@ -18,6 +18,12 @@ class Folder(Protocol):
     """A path of any storage, which gives the path of a key below it."""
 
     def __truediv__(self, key: str, /) -> Self: ...  # as paths have it
+
+
+class File(Folder, Protocol):
+    """One that may be asked for."""
+
+    def exists(self) -> bool: ...
 
 
 F = TypeVar("F", bound=Folder)
@@ -43,6 +49,9 @@ class Area(StrEnum):
         return lake / self
 
 
+#: In a lake's root, and in a home, while a restore puts files there: it names the set.
+RESTORING: Final = "_restoring.json"
+
 #: What earlier versions called these areas; `firehose upgrade-lake` renames them, in this order.
 EARLIER_NAMES: Final = {
     area: area.removeprefix("_")
@@ -55,12 +64,26 @@ def earlier_areas(lake: Path) -> dict[Area, Path]:
     return {area: lake / name for area, name in EARLIER_NAMES.items() if (lake / name).is_dir()}
 
 
-def require_current(lake: Path) -> None:
-    """See that no folder of a lake has the name of an earlier version: what is in it would be overlooked.
+def require_whole(lake: File) -> None:
+    """See that no restore is under way in a lake, wherever it is stored.
 
     Raises:
-        LakeOutdated: one has.
+        RestoreUnfinished: one is, or was and did not end.
     """
+    if (lake / RESTORING).exists():
+        raise RestoreUnfinished(
+            f"{lake} holds a part of a backup: a restore is under way, or was killed; then repeat firehose restore"
+        )
+
+
+def require_current(lake: Path) -> None:
+    """The same for a folder; and that nothing in it has the name of an earlier version, and would be overlooked.
+
+    Raises:
+        LakeOutdated: something has.
+        RestoreUnfinished: see :func:`require_whole`.
+    """
+    require_whole(lake)
     if found := earlier_areas(lake):
         names = ", ".join(f"{path.name}/" for path in found.values())
         raise LakeOutdated(

@@ -63,6 +63,18 @@ class LakeOutdated(FirehoseError):
     """The lake has the folder names of an earlier version: it has to be upgraded first."""
 
 
+class RestoreUnfinished(FirehoseError):
+    """The lake holds a part of what a restore has begun to put there: nothing may build on it."""
+
+
+class NoBackup(FirehoseError):
+    """There is no backup, or no complete set, where one is looked for."""
+
+
+class CorruptBackup(FirehoseError):
+    """Something in a backup is missing, or is not what was written there."""
+
+
 class CorruptArchive(FirehoseError):
     """What an archive sent is damaged, or is not what the archive said that it would send."""
 

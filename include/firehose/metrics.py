@@ -87,6 +87,25 @@ FREED: Final = _counter("expired_bytes", "bytes", "freed", "Bytes that these rem
 KEPT: Final = _gauge("kept_items", "items", "kept", "What stays although its time is over", _TIER)
 DISK_USED: Final = _gauge("disk_used_ratio", "share", "disk_used", "Use of the lake's disk; 0: it has no limit")
 
+# The backups'.
+BACKUP_FILES: Final = _gauge("backup_files", "files", "files", "Files in the last backup set")
+BACKUP_BYTES: Final = _gauge("backup_bytes", "bytes", "size", "Bytes of these files")
+BACKUP_SENT: Final = _counter("backup_sent_objects", "objects", "sent", "Objects that backups had to write")
+BACKUP_SENT_BYTES: Final = _counter("backup_sent_bytes", "bytes", "sent_bytes", "Bytes of these objects")
+BACKUP_READ: Final = _counter("backup_read_files", "files", "read", "Files of the lake that backups have read")
+BACKUP_SECONDS: Final = _gauge("backup_seconds", "seconds", "seconds", "How long the last backup took")
+BACKUP_VERIFIED: Final = _counter(
+    "backup_verified_objects", "objects", "objects", "Objects of backups that verifications have read"
+)
+BACKUP_VERIFIED_BYTES: Final = _counter("backup_verified_bytes", "bytes", "size", "Bytes of these objects")
+BACKUP_PRUNED: Final = _counter(
+    "backup_pruned_objects", "objects", "objects", "Objects of backups that no set needed any more"
+)
+BACKUP_AGE: Final = _gauge("backup_age_hours", "hours", "age_hours", "Age of the last complete backup set")
+RESTORE_AGE: Final = _gauge(
+    "restore_age_hours", "hours", "restore_age_hours", "Time since the last restore that was complete"
+)
+
 # The backfills'.
 BACKFILLED: Final = _counter(
     "backfilled_events", "events", "events", "Events put into Redis from an archive", _QUEUE

@@ -15,6 +15,7 @@ from firehose.errors import FirehoseError
 from firehose_cli import bench, logs
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
+from firehose_cli.backup import backup
 from firehose_cli.clickhouse import clickhouse_serve
 from firehose_cli.coverage import coverage
 from firehose_cli.crosscheck import crosscheck
@@ -26,6 +27,7 @@ from firehose_cli.once import once
 from firehose_cli.query import query
 from firehose_cli.rebuild import rebuild
 from firehose_cli.redis_access import redis_access
+from firehose_cli.restore import restore
 from firehose_cli.settings import settings
 from firehose_cli.simulate import simulate
 from firehose_cli.summaries import summaries
@@ -55,6 +57,8 @@ _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "redis-access": redis_access,
         "settings": settings,
         "upgrade-lake": upgrade_lake,
+        "backup": backup,
+        "restore": restore,
     },
     "Check and repair": {
         "verify": verify,

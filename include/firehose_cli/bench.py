@@ -90,6 +90,15 @@ def catchup(events: Events = 20_000_000, as_json: Json = False) -> None:
 
 
 @app.command()
+def restore(events: Events = 1_000_000, as_json: Json = False) -> None:
+    """Back up a day of events, lose everything, and restore it, killed at random moments and repeated."""
+    from devstack.bench.restore import bench_restore
+
+    logs.progress()
+    _print(bench_restore(events), as_json)
+
+
+@app.command()
 def hostile(
     seconds: Annotated[int, typer.Option(min=1, help="How long to attack.")] = 60,
     events: Events = 300_000,

@@ -56,6 +56,21 @@ def hours_of(names: Sequence[str]) -> list[int]:
     return sorted(found)
 
 
+def parts_of(names: Sequence[str]) -> list[str]:
+    """These parts of a backup, to be left out.
+
+    Raises:
+        FirehoseError: one does not exist.
+    """
+    from firehose.backup.run import PARTS
+    from firehose.errors import FirehoseError
+
+    for name in names:
+        if name not in PARTS:
+            raise FirehoseError(f"--skip {name}: not a part that can be left out; there are {', '.join(PARTS)}")
+    return list(dict.fromkeys(names))
+
+
 def types_of(names: Sequence[str]) -> list[str]:
     """These record types.
 

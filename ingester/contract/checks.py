@@ -82,6 +82,18 @@ def lake_root(value: str) -> str:
     return folder(value)
 
 
+def folder_or_store(value: str) -> str:
+    """Accept a folder, or a URI of an object store: bucket first, options as a query."""
+    if "://" not in value:
+        return folder(value)
+    said = "must be a folder, or s3://BUCKET/FOLDER, gs://… or abfs://…"
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # brackets that are not an IPv6 address
+        return said
+    return text(value) or ("" if parts.scheme in ("s3", "gs", "abfs") and parts.netloc else said)
+
+
 def collections(value: str) -> str:
     """Accept NSIDs, or prefixes such as ``app.bsky.*``, separated by commas."""
     for part in filter(None, map(str.strip, value.split(","))):
@@ -130,6 +142,14 @@ def redis_url(value: str) -> str:
     if not all(re.fullmatch(r"\d*", database, re.ASCII) for database in databases):
         return f"{said}: the database is a number"
     return "" if parts.path or not unix else said
+
+
+def database_url(value: str) -> str:
+    """Accept the address of Airflow's database as SQLAlchemy writes it."""
+    if value.startswith("sqlite:///"):
+        return folder(value.removeprefix("sqlite:///"))
+    said = "must be sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+    return _address(value, ("postgresql", "postgresql+psycopg2", "postgresql+psycopg"), said)
 
 
 def clickhouse_url(value: str) -> str:

@@ -17,6 +17,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 START = "2026-01-01T00:00:00Z"
+_OF_SETTINGS = {
+    "firehose_batch": "; the cron expression of `FIREHOSE_BATCH_MINUTES`",
+    "firehose_backup": "; none where `FIREHOSE_BACKUP` is empty",
+}
 HEAVY = (
     "pandas",
     "pyarrow",
@@ -87,8 +91,9 @@ def _dag(dag: Any) -> dict[str, Any]:
 def _schedule(dag: Any) -> str:
     expression = getattr(dag.timetable, "expression", None)
     if expression:
-        of_setting = "; the cron expression of `FIREHOSE_BATCH_MINUTES`" if dag.dag_id == "firehose_batch" else ""
-        return f"`{expression}` (UTC{of_setting})"
+        return f"`{expression}` (UTC{_OF_SETTINGS.get(dag.dag_id, '')})"
+    if not dag.timetable.asset_condition:
+        return "none"
     return "updates of " + ", ".join(f"`{asset.name}`" for asset in dag.timetable.asset_condition.objects)
 
 
@@ -118,6 +123,7 @@ def _stand_alone(home: str) -> None:
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "FIREHOSE_HOME": home,
         "FIREHOSE_START_DATE": START,
+        "FIREHOSE_BACKUP": str(Path(home) / "backup"),
     }
 
 

@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from firehose.errors import DiskFailed, LockTaken
+from firehose.areas import RESTORING
+from firehose.errors import DiskFailed, LockTaken, RestoreUnfinished
 from firehose.store import LakePath, LocalLake
 from tests.support.flat_lake import FlatLake
 from tests.support.waiting import until
@@ -124,6 +125,28 @@ def test_files_and_folders_are_listed_in_order_by_pattern(lake: LakePath) -> Non
     assert [path.read_bytes().decode() for path in lake.find("d=?/x.json")] == ["d=2/x.json"]
     assert [path.key_in(lake) for path in lake.folders("d=*/b=*")] == ["d=1/b=10", "d=1/b=2", "d=2/b=1"]
     assert [path.name for path in lake.folders("*")] == ["d=1", "d=2", "e"]
+
+
+def test_a_listing_has_every_file_and_tells_a_replaced_one_by_its_stamp(lake: LakePath) -> None:
+    keys = ["_hours/date=1/hour=2/x.json", "_hours/watched.json", "year=1/a/b/c.parquet", "year=1/z.parquet"]
+    for key in keys:
+        (lake / key).write(key.encode())
+    before = {listed.key: listed for listed in lake.listing()}
+    assert {key: listed.size for key, listed in before.items()} == {key: len(key) for key in keys}
+    assert [listed.key for listed in (lake / "_hours/date=1").listing()] == ["hour=2/x.json"]
+    (lake / keys[0]).write(keys[0].upper().encode())
+    assert [key for key, listed in before.items() if listed not in set(lake.listing())] == [keys[0]]
+    with (lake / keys[3]).replacing() as draft:
+        draft.write_bytes(b"not in place yet")
+        assert {listed.key for listed in lake.listing()} == set(keys)
+    assert list((lake / "none").listing()) == []
+
+
+def test_a_lake_that_is_half_restored_is_refused(lake: LakePath) -> None:
+    lake.require_current()
+    (lake / RESTORING).write(b"{}")
+    with pytest.raises(RestoreUnfinished, match="repeat firehose restore"):
+        lake.require_current()
 
 
 def test_a_file_is_renamed_copied_and_removed(lake: LakePath) -> None:

@@ -19,7 +19,9 @@ from devstack.embedded import clickhouse as endpoint
 from devstack.embedded.ingester import ingester_process
 from devstack.embedded.redis import RedisServer, free_port
 from firehose import schema
+from firehose.backup.coverage import coverage
 from firehose.batch.interval import Batch
+from firehose.batch.manifest import folder_of
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
@@ -102,6 +104,12 @@ def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
     assert sum(first[name][0] for name in schema.TYPES) == sum(count.stored for count in counts)
     with RedisServer(settings.home_path, urlsplit(settings.redis_url).port or 0).client() as client:
         assert not any(client.xlen(wire.stream_key(queue)) for queue in wire.QUEUES)
+
+    kept = msgspec.structs.replace(settings, backup=str(settings.home_path / "kept"))
+    run_dag(python, kept, "firehose_backup", batch.end)
+    held = coverage(kept)
+    manifest = folder_of(settings.lake_path, batch) / "manifest.json"
+    assert held is not None and held.holds_batch(batch.id, manifest.sha256())
 
     # Airflow clears a run that exists before it tests it again.
     run_dag(python, settings, "firehose_batch", batch.end)

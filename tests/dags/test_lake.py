@@ -52,13 +52,14 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
     stage(tmp_path, first, schema.LIKES, [HOUR])
     publish(settings, first)
 
-    def run(dag: str) -> bool:
+    def run(dag: str, **variables: str) -> bool:
         """`airflow dags test`; whether it succeeded."""
         done = python(
             *("-m", "airflow", "dags", "test", dag, f"{end:%Y-%m-%dT%H:%M:%SZ}"),
             FIREHOSE_LAKE=str(tmp_path),
             FIREHOSE_REDIS_URL=redis_url,
             FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
+            **variables,
         )
         return done.returncode == 0
 
@@ -79,8 +80,9 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
 
     rebuild(LocalLake(tmp_path), schema.LIKES, [HOUR], reason="moved away")
     publish(settings, second)
-    assert run("firehose_lake")
-    assert len(webhook.bodies) == 2
+    assert run("firehose_lake", FIREHOSE_BACKUP=str(tmp_path.with_name("kept")))
+    assert [body["title"] for body in webhook.bodies[2:]] == ["no recent backup"], "and no other alert"
+    assert "There is no complete backup" in webhook.bodies[2]["reason"]
     report = verify(LocalLake(tmp_path))
     assert report.ok, report.problems
     assert report.types[schema.LIKES].rows == len(LIKES)

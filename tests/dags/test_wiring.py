@@ -81,6 +81,9 @@ DECISIONS = {
     "CorruptLake": "fail",
     "LakeChanged": "fail",
     "LakeOutdated": "fail",
+    "RestoreUnfinished": "fail",
+    "NoBackup": "default",
+    "CorruptBackup": "fail",
     "CorruptArchive": "default",  # no task reads an archive
     "BudgetSpent": "default",  # the same
     "BufferFull": "default",

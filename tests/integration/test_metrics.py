@@ -13,6 +13,10 @@ import redis
 
 from firehose import metrics
 from firehose.backfill.run import backfill
+from firehose.backup.coverage import state
+from firehose.backup.prune import prune
+from firehose.backup.run import backup
+from firehose.backup.verify import verify as verify_backup
 from firehose.batch import manifest
 from firehose.batch.drain import drain
 from firehose.lake.check import check
@@ -35,6 +39,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 STEPS = (
     *(drain, manifest.read, validate, publish, read_entry, refresh, check, backfill),
     *(Maintenance.close, Maintenance.check, Maintenance.expire),
+    *(backup, verify_backup, prune, state),
 )
 NOT_COUNTS = re.compile(r".*_(us|ms)|cursor|hour")
 

@@ -19,7 +19,8 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 
 from firehose import files
-from firehose.store import LocalLake
+from firehose.areas import require_whole
+from firehose.store import Listed, LocalLake
 
 
 @dataclass(frozen=True, order=True)
@@ -75,6 +76,12 @@ class FlatLake:
         wanted, depth = pattern.split("/"), len(self.parts) + len(pattern.split("/"))
         found = {path.parts[:depth] for path in self._below() if len(path.parts) > depth}
         return sorted(self._at(parts) for parts in found if _match(parts[len(self.parts) :], wanted))
+
+    def listing(self) -> Iterator[Listed]:
+        begin = self.key and f"{self.key}/"
+        for listed in self._made("objects").listing():
+            if (key := unquote(listed.key)).startswith(begin):
+                yield listed._replace(key=key.removeprefix(begin))
 
     def unfinished(self) -> list[str]:
         return []  # a draft has no name before it is complete
@@ -149,7 +156,7 @@ class FlatLake:
         """An object store has no disk that fills up."""
 
     def require_current(self) -> None:
-        """No earlier version stored a lake in this way."""
+        require_whole(self)  # no earlier version stored a lake in this way
 
     @property
     def _object(self) -> LocalLake:

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from clickhouse_http import FolderInUse, Ownership, own
+from firehose.areas import RESTORING
 from firehose.errors import FirehoseError, ServiceUnavailable
 
 #: The folder in a home with its lock, and with what a process runner needs for its services.
 RUN: Final = "run"
+#: What takes a home that an unfinished restore has left; every other command refuses it.
+RESTORE: Final = "firehose restore"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -33,6 +36,8 @@ def own_home(home: Path, what: str) -> Ownership:
     if found.st_uid != os.geteuid():
         raise FirehoseError(f"{run} belongs to another user: remove it, or set FIREHOSE_HOME to another folder")
     run.chmod(0o700)
+    if what != RESTORE and (home / RESTORING).exists():
+        raise FirehoseError(f"{home} holds an unfinished restore: repeat firehose restore --into {home}")
     try:
         return own(run / "home.lock", what)
     except OSError as error:

@@ -19,6 +19,7 @@ from ingester.contract.logs import get_logger
 
 __all__ = [
     "SendMail",
+    "report_backup",
     "report_disk",
     "report_foreign",
     "report_gaps",
@@ -147,6 +148,16 @@ def report_kept(settings: Settings, kept: Sequence[str], send_mail: SendMail) ->
         log.warning("kept although its time is over", kept=line)
     details = {f"item {n}": line for n, line in enumerate(kept[:_LISTED], 1)}
     send(settings, catalogue.KEPT, details, send_mail, count=len(kept), said=kept[0])
+    return True
+
+
+def report_backup(settings: Settings, last: str, age_hours: float, send_mail: SendMail) -> bool:
+    """Alert if the last complete backup set is too old, or there is none (an age below 0)."""
+    if 0 <= age_hours < settings.backup_alert_hours:
+        return False
+    said = f"The last complete backup is {age_hours:.0f} hours old" if last else "There is no complete backup"
+    details = {"place": redacted(settings.backup.partition("?")[0]), "last set": last or "none"}
+    send(settings, catalogue.BACKUP_OLD, details, send_mail, said=said, hours=settings.backup_alert_hours)
     return True
 
 

@@ -73,6 +73,13 @@ KEPT: Final = Alert(
     "Maintenance does not remove what may be the only copy of something: {said}.",
     "something-stays-although-its-time-is-over",
 )
+BACKUP_OLD: Final = Alert(
+    "backup_old",
+    Severity.WARNING,
+    "no recent backup",
+    "{said}; the limit is {hours} hours. See why firehose_backup does not run or fails.",
+    "a-backup-is-too-old",
+)
 
 #: Every alert of the project.
 ALERTS: Final = tuple(value for value in list(vars().values()) if isinstance(value, Alert))

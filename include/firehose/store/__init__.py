@@ -5,7 +5,7 @@ Another storage is another class with them, and passes the same tests (tests/con
 Must not: know what lies in a file.
 """
 
-from firehose.store.local import Disk, LocalLake
+from firehose.store.local import Disk, Listed, LocalLake
 from firehose.store.protocol import L, LakePath
 
-__all__ = ["Disk", "L", "LakePath", "LocalLake"]
+__all__ = ["Disk", "L", "LakePath", "Listed", "LocalLake"]

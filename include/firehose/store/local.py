@@ -32,6 +32,17 @@ class Disk(NamedTuple):
         return self.used / (self.used + self.free) if self.used + self.free else 1.0
 
 
+class Listed(NamedTuple):
+    """A file of a listing: its key below the listed folder, its bytes, and a stamp.
+
+    A file that was replaced has another stamp. Two equal stamps of one key mean equal content.
+    """
+
+    key: str
+    size: int
+    stamp: str
+
+
 class LocalLake(PosixPath):
     """A lake in a folder of a local disk, or what lies in it: a path with what :class:`LakePath` asks for."""
 
@@ -53,6 +64,21 @@ class LocalLake(PosixPath):
     def folders(self, pattern: str) -> list[Self]:
         """The folders below it whose keys match, in order."""
         return sorted(path for path in self.glob(pattern) if path.is_dir())
+
+    def listing(self) -> Iterator[Listed]:
+        """Every file below it, in any depth, with its size and a stamp."""
+        for folder, below, names in os.walk(self):
+            below.sort()
+            for path in (Path(folder, name) for name in sorted(names)):
+                if _is_part(path):
+                    continue
+                try:
+                    found = path.stat()
+                except FileNotFoundError:  # removed meanwhile
+                    continue
+                # A replacement is another file, which the time alone would not tell within a tick of the clock.
+                stamp = f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+                yield Listed(str(path.relative_to(self)), found.st_size, stamp)
 
     def unfinished(self) -> list[str]:
         """The names of unfinished files in this folder."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from io import BufferedReader
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
-from firehose.store.local import Disk, LocalLake
+from firehose.store.local import Disk, Listed, LocalLake
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,6 +68,12 @@ class LakePath(Protocol):
 
     def folders(self, pattern: str) -> list[Self]:
         """The folders below it whose keys match, in order; also those in which nothing has been completed."""
+
+    def listing(self) -> Iterator[Listed]:
+        """Every file below it, in any depth, with its size and a stamp; those of one folder come together.
+
+        Files that are still being written are never among them. Empty where the folder does not exist.
+        """
 
     def unfinished(self) -> list[str]:
         """The names of files in this folder that a writer has not completed, or never will."""
@@ -138,10 +144,11 @@ class LakePath(Protocol):
         """The disk that it lies on; None where there is no such limit."""
 
     def require_current(self) -> None:
-        """See that the lake is not one of an earlier version, whose folders would be overlooked.
+        """See that the lake is not one of an earlier version, whose folders it would overlook, nor half restored.
 
         Raises:
-            LakeOutdated: it is.
+            LakeOutdated: it is of an earlier version.
+            RestoreUnfinished: a restore has begun to put files there.
         """
 
 
