@@ -115,7 +115,7 @@ def bucket_store(_one_bucket_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
     """A real object store, moto's server, for lakes in a bucket; one for all tests, each with lakes of its own."""
     for name, value in {**ENVIRONMENT, STORE: _one_bucket_store.url}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(session, "LEASE_S", 1.0)
+    monkeypatch.setattr(session, "LEASE_S", 2.0)
     _one_bucket_store.requests()
     yield _one_bucket_store
     locks.end_sessions()

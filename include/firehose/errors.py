@@ -20,7 +20,7 @@ class StoreAway(ServiceUnavailable):
 
 
 class StoreRefused(FirehoseError):
-    """An object store refuses: there is no such bucket, or the credentials are missing, wrong or of too few rights."""
+    """An object store refuses: no such bucket, or credentials that are missing, wrong or of too few rights."""
 
 
 class LockLost(ServiceUnavailable):

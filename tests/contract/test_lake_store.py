@@ -19,7 +19,6 @@ import pytest
 from firehose.errors import DiskFailed, LockTaken
 from firehose.store import LakePath, LocalLake
 from firehose.store.objects.client import Bucket
-from tests.support.flat_lake import FlatLake
 from tests.support.object_store import STORE, ObjectStore
 from tests.support.waiting import until
 
@@ -44,7 +43,6 @@ def _in_a_bucket(folder: Path) -> LakePath:
 
 BACKENDS: Final = {
     "local": Backend(LocalLake),
-    "flat": Backend(FlatLake),
     "objects": Backend(_in_a_bucket, ((Bucket, "copy"), (Bucket, "delete")), settled=True),
 }
 _FORK: Final = multiprocessing.get_context("fork")

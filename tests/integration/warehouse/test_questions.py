@@ -45,12 +45,12 @@ RECIPES = {recipe.name: recipe for recipe in recipes()}
 def home(engine: Settings) -> Settings:
     """Settings whose lake has three simulated days, loaded."""
     settings = msgspec.structs.replace(engine, lake=str(Path(engine.lake) / "asked"))
-    lake = LakeBuilder(settings.lake_path)
+    lake = LakeBuilder(settings.local_lake)
     events = list(simulated())
     for hour, types in lake.store([*events, *resync(events)]).items():
         lake.publish(hour + timedelta(minutes=55), {hour: types})
     batch = Batch.parse("20260529T200000Z", 300)
-    with Quarantine(batch, quarantine_path(settings.lake_path, batch)) as quarantine:
+    with Quarantine(batch, quarantine_path(settings.local_lake, batch)) as quarantine:
         quarantine.add_undecodable("posts", [Undecodable("no event", b"x")])
     client = connect(settings)
     migrate(client, settings)
@@ -92,7 +92,7 @@ def analyst(home: Settings) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def duck(home: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    with answers.connected(home.lake_path) as duck:
+    with answers.connected(home.local_lake) as duck:
         yield duck
 
 
