@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -52,9 +53,8 @@ class ObjectStore:
         return ObjectLake(Place.of(self.uri(str(folder).strip("/"))), folder.parent / "spool")
 
     def requests(self) -> list[str]:
-        """What was asked since the last time: ``GET /lakes/…``, queries included."""
-        found: list[str] = self._ask("requests")
-        return found
+        """What was asked since the last time: ``GET /lakes/…``, queries included, but for renewed leases."""
+        return [asked for asked in self._ask("requests") if not asked.endswith("/lease?")]
 
     def fail(self, status: int, times: int, containing: str = "") -> None:
         """Answer the next requests that contain a text with this status; 0: cut the connection."""
@@ -118,8 +118,8 @@ class _Served:
         self._fault["times"] -= 1
         self._failed += 1
         if not (status := self._fault["status"]):
-            environ["werkzeug.socket"].close()
-            return []
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionAbortedError
         start_response(f"{status} Fault", [("Content-Length", "0")])
         return []
 

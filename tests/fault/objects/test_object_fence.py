@@ -43,7 +43,7 @@ def _upload(path: LakePath, pause: Callable[[], None]) -> None:
         pause()
         copy(self, *given)
 
-    Bucket.copy = copy_later  # type: ignore[method-assign]  # in the forked process only
+    Bucket.copy = copy_later  # type: ignore[method-assign, assignment]  # in the forked process only
     path.write(b"of the silent holder")
 
 
@@ -167,5 +167,10 @@ def test_nothing_is_left_of_processes_that_ended_or_were_killed(bucket_store: Ob
     killed.join()
     bucket = Bucket(lake.place)
     assert bucket.page(f"{session.FOLDER}/").keys
-    until(lambda: session.sweep(bucket, 0.0) or not bucket.page(f"{session.FOLDER}/").keys, what="it is removed")
+
+    def swept() -> bool:
+        session.sweep(bucket, silent_s=0)
+        return not bucket.page(f"{session.FOLDER}/").keys
+
+    until(swept, what="its objects are removed")
     assert lake.find("*") == [lake / "file"]

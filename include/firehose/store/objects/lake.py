@@ -111,7 +111,7 @@ class ObjectLake:
         """The same for Arrow."""
         import pyarrow as pa  # here: it takes 28 MiB, which a drain does without
 
-        return pa.PythonFile(ObjectStream(self._bucket, self._key), mode="r")
+        return pa.PythonFile(self.reading(), mode="r")
 
     def sha256(self) -> str:
         """The SHA-256 of the content in hex, of one version of it."""
