@@ -107,7 +107,8 @@ class _Served:
             with self._one:
                 if environ["PATH_INFO"].startswith(_CONTROL):
                     return self._control(environ["PATH_INFO"].removeprefix(_CONTROL), body.read(), start_response)
-                asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+                signed = "" if "HTTP_AUTHORIZATION" in environ else "unsigned "
+                asked = f"{signed}{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ['QUERY_STRING']}"
                 self._requests.append(asked)
                 if self._fault["times"] and self._fault["containing"] in asked:
                     return self._fails(environ, start_response)
