@@ -21,6 +21,8 @@ from typing import Any, Final
 import httpx
 
 from firehose.store import ObjectLake, Place
+from firehose.store.objects import session
+from firehose.store.objects.client import Bucket
 
 #: The usual variables, for clients of the store in this process and in those that it starts.
 ENVIRONMENT: Final = {
@@ -67,6 +69,13 @@ class ObjectStore:
 
     def _ask(self, what: str, **options: Any) -> Any:
         return httpx.post(self.url + _CONTROL + what, json=options, timeout=30).raise_for_status().json()
+
+
+def fence_all(lake: ObjectLake) -> None:
+    """Do what a process does that finds a lock whose holder was silent: as if all were, now."""
+    bucket = Bucket(lake.place)
+    for found in bucket.page(f"{session.FOLDER}/", folders=True).folders:
+        assert session.fence(bucket, found.removeprefix(f"{session.FOLDER}/"), silent_s=-2)
 
 
 @contextlib.contextmanager

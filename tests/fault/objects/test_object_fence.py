@@ -13,10 +13,10 @@ from typing import Final
 import pytest
 
 from firehose.errors import LockLost, LockTaken
-from firehose.store import LakePath, LocalLake, ObjectLake
+from firehose.store import LakePath, LocalLake
 from firehose.store.objects import session
 from firehose.store.objects.client import Bucket
-from tests.support.object_store import ObjectStore
+from tests.support.object_store import ObjectStore, fence_all
 from tests.support.waiting import until
 
 _FORK: Final = multiprocessing.get_context("fork")
@@ -118,19 +118,12 @@ def test_a_session_that_was_fenced_writes_again_only_when_it_holds_no_lock_of_th
     lock, path = lake / ".locks/batch-1.lock", lake / "file"
     with lock.lock():
         path.write(b"1")
-        _fence_all(lake)
+        fence_all(lake)
         for _ in range(2):
             with pytest.raises(LockLost):
                 path.write(b"2")
     path.write(b"3")
     assert path.read_bytes() == b"3"
-
-
-def _fence_all(lake: ObjectLake) -> None:
-    bucket = Bucket(lake.place)
-    [found] = bucket.page(f"{session.FOLDER}/", folders=True).folders
-    # As if it had been silent: by the store's clock it never was.
-    assert session.fence(bucket, found.removeprefix(f"{session.FOLDER}/"), silent_s=-2)
 
 
 def test_a_forked_child_is_fenced_with_its_parent(bucket_store: ObjectStore, tmp_path: Path) -> None:
@@ -140,7 +133,7 @@ def test_a_forked_child_is_fenced_with_its_parent(bucket_store: ObjectStore, tmp
         child = _FORK.Process(target=_write_twice, args=(lake / "file", theirs))
         child.start()
         assert ours.recv() == "written"
-        _fence_all(lake)
+        fence_all(lake)
         ours.send("go on")
         assert "another one has taken its locks" in ours.recv()
         child.join()
