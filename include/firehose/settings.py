@@ -185,7 +185,7 @@ class Settings(IngesterSettings, frozen=True, kw_only=True):
         if self.lake_is_remote:
             raise SettingsError(
                 "FIREHOSE_LAKE is in an object store, and this needs a lake in a folder of a local disk; "
-                "see docs/limits.md"
+                "see docs/operations.md, A lake in an object store"
             )
         return LocalLake(Path(self.lake).expanduser().absolute())
 
