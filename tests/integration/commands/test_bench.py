@@ -29,6 +29,7 @@ from devstack.embedded.redis import RedisServer, free_port
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
 from tests.support.command import FIREHOSE
+from tests.support.object_store import ObjectStore
 from tests.support.processes import runs
 from tests.support.waiting import until
 
@@ -194,3 +195,14 @@ def alive() -> set[int]:
     """The processes that this one has started, directly or not, and that still run."""
     children = psutil.Process().children(recursive=True)
     return {child.pid for child in children if runs(child)}
+
+
+def test_listing_is_measured_in_a_bucket_beside_a_folder(bucket_store: ObjectStore) -> None:
+    command = [FIREHOSE, "bench", "listing", "--hours=10", f"--store={bucket_store.uri('bench')}", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = msgspec.json.decode(done.stdout, type=BenchReport)
+    assert_measured(report, "listing", 1000)
+    assert {"bucket, list", "folder, list", "bucket, query of one hour"} < {*report.seconds}
+    assert bucket_store.requests()
+    assert bucket_store.lake(Path("/bench")).find("*/*/*/*/*/*") == [], "nothing is left"

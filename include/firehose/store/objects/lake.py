@@ -167,9 +167,10 @@ class ObjectLake:
         self.remove()
 
     def discard_all(self) -> None:
-        """Remove everything below it."""
+        """Remove everything below it, but for the sessions of processes at work."""
         for key, _ in listing.below(self._bucket, self._folder):
-            self._session.remove(key)
+            if not key.startswith(f"{session.FOLDER}/"):
+                self._session.remove(key)
 
     def lock(self, *, wait_s: float | None = None, reentrant: bool = False) -> AbstractContextManager[None]:
         """Lock the key, for this process's session; see locks.py."""
