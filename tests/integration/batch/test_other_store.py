@@ -30,11 +30,11 @@ from tests.support.object_store import ObjectStore
 
 Fill = Callable[[Iterable[bytes], Batch], None]
 EVENTS = [
-    # Of few types: each has files of its own, and each file takes a dozen requests.
+    # Of one type: each has files of its own, and each file takes a dozen requests.
     *(
         line
         for line in generate.events(400, seed=7, start_us=1_780_002_000_000_000, rate=2.5)
-        if b"app.bsky.feed.like" in line or b"app.bsky.graph.follow" in line
+        if b'"collection":"app.bsky.feed.like"' in line
     ),
     b'{"did":"no account","time_us":1780002000000000,"kind":"commit"}',
 ]
@@ -63,7 +63,7 @@ def test_batches_go_through_another_storage_as_through_a_local_disk(
     settings: Settings, batches: list[Batch], fill: Fill, redis_client: redis.Redis, bucket_store: ObjectStore
 ) -> None:
     stored = Settings(home=settings.home, lake=bucket_store.uri("other-store"), redis_url=settings.redis_url)
-    halves = {batches[0]: EVENTS[:120], batches[1]: EVENTS[100:]}
+    halves = {batches[0]: EVENTS[:80], batches[1]: EVENTS[60:]}
     lakes: list[LakePath] = []
     for one in (settings, stored):
         for batch, lines in halves.items():

@@ -179,11 +179,10 @@ class Bucket(NamedTuple):
 @cache
 def _client(place: Place, pid: int) -> Any:
     """A client of its own for each process: connections must not be shared after a fork."""
-    import boto3  # here: see failures.py
     from botocore.config import Config
 
     attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": _ATTEMPTS}
-    return boto3.session.Session().client(
+    return _description().client(
         "s3",
         region_name=place.region or None,
         endpoint_url=place.endpoint or None,
@@ -194,6 +193,14 @@ def _client(place: Place, pid: int) -> Any:
             s3={"addressing_style": "path"} if place.endpoint else None,
         ),
     )
+
+
+@cache
+def _description() -> Any:
+    """What boto3 knows of S3 and of this machine's credentials: read once, also for processes that are forked."""
+    import boto3  # here: see failures.py
+
+    return boto3.session.Session()
 
 
 @cache
