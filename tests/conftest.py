@@ -16,7 +16,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from devstack.embedded import redis as embedded
-from firehose.store.objects import locks, session
+from firehose.store.objects import fencing, locks
 from ingester.contract.settings import DEFAULT_HOME
 from tests.support import recorded
 from tests.support.logins import copy_passwords
@@ -115,7 +115,7 @@ def bucket_store(_one_bucket_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
     """A real object store, moto's server, for lakes in a bucket; one for all tests, each with lakes of its own."""
     for name, value in {**ENVIRONMENT, STORE: _one_bucket_store.url}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(session, "LEASE_S", 2.0)
+    monkeypatch.setattr(fencing, "LEASE_S", 2.0)
     _one_bucket_store.requests()
     yield _one_bucket_store
     locks.end_sessions()

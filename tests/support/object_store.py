@@ -21,7 +21,7 @@ from typing import Any, Final
 import httpx
 
 from firehose.store import ObjectLake, Place
-from firehose.store.objects import session
+from firehose.store.objects import fencing
 from firehose.store.objects.client import Bucket
 
 #: The usual variables, for clients of the store in this process and in those that it starts.
@@ -74,8 +74,8 @@ class ObjectStore:
 def fence_all(lake: ObjectLake) -> None:
     """Do what a process does that finds a lock whose holder was silent: as if all were, now."""
     bucket = Bucket(lake.place)
-    for found in bucket.page(f"{session.FOLDER}/", folders=True).folders:
-        assert session.fence(bucket, found.removeprefix(f"{session.FOLDER}/"), silent_s=-2)
+    for found in bucket.page(f"{fencing.FOLDER}/", folders=True).folders:
+        assert fencing.fence(bucket, found.removeprefix(f"{fencing.FOLDER}/"), silent_s=-2)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import pytest
 
 from firehose.errors import LockLost, LockTaken
 from firehose.store import LakePath, LocalLake
-from firehose.store.objects import session
+from firehose.store.objects import fencing
 from firehose.store.objects.client import Bucket
 from tests.support.object_store import ObjectStore, fence_all
 from tests.support.waiting import until
@@ -159,11 +159,11 @@ def test_nothing_is_left_of_processes_that_ended_or_were_killed(bucket_store: Ob
     killed.kill()
     killed.join()
     bucket = Bucket(lake.place)
-    assert bucket.page(f"{session.FOLDER}/").keys
+    assert bucket.page(f"{fencing.FOLDER}/").keys
 
     def swept() -> bool:
-        session.sweep(bucket, silent_s=0)
-        return not bucket.page(f"{session.FOLDER}/").keys
+        fencing.sweep(bucket, silent_s=0)
+        return not bucket.page(f"{fencing.FOLDER}/").keys
 
     until(swept, what="its objects are removed")
     assert lake.find("*") == [lake / "file"]

@@ -1,8 +1,8 @@
 """Requests to one bucket: reading, conditional writing, copying, conditional removal, and pages of listings.
 
-Lives here: the one use of boto3. Must not: know what keys mean. boto3 repeats a request that fails or is throttled
-(five times in all, or AWS_MAX_ATTEMPTS), so a conditional write may be repeated after it has succeeded: each write
-carries a nonce, by which its own success is told from another one's.
+Must not: know what keys mean. boto3 repeats a request that fails or is throttled (connection.py), so a conditional
+write may be repeated after it has succeeded: each write carries a nonce, by which its own success is told from
+another one's.
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, BinaryIO, Final, NamedTuple
 
+from firehose.store.objects.connection import connected
 from firehose.store.objects.failures import Changed, answered
 from firehose.store.objects.place import Place
 
 _NONCE: Final = "firehose-nonce"
-_ATTEMPTS: Final = 5
-_CONNECT_S: Final = 5
-#: The store copies a file of some hundred MiB before it answers.
-_READ_S: Final = 60
 PAGE: Final = 1000  # keys that one request lists, at most
 
 
@@ -155,7 +152,7 @@ class Bucket(NamedTuple):
 
     @property
     def _client(self) -> Any:
-        return _client(self.place, os.getpid())
+        return connected(self.place, os.getpid())
 
     def _trying(self, what: str, key: str) -> Any:
         return answered(what, self.named(key))
@@ -174,33 +171,6 @@ class Bucket(NamedTuple):
         except FileNotFoundError:
             return None
         return str(answer["ETag"]) if answer.get("Metadata", {}).get(_NONCE) == nonce else None
-
-
-@cache
-def _client(place: Place, pid: int) -> Any:
-    """A client of its own for each process: connections must not be shared after a fork."""
-    from botocore.config import Config
-
-    attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": _ATTEMPTS}
-    return _description().client(
-        "s3",
-        region_name=place.region or None,
-        endpoint_url=place.endpoint or None,
-        config=Config(
-            connect_timeout=_CONNECT_S,
-            read_timeout=_READ_S,
-            retries={"mode": "standard", **attempts},
-            s3={"addressing_style": "path"} if place.endpoint else None,
-        ),
-    )
-
-
-@cache
-def _description() -> Any:
-    """What boto3 knows of S3 and of this machine's credentials: read once, also for processes that are forked."""
-    import boto3  # here: see failures.py
-
-    return boto3.session.Session()
 
 
 @cache

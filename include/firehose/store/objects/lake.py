@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
 
 from firehose import crash, files
 from firehose.areas import Area
 from firehose.store.local import LocalLake
-from firehose.store.objects import listing, locks, session
+from firehose.store.objects import fencing, listing, locks, session
 from firehose.store.objects.client import Bucket
-from firehose.store.objects.place import Place
+from firehose.store.objects.keys import Key
 from firehose.store.objects.spool import draft_folder
 from firehose.store.objects.stream import ObjectStream
 
@@ -24,58 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, order=True)
-class ObjectLake:
-    """A lake in an object store, or what lies in it: a path with what :class:`firehose.store.LakePath` asks for.
-
-    ``spool`` is a folder of the local disk, for files that are being written.
-    """
-
-    place: Place
-    spool: Path
-    parts: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The last part of the key."""
-        return self.parts[-1]
-
-    @property
-    def stem(self) -> str:
-        """The name, without its last suffix."""
-        return PurePosixPath(self.name).stem
-
-    @property
-    def parent(self) -> Self:
-        """The folder that it lies in."""
-        return self._with(self.parts[:-1])
-
-    @property
-    def parents(self) -> Sequence[Self]:
-        """The folders that it lies in, the nearest one first."""
-        return [self._with(self.parts[:count]) for count in reversed(range(len(self.parts)))]
-
-    def __str__(self) -> str:
-        """``s3://BUCKET/PREFIX/KEY``."""
-        return "/".join((str(self.place), *self.parts))
-
-    def __truediv__(self, key: str, /) -> Self:
-        """The file or folder with this key below it."""
-        parts = str(key).split("/")
-        if ".." in parts or key.startswith("/"):
-            raise ValueError(f"{key!r} leads out of the lake {self}")
-        return self._with((*self.parts, *parts))
-
-    def with_name(self, name: str) -> Self:
-        """Another file in its folder."""
-        return self.parent / name
-
-    def with_suffix(self, suffix: str) -> Self:
-        """The same, by another last suffix."""
-        return self.with_name(self.stem + suffix)
-
-    def key_in(self, folder: Self) -> str:
-        """Its key below a folder."""
-        return "/".join(self.parts[len(folder.parts) :])
+class ObjectLake(Key):
+    """A lake in a bucket, or what lies in it: a path with what :class:`firehose.store.LakePath` asks for."""
 
     def find(self, pattern: str) -> list[Self]:
         """The files below it whose keys match, in order. Locks are not among them."""
@@ -169,7 +118,7 @@ class ObjectLake:
     def discard_all(self) -> None:
         """Remove everything below it, but for the sessions of processes at work."""
         for key, _ in listing.below(self._bucket, self._folder):
-            if not key.startswith(f"{session.FOLDER}/"):
+            if not key.startswith(f"{fencing.FOLDER}/"):
                 self._session.remove(key)
 
     def lock(self, *, wait_s: float | None = None, reentrant: bool = False) -> AbstractContextManager[None]:
@@ -197,17 +146,6 @@ class ObjectLake:
     def _session(self) -> session.Session:
         return locks.session_of(self._bucket)
 
-    @property
-    def _key(self) -> str:
-        return "/".join(self.parts)
-
-    @property
-    def _folder(self) -> str:
-        return f"{self._key}/" if self.parts else ""
-
     def _listed(self, keys: Iterator[str]) -> list[Self]:
         found = (tuple(key.split("/")) for key in keys)
         return sorted(self._with(parts) for parts in found if parts[0] != Area.LOCKS)
-
-    def _with(self, parts: tuple[str, ...]) -> Self:
-        return type(self)(self.place, self.spool, parts)

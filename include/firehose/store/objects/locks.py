@@ -22,7 +22,8 @@ import msgspec
 from firehose.errors import LockTaken, StoreAway
 from firehose.store.objects.client import Bucket
 from firehose.store.objects.failures import Changed
-from firehose.store.objects.session import Session, fence, is_silent, sweep
+from firehose.store.objects.fencing import fence, is_silent, sweep
+from firehose.store.objects.session import Session
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)

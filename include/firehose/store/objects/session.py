@@ -1,7 +1,7 @@
 """A process at work on a lake in an object store: its lease, and its slots, through which all that it writes goes.
 
-Lives here: how a process that was silent too long, so that its locks were taken, is kept from writing: it is
-*fenced*. Must not: know what a lock protects.
+Lives here, with fencing.py: how a process that was silent too long, so that its locks were taken, is kept from
+writing: it is *fenced*. Must not: know what a lock protects.
 
 A session has objects below ``.locks/sessions/<id>/``: ``lease``, written again and again while the process lives,
 and *slots*. A file is uploaded to a slot, and the store itself copies it to its place. Who fences a session first
@@ -21,36 +21,21 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
-from firehose.areas import Area
 from firehose.errors import FirehoseError, LockLost
+from firehose.store.objects import fencing
 from firehose.store.objects.client import Bucket
 from firehose.store.objects.failures import Changed
-from firehose.store.objects.listing import below
+from firehose.store.objects.fencing import FOLDER, lease_key, read_lease, remove_objects
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
-
-FOLDER: Final = f"{Area.LOCKS}/sessions"
-#: A session that has not renewed its lease for this many seconds, by the store's clock, may be fenced.
-LEASE_S = 30.0
-_LEASE: Final = "lease"
-_REVOKED: Final = b'{"revoked":true}'
 
 
 class _Slot(NamedTuple):
     key: str
     etag: str | None  # None: not made yet
-
-
-class _Lease(NamedTuple):
-    revoked: bool
-    age_s: float
-    etag: str
-
-    def silent(self, longest_s: float) -> bool:
-        return self.age_s > longest_s + 1  # the store's clock shows whole seconds
 
 
 class Session:
@@ -64,7 +49,7 @@ class Session:
         self._bucket, self._parent = bucket, parent
         self._free: list[_Slot] = []
         self._ended, self._renewing = threading.Event(), threading.Lock()
-        self._etag = bucket.put(_lease(self.id), self._text(), etag=None)
+        self._etag = bucket.put(lease_key(self.id), self._text(), etag=None)
         os.register_at_fork(  # so that no request is under way, whose locks nothing would release in a child
             before=self._renewing.acquire,
             after_in_parent=self._renewing.release,
@@ -78,7 +63,7 @@ class Session:
         Raises:
             LockLost: one was.
         """
-        lease = None if self.lost else _read(self._bucket, self.id)
+        lease = None if self.lost else read_lease(self._bucket, self.id)
         if lease is None or lease.revoked:
             self.lose()
         if self._parent is not None:
@@ -123,8 +108,8 @@ class Session:
         """
         self.give_up()
         raise LockLost(
-            f"{self._bucket.place}: this process was silent for more than {LEASE_S:g} s, and another one has "
-            "taken its locks; it writes nothing more, and what was not finished is as it was: run the step again"
+            f"{self._bucket.place}: this process was silent for more than {fencing.LEASE_S:g} s, and another "
+            "one has taken its locks; it writes nothing more, and what was not finished is as it was: run the step again"
         )
 
     def give_up(self) -> None:
@@ -138,15 +123,15 @@ class Session:
             self.give_up()
             try:
                 with self._renewing:
-                    _remove(self._bucket, self.id)
+                    remove_objects(self._bucket, self.id)
             except FirehoseError as error:
                 log.warning("a session's objects stay until another one removes them", reason=error)
 
     def _renew(self) -> None:
-        while not self._ended.wait(LEASE_S / 4):
+        while not self._ended.wait(fencing.LEASE_S / 4):
             try:
                 with self._renewing:
-                    self._etag = self._bucket.put(_lease(self.id), self._text(), etag=self._etag)
+                    self._etag = self._bucket.put(lease_key(self.id), self._text(), etag=self._etag)
             except Changed:
                 self.give_up()
             except FirehoseError as error:
@@ -155,55 +140,3 @@ class Session:
     def _text(self) -> bytes:
         """Another one each time, so that its ETag is another one."""
         return json.dumps({"host": socket.gethostname(), "pid": self.pid, "nonce": uuid.uuid4().hex}).encode()
-
-
-def fence(bucket: Bucket, session_id: str, silent_s: float | None = None) -> bool:
-    """Keep a session from writing if it was silent for ``silent_s`` (or the lease); tell whether it now is.
-
-    Where a session has no lease, its slots were removed before.
-    """
-    if (lease := _read(bucket, session_id)) is None:
-        return True
-    if not lease.revoked:
-        if not lease.silent(LEASE_S if silent_s is None else silent_s):
-            return False
-        try:
-            bucket.put(_lease(session_id), _REVOKED, etag=lease.etag)
-        except Changed:
-            return False
-        log.warning("a process was silent too long, and may write nothing more", session=session_id)
-    _remove(bucket, session_id)
-    return True
-
-
-def sweep(bucket: Bucket, silent_s: float = 3600.0) -> None:
-    """Remove what processes that were killed some time ago have left."""
-    for key, seen in bucket.page(f"{FOLDER}/").keys.items():
-        session_id, _, name = key.removeprefix(f"{FOLDER}/").partition("/")
-        if name == _LEASE and seen.age_s > silent_s:
-            fence(bucket, session_id, silent_s)
-
-
-def _remove(bucket: Bucket, session_id: str) -> None:
-    """Remove a session's slots, and those of its children, and only then the leases, its own as the last."""
-    keys = [key for key, _ in below(bucket, f"{FOLDER}/{session_id}/")]
-    for key in sorted(keys, key=lambda key: (key.endswith(f"/{_LEASE}"), -key.count("/"))):
-        bucket.delete(key)
-
-
-def is_silent(bucket: Bucket, session_id: str) -> bool:
-    """Tell whether a session is fenced, or may be."""
-    lease = _read(bucket, session_id)
-    return lease is None or lease.revoked or lease.silent(LEASE_S)
-
-
-def _read(bucket: Bucket, session_id: str) -> _Lease | None:
-    try:
-        content, seen = bucket.get(_lease(session_id))
-    except FileNotFoundError:
-        return None
-    return _Lease(content == _REVOKED, seen.age_s, seen.etag)
-
-
-def _lease(session_id: str) -> str:
-    return f"{FOLDER}/{session_id}/{_LEASE}"
