@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import pytest
 import redis
 
@@ -13,6 +14,7 @@ from firehose.batch.drain import drain
 from firehose.errors import StoreAway, StoreRefused
 from firehose.settings import Settings, SettingsError, checked
 from firehose.store import ObjectLake, Place
+from firehose.store.objects import connection
 from ingester.contract import wire
 from jetstream_simulator import generate
 from tests.support import frames
@@ -60,6 +62,7 @@ def test_what_is_refused_is_one_line_that_says_what_to_do(
             attempt()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
+    monkeypatch.setattr(connection, "_description", boto3.session.Session)  # not the one that knew them
     anonymous = ObjectLake(path.place._replace(prefix="anonymous"), path.spool)
     with pytest.raises(StoreRefused, match=r"^[^\n]*no credentials; set AWS_ACCESS_KEY_ID[^\n]*$"):
         (anonymous / "x").read_bytes()

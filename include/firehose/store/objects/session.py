@@ -109,8 +109,8 @@ class Session:
         self.give_up()
         raise LockLost(
             f"{self._bucket.place}: this process was silent for more than {fencing.LEASE_S:g} s, and another "
-            "one has taken its locks; it writes nothing more, and what was not finished is as it was: run the step "
-            "again"
+            "one has taken its locks; it writes nothing more, and what was not finished is as it was: run the "
+            "step again"
         )
 
     def give_up(self) -> None:
