@@ -108,8 +108,7 @@ class Service:
         """Find where to continue if Redis has no cursor: at the end of what the lake has."""
         now = datetime.now(UTC)
         drained: Position = LIVE
-        if self._settings.lake:
-            lake = self._settings.lake_path
+        if (lake := self._settings.lake_folder) is not None:
             drained = await asyncio.to_thread(manifests.last_drained, lake, now, otherwise)
         position = resume.without_cursor(drained, otherwise)
         self._gaps.begin(Reason.REDIS_LOST, position, int(now.timestamp() * 1_000_000))

@@ -16,9 +16,11 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from devstack.embedded import redis as embedded
+from firehose.store.objects import fencing, locks
 from ingester.contract.settings import DEFAULT_HOME
 from tests.support import recorded
 from tests.support.logins import copy_passwords
+from tests.support.object_store import ENVIRONMENT, STORE, ObjectStore, object_store
 
 _HOME = pytest.StashKey[str]()
 _WITH_EXPECTATIONS: Final = "tests/unit/quality/"
@@ -100,3 +102,20 @@ def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def free_port() -> int:
     """A TCP port on loopback that nothing listens on just now."""
     return embedded.free_port()
+
+
+@pytest.fixture(scope="session")
+def _one_bucket_store() -> Iterator[ObjectStore]:
+    with object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def bucket_store(_one_bucket_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    """A real object store, moto's server, for lakes in a bucket; one for all tests, each with lakes of its own."""
+    for name, value in {**ENVIRONMENT, STORE: _one_bucket_store.url}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(fencing, "LEASE_S", 2.0)
+    _one_bucket_store.requests()
+    yield _one_bucket_store
+    locks.end_sessions()

@@ -38,19 +38,19 @@ _FILES: Final = (
 )
 
 
-def file_synced(path: Path) -> None:
-    """The content for ``path`` is on the disk, under its partial name."""
+def file_synced(path: Path | str) -> None:
+    """The content for ``path`` is on the disk under its partial name, or uploaded."""
     if crash.armed():
         _reached(path, 0)
 
 
-def file_renamed(path: Path) -> None:
-    """``path`` has its new content; the folder is not synced yet."""
+def file_renamed(path: Path | str) -> None:
+    """``path`` has its new content; a folder on a disk is not synced yet."""
     if crash.armed():
         _reached(path, 1)
 
 
-def _reached(path: Path, stage: int) -> None:
+def _reached(path: Path | str, stage: int) -> None:
     for part, *points in _FILES:
         if part in str(path):
             reached(points[stage])

@@ -15,6 +15,18 @@ class LockTaken(ServiceUnavailable):
     """Another process, or another part of this one, still holds a lock when the time to wait for it is over."""
 
 
+class StoreAway(ServiceUnavailable):
+    """An object store does not answer, or not now, also when asked again. Repeating the step later is safe."""
+
+
+class StoreRefused(FirehoseError):
+    """An object store refuses: no such bucket, or credentials that are missing, wrong or of too few rights."""
+
+
+class LockLost(ServiceUnavailable):
+    """This process was silent too long, and another one took its locks. It has written nothing since."""
+
+
 class Throttled(ServiceUnavailable):
     """A service asks to be left alone for ``wait_s`` seconds."""
 

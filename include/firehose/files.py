@@ -46,7 +46,7 @@ def replacing(path: Path, ready: Callable[[Path], None] | None = None) -> Iterat
         DiskFailed: the disk is full, read-only or broken.
     """
     part = part_of(path)
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
@@ -81,7 +81,7 @@ def rename(source: Path, target: Path) -> None:
     Raises:
         DiskFailed: the disk is read-only or broken.
     """
-    with _explained(target):
+    with explained(target):
         source.replace(target)
         sync_folder(target.parent)
 
@@ -101,7 +101,7 @@ def remove(path: Path) -> None:
     Raises:
         DiskFailed: the disk is read-only or broken.
     """
-    with _explained(path):
+    with explained(path):
         try:
             path.unlink()
         except FileNotFoundError:
@@ -139,7 +139,12 @@ def sync_names(path: Path) -> None:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: object) -> Iterator[None]:
+    """Turn what the disk itself fails with into one line about the file that was to be written, or removed.
+
+    Raises:
+        DiskFailed: the disk is full, read-only or broken.
+    """
     try:
         yield
     except DiskFailed:

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from firehose.retention import RetentionSettings
-from firehose.store import LocalLake
+from firehose.store import BadPlace, LakePath, LocalLake, ObjectLake, Place
 from ingester.contract import checks
 from ingester.contract.settings import (
     DEFAULT_HOME,
@@ -199,9 +199,25 @@ class Settings(RetentionSettings, frozen=True, kw_only=True):
     ] = ""
 
     @property
-    def lake_path(self) -> LocalLake:
-        """The root of the lake: an absolute path."""
-        return LocalLake(super().lake_path)
+    def lake_path(self) -> LakePath:
+        """The root of the lake, wherever it is stored."""
+        if self.lake_is_remote:
+            return ObjectLake(Place.of(self.lake), self.home_path / "spool")
+        return self.local_lake
+
+    @property
+    def local_lake(self) -> LocalLake:
+        """The root of the lake, for what needs a folder of a local disk: an absolute path.
+
+        Raises:
+            SettingsError: the lake is in an object store.
+        """
+        if self.lake_is_remote:
+            raise SettingsError(
+                "FIREHOSE_LAKE is in an object store, and this needs a lake in a folder of a local disk; "
+                "see docs/operations.md, A lake in an object store"
+            )
+        return LocalLake(Path(self.lake).expanduser().absolute())
 
     @property
     def home_path(self) -> Path:
@@ -211,20 +227,31 @@ class Settings(RetentionSettings, frozen=True, kw_only=True):
     @property
     def clickhouse_lake_root(self) -> str:
         """The lake's root as ClickHouse sees it."""
-        return self.clickhouse_lake or str(self.lake_path)
+        if self.lake_is_remote and not self.clickhouse_lake:
+            return Place.of(self.lake).url
+        return self.clickhouse_lake or str(self.local_lake)
 
     def contradiction(self) -> str:
         """As for the ingester; and the pipeline has a lake that ClickHouse can read, and two users."""
         if not self.lake:
             return "FIREHOSE_LAKE is empty: only an ingester can do without a lake; see docs/settings.md"
-        if not self.clickhouse_lake and (wrong := checks.lake_root(str(self.lake_path))):
-            return f"FIREHOSE_LAKE={self.lake!r}: {wrong}; see docs/settings.md"
+        if wrong := self._wrong_lake():
+            return checks.complaint("lake", self.lake, wrong)
         if self.clickhouse_loader == self.clickhouse_analyst:
             return (
                 f"FIREHOSE_CLICKHOUSE_LOADER and FIREHOSE_CLICKHOUSE_ANALYST are both {self.clickhouse_loader!r}; "
                 "give them different names"
             )
         return ""
+
+    def _wrong_lake(self) -> str:
+        if self.lake_is_remote:
+            try:
+                Place.of(self.lake)
+            except BadPlace as error:
+                return str(error)
+            return ""
+        return "" if self.clickhouse_lake else checks.lake_root(str(self.local_lake))
 
 
 def load(**overrides: object) -> Settings:

@@ -118,6 +118,18 @@ def hostile(
         raise
 
 
+@app.command()
+def listing(
+    store: Annotated[str, typer.Option(help="Address in a bucket, as of FIREHOSE_LAKE; nothing is left there.")],
+    hours: Annotated[int, typer.Option(min=10, help="How many hour files.")] = 720,
+    as_json: Json = False,
+) -> None:
+    """Small hour files of a month in a bucket, beside a folder: listing, a footer, one hour's query."""
+    from devstack.bench.listing import bench_listing
+
+    _print(bench_listing(store, hours), as_json)
+
+
 def _print(report: BenchReport | StorageReport, as_json: bool) -> None:
     import msgspec
     from rich.table import Table

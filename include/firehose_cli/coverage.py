@@ -24,11 +24,12 @@ def coverage(
     from firehose.batch.gaps import missing_us, open_gaps
     from firehose.errors import FirehoseError, ServiceUnavailable
     from firehose.settings import load
+    from firehose.store import LocalLake
     from ingester.contract.gap import OLD_REASONS
 
     settings = load()
     lake = settings.lake_path
-    if not lake.is_dir():
+    if isinstance(lake, LocalLake) and not lake.is_dir():
         raise FirehoseError(f"{lake}: no lake there; name the folder with FIREHOSE_LAKE")
     try:
         gaps = known_gaps(settings)

@@ -7,32 +7,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from firehose.store import LocalLake
+    from firehose.store import LakePath, LocalLake
 
 
-def existing_lake(home: Path | None = None) -> LocalLake:
+def existing_lake(home: Path | None = None) -> LakePath:
     """The lake of the settings, or of the folder of a `firehose once`.
 
     Raises:
         FirehoseError: there is none.
         LakeOutdated: it has the folder names of an earlier version.
     """
+    from firehose.settings import load
+
+    if not home and (settings := load()).lake_is_remote:
+        return settings.lake_path
     lake = any_lake(home)
     lake.require_current()
     return lake
 
 
 def any_lake(home: Path | None = None) -> LocalLake:
-    """The same, also where the folders have the names of an earlier version.
+    """The same in a folder, also where the folders in it have the names of an earlier version.
 
     Raises:
         FirehoseError: there is none.
+        SettingsError: the lake of the settings is not in a folder.
     """
     from firehose.errors import FirehoseError
     from firehose.settings import load
     from firehose.store import LocalLake
 
-    lake = LocalLake(home / "lake") if home else load().lake_path
+    lake = LocalLake(home / "lake") if home else load().local_lake
     if not lake.is_dir():
         raise FirehoseError(f"{lake}: no lake there; name the folder with --home or FIREHOSE_LAKE")
     return lake

@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from firehose.lake.report import VerifyReport
-    from firehose.store import LocalLake
+    from firehose.store import LakePath
 
 
 def verify(
@@ -45,7 +45,7 @@ def verify(
     raise typer.Exit(0 if report.ok else 1)
 
 
-def _quick(lake: LocalLake, days: int, *, as_json: bool) -> int:
+def _quick(lake: LakePath, days: int, *, as_json: bool) -> int:
     import msgspec
 
     from firehose.errors import FirehoseError

@@ -81,8 +81,9 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
     lake: Annotated[
         str,
         Meta(
-            description="Root of the Parquet lake, raw batches, quarantine and ledger; "
-            "the ingester reads its manifests when Redis has lost its cursor",
+            description="Root of the Parquet lake, raw batches, quarantine and ledger: a folder, in which "
+            "the ingester reads manifests when Redis has lost its cursor, or "
+            "s3://BUCKET/PREFIX?region=…&endpoint_override=HOST:PORT&scheme=http",
             extra=must(checks.optional(checks.folder)),
         ),
     ] = "~/tmp/bluesky_data"
@@ -132,8 +133,15 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
         return Path(self.home).expanduser().absolute() / Path(self.redis_passwords).expanduser()
 
     @property
-    def lake_path(self) -> Path:
-        """``lake`` as an absolute path."""
+    def lake_is_remote(self) -> bool:
+        """Tell whether the lake is not a folder, but at a URI."""
+        return "://" in self.lake
+
+    @property
+    def lake_folder(self) -> Path | None:
+        """The lake's folder as an absolute path; None where there is no lake, or it is not in a folder."""
+        if not self.lake or self.lake_is_remote:
+            return None
         return Path(self.lake).expanduser().absolute()
 
     def contradiction(self) -> str:

@@ -49,7 +49,7 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
     fill(redis_client, LIKES[80:], second)
     settings = Settings(home=str(tmp_path), lake=str(tmp_path), redis_url=redis_url)
     drain(settings, first)
-    stage(tmp_path, first, schema.LIKES, [HOUR])
+    stage(LocalLake(tmp_path), first, schema.LIKES, [HOUR])
     publish(settings, first)
 
     def run(dag: str, **variables: str) -> bool:

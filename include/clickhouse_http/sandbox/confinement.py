@@ -27,6 +27,8 @@ _SYSTEM: Final = (
     "/sys/kernel/mm/transparent_hugepage",
     *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
 )
+#: What finds the address of a host by its name.
+_NETWORK: Final = ("/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf", "/run/systemd/resolve")
 #: Single files: the same folders hold the environments, and so the passwords, of this user's processes.
 _PROC: Final = (
     *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm/overcommit_memory"),
@@ -49,7 +51,8 @@ def confine(config: EndpointConfig) -> None:
     tempfile.tempdir = os.environ["TMPDIR"] = str(spool)
     if lake is not None:
         _make(lake, config.called("lake"))
-    readable = [*_own_code(), *map(Path, (*_SYSTEM, *_PROC)), *([lake] if lake is not None else [])]
+    data = [lake] if lake is not None else map(Path, _NETWORK)
+    readable = [*_own_code(), *map(Path, (*_SYSTEM, *_PROC)), *data]
     try:
         held = landlock.enter(readable, [folder, Path("/dev/null")], tcp=lake is None)
     except landlock.SandboxUnavailable as error:

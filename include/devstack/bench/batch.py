@@ -61,7 +61,7 @@ def bench_batch(events: int) -> BenchReport:
         with RedisServer(folder) as server:
             settings = settings_of(folder, server.url)
             seconds, peak = _run(settings, project, recording, events)
-        lake = sum(path.stat().st_size for path in settings.lake_path.glob("year=*/**/*.parquet"))
+        lake = sum(path.stat().st_size for path in settings.local_lake.glob("year=*/**/*.parquet"))
         raw = recording.stat().st_size
     return BenchReport(
         name="batch",

@@ -29,7 +29,7 @@ def serve(settings: Settings) -> None:
     Raises:
         SettingsError: an allowed origin is not an origin.
     """
-    pages = Area.QUALITY.of(settings.lake_path)
+    pages = Area.QUALITY.of(settings.local_lake)
     pages.mkdir(parents=True, exist_ok=True)
     config = endpoint_config(settings)
     app = Starlette(routes=[Mount("/", StaticFiles(directory=pages, html=True))])

@@ -72,7 +72,7 @@ class Progress:
         return f"{events:,} events are in Redis" if events else ""
 
     def _batch(self) -> str:
-        entries = sorted(Area.LEDGER.of(self._settings.lake_path).glob("date=*/batch=*.json"))
+        entries = sorted(Area.LEDGER.of(self._settings.local_lake).glob("date=*/batch=*.json"))
         return f"batch {entries[-1].stem.removeprefix('batch=')} is in the lake" if entries else ""
 
     def _results(self) -> str:

@@ -47,7 +47,7 @@ def run(settings: Settings, *, simulated: bool, until_results: bool) -> None:
             console.print(_exposed_line(open_to_others), soft_wrap=True, highlight=False)
         settings, simulated = _choose_source(home.prepare(settings), console, simulated=simulated)
         refuse_foreign(settings)
-        if renamed := upgrade(settings.lake_path):
+        if renamed := upgrade(settings.local_lake):
             names = ", ".join(f"{earlier}/ is now {now}/" for earlier, now in renamed.items())
             console.print(f"the lake was from an earlier version: {names}", soft_wrap=True, highlight=False)
         wanted = services(settings, simulated=simulated)
@@ -68,7 +68,7 @@ def run(settings: Settings, *, simulated: bool, until_results: bool) -> None:
 
 def _data_folders(settings: Settings) -> list[Path]:
     parts = ("airflow", "clickhouse", "logs", "redis")
-    return [settings.home_path, *(settings.home_path / part for part in parts), settings.lake_path]
+    return [settings.home_path, *(settings.home_path / part for part in parts), settings.local_lake]
 
 
 def _exposed_line(folders: list[Path]) -> str:
@@ -126,7 +126,7 @@ def _show_addresses(settings: Settings, console: Console) -> None:
         "Data Docs": f"http://localhost:{settings.docs_port}",
         "ClickHouse": f"{settings.clickhouse_url}  user {settings.clickhouse_analyst}, password "
         f"{settings.clickhouse_analyst_password}",
-        "Lake": str(settings.lake_path),
+        "Lake": str(settings.local_lake),
         "Query": ".venv/bin/firehose query 'SELECT lang, sum(posts) AS posts FROM firehose.languages_by_hour "
         "GROUP BY lang ORDER BY posts DESC LIMIT 10'",
     }

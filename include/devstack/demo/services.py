@@ -44,7 +44,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 def services(settings: Settings, *, simulated: bool) -> list[Service]:
     """The services in the order in which they start."""
     redis_port = urlsplit(settings.redis_url).port or 6379
-    private_folder(Area.QUALITY.of(settings.lake_path), "FIREHOSE_LAKE")  # served as the quality pages
+    private_folder(Area.QUALITY.of(settings.local_lake), "FIREHOSE_LAKE")  # served as the quality pages
     redis = RedisServer(settings.home_path, redis_port, login=login_of(settings.redis_url))
     private_folder(redis.folder, "FIREHOSE_HOME")
     docs_server = [*PYTHON, "devstack.demo.docs_server"]

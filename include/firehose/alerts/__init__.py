@@ -136,7 +136,7 @@ def report_disk(settings: Settings, said: str, send_mail: SendMail) -> bool:
     """Alert on what the disk budget says of the lake's disk, if anything."""
     if said:
         log.warning("disk fills up", found=said)
-        send(settings, catalogue.DISK, {"lake": settings.lake}, send_mail, said=said)
+        send(settings, catalogue.DISK, {"lake": str(settings.lake_path)}, send_mail, said=said)
     return bool(said)
 
 

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from firehose.areas import require_current
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors
@@ -62,7 +61,7 @@ def migrate(
         LakeOutdated: the lake has the folder names of an earlier version, where views would not find the files.
         ServiceUnavailable: ClickHouse went away.
     """
-    require_current(settings.lake_path)
+    settings.lake_path.require_current()
     with clickhouse_errors():
         if not dry_run:
             for database in _DATABASES:

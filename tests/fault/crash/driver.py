@@ -34,7 +34,7 @@ STEPS: dict[str, Callable[[Settings, Batch], object]] = {
     "validate": validate,
     "publish": publish,
     "rebuild": lambda settings, _: rebuild(
-        settings.lake_path, LIKES, _first_hour(settings.lake_path), reason="test"
+        settings.local_lake, LIKES, _first_hour(settings.local_lake), reason="test"
     ),
     "refresh": lambda settings, _: refresh(settings),
     "maintain": lambda settings, _: _maintain(settings),

@@ -65,7 +65,7 @@ class World(LakeView):
     def __init__(
         self, settings: Settings, client: redis.Redis, source: SimulatorProcess, clickhouse: Client
     ) -> None:
-        super().__init__(settings.lake_path, client)
+        super().__init__(settings.local_lake, client)
         self.settings, self.source, self.clickhouse = settings, source, clickhouse
         self.home = settings.home_path
         self.batches: list[Batch] = []

@@ -159,7 +159,7 @@ def test_two_drains_of_one_batch_wait_for_each_other(
         other = Running(drained, tmp_path)
         waited = other.waits_for()
     assert other.end() == 0
-    assert copied(settings.lake_path) == Counter(b'{"n":%d}' % number for number in range(5))
+    assert copied(settings.local_lake) == Counter(b'{"n":%d}' % number for number in range(5))
     assert not redis_client.xlen(wire.stream_key(wire.LIKES))
     assert waited == f"batch-{ONE.id}.lock"
 
@@ -172,5 +172,5 @@ def test_late_frames_that_a_drain_is_copying_are_taken_by_no_other(
     frames(redis_client, ONE, range(5))  # the clock went back
     with standing_still(partial(drain, settings, TWO), tmp_path, f"{Point.RAW_SYNCED}:2"):
         drain(settings, THREE)
-    assert copied(settings.lake_path) == Counter(b'{"n":%d}' % number for number in range(5))
+    assert copied(settings.local_lake) == Counter(b'{"n":%d}' % number for number in range(5))
     assert not redis_client.xlen(wire.stream_key(wire.LIKES))

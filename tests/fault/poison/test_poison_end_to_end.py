@@ -138,16 +138,16 @@ def test_every_event_is_in_the_lake_once_or_in_quarantine(
         assert len(source.connections) == 1, "poison broke the connection"
     assert cursor(redis_client) == time_us(len(good) - 1)
     _to_the_lake(settings, start_s, redis_client)
-    stored = _stored(settings.lake_path)
+    stored = _stored(settings.local_lake)
     assert stored.pop(DID) == len(KEPT)
     assert stored == Counter(f"did:plc:{number:024d}" for number in range(len(good)))
     kept = [line for name, line in zip(FAULTS, bad, strict=False) if name in KEPT]
     refused = [line for line in bad if line not in kept]
-    quarantine = pq.read_table(next(settings.lake_path.glob("_quarantine/*/*/*.parquet")), partitioning=None)
+    quarantine = pq.read_table(next(settings.local_lake.glob("_quarantine/*/*/*.parquet")), partitioning=None)
     # A line break within broken JSON is kept as well: only between tokens of good JSON it becomes a space.
     assert Counter(quarantine["raw"].to_pylist()) == Counter(refused)
     assert all(quarantine["reason"].to_pylist())
-    report = verify(settings.lake_path)
+    report = verify(settings.local_lake)
     _is_sound(report, len(messages), len(refused))
 
 
@@ -157,7 +157,7 @@ def _to_the_lake(settings: Settings, start_s: int, client: redis.Redis) -> None:
     drain(settings, batch)
     validate(settings, batch)
     publish(settings, batch)
-    assert quarantine_path(settings.lake_path, batch).exists()
+    assert quarantine_path(settings.local_lake, batch).exists()
 
 
 def _stored(lake: Path) -> Counter[str]:

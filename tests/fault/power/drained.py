@@ -46,6 +46,6 @@ def deletes(event: Event) -> bool:
 
 def copied(settings: Settings, batch: Batch) -> Counter[bytes]:
     """The events of the batch's files."""
-    folder = manifests.folder_of(settings.lake_path, batch)
+    folder = manifests.folder_of(settings.local_lake, batch)
     paths = sorted(folder.glob("*.zst"))
     return Counter(line for path in paths for lines in read_chunks(path, 500) for line in lines)

@@ -90,14 +90,14 @@ def in_redis(client: redis.Redis) -> set[bytes]:
 def in_lake(settings: Settings, batch: Batch) -> Counter[bytes]:
     """The foreign things that the lake has: those of a batch count only if its manifest vouches for them."""
     found = Counter(dead_letters(settings, batch))
-    for path in (settings.lake_path / Area.QUARANTINE / "redis").glob("*.resp"):
+    for path in (settings.local_lake / Area.QUARANTINE / "redis").glob("*.resp"):
         found.update(commands_of(path))
     return found
 
 
 def dead_letters(settings: Settings, batch: Batch) -> list[bytes]:
     """The bytes of the dead letters in a batch's files; none if there is no manifest."""
-    folder = manifests.folder_of(settings.lake_path, batch)
+    folder = manifests.folder_of(settings.local_lake, batch)
     if (manifest := manifests.read(folder)) is None:
         return []
     manifests.check(folder, manifest)
@@ -134,7 +134,7 @@ def assert_nothing_is_lost(found: Found, batch: Batch, foreign: set[bytes]) -> N
     assert in_lake(found.settings, batch) == Counter(foreign), found
     assert not in_redis(found.client)
     assert not any(found.client.xlen(key) for key in map(wire.stream_key, wire.QUEUES))
-    report = verify(found.settings.lake_path)
+    report = verify(found.settings.local_lake)
     assert report.ok, report.problems
 
 

@@ -56,9 +56,9 @@ def new_lake(new_machine: NewMachine) -> NewMachine:
 
 def prepared(machine: Machine, given: Given) -> Machine:
     """The machine, with the later batch published, and the earlier one validated."""
-    stage(machine.settings.lake_path, LATER, given[LATER])
-    run(machine.settings.lake_path, LATER)
-    stage(machine.settings.lake_path, EARLIER, given[EARLIER])
+    stage(machine.settings.local_lake, LATER, given[LATER])
+    run(machine.settings.local_lake, LATER)
+    stage(machine.settings.local_lake, EARLIER, given[EARLIER])
     return machine
 
 
@@ -96,7 +96,7 @@ def publish_through_power_losses(machine: Machine, given: Given) -> None:
     assert ended.code == 0, ended.said
     found = Counter[bool]()
     for loss in machine.power_losses(lambda event: True):
-        lake = loss.settings.lake_path
+        lake = loss.settings.local_lake
         for path in layout.hour_files(lake, schema.LIKES):
             pq.read_metadata(path)
         assert {event for rows in stored(lake).values() for event, _, _ in rows} >= {1, 2, 3}
@@ -134,7 +134,7 @@ def assert_published_once_it_is_said(machine: Machine, at: Callable[[Event], boo
     """On every disk on which the ledger has the batch, all of it is there."""
     found = Counter[bool]()
     for loss in machine.power_losses(at):
-        found[published := is_published(loss.settings.lake_path)] += 1
+        found[published := is_published(loss.settings.local_lake)] += 1
         if published:
-            assert_whole(loss.settings.lake_path)
+            assert_whole(loss.settings.local_lake)
     assert found[True]

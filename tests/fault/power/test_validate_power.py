@@ -60,7 +60,7 @@ def steps(batches: list[Batch]) -> list[Step]:
 
 def assert_accounted_for(found: Found) -> None:
     """The oracle of the crash tests, on what was found."""
-    assert_every_event_is_accounted_for(LakeView(found.settings.lake_path, found.client, SENT))
+    assert_every_event_is_accounted_for(LakeView(found.settings.local_lake, found.client, SENT))
 
 
 def returned(event: Event) -> bool:
@@ -84,14 +84,14 @@ def test_power_lost_between_the_steps_leaves_the_next_one_all_it_needs(
     for found in machine.power_losses(returned):
         losses[found.returned[-1]] += 1
         if found.returned[-1] == "drained":
-            report = verify(found.settings.lake_path)
+            report = verify(found.settings.local_lake)
             assert report.ok, report.problems
             continue  # the validation of what is there follows, as in the next test
         if found.returned[-1] == "validated":
             steps[2](found.settings)
-        report = verify(found.settings.lake_path)
+        report = verify(found.settings.local_lake)
         assert report.ok, report.problems
-        for path in found.settings.lake_path.glob("_staged/**/*.parquet"):
+        for path in found.settings.local_lake.glob("_staged/**/*.parquet"):
             path.unlink()  # a removal that was not on the disk: it does no harm, and the next run removes it
         assert_accounted_for(found)
     assert all(losses.values()), losses
@@ -117,6 +117,6 @@ def test_a_sync_that_fails_during_a_validation_is_compensated_by_the_retry(
     ended = machine.run(steps[1], steps[2])
     assert ended.code == 0, ended.said
     for found in machine.power_losses(lambda event: isinstance(event, Returned) and event.step == "published"):
-        report = verify(found.settings.lake_path)
+        report = verify(found.settings.local_lake)
         assert report.ok, report.problems
         assert report.quarantined == len(BAD)

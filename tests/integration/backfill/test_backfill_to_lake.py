@@ -31,7 +31,7 @@ def test_a_filled_gap_is_whole_in_the_lake(settings: Settings, redis_client: red
         settings = msgspec.structs.replace(settings, jetstream_url=source.url)
         ingest(settings, redis_client, len(live))
     before = to_the_lake(settings, redis_client, since)
-    assert rows(settings.lake_path) == expected_rows(live)
+    assert rows(settings.local_lake) == expected_rows(live)
     assert sum(counts.stored for counts in before.counts.values()) == len(live)
 
     since = next_second(redis_client)
@@ -45,17 +45,17 @@ def test_a_filled_gap_is_whole_in_the_lake(settings: Settings, redis_client: red
     assert firehose(settings, "backfill").returncode == 0
 
     after = to_the_lake(settings, redis_client, since)
-    assert rows(settings.lake_path) == expected_rows(LINES[:SEALED])
+    assert rows(settings.local_lake) == expected_rows(LINES[:SEALED])
     counted = after.counts.values()
     assert sum(counts.stored for counts in counted) == LAST - FIRST
     assert (sum(c.duplicates for c in counted), sum(c.quarantined for c in counted)) == (2 * OVERLAP, 0)
     # The lake does not call it filled in the batch of the events, but in one after they have left Redis.
-    assert [one.filled for one in read_gaps(settings.lake_path)] == [""]
+    assert [one.filled for one in read_gaps(settings.local_lake)] == [""]
     assert firehose(settings, "backfill").stderr == "no gap is open\n"
     since = next_second(redis_client)
     redis_client.zadd(wire.HEARTBEATS_KEY, {str(since * 1000): since * 1000})
     to_the_lake(settings, redis_client, since)
-    assert [one.filled for one in read_gaps(settings.lake_path)] == ["archive"]
-    report = verify(settings.lake_path)
+    assert [one.filled for one in read_gaps(settings.local_lake)] == ["archive"]
+    report = verify(settings.local_lake)
     assert report.ok, report.problems
     assert firehose(settings, "backfill").stderr == "no gap is open\n"

@@ -68,14 +68,14 @@ def test_live_and_archived_copies_are_one_row_with_the_same_marks(
         since = now_s(redis_client)
         ingest(settings, redis_client, EVENTS)
         live = to_the_lake(settings, redis_client, since)
-        before = rows(settings.lake_path)
+        before = rows(settings.local_lake)
         lines = record.read_bytes().splitlines()
         filling = end_of(live, redis_client)
         note(redis_client, whole(lines))
         done = firehose(settings, "backfill")
         assert (done.returncode, done.stdout.rstrip().endswith("; filled")) == (0, True), done
         again = to_the_lake(settings, redis_client, filling)
-    assert rows(settings.lake_path) == before
+    assert rows(settings.local_lake) == before
     stored, known = (sum(getattr(c, n) for c in again.counts.values()) for n in ("stored", "duplicates"))
     last_us = max(msgspec.json.decode(line)["time_us"] for line in lines)
     assert (stored, known) == (0, sum(b'"time_us":%d' % last_us not in line for line in lines))
@@ -95,7 +95,7 @@ def test_live_and_archived_copies_are_one_row_with_the_same_marks(
     } == shown
     assert len(sent_again) > 10 and len(shown) > 200
     assert {row["time_us"] // 3_600_000_000 for row in commits} == {events[0]["time_us"] // 3_600_000_000}
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
 
 
 def key(did: str, commit: dict[str, Any]) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ def test_a_restart_between_the_sync_event_and_the_records_loses_no_mark(
         with process.start([f"--replay={path}"]) as source:
             ingest(msgspec.structs.replace(settings, jetstream_url=source.events_url), redis_client, taken)
     to_the_lake(settings, redis_client, since)
-    found = rows(settings.lake_path)
+    found = rows(settings.local_lake)
     marked = [row["rev"] for name in schema.COMMIT_TYPES for row in found[name] if row["resync"]]
     assert marked == [rev]
 
@@ -188,7 +188,7 @@ def test_an_account_of_thousands_of_unknown_rows_stops_no_batch_and_leaves_its_g
         entry = to_the_lake(settings, redis_client, since)
     assert sum(counts.stored for counts in entry.counts.values()) == 1999
     assert sum(counts.quarantined for counts in entry.counts.values()) == 6000 + 100
-    [path] = settings.lake_path.glob("_quarantine/*/*/quarantine.parquet")
+    [path] = settings.local_lake.glob("_quarantine/*/*/quarantine.parquet")
     kept = pq.ParquetFile(path).read().to_pylist()
     assert {row["reason"] for row in kept} == {"message: kind not known: 9 in an archive"}
     told = {said["seq"]: said for said in (msgspec.json.decode(row["raw"]) for row in kept)}

@@ -61,12 +61,12 @@ def test_made_up_events_are_the_same_rows(tmp_path: Path, redis_client: redis.Re
         v2, entry = take(tmp_path / "v2", redis_client, redis_url, source.events_url, EVENTS)
         syncs = sum(b'"kind":"sync"' in line for line in record.read_bytes().splitlines())
         v1, _ = take(tmp_path / "v1", redis_client, redis_url, source.url, EVENTS - syncs)
-    found = rows(v2.lake_path)
-    assert without_sync(found) == rows(v1.lake_path)
+    found = rows(v2.local_lake)
+    assert without_sync(found) == rows(v1.local_lake)
     assert 10 < syncs == sum(row["operation"] == "sync" for row in found["other"])
     assert sum(counts.quarantined for counts in entry.counts.values()) == 0
     for settings in (v1, v2):
-        report = verify(settings.lake_path)
+        report = verify(settings.local_lake)
         assert report.ok, report.problems
 
 
@@ -82,10 +82,10 @@ def test_recorded_v1_events_are_the_same_rows_over_v2(
     with process.start([f"--replay={tape}" for tape in tapes]) as source:
         v2, _ = take(tmp_path / "v2", redis_client, redis_url, source.events_url, events)
         v1, entry = take(tmp_path / "v1", redis_client, redis_url, source.url, events)
-    found = rows(v1.lake_path)
-    assert rows(v2.lake_path) == found
+    found = rows(v1.local_lake)
+    assert rows(v2.local_lake) == found
     assert sum(map(len, found.values())) == sum(counts.stored for counts in entry.counts.values()) > 1000
-    report = verify(v2.lake_path)
+    report = verify(v2.local_lake)
     assert report.ok and sum(counts.verified for counts in report.types.values()) > 900
 
 
@@ -112,15 +112,15 @@ def test_recorded_v2_frames_are_the_rows_of_the_same_records_over_v1(
         v2, entry = take(tmp_path / "v2", redis_client, redis_url, url, len(frames))
     with play([_v1(frame) for frame in mended]) as source:
         v1, _ = take(tmp_path / "v1", redis_client, redis_url, source.url, len(lines))
-    found = rows(v2.lake_path)
-    assert found == rows(v1.lake_path)
+    found = rows(v2.local_lake)
+    assert found == rows(v1.local_lake)
     assert sum(map(len, found.values())) == len(lines)
-    [quarantine] = (v2.lake_path / "_quarantine").glob("date=*/batch=*/quarantine.parquet")
+    [quarantine] = (v2.local_lake / "_quarantine").glob("date=*/batch=*/quarantine.parquet")
     assert sorted(pq.read_table(quarantine, partitioning=None)["raw"].to_pylist()) == sorted(broken)
     assert sum(counts.quarantined for counts in entry.counts.values()) == len(broken)
     cids = {row["cid"] for part in found.values() for row in part} - {None}
     assert cids == {payload["cid"] for payload in map(_payload, lines) if "cid" in payload}
-    report = verify(v2.lake_path)
+    report = verify(v2.local_lake)
     assert report.ok, report.problems
     assert sum(counts.verified for counts in report.types.values()) == len(cids) == 7
 

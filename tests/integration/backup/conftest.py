@@ -22,6 +22,7 @@ from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.publish import publish
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason, encoded
 from jetstream_simulator import generate
@@ -46,8 +47,8 @@ class World:
         self._lines = iter(_LIKES)
 
     @property
-    def lake(self) -> Path:
-        return Path(self.settings.lake)
+    def lake(self) -> LocalLake:
+        return self.settings.local_lake
 
     def into_redis(self, events: int = 200) -> Batch:
         """New events in Redis, as the ingester writes them, with its cursor and a heartbeat."""

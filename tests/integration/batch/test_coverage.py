@@ -38,7 +38,7 @@ def hear(client: redis.Redis, *batches: Batch) -> None:
 
 def records(settings: Settings, batch: Batch) -> list[Gap]:
     """What a batch's file says."""
-    return coverage.read_records(coverage.records_path(settings.lake_path, batch))
+    return coverage.read_records(coverage.records_path(settings.local_lake, batch))
 
 
 def test_each_batch_takes_its_own_and_a_later_record_fills_it(
@@ -50,10 +50,10 @@ def test_each_batch_takes_its_own_and_a_later_record_fills_it(
     drain(settings, batches[0])
     assert records(settings, batches[0]) == [OTHER, NOTED]
     assert redis_client.xlen(wire.COVERAGE_KEY) == 1
-    assert coverage.read_gaps(settings.lake_path) == [OTHER, NOTED]
+    assert coverage.read_gaps(settings.local_lake) == [OTHER, NOTED]
     drain(settings, batches[1])
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
-    assert coverage.read_gaps(settings.lake_path) == [OTHER, FILLED]
+    assert coverage.read_gaps(settings.local_lake) == [OTHER, FILLED]
     assert coverage.gaps_of(settings, batches[0]) == [OTHER]
     assert coverage.gaps_of(settings, batches[1]) == []
 
@@ -63,7 +63,7 @@ def test_a_batch_that_learnt_nothing_has_no_file(
 ) -> None:
     hear(redis_client, batches[0])
     drain(settings, batches[0])
-    assert not Area.COVERAGE.of(settings.lake_path).exists()
+    assert not Area.COVERAGE.of(settings.local_lake).exists()
 
 
 def test_older_records_come_along_whoever_was_to_come_for_them(
@@ -74,7 +74,7 @@ def test_older_records_come_along_whoever_was_to_come_for_them(
     drain(settings, batches[1])
     assert records(settings, batches[1]) == [NOTED]
     drain(settings, batches[0])
-    assert coverage.read_gaps(settings.lake_path) == [NOTED]
+    assert coverage.read_gaps(settings.local_lake) == [NOTED]
 
 
 def test_a_missed_interval_keeps_what_was_learnt_in_it(
@@ -111,7 +111,7 @@ def test_what_an_attempt_without_a_manifest_had_copied_stays(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
     note(redis_client, batches[0], NOTED)
-    coverage.take(redis_client, settings.lake_path, batches[0])
+    coverage.take(redis_client, settings.local_lake, batches[0])
     redis_client.flushall()
     hear(redis_client, batches[0])
     note(redis_client, batches[0], OTHER)
@@ -143,7 +143,7 @@ def test_a_damaged_file_is_never_taken_for_whole(
     hear(redis_client, batches[0])
     note(redis_client, batches[0], NOTED)
     drain(settings, batches[0])
-    path = coverage.records_path(settings.lake_path, batches[0])
+    path = coverage.records_path(settings.local_lake, batches[0])
     path.write_text(damage) if damage else path.unlink()
     with pytest.raises(CorruptBatch, match=r"_coverage/.*differs from"):
         drain(settings, batches[0])
@@ -158,17 +158,17 @@ def test_what_is_no_record_stops_no_batch_and_is_not_lost(
     drain(settings, batches[0])
     assert records(settings, batches[0]) == [NOTED]
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
-    (kept,) = settings.lake_path.glob("_quarantine/redis/firehose-coverage-*.resp")
+    (kept,) = settings.local_lake.glob("_quarantine/redis/firehose-coverage-*.resp")
     assert b"$3\r\ngap\r\n$1\r\n{\r\n" in kept.read_bytes()
     assert str(kept) in caplog.text
 
 
 def test_a_file_that_cannot_be_read_says_so(settings: Settings, batches: list[Batch]) -> None:
-    path = coverage.records_path(settings.lake_path, batches[0])
+    path = coverage.records_path(settings.local_lake, batches[0])
     path.parent.mkdir(parents=True)
     path.write_text("{}")
     with pytest.raises(CorruptLake, match="no list of gaps"):
-        coverage.read_gaps(settings.lake_path)
+        coverage.read_gaps(settings.local_lake)
 
 
 def test_a_manifest_without_a_coverage_file_names_none(
@@ -176,6 +176,6 @@ def test_a_manifest_without_a_coverage_file_names_none(
 ) -> None:
     hear(redis_client, batches[0])
     drain(settings, batches[0])
-    manifest = manifests.read(manifests.folder_of(settings.lake_path, batches[0]))
+    manifest = manifests.read(manifests.folder_of(settings.local_lake, batches[0]))
     assert manifest is not None
     assert manifest.coverage_sha256 == ""

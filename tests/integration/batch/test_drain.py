@@ -26,7 +26,7 @@ EVENTS = list(generate.events(1200, seed=3))
 
 
 def lines_of(settings: Settings, batch: Batch) -> list[bytes]:
-    folder = manifests.folder_of(settings.lake_path, batch)
+    folder = manifests.folder_of(settings.local_lake, batch)
     return [line for path in sorted(folder.glob("*.zst")) for chunk in read_chunks(path, 500) for line in chunk]
 
 
@@ -78,7 +78,7 @@ def test_a_drain_that_died_before_deleting_deletes_when_repeated(
 def test_a_damaged_copy_is_never_taken_for_whole(settings: Settings, batches: list[Batch], fill: Fill) -> None:
     fill(EVENTS, batches[0])
     drain(settings, batches[0])
-    path = manifests.folder_of(settings.lake_path, batches[0]) / "likes.jsonl.zst"
+    path = manifests.folder_of(settings.local_lake, batches[0]) / "likes.jsonl.zst"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -91,7 +91,7 @@ def test_silence_is_not_an_empty_batch(
 ) -> None:
     with pytest.raises(NotListening, match="no heartbeat"):
         drain(settings, batches[0])
-    assert manifests.read(manifests.folder_of(settings.lake_path, batches[0])) is None
+    assert manifests.read(manifests.folder_of(settings.local_lake, batches[0])) is None
 
 
 def test_a_quiet_interval_that_was_listened_to_is_an_empty_batch(
@@ -110,7 +110,7 @@ def test_an_outage_that_is_over_is_a_recorded_gap(
     for _ in range(2):  # clearing the run does not record it twice
         with pytest.raises(MissedInterval, match="the gap is in"):
             drain(settings, batches[1])
-    (gap,) = read_gaps(settings.lake_path)
+    (gap,) = read_gaps(settings.local_lake)
     assert (gap.reason, gap.from_us, gap.to_us) == (
         Reason.NOT_LISTENING,
         batches[1].start_ms * 1000,
@@ -143,7 +143,7 @@ def test_a_lost_redis_does_not_hide_that_the_pipeline_ran_before(
     for batch in batches[1:3]:
         with pytest.raises(MissedInterval):
             drain(settings, batch)
-    gaps = read_gaps(settings.lake_path)
+    gaps = read_gaps(settings.local_lake)
     assert [gap.from_us // 1000 for gap in gaps] == [batch.start_ms for batch in batches[1:3]]
 
 
@@ -161,9 +161,9 @@ def test_a_lost_redis_does_not_hide_a_first_interval_that_was_not_drained(
     drain(settings, batches[2])  # what it writes must not be the only one to know the first start
     with pytest.raises(MissedInterval):
         drain(settings, batches[0])
-    (gap,) = read_gaps(settings.lake_path)
+    (gap,) = read_gaps(settings.local_lake)
     assert gap.from_us == batches[0].start_ms * 1000
-    assert manifests.first_start_ms(settings.lake_path) == first_start
+    assert manifests.first_start_ms(settings.local_lake) == first_start
 
 
 def test_the_interval_is_over_when_redis_says_so(

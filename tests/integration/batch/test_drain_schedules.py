@@ -115,7 +115,7 @@ class Pipeline:
 
     def copied(self) -> Counter[bytes]:
         """What the batches hold, and how often."""
-        folders = [manifests.folder_of(self.settings.lake_path, batch) for batch in self.batches]
+        folders = [manifests.folder_of(self.settings.local_lake, batch) for batch in self.batches]
         paths = [path for folder in folders if manifests.read(folder) for path in sorted(folder.glob("*.zst"))]
         return Counter(line for path in paths for chunk in read_chunks(path, 99) for line in chunk)
 

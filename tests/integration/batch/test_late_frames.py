@@ -28,7 +28,7 @@ OLD, NEW = EVENTS[:600], EVENTS[600:]
 
 def lines_of(settings: Settings, batch: Batch) -> list[bytes]:
     """What a batch holds, in the order of its queues' files."""
-    folder = manifests.folder_of(settings.lake_path, batch)
+    folder = manifests.folder_of(settings.local_lake, batch)
     return [line for path in sorted(folder.glob("*.zst")) for chunk in read_chunks(path, 500) for line in chunk]
 
 
@@ -171,7 +171,7 @@ def test_two_drains_do_not_take_the_same(
     settings: Settings, batches: list[Batch], fill: Fill, redis_client: redis.Redis, holder: str
 ) -> None:
     fill(NEW, batches[1])
-    path = lock_path(settings.lake_path, batches[0].id)
+    path = lock_path(settings.local_lake, batches[0].id)
     with FileLock(path if holder == "owner" else path.with_name("stragglers.lock")):
         assert drain(settings, batches[1]).events == 600
     hear(redis_client, batches[2])

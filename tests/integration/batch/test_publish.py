@@ -44,7 +44,7 @@ EVENTS = list(generate.events(1500, seed=5, start_us=START_US, rate=2.5))
 def lake_rows(settings: Settings) -> dict[str, list[dict[str, Any]]]:
     """Every row of the lake but for its batch, sorted."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for path in settings.lake_path.glob("year=*/**/*.parquet"):
+    for path in settings.local_lake.glob("year=*/**/*.parquet"):
         rows = pq.read_table(path, partitioning=None).drop_columns(["batch"]).to_pylist()
         found.setdefault(path.stem, []).extend(rows)
     return {name: sorted(rows, key=str) for name, rows in found.items()}
@@ -61,9 +61,9 @@ def test_every_event_is_in_its_hour_once(settings: Settings, batches: list[Batch
     run(settings, batches[0])
     rows = lake_rows(settings)
     assert sum(map(len, rows.values())) == len(EVENTS)
-    hours = {path.parent.name for path in settings.lake_path.glob("year=*/**/*.parquet")}
+    hours = {path.parent.name for path in settings.local_lake.glob("year=*/**/*.parquet")}
     assert len(hours) == 2
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
 
 
 def test_clear_and_rerun_changes_nothing(settings: Settings, batches: list[Batch], fill: Fill) -> None:
@@ -75,20 +75,20 @@ def test_clear_and_rerun_changes_nothing(settings: Settings, batches: list[Batch
     for batch in (batches[0], batches[1], batches[1], batches[0]):
         run(settings, batch)
         assert lake_rows(settings) == before
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
 
 
 def test_publishing_alone_may_be_cleared(settings: Settings, batches: list[Batch], fill: Fill) -> None:
     fill(EVENTS, batches[0])
     run(settings, batches[0])
-    before, entry = lake_rows(settings), read_entry(entry_path(settings.lake_path, batches[0]))
+    before, entry = lake_rows(settings), read_entry(entry_path(settings.local_lake, batches[0]))
     answered = publish(settings, batches[0])
     assert entry is not None
     assert lake_rows(settings) == before
-    assert read_entry(entry_path(settings.lake_path, batches[0])) == entry
+    assert read_entry(entry_path(settings.local_lake, batches[0])) == entry
     assert answered.stored == sum(counts.stored for counts in entry.counts.values())
     assert sorted(answered.files) == sorted(
-        str(path.relative_to(settings.lake_path)) for path in settings.lake_path.glob("year=*/**/*.parquet")
+        str(path.relative_to(settings.local_lake)) for path in settings.local_lake.glob("year=*/**/*.parquet")
     )
 
 
@@ -100,7 +100,7 @@ def test_publishing_alone_never_answers_for_rows_that_are_not_there(
 ) -> None:
     fill(EVENTS[:800], batches[0])
     fill(EVENTS[800:], batches[1])
-    lake, batch = settings.lake_path, batches[1]
+    lake, batch = settings.local_lake, batches[1]
     run(settings, batches[0])
     older = {path: path.read_bytes() for path in lake.glob("[y_]*/**/*") if path.is_file()}
     drain(settings, batch)
@@ -133,7 +133,7 @@ def test_publishing_alone_stops_at_a_damaged_hour_file_and_says_to_rebuild_it(
 ) -> None:
     fill(EVENTS[:200], batches[0])
     run(settings, batches[0])
-    lake, before = settings.lake_path, lake_rows(settings)
+    lake, before = settings.local_lake, lake_rows(settings)
     path = layout.hour_files(lake, schema.LIKES)[0]
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(LakeChanged, match=r"nothing was written. To make it again .*: firehose rebuild"):
@@ -160,14 +160,14 @@ def test_batches_in_any_order_give_the_same_rows(
     # The copy of the earliest batch is the one that stays.
     owners = {
         row["batch"]: 0
-        for path in settings.lake_path.glob("year=*/**/*.parquet")
+        for path in settings.local_lake.glob("year=*/**/*.parquet")
         for row in pq.read_table(path, columns=["batch"], partitioning=None).to_pylist()
     }
-    for path in settings.lake_path.glob("year=*/**/*.parquet"):
+    for path in settings.local_lake.glob("year=*/**/*.parquet"):
         for row in pq.read_table(path, columns=["batch"], partitioning=None).to_pylist():
             owners[row["batch"]] += 1
     assert [owners[batch.start] for batch in batches[:3]] == [700, 500, 300]
-    report = verify(settings.lake_path)
+    report = verify(settings.local_lake)
     assert report.ok, report.problems
 
 
@@ -184,18 +184,18 @@ def test_another_hosts_stamps_across_the_hour_give_no_second_copy(
         run(settings, batches[number])
     owners = [
         row["batch"]
-        for path in settings.lake_path.glob("year=*/**/*.parquet")
+        for path in settings.local_lake.glob("year=*/**/*.parquet")
         for row in pq.read_table(path, columns=["batch"], partitioning=None).to_pylist()
     ]
     assert [owners.count(batch.start) for batch in batches[:2]] == [1000, 500]
-    report = verify(settings.lake_path)
+    report = verify(settings.local_lake)
     assert report.ok, report.problems
 
 
 def test_duplicates_within_a_batch_are_counted(settings: Settings, batches: list[Batch], fill: Fill) -> None:
     fill([*EVENTS, *EVENTS[:200]], batches[0])
     run(settings, batches[0])
-    entry = read_entry(entry_path(settings.lake_path, batches[0]))
+    entry = read_entry(entry_path(settings.local_lake, batches[0]))
     assert entry is not None
     assert sum(counts.duplicates for counts in entry.counts.values()) == 200
     assert sum(counts.stored for counts in entry.counts.values()) == len(EVENTS)
@@ -219,13 +219,13 @@ def test_bad_events_are_kept_with_their_reason_and_bytes(
     assert (result.good, result.quarantined) == (300, len(wrong))
     assert not result.suite_success
     assert any(name.startswith("accounting") for name in result.failed_expectations)
-    kept = pq.read_table(quarantine_path(settings.lake_path, batches[0]), partitioning=None).to_pylist()
+    kept = pq.read_table(quarantine_path(settings.local_lake, batches[0]), partitioning=None).to_pylist()
     assert sorted(row["raw"] for row in kept) == sorted(wrong)
     reasons = " | ".join(row["reason"] for row in kept)
     for word in ("did: expected", "operation: expected", "subject_uri: expected", "envelope", "time_us: expected"):
         assert word in reasons
     assert sum(map(len, lake_rows(settings).values())) == 300
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
 
 
 def test_the_front_page_lists_every_batch_with_its_data_docs(
@@ -236,7 +236,7 @@ def test_the_front_page_lists_every_batch_with_its_data_docs(
     for batch in batches[:2]:
         drain(settings, batch)
         validate(settings, batch)
-    folder = Path(settings.lake_path) / "_quality"
+    folder = Path(settings.local_lake) / "_quality"
     page = (folder / "index.html").read_text()
     assert page.index(batches[1].id) < page.index(batches[0].id)
     assert "accounting: expect_column_values_to_be_between error_rate" in page
@@ -255,7 +255,7 @@ def test_a_rerun_without_bad_events_empties_the_quarantine(
 ) -> None:
     fill(EVENTS[:100], batches[0])
     drain(settings, batches[0])
-    stale = quarantine_path(settings.lake_path, batches[0])
+    stale = quarantine_path(settings.local_lake, batches[0])
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"from an earlier version of the rules")
     validate(settings, batches[0])
@@ -268,12 +268,12 @@ def test_the_simulators_odd_events_are_stored_or_quarantined(
     lines = list(generate.events(2000, seed=9, start_us=START_US, rate=5, malformed=0.2))
     fill(lines, batches[0])
     run(settings, batches[0])
-    entry = read_entry(entry_path(settings.lake_path, batches[0]))
+    entry = read_entry(entry_path(settings.local_lake, batches[0]))
     assert entry is not None
     counts = entry.counts.values()
     assert sum(one.received for one in counts) == len(lines)
     assert 0 < sum(one.quarantined for one in counts) < 500
-    report = verify(settings.lake_path)
+    report = verify(settings.local_lake)
     assert (report.quarantined, report.ok) == (sum(one.quarantined for one in counts), True), report.problems
 
 
@@ -287,8 +287,8 @@ def test_two_writers_of_one_hour_exclude_each_other(settings: Settings, batches:
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(lambda batch: publish(settings, batch), batches))
     assert sum(map(len, lake_rows(settings).values())) == len(EVENTS)
-    assert len(read_ledger(settings.lake_path)) == 5
-    assert verify(settings.lake_path).ok
+    assert len(read_ledger(settings.local_lake)) == 5
+    assert verify(settings.local_lake).ok
 
 
 def test_runs_of_one_batch_that_meet_do_no_harm(settings: Settings, batches: list[Batch], fill: Fill) -> None:
@@ -296,7 +296,7 @@ def test_runs_of_one_batch_that_meet_do_no_harm(settings: Settings, batches: lis
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: run(settings, batches[0]), range(3)))
     assert sum(map(len, lake_rows(settings).values())) == len(EVENTS)
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
 
 
 def test_a_publish_killed_anywhere_is_completed_by_the_next(
@@ -310,13 +310,13 @@ def test_a_publish_killed_anywhere_is_completed_by_the_next(
     killed = 0
     for delay in (0.0, 0.02, 0.04, 0.07, 0.1, 0.15):
         killed += _publish_and_kill(settings, batches[1], delay)
-        for path in settings.lake_path.glob("year=*/**/*.parquet"):
+        for path in settings.local_lake.glob("year=*/**/*.parquet"):
             pq.read_metadata(path)  # a reader never sees half a file
     assert killed, "no kill came before the end"
     validate(settings, batches[1])
     publish(settings, batches[1])
     assert sum(map(len, lake_rows(settings).values())) == len(EVENTS)
-    report = verify(settings.lake_path)
+    report = verify(settings.local_lake)
     assert report.ok, report.problems
 
 
@@ -345,12 +345,12 @@ def test_rows_that_vanish_are_never_published_over(settings: Settings, batches: 
     fill(EVENTS, batches[0])
     drain(settings, batches[0])
     validate(settings, batches[0])
-    path = staged_path(settings.lake_path, batches[0], schema.LIKES)
+    path = staged_path(settings.local_lake, batches[0], schema.LIKES)
     table = pq.read_table(path, partitioning=None)
     pq.write_table(table.slice(1), path)
     with pytest.raises(CorruptBatch, match="differs from what was validated"):
         publish(settings, batches[0])
-    assert read_entry(entry_path(settings.lake_path, batches[0])) is None
+    assert read_entry(entry_path(settings.local_lake, batches[0])) is None
     validate(settings, batches[0])
     publish(settings, batches[0])
     assert sum(map(len, lake_rows(settings).values())) == len(EVENTS)
@@ -366,7 +366,7 @@ def test_a_count_that_differs_from_the_manifest_stops_the_batch(
     manifest.write_bytes(msgspec.json.encode(described))
     with pytest.raises(CorruptBatch, match="nothing is published"):
         validate(settings, batches[0])
-    assert read_result(settings.lake_path, batches[0]) is None
+    assert read_result(settings.local_lake, batches[0]) is None
 
 
 def test_a_hostile_time_founds_no_partition(settings: Settings, batches: list[Batch], fill: Fill) -> None:
@@ -376,18 +376,18 @@ def test_a_hostile_time_founds_no_partition(settings: Settings, batches: list[Ba
     fill([line.replace(digits, b"4102444800000001", 1), line.replace(digits, b"-5", 1)], batches[0])
     run(settings, batches[0])
     assert head
-    assert list(settings.lake_path.glob("year=*")) == []
+    assert list(settings.local_lake.glob("year=*")) == []
 
 
 def test_verify_sees_a_changed_record(settings: Settings, batches: list[Batch], fill: Fill) -> None:
     fill(EVENTS, batches[0])
     run(settings, batches[0])
-    path = next(iter(settings.lake_path.glob("year=*/**/posts.parquet")))
+    path = next(iter(settings.local_lake.glob("year=*/**/posts.parquet")))
     table = pq.read_table(path, partitioning=None)
     texts = [text and text + "!" for text in table["text"].to_pylist()]
     column = table.schema.get_field_index("text")
     pq.write_table(table.set_column(column, table.schema.field("text"), pa.array(texts, pa.string())), path)
-    report = verify(settings.lake_path)
+    report = verify(settings.local_lake)
     assert not report.ok
     assert report.types["posts"].mismatched > 0
     assert any("its record gives" in problem for problem in report.problems)
@@ -396,9 +396,9 @@ def test_verify_sees_a_changed_record(settings: Settings, batches: list[Batch], 
 def test_verify_sees_a_lost_row_and_a_second_copy(settings: Settings, batches: list[Batch], fill: Fill) -> None:
     fill(EVENTS, batches[0])
     run(settings, batches[0])
-    likes = next(iter(settings.lake_path.glob("year=*/**/likes.parquet")))
+    likes = next(iter(settings.local_lake.glob("year=*/**/likes.parquet")))
     table = pq.read_table(likes, partitioning=None)
     pq.write_table(table.slice(1), likes)
-    assert any("should have" in problem for problem in verify(settings.lake_path).problems)
+    assert any("should have" in problem for problem in verify(settings.local_lake).problems)
     pq.write_table(pa.concat_tables([table.slice(1), table.slice(1, 1)]), likes)
-    assert any("are copies" in problem for problem in verify(settings.lake_path).problems)
+    assert any("are copies" in problem for problem in verify(settings.local_lake).problems)

@@ -39,7 +39,7 @@ def test_a_retry_writes_the_pages_that_failed(
     suite: str,
 ) -> None:
     monkeypatch.setattr(validating, "_FORK_BYTES", fork_bytes)
-    lake, batch = settings.lake_path, batches[0]
+    lake, batch = settings.local_lake, batches[0]
     fill(EVENTS, batch)
     drain(settings, batch)
     wrong = docs_folder(lake) / "validations" / suite

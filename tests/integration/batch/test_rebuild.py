@@ -72,7 +72,7 @@ def lose(lake: Path, hour: int, *, record: bool) -> None:
 def test_rebuilt_hours_have_the_rows_they_had_after_any_order_of_batches(
     settings: Settings, batches: list[Batch], fill: Fill, seed: int
 ) -> None:
-    chance, lake = random.Random(seed), settings.lake_path
+    chance, lake = random.Random(seed), settings.local_lake
     for batch, lines in spread(chance, batches).items():
         fill(lines, batch)
     todo = [*batches, *chance.choices(batches, k=2)]

@@ -62,7 +62,7 @@ def rows_of(lake: Path) -> dict[str, list[str]]:
 
 
 def entry_of(settings: Settings, batch: Batch) -> LedgerEntry:
-    entry = read_entry(entry_path(settings.lake_path, batch))
+    entry = read_entry(entry_path(settings.local_lake, batch))
     assert entry is not None
     return entry
 
@@ -75,19 +75,19 @@ def test_slices_give_the_same_lake(
     drain(settings, batches[0])
     validate(settings, batches[0])
     publish(settings, batches[0])
-    whole, counts = rows_of(settings.lake_path), entry_of(settings, batches[0]).counts
-    quarantined = pq.read_table(quarantine_path(settings.lake_path, batches[0]), partitioning=None)
+    whole, counts = rows_of(settings.local_lake), entry_of(settings, batches[0]).counts
+    quarantined = pq.read_table(quarantine_path(settings.local_lake, batches[0]), partitioning=None)
     monkeypatch.setattr(validating, "SLICE_BYTES", 150_000)
     monkeypatch.setattr(validating, "_FORK_BYTES", fork_bytes)
     monkeypatch.setattr(staged, "COMMIT_ROWS", 300)
     validate(settings, batches[0])
-    assert len(staged_slices(settings.lake_path, batches[0], schema.LIKES)) > 3
+    assert len(staged_slices(settings.local_lake, batches[0], schema.LIKES)) > 3
     publish(settings, batches[0])
-    assert rows_of(settings.lake_path) == whole
+    assert rows_of(settings.local_lake) == whole
     assert entry_of(settings, batches[0]).counts == counts
-    again = pq.read_table(quarantine_path(settings.lake_path, batches[0]), partitioning=None)
+    again = pq.read_table(quarantine_path(settings.local_lake, batches[0]), partitioning=None)
     assert sorted(again["raw"].to_pylist()) == sorted(quarantined["raw"].to_pylist())
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
 
 
 def test_a_killed_validation_goes_on_where_it_was(
@@ -106,7 +106,7 @@ def test_a_killed_validation_goes_on_where_it_was(
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(validating, "validate_slice", dies)
         validate(settings, batches[0])
-    folder = staged_folder(settings.lake_path, batches[0])
+    folder = staged_folder(settings.local_lake, batches[0])
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("*.slice.json")}
     assert len(kept) == 5
     result = validate(settings, batches[0])
@@ -116,7 +116,7 @@ def test_a_killed_validation_goes_on_where_it_was(
     validate(settings, batches[0])
     assert all(path.stat().st_mtime_ns != before for path, before in kept.items())
     publish(settings, batches[0])
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
 
 
 @pytest.mark.parametrize("indexed", [True, False])
@@ -126,7 +126,7 @@ def test_a_raw_file_that_lost_its_end_is_validated_once_it_is_given_back(
     """Without an index, as versions before wrote manifests, a file that ends between two frames looks whole."""
     fill(EVENTS, batches[0])
     drain(settings, batches[0])
-    folder = manifests.folder_of(settings.lake_path, batches[0])
+    folder = manifests.folder_of(settings.local_lake, batches[0])
     manifest = manifests.read(folder)
     assert manifest is not None
     path, index = folder / manifest.queues["likes"].name, manifest.queues["likes"].index
@@ -160,7 +160,7 @@ def test_publishing_does_not_take_half_a_validation(
         publish(settings, batches[0])
     validate(settings, batches[0])
     publish(settings, batches[0])
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
     assert sum(one.received for one in entry_of(settings, batches[0]).counts.values()) == len(EVENTS)
 
 
@@ -191,15 +191,15 @@ def test_a_killed_publication_goes_on_where_it_was(
     first = len(merged)
     publish(settings, batches[0])
     rest = len(merged) - first
-    report = verify(settings.lake_path)
+    report = verify(settings.local_lake)
     assert report.ok, report.problems
     # All over again, the batch being published: nothing is left to be done.
-    before = rows_of(settings.lake_path)
+    before = rows_of(settings.local_lake)
     validate(settings, batches[0])
     publish(settings, batches[0])
     assert len(merged) == first + rest
-    assert rows_of(settings.lake_path) == before
-    assert verify(settings.lake_path).ok
+    assert rows_of(settings.local_lake) == before
+    assert verify(settings.local_lake).ok
 
 
 @pytest.mark.parametrize("sizes", [(300, 4_000_000), (300, 500), (500, 300)])
@@ -238,9 +238,9 @@ def test_a_killed_publication_goes_on_with_commits_of_another_size(
     publish(settings, batches[0])
     assert merged[0] == (path, 1), "what is in the file is not merged again"
     assert sum(one.stored for one in entry_of(settings, batches[0]).counts.values()) == sum(
-        len(rows) for rows in rows_of(settings.lake_path).values()
+        len(rows) for rows in rows_of(settings.local_lake).values()
     )
-    report = verify(settings.lake_path)
+    report = verify(settings.local_lake)
     assert report.ok, report.problems
 
 
@@ -251,7 +251,7 @@ def test_an_hour_file_is_replaced_once_for_many_slices(
     fill(EVENTS, batches[0])
     drain(settings, batches[0])
     validate(settings, batches[0])
-    assert len(staged_slices(settings.lake_path, batches[0], schema.LIKES)) > 3
+    assert len(staged_slices(settings.local_lake, batches[0], schema.LIKES)) > 3
     merged: list[LakePath] = []
 
     def counted(path: LakePath, new: HourCommit) -> Merged:
@@ -260,7 +260,7 @@ def test_an_hour_file_is_replaced_once_for_many_slices(
 
     monkeypatch.setattr(committing, "merge", counted)
     publish(settings, batches[0])
-    assert sorted(merged) == sorted(settings.lake_path.glob("year=*/**/*.parquet"))
+    assert sorted(merged) == sorted(settings.local_lake.glob("year=*/**/*.parquet"))
 
 
 def bad_likes(count: int) -> list[bytes]:
@@ -278,12 +278,12 @@ def test_a_flood_of_bad_events_stops_the_batch(settings: Settings, batches: list
     assert "\n" not in said
     for word in (batches[0].id, "likes: at least 6", "did: expected", "FIREHOSE_MAX_QUARANTINE_RATE", "clear"):
         assert word in said
-    sample = sample_path(settings.lake_path, batches[0])
+    sample = sample_path(settings.local_lake, batches[0])
     assert str(sample) in said
     assert len(pq.read_table(sample, partitioning=None)) == SAMPLE_ROWS
-    assert not quarantine_path(settings.lake_path, batches[0]).exists()
-    assert not staged_folder(settings.lake_path, batches[0]).exists()
-    manifest = manifests.read(manifests.folder_of(settings.lake_path, batches[0]))
+    assert not quarantine_path(settings.local_lake, batches[0]).exists()
+    assert not staged_folder(settings.local_lake, batches[0]).exists()
+    manifest = manifests.read(manifests.folder_of(settings.local_lake, batches[0]))
     assert manifest is not None
     assert manifest.events == len(flood), "the raw copy stays"
     # Somebody has looked: with a higher limit the good rows are published, and all bad events are kept.
@@ -293,7 +293,7 @@ def test_a_flood_of_bad_events_stops_the_batch(settings: Settings, batches: list
     assert result.quarantined > 6000
     assert result.good + result.quarantined == len(flood)
     assert not sample.exists()
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
 
 
 def test_bad_events_below_the_limit_or_the_floor_are_no_flood(
@@ -335,7 +335,7 @@ def test_giant_posts_make_smaller_slices_and_row_groups(
     assert 200_000 < max(tables) < 1_500_000
     counts = entry_of(settings, batches[0]).counts.values()
     assert sum(one.stored + one.quarantined for one in counts) == len(giants) + 200
-    for path in settings.lake_path.glob("year=*/**/posts.parquet"):
+    for path in settings.local_lake.glob("year=*/**/posts.parquet"):
         of_file = pq.read_metadata(path)
         sizes = [of_file.row_group(number).total_byte_size for number in range(of_file.num_row_groups)]
         assert max(sizes) < 800_000

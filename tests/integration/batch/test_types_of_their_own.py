@@ -87,7 +87,7 @@ def counts_of(lake: Path, batch: Batch) -> dict[str, LedgerCounts]:
 
 def publish_as_before(settings: Settings, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the version did that knew one type a queue: its rows, its notes, its entry."""
-    lake = settings.lake_path
+    lake = settings.local_lake
     shutil.rmtree(staged_folder(lake, batch), ignore_errors=True)
     stage_queue(lake, batch, wire.OTHER, HOURS, FIRST_TYPES)
     with monkeypatch.context() as patched:
@@ -100,8 +100,8 @@ def publish_as_before(settings: Settings, batch: Batch, monkeypatch: pytest.Monk
 
 
 def publish_now(settings: Settings, batch: Batch) -> None:
-    shutil.rmtree(staged_folder(settings.lake_path, batch), ignore_errors=True)
-    stage_queue(settings.lake_path, batch, wire.OTHER, HOURS)
+    shutil.rmtree(staged_folder(settings.local_lake, batch), ignore_errors=True)
+    stage_queue(settings.local_lake, batch, wire.OTHER, HOURS)
     publish(settings, batch)
 
 
@@ -124,7 +124,7 @@ def spread(chance: random.Random, batches: Sequence[Batch]) -> dict[Batch, list[
 def test_an_upgrade_in_the_middle_of_any_order_keeps_each_event_once(
     settings: Settings, batches: list[Batch], fill: Fill, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chance, lake = random.Random(seed), settings.lake_path
+    chance, lake = random.Random(seed), settings.local_lake
     given = spread(chance, batches)
     for batch in batches:
         fill(given[batch], batch)
@@ -185,7 +185,7 @@ def _assert_rebuilt(lake: Path, chance: random.Random) -> None:
 def test_a_rerun_moves_a_batchs_rows_and_counts(
     settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch, ledger: bool
 ) -> None:
-    lake = settings.lake_path
+    lake = settings.local_lake
     # In the later hour there are profiles only.
     lines = [stamped(line, (HOUR + (type_of(line) == "profiles")) * layout.HOUR_US + 5) for line in mixed(30)]
     only_profiles = [line for line in lines if type_of(line) == "profiles"]
@@ -215,7 +215,7 @@ def test_a_rerun_moves_a_batchs_rows_and_counts(
 def test_a_copy_in_an_older_file_is_displaced_by_an_earlier_batch(
     settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = settings.lake_path
+    lake = settings.local_lake
     lines = [line for line in mixed(30) if type_of(line) == "listitems"]
     edge = HOUR * layout.HOUR_US
     fill([stamped(line, edge + 5) for line in lines], batches[0])
@@ -235,7 +235,7 @@ def test_a_copy_in_an_older_file_is_displaced_by_an_earlier_batch(
 def test_what_an_earlier_version_staged_has_to_be_validated_again(
     settings: Settings, batches: list[Batch], fill: Fill
 ) -> None:
-    lake, batch = settings.lake_path, batches[0]
+    lake, batch = settings.local_lake, batches[0]
     lines = [stamped(line, HOUR * layout.HOUR_US + n) for n, line in enumerate(mixed(30))]
     fill(lines, batch)
     drain(settings, batch)

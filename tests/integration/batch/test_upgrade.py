@@ -44,7 +44,11 @@ def installed(tmp_path: Path) -> Path:
 
 def run(code: Path, settings: Settings, batch: Batch, die_at_slice: int = 0) -> str:
     """Validate with that code; it is killed once it has stored a given number of slices."""
-    variables = {"PYTHONPATH": str(code), "FIREHOSE_LAKE": str(settings.lake_path), "FIREHOSE_HOME": settings.home}
+    variables = {
+        "PYTHONPATH": str(code),
+        "FIREHOSE_LAKE": str(settings.local_lake),
+        "FIREHOSE_HOME": settings.home,
+    }
     if die_at_slice:
         variables |= {crash.AT: f"{crash.Point.SLICE_RENAMED}:{die_at_slice}", crash.PROOF: str(code / "proof")}
     done = subprocess.run(
@@ -66,7 +70,7 @@ def test_slices_of_older_rules_are_done_anew_and_those_of_the_same_are_kept(
     drain(settings, batches[0])
 
     def stamps() -> dict[str, int]:
-        folder = staged_folder(settings.lake_path, batches[0])
+        folder = staged_folder(settings.local_lake, batches[0])
         return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.slice.json")}
 
     run(installed, settings, batches[0], die_at_slice=3)

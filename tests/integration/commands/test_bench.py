@@ -32,6 +32,7 @@ from firehose.lake import layout
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
 from tests.support.command import FIREHOSE
+from tests.support.object_store import ObjectStore
 from tests.support.processes import runs
 from tests.support.waiting import until
 
@@ -188,7 +189,7 @@ def test_what_the_batch_bench_puts_into_an_hour_beforehand(tmp_path: Path) -> No
     with RedisServer(tmp_path) as server:
         settings = batch.settings_of(tmp_path, server.url)
         assert into.prefill(server, settings, hour, EVENTS, EVENTS) == 1
-    files = list(settings.lake_path.glob("year=*/**/*.parquet"))
+    files = list(settings.local_lake.glob("year=*/**/*.parquet"))
     assert {layout.hour_of_file(path) for path in files} == {int(hour.timestamp()) // 3600}
     assert sum(pq.read_metadata(path).num_rows for path in files) == EVENTS
 
@@ -222,3 +223,14 @@ def alive() -> set[int]:
     """The processes that this one has started, directly or not, and that still run."""
     children = psutil.Process().children(recursive=True)
     return {child.pid for child in children if runs(child)}
+
+
+def test_listing_is_measured_in_a_bucket_beside_a_folder(bucket_store: ObjectStore) -> None:
+    command = [FIREHOSE, "bench", "listing", "--hours=10", f"--store={bucket_store.uri('bench')}", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = msgspec.json.decode(done.stdout, type=BenchReport)
+    assert_measured(report, "listing", 1000)
+    assert {"bucket, list", "folder, list", "bucket, query of one hour"} < {*report.seconds}
+    assert bucket_store.requests()
+    assert bucket_store.lake(Path("/bench")).find("*/*/*/*/*/*") == [], "nothing is left"

@@ -42,7 +42,7 @@ def batch(settings: Settings, redis_client: redis.Redis) -> Batch:
 
 def put_in_quarantine(settings: Settings, batch: Batch, events: int) -> None:
     """As if this many more events had come and had been bad."""
-    lake = settings.lake_path
+    lake = settings.local_lake
     with Quarantine(batch, quarantine_path(lake, batch)) as quarantine:
         quarantine.add_undecodable(schema.LIKES, [Undecodable("not JSON", b"{")] * events)
     entry = read_entry(entry_path(lake, batch))
@@ -53,7 +53,7 @@ def put_in_quarantine(settings: Settings, batch: Batch, events: int) -> None:
 
 
 def test_quarantined_events_go_and_their_count_stays(settings: Settings, batch: Batch) -> None:
-    lake = settings.lake_path
+    lake = settings.local_lake
     put_in_quarantine(settings, batch, 3)
     assert verify(lake).ok
     assert "quarantine" not in maintenance(settings, days=364).expire().removed
@@ -68,7 +68,7 @@ def test_quarantined_events_go_and_their_count_stays(settings: Settings, batch: 
 
 
 def test_quality_results_and_pages_go_together(settings: Settings, batch: Batch) -> None:
-    lake = settings.lake_path
+    lake = settings.local_lake
     page = docs_folder(lake) / "validations" / "likes" / batch.id / "20261126T000000" / "page.html"
     page.write(b"<html>")
     write_front_page(lake)
@@ -80,7 +80,7 @@ def test_quality_results_and_pages_go_together(settings: Settings, batch: Batch)
 
 
 def test_what_a_rebuild_set_aside_goes_unless_it_may_hold_the_only_copy(settings: Settings, batch: Batch) -> None:
-    lake = settings.lake_path
+    lake = settings.local_lake
     path = layout.hour_file(lake, schema.LIKES, HOUR - 1)
     path.write_bytes(path.read_bytes()[:-9])
     rebuild(lake, schema.LIKES, [HOUR - 1], reason="test")
@@ -118,7 +118,7 @@ def test_logs_go_when_nothing_was_written_to_them_for_long(
     assert new.exists() and other.exists()
     files = [
         file.key
-        for path in audit.log_paths(settings.lake_path)
+        for path in audit.log_paths(settings.local_lake)
         for line in audit.read(path)
         for file in line.files
     ]
@@ -131,7 +131,7 @@ def test_the_command_changes_nothing_unless_it_is_told_to(
     options = {"lake": settings.lake, "keep_raw_hours": 0, "keep_quality_days": 0}
     said = firehose("maintenance", home=tmp_path, **options)
     assert said.returncode == 0 and "frees 0 bytes" in said.stdout and "--do" in said.stderr
-    lake = settings.lake_path
+    lake = settings.local_lake
     past = Batch.of(batch.start - timedelta(days=400), batch.start - timedelta(days=399))
     sample = quarantine_path(lake, past).with_name("flood-sample.parquet")
     sample.write(b"a sample")

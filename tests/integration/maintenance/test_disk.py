@@ -15,9 +15,9 @@ from firehose.batch import budget
 from firehose.batch.drain import drain
 from firehose.errors import DiskLow
 from firehose.settings import Settings
-from tests.support.flat_lake import FlatLake
 from tests.support.frames import fill, minutes
 from tests.support.maintained import HOUR, LIKES, maintenance
+from tests.support.object_store import ObjectStore
 from tests.support.staging import stage
 
 MIB = 1024 * 1024
@@ -39,7 +39,7 @@ def test_a_disk_that_fills_up_is_told_of_and_then_nothing_leaves_redis(
     small_disk: Path, tmp_path: Path, redis_client: redis.Redis, redis_url: str
 ) -> None:
     settings = Settings(home=str(tmp_path), lake=str(small_disk / "lake"), redis_url=redis_url, disk_reserve_mib=2)
-    lake, (one, two) = settings.lake_path, minutes(2)
+    lake, (one, two) = settings.local_lake, minutes(2)
     fill(redis_client, LIKES[:50], one)
     fill(redis_client, LIKES[50:90], two)
     assert budget.warning(settings, lake) == ""
@@ -64,13 +64,13 @@ def test_a_disk_that_fills_up_is_told_of_and_then_nothing_leaves_redis(
     assert not redis_client.xlen("firehose:likes:queue")
 
 
-def test_an_object_store_has_no_disk_that_fills_up(tmp_path: Path) -> None:
-    lake = FlatLake(tmp_path)
+def test_an_object_store_has_no_disk_that_fills_up(bucket_store: ObjectStore, tmp_path: Path) -> None:
+    lake = bucket_store.lake(tmp_path / "lake")
     settings = Settings(disk_reserve_mib=2**24, disk_warn_percent=1)
     budget.require_room(settings, lake)
     assert budget.warning(settings, lake) == ""
     with pytest.raises(DiskLow):
-        budget.require_room(settings, settings.lake_path)
+        budget.require_room(settings, settings.local_lake)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def batches(settings: Settings, redis_client: redis.Redis) -> list[Batch]:
 def test_raw_goes_once_its_hours_are_verified_and_its_time_is_over(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
-    lake = settings.lake_path
+    lake = settings.local_lake
     assert not maintenance(settings, days=0.5).plan().removals
     work = maintenance(settings)
     opened = work.plan()
@@ -89,7 +89,7 @@ def test_raw_goes_once_its_hours_are_verified_and_its_time_is_over(
 def test_whoever_looks_for_raw_files_is_told_that_they_have_expired(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
-    lake, (_, two, three) = settings.lake_path, batches
+    lake, (_, two, three) = settings.local_lake, batches
     proven(maintenance(settings)).expire()
     said = (
         f"batch={two.id}: its raw files expired on .* the lake holds all that was in them, and nothing was changed"
@@ -111,7 +111,7 @@ def test_whoever_looks_for_raw_files_is_told_that_they_have_expired(
 def test_a_cleared_drain_takes_nothing_and_what_an_older_redis_brings_back_is_a_duplicate(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
-    lake, (one, _, three) = settings.lake_path, batches
+    lake, (one, _, three) = settings.local_lake, batches
     proven(maintenance(settings)).expire()
     redis_client.flushall()  # and restored from a copy of before the first drain
     fill(redis_client, LIKES[:100], one)
@@ -129,7 +129,7 @@ def test_a_cleared_drain_takes_nothing_and_what_an_older_redis_brings_back_is_a_
 
 
 def change_ledger(settings: Settings, batch: Batch) -> None:
-    path = entry_path(settings.lake_path, batch)
+    path = entry_path(settings.local_lake, batch)
     entry = read_entry(path)
     assert entry is not None
     counts = entry.counts[schema.LIKES]
@@ -138,23 +138,23 @@ def change_ledger(settings: Settings, batch: Batch) -> None:
 
 
 def spoil_page(settings: Settings, _: Batch) -> None:
-    path = layout.hour_file(settings.lake_path, schema.LIKES, HOUR)
+    path = layout.hour_file(settings.local_lake, schema.LIKES, HOUR)
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content)
 
 
 def cut(settings: Settings, _: Batch) -> None:
-    path = layout.hour_file(settings.lake_path, schema.LIKES, HOUR)
+    path = layout.hour_file(settings.local_lake, schema.LIKES, HOUR)
     path.write_bytes(path.read_bytes()[:-100])
 
 
 def validate_again(settings: Settings, batch: Batch) -> None:
-    stage(settings.lake_path, batch, schema.LIKES, [HOUR - 1, HOUR])
+    stage(settings.local_lake, batch, schema.LIKES, [HOUR - 1, HOUR])
 
 
 def lose_ledger(settings: Settings, batch: Batch) -> None:
-    entry_path(settings.lake_path, batch).unlink()
+    entry_path(settings.local_lake, batch).unlink()
 
 
 AGAINST: dict[str, tuple[Callable[[Settings, Batch], None], str]] = {
@@ -176,7 +176,7 @@ def test_raw_is_kept_where_anything_is_against_it(settings: Settings, batches: l
     happens(settings, two)
     kept = work.plan().kept
     done = work.expire()
-    lines = [line for path in audit.log_paths(settings.lake_path) for line in audit.read(path)]
+    lines = [line for path in audit.log_paths(settings.local_lake) for line in audit.read(path)]
     reasons = {one.what: one.why for one in kept} | {
         line.what: line.why for line in lines if line.state is State.KEPT
     }
@@ -188,7 +188,7 @@ def test_raw_is_kept_where_anything_is_against_it(settings: Settings, batches: l
 
 def test_raw_is_kept_while_a_step_works_with_it(settings: Settings, batches: list[Batch]) -> None:
     work, (_, two, _) = proven(maintenance(settings)), batches
-    with lock_path(settings.lake_path, two.id).lock():
+    with lock_path(settings.local_lake, two.id).lock():
         done = work.expire()
     assert (done.removed, done.kept) == ({"raw": 2}, {"raw": 1})
     assert raw_files(settings, two) and not expired(settings, two)
@@ -197,7 +197,7 @@ def test_raw_is_kept_while_a_step_works_with_it(settings: Settings, batches: lis
 
 def test_with_a_backup_raw_goes_when_it_holds_it_and_only_then(settings: Settings, batches: list[Batch]) -> None:
     one, two, _ = batches
-    lake = settings.lake_path
+    lake = settings.local_lake
     digest = {batch.id: (manifests.folder_of(lake, batch) / manifests.NAME).sha256() for batch in batches}
     held = {(one.id, digest[one.id]), (two.id, "of another manifest")}
     work = proven(maintenance(settings, backup=Holding(held)))
@@ -212,7 +212,7 @@ def test_with_a_backup_raw_goes_when_it_holds_it_and_only_then(settings: Setting
 def test_rows_that_their_source_sent_with_another_cid_are_no_damage_afterwards(
     settings: Settings, redis_client: redis.Redis
 ) -> None:
-    (one,), lake = minutes(1), settings.lake_path
+    (one,), lake = minutes(1), settings.local_lake
     cid = re.compile(rb'"cid":"bafyrei[a-z2-7]+"\}\}')
     (of_another,) = cid.findall(LIKES[7])
     odd = cid.sub(of_another, LIKES[3])

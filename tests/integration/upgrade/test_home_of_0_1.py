@@ -113,7 +113,7 @@ def client(home: Home) -> Iterator[redis.Redis]:
 def test_its_settings_are_read(home: Home) -> None:
     values = {value for value in msgspec.structs.asdict(home.settings).values() if not isinstance(value, list)}
     assert values >= CHOSEN
-    assert home.settings.lake_path == home.folder / "home" / "lake"
+    assert home.settings.local_lake == home.folder / "home" / "lake"
     assert home.settings.clickhouse_loader_password and home.settings.clickhouse_analyst_password
 
 
@@ -124,7 +124,7 @@ def rows(lake: LakeView) -> int:
 
 def test_its_work_is_continued_and_nothing_is_lost_or_doubled(home: Home, client: redis.Redis) -> None:
     *received, new = home.sent
-    lake = LakeView(home.settings.lake_path, client, [line for part in received for line in part])
+    lake = LakeView(home.settings.local_lake, client, [line for part in received for line in part])
     published = rows(lake)
     assert published and lake.quarantined() and stored(client), "the fixture is in the middle of its work"
     home.answer("verify")
@@ -151,7 +151,7 @@ def test_its_work_is_continued_and_nothing_is_lost_or_doubled(home: Home, client
 
 
 def test_its_clickhouse_is_migrated_and_queried(home: Home, client: redis.Redis) -> None:
-    lake = LakeView(home.settings.lake_path, client)
+    lake = LakeView(home.settings.local_lake, client)
     for batch in home.batches[2:]:
         home.finish(batch)
     expected = {f"firehose.{name}": len(lake.rows(name, ["time_us"])) for name in schema.TYPES}

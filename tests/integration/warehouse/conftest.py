@@ -66,7 +66,7 @@ def client(connected: Client, settings: Settings) -> Client:
 @pytest.fixture
 def lake(settings: Settings) -> LakeBuilder:
     """A builder of hour files in the test's lake, which is still empty."""
-    return LakeBuilder(settings.lake_path)
+    return LakeBuilder(settings.local_lake)
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ class Home(NamedTuple):
 def home(engine: Settings) -> Iterator[Home]:
     """Three hours, of which the first was written by an earlier version; every other kind of file next to them."""
     settings = msgspec.structs.replace(engine, lake=str(Path(engine.lake) / "tools"))
-    lake = LakeBuilder(settings.lake_path)
+    lake = LakeBuilder(settings.local_lake)
     events = map(msgspec.json.decode, generate.events(2000, seed=4, start_us=START_US, rate=0.245))
     written = lake.store(events)
     lake.publish(max(written), written)

@@ -48,7 +48,7 @@ RECIPES = {recipe.name: recipe for recipe in recipes()}
 def home(engine: Settings) -> Settings:
     """Settings whose lake has three simulated days, loaded; some hours are closed."""
     settings = msgspec.structs.replace(engine, lake=str(Path(engine.lake) / "asked"))
-    lake = LakeBuilder(settings.lake_path)
+    lake = LakeBuilder(settings.local_lake)
     events = list(simulated())
     hours = lake.store([*events, *resync(events)])
     shutil.copytree(lake.root, opened(settings))
@@ -56,7 +56,7 @@ def home(engine: Settings) -> Settings:
     for hour, types in hours.items():
         lake.publish(hour + timedelta(minutes=55), {hour: types})
     batch = Batch.parse("20260529T200000Z", 300)
-    with Quarantine(batch, quarantine_path(settings.lake_path, batch)) as quarantine:
+    with Quarantine(batch, quarantine_path(settings.local_lake, batch)) as quarantine:
         quarantine.add_undecodable("posts", [Undecodable("no event", b"x")])
     client = connect(settings)
     migrate(client, settings)
@@ -68,7 +68,7 @@ def home(engine: Settings) -> Settings:
 
 def opened(settings: Settings) -> Path:
     """The copy of the lake in which no hour is closed."""
-    return settings.lake_path.with_name("asked-open")
+    return settings.local_lake.with_name("asked-open")
 
 
 def simulated() -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from tests.security.lake.lakes import EDGE_HOUR
 
 
 def likes(settings: Settings) -> Path:
-    return layout.hour_file(settings.lake_path, schema.LIKES, EDGE_HOUR)
+    return layout.hour_file(settings.local_lake, schema.LIKES, EDGE_HOUR)
 
 
 def gone(path: Path) -> None:

@@ -58,7 +58,7 @@ SPOILS: dict[str, tuple[Spoil, str]] = {
 def test_a_publication_stops_before_it_writes_and_a_rebuild_gives_equal_rows(
     settings: Settings, batches: list[Batch], how: str
 ) -> None:
-    lake, (spoil, words) = settings.lake_path, SPOILS[how]
+    lake, (spoil, words) = settings.local_lake, SPOILS[how]
     before = rows(lake)
     path = likes(settings)
     whole = path.read_bytes()
@@ -97,37 +97,37 @@ def name_of(path: Path) -> str:
 
 def rebuilt(settings: Settings, *arguments: str) -> str:
     """Run ``firehose rebuild``; its output."""
-    environment = {"FIREHOSE_LAKE": str(settings.lake_path), "FIREHOSE_HOME": settings.home}
+    environment = {"FIREHOSE_LAKE": str(settings.local_lake), "FIREHOSE_HOME": settings.home}
     done = CliRunner().invoke(app, ["rebuild", *arguments, "--reason", "found out"], env=environment)
     assert done.exit_code == 0, (done.output, done.exception)
     return done.output
 
 
 def test_what_a_rerun_counts_is_the_same_after_a_rebuild(settings: Settings, batches: list[Batch]) -> None:
-    counts = {entry.batch: entry.counts for entry in read_ledger(settings.lake_path)}
-    before = rows(settings.lake_path)
+    counts = {entry.batch: entry.counts for entry in read_ledger(settings.local_lake)}
+    before = rows(settings.local_lake)
     gone(likes(settings))
     rebuilt(settings, HOUR)
     for batch in (*batches[:2], batches[1]):
         run(settings, batch)
-        assert verify(settings.lake_path).problems == []
-    assert rows(settings.lake_path) == before
-    assert {entry.batch: entry.counts for entry in read_ledger(settings.lake_path)} == counts
-    entry = read_entry(entry_path(settings.lake_path, batches[0]))
+        assert verify(settings.local_lake).problems == []
+    assert rows(settings.local_lake) == before
+    assert {entry.batch: entry.counts for entry in read_ledger(settings.local_lake)} == counts
+    entry = read_entry(entry_path(settings.local_lake, batches[0]))
     assert entry and entry.rebuilt, "a rerun does not forget that the hour was rebuilt"
 
 
 def test_a_neighbour_whose_copies_count_is_looked_at_as_well(settings: Settings, batches: list[Batch]) -> None:
     # The third batch's events all lie after the edge, near to it.
-    gone(layout.hour_file(settings.lake_path, schema.LIKES, EDGE_HOUR - 1))
-    spoilt = everything(settings.lake_path)
+    gone(layout.hour_file(settings.local_lake, schema.LIKES, EDGE_HOUR - 1))
+    spoilt = everything(settings.local_lake)
     with pytest.raises(LakeChanged, match=f"{layout.hour_name(EDGE_HOUR - 1)} likes: .*missing; nothing was"):
         publish(settings, batches[2])
-    assert everything(settings.lake_path) == spoilt
+    assert everything(settings.local_lake) == spoilt
 
 
 def test_two_neighbouring_hours_are_rebuilt_together(settings: Settings, batches: list[Batch]) -> None:
-    lake, before = settings.lake_path, rows(settings.lake_path)
+    lake, before = settings.local_lake, rows(settings.local_lake)
     gone(likes(settings))
     layout.hour_file(lake, schema.LIKES, EDGE_HOUR - 1).unlink()
     spoilt = everything(lake)
@@ -147,21 +147,21 @@ def test_an_older_copy_with_its_older_record_is_noticed_by_the_ledger(
     publish(settings, batches[2])
     # The file alone: once the new one was in place, the one before it is not right any more.
     likes(settings).write_bytes(kept[likes(settings)])
-    (found,) = check(settings.lake_path, 30).differences
+    (found,) = check(settings.local_lake, 30).differences
     assert "there is another file, of" in str(found)
     for path, content in kept.items():
         path.write_bytes(content)
-    (found,) = check(settings.lake_path, 30).differences
+    (found,) = check(settings.local_lake, 30).differences
     assert str(found) == f"{HOUR} likes: the ledger says that batch {batches[2].id} wrote it; the file is older"
     rebuilt(settings, HOUR, "--type", "likes")
-    assert check(settings.lake_path, 30).differences == []
-    assert sum(map(len, rows(settings.lake_path).values())) == len(EVENTS)
+    assert check(settings.local_lake, 30).differences == []
+    assert sum(map(len, rows(settings.local_lake).values())) == len(EVENTS)
 
 
 def test_a_rebuild_without_a_raw_batch_is_refused_or_said_to_lose_rows(
     settings: Settings, batches: list[Batch]
 ) -> None:
-    lake, before = settings.lake_path, rows(settings.lake_path)
+    lake, before = settings.local_lake, rows(settings.local_lake)
     gone(likes(settings))
     shutil.rmtree(manifests.folder_of(lake, batches[1]))
     spoilt = everything(lake)
@@ -186,13 +186,13 @@ def test_rows_that_raw_batches_do_not_give_are_not_put_in_silently(
     path.write_bytes(path.read_bytes().replace(b'"rows":', b'"rows":1'))
     gone(likes(settings))
     with pytest.raises(CorruptLake, match=r"the raw batches give .* nothing was changed"):
-        rebuild(settings.lake_path, schema.LIKES, [EDGE_HOUR], reason="")
+        rebuild(settings.local_lake, schema.LIKES, [EDGE_HOUR], reason="")
 
 
 def test_a_share_of_the_files_is_read_each_day_and_all_of_them_in_time(
     settings: Settings, batches: list[Batch]
 ) -> None:
-    lake, day = settings.lake_path, date(2026, 12, 1)
+    lake, day = settings.local_lake, date(2026, 12, 1)
     check(lake, 5, day)
     another_byte(likes(settings))
     seen = [bool(check(lake, 5, day + timedelta(days=number)).differences) for number in range(1, 6)]
@@ -205,7 +205,7 @@ class Old:
     """A lake as the version before left it: nothing knows of records."""
 
     def __init__(self, settings: Settings) -> None:
-        self.lake = settings.lake_path
+        self.lake = settings.local_lake
         shutil.rmtree(Area.HOURS.of(self.lake))
         for path in (self.lake / "_ledger").rglob("batch=*.json"):
             path.write_bytes(path.read_bytes().replace(b'"recorded": true', b'"recorded": false'))
@@ -226,7 +226,7 @@ def test_a_lake_of_the_version_before_is_adopted_once(settings: Settings, batche
 def test_an_old_lake_that_misses_a_file_is_not_adopted_before_it_is_whole(
     settings: Settings, batches: list[Batch]
 ) -> None:
-    before = rows(settings.lake_path)
+    before = rows(settings.local_lake)
     old = Old(settings)
     gone(likes(settings))
     with pytest.raises(LakeChanged, match=f"{HOUR} likes: the ledger says .* missing; nothing was written"):
@@ -247,7 +247,7 @@ def test_an_old_lake_with_another_hours_file_is_not_adopted(settings: Settings, 
 
 
 def test_a_lake_that_lost_its_records_is_not_adopted_silently(settings: Settings, batches: list[Batch]) -> None:
-    lake = settings.lake_path
+    lake = settings.local_lake
     shutil.rmtree(Area.HOURS.of(lake))
     for notices in (lambda: publish(settings, batches[2]), lambda: check(lake, 30)):
         with pytest.raises(LakeChanged, match=r"restore _hours/ from a backup.* firehose adopt"):
@@ -262,9 +262,9 @@ def test_a_lake_that_lost_its_records_is_not_adopted_silently(settings: Settings
 
 def test_a_file_restored_from_a_backup_can_be_accepted(settings: Settings, batches: list[Batch]) -> None:
     without_record(likes(settings))
-    assert accept(settings.lake_path, schema.LIKES, EDGE_HOUR) > 0
+    assert accept(settings.local_lake, schema.LIKES, EDGE_HOUR) > 0
     publish(settings, batches[2])
-    assert verify(settings.lake_path).problems == []
+    assert verify(settings.local_lake).problems == []
 
 
 @pytest.mark.parametrize(
@@ -281,16 +281,16 @@ def test_a_file_restored_from_a_backup_can_be_accepted(settings: Settings, batch
 def test_a_wrong_command_is_one_line_and_changes_nothing(
     settings: Settings, command: list[str], words: str
 ) -> None:
-    before = everything(settings.lake_path)
-    environment = {"FIREHOSE_LAKE": str(settings.lake_path), "FIREHOSE_HOME": settings.home}
+    before = everything(settings.local_lake)
+    environment = {"FIREHOSE_LAKE": str(settings.local_lake), "FIREHOSE_HOME": settings.home}
     done = CliRunner().invoke(app, command, env=environment)
     assert isinstance(done.exception, FirehoseError)
     assert words in str(done.exception) and "\n" not in str(done.exception)
-    assert everything(settings.lake_path) == before
+    assert everything(settings.local_lake) == before
 
 
 def test_the_quick_verification_says_what_differs(settings: Settings) -> None:
-    environment = {"FIREHOSE_LAKE": str(settings.lake_path), "FIREHOSE_HOME": settings.home}
+    environment = {"FIREHOSE_LAKE": str(settings.local_lake), "FIREHOSE_HOME": settings.home}
     whole = CliRunner().invoke(app, ["verify", "--quick"], env=environment)
     assert (whole.exit_code, "all is well" in whole.output) == (0, True)
     gone(likes(settings))

@@ -38,7 +38,7 @@ from tests.support.earlier_lakes import REFUSED, give_earlier_names
 @pytest.fixture
 def old(settings: Settings, batches: list[Batch]) -> Settings:
     """Of a lake as the version before left it, with a partial file of a publication that died."""
-    lake = settings.lake_path
+    lake = settings.local_lake
     give_earlier_names(lake)
     path = likes(settings)
     path.with_name(path.name + ".part").write_bytes(b"torn")
@@ -46,7 +46,7 @@ def old(settings: Settings, batches: list[Batch]) -> Settings:
 
 
 def upgrade_lake(settings: Settings) -> Result:
-    environment = {"FIREHOSE_LAKE": str(settings.lake_path), "FIREHOSE_HOME": settings.home}
+    environment = {"FIREHOSE_LAKE": str(settings.local_lake), "FIREHOSE_HOME": settings.home}
     return CliRunner().invoke(app, ["upgrade-lake"], env=environment)
 
 
@@ -55,9 +55,9 @@ STEPS: dict[str, Callable[[Settings, Batch], object]] = {
     "validate": validate,
     "publish": publish,
     "refresh": lambda settings, _: refresh(settings),
-    "verify": lambda settings, _: verify(settings.lake_path),
-    "check": lambda settings, _: check(settings.lake_path, 30),
-    "gaps": lambda settings, _: read_gaps(settings.lake_path),
+    "verify": lambda settings, _: verify(settings.local_lake),
+    "check": lambda settings, _: check(settings.local_lake, 30),
+    "gaps": lambda settings, _: read_gaps(settings.local_lake),
 }
 
 
@@ -65,25 +65,25 @@ STEPS: dict[str, Callable[[Settings, Batch], object]] = {
 def test_a_step_that_meets_an_earlier_lake_stops_and_writes_nothing(
     old: Settings, batches: list[Batch], step: str
 ) -> None:
-    before = everything(old.lake_path)
+    before = everything(old.local_lake)
     with pytest.raises(LakeOutdated) as caught:
         STEPS[step](old, batches[2])
     said = str(caught.value)
     assert REFUSED in said and said.endswith("firehose upgrade-lake") and "\n" not in said
-    assert everything(old.lake_path) == before
+    assert everything(old.local_lake) == before
 
 
 @pytest.mark.parametrize("command", ["verify", "verify --quick", "rebuild 2026-05-28T20", "adopt"])
 def test_a_command_that_meets_an_earlier_lake_is_one_line(old: Settings, command: str) -> None:
-    before = everything(old.lake_path)
-    done = firehose(*command.split(), home=old.home, lake=old.lake_path)
+    before = everything(old.local_lake)
+    done = firehose(*command.split(), home=old.home, lake=old.local_lake)
     assert (done.returncode, done.stdout) == (1, "")
     assert REFUSED in done.stderr and done.stderr.count("\n") == 1
-    assert everything(old.lake_path) == before
+    assert everything(old.local_lake) == before
 
 
 def test_an_upgraded_lake_goes_on_as_if_it_had_always_been_so(old: Settings, batches: list[Batch]) -> None:
-    lake, before = old.lake_path, rows(old.lake_path)
+    lake, before = old.local_lake, rows(old.local_lake)
     inodes = {path.stat().st_ino for path in lake.rglob("*.*") if path.suffix != ".part"}
     done = upgrade_lake(old)
     assert done.exit_code == 0, done.output
@@ -112,25 +112,25 @@ def test_an_upgrade_killed_anywhere_is_completed_by_the_next(
             sys.executable,
             "-c",
             f"from pathlib import Path; from firehose.lake.upgrade import upgrade\n"
-            f"upgrade(Path({str(old.lake_path)!r}))",
+            f"upgrade(Path({str(old.local_lake)!r}))",
         ],
         env=os.environ | {crash.AT: f"{crash.Point.AREA_RENAMED}:{nth}", crash.PROOF: str(proof)},
         check=False,
     )
     assert (done.returncode, proof.is_file()) == (-signal.SIGKILL, True)
-    assert len(earlier_areas(old.lake_path)) == len(EARLIER_NAMES) - nth
+    assert len(earlier_areas(old.local_lake)) == len(EARLIER_NAMES) - nth
     if nth < len(EARLIER_NAMES):
         with pytest.raises(LakeOutdated):
             publish(old, batches[2])
-    assert len(upgrade(old.lake_path)) == len(EARLIER_NAMES) - nth
-    assert verify(old.lake_path).problems == []
+    assert len(upgrade(old.local_lake)) == len(EARLIER_NAMES) - nth
+    assert verify(old.local_lake).problems == []
 
 
 def test_an_upgrade_waits_for_nobody_and_changes_nothing_while_something_runs(
     old: Settings, batches: list[Batch]
 ) -> None:
-    before = everything(old.lake_path)
-    lock = Area.LOCKS.of(old.lake_path) / f"batch-{batches[2].id}.lock"
+    before = everything(old.local_lake)
+    lock = Area.LOCKS.of(old.local_lake) / f"batch-{batches[2].id}.lock"
     with FileLock(lock):
         done = upgrade_lake(old)
     assert isinstance(done.exception, FirehoseError)
@@ -138,12 +138,12 @@ def test_an_upgrade_waits_for_nobody_and_changes_nothing_while_something_runs(
     with own_home(old.home_path, "firehose demo"):
         done = upgrade_lake(old)
         assert "is in use by `firehose demo`" in str(done.exception)
-    assert everything(old.lake_path) == before
-    assert upgrade(old.lake_path)
+    assert everything(old.local_lake) == before
+    assert upgrade(old.local_lake)
 
 
 def test_two_folders_of_one_area_are_one_only_if_nothing_differs(old: Settings, batches: list[Batch]) -> None:
-    lake = old.lake_path
+    lake = old.local_lake
     shutil.copytree(lake / "ledger", lake / "_ledger")  # as a restored backup may leave it
     (lake / "_quality").mkdir()  # made by something that found none
     [entry, other] = sorted((lake / "_ledger").rglob("batch=*.json"))

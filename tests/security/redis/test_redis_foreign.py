@@ -82,12 +82,12 @@ def batch(redis_client: redis.Redis) -> Batch:
 
 
 def copied(settings: Settings, batch: Batch, queue: str) -> list[bytes]:
-    path = manifests.folder_of(settings.lake_path, batch) / f"{queue}.jsonl.zst"
+    path = manifests.folder_of(settings.local_lake, batch) / f"{queue}.jsonl.zst"
     return [line for chunk in read_chunks(path, 1000) for line in chunk]
 
 
 def in_quarantine(settings: Settings, batch: Batch) -> list[dict[str, Any]]:
-    path = quarantine_path(settings.lake_path, batch)
+    path = quarantine_path(settings.local_lake, batch)
     return cast(list[dict[str, Any]], pq.ParquetFile(path).read().to_pylist()) if path.exists() else []
 
 
@@ -115,12 +115,12 @@ def test_entries_that_are_no_frames_are_kept_and_the_batch_is_whole(
     assert [(row["raw"], row["type"]) for row in kept] == [(raw, wire.LIKES) for raw in put.values()]
     for row, (_, reason) in zip(kept, FOREIGN.values(), strict=True):
         assert reason in row["reason"] and f"an entry of {LIKES} that is not a frame" in row["reason"]
-    published = read_entry(entry_path(settings.lake_path, batch))
+    published = read_entry(entry_path(settings.local_lake, batch))
     assert published is not None
     counts = published.counts[wire.LIKES]
     assert (counts.received, counts.quarantined) == (result.events, len(FOREIGN))
     assert counts.received == counts.good + counts.quarantined + counts.duplicates
-    assert verify(settings.lake_path).ok
+    assert verify(settings.local_lake).ok
     # Clear and rerun, of each step: the same, and nobody is told again.
     before = _files(settings)
     drain(settings, batch, tell=told.append)
@@ -131,7 +131,7 @@ def test_entries_that_are_no_frames_are_kept_and_the_batch_is_whole(
 
 def _files(settings: Settings) -> dict[str, bytes]:
     roots = ("_raw", "_quarantine", "firehose", "year=*")
-    paths = [path for root in roots for path in settings.lake_path.glob(f"{root}/**/*") if path.is_file()]
+    paths = [path for root in roots for path in settings.local_lake.glob(f"{root}/**/*") if path.is_file()]
     return {str(path): path.read_bytes() for path in paths}
 
 
@@ -146,7 +146,7 @@ def test_numbers_that_lie_do_not_count(
     assert drain(settings, batch, tell=told.append).events == 5
     assert copied(settings, batch, wire.LIKES) == EVENTS[:5]
     assert len(told) == ("n" in lie)
-    manifest = manifests.read(manifests.folder_of(settings.lake_path, batch))
+    manifest = manifests.read(manifests.folder_of(settings.local_lake, batch))
     assert manifest is not None
     described = manifest.queues[wire.LIKES]
     assert (described.events, described.foreign, described.miscounted) == (5, 0, "n" in lie)
@@ -202,7 +202,7 @@ def test_a_key_of_a_foreign_type_makes_way_and_is_kept(
     told: list[str] = []
     assert drain(settings, batch, tell=told.append).events == (0 if key == LIKES else 5)
     (line,) = told
-    (path,) = settings.lake_path.glob("_quarantine/redis/*.resp")
+    (path,) = settings.local_lake.glob("_quarantine/redis/*.resp")
     assert f"Redis key {key} held a {kind}" in line and str(path) in line
     assert path.read_bytes() == as_command(b"RESTORE", key.encode(), b"0", cast(bytes, content))
     assert redis_client.exists(key, f"{key}:misplaced") == 0
@@ -303,7 +303,7 @@ def test_an_id_of_a_distant_time_strands_nothing(
 
 
 def _held(settings: Settings, batch: Batch, queue: str) -> list[bytes]:
-    path = manifests.folder_of(settings.lake_path, batch) / f"{queue}.jsonl.zst"
+    path = manifests.folder_of(settings.local_lake, batch) / f"{queue}.jsonl.zst"
     return copied(settings, batch, queue) if path.exists() else []
 
 
@@ -322,7 +322,7 @@ def test_a_record_of_a_gap_behind_a_distant_id_comes_to_the_lake(
     redis_client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(gap)})
     drain(settings, batch)
     assert redis_client.xlen(wire.COVERAGE_KEY) == 0
-    (path,) = settings.lake_path.glob("_coverage/**/*.json")
+    (path,) = settings.local_lake.glob("_coverage/**/*.json")
     assert b'"late"' in path.read_bytes()
 
 
@@ -365,7 +365,7 @@ def test_a_death_between_keeping_and_deleting_changes_nothing(
     put()
     drain(other, batch)
     names = {str(Path(path).relative_to(tmp_path / "other")): content for path, content in _files(other).items()}
-    found = {str(Path(path).relative_to(settings.lake_path)): content for path, content in once.items()}
+    found = {str(Path(path).relative_to(settings.local_lake)): content for path, content in once.items()}
     assert found.keys() == names.keys()
     assert all(found[name] == names[name] for name in found if not name.endswith("manifest.json"))
     assert "not frames" in said or point in (Point.DELETED_ALL, Point.DELETED_SOME)

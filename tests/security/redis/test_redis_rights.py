@@ -358,7 +358,7 @@ def test_a_refusal_is_one_line_that_says_what_to_do(
     (tmp_path / "server").mkdir()
     with RedisServer(tmp_path / "server") as server:
         settings = Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=server.url)
-        write = (settings.redis_passwords_path, settings.lake_path)
+        write = (settings.redis_passwords_path, settings.local_lake)
         for folder in write:
             folder.mkdir()
         for role in ROLES:
