@@ -65,12 +65,14 @@ def expire() -> dict[str, Any]:
 
     from firehose.alerts import report_disk, report_kept
     from firehose.batch import budget
+    from firehose.maintenance.backups import verified_backup
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
     settings, run = load(), get_current_context()["run_id"]
     logs = (Path(conf.get("logging", "base_log_folder")), settings.home_path / "logs")
-    done = Maintenance(settings, f"firehose_maintenance {run}", logs=logs).expire()
+    held = verified_backup(settings)
+    done = Maintenance(settings, f"firehose_maintenance {run}", logs=logs, backup=held).expire()
     report_kept(settings, done.alarming, send_mail)
     report_disk(settings, budget.warning(settings, settings.lake_path), send_mail)
     return dict(msgspec.to_builtins(done))

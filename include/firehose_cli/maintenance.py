@@ -25,6 +25,7 @@ def maintenance(
 
     import msgspec
 
+    from firehose.maintenance.backups import verified_backup
     from firehose.maintenance.plan import lines
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
@@ -33,7 +34,7 @@ def maintenance(
     settings = load()
     existing_lake()
     logs = (settings.home_path / "logs", settings.home_path / "airflow" / "logs")
-    work = Maintenance(settings, _who(), logs=logs)
+    work = Maintenance(settings, _who(), logs=logs, backup=verified_backup(settings))
     if not do:
         plan = work.plan()
         typer.echo(msgspec.json.encode(plan) if as_json else "\n".join(lines(plan)))

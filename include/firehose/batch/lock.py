@@ -48,7 +48,7 @@ def exclusive_per_batch(
         while True:
             with lock_path(settings.lake_path, batch.id).lock(reentrant=True):
                 # Asked while the batch's lock is held: whoever has taken the other lock waits for this one.
-                if not _rest(settings.lake_path).is_locked():
+                if not rests(settings.lake_path):
                     return step(settings, batch, *args, **kwargs)
             with _rest(settings.lake_path).lock():
                 pass
@@ -73,6 +73,11 @@ def at_rest(lake: LakePath, wait_s: float) -> Iterator[None]:
                     raise LockTaken(f"{path} is locked: a step of this batch still runs; try again later")
                 time.sleep(_LOOK_S)
         yield
+
+
+def rests(lake: LakePath) -> bool:
+    """Tell whether the lake is :func:`at_rest`: who holds a batch's lock, and not because a step does, asks."""
+    return _rest(lake).is_locked()
 
 
 def _rest(lake: L) -> L:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from firehose import crash
 from firehose.batch.interval import Batch
-from firehose.batch.lock import lock_path
+from firehose.batch.lock import lock_path, rests
 from firehose.errors import LockTaken
 from firehose.lake.audit import AuditedFile
 from firehose.maintenance.facts import Item, Tier
@@ -55,6 +55,8 @@ class OfBatch:
         batch = Batch.parse(what, 1)
         try:
             with lock_path(self.lake, batch.id).lock(wait_s=0):
+                if rests(self.lake):
+                    return Refusal("a backup takes its last look at the lake")
                 if why := self.staged(batch):
                     return Refusal(why)
                 if against := self.prepare(batch, log):
