@@ -21,6 +21,7 @@ from firehose.areas import RESTORING
 from firehose.backup import clickhouse as clickhouse_part
 from firehose.backup import redis
 from firehose.backup import restore as steps
+from firehose.backup.choice import begin, choose
 from firehose.backup.sets import Backup
 from firehose.errors import FirehoseError
 from firehose.settings import Settings, checked
@@ -37,11 +38,11 @@ def restore_into(
     home = home.expanduser().absolute()
     kept = Backup(settings)
     with own_home(home, RESTORE):
-        chosen, again = steps.choose(kept, home, to)
+        chosen, again = choose(kept, home, to)
         used = [path.name for path in home.iterdir() if path.name not in (RUN, RESTORING)]
         if used and not again:
             raise FirehoseError(f"{home} is not empty ({used[0]} is there): a restore needs a new folder")
-        steps.begin(home, chosen)
+        begin(home, chosen)
         for name in ("redis", clickhouse.data_folder(settings).name):
             shutil.rmtree(home / name, ignore_errors=True)
         (home / "lake").mkdir(exist_ok=True)  # before the endpoint: its sandbox names folders that are there

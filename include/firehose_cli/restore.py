@@ -27,6 +27,10 @@ def restore(
         Optional[list[str]],  # noqa: UP045 - as above
         typer.Option(help="Leave out redis, clickhouse or airflow; repeatable."),
     ] = None,
+    expired: Annotated[
+        Optional[Path],  # noqa: UP045 - as above
+        typer.Option(help="A folder for the hour files that have expired in the lake; nothing else is restored."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Put a backup into a new home, or into an empty lake, Redis and ClickHouse; then verify the lake.
@@ -39,6 +43,9 @@ def restore(
     from firehose_cli.lake import parts_of
 
     settings, moment, left_out = load(), _moment(to), parts_of(skip or [])
+    if expired:
+        _write_expired(settings, moment, expired, as_json=as_json)
+        return
     if into:
         from devstack.restore import restore_into
 
@@ -54,7 +61,7 @@ def restore(
 
 def _in_place(settings: Settings, to: datetime | None, skip: list[str]) -> RestoreResult:
     from devstack.embedded.ownership import RESTORE, own_home
-    from firehose.backup.restore import choose
+    from firehose.backup.choice import choose
     from firehose.backup.restore import restore as run
     from firehose.backup.sets import Backup
     from firehose.batch.buffer import client
@@ -72,6 +79,21 @@ def _in_place(settings: Settings, to: datetime | None, skip: list[str]) -> Resto
             again=again,
             skip=skip,
         )
+
+
+def _write_expired(settings: Settings, to: datetime | None, folder: Path, *, as_json: bool) -> None:
+    import msgspec
+
+    from firehose.backup import expired
+    from firehose.backup.choice import choose_set
+    from firehose.backup.sets import Backup
+
+    kept = Backup(settings)
+    chosen = choose_set(kept, to)
+    count = expired.write(kept, chosen, folder.expanduser().absolute())
+    done = {"name": chosen.name, "expired": count}
+    said = f"set {chosen.name}: {count} hour files that have expired, written to {folder}"
+    typer.echo(msgspec.json.encode(done) if as_json else said)
 
 
 def _moment(text: str) -> datetime | None:

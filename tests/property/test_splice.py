@@ -147,10 +147,21 @@ def test_a_damaged_footer_is_an_error_or_taken_at_its_word(likes: tuple[Path, Pa
         return
     except AssertionError:  # of another form
         return
+    if not is_read_by_arrow(damaged):  # which is asked first, whenever a file is carried over
+        return
     for number, there in (1, 1), (2, 0):
         said = read(damaged, there)
         assert said is None or read(copy, number) == said
     assert read(copy, 0) == read(target, 0)
+
+
+def is_read_by_arrow(path: Path) -> bool:
+    """Whether Arrow takes the footer."""
+    try:
+        pq.read_metadata(path)
+    except (pa.ArrowInvalid, OSError):
+        return False
+    return True
 
 
 def read(path: Path, group: int) -> pa.Table | None:

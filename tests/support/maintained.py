@@ -53,7 +53,7 @@ def published(settings: Settings, client: redis.Redis, given: Mapping[Batch, Seq
         fill(client, lines, batch)
     for batch in reversed(list(given)):
         drain(settings, batch)
-        stage(settings.local_lake, batch, schema.LIKES, [HOUR - 1, HOUR])
+        stage(settings.lake_path, batch, schema.LIKES, [HOUR - 1, HOUR])
         publish(settings, batch)
 
 
@@ -75,11 +75,11 @@ def proven(work: Maintenance) -> Maintenance:
 
 def raw_files(settings: Settings, batch: Batch) -> list[str]:
     """The raw files that a batch still has."""
-    return sorted(path.name for path in manifests.folder_of(settings.local_lake, batch).find("*.zst"))
+    return sorted(path.name for path in manifests.folder_of(settings.lake_path, batch).find("*.zst"))
 
 
 def expired(settings: Settings, batch: Batch) -> bool:
     """Whether a batch's manifest says that its files are gone."""
-    manifest = manifests.read(manifests.folder_of(settings.local_lake, batch))
+    manifest = manifests.read(manifests.folder_of(settings.lake_path, batch))
     assert manifest is not None
     return manifest.expired is not None

@@ -26,7 +26,8 @@ PART: Final = "lake"
 #: What is of a process and not of the lake.
 _LEFT_OUT: Final = (f"{Area.LOCKS}/", f"{Area.REBUILD}/")
 _DAY: Final = re.compile(r"(_[a-z]+/date=[^/]+|year=\d+/month=\d+/day=\d+)/")
-_HOUR_FILE: Final = re.compile(r"year=\d+/month=\d+/day=\d+/hour=\d+/[a-z_]+\.parquet")
+#: Key of an hour file.
+HOUR_FILE: Final = re.compile(r"year=\d+/month=\d+/day=\d+/hour=\d+/[a-z_]+\.parquet")
 # Smaller files share an object.
 _SMALL_BYTES: Final = 256 * 1024
 _TRIES: Final = 3
@@ -71,7 +72,7 @@ class LakeCopy:
                 continue
             self.read_files += 1
             try:
-                if found.size <= _SMALL_BYTES and not _HOUR_FILE.fullmatch(found.key):
+                if found.size <= _SMALL_BYTES and not HOUR_FILE.fullmatch(found.key):
                     pack.add(found.key, (self._lake / found.key).read_bytes(), found.stamp)
                 else:
                     files.append(self._copy(found, before))
@@ -99,7 +100,7 @@ class LakeCopy:
 
     def _right(self, key: str) -> list[str]:
         """The digests that an hour file may have; none where nothing is known of it."""
-        if not _HOUR_FILE.fullmatch(key):
+        if not HOUR_FILE.fullmatch(key):
             return []
         try:
             return [record.sha256 for record in records.read(self._lake / key) if record]

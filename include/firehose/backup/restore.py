@@ -15,15 +15,15 @@ from typing import TypeVar
 
 import msgspec
 
-from firehose import files
 from firehose.areas import RESTORING
 from firehose.backup import airflow, clickhouse, options, redis
+from firehose.backup.choice import Marker, begin
 from firehose.backup.lake import PART as LAKE
 from firehose.backup.objects import File
 from firehose.backup.sets import Backup, BackupSet, Restored
 from firehose.batch import buffer
 from firehose.batch.buffer import Connect
-from firehose.errors import FirehoseError, NoBackup
+from firehose.errors import FirehoseError
 from firehose.lake.report import VerifyReport
 from firehose.lake.verify import verify
 from firehose.settings import Settings
@@ -56,30 +56,6 @@ class RestoreResult(msgspec.Struct, frozen=True, kw_only=True):
     secrets: list[str]
     notes: list[str]
     seconds: dict[str, float]
-
-
-class _Marker(msgspec.Struct):
-    name: str
-
-
-def choose(kept: Backup, home: Path, to: datetime | None) -> tuple[BackupSet, bool]:
-    """The set to restore, and whether an unfinished restore of it is to be completed.
-
-    Raises:
-        NoBackup: there is none from before ``to``.
-    """
-    if (marker := home / RESTORING).exists():
-        return kept.read(msgspec.json.decode(marker.read_bytes(), type=_Marker).name), True
-    found = kept.latest(to)
-    if found is None:
-        when = f" from before {to:%Y-%m-%dT%H:%M:%SZ}" if to else ""
-        raise NoBackup(f"{kept.target}: there is no complete set{when} that can be read")
-    return found, False
-
-
-def begin(home: Path, chosen: BackupSet) -> None:
-    """Note in the home which set is restored into it."""
-    files.write_bytes(home / RESTORING, msgspec.json.encode(_Marker(chosen.name)))
 
 
 def restore(
@@ -148,7 +124,7 @@ def _refuse_used(settings: Settings, connect_redis: Connect, skip: Collection[st
 
 def _restore_lake(lake: LakePath, kept: Backup, chosen: BackupSet) -> None:
     """All files; until the last one is there, every step and command refuses the lake."""
-    (lake / RESTORING).write(msgspec.json.encode(_Marker(chosen.name)))
+    (lake / RESTORING).write(msgspec.json.encode(Marker(chosen.name)))
     for name, group in chosen.of(LAKE).items():
         log.info("restoring", group=name, files=group.files)
         for file in kept.files(group):

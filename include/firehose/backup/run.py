@@ -16,7 +16,7 @@ from typing import Annotated, Final
 import msgspec
 
 from firehose import metrics
-from firehose.backup import airflow, clickhouse, options, redis
+from firehose.backup import airflow, clickhouse, expired, options, redis
 from firehose.backup.lake import PART as LAKE
 from firehose.backup.lake import LakeCopy
 from firehose.backup.sets import Backup, BackupSet, Group
@@ -77,7 +77,8 @@ def backup(
     began, started, lake = datetime.now(UTC), time.monotonic(), settings.lake_path
     with lock(lake):
         kept = Backup(settings, begin=True, compare=whole)
-        earlier = None if whole else kept.latest()
+        latest = kept.latest()
+        earlier = None if whole else latest
         groups: dict[str, Group] = {}
         notes = [_add_airflow(settings, kept, groups)] if airflow.PART not in skip else []
         if redis.PART not in skip:
@@ -87,6 +88,8 @@ def backup(
         groups[options.PART], secrets = options.copy(settings, kept)
         copied = _copy_lake(lake, kept, earlier)
         groups |= {f"{LAKE}/{name}": group for name, group in copied.groups.items()}
+        gone = expired.carried(lake, kept, latest, copied.groups)
+        groups |= {f"{expired.PART}/{name}": group for name, group in gone.items()}
         made = BackupSet(
             began=began,
             moment=datetime.now(UTC),

@@ -46,9 +46,10 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 class BackupSet(msgspec.Struct, frozen=True, kw_only=True):
     """A set. What the pipeline had at ``began`` is in it; at ``moment`` the lake was as the set has it.
 
-    Groups are ``lake/<folder>``, ``redis``, ``clickhouse/<table>``, ``airflow``, ``settings``. ``secrets`` names
-    the settings that a restore needs and no backup has. ``migrations`` counts those of the ClickHouse.
-    ``notes`` say what is not in the set; ``problems`` which files of the lake were not those of their records.
+    Groups are ``lake/<folder>``, ``expired/<day>``, ``redis``, ``clickhouse/<table>``, ``airflow``, ``settings``.
+    ``secrets`` names the settings that a restore needs and no backup has. ``migrations`` counts those of the
+    ClickHouse. ``notes`` say what is not in the set, ``problems`` which files of the lake were not those of their
+    records.
     """
 
     began: datetime

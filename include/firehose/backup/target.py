@@ -60,14 +60,13 @@ def open_target(settings: Settings) -> Target:
     place = settings.backup
     if not place:
         raise FirehoseError("FIREHOSE_BACKUP is not set: name a folder, or a URI such as s3://bucket/folder")
-    if "://" in place:
-        return StoreTarget(place)
-    folder, lake = Path(place).expanduser().absolute(), Path(str(settings.lake_path))
-    if folder.is_relative_to(lake):
+    folder = Path(place).expanduser().absolute()
+    where, lake = place.partition("?")[0] if "://" in place else str(folder), str(settings.lake_path).rstrip("/")
+    if f"{where.rstrip('/')}/".startswith(f"{lake}/"):
         raise FirehoseError(
-            f"FIREHOSE_BACKUP={place}: lies in the lake {lake}, whose copy it is to hold; name another"
+            f"FIREHOSE_BACKUP={redacted(where)}: lies in the lake {lake}, whose copy it is to hold; name another"
         )
-    return FolderTarget(folder)
+    return StoreTarget(place) if "://" in place else FolderTarget(folder)
 
 
 class FolderTarget:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from devstack.embedded.ownership import own_home
@@ -179,6 +180,10 @@ def test_pruning_leaves_what_a_kept_set_needs_and_nothing_else(world: World, tmp
 def test_a_place_in_the_lake_is_refused(world: World) -> None:
     with pytest.raises(FirehoseError, match="lies in the lake"):
         backup(world.with_backup(world.lake / "kept"))
+    bucket = msgspec.structs.replace(world.settings, lake="s3://lakes/bluesky?region=us-east-1")
+    for place in ("s3://lakes/bluesky", "s3://lakes/bluesky/kept?region=us-east-1"):
+        with pytest.raises(FirehoseError, match="lies in the lake s3://lakes/bluesky, whose"):
+            Backup(msgspec.structs.replace(bucket, backup=place))
 
 
 def test_which_sets_are_kept() -> None:

@@ -1,4 +1,4 @@
-"""Raw files go once a real backup holds them and has been read back, whatever their age, and not while it looks."""
+"""Raw files go once a real backup that was read back holds them, whatever their age, and not while one looks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from tests.support.frames import minutes
 from tests.support.maintained import LIKES, maintenance, proven, published, raw_files
 
 
-@pytest.fixture
-def settings(tmp_path: Path, redis_url: str) -> Settings:
-    place = str(tmp_path / "kept")
-    return Settings(home=str(tmp_path), lake=str(tmp_path / "lake"), redis_url=redis_url, backup=place)
+@pytest.fixture(params=["folder", "bucket"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Settings:
+    lake = str(tmp_path / "lake")
+    if request.param == "bucket":
+        lake = request.getfixturevalue("bucket_store").uri(lake.strip("/"))
+    return Settings(home=str(tmp_path), lake=lake, redis_url=redis_url, backup=str(tmp_path / "kept"))
 
 
 def copied(settings: Settings) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 import redis
 from clickhouse_connect.driver.client import Client
 
 from firehose import schema
+from firehose.backup import expired
+from firehose.backup.prune import prune
+from firehose.backup.run import backup
+from firehose.backup.sets import Backup
+from firehose.backup.verify import verify as verify_backup
 from firehose.batch.drain import drain
 from firehose.lake import layout
 from firehose.lake.check import check
 from firehose.lake.publish import publish
 from firehose.lake.verify import verify
+from firehose.maintenance.backups import verified_backup
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from firehose.warehouse.summaries import refresh
 from tests.support.frames import fill, minutes
 from tests.support.logins import PASSWORDS
@@ -63,3 +72,32 @@ def test_an_expired_hour_is_missed_by_nothing_and_a_late_batch_begins_it_again(
     assert backed.expire().removed == {"hours": 1}
     report = verify(lake)
     assert report.ok and report.hour_files_expired == 2, report.problems
+
+
+def test_what_has_expired_stays_in_every_further_set_and_can_be_had_from_there(
+    kept: Settings, client: Client, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    settings = msgspec.structs.replace(
+        kept, backup=str(tmp_path / "kept"), backup_keep_days=1, backup_keep_weeks=0
+    )
+    (one,) = minutes(1)
+    published(settings, redis_client, {one: LIKES[:200]})
+    proven(maintenance(settings))
+    digests = {path.sha256() for path in layout.hour_files(settings.lake_path, schema.LIKES)}
+
+    def copied(*, whole: bool = False) -> None:
+        """A further set, and no other one."""
+        backup(settings, skip=("redis", "clickhouse", "airflow"), whole=whole)
+        assert verify_backup(settings).damaged == []
+        prune(settings)
+        assert len(Backup(settings).names()) == 1
+
+    copied()
+    assert maintenance(settings, backup=verified_backup(settings)).expire().removed == {"raw": 1}
+    assert maintenance(settings, backup=verified_backup(settings)).expire().removed == {"hours": 2}
+    for number, whole in enumerate([False, True, False]):
+        copied(whole=whole)
+        place = Backup(settings)
+        last, folder = place.latest(), tmp_path / str(number)
+        assert last and expired.write(place, last, folder) == 2
+        assert {LocalLake(path).sha256() for path in folder.rglob("*.parquet")} == digests
