@@ -69,6 +69,9 @@ def outcome(python: Run) -> dict[str, Any]:
 DECISIONS = {
     "FirehoseError": "default",
     "ServiceUnavailable": "default",
+    "StoreAway": "default",
+    "StoreRefused": "default",  # credentials are renewed by others, and rights take a while to hold everywhere
+    "LockLost": "default",
     "LockTaken": "default",
     "Throttled": "default",
     "NotListening": "retry",
