@@ -32,7 +32,7 @@ def still_published(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> 
 
 
 def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> str:
-    """Why the ledger's entry does not answer for the batch; empty: it does."""
+    """Why the ledger's entry does not answer for the batch; empty: it does. Raises as :func:`_older_file`."""
     if entry is None:
         return "the ledger does not say that it is published"
     result = finished_result(lake, batch)
@@ -49,7 +49,11 @@ def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None) -> str:
 
 
 def _older_file(lake: LakePath, entry: LedgerEntry) -> str:
-    """The first hour file that is from before the batch, with its record; empty: there is none."""
+    """The first hour file that is from before the batch, with its record; empty: there is none.
+
+    Raises:
+        LakeChanged: an hour file is missing, or is not what its record says.
+    """
     known = watch.known_by([entry])
     for name, record_types in entry.hours.items():
         hour = layout.parse_hour(name)
