@@ -8,12 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 import redis
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 from devstack.embedded import redis as embedded
 from firehose.store.objects import fencing, locks
@@ -23,7 +20,6 @@ from tests.support.logins import copy_passwords
 from tests.support.object_store import ENVIRONMENT, STORE, ObjectStore, object_store
 
 _HOME = pytest.StashKey[str]()
-_WITH_EXPECTATIONS: Final = "tests/unit/quality/"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,17 +47,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    """With `--dist loadfile`, one worker runs all unit tests that import Great Expectations: it takes seconds."""
-    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
-
-
-class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    def _split_scope(self, nodeid: str) -> str:
-        return _WITH_EXPECTATIONS if nodeid.startswith(_WITH_EXPECTATIONS) else super()._split_scope(nodeid)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -20,6 +20,7 @@ from firehose.areas import RESTORING
 from firehose.errors import DiskFailed, LockTaken, RestoreUnfinished
 from firehose.store import LakePath, LocalLake
 from firehose.store.objects.client import Bucket
+from tests.support.disks import small_file_system
 from tests.support.object_store import STORE, ObjectStore
 from tests.support.waiting import until
 
@@ -63,14 +64,8 @@ def lake(backend: Backend, tmp_path: Path) -> LakePath:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "firehose-store", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root may mount")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_file_system(tmp_path / "disk", 2) as folder:
+        yield folder
 
 
 def test_what_is_written_is_read_back_whole_and_in_ranges(lake: LakePath) -> None:

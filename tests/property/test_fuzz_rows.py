@@ -92,6 +92,16 @@ def test_a_mutated_event_is_kept_exactly_or_refused_with_its_bytes(record_type: 
     assert (rebuilt, record_cid(rebuilt)) == (record, cid)
 
 
+@pytest.mark.parametrize("operation", ["create", "update"])
+@pytest.mark.parametrize("record_type", schema.COMMIT_TYPES)
+def test_a_write_that_comes_without_its_record_is_refused(record_type: str, operation: str) -> None:
+    event = msgspec.json.decode(GOOD[record_type][0])
+    event["commit"]["operation"] = operation
+    del event["commit"]["record"]
+    line = msgspec.json.encode(event)
+    assert through(record_type, [line]) == ([], [(f"record: {operation} without a record", line)])
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(line=hostile_lines())
 @example(b"")

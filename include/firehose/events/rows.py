@@ -22,6 +22,7 @@ from firehose.records.columns import SYNC
 from firehose.records.fast import PlainEvent
 from firehose.records.fields import Columns, integer
 from firehose.records.registry import REGISTRY
+from firehose.records.rules import WRITES
 
 Row = tuple[Any, ...]
 _encode = msgspec.json.encode
@@ -82,6 +83,9 @@ def _commit(event: JetstreamEvent, line: bytes) -> tuple[JetstreamCommit, dict[s
     if commit is None:
         raise Undecodable(f"envelope: a {event.kind[:64]} event among commits", line, event.time_us)
     raw = bytes(commit.record)
+    if not raw and commit.operation in WRITES:
+        # Told here, since a type without a required column would store it as an empty record.
+        raise Undecodable(f"record: {commit.operation} without a record", line, event.time_us)
     if not raw or commit.operation == "delete":
         return commit, {}
     try:

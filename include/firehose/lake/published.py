@@ -41,6 +41,7 @@ def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None, *, expired
     """Why the ledger's entry does not answer for the batch; empty: it does.
 
     Once its raw files have expired it cannot be validated again, and the result of its validation may be gone.
+    Raises as :func:`_older_file`.
     """
     if entry is None:
         return "the ledger does not say that it is published"
@@ -58,7 +59,11 @@ def _why_not(lake: LakePath, batch: Batch, entry: LedgerEntry | None, *, expired
 
 
 def _older_file(lake: LakePath, entry: LedgerEntry) -> str:
-    """The first hour file that is from before the batch, with its record; empty: there is none."""
+    """The first hour file that is from before the batch, with its record; empty: there is none.
+
+    Raises:
+        LakeChanged: an hour file is missing, or is not what its record says.
+    """
     known = watch.known_by([entry])
     for name, record_types in entry.hours.items():
         hour = layout.parse_hour(name)

@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 from firehose.records.columns import SYNC
 from firehose.syntax import DID, RECORD_CID, RECORD_KEY, TID, Syntax
 
-OPERATIONS: Final = ("create", "update", "delete")
+#: Operations that come with a record.
+WRITES: Final = ("create", "update")
+OPERATIONS: Final = (*WRITES, "delete")
 #: Operations that write no record.
 NO_WRITE: Final = ("delete", SYNC)
 #: Witnessed times are between Bluesky's first day and the year 2100: others would make folders of impossible days.

@@ -19,7 +19,7 @@ class LakePath(Protocol):
     A reader sees a file as it was before a replacement or as it is after it, never a part. What has returned from
     ``replacing``, ``write``, ``settle``, ``rename_to``, ``copy_to`` and ``remove`` survives a power loss. Errors
     are those of a disk: FileNotFoundError, PermissionError, other OSErrors; and
-    :class:`firehose.errors.DiskFailed` where there is no room.
+    :class:`firehose.errors.DiskFailed` where the storage is full.
     """
 
     @property

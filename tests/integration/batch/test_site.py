@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from firehose import schema
 from firehose.errors import PagesNotWritten
 from firehose.quality.rules import columns_of
 from firehose.store import LocalLake
+from tests.support.disks import small_file_system
 
 if TYPE_CHECKING:
     from firehose.quality.suites import SuiteRunner
@@ -51,14 +51,8 @@ def pages_of(docs: Path) -> list[Path]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "firehose-quality", str(folder)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("only root may mount")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_file_system(tmp_path / "disk", 8) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("left", [0, 8 * 1024, 2 * 1024 * 1024], ids=["nothing", "part of a page", "no pictures"])

@@ -83,9 +83,7 @@ def test_slices_of_older_rules_are_done_anew_and_those_of_the_same_are_kept(
 
     rules = installed / "firehose/records/rules.py"
     was = rules.read_text()
-    rules.write_text(
-        was.replace('OPERATIONS: Final = ("create", "update", "delete")', 'OPERATIONS: Final = ("create",)')
-    )
+    rules.write_text(was.replace('OPERATIONS: Final = (*WRITES, "delete")', 'OPERATIONS: Final = ("create",)'))
     assert rules.read_text() != was
     good = int(run(installed, settings, batches[0]))
     third = stamps()
