@@ -24,12 +24,12 @@ quick: env  ## Run the unit and property tests, in half a minute
 	@# The longest files first, so that both workers end together.
 	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/property tests/unit
 
-# The longest first, so that both workers end together.
+# The longest first, so that all workers end together. Three of them: a test waits for services half of its time.
 FOLDERS := $(patsubst %/,%,$(wildcard tests/[a-z]*/))
 SLOW := tests/dags $(filter-out tests/dags tests/fixtures tests/property tests/support tests/unit,$(FOLDERS))
 
 test: quick  ## Run every test, the quick ones first
-	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(SLOW)
+	@$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SLOW)
 
 soak: env  ## Run 200 random schedules of faults from socket to lake, and ask the oracle after each
 	@$(VENV)/bin/python -m tests.fault.soak $(SOAK)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from devstack.embedded import redis as embedded
 from firehose.store.objects import fencing, locks
@@ -20,6 +21,9 @@ from tests.support.logins import copy_passwords
 from tests.support.object_store import ENVIRONMENT, STORE, ObjectStore, object_store
 
 _HOME = pytest.StashKey[str]()
+# A slow machine fails no test.
+settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -90,7 +90,7 @@ def test_a_sync_event_keeps_its_bytes() -> None:
 
 
 @given(st.dictionaries(st.text(), JSON, max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_record_comes_with_the_cid_of_its_bytes(record: dict[str, Any]) -> None:
     payload = libipld.encode_dag_cbor(record)
     event = json.loads(event_of(Row(1, 5, 1, b"a.b.c", b"did:plc:a", b"k", b"r", payload)).line)
@@ -121,7 +121,7 @@ def test_a_row_that_is_no_event_is_a_dead_letter(change: dict[str, Any]) -> None
 
 
 @given(st.integers(0, len(FILE.data) - 1), st.integers(1, 255))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_changed_byte_goes_unnoticed(at: int, flip: int) -> None:
     data = bytearray(FILE.data)
     data[at] ^= flip

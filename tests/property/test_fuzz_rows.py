@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firehose import schema
@@ -34,7 +34,7 @@ START = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
 BATCH = Batch.of(START, START + timedelta(minutes=5))
 #: Where there is one, a file system in memory: ten thousand syncs of a disk take longer than all the rest.
 FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=25)
 
 
 def through(record_type: str, lines: Sequence[bytes]) -> tuple[list[dict[str, Any]], list[tuple[str, bytes]]]:
@@ -102,7 +102,7 @@ def test_a_write_that_comes_without_its_record_is_refused(record_type: str, oper
     assert through(record_type, [line]) == ([], [(f"record: {operation} without a record", line)])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(line=hostile_lines())
 @example(b"")
 @example(b"\xff\xfe")
@@ -118,7 +118,7 @@ def test_any_bytes_are_an_event_or_undecodable(line: bytes) -> None:
         decode_rows(record_type, [line])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(message=hostile_lines())
 def test_what_came_over_the_wire_is_what_the_quarantine_holds(message: bytes) -> None:
     # From the ingester's dead letter back to the message, even if the message claims to be a dead letter.

@@ -131,7 +131,7 @@ events = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("record_type", schema.COLLECTIONS)
-@settings(max_examples=60, deadline=None)  # 60 for each of nine types
+@settings(max_examples=60)  # 60 for each of nine types
 @given(made=st.lists(events, min_size=1, max_size=20))
 def test_events_of_any_shape(record_type: str, made: list[dict[str, Any]]) -> None:
     lines = [msgspec.json.encode(event) for event in made]

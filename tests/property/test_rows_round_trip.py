@@ -51,7 +51,7 @@ def records(record_type: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("record_type", RECORDS)
-@settings(max_examples=60, deadline=None)  # 60 for each of ten types
+@settings(max_examples=60)  # 60 for each of ten types
 @given(data=st.data())
 def test_a_row_gives_its_record_back(record_type: str, data: st.DataObject) -> None:
     record = data.draw(records(record_type))

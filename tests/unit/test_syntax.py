@@ -11,7 +11,7 @@ import string
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firehose import syntax
@@ -215,7 +215,6 @@ def in_arrow(of: Syntax, texts: list[str]) -> list[bool]:
 
 
 @pytest.mark.parametrize("of", ALL, ids=lambda of: of.name)
-@settings(deadline=None)
 @given(data=st.data())
 def test_whatever_the_grammar_gives_is_valid(of: Syntax, data: st.DataObject) -> None:
     texts = [text for text in data.draw(st.lists(VALID[of], min_size=1, max_size=5)) if len(text) <= of.longest]
@@ -236,7 +235,6 @@ def test_the_edges_of_the_grammar(of: Syntax) -> None:
         ] * len(vectors)
 
 
-@settings(deadline=None)
 @given(st.lists(DATETIMES, min_size=1, max_size=20))
 def test_a_valid_datetime_is_an_instant(claims: list[str]) -> None:
     """Unless its offset takes it out of the years that there are."""

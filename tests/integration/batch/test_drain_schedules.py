@@ -120,7 +120,7 @@ class Pipeline:
         return Counter(line for path in paths for chunk in read_chunks(path, 99) for line in chunk)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     schedule=st.lists(st.one_of(WRITE, WRITE, DRAIN, DRAIN, REDIS), max_size=25),
     silent=st.sets(st.integers(0, INTERVALS - 1)),
