@@ -41,7 +41,7 @@ def right_cid(record: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("record_type", RECORDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_closed_row_is_the_row(record_type: str, data: st.DataObject) -> None:
     lines = []

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firehose.errors import CorruptLake
@@ -84,7 +84,7 @@ def statistics(path: Path) -> list[list[dict[str, Any]]]:
     ]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(st.data())
 def test_other_readers_find_the_rows_of_both_files(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -126,7 +126,7 @@ def likes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return source, target
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(st.data())
 def test_a_damaged_footer_is_an_error_or_taken_at_its_word(likes: tuple[Path, Path], data: st.DataObject) -> None:
     """What no footer says is CorruptLake. All else is copied as it is: that the file changed, its record tells."""

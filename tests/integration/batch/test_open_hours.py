@@ -140,7 +140,7 @@ def test_small_row_groups_are_few_and_not_joined_often(path: LocalLake, monkeypa
 
 
 @pytest.mark.parametrize("record_type", [schema.LIKES, schema.ACCOUNTS])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     commits=st.lists(
         st.tuples(st.integers(0, 4), st.lists(st.integers(0, 60), max_size=45, unique=True), st.booleans()),

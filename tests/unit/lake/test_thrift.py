@@ -34,14 +34,14 @@ def fields(children: st.SearchStrategy[Struct]) -> st.SearchStrategy[Struct]:
 STRUCTS = st.recursive(st.just(Struct()), fields, max_leaves=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STRUCTS)
 def test_every_field_comes_out_as_it_went_in(struct: Struct) -> None:
     assert decode(encode(struct)) == struct
     assert encode(decode(encode(struct))) == encode(struct)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_struct_or_malformed(data: bytes) -> None:
     try:
