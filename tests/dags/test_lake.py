@@ -91,4 +91,4 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
     assert run("firehose_maintenance")
     proof = verification.read(LocalLake(path))
     assert proof and proof.rows == len(LIKES)
-    assert len(webhook.bodies) == 2 and len(list(tmp_path.glob("_raw/*/*/*.zst"))) == 2
+    assert len(webhook.bodies) == 3 and len(list(tmp_path.glob("_raw/*/*/*.zst"))) == 2

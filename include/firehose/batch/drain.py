@@ -17,7 +17,7 @@ import redis
 
 from firehose import crash, metrics
 from firehose.areas import Area
-from firehose.batch import ahead, budget, buffer, coverage, foreign
+from firehose.batch import ahead, budget, buffer, coverage, foreign, late
 from firehose.batch import manifest as manifests
 from firehose.batch.buffer import Connect, redis_ms
 from firehose.batch.copying import copy_queue
@@ -175,6 +175,7 @@ def _tell_foreign(client: redis.Redis, manifest: Manifest, tell: Tell) -> None:
 def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake: LakePath) -> None:
     # A Redis that was lost begins again, and with it the first start: the lake knows better.
     if batch.end_ms <= first_start_ms and not _ran_before(lake, batch):
+        late.skip(lake, batch)
         raise BeforeFirstStart(f"batch {batch.id} ended before the ingester was first started")
     if client.zcount(wire.HEARTBEATS_KEY, batch.end_ms, "+inf"):
         coverage.record_silence(lake, batch)

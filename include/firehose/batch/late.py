@@ -2,7 +2,8 @@
 
 Ids rise within a stream, but the clock that makes them may step back: then a quiet queue's next frame falls into
 an interval that was drained already. The same is left of a Redis restored from an older copy, and of time before
-the first interval of all. An example, with batches of five minutes:
+the first interval of all, or in intervals that were skipped since the ingester had not been started yet. An
+example, with batches of five minutes:
 
 1. 12:05 the batch of 12:00 is drained: its frames are in its manifest, and deleted from Redis.
 2. 12:07 Redis' clock steps back by five minutes, to 12:02.
@@ -23,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final, NamedTuple
 
+import msgspec
 import redis
 
 from firehose.areas import Area
@@ -31,7 +33,7 @@ from firehose.batch import manifest as manifests
 from firehose.batch.gaps import Span, merged
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path, locks_folder
-from firehose.errors import LockTaken
+from firehose.errors import CorruptLake, LockTaken
 from firehose.settings import Settings
 from firehose.store import LakePath
 from ingester.contract import wire
@@ -72,7 +74,7 @@ class LateFrames:
         oldest = self._oldest()
         if oldest is None:
             return []
-        begin = max(first_start_ms, _first_interval_ms(self._settings))
+        begin = max(first_start_ms, _first_interval_ms(self._settings), _skipped_until_ms(self._lake))
         drained = [DrainedInterval(0, begin), *self._drained(oldest)]
         found = self._with_frames(
             [interval._replace(end_ms=min(interval.end_ms, self._batch.start_ms)) for interval in drained]
@@ -136,6 +138,36 @@ class LateFrames:
         except LockTaken:
             return False
         return True
+
+
+def skip(lake: LakePath, batch: Batch) -> None:
+    """Record that no drain comes for anything from before the end of a batch, which is skipped.
+
+    Without it, frames from before that moment would wait for ever, if Redis is lost before anything is drained and
+    its clock steps back: the first start of the new Redis then is earlier than theirs.
+
+    Raises:
+        CorruptLake: the record of earlier ones cannot be read.
+    """
+    with (locks_folder(lake) / "skipped.lock").lock():
+        if batch.end_ms > _skipped_until_ms(lake):
+            _skipped_path(lake).write(msgspec.json.encode(batch.end_ms))
+
+
+def _skipped_until_ms(lake: LakePath) -> int:
+    path = _skipped_path(lake)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=int)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CorruptLake(f"{path}: not a time in milliseconds ({error}); remove it") from error
+
+
+def _skipped_path(lake: LakePath) -> LakePath:
+    return Area.COVERAGE.of(lake) / "skipped-until.json"
 
 
 def _first_interval_ms(settings: Settings) -> int:

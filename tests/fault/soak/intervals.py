@@ -91,6 +91,7 @@ class Intervals:
 
     def __init__(self, start_s: int) -> None:
         self.all: list[Interval] = []
+        self.start = _instant(start_s)
         self._until_s = start_s
 
     def cut(self, at_s: int) -> bool:

@@ -16,7 +16,7 @@ from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path
 from firehose.batch.raw import read_chunks
-from firehose.errors import MissedInterval
+from firehose.errors import BeforeFirstStart, MissedInterval
 from firehose.settings import Settings
 from ingester.contract import wire
 from jetstream_simulator import generate
@@ -70,6 +70,21 @@ def test_frames_of_a_drained_interval_come_with_the_next_batch(
     assert drain(settings, batches[1]).events == 1200
     assert sorted(lines_of(settings, batches[1])) == sorted(EVENTS)
     assert lines_of(settings, batches[0]) == []
+    assert entries(redis_client) == 0
+
+
+def test_frames_of_a_skipped_interval_come_with_the_next_batch_also_if_redis_was_lost(
+    settings: Settings, batches: list[Batch], fill: Fill, redis_client: redis.Redis
+) -> None:
+    redis_client.hset(wire.METADATA_KEY, wire.META_FIRST_START_MS, batches[1].start_ms + 1000)
+    with pytest.raises(BeforeFirstStart):
+        drain(settings, batches[0])
+    redis_client.flushall()
+    # The new one is started before the interval that was skipped is over: the clock has stepped back.
+    redis_client.hset(wire.METADATA_KEY, wire.META_FIRST_START_MS, batches[0].start_ms)
+    fill(OLD, batches[0])
+    fill(NEW, batches[1])
+    assert drain(settings, batches[1]).events == 1200
     assert entries(redis_client) == 0
 
 
