@@ -35,6 +35,7 @@ from firehose.schema import LIKES
 from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
+from jetstream_simulator.clocks import arrivals
 
 _START_US: Final = 1_779_926_400_000_000  # 2026-05-28
 _HOURS: Final = 24
@@ -124,10 +125,11 @@ def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
 
 
 def _day(events: int, hours: int) -> Iterator[_Line]:
-    rate = events / (_HOURS * 3600)
-    for number, line in enumerate(generate.events(events * hours // _HOURS, start_us=_START_US, rate=rate)):
-        at = generate.event_time_us(_START_US, number, rate)
-        yield _Line(at // _HOUR_US, at // _BATCH_US, line)
+    made, end_us = generate.Generator(), _START_US + hours * _HOUR_US
+    for at in arrivals(_START_US, events / (_HOURS * 3600)):
+        if at >= end_us:
+            return
+        yield _Line(at // _HOUR_US, at // _BATCH_US, made.event(at))
 
 
 def _store(lake: LocalLake, hour: int, lines: Iterator[_Line], raw: Counter[str], counts: Counter[str]) -> None:

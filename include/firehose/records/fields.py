@@ -149,6 +149,9 @@ class Json(_One, frozen=True):
         if (text := row[self.column.name]) is not None:
             record[self.key] = msgspec.json.decode(text)
 
+    def cbor(self, make: Maker[Part]) -> Part | None:
+        return make.json(self.column.name)
+
     def found_in(self, record: str) -> tuple[str, ...]:
         return (raw_in(record, self.key),)
 
