@@ -46,8 +46,8 @@ class SqlMaker:
 
     def texts(self, column: str) -> list[Piece]:
         value = self._plain[column]
-        each = f"concat({_head(_TEXT, 'length(x)')}, x)"
-        encoded = f"concat({_head(_LIST, f'length({value})')}, arrayStringConcat(arrayMap(x -> {each}, {value})))"
+        each = f"arrayStringConcat(arrayMap(x -> {_encoded_text('x')}, {value}))"
+        encoded = f"concat({_head(_LIST, f'length({value})')}, {each})"
         return [Piece(b"", f"if(empty({value}), NULL, {encoded})", f"notEmpty({value})", _IS_ENCODED)]
 
     def map(self, parts: Mapping[str, list[Piece]]) -> list[Piece]:
@@ -84,7 +84,7 @@ def _encoded(pieces: list[Piece]) -> str:
     cases = [f"w = {_IS_ENCODED}, {found}"] if _IS_ENCODED in ways else []
     if ways - {_IS_TEXT, _IS_ENCODED}:
         cases.append(f"w != {_IS_TEXT}, {_of_json(found, 'w')}")
-    encoded = f"concat({_head(_TEXT, f'length({found})')}, {found})"
+    encoded = _encoded_text(found)
     if cases:
         encoded = f"multiIf({', '.join(cases)}, {encoded})"
     befores = ", ".join(f"'{piece.before.hex()}'" for piece in pieces)
@@ -95,15 +95,19 @@ def _encoded(pieces: list[Piece]) -> str:
 
 def _of_json(json: str, by: str) -> str:
     """JSON, encoded by its shape: each value behind the bytes before it, in the order of their places."""
-    kind, value, pieces = "substring(s, 3, 1)", "JSONExtractString(v)", f"splitByChar(' ', {by})"
-    is_text = f"{kind} = '{cbor_json.TEXT}'"
-    number = f"if({is_text}, length({value}), toUInt32OrZero(v))"
-    wider = f"concat(char({_NUMBER + 26}), unhex(leftPad(hex({number}), 8, '0')))"
-    plain = f"concat({_head(f'if({is_text}, {_TEXT}, {_NUMBER})', number, wider)}, if({is_text}, {value}, ''))"
-    link = "tryBase32Decode(upper(concat(substring(v, 3, 58), '======')))"  # within quotes, behind a b
-    encoded = f"multiIf({kind} = '{cbor_json.CONSTANT}', '', {kind} = '{cbor_json.LINK}', {link}, {plain})"
+    kind, pieces = "substring(s, 3, 1)", f"splitByChar(' ', {by})"
     values = f"arrayResize(arrayFilter(v -> notEmpty(v), extractAll({json}, {_VALUES})), length({pieces}))"
-    each = f"arrayMap((s, v) -> concat(unhex(substring(s, 4)), {encoded}), {pieces}, {values})"
+    # A link is within quotes, behind a b.
+    link = "tryBase32Decode(upper(concat(substring(v, 3, 58), '======')))"
+    bare = f"multiIf({kind} = '{cbor_json.TEXT}', JSONExtractString(v), {kind} = '{cbor_json.LINK}', {link}, v)"
+    encoded = (
+        f"multiIf({kind} = '{cbor_json.CONSTANT}', '', {kind} = '{cbor_json.LINK}', x,"
+        f" {kind} = '{cbor_json.WHOLE}', {_number('toUInt32OrZero(x)')}, {_encoded_text('x')})"
+    )
+    each = (
+        f"arrayMap((s, x) -> concat(unhex(substring(s, 4)), {encoded}),"
+        f" {pieces}, arrayMap((s, v) -> {bare}, {pieces}, {values}))"
+    )
     return f"arrayStringConcat(arraySort((e, s) -> substring(s, 1, 2), {each}, {pieces}))"
 
 
@@ -116,8 +120,18 @@ def _after(before: bytes, pieces: list[Piece]) -> list[Piece]:
     return [first._replace(before=before + first.before), *rest]
 
 
-def _head(first: int | str, size: str, wider: str = "") -> str:
-    """What comes before a value. ``first``: its first byte without a length, ``wider``: for a size over 65,535."""
-    more = f"char({first} + 25, intDiv({size}, 256), modulo({size}, 256))"
-    last = f"{size} < 65536, {more}, {wider}" if wider else more
-    return f"multiIf({size} < 24, char({first} + {size}), {size} < 256, char({first} + 24, {size}), {last})"
+def _encoded_text(text: str) -> str:
+    return f"concat({_head(_TEXT, f'length({text})')}, {text})"
+
+
+def _head(first: int, size: str) -> str:
+    """What comes before a text or a list; ``first``: its first byte without a length."""
+    return (
+        f"multiIf({size} < 24, char({first} + {size}), {size} < 256, char({first + 24}, {size}),"
+        f" char({first + 25}, intDiv({size}, 256), modulo({size}, 256)))"
+    )
+
+
+def _number(number: str) -> str:
+    wide = f"concat(char({_NUMBER + 26}), unhex(leftPad(hex({number}), 8, '0')))"
+    return f"if({number} < 65536, {_head(_NUMBER, number)}, {wide})"

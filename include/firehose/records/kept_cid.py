@@ -36,7 +36,7 @@ class OwnCid(msgspec.Struct, frozen=True):
     @property
     def adds(self) -> tuple[Column, ...]:
         """The shapes of what is kept as JSON, where the CID follows."""
-        columns = columns_of([field for field in self.fields if isinstance(field, Json)])
+        columns = columns_of([field for field in self.fields if isinstance(field, Json) and field.in_cid])
         return tuple(
             Column(cbor_sql.shape(column.name), STRING, f"How {column.name} is encoded, for cid", Packing.FEW)
             for column in columns
