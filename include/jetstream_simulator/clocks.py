@@ -2,13 +2,12 @@
 
 Recorded traffic of 2024 and 2026: clock ids are under 32, and one server has one. It stamps milliseconds; the
 microseconds are a count. The key of a record that it names is some milliseconds before the commit's revision, from
-the same clock and with the same count. A post is named by its client, in whole milliseconds. Must not: I/O.
+the same clock and with the same count. A post is named by its client, in whole milliseconds. Must not: chance,
+I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from random import Random
 from typing import Final
 
 from jetstream_simulator import identifiers
@@ -37,14 +36,6 @@ class Clocks:
         """The key that a client gives to a post, so long before a server commits it."""
         ms = _later(self._keys, account, _committed_ms(account, time_us) - before_ms)
         return identifiers.tid(ms * 1000, account * 13 & 31)
-
-
-def arrivals(start_us: int, rate: float, seed: int = 0) -> Iterator[int]:
-    """Times at which events come that come by chance, as recorded ones do, ``rate`` of them to a second."""
-    rng, at = Random(seed), start_us
-    while True:
-        yield at
-        at += 1 + int(rng.expovariate(rate) * 1_000_000)
 
 
 def _later(last: dict[int, int], account: int, ms: int) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from devstack.bench.report import PeakRss
@@ -35,7 +36,6 @@ from firehose.schema import LIKES
 from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator import generate
-from jetstream_simulator.clocks import arrivals
 
 _START_US: Final = 1_779_926_400_000_000  # 2026-05-28
 _HOURS: Final = 24
@@ -125,11 +125,19 @@ def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
 
 
 def _day(events: int, hours: int) -> Iterator[_Line]:
-    made, end_us = generate.Generator(), _START_US + hours * _HOUR_US
-    for at in arrivals(_START_US, events / (_HOURS * 3600)):
-        if at >= end_us:
-            return
-        yield _Line(at // _HOUR_US, at // _BATCH_US, made.event(at))
+    made = generate.Generator()
+    for hour in range(hours):
+        count = events * (hour + 1) // _HOURS - events * hour // _HOURS
+        for at in _times(_START_US + hour * _HOUR_US, count, hour):
+            yield _Line(at // _HOUR_US, at // _BATCH_US, made.event(at))
+
+
+def _times(start_us: int, count: int, seed: int) -> list[int]:
+    """When so many events of an hour come: by chance, as on the network, and never two in one microsecond."""
+    drawn = np.sort(np.random.default_rng(seed).integers(0, _HOUR_US - count, count))
+    number = np.arange(count)
+    times: list[int] = (start_us + np.maximum.accumulate(drawn - number) + number).tolist()
+    return times
 
 
 def _store(lake: LocalLake, hour: int, lines: Iterator[_Line], raw: Counter[str], counts: Counter[str]) -> None:
