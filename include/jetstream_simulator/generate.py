@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import accumulate
+from math import log
 from random import Random
 from typing import Any, Final, NamedTuple
 
 from jetstream_simulator import accounts, identifiers, malformed, posts, records
+from jetstream_simulator.clocks import Clocks
 from jetstream_simulator.habits import Again, Habits
 from jetstream_simulator.lines import commit_line
 from jetstream_simulator.population import Made, Population, Post
@@ -52,16 +54,15 @@ class Generator:
     def __init__(self, seed: int = 0, malformed_rate: float = 0.0) -> None:
         self._rng = Random(seed)
         self._people = Population(seed, self._rng)
+        self._clocks = Clocks()
         self._habits = Habits(self._rng, self._people)
         self._malformed_rate = malformed_rate
         self._commit: _Commit | None = None
         self._seq = 30_340_180_350
-        self._count = 0
 
     def event(self, time_us: int) -> bytes:
         """The next event as one line of JSON, witnessed at ``time_us`` (microseconds)."""
         rng = self._rng
-        self._count += 1
         if self._commit is not None:
             return self._continue(self._commit, time_us)
         if self._malformed_rate and rng.random() < self._malformed_rate:
@@ -81,16 +82,16 @@ class Generator:
     def _one(self, kind: str, account: int, time_us: int) -> bytes:
         """A commit of one write, which may repeat an earlier one."""
         if kind in _REPEATED and (again := self._habits.repeated(kind, posts=kind == POST)):
-            return self._write(kind, again.account, _rev(again.account, time_us), time_us, again)
+            return self._write(kind, again.account, self._clocks.rev(again.account, time_us), time_us, again)
         if kind == POST and (shared := self._habits.campaign()):
             account, link = shared
-            return self._write(kind, account, _rev(account, time_us), time_us, link=link)
-        return self._write(kind, account, _rev(account, time_us), time_us)
+            return self._write(kind, account, self._clocks.rev(account, time_us), time_us, link=link)
+        return self._write(kind, account, self._clocks.rev(account, time_us), time_us)
 
     def _burst(self, account: int, time_us: int) -> bytes:
         """The first of several operations of one commit."""
         size = 2 + int(self._rng.expovariate(0.4)) % 19
-        commit = _Commit(account, _rev(account, time_us), self._rng.choice(_BURSTS), size)
+        commit = _Commit(account, self._clocks.rev(account, time_us), self._rng.choice(_BURSTS), size)
         return self._continue(commit, time_us)
 
     def _continue(self, commit: _Commit, time_us: int) -> bytes:
@@ -104,8 +105,8 @@ class Generator:
         """A create, or an update of what has a fixed key; ``again`` is the earlier write that it repeats."""
         rng, people = self._rng, self._people
         did = people.did(account)
-        created = records.created_at(rng, time_us)
-        rkey = (again.rkey if again else "") or self._rkey(account, time_us)
+        created = records.created_at(rng, time_us, by_server=kind != POST)
+        rkey = (again.rkey if again else "") or self._rkey(kind, account, time_us)
         operation = "create"
         subject: Post | str | None = again.subject if again else None
         if kind in (LIKE, REPOST):
@@ -157,24 +158,26 @@ class Generator:
             self._habits.undone(kind, made)
         else:
             rkey = self._people.unknown_rkey(time_us - 86_400_000_000)
-        return commit_line(self._people.did(account), time_us, _rev(account, time_us), "delete", kind, rkey, None)
+        rev = self._clocks.rev(account, time_us)
+        return commit_line(self._people.did(account), time_us, rev, "delete", kind, rkey, None)
 
     def _malformed(self, time_us: int) -> bytes:
         account, post = self._people.account(), self._people.recent_post(time_us)
         envelope = malformed.Envelope(
             did=self._people.did(account),
             time_us=time_us,
-            rev=_rev(account, time_us),
-            rkey=self._rkey(account, time_us),
+            rev=self._clocks.rev(account, time_us),
+            rkey=self._rkey(LIKE, account, time_us),
             created_at=identifiers.iso(time_us),
             subject={"cid": post.cid, "uri": post.uri},
         )
         return malformed.malformed_line(self._rng, envelope)
 
-    def _rkey(self, account: int, time_us: int) -> str:
-        # The counter in place of a clock id: no two records of an account ever share a key.
-        before_us = 500 + self._rng.getrandbits(11)
-        return identifiers.tid(time_us - _lag_us(account) - before_us, self._count & 1023)
+    def _rkey(self, kind: str, account: int, time_us: int) -> str:
+        drawn = self._rng.getrandbits(11)
+        if kind == POST:
+            return self._clocks.post_key(account, time_us, drawn)
+        return self._clocks.key(account, time_us, 3 + int(-14 * log((drawn + 1) / 2048)))
 
     def _next_seq(self) -> int:
         self._seq += 1 + self._rng.getrandbits(6)
@@ -201,12 +204,3 @@ def events(
 def event_time_us(start_us: int, i: int, rate: float) -> int:
     """When event number ``i`` happens: evenly spread, and never two in one microsecond."""
     return start_us + int(i * max(1.0, 1e6 / rate))
-
-
-def _lag_us(account: int) -> int:
-    # Constant for an account, so that its revs rise with its events.
-    return 120_000 + account * 7919 % 400_000
-
-
-def _rev(account: int, time_us: int) -> str:
-    return identifiers.tid(time_us - _lag_us(account), account * 31 & 1023)

@@ -112,13 +112,18 @@ class Population:
         """A post from before the simulation, up to half a year old."""
         rng = self._rng
         age_us = int(1.6e13 * rng.random() ** 3)
-        uri = f"at://{self.did(self.account())}/app.bsky.feed.post/{self.unknown_rkey(now_us - age_us)}"
+        key = self.unknown_rkey(now_us - age_us, by_client=True)
+        uri = f"at://{self.did(self.account())}/app.bsky.feed.post/{key}"
         cid = identifiers.hash_cid(rng.randbytes(32))
         return Post(uri, cid, uri, cid)
 
-    def unknown_rkey(self, time_us: int) -> str:
-        """A record key of about ``time_us`` that no event of this simulation created."""
-        return identifiers.tid(time_us - self._rng.getrandbits(24), self._rng.getrandbits(10))
+    def unknown_rkey(self, time_us: int, *, by_client: bool = False) -> str:
+        """A record key of about ``time_us`` that no event of this simulation created.
+
+        ``by_client``: as clients name posts, in whole milliseconds.
+        """
+        ms, drawn = (time_us - self._rng.getrandbits(24)) // 1000, self._rng.getrandbits(10)
+        return identifiers.tid(ms * 1000 + (0 if by_client else (drawn >> 5) * 31), drawn & 31)
 
 
 def _remember(kept: list[T], item: T, limit: int, rng: Random) -> None:

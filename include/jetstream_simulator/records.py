@@ -53,15 +53,25 @@ _STRANGE = (
 )
 
 
-def created_at(rng: Random, time_us: int) -> str:
+def created_at(rng: Random, time_us: int, *, by_server: bool = False) -> str:
     """The time that a client claims for an event at ``time_us``: mostly 0.7 s before, 32 s at the 99th
-    percentile, sometimes years, and in the forms that clients write."""
+    percentile, sometimes years, and in the forms that clients write.
+
+    ``by_server``: the record is one of those that servers name; few of their clients write another form.
+    """
     claimed = time_us - int(700_000 * exp(1.643 * rng.gauss(0.0, 1.0)))
     form = rng.random()
     if form < 0.93:
         return identifiers.iso(claimed)
     if form < 0.932:  # imported from elsewhere
         return identifiers.iso(claimed - rng.randint(1, 4000) * _DAY_US)
+    if form >= 0.9998:
+        return rng.choice(_STRANGE)
+    other = _other_form(rng, claimed, form)
+    return identifiers.iso(claimed) if by_server and claimed % 10 else other
+
+
+def _other_form(rng: Random, claimed: int, form: float) -> str:
     base = identifiers.iso(claimed)
     micros = f"{base[:-5]}.{claimed % 1_000_000:06d}"
     if form < 0.96:
@@ -70,11 +80,9 @@ def created_at(rng: Random, time_us: int) -> str:
         return base[:-5] + "Z"
     if form < 0.99:
         return f"{micros}{rng.randint(0, 999):03d}Z"
-    if form < 0.9998:
-        offset_hours = rng.choice((-8, -5, -3, 1, 2, 9))
-        local = identifiers.iso(claimed + offset_hours * 3_600_000_000)
-        return f"{local[:-1]}{offset_hours:+03d}:00"
-    return rng.choice(_STRANGE)
+    offset_hours = rng.choice((-8, -5, -3, 1, 2, 9))
+    local = identifiers.iso(claimed + offset_hours * 3_600_000_000)
+    return f"{local[:-1]}{offset_hours:+03d}:00"
 
 
 def on_post(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from devstack.bench.report import PeakRss
@@ -124,10 +125,19 @@ def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
 
 
 def _day(events: int, hours: int) -> Iterator[_Line]:
-    rate = events / (_HOURS * 3600)
-    for number, line in enumerate(generate.events(events * hours // _HOURS, start_us=_START_US, rate=rate)):
-        at = generate.event_time_us(_START_US, number, rate)
-        yield _Line(at // _HOUR_US, at // _BATCH_US, line)
+    made = generate.Generator()
+    for hour in range(hours):
+        count = events * (hour + 1) // _HOURS - events * hour // _HOURS
+        for at in _times(_START_US + hour * _HOUR_US, count, hour):
+            yield _Line(at // _HOUR_US, at // _BATCH_US, made.event(at))
+
+
+def _times(start_us: int, count: int, seed: int) -> list[int]:
+    """When so many events of an hour come: by chance, as on the network, and never two in one microsecond."""
+    drawn = np.sort(np.random.default_rng(seed).integers(0, _HOUR_US - count, count))
+    number = np.arange(count)
+    times: list[int] = (start_us + np.maximum.accumulate(drawn - number) + number).tolist()
+    return times
 
 
 def _store(lake: LocalLake, hour: int, lines: Iterator[_Line], raw: Counter[str], counts: Counter[str]) -> None:

@@ -32,6 +32,7 @@ _DICTIONARY: Final = (Packing.FEW, Packing.SHARED)
 _BLOOM: Final = 0.1  # of the groups that lack a value, the share that looks as if they had it
 _KEY: Final = "same-time-events"
 _DICTIONARY_BYTES: Final = 256 * 1024 * 1024
+_PAGE_BYTES: Final = 16 * 1024 * 1024  # a page is compressed by itself: texts in larger ones take less
 
 Read = Callable[[], Iterable[pa.Table]]
 
@@ -145,6 +146,7 @@ def _writer(path: LakePath, record_type: str, group: pa.Table) -> pq.ParquetWrit
         bloom_filter_options=_bloom(group, dict.fromkeys(("did", of.sort))),
         dictionary_pagesize_limit=_DICTIONARY_BYTES,
         max_rows_per_page=PART_ROWS,
+        data_page_size=_PAGE_BYTES,
         write_page_index=True,
         store_schema=False,
         version="2.6",

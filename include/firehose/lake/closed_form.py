@@ -20,7 +20,7 @@ from firehose.records.registry import REGISTRY
 
 #: In a file's footer: its form. Files of open hours have none.
 KEY: Final = b"firehose:form"
-CLOSED: Final = "closed 1"
+CLOSED: Final = "closed 2"
 #: In the footer of a closed file: the SHA-256 of its rows' CIDs, a line each.
 CIDS: Final = b"firehose:cids"
 

@@ -30,7 +30,8 @@ class Packing(StrEnum):
     FEW = "few values: a dictionary"
     SHARED = "values that many rows of an hour share: a dictionary in hour files"
     RISING = "DELTA_BINARY_PACKED"  # clocks and sequence numbers
-    PREFIXED = "DELTA_BYTE_ARRAY"  # TIDs
+    PREFIXED = "DELTA_BYTE_ARRAY"  # TIDs, addresses, CIDs
+    LENGTHS = "DELTA_LENGTH_BYTE_ARRAY"  # texts of any length
     SPREAD = "BYTE_STREAM_SPLIT"  # small numbers without an order
 
 

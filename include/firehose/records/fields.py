@@ -131,9 +131,13 @@ class Strings(_One, frozen=True):
 
 
 class Json(_One, frozen=True):
-    """Any value but null, as JSON. A fast decoder takes a value of ``shape`` only: an object or an array."""
+    """Any value but null, as JSON. A fast decoder takes a value of ``shape`` only: an object or an array.
+
+    ``in_cid``: its DAG-CBOR is described, for which files of closed hours have one column more.
+    """
 
     shape: Any = dict[str, Any]
+    in_cid: bool = False
 
     @property
     def plain(self) -> Any:
@@ -148,6 +152,9 @@ class Json(_One, frozen=True):
     def give(self, record: dict[str, Any], row: dict[str, Any]) -> None:
         if (text := row[self.column.name]) is not None:
             record[self.key] = msgspec.json.decode(text)
+
+    def cbor(self, make: Maker[Part]) -> Part | None:
+        return make.json(self.column.name) if self.in_cid else super().cbor(make)
 
     def found_in(self, record: str) -> tuple[str, ...]:
         return (raw_in(record, self.key),)

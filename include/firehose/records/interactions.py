@@ -22,8 +22,10 @@ _FIELDS: Final = (
     ),
     StrongRef(
         "via",
-        Column("via_uri", STRING, "The repost through which the account found the record"),
-        Column("via_cid", STRING, "Its content identifier"),
+        Column(
+            "via_uri", STRING, "The repost through which the account found the record", closed=Packing.PREFIXED
+        ),
+        Column("via_cid", STRING, "Its content identifier", closed=Packing.PREFIXED),
     ),
 )
 _SUBJECT_DID: Final = account(

@@ -21,6 +21,7 @@ _CLOCKS: Final = 1 << CLOCK_BITS
 _FAR: Final = 1 << 31
 _BITS: Final = pa.scalar(CLOCK_BITS, pa.uint64())
 _LETTERS: Final = "234567abcdefghijklmnopqrstuvwxyz"
+_BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 class Kept(Protocol):
@@ -53,42 +54,43 @@ class Kept(Protocol):
 
 
 class _Revision:
-    """``rev``: as far from the record key's TID, or from the witnessed time, as it is."""
+    """``rev``: as far from its base as it is, in milliseconds, of which servers' clocks are made, and the rest.
+
+    The base is the record key's TID; of a delete, whose key is old, and of another key, the witnessed time.
+    """
 
     name = "rev"
     stored = True
     adds = (
-        Column("rev_us", SMALL, "Of rev: microseconds after the key's clock", Packing.SPREAD),
-        Column("rev_clock", TINY, "Of rev: its clock id, less the key's", Packing.FEW),
+        Column("rev_ms", SMALL, "Of rev: whole milliseconds after its base", Packing.SPREAD),
+        Column("rev_us", TINY, "Of rev: microseconds after these", Packing.FEW),
+        Column("rev_clock", TINY, "Of rev: its clock id, less the base's", Packing.FEW),
     )
-    needs = ("rkey", "time_us")
+    needs = ("operation", "rkey", "time_us")
 
     def keep(self, rows: Rows) -> dict[str, pa.Array]:
         base, own = _base(rows), tid_values(rows["rev"])
         away = pc.subtract(_us(own), _us(base))
-        near = pc.fill_null(pc.less(pc.abs(away), _FAR), False)
-        clock = pc.bit_wise_and(pc.subtract(pc.add(_clock(own), _CLOCKS), _clock(base)), _CLOCKS - 1)
-        return {
-            "rev": pc.if_else(near, None, rows["rev"]),
-            "rev_us": pc.if_else(near, away, None).cast(SMALL),
-            "rev_clock": pc.if_else(near, clock, None).cast(TINY),
-        }
+        near = pc.fill_null(pc.less(pc.abs(away), _FAR * 1000), False)
+        ms = pc.subtract(pc.divide(pc.add(away, _FAR * 1000), 1000), _FAR)
+        rest = pc.subtract(away, pc.multiply(ms, 1000))
+        parts = zip(self.adds, (ms, rest, pc.subtract(_clock(own), _clock(base))), strict=True)
+        kept = {column.name: pc.if_else(near, part, None).cast(column.type) for column, part in parts}
+        return {"rev": pc.if_else(near, None, rows["rev"])} | kept
 
     def give(self, rows: Rows) -> pa.Array:
         base = _base(rows)
-        clock = pc.bit_wise_and(pc.add(_clock(base), rows["rev_clock"].cast(pa.int64())), _CLOCKS - 1)
-        us = pc.add(_us(base), rows["rev_us"].cast(pa.int64()))
-        whole = pc.bit_wise_or(pc.shift_left(us.cast(pa.uint64()), _BITS), clock.cast(pa.uint64()))
-        return pc.if_else(rows["rev_us"].is_valid(), tid_texts(whole), rows["rev"])
+        ms, rest, clock = (rows[column.name].cast(pa.int64()) for column in self.adds)
+        us = pc.add(_us(base), pc.add(pc.multiply(ms, 1000), rest)).cast(pa.uint64())
+        whole = pc.bit_wise_or(pc.shift_left(us, _BITS), pc.add(_clock(base), clock).cast(pa.uint64()))
+        return pc.if_else(ms.is_valid(), tid_texts(whole), rows["rev"])
 
     def sql(self, plain: Mapping[str, str], table: str) -> str:
-        base = (
-            f"if({_is_tid(f'{table}.rkey')}, {_tid_value_of(f'{table}.rkey')}, bitShiftLeft({table}.time_us, 10))"
-        )
-        us = f"bitShiftRight(toUInt64(v), 10) + assumeNotNull({table}.rev_us)"
-        clock = f"bitAnd(toUInt64(v) + assumeNotNull({table}.rev_clock), 1023)"
-        value = f"arrayMap(v -> bitOr(bitShiftLeft({us}, 10), {clock}), [toUInt64({base})])[1]"
-        return f"if(isNull({table}.rev_us), {table}.rev, {_tid_text_of(value)})"
+        key, (ms, rest, clock) = f"{table}.rkey", (f"assumeNotNull({table}.{column.name})" for column in self.adds)
+        by_key = f"{table}.operation != 'delete' AND {_is_tid(key)}"
+        base = f"if({by_key}, {_tid_value_of(key)}, toUInt64(bitShiftLeft({table}.time_us, {CLOCK_BITS})))"
+        whole = f"{base} + ({ms} * 1000 + {rest}) * {_CLOCKS} + {clock}"
+        return f"if(isNull({table}.rev_ms), {table}.rev, {_tid_text_of(whole)})"
 
 
 class _KeyClock:
@@ -147,9 +149,10 @@ CLAIM: Final[Kept] = _Claim()
 
 
 def _base(rows: Rows) -> pa.Array:
-    """The TID of the record key; of another key the witnessed time with the clock id 0."""
+    """The TID from which a revision is counted; a witnessed time has the clock id 0."""
     witnessed = pc.shift_left(rows["time_us"].cast(pa.uint64()), _BITS)
-    return pc.coalesce(tid_values(rows["rkey"]), witnessed)
+    by_key = pc.fill_null(pc.not_equal(rows["operation"], "delete"), True)
+    return pc.coalesce(pc.if_else(by_key, tid_values(rows["rkey"]), None), witnessed)
 
 
 def _us(values: pa.Array) -> pa.Array:
@@ -165,10 +168,11 @@ def _is_tid(key: str) -> str:
 
 
 def _tid_value_of(key: str) -> str:
-    letter = f"bitShiftLeft(toUInt64(position('{_LETTERS}', substring({key}, p, 1)) - 1), 65 - 5 * p)"
-    return f"arraySum(arrayMap(p -> {letter}, range(1, 14)))"
+    # 13 letters of five bits are 65: with three of zeros before them ten bytes, of which the last eight hold it.
+    ten = f"tryBase32Decode(concat('AAA', translate({key}, '{_LETTERS}', '{_BASE32}')))"
+    return f"byteSwap(reinterpretAsUInt64(substring({ten}, 3)))"
 
 
 def _tid_text_of(value: str) -> str:
-    letter = f"substring('{_LETTERS}', bitAnd(bitShiftRight({value}, 65 - 5 * p), 31) + 1, 1)"
-    return f"arrayStringConcat(arrayMap(p -> {letter}, range(1, 14)))"
+    ten = f"concat(unhex('0000'), reinterpretAsFixedString(byteSwap(toUInt64({value}))))"
+    return f"translate(substring(base32Encode({ten}), 4), '{_BASE32}', '{_LETTERS}')"

@@ -71,13 +71,15 @@ class _Reply(msgspec.Struct, frozen=True):
 
 
 _FIELDS: Final = (
-    Text("text", Column("text", STRING, "The post's text; NULL for a delete"), required=True),
+    Text(
+        "text", Column("text", STRING, "The post's text; NULL for a delete", closed=Packing.LENGTHS), required=True
+    ),
     Strings("langs", Column("langs", STRINGS, "Languages that the client declared", Packing.SHARED)),
     _Reply(
         "reply",
         (
-            Column("reply_parent_uri", STRING, "The post that this one answers", closed=Packing.SHARED),
-            Column("reply_parent_cid", STRING, "Its content identifier", closed=Packing.SHARED),
+            Column("reply_parent_uri", STRING, "The post that this one answers", closed=Packing.PREFIXED),
+            Column("reply_parent_cid", STRING, "Its content identifier", closed=Packing.PREFIXED),
         ),
         (
             Column("reply_root_uri", STRING, "The post that began the thread", Packing.SHARED),
@@ -86,19 +88,21 @@ _FIELDS: Final = (
     ),
     Json(
         "embed",
-        Column("embed", STRING, "JSON of the embed, as in the record", closed=Packing.SHARED),
+        Column("embed", STRING, "JSON of the embed, as in the record", closed=Packing.LENGTHS),
+        in_cid=True,
     ),
     Json(
         "facets",
         Column("facets", STRING, "JSON of the facets, as in the record"),
         shape=list[Any],
+        in_cid=True,
     ),
 )
 # Taken out of embed, facets and tags, so that the usual questions need no JSON. The last ones have one spelling
 # for all who meant the same, each value once.
 _DERIVED: Final = (
     Column("embed_type", STRING, "Type of the embed, such as app.bsky.embed.images", Packing.FEW),
-    Column("quoted_uri", STRING, "The record that the post quotes", closed=Packing.SHARED),
+    Column("quoted_uri", STRING, "The record that the post quotes", closed=Packing.PREFIXED),
     Column(
         "hashtags",
         STRINGS,
@@ -111,7 +115,7 @@ _DERIVED: Final = (
         "URLs of facets and of an external embed, as written, each once",
         closed=Packing.SHARED,
     ),
-    Column("mentions", STRINGS, "DIDs that the post mentions"),
+    Column("mentions", STRINGS, "DIDs that the post mentions", closed=Packing.PREFIXED),
     Column(
         "tags",
         STRINGS,

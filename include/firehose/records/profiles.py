@@ -18,8 +18,8 @@ _FIELDS: Final = (
     Text("description", Column("description", STRING, "What it says about itself; NULL where it says nothing")),
     Text("pronouns", Column("pronouns", STRING, "Its pronouns, as written")),
     Text("website", Column("website", STRING, "Its website, as written")),
-    Json("avatar", Column("avatar", STRING, "JSON of the blob of its picture, as in the record")),
-    Json("banner", Column("banner", STRING, "JSON of the blob of its banner, as in the record")),
+    Json("avatar", Column("avatar", STRING, "JSON of the blob of its picture, as in the record"), in_cid=True),
+    Json("banner", Column("banner", STRING, "JSON of the blob of its banner, as in the record"), in_cid=True),
     StrongRef(
         "pinnedPost",
         Column("pinned_uri", STRING, "The post that it shows first"),

@@ -58,7 +58,7 @@ COMMIT: Final = (
         nullable=False,
     ),
     Column("operation", STRING, "create, update or delete", Packing.FEW, nullable=False),
-    Column("rkey", STRING, "Record key", Packing.PREFIXED, nullable=False, closed=Packing.PLAIN),
+    Column("rkey", STRING, "Record key", Packing.PREFIXED, nullable=False),
     Column("cid", STRING, "Content identifier of the record; NULL for a delete", level=3),
     Column(
         "tid_us",

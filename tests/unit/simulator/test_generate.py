@@ -102,6 +102,32 @@ def test_revs_of_an_account_rise_and_keys_are_its_own(commits: list[dict[str, An
             created.add(key)
 
 
+def test_clocks_are_those_of_servers_and_clients(commits: list[dict[str, Any]]) -> None:
+    distances: set[int] = set()
+    for event in commits:
+        commit = event["commit"]
+        rev, rev_clock = clock(commit["rev"])
+        assert rev_clock < 32
+        assert rev < event["time_us"]
+        if commit["operation"] == "create" and commit["collection"] in (records.LIKE, records.POST):
+            key, key_clock = clock(commit["rkey"])
+            if commit["collection"] == records.POST:
+                assert key % 1000 == 0
+            elif 0 < rev - key < 1_000_000:  # not a key that was there before, nor one of a commit of many
+                assert key_clock == rev_clock
+                distances.add((rev - key) // 1000)
+                assert abs((rev - key + 500) % 1000 - 500) <= 1  # the server counted on
+    assert min(distances) < 5 < 40 < max(distances)
+
+
+def clock(tid: str) -> tuple[int, int]:
+    """Microseconds and clock id."""
+    value = 0
+    for letter in tid:
+        value = value * 32 + identifiers.TID_ALPHABET.index(letter)
+    return value >> 10, value & 1023
+
+
 def test_a_commit_may_hold_several_operations(commits: list[dict[str, Any]]) -> None:
     operations = Counter((event["did"], event["commit"]["rev"]) for event in commits)
     assert max(operations.values()) > 5
