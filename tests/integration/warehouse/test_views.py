@@ -15,6 +15,7 @@ from firehose.files import part_of
 from firehose.schema import SCHEMAS
 from tests.integration.warehouse.lakes import LakeBuilder, at, row
 
+
 def files_opened(client: Client, query: str) -> int:
     """How many files of the lake a query opens. Only one query may run meanwhile."""
     return counted(client, query, "EngineFileLikeReadFiles")
