@@ -117,9 +117,10 @@ def restore(lake: LakePath, record_type: str, hour: int, users: Iterable[str] = 
     """
     if not REGISTRY[record_type].by_user:
         return
+    flat = layout.hour_file(lake, record_type, hour)
     with locked(lake, [(hour, record_type)]):
         there = {*users, *users_there(lake, record_type, hour)} - {FLAT}
-        if there and not _path(lake, record_type, hour).exists():
+        if there and not (_path(lake, record_type, hour).exists() or is_known(flat) or flat.exists()):
             _write(lake, record_type, hour, Layout(True, sorted(there - {OTHERS})))
 
 

@@ -193,6 +193,8 @@ def test_files_that_do_not_belong_to_the_layout_are_named(lake: LocalLake) -> No
     assert "likes did:plc:9: the layout of its hour has no such file" in said
     assert "likes: the hour has files by user as well" in said
     assert "user_did=did:plc:9/likes.parquet: has rows of did:plc:0, which belong into another file" in said
+    users.restore(lake, schema.LIKES, HOUR - 1, ["did:plc:0"])
+    assert not users.layout_of(lake, schema.LIKES, HOUR - 1).by_user, "a flat hour stays flat"
 
 
 def assert_unsound(lake: LocalLake) -> Sequence[str]:
