@@ -147,11 +147,11 @@ def test_an_older_copy_with_its_older_record_is_noticed_by_the_ledger(
     kept = {one: one.read_bytes() for one in (path, recorded.record_path(path))}
     publish(settings, batches[2])
     # The file alone: once the new one was in place, the one before it is not right any more.
-    likes(settings).write_bytes(kept[likes(settings)])
+    path.write_bytes(kept[path])
     (found,) = check(settings.local_lake, 30).differences
     assert "there is another file, of" in str(found)
-    for path, content in kept.items():
-        path.write_bytes(content)
+    for one, content in kept.items():
+        one.write_bytes(content)
     (found,) = check(settings.local_lake, 30).differences
     assert str(found) == f"{HOUR} likes: the ledger says that batch {batches[2].id} wrote it; the file is older"
     rebuilt(settings, HOUR, "--type", "likes")
