@@ -30,6 +30,7 @@ _FILES: Final = (
     (f"/{Area.QUARANTINE}/date=", Point.QUARANTINE_SYNCED, Point.QUARANTINE_RENAMED),
     ("/suites.json", Point.SUITES_SYNCED, Point.SUITES_RENAMED),
     ("/result.json", Point.RESULT_SYNCED, Point.RESULT_RENAMED),
+    ("/layout.json", Point.LAYOUT_SYNCED, Point.LAYOUT_RENAMED),
     (f"/{Area.HOURS}/date=", Point.RECORD_SYNCED, Point.RECORD_RENAMED),
     (f"/{Area.HOURS}/watched.json", Point.WATCHED_SYNCED, Point.WATCHED_RENAMED),
     (f"/{Area.ASIDE}/date=", Point.ASIDE_SYNCED, Point.ASIDE_RENAMED),

@@ -47,6 +47,18 @@ class Settings(RetentionSettings, frozen=True, kw_only=True):
     batch_minutes: Annotated[
         int, Meta(ge=1, le=60, description="Length of a batch in minutes", extra=must(checks.divides_an_hour))
     ] = 5
+    user_files_events: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**31,
+            description="An account with this many posts, likes or reposts in an hour has a file of its own for "
+            "that type in the next hour; 0: none has",
+        ),
+    ] = 0
+    user_files_most: Annotated[
+        int, Meta(ge=1, le=1000, description="Most accounts with a file of their own, of one type in one hour")
+    ] = 16
     lake_check_days: Annotated[
         int,
         Meta(ge=1, le=366, description="The daily check reads every hour file in full once in this many days"),

@@ -72,6 +72,20 @@ def storage(
 
 
 @app.command()
+def layout(
+    events: Events = 2_000_000,
+    share: Annotated[
+        float, typer.Option(min=0.0001, max=0.5, help="The share of all likes that the large account has.")
+    ] = 0.02,
+    as_json: Json = False,
+) -> None:
+    """One account's likes of a day in hours with and without files by user. Takes about five minutes."""
+    from devstack.bench.by_user import bench_layout
+
+    _print(bench_layout(events, share), as_json)
+
+
+@app.command()
 def recovery(events: Events = 6_000_000, as_json: Json = False) -> None:
     """Kill everything, and measure until the backlog of an outage can be queried. Takes about ten minutes."""
     from devstack.bench.recovery import bench_recovery

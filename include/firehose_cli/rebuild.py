@@ -42,4 +42,4 @@ def rebuild(
 def _line(done: RebuiltHour) -> str:
     before = "no record of what it held" if done.before < 0 else f"its record said {done.before}"
     aside = f"; what was there is {done.aside}" if done.aside else ""
-    return f"{done.hour} {done.record_type}: {done.rows} rows from {done.batches} batches ({before}){aside}"
+    return f"{done.file}: {done.rows} rows from {done.batches} batches ({before}){aside}"

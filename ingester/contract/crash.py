@@ -64,6 +64,8 @@ class Point(StrEnum):
     # Publish: from staged rows into hour files and the ledger.
     WATCHED_SYNCED = "publish.watched_synced"  # that this lake's hour files have records from now on
     WATCHED_RENAMED = "publish.watched_renamed"
+    LAYOUT_SYNCED = "publish.layout_synced"  # it is not decided yet which accounts have files of their own
+    LAYOUT_RENAMED = "publish.layout_renamed"  # it is, and no file of the hour is there
     HOUR_COPIED = "publish.hour_copied"  # what is decoded of the old rows is in the partial file, nothing else
     HOUR_SYNCED = "publish.hour_synced"
     RECORD_SYNCED = "publish.record_synced"  # what the new hour file will hold; the old one is in place

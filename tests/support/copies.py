@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from firehose.errors import FirehoseError
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
+from firehose.lake.users import Rule
 from firehose.lake.verify import verify
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
 from firehose.quality.result import staged_path, write_result, write_slice
@@ -47,9 +49,12 @@ class Copy(NamedTuple):
         return self.time_us // layout.HOUR_US
 
 
-def run(lake: Path, batch: Batch) -> None:
-    """Publish a staged batch."""
-    publish(Settings(home=str(lake.parent), lake=str(lake)), batch)
+def run(lake: Path, batch: Batch, users: Rule | None = None) -> None:
+    """Publish a staged batch; ``users``: which accounts get files of their own."""
+    settings = Settings(home=str(lake.parent), lake=str(lake))
+    if users:
+        settings = msgspec.structs.replace(settings, user_files_events=users.threshold, user_files_most=users.most)
+    publish(settings, batch)
 
 
 def table_of(record_type: str, batch: Batch, copies: Sequence[Copy]) -> pa.Table:
@@ -108,16 +113,16 @@ def stage(lake: Path, batch: Batch, copies: Sequence[Copy], record_type: str = s
 
 
 def stored(lake: Path, record_type: str = schema.LIKES) -> dict[int, list[tuple[int, Batch, int]]]:
-    """What each hour file holds: event, batch and time of every row."""
-    found = {}
+    """What the files of each hour hold: event, batch and time of every row."""
+    found: dict[int, list[tuple[int, Batch, int]]] = {}
     starts = {batch.start: batch for batch in BATCHES}
     column = "seq" if record_type == schema.ACCOUNTS else "rkey"
     for path in layout.hour_files(LocalLake(lake), record_type):
         rows = pq.ParquetFile(path).read([column, "batch", "time_us"]).to_pylist()
-        found[layout.hour_of_file(LocalLake(path))] = sorted(
+        found.setdefault(layout.hour_of_file(path), []).extend(
             (int(str(row[column]).removeprefix("key")), starts[row["batch"]], row["time_us"]) for row in rows
         )
-    return {hour: rows for hour, rows in found.items() if rows}
+    return {hour: sorted(rows) for hour, rows in found.items() if rows}
 
 
 def wanted(batches: dict[Batch, list[Copy]]) -> dict[int, list[tuple[int, Batch, int]]]:

@@ -45,8 +45,8 @@ def bench_listing(store: str, hours: int) -> BenchReport:
     """
     prefix, _, options = store.partition("?")
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name, PeakRss(os.getpid()) as peak:
-        bucket = _settings(Path(name, "bucket"), f"{prefix.rstrip('/')}/bench-{uuid.uuid4().hex}?{options}")
-        folder = _settings(Path(name, "folder"), str(Path(name, "lake")))
+        bucket = of_own(Path(name, "bucket"), f"{prefix.rstrip('/')}/bench-{uuid.uuid4().hex}?{options}")
+        folder = of_own(Path(name, "folder"), str(Path(name, "lake")))
         beside = _measured(folder, hours)
         try:
             measured = _measured(bucket, hours)
@@ -68,7 +68,8 @@ def bench_listing(store: str, hours: int) -> BenchReport:
     )
 
 
-def _settings(home: Path, lake: str) -> Settings:
+def of_own(home: Path, lake: str) -> Settings:
+    """Settings of a lake, and of an endpoint of its own."""
     return checked(
         Settings(
             home=str(home),

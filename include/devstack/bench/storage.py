@@ -169,7 +169,7 @@ def _queue_of(line: bytes) -> str:
 
 def _close(lake: LocalLake, hour: int) -> None:
     for path in layout.hour_file(lake, LIKES, hour).parent.find("*.parquet"):
-        closing.close(lake, path.stem, hour)
+        closing.close(lake, layout.file_of(path))
 
 
 def _measured(work: Callable[[LocalLake, int], None], lake: LocalLake, hour: int) -> tuple[float, float]:

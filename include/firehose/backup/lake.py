@@ -27,7 +27,7 @@ PART: Final = "lake"
 _LEFT_OUT: Final = (f"{Area.LOCKS}/", f"{Area.REBUILD}/")
 _DAY: Final = re.compile(r"(_[a-z]+/date=[^/]+|year=\d+/month=\d+/day=\d+)/")
 #: Key of an hour file.
-HOUR_FILE: Final = re.compile(r"year=\d+/month=\d+/day=\d+/hour=\d+/[a-z_]+\.parquet")
+HOUR_FILE: Final = re.compile(r"year=\d+/month=\d+/day=\d+/hour=\d+/([a-z_]+/user_did=[^/]+/)?[a-z_]+\.parquet")
 # Smaller files share an object.
 _SMALL_BYTES: Final = 256 * 1024
 _TRIES: Final = 3

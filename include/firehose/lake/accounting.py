@@ -12,7 +12,7 @@ from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.raw import read_chunks
 from firehose.errors import CorruptBatch, CorruptLake
-from firehose.lake import audit, layout, records
+from firehose.lake import audit, layout, recorded, records
 from firehose.lake.check import compare_all
 from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry, stored_rows
 from firehose.lake.report import VerifyReport
@@ -96,7 +96,7 @@ def expired_rows(
     lake: LakePath, stored: dict[tuple[str, str], int], report: VerifyReport, expired: Expired
 ) -> None:
     """Add the rows of hour files that have expired to ``stored``, as if they were there."""
-    for path in records.recorded_files(lake):
+    for path in recorded.recorded_files(lake):
         try:
             record = records.read(path).now
         except CorruptLake:
@@ -104,7 +104,7 @@ def expired_rows(
         if record is None or record.expired is None or (record.is_gone and path.exists()):
             continue
         report.hour_files_expired += record.is_gone
-        expired[f"hours {layout.hour_name(layout.hour_of_file(path))} {path.stem}"] = record.expired.audit
+        expired[f"hours {layout.file_of(path)}"] = record.expired.audit
         for batch, rows in record.expired.batches.items():
             stored[batch, path.stem] = stored.get((batch, path.stem), 0) + rows
 

@@ -16,7 +16,8 @@ from firehose import schema
 from firehose.areas import Area
 from firehose.batch.lock import locks_folder
 from firehose.errors import CorruptLake, LakeChanged
-from firehose.lake import footers, layout, records, watch
+from firehose.lake import footers, layout, records, users, watch
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, read_ledger, stored_rows
 from firehose.lake.locks import locked
 from firehose.lake.rowgroups import row_count, time_span
@@ -65,9 +66,12 @@ def begin(lake: LakePath, *, lost: bool = False) -> Watched:
         if not lost:
             not_lost(lake, entries)
         paths = [path for record_type in schema.TYPES for path in layout.hour_files(lake, record_type)]
-        _check(lake, entries, paths)
-        for path in paths:
-            _record(lake, path)
+        files = [layout.file_of(path) for path in paths]
+        for hour, record_type in sorted({file.of for file in files if file.user}):
+            users.restore(lake, record_type, hour)
+        _check(lake, entries, files)
+        for file in files:
+            _record(lake, file)
         mark = Watched(since=datetime.now(UTC), adopted=len(paths))
         _mark(lake).write(msgspec.json.encode(mark))
         return mark
@@ -88,43 +92,48 @@ def not_lost(lake: LakePath, entries: Iterable[LedgerEntry]) -> None:
 
 
 def accept(lake: LakePath, record_type: str, hour: int) -> int:
-    """Record one hour file as it is, whatever its record says, and return its rows.
+    """Record the files of one hour as they are, whatever their records say, and return their rows.
 
     Raises:
-        CorruptLake: it is not there, or cannot be read.
+        CorruptLake: there is none, or one cannot be read.
     """
-    with locked(lake, [(record_type, hour)]):
-        return records.adopt(layout.hour_file(lake, record_type, hour)).rows
+    users.restore(lake, record_type, hour)
+    with locked(lake, [(hour, record_type)]):
+        paths = [file.path(lake) for file in users.files_of(lake, record_type, hour)]
+        there = [path for path in paths if path.exists()]
+        return sum(records.adopt(path).rows for path in there or paths[:1])
 
 
 def _mark(lake: LakePath) -> LakePath:
     return Area.HOURS.of(lake) / _MARK
 
 
-def _record(lake: LakePath, path: LakePath) -> None:
-    record_type, hour = path.stem, layout.hour_of_file(path)
-    with locked(lake, [(record_type, hour)]):
+def _record(lake: LakePath, file: HourFile) -> None:
+    path = file.path(lake)
+    with locked(lake, [file.of]):
         known = records.read(path)
         if known.now is None and known.next is None:
             records.adopt(path)
         else:  # a call that was killed recorded it, or a rebuild did
-            watch.require(lake, record_type, hour, lambda *_: True)
+            watch.require(lake, file, lambda _: True)
 
 
-def _check(lake: LakePath, entries: Sequence[LedgerEntry], paths: Sequence[LakePath]) -> None:
+def _check(lake: LakePath, entries: Sequence[LedgerEntry], files: Sequence[HourFile]) -> None:
     """See that each file is of its hour, and that the ledger's rows are there.
 
     Rows that no entry claims may be there as well: a publication was killed.
     """
     _check_named(lake, entries)
-    for path in paths:
-        span, hour = time_span(path), layout.hour_of_file(path)
-        if span and {at // layout.HOUR_US for at in span} != {hour}:
-            raise watch.changed([watch.Difference(hour, path.stem, f"{path} has rows of another hour")])
+    for file in files:
+        path = file.path(lake)
+        span = time_span(path)
+        if span and {at // layout.HOUR_US for at in span} != {file.hour}:
+            raise watch.changed([watch.Difference(file, f"{path} has rows of another hour")])
     batches = {entry.batch for entry in entries}
     for record_type in schema.TYPES:
         claimed = stored_rows(entries, record_type)
-        held = sum(_claimed_rows(path, batches) for path in paths if path.stem == record_type)
+        of_type = (file.path(lake) for file in files if file.record_type == record_type)
+        held = sum(_claimed_rows(path, batches) for path in of_type)
         if held < claimed:
             raise LakeChanged(
                 f"{lake}: the ledger says that {claimed} rows of {record_type} were stored, the hour files account"
@@ -143,11 +152,10 @@ def _claimed_rows(path: LakePath, batches: set[str]) -> int:
 
 
 def _check_named(lake: LakePath, entries: Sequence[LedgerEntry]) -> None:
-    named = {(name, kind) for entry in entries for name, kinds in entry.hours.items() for kind in kinds}
     missing = [
-        watch.Difference(hour, kind, "the ledger says that batches wrote it, and the file is missing")
-        for hour, kind in sorted((layout.parse_hour(name), kind) for name, kind in named)
-        if not layout.hour_file(lake, kind, hour).exists()
+        watch.Difference(file, "the ledger says that batches wrote it, and the file is missing")
+        for file in sorted({file for entry in entries for file in entry.files})
+        if not file.path(lake).exists()
     ]
     if missing:
         raise watch.changed(missing)

@@ -15,8 +15,9 @@ import msgspec
 from firehose import metrics, schema
 from firehose.areas import Area
 from firehose.errors import CorruptLake
-from firehose.lake import layout, records, watch
+from firehose.lake import layout, recorded, records, watch
 from firehose.lake.adopt import begin, not_lost, watched
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.lake.watch import Difference, behind
 from firehose.store import LakePath
@@ -75,14 +76,14 @@ def compare_all(lake: LakePath, entries: Sequence[LedgerEntry], full: Callable[[
         return report
     known = watch.known_by(entries)
     writers = _writers(entries)
-    paths = {path for kind in schema.TYPES for path in layout.hour_files(lake, kind)}
-    paths |= {*records.recorded_files(lake), *(layout.hour_file(lake, kind, hour) for hour, kind in writers)}
-    for path in sorted(paths):
-        hour, kind = layout.hour_of_file(path), path.stem
-        whole = full(hour)
-        found = watch.difference(lake, kind, hour, known, full=whole) or _older(
-            path, kind, hour, writers.get((hour, kind), [])
-        )
+    there = [path for kind in schema.TYPES for path in layout.hour_files(lake, kind)]
+    files = {*writers, *map(layout.file_of, there), *map(layout.file_of, recorded.recorded_files(lake))}
+    by_user = {file.of for file in files if file.user}
+    for file in sorted(files):
+        path, whole = file.path(lake), full(file.hour)
+        found = watch.difference(lake, file, known, full=whole) or _older(path, file, writers.get(file, []))
+        if not file.user and file.of in by_user:
+            found = Difference(file, "the hour has files by user as well, so events may be there twice")
         report.files += 1
         if found:
             report.differences.append(found)
@@ -92,26 +93,25 @@ def compare_all(lake: LakePath, entries: Sequence[LedgerEntry], full: Callable[[
     return report
 
 
-def _writers(entries: Sequence[LedgerEntry]) -> dict[tuple[int, str], list[LedgerEntry]]:
-    """Which batches have written each hour and type."""
-    found: dict[tuple[int, str], list[LedgerEntry]] = {}
+def _writers(entries: Sequence[LedgerEntry]) -> dict[HourFile, list[LedgerEntry]]:
+    """Which batches have written each file."""
+    found: dict[HourFile, list[LedgerEntry]] = {}
     for entry in entries:
-        for name, kinds in entry.hours.items():
-            for kind in kinds:
-                found.setdefault((layout.parse_hour(name), kind), []).append(entry)
+        for file in entry.files:
+            found.setdefault(file, []).append(entry)
     return found
 
 
-def _older(path: LakePath, kind: str, hour: int, writers: Sequence[LedgerEntry]) -> Difference | None:
+def _older(path: LakePath, file: HourFile, writers: Sequence[LedgerEntry]) -> Difference | None:
     """A file and its record that are both from before a batch that the ledger names: restored together, say."""
     try:
         now, following = records.read(path)
     except CorruptLake:
         return None  # a publication replaces the record just now, or the next look says so
-    missing = behind([record for record in (now, following) if record], kind, layout.hour_name(hour), writers)
+    missing = behind([record for record in (now, following) if record], file, writers)
     if not missing:
         return None
-    return Difference(hour, kind, f"the ledger says that batch {missing[0].batch} wrote it; the file is older")
+    return Difference(file, f"the ledger says that batch {missing[0].batch} wrote it; the file is older")
 
 
 def _last(lake: LakePath) -> int:

@@ -21,8 +21,9 @@ from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
-from firehose.lake import closed_file, closed_form, footers, layout, records, watch
+from firehose.lake import closed_file, closed_form, footers, layout, recorded, records, watch
 from firehose.lake.identity import fingerprints, identities
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import read_day
 from firehose.lake.locks import locked
 from firehose.lake.plain import plain_groups
@@ -42,8 +43,7 @@ class ClosedHour(msgspec.Struct, frozen=True, kw_only=True):
     ``rewritten``: False if it was in closed form already.
     """
 
-    record_type: str
-    hour: int
+    file: HourFile
     rows: int
     before: int
     bytes: int
@@ -60,41 +60,40 @@ class _Content(NamedTuple):
     sums: tuple[int, int]
 
 
-def closable(lake: LakePath, now: datetime, after: timedelta) -> list[tuple[str, int]]:
-    """The hour files (type, hour since the epoch) in open form whose hours have been over for ``after``.
+def closable(lake: LakePath, now: datetime, after: timedelta) -> list[HourFile]:
+    """The hour files in open form whose hours have been over for ``after``.
 
     Left out are hours of which a batch may hold events that is not published yet, and files that are not what
     their records say. In the order of time.
     """
     found = []
     waiting = _Waiting(lake)
-    for path in records.recorded_files(lake):
-        hour = layout.hour_of_file(path)
-        end = datetime.fromtimestamp(hour * 3600, UTC) + _HOUR
+    for path in recorded.recorded_files(lake):
+        file = layout.file_of(path)
+        end = datetime.fromtimestamp(file.hour * 3600, UTC) + _HOUR
         if end + after > now or not _is_open(path) or waiting.any_of(end, after):
             continue
-        found.append((path.stem, hour))
-    return sorted(found, key=lambda file: (file[1], file[0]))
+        found.append(file)
+    return sorted(found)
 
 
-def close(lake: LakePath, record_type: str, hour: int) -> ClosedHour:
+def close(lake: LakePath, file: HourFile) -> ClosedHour:
     """Write an hour file in closed form. Nothing happens where it has that already.
 
     Raises:
         LakeChanged: the file is not what its record says; nothing was written.
         CorruptLake: the file cannot be read, or what was written would not give back what is there.
     """
-    path = layout.hour_file(lake, record_type, hour)
-    with locked(lake, [(record_type, hour)]):
-        watch.require(lake, record_type, hour, lambda *_: True, full=True)
+    path = file.path(lake)
+    with locked(lake, [file.of]):
+        watch.require(lake, file, lambda _: True, full=True)
         before = records.describe(path, "close")
         if before.form != closed_form.CLOSED:
             with records.replacing(path, "close") as part:
-                _write(path, part, record_type)
-                _compare(path, part, record_type)
+                _write(path, part, file.record_type)
+                _compare(path, part, file.record_type)
         return ClosedHour(
-            record_type=record_type,
-            hour=hour,
+            file=file,
             rows=before.rows,
             before=before.bytes,
             bytes=path.size(),

@@ -1,4 +1,4 @@
-"""One batch in one hour of one type: its rows go into the hour file, and displace copies in other files.
+"""One batch in one hour file: its rows go into it, and displace copies in other files.
 
 Takes the locks of the files. Must not: write the ledger.
 """
@@ -10,10 +10,12 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from firehose.batch.interval import Batch
-from firehose.lake import edges, layout
+from firehose.errors import LakeChanged
+from firehose.lake import edges, users
 from firehose.lake.edges import Edge
 from firehose.lake.footers import Merged, commits_done, displaced_rows, mentions
 from firehose.lake.hourfile import HourCommit, merge
+from firehose.lake.layout import HourFile
 from firehose.lake.locks import locked
 from firehose.lake.staged import HourRows, commits, remaining
 from firehose.lake.watch import Known, require
@@ -22,7 +24,7 @@ from firehose.store import LakePath
 
 
 class HourPlan(NamedTuple):
-    """A batch's rows of one hour and type (perhaps none), and the files in which they may have copies.
+    """A batch's rows of one hour file (perhaps none), and the hours and types in which they may have copies.
 
     ``source`` is the digest of all that the batch has of the type.
     """
@@ -30,69 +32,70 @@ class HourPlan(NamedTuple):
     record_type: str
     rows: HourRows
     source: str
-    edges: list[Edge]
+    beside: list[tuple[int, str]]
 
     @property
-    def files(self) -> set[tuple[str, int]]:
-        """The hour's own file and those, by type and hour."""
-        return {self.own, *((edge.neighbour.record_type, edge.neighbour.hour) for edge in self.edges)}
+    def own(self) -> HourFile:
+        """The file."""
+        return HourFile(self.rows.hour, self.record_type, self.rows.user)
 
-    @property
-    def own(self) -> tuple[str, int]:
-        """The type and the hour."""
-        return self.record_type, self.rows.hour
+    def edges(self, lake: LakePath) -> list[Edge]:
+        """The other files, as the layouts of their hours are now: one may be decided until their lock is held."""
+        return edges.edges_of(lake, self.own, self.beside)
 
 
 class Outcome(NamedTuple):
-    """The outcome for an hour's rows, and the files (type, hour) that have changed, now or in an earlier run."""
+    """The outcome for an hour file's rows, and the files that have changed, now or in an earlier run."""
 
     merged: Merged
-    touched: set[tuple[str, int]]
+    touched: set[HourFile]
 
 
-def plan(lake: LakePath, record_type: str, rows: HourRows, source: str) -> HourPlan:
-    """Plan what is to be done to an hour. Reads the rows' times."""
+def plan(record_type: str, rows: HourRows, source: str) -> HourPlan:
+    """Plan what is to be done to an hour file. Reads the rows' times."""
     times = (read["time_us"] for read in rows.read(["time_us"]))
-    return HourPlan(record_type, rows, source, edges.edges_of(lake, record_type, rows.hour, times))
+    return HourPlan(record_type, rows, source, edges.beside(record_type, rows.hour, times))
 
 
 def check(lake: LakePath, work: HourPlan, known: Known) -> None:
-    """See that the files are what their records say: the hour's own in full, the others quickly.
+    """See that the files are what their records say: the rows' own in full, the others quickly.
 
     Raises:
         LakeChanged: one is not.
     """
-    for record_type, hour in sorted(work.files):
-        with locked(lake, [(record_type, hour)]):
-            require(lake, record_type, hour, known, full=(record_type, hour) == work.own)
+    for file in sorted(_files(work, work.edges(lake))):
+        with locked(lake, [file.of]):
+            require(lake, file, known, full=file == work.own)
 
 
 def commit(lake: LakePath, batch: Batch, work: HourPlan, known: Known) -> Outcome:
-    """Merge the rows into the hour. A run that was killed has left its commits in the hour file.
+    """Merge the rows into the hour file. A run that was killed has left its commits there.
 
     Only then do other files lose their later copies, looked up each time: a killed run may not have got there.
 
     Raises:
-        LakeChanged: a file has changed since :func:`check`; nothing of this hour is written. Or another file that
-            has copies to lose has other bytes; that one is not written.
+        LakeChanged: a file has changed since :func:`check`, or the hour's layout since :func:`plan`; nothing of
+            this file is written. Or another file that has copies to lose has other bytes; that one is not written.
     """
-    path = layout.hour_file(lake, *work.own)
-    with locked(lake, work.files):
-        for record_type, hour in sorted(work.files):
-            require(lake, record_type, hour, known)
+    path = work.own.path(lake)
+    with locked(lake, [work.own.of, *work.beside]):
+        _require_layout(lake, work)
+        beside = work.edges(lake)
+        for file in sorted(_files(work, beside)):
+            require(lake, file, known)
         if not work.rows.parts and not mentions(path, batch.start):
             return Outcome(Merged(0, 0, 0), set())
-        done = _merge(path, batch, work)
-        for edge in work.edges:
+        done = _merge(path, batch, work, beside)
+        for edge in beside:
             neighbour = edge.neighbour
             if len(copies := edges.displaced_copies(edge, batch.start)):
-                require(lake, neighbour.record_type, neighbour.hour, known, full=True)
+                require(lake, neighbour.file, known, full=True)
                 edges.displace(edge, batch.start, copies, work.source)
             elif displaced_rows(neighbour.path, edge.taker(batch.start)):
                 neighbour.path.settle()  # what an earlier run did, perhaps as its last act
         lost = {
-            edge.neighbour: rows
-            for edge in work.edges
+            edge.neighbour.file: rows
+            for edge in beside
             if (rows := displaced_rows(edge.neighbour.path, edge.taker(batch.start)))
         }
     # What an earlier run took is not this run's count, but its hour has changed.
@@ -102,23 +105,35 @@ def commit(lake: LakePath, batch: Batch, work: HourPlan, known: Known) -> Outcom
     total = Merged(
         *(sum(getattr(merged_commit, name) for merged_commit in done) for name in Merged.__struct_fields__)
     )
-    return Outcome(total, {work.own, *((side.record_type, side.hour) for side in lost)})
+    return Outcome(total, {work.own, *lost})
 
 
-def _merge(path: LakePath, batch: Batch, work: HourPlan) -> list[Merged]:
+def _files(work: HourPlan, beside: list[Edge]) -> set[HourFile]:
+    return {work.own, *(edge.neighbour.file for edge in beside)}
+
+
+def _require_layout(lake: LakePath, work: HourPlan) -> None:
+    if users.layout_of(lake, work.record_type, work.rows.hour) != work.rows.by:
+        raise LakeChanged(
+            f"{work.own}: another process has decided the layout of this hour meanwhile, by other settings; "
+            "nothing was written: clear the task"
+        )
+
+
+def _merge(path: LakePath, batch: Batch, work: HourPlan, beside: list[Edge]) -> list[Merged]:
     """Merge the rows commit by commit, and return the outcome of each; those that the file holds are left out."""
     parts = work.rows.parts
     done = commits_done(path, batch.start, work.source)
     rest = remaining(parts, done)
     if rest is None:
         done, rest = [], list(parts)
-    todo = list(commits(work.rows.hour, rest))
+    todo = list(commits(work.rows._replace(parts=rest)))
     if not todo and not done:
-        todo = [HourRows(work.rows.hour, [])]  # what an earlier run stored has to go
+        todo = [work.rows._replace(parts=[])]  # what an earlier run stored has to go
     if not todo:
         path.settle()  # the ledger is to rely on what an earlier run did, perhaps its last act
     for rows in todo:
-        elsewhere = [edges.copies_that_stay(edge, rows.read, batch.start) for edge in work.edges]
+        elsewhere = [edges.copies_that_stay(edge, rows.read, batch.start) for edge in beside]
         new = HourCommit(
             work.record_type,
             batch.start,

@@ -2,7 +2,8 @@
 
 Two hours of a type meet at an edge, on either side of which hosts have stamped copies. And rows of a type that
 shares its queue may lie in the files of the catch-all, from before the type had files of its own: of the same hour
-anywhere, of a neighbouring one near the edge. Must not: take locks, write (:mod:`firehose.lake.hourfile` does).
+anywhere, of a neighbouring one near the edge. Within an hour copies lie in one file, whatever its layout: it
+follows from the account. Must not: take locks, write (:mod:`firehose.lake.hourfile` does).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from firehose import schema
-from firehose.lake import footers, layout
+from firehose.lake import footers, users
 from firehose.lake.hourfile import Rows, drop_later
 from firehose.lake.identity import identities, mark
+from firehose.lake.layout import FLAT, OTHERS, HourFile
 from firehose.lake.sides import Batches, Side, rows_of, span, wanted_of, within
 from firehose.records.registry import REGISTRY, catch_all
 from firehose.store import LakePath
@@ -36,31 +38,51 @@ class Edge(NamedTuple):
 
     def taker(self, batch: datetime) -> str:
         """The key under which the neighbour notes what it lost to a batch's copies in the own file."""
-        other = "" if self.own.record_type == self.neighbour.record_type else self.own.record_type
-        return footers.taker_id(batch, self.own.hour, other)
+        own = self.own.file
+        other = "" if own.record_type == self.neighbour.record_type else own.record_type
+        return footers.taker_id(batch, own.hour, other, own.user)
 
 
-def edge_between(
-    lake: LakePath, own: tuple[str, int], neighbour: tuple[str, int], other_lake: LakePath | None = None
-) -> Edge:
-    """The edge between two hour files, named by type and hour; the neighbour may lie in another lake."""
+def edge_between(lake: LakePath, own: HourFile, neighbour: HourFile, other_lake: LakePath | None = None) -> Edge:
+    """The edge between two hour files; the neighbour may lie in another lake."""
     return Edge(_side(lake, own, neighbour), _side(other_lake or lake, neighbour, own))
 
 
-def edges_of(lake: LakePath, record_type: str, hour: int, times: Iterable[pa.ChunkedArray]) -> list[Edge]:
-    """The edges at which rows of an hour, with these witnessed times, may have copies."""
+def beside(record_type: str, hour: int, times: Iterable[pa.ChunkedArray]) -> list[tuple[int, str]]:
+    """The hours and types in which rows of an hour, with these witnessed times, may have copies."""
     near, last = neighbours(hour, times), catch_all(record_type)
-    found = [(record_type, beside) for beside in near]
+    found = [(there, record_type) for there in near]
     if last is not None:
-        found += [(last.name, at) for at in (hour, *near)]
-    return [edge_between(lake, (record_type, hour), there) for there in found]
+        found += [(there, last.name) for there in (hour, *near)]
+    return found
 
 
-def _side(lake: LakePath, at: tuple[str, int], opposite: tuple[str, int]) -> Side:
-    (record_type, hour), (other, there) = at, opposite
-    of_other = catch_all(other)
-    only = REGISTRY[other].collections if of_other is not None and of_other.name == record_type else ()
-    return Side(record_type, hour, layout.hour_file(lake, record_type, hour), span(hour, there), only)
+def edges_of(lake: LakePath, own: HourFile, beside: Iterable[tuple[int, str]]) -> list[Edge]:
+    """The edges between an hour file and those of other hours or types, as they are now."""
+    return [edge_between(lake, own, there) for hour, of in beside for there in meeting(lake, own, of, hour)]
+
+
+def meeting(lake: LakePath, own: HourFile, record_type: str, hour: int) -> list[HourFile]:
+    """The files of another hour, or type, that may have events of the accounts that have events in this one."""
+    there = users.layout_of(lake, record_type, hour)
+    if own.user == FLAT:
+        names = there.names
+    elif own.user == OTHERS:
+        apart = users.layout_of(lake, own.record_type, own.hour).users
+        names = [name for name in there.names if name not in apart]
+    else:
+        names = [there.file_with(own.user)]
+    return [HourFile(hour, record_type, name) for name in names]
+
+
+def _side(lake: LakePath, at: HourFile, opposite: HourFile) -> Side:
+    of_other = catch_all(opposite.record_type)
+    only = (
+        REGISTRY[opposite.record_type].collections
+        if of_other is not None and of_other.name == at.record_type
+        else ()
+    )
+    return Side(at, at.path(lake), span(at.hour, opposite.hour), only)
 
 
 def neighbours(hour: int, times: Iterable[pa.ChunkedArray]) -> list[int]:
@@ -85,7 +107,7 @@ def copies_that_stay(edge: Edge, new: Rows, batch: datetime) -> pa.Array:
     if not len(near):
         return none
     keys = identities(own.record_type, near)
-    before = neighbour.record_type == own.record_type and neighbour.hour < own.hour
+    before = neighbour.record_type == own.record_type and neighbour.file.hour < own.file.hour
     upto = Batches(last=batch if before else batch - _SECOND)
     found = []
     for rows in rows_of(neighbour, upto, near[mark(own.record_type)]):

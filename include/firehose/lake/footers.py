@@ -110,12 +110,12 @@ def batch_id(batch: datetime) -> str:
     return f"{batch:%Y%m%dT%H%M%SZ}"
 
 
-def taker_id(batch: datetime, hour: int, record_type: str = "") -> str:
+def taker_id(batch: datetime, hour: int, record_type: str = "", user: str = "") -> str:
     """The key under which a file notes the rows that it lost to a batch's copies in ``hour``.
 
-    ``record_type``: of those copies, where they are in the file of another type.
+    ``record_type``: of those copies, where they are in the file of another type; ``user``: in one of a user.
     """
-    return f"{batch_id(batch)} {hour} {record_type}".rstrip()
+    return f"{batch_id(batch)} {hour} {record_type} {user}".rstrip()
 
 
 def displaced_rows(path: LakePath, taker: str) -> DisplacedRows | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,6 +15,8 @@ from firehose import metrics
 from firehose.areas import Area, F
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
+from firehose.lake import layout
+from firehose.lake.layout import HourFile
 from firehose.store import LakePath
 
 
@@ -38,6 +40,8 @@ class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     """An hour file in which the batch has rows was made again from the raw batches, and why.
 
+    ``user``: of an hour that is by user (:mod:`firehose.lake.layout`).
+
     ``rows`` of this batch are in it now. ``lost`` counts those that this batch had stored and that could not be
     made again; publishing the batch again counts it again.
     """
@@ -48,10 +52,17 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     rows: Annotated[int, metrics.REBUILT]
     lost: Annotated[int, metrics.LOST] = 0
+    user: str = layout.FLAT
+
+    def is_of(self, file: HourFile) -> bool:
+        """Tell whether it was this file."""
+        return (self.hour, self.record_type, self.user) == (layout.hour_name(file.hour), *file[1:])
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One published batch. ``hours`` maps ``2026-11-23T20`` to the types that the batch has touched in it.
+
+    ``users``: of those that are by user in an hour, the users whose files it has touched, by hour and type.
 
     ``recorded``: the hour files that it touched have a record (:mod:`firehose.lake.records`). Entries of earlier
     versions do not say so. ``types``: the record types that the version which published knew; versions that say
@@ -69,10 +80,33 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     rebuilt: list[Rebuilt] = []
     types: list[str] = []
     rows_sha256: str = ""
+    users: dict[str, dict[str, list[str]]] = {}
 
-    def was_rebuilt(self, hour: str, record_type: str) -> bool:
+    @property
+    def files(self) -> list[HourFile]:
+        """The hour files that the batch has touched."""
+        return [
+            HourFile(layout.parse_hour(name), record_type, user)
+            for name, record_types in self.hours.items()
+            for record_type in record_types
+            for user in self.users.get(name, {}).get(record_type, [layout.FLAT])
+        ]
+
+    def was_rebuilt(self, file: HourFile) -> bool:
         """Tell whether an hour file that the batch had written was made again since."""
-        return any((rebuilt.hour, rebuilt.record_type) == (hour, record_type) for rebuilt in self.rebuilt)
+        return any(rebuilt.is_of(file) for rebuilt in self.rebuilt)
+
+
+def named(files: Iterable[HourFile]) -> dict[str, Any]:
+    """The ``hours`` and ``users`` of an entry, for these hour files."""
+    hours: dict[str, list[str]] = {}
+    users: dict[str, dict[str, list[str]]] = {}
+    for file in sorted(files):
+        name = layout.hour_name(file.hour)
+        hours[name] = [*dict.fromkeys([*hours.get(name, ()), file.record_type])]
+        if file.user:
+            users.setdefault(name, {}).setdefault(file.record_type, []).append(file.user)
+    return {"hours": hours, "users": users}
 
 
 def entry_path(lake: F, batch: Batch) -> F:

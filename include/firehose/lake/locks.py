@@ -11,12 +11,12 @@ from firehose.store import LakePath
 
 
 @contextmanager
-def locked(lake: LakePath, hour_files: Iterable[tuple[str, int]]) -> Iterator[None]:
-    """Keep other writers out of these files, named by type and hour.
+def locked(lake: LakePath, hours: Iterable[tuple[int, str]]) -> Iterator[None]:
+    """Keep other writers out of all files of these hours, each of one type.
 
     In the order of time, and of types within an hour, or two writers wait for each other.
     """
     with ExitStack() as held:
-        for hour, record_type in sorted({(hour, record_type) for record_type, hour in hour_files}):
+        for hour, record_type in sorted(set(hours)):
             held.enter_context((locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock").lock())
         yield

@@ -8,7 +8,9 @@ record says.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Annotated
 
@@ -18,13 +20,15 @@ from firehose import crash, metrics
 from firehose.batch.interval import Batch
 from firehose.batch.lock import exclusive_per_batch
 from firehose.errors import CorruptBatch
-from firehose.lake import layout
+from firehose.lake import users
 from firehose.lake.adopt import begin
 from firehose.lake.commit import HourPlan, check, commit, plan
 from firehose.lake.footers import Merged
-from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, read_entry, write_entry
+from firehose.lake.layout import HourFile
+from firehose.lake.ledger import LedgerCounts, LedgerEntry, entry_path, named, read_entry, write_entry
 from firehose.lake.published import still_published
 from firehose.lake.staged import HourRows, parts_of
+from firehose.lake.users import Layout, Rule
 from firehose.lake.watch import known_since
 from firehose.quality.outcome import SliceResult, StagedRows, TypeCounts, ValidateResult
 from firehose.quality.result import staged_folder, staged_path, staged_result, staged_slices
@@ -62,17 +66,16 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
         published = still_published(lake, batch, earlier)
         _remove_staged(lake, batch)
         return _answer(lake, batch, published)
-    work = _work(lake, batch, validated, earlier)
+    rule = Rule(settings.user_files_events, settings.user_files_most)
     known = known_since(lake)
+    work = _work(lake, batch, validated, earlier, partial(users.settled, rule=rule, known=known))
     for hour_plan in chain.from_iterable(work.values()):
         check(lake, hour_plan, known)
-    touched: dict[int, set[str]] = {}
+    touched: set[HourFile] = set()
     counts: dict[str, LedgerCounts] = {}
     for record_type, planned in work.items():
         done = [commit(lake, batch, hour_plan, known) for hour_plan in planned]
-        before = {(record_type, hour) for hour in _hours_of(earlier, record_type)}
-        for kind, hour in before.union(*(outcome.touched for outcome in done)):
-            touched.setdefault(hour, set()).add(kind)
+        touched.update(_files_of(earlier, record_type), *(outcome.touched for outcome in done))
         if raw := validated.counts.get(record_type):
             counts[record_type] = _conserved(batch, record_type, raw, [outcome.merged for outcome in done])
     crash.reached(crash.Point.HOURS_DONE)
@@ -92,17 +95,17 @@ def _answer(lake: LakePath, batch: Batch, entry: LedgerEntry) -> PublishResult:
     return PublishResult(
         stored=sum(count.stored for count in entry.counts.values()),
         duplicates=sum(count.duplicates for count in entry.counts.values()),
-        files=[
-            str(layout.hour_file(lake, record_type, layout.parse_hour(hour)).key_in(lake))
-            for hour, types in entry.hours.items()
-            for record_type in types
-        ],
+        files=[file.path(lake).key_in(lake) for file in entry.files],
         ledger=str(entry_path(lake, batch)),
     )
 
 
 def _work(
-    lake: LakePath, batch: Batch, validated: ValidateResult, earlier: LedgerEntry | None
+    lake: LakePath,
+    batch: Batch,
+    validated: ValidateResult,
+    earlier: LedgerEntry | None,
+    layout_of: Callable[[LakePath, str, int], Layout],
 ) -> dict[str, list[HourPlan]]:
     """Plan what the staged rows do to the hours of each type, in the order of types.
 
@@ -119,8 +122,9 @@ def _work(
         of_type = _hours(lake, batch, name, slices)
         # A batch that an earlier version published, or began to, has rows of its queue's other types there.
         others = (hours[other.name] for other in shares_queue(name))
-        hours[name] = of_type.union(_hours_of(earlier, name), *others)
-        planned[name] = _planned(lake, batch, name, slices, hours[name])
+        hours[name] = of_type.union((file.hour for file in _files_of(earlier, name)), *others)
+        layouts = {hour: layout_of(lake, name, hour) for hour in sorted(hours[name])}
+        planned[name] = _planned(lake, batch, name, slices, layouts)
     return planned
 
 
@@ -135,13 +139,14 @@ def _hours(lake: LakePath, batch: Batch, record_type: str, slices: list[SliceRes
 
 
 def _planned(
-    lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult], hours: set[int]
+    lake: LakePath, batch: Batch, record_type: str, slices: list[SliceResult], layouts: dict[int, Layout]
 ) -> list[HourPlan]:
     staged = [part.types[record_type].sha256 for part in slices if record_type in part.types]
     source = hashlib.sha256("".join(staged).encode()).hexdigest()
     return [
-        plan(lake, record_type, HourRows(hour, parts_of(lake, batch, record_type, slices, hour)), source)
-        for hour in sorted(hours)
+        plan(record_type, rows, source)
+        for hour, by in layouts.items()
+        for rows in HourRows(hour, parts_of(lake, batch, record_type, slices, hour), by=by).divided()
     ]
 
 
@@ -150,10 +155,8 @@ def _check(path: LakePath, described: StagedRows) -> None:
         raise CorruptBatch(f"{path}: differs from what was validated; nothing of it is published: clear validate")
 
 
-def _hours_of(entry: LedgerEntry | None, record_type: str) -> set[int]:
-    if entry is None:
-        return set()
-    return {layout.parse_hour(hour) for hour, types in entry.hours.items() if record_type in types}
+def _files_of(entry: LedgerEntry | None, record_type: str) -> set[HourFile]:
+    return {file for file in entry.files if file.record_type == record_type} if entry else set()
 
 
 def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Merged]) -> LedgerCounts:
@@ -176,7 +179,7 @@ def _conserved(batch: Batch, record_type: str, raw: TypeCounts, merged: list[Mer
 def _entry(
     batch: Batch,
     counts: dict[str, LedgerCounts],
-    touched: dict[int, set[str]],
+    touched: set[HourFile],
     earlier: LedgerEntry | None,
     rows_sha256: str,
 ) -> LedgerEntry:
@@ -188,7 +191,7 @@ def _entry(
         end=batch.end,
         published_at=datetime.now(UTC),
         counts=counts,
-        hours={layout.hour_name(hour): sorted(types) for hour, types in sorted(touched.items())},
+        **named(touched),
         recorded=True,
         rebuilt=rebuilt,
         types=[*REGISTRY],

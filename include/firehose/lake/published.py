@@ -10,7 +10,7 @@ from typing import cast
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.errors import NotStaged
-from firehose.lake import layout, records, watch
+from firehose.lake import records, watch
 from firehose.lake.ledger import LedgerEntry
 from firehose.quality.result import finished_result
 from firehose.store import LakePath
@@ -65,12 +65,10 @@ def _older_file(lake: LakePath, entry: LedgerEntry) -> str:
         LakeChanged: an hour file is missing, or is not what its record says.
     """
     known = watch.known_by([entry])
-    for name, record_types in entry.hours.items():
-        hour = layout.parse_hour(name)
-        for record_type in record_types:
-            if found := watch.difference(lake, record_type, hour, known):
-                raise watch.changed([found])
-            there = [record for record in records.read(layout.hour_file(lake, record_type, hour)) if record]
-            if watch.behind(there, record_type, name, [entry]):
-                return f"the file of {name} {record_type} is older than the ledger says"
+    for file in entry.files:
+        if found := watch.difference(lake, file, known):
+            raise watch.changed([found])
+        there = [record for record in records.read(file.path(lake)) if record]
+        if watch.behind(there, file, [entry]):
+            return f"the file of {file} is older than the ledger says"
     return ""

@@ -15,11 +15,12 @@ from firehose import crash, schema
 from firehose.areas import Area
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake, LakeChanged
-from firehose.lake import layout, watch
+from firehose.lake import layout, users, watch
 from firehose.lake.adopt import watched
 from firehose.lake.displacement import displaced
 from firehose.lake.footers import Footer
 from firehose.lake.hourfile import put
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, Rebuilt, entry_path, read_entry, read_ledger, write_entry
 from firehose.lake.locks import locked
 from firehose.lake.remake import Remade, remake
@@ -34,8 +35,7 @@ class RebuiltHour(msgspec.Struct, frozen=True, kw_only=True):
     """An hour file that was made again. ``before`` is what its record said (-1: it had none), ``aside`` where the
     file that was in its place is now (empty: there was none)."""
 
-    hour: str
-    record_type: str
+    file: HourFile
     rows: int
     before: int
     batches: int
@@ -48,7 +48,7 @@ def differing(lake: LakePath, hours: Sequence[int]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for record_type in in_order(schema.TYPES):
         for hour in hours:
-            if watch.difference(lake, record_type, hour, known, full=True):
+            if any(watch.differences_of(lake, record_type, hour, known, full=True)):
                 found.setdefault(record_type, []).append(hour)
     return found
 
@@ -71,9 +71,9 @@ def rebuild(
         CorruptLake: the rows that can be made are not as many as were there; or nothing ever wrote this hour.
     """
     around = {hour + step for hour in hours for step in (-1, 0, 1)}
-    own, last = {(record_type, hour) for hour in hours}, catch_all(record_type)
-    beside = {(name, hour) for hour in around for name in (record_type, *([last.name] if last else []))} - own
-    others = {(other.name, hour) for hour in around for other in shares_queue(record_type)}
+    own, last = {(hour, record_type) for hour in hours}, catch_all(record_type)
+    beside = {(hour, name) for hour in around for name in (record_type, *([last.name] if last else []))} - own
+    others = {(hour, other.name) for hour in around for other in shares_queue(record_type)}
     with (
         lake.scratch() as scratch,
         writers_out(lake, record_type, hours) as wanted,
@@ -81,43 +81,48 @@ def rebuild(
     ):
         _check_beside(lake, own, beside)
         sources = sources_of(lake, wanted, partial=partial)
-        sound = {neighbour for neighbour in beside if neighbour[0] != record_type} | (
-            others - _wrong(lake, others).keys()
+        sound = _files(lake, (at for at in beside if at[1] != record_type)) | (
+            _files(lake, others) - _wrong(lake, others).keys()
         )
         made = remake(lake, scratch, record_type, sorted(hours), sources, sound)
         for target in wanted:
-            _check(target, made[target.hour], partial=partial)
-        for hour, of_hour in displaced(lake, wanted, made).items():
-            made[hour].footer = msgspec.structs.replace(made[hour].footer, displaced=of_hour)
-        return [_replace(lake, target, made[target.hour], reason) for target in wanted]
+            _check(target, made[target.file], partial=partial)
+        for file, of_file in displaced(lake, wanted, made).items():
+            made[file].footer = msgspec.structs.replace(made[file].footer, displaced=of_file)
+        return [_replace(lake, target, made[target.file], reason) for target in wanted]
 
 
-def _check_beside(lake: LakePath, own: Iterable[tuple[str, int]], beside: Iterable[tuple[str, int]]) -> None:
+def _files(lake: LakePath, hours: Iterable[tuple[int, str]]) -> set[HourFile]:
+    return {file for hour, record_type in hours for file in users.files_of(lake, record_type, hour)}
+
+
+def _check_beside(lake: LakePath, own: Iterable[tuple[int, str]], beside: Iterable[tuple[int, str]]) -> None:
     if wrong := _wrong(lake, beside):
-        names = " ".join(layout.hour_name(hour) for hour in sorted({hour for _, hour in {*own, *wrong}}))
-        kinds = " ".join(f"--type {kind}" for kind in sorted({kind for kind, _ in {*own, *wrong}}))
+        both = {*own, *(file.of for file in wrong)}
+        names = " ".join(layout.hour_name(hour) for hour in sorted({hour for hour, _ in both}))
+        kinds = " ".join(f"--type {kind}" for kind in sorted({kind for _, kind in both}))
         raise LakeChanged(
             f"{'; '.join(map(str, wrong.values()))}; nothing was changed. Copies of events may lie in either "
             f"file, so make these hours again together: firehose rebuild {names} {kinds}"
         )
 
 
-def _wrong(lake: LakePath, hour_files: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Difference]:
-    """Those of these files that are not what their records say."""
+def _wrong(lake: LakePath, hours: Iterable[tuple[int, str]]) -> dict[HourFile, Difference]:
+    """Those of the files of these hours that are not what their records say."""
     known, recorded = watch.known_by(read_ledger(lake)), watched(lake) is not None
     return {
-        (record_type, hour): found
-        for record_type, hour in sorted(hour_files)
-        if (found := watch.compare(lake, record_type, hour, known))
+        file: found
+        for file in sorted(_files(lake, hours))
+        if (found := watch.compare(lake, file, known))
         # A lake of an earlier version has no records yet.
-        and (recorded or not layout.hour_file(lake, record_type, hour).exists())
+        and (recorded or not file.path(lake).exists())
     }
 
 
 def _check(target: RebuildTarget, made: Remade, *, partial: bool) -> None:
     if target.record and made.rows != target.record.rows and not partial:
         raise CorruptLake(
-            f"{layout.hour_name(target.hour)} {target.record_type}: the raw batches give {made.rows} rows, its "
+            f"{target.file}: the raw batches give {made.rows} rows, its "
             f"record says {target.record.rows}; nothing was changed. --partial puts in what the raw batches give; "
             "if the rules have changed since, clear the validate tasks of its batches after that"
         )
@@ -136,14 +141,13 @@ def _replace(lake: LakePath, target: RebuildTarget, made: Remade, reason: str) -
     crash.reached(crash.Point.REBUILD_NOTED)
     put(
         target.path,
-        target.record_type,
-        read_groups(made.path, target.record_type),
+        target.file.record_type,
+        read_groups(made.path, target.file.record_type),
         _notes(target, made),
         "rebuild",
     )
     return RebuiltHour(
-        hour=layout.hour_name(target.hour),
-        record_type=target.record_type,
+        file=target.file,
         rows=made.rows,
         before=target.record.rows if target.record else -1,
         batches=len(target.batches),
@@ -158,7 +162,7 @@ def _notes(target: RebuildTarget, made: Remade) -> Footer:
 
 def _noted(entry: LedgerEntry, target: RebuildTarget, made: Remade, reason: str) -> LedgerEntry:
     """The entry with what was done, and published again, so that the hour's summaries are built again."""
-    hour, rows, lost = layout.hour_name(target.hour), made.by_batch.get(entry.batch, 0), 0
+    file, rows, lost = target.file, made.by_batch.get(entry.batch, 0), 0
     if (
         target.record
         and target.record.rows != made.rows
@@ -166,8 +170,16 @@ def _noted(entry: LedgerEntry, target: RebuildTarget, made: Remade, reason: str)
     ):
         lost = sum(merged.stored for merged in done.slices) - rows
     now = datetime.now(UTC)
-    said = Rebuilt(hour=hour, record_type=target.record_type, at=now, reason=reason, rows=rows, lost=lost)
-    others = [was for was in entry.rebuilt if (was.hour, was.record_type) != (hour, target.record_type)]
+    said = Rebuilt(
+        hour=layout.hour_name(file.hour),
+        record_type=file.record_type,
+        user=file.user,
+        at=now,
+        reason=reason,
+        rows=rows,
+        lost=lost,
+    )
+    others = [was for was in entry.rebuilt if not was.is_of(file)]
     return msgspec.structs.replace(entry, published_at=now, rebuilt=[*others, said])
 
 
@@ -175,8 +187,8 @@ def _set_aside(lake: LakePath, target: RebuildTarget) -> LakePath | None:
     """Copy the file that is in the hour's place to ``_aside/``, under a name of its own content."""
     if not target.path.exists():
         return None
-    hour = datetime.fromtimestamp(target.hour * 3600, UTC)
-    name = f"{target.record_type}-{target.path.sha256()[:16]}.parquet"
+    hour = datetime.fromtimestamp(target.file.hour * 3600, UTC)
+    name = f"{target.file.record_type}-{target.path.sha256()[:16]}.parquet"
     aside = Area.ASIDE.of(lake) / f"{hour:date=%Y-%m-%d/hour=%H}" / name
     target.path.copy_to(aside)
     return aside

@@ -1,4 +1,4 @@
-"""The record of what each hour file holds: ``_hours/date=YYYY-MM-DD/hour=HH/<type>.json``, one record a file.
+"""The record of what each hour file holds, one record a file (:mod:`firehose.lake.recorded` says where).
 
 Lives here: records, and the one way to replace an hour file, by which record and file survive a death together.
 Must not: say what follows from a difference (:mod:`firehose.lake.watch` does).
@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
 from firehose import crash, parquet
-from firehose.areas import Area
 from firehose.errors import CorruptLake
-from firehose.lake import footers, layout
+from firehose.lake import footers
 from firehose.lake.expiry import Expiry
 from firehose.lake.footers import Footer
+from firehose.lake.recorded import next_path, record_path
 from firehose.lake.rowgroups import row_count
-from firehose.store import L, LakePath, LocalLake
-
-_NEXT: Final = ".next.json"
+from firehose.store import LakePath, LocalLake
 
 
 class HourRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,24 +62,6 @@ class Seen(NamedTuple):
     footer_sha256: str
 
 
-def record_path(hour_file: L) -> L:
-    """Where the record of an hour file lies."""
-    hour = datetime.fromtimestamp(layout.hour_of_file(hour_file) * 3600, UTC)
-    return Area.HOURS.of(hour_file.parents[4]) / f"{hour:date=%Y-%m-%d/hour=%H}" / f"{hour_file.stem}.json"
-
-
-def hour_file_of(record: L) -> L:
-    """The inverse of :func:`record_path`, for the record of a file that is about to be in place as well."""
-    day, hour = (part.name.partition("=")[2] for part in (record.parents[1], record.parent))
-    number = layout.parse_hour(f"{day}T{hour}")
-    return layout.hour_file(record.parents[3], record.name.partition(".")[0], number)
-
-
-def recorded_files(lake: L, day: date | None = None) -> list[L]:
-    """Every hour file, of a day or of all, that has a record, whether it is there or not, in the order of time."""
-    return sorted({hour_file_of(path) for path in Area.HOURS.of(lake).find(f"date={day or '*'}/hour=*/*.json")})
-
-
 def read(hour_file: LakePath) -> Records:
     """The records of an hour file.
 
@@ -89,7 +69,7 @@ def read(hour_file: LakePath) -> Records:
         CorruptLake: a record cannot be read.
     """
     path = record_path(hour_file)
-    return Records(_read(path), _read(_next(path)))
+    return Records(_read(path), _read(next_path(path)))
 
 
 def see(hour_file: LakePath) -> Seen | None:
@@ -140,7 +120,7 @@ def replacing(hour_file: LakePath, by: str) -> Iterator[LocalLake]:
 
     def intend(part: LakePath) -> None:
         record = _after_expiry(hour_file, describe(part, by))
-        _next(record_path(hour_file)).write(msgspec.json.encode(record))
+        next_path(record_path(hour_file)).write(msgspec.json.encode(record))
 
     with hour_file.replacing(intend) as part:
         yield part
@@ -150,9 +130,9 @@ def replacing(hour_file: LakePath, by: str) -> Iterator[LocalLake]:
 def settle(hour_file: LakePath) -> None:
     """If the file that was about to be in place is, only its record is left. The caller holds the hour's lock."""
     path = record_path(hour_file)
-    following = _read(_next(path))
+    following = _read(next_path(path))
     if following and (seen := see(hour_file)) and matches(following, seen):
-        _next(path).rename_to(path)
+        next_path(path).rename_to(path)
         crash.reached(crash.Point.RECORD_SETTLED)
 
 
@@ -163,7 +143,7 @@ def adopt(hour_file: LakePath) -> HourRecord:
         CorruptLake: it is not there, or cannot be read.
     """
     path, record = record_path(hour_file), _after_expiry(hour_file, describe(hour_file, "adopt"))
-    _next(path).discard()
+    next_path(path).discard()
     path.write(msgspec.json.encode(record))
     return record
 
@@ -183,10 +163,6 @@ def _after_expiry(hour_file: LakePath, record: HourRecord) -> HourRecord:
 def matches(record: HourRecord, seen: Seen) -> bool:
     """Tell whether a file is the recorded one, as far as size and footer tell: changed data pages are not seen."""
     return (record.bytes, record.footer_sha256) == seen
-
-
-def _next(path: L) -> L:
-    return path.with_suffix(_NEXT)
 
 
 def _read(path: LakePath) -> HourRecord | None:

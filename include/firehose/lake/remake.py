@@ -11,12 +11,13 @@ from collections.abc import Collection, Sequence
 import msgspec
 import pyarrow as pa
 
-from firehose.lake import edges, footers, layout, raws
+from firehose.lake import edges, footers, raws, users
 from firehose.lake.footers import Footer, Merged
 from firehose.lake.hourfile import HourCommit, merge
+from firehose.lake.layout import HourFile
 from firehose.lake.raws import RawBatch
 from firehose.lake.rowgroups import rows_by_batch
-from firehose.lake.staged import HourRows, Part
+from firehose.lake.staged import HourRows
 from firehose.records.registry import shares_queue
 from firehose.store import LakePath
 
@@ -40,58 +41,57 @@ def remake(
     record_type: str,
     hours: Sequence[int],
     sources: Sequence[RawBatch],
-    sound: Collection[tuple[str, int]],
-) -> dict[int, Remade]:
+    sound: Collection[HourFile],
+) -> dict[HourFile, Remade]:
     """Make the files of these hours, in order, out of these batches, in order.
 
     Of two copies that of the earlier batch stays, so batches give in order what they gave in any order.
-    ``sound``: files of types that share the queue, by type and hour, whose copies count.
+    ``sound``: files of types that share the queue, whose copies count.
 
     Raises:
         CorruptBatch: a raw file is damaged.
         CorruptLake: a neighbouring hour cannot be read.
     """
-    duplicates: dict[int, Counter[str]] = {hour: Counter() for hour in hours}
+    layouts = {hour: users.layout_of(lake, record_type, hour) for hour in hours}
+    made = [HourFile(hour, record_type, name) for hour, by in layouts.items() for name in by.names]
+    duplicates: dict[HourFile, Counter[str]] = {file: Counter() for file in made}
     for raw in sources:
-        rows = scratch / f"{raw.batch.id}.parquet"
-        for hour, part in sorted(raws.write_rows(raw, record_type, hours, rows).items()):
-            merged = _merge(lake, scratch, record_type, raw, hour, part, hours, sound)
-            duplicates[hour][raw.batch.id] += merged.duplicates
-        rows.discard()
-    return {hour: _described(layout.hour_file(scratch, record_type, hour), duplicates[hour]) for hour in hours}
+        path = scratch / f"{raw.batch.id}.parquet"
+        for hour, part in sorted(raws.write_rows(raw, record_type, hours, path).items()):
+            for rows in HourRows(hour, [part], by=layouts[hour]).divided():
+                if rows.parts:
+                    file = HourFile(hour, record_type, rows.user)
+                    merged = _merge(lake, scratch, file, raw, rows, made, sound)
+                    duplicates[file][raw.batch.id] += merged.duplicates
+        path.discard()
+    return {file: _described(file.path(scratch), duplicates[file]) for file in made}
 
 
 def _merge(
     lake: LakePath,
     scratch: LakePath,
-    record_type: str,
+    file: HourFile,
     raw: RawBatch,
-    hour: int,
-    part: Part,
-    hours: Sequence[int],
-    sound: Collection[tuple[str, int]],
+    rows: HourRows,
+    made: Collection[HourFile],
+    sound: Collection[HourFile],
 ) -> Merged:
-    rows = HourRows(hour, [part])
-    near = edges.neighbours(hour, (read["time_us"] for read in rows.read(["time_us"])))
-    beside = {(record_type, near_hour) for near_hour in near} | {
-        file for file in sound if file[1] in (hour, *near)
+    near = edges.neighbours(file.hour, (read["time_us"] for read in rows.read(["time_us"])))
+    beside = {there for hour in near for there in edges.meeting(lake, file, file.record_type, hour)} | {
+        there for there in sound if there.hour in (file.hour, *near)
     }
     elsewhere = [pa.array([], pa.string())]
-    for side in sorted(beside):
-        there = scratch if side[0] == record_type and side[1] in hours else lake
-        elsewhere.append(
-            edges.copies_that_stay(
-                edges.edge_between(lake, (record_type, hour), side, there), rows.read, raw.batch.start
-            )
-        )
+    for there in sorted(beside):
+        edge = edges.edge_between(lake, file, there, scratch if there in made else lake)
+        elsewhere.append(edges.copies_that_stay(edge, rows.read, raw.batch.start))
     new = HourCommit(
-        record_type,
+        file.record_type,
         raw.batch.start,
         rows.read,
         elsewhere=pa.concat_arrays(elsewhere),
-        types=raw.types if shares_queue(record_type) else (),
+        types=raw.types if shares_queue(file.record_type) else (),
     )
-    return merge(layout.hour_file(scratch, record_type, hour), new)
+    return merge(file.path(scratch), new)
 
 
 def _described(path: LakePath, duplicates: Counter[str]) -> Remade:

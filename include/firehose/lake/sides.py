@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from firehose import parquet, schema
 from firehose.lake import layout
 from firehose.lake.identity import mark
+from firehose.lake.layout import HourFile
 from firehose.lake.plain import plain_groups
 from firehose.lake.rowgroups import corrupt
 from firehose.store import LakePath
@@ -44,11 +45,15 @@ class Side(NamedTuple):
     ``collections``: of these only; empty: of any.
     """
 
-    record_type: str
-    hour: int
+    file: HourFile
     path: LakePath
     near: TimeSpan
     collections: tuple[str, ...] = ()
+
+    @property
+    def record_type(self) -> str:
+        """The type of its rows."""
+        return self.file.record_type
 
 
 def span(hour: int, neighbour: int) -> TimeSpan:

@@ -1,4 +1,4 @@
-"""The staged rows of a batch that belong into one hour, and how many of them go into it at a time.
+"""The staged rows of a batch that belong into one hour file, and how many of them go into it at a time.
 
 Must not: write, know what becomes of a row.
 """
@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from firehose import parquet
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.footers import Merged
+from firehose.lake.users import Layout
 from firehose.quality.outcome import SliceResult
 from firehose.quality.result import staged_path
 from firehose.store import LakePath
@@ -26,27 +28,58 @@ COMMIT_SLICES = 32
 
 
 class Part(NamedTuple):
-    """A staged slice, and how many of its rows belong into the hour."""
+    """A staged slice, and how many of its rows belong into the hour, or its file."""
 
     path: LakePath
     rows: int
 
 
 class HourRows(NamedTuple):
-    """Rows that go into an hour file at a time."""
+    """Rows that go into an hour file at a time: those of ``user``, in an hour with this layout."""
 
     hour: int
     parts: Sequence[Part]
+    user: str = layout.FLAT
+    by: Layout = Layout()
 
     def read(self, columns: Sequence[str] | None = None, /) -> Iterator[pa.Table]:
-        """The rows of the hour, a row group at a time; see :class:`firehose.lake.hourfile.Rows`."""
-        wanted = None if columns is None else [*dict.fromkeys([*columns, "time_us"])]
+        """The rows of the file, a row group at a time; see :class:`firehose.lake.hourfile.Rows`.
+
+        Of a row group that has none of them, only times and accounts are read.
+        """
+        deciding = ["time_us", "did"] if self.user else ["time_us"]
+        wanted = None if columns is None else [*dict.fromkeys([*columns, *deciding])]
         for part in self.parts:
             with parquet.opened(part.path) as staged:
                 for group in range(staged.num_row_groups):
+                    if self.user and not pc.any(self._mine(staged.read_row_group(group, deciding))).as_py():
+                        continue
                     rows = staged.read_row_group(group, wanted)
-                    inside = rows["time_us"].to_numpy() // layout.HOUR_US == self.hour
-                    yield rows if inside.all() else rows.filter(pa.array(inside))
+                    mine = self._mine(rows)
+                    yield rows if pc.all(mine).as_py() else rows.filter(mine)
+
+    def divided(self) -> list[HourRows]:
+        """The same by the files of the hour, also those that none go into. Reads times and accounts."""
+        if not self.by.by_user:
+            return [self]
+        parts: dict[str, list[Part]] = {name: [] for name in self.by.names}
+        for part in self.parts:
+            rows = pa.concat_tables(self._replace(parts=[part]).read(["did"]))
+            for name, of_part in parts.items():
+                if count := pc.sum(_of(rows["did"], name, self.by)).as_py():
+                    of_part.append(Part(part.path, count))
+        return [self._replace(parts=of_file, user=name) for name, of_file in parts.items()]
+
+    def _mine(self, rows: pa.Table) -> pa.Array:
+        inside = pa.array(rows["time_us"].to_numpy() // layout.HOUR_US == self.hour)
+        return pc.and_(inside, _of(rows["did"], self.user, self.by)) if self.user else inside
+
+
+def _of(accounts: pa.ChunkedArray, user: str, by: Layout) -> pa.ChunkedArray:
+    """Which rows go into the file of a user, by their accounts."""
+    if user != layout.OTHERS:
+        return pc.equal(accounts, user)
+    return pc.invert(pc.is_in(accounts, value_set=pa.array(by.users, pa.string())))
 
 
 def parts_of(
@@ -72,13 +105,13 @@ def remaining(parts: Sequence[Part], done: Sequence[Merged]) -> list[Part] | Non
     return None if rows else rest
 
 
-def commits(hour: int, parts: Sequence[Part]) -> Iterator[HourRows]:
-    """Parts to go into the hour, those of one commit at a time."""
+def commits(rows: HourRows) -> Iterator[HourRows]:
+    """The same rows, those of one commit at a time."""
     waiting: list[Part] = []
-    for part in parts:
+    for part in rows.parts:
         waiting.append(part)
         if len(waiting) >= COMMIT_SLICES or sum(part.rows for part in waiting) >= COMMIT_ROWS:
-            yield HourRows(hour, waiting)
+            yield rows._replace(parts=waiting)
             waiting = []
     if waiting:
-        yield HourRows(hour, waiting)
+        yield rows._replace(parts=waiting)

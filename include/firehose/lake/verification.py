@@ -1,6 +1,6 @@
 """Proof of one hour file, kept beside its record: every row was read, and every record gave its CID.
 
-``_hours/date=YYYY-MM-DD/hour=HH/<type>.verified.json``. It is of a file with certain bytes, so it says nothing of
+Beside the record: ``<type>.verified.json``. It is of a file with certain bytes, so it says nothing of
 another one that has taken its place. Must not: decide what follows from a proof.
 """
 
@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from firehose.errors import CorruptLake, LakeChanged
-from firehose.lake import layout, records
+from firehose.lake import recorded, records
+from firehose.lake.layout import HourFile
 from firehose.lake.report import TypeReport, VerifyReport
 from firehose.lake.verify import verify_file
 from firehose.store import L, LakePath
@@ -42,26 +43,26 @@ def read(hour_file: LakePath) -> Verification | None:
         return None  # it is made again from the file
 
 
-def verify(lake: LakePath, record_type: str, hour: int) -> Verification:
+def verify(lake: LakePath, file: HourFile) -> Verification:
     """Verify an hour file, and keep the proof. Reads the file twice, and the raw files of rows in dispute.
 
     Raises:
         LakeChanged: the file is not what its record says, or was replaced meanwhile.
         CorruptLake: its rows are not sound.
     """
-    path, name = layout.hour_file(lake, record_type, hour), f"{layout.hour_name(hour)} {record_type}"
+    path, record_type = file.path(lake), file.record_type
     record = records.read(path).now
     if record is None or not path.exists() or path.sha256() != record.sha256:
-        raise LakeChanged(f"{name}: the file is not what its record says; `firehose verify --quick` says how")
+        raise LakeChanged(f"{file}: the file is not what its record says; `firehose verify --quick` says how")
     report = VerifyReport(types={record_type: TypeReport()})
     stored: dict[tuple[str, str], int] = {}
     differs: dict[str, list[str]] = {}
     for dispute in verify_file(lake, path, record_type, report, stored):
         differs.setdefault(f"{dispute.batch:%Y%m%dT%H%M%SZ}", []).append(dispute.digest)
     if not report.ok:
-        raise CorruptLake(f"{name}: {report.problem_count} problems, such as {report.problems[0]}")
+        raise CorruptLake(f"{file}: {report.problem_count} problems, such as {report.problems[0]}")
     if records.read(path).now != record:
-        raise LakeChanged(f"{name}: was replaced while it was verified; the next run verifies it")
+        raise LakeChanged(f"{file}: was replaced while it was verified; the next run verifies it")
     found = Verification(
         sha256=record.sha256,
         rows=report.types[record_type].rows,
@@ -74,4 +75,4 @@ def verify(lake: LakePath, record_type: str, hour: int) -> Verification:
 
 
 def _path(hour_file: L) -> L:
-    return records.record_path(hour_file).with_suffix(_SUFFIX)
+    return recorded.record_path(hour_file).with_suffix(_SUFFIX)

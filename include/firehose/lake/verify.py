@@ -18,13 +18,12 @@ from firehose.batch.coverage import damaged
 from firehose.batch.orphans import orphans
 from firehose.errors import CorruptLake
 from firehose.events.rebuild import record_cid, record_of
-from firehose.lake import accounting, closed_form, edges, layout
+from firehose.lake import accounting, closed_form, layout, places, users
 from firehose.lake.disputed import Disputed, came_so, disputed
 from firehose.lake.footers import displaced
 from firehose.lake.identity import EventIndex, fingerprints, identities
 from firehose.lake.plain import plain_groups
 from firehose.lake.report import LISTED, TypeReport, VerifyReport
-from firehose.records.registry import catch_all
 from firehose.store import LakePath
 
 _ROWS = 20_000
@@ -53,8 +52,8 @@ def verify(lake: LakePath) -> VerifyReport:
             _verify_hour(lake, path, record_type, report, stored, disputes)
             if len(disputes) >= _DISPUTES:
                 _settle(lake, report, disputes)
-        _verify_edges(lake, record_type, report)
-        _verify_catch_all(lake, record_type, report)
+        places.verify_neighbours(lake, record_type, report)
+        places.verify_catch_all(lake, record_type, report)
     _settle(lake, report, disputes)
     accounting.expired_rows(lake, stored, report, expired)
     accounting.verify_ledger(entries, report, stored)
@@ -85,17 +84,19 @@ def _verify_hour(
     stored: dict[tuple[str, str], int],
     disputes: list[Disputed],
 ) -> None:
-    """One hour file: its rows are of its hour, each event is there once, each record gives its CID."""
+    """One hour file: its rows belong there, each event is there once, each record gives its CID."""
     counts = report.types[record_type]
-    name = path.key_in(lake)
+    name, file = path.key_in(lake), layout.file_of(path)
     try:
+        by = users.layout_of(lake, record_type, file.hour)
         with parquet.opened(path) as source:
             if again := _duplicated(record_type, source):
                 counts.duplicates += again
                 report.add(f"{name}: {again} rows are copies of an event that is there already")
             digest = hashlib.sha256()
             for table in _tables(source, record_type, digest):
-                disputes += _verify_rows(name, table, record_type, report, layout.hour_of_file(path))
+                places.verify_rows(name, table, file, by, report)
+                disputes += _verify_rows(name, table, record_type, report)
                 for counted in table["batch"].value_counts().to_pylist():
                     key = (f"{counted['values']:%Y%m%dT%H%M%SZ}", record_type)
                     stored[key] = stored.get(key, 0) + counted["counts"]
@@ -103,6 +104,8 @@ def _verify_hour(
                 report.add(f"{name}: its records do not give the CIDs that it was closed with")
         for batch, rows in displaced(path).items():
             stored[batch, record_type] = stored.get((batch, record_type), 0) + rows
+    except CorruptLake as error:
+        report.add(str(error))
     except (pa.ArrowInvalid, OSError) as error:
         report.add(f"{name}: not readable as Parquet: {error}")
 
@@ -114,36 +117,6 @@ def _duplicated(record_type: str, source: pq.ParquetFile) -> int:
     return len(events.wanted) - int(events.wanted.sum())
 
 
-def _verify_edges(lake: LakePath, record_type: str, report: VerifyReport) -> None:
-    """No event lies in two neighbouring hours. A file that cannot be read was reported with its rows."""
-    hours = {layout.hour_of_file(path) for path in layout.hour_files(lake, record_type)}
-    for hour in sorted(hour for hour in hours if hour + 1 in hours):
-        _verify_edge(lake, (record_type, hour), (record_type, hour + 1), report)
-
-
-def _verify_catch_all(lake: LakePath, record_type: str, report: VerifyReport) -> None:
-    """No event of the type lies as well in a file of the catch-all, from before the type had files of its own."""
-    if (last := catch_all(record_type)) is None:
-        return
-    for hour in map(layout.hour_of_file, layout.hour_files(lake, record_type)):
-        for beside in (hour - 1, hour, hour + 1):
-            _verify_edge(lake, (record_type, hour), (last.name, beside), report)
-
-
-def _verify_edge(lake: LakePath, here: tuple[str, int], there: tuple[str, int], report: VerifyReport) -> None:
-    edge = edges.edge_between(lake, here, there)
-    try:
-        again = edges.doubled(edge)
-    except CorruptLake:
-        return
-    if again:
-        report.types[edge.own.record_type].duplicates += again
-        report.add(
-            f"{edge.own.path.key_in(lake)} and {edge.neighbour.path.key_in(lake)}: {again} events lie in "
-            "both; clear the run of the earlier batch that holds them"
-        )
-
-
 def _tables(source: pq.ParquetFile, record_type: str, digest: Any) -> Iterator[pa.Table]:
     """The rows, a few at a time; their CIDs go into the digest."""
     for group in plain_groups(source, record_type):
@@ -151,15 +124,11 @@ def _tables(source: pq.ParquetFile, record_type: str, digest: Any) -> Iterator[p
         yield from (group.slice(start, _ROWS) for start in range(0, len(group), _ROWS))
 
 
-def _verify_rows(
-    name: str, table: pa.Table, record_type: str, report: VerifyReport, hour: int
-) -> Iterator[Disputed]:
+def _verify_rows(name: str, table: pa.Table, record_type: str, report: VerifyReport) -> Iterator[Disputed]:
     """Count the rows; those whose records do not give their CID are yet to be settled."""
     counts = report.types[record_type]
     counts.rows += len(table)
     for row in table.to_pylist():
-        if row["time_us"] // layout.HOUR_US != hour:
-            report.add(f"{name}: {_label(record_type, row)} was witnessed at {row['time_us']}, in another hour")
         if row.get("cid") is None:
             counts.without_record += 1
             continue

@@ -12,7 +12,8 @@ import msgspec
 
 from firehose.batch.lock import lock_path
 from firehose.errors import CorruptBatch, CorruptLake
-from firehose.lake import layout, raws, records
+from firehose.lake import raws, records, users
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, read_ledger
 from firehose.lake.raws import RawBatch
 from firehose.lake.records import HourRecord
@@ -24,8 +25,7 @@ from firehose.store import LakePath
 class RebuildTarget(msgspec.Struct):
     """One file to make again: its record, the batches that wrote into it, and the ledger's entries of these."""
 
-    hour: int
-    record_type: str
+    file: HourFile
     path: LakePath
     record: HourRecord | None
     batches: list[str]
@@ -34,16 +34,15 @@ class RebuildTarget(msgspec.Struct):
 
 @contextmanager
 def writers_out(lake: LakePath, record_type: str, hours: Sequence[int]) -> Iterator[list[RebuildTarget]]:
-    """Hold the locks of all batches that wrote into these files, so that their entries and rows stay as they are.
-
-    They come before the locks of hours, as in a publication.
+    """Hold the locks of all batches that wrote into the files of these hours, so that their entries and rows stay
+    as they are. They come before the locks of hours, as in a publication.
     """
     held: set[str] = set()
     while True:
         with ExitStack() as locks:
             for batch in sorted(held):
                 locks.enter_context(lock_path(lake, batch).lock(reentrant=True))
-            wanted = [_wanted(lake, record_type, hour) for hour in sorted(hours)]
+            wanted = [target for hour in sorted(hours) for target in _wanted(lake, record_type, hour)]
             needed = {batch for target in wanted for batch in target.batches}
             if needed <= held:
                 yield wanted
@@ -51,16 +50,26 @@ def writers_out(lake: LakePath, record_type: str, hours: Sequence[int]) -> Itera
         held |= needed
 
 
-def _wanted(lake: LakePath, record_type: str, hour: int) -> RebuildTarget:
-    path, name = layout.hour_file(lake, record_type, hour), layout.hour_name(hour)
-    entries = [entry for entry in read_ledger(lake) if record_type in entry.hours.get(name, ())]
+def _wanted(lake: LakePath, record_type: str, hour: int) -> list[RebuildTarget]:
+    """The files of an hour into which any batch wrote."""
+    ledger = read_ledger(lake)
+    written = [file for entry in ledger for file in entry.files if file.of == (hour, record_type)]
+    users.restore(lake, record_type, hour, (file.user for file in written))
+    targets = [_target(lake, file, ledger) for file in users.files_of(lake, record_type, hour)]
+    found = [target for target in targets if target.batches]
+    if not found:
+        raise CorruptLake(f"{targets[0].file}: neither the ledger nor a record says that a batch wrote into it")
+    return found
+
+
+def _target(lake: LakePath, file: HourFile, ledger: Sequence[LedgerEntry]) -> RebuildTarget:
+    path = file.path(lake)
+    entries = [entry for entry in ledger if file in entry.files]
     record = _record(path)
-    if record and behind([record], record_type, name, entries):
+    if record and behind([record], file, entries):
         record = None  # it was restored from before some of these batches
     batches = {entry.batch for entry in entries} | {*(record.footer.commits if record else ())}
-    if not batches:
-        raise CorruptLake(f"{name} {record_type}: neither the ledger nor a record says that a batch wrote into it")
-    return RebuildTarget(hour, record_type, path, record, sorted(batches), entries)
+    return RebuildTarget(file, path, record, sorted(batches), entries)
 
 
 def _record(path: LakePath) -> HourRecord | None:
@@ -80,7 +89,7 @@ def sources_of(lake: LakePath, wanted: Sequence[RebuildTarget], *, partial: bool
     found, gone = [], []
     for batch in sorted({batch for target in wanted for batch in target.batches}):
         try:
-            found.append(raws.find(lake, batch, wanted[0].record_type, _types(wanted, batch)))
+            found.append(raws.find(lake, batch, wanted[0].file.record_type, _types(wanted, batch)))
         except CorruptBatch as error:
             gone.append(str(error))
     if gone and not partial:
@@ -97,7 +106,7 @@ def _types(wanted: Sequence[RebuildTarget], batch: str) -> Sequence[str]:
 
     Only a catch-all's file may have rows of a type that was not known.
     """
-    if not shares_queue(wanted[0].record_type):
+    if not shares_queue(wanted[0].file.record_type):
         return tuple(REGISTRY)
     done = [
         target.record.footer.commits[batch].types

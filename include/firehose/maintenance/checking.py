@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from firehose.errors import CorruptLake
 from firehose.lake import verification
-from firehose.maintenance.plan import HourFile
+from firehose.maintenance.plan import Chosen
 from firehose.quality import workers
 from firehose.store import LakePath
 
@@ -27,10 +27,10 @@ class Outcome(NamedTuple):
 
 class _Task(NamedTuple):
     lake: LakePath
-    check: HourFile
+    check: Chosen
 
 
-def verified(lake: LakePath, checks: Sequence[HourFile], seconds: float) -> Iterator[Outcome]:
+def verified(lake: LakePath, checks: Sequence[Chosen], seconds: float) -> Iterator[Outcome]:
     """Verify these, as they come, until the time is over: what is under way then is given up.
 
     Raises:
@@ -50,6 +50,6 @@ def verified(lake: LakePath, checks: Sequence[HourFile], seconds: float) -> Iter
 
 def _verify(task: _Task) -> Outcome:
     try:
-        return Outcome(verification.verify(task.lake, task.check.record_type, task.check.hour).rows, "")
+        return Outcome(verification.verify(task.lake, task.check.file).rows, "")
     except CorruptLake as error:
         return Outcome(0, str(error))

@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from firehose.errors import CorruptLake
-from firehose.lake import layout
 from firehose.lake.closing import closable, close
-from firehose.maintenance.plan import HourFile
+from firehose.maintenance.plan import Chosen
 from firehose.store import LakePath
 
 
@@ -21,21 +20,20 @@ class Outcome(NamedTuple):
     problem: str
 
 
-def candidates(lake: LakePath, now: datetime, quiet: timedelta) -> Iterator[HourFile]:
+def candidates(lake: LakePath, now: datetime, quiet: timedelta) -> Iterator[Chosen]:
     """The hour files that can be closed, in the order of time."""
-    for record_type, hour in closable(lake, now, quiet):
-        path = layout.hour_file(lake, record_type, hour)
-        yield HourFile(hour, record_type, f"{layout.hour_name(hour)} {record_type}", path.size())
+    for file in closable(lake, now, quiet):
+        yield Chosen(file, file.path(lake).size())
 
 
-def closed(lake: LakePath, hours: Sequence[HourFile], seconds: float) -> Iterator[Outcome]:
+def closed(lake: LakePath, hours: Sequence[Chosen], seconds: float) -> Iterator[Outcome]:
     """Close these, until the time is over: the one at hand is ended."""
     until = time.monotonic() + seconds
     for one in hours:
         if time.monotonic() >= until:
             return
         try:
-            done = close(lake, one.record_type, one.hour)
+            done = close(lake, one.file)
             yield Outcome(done.before - done.bytes, "")
         except CorruptLake as error:
             yield Outcome(0, str(error))

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from firehose.lake import layout
 from firehose.lake.closed_form import CLOSED
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry
 from firehose.lake.records import HourRecord
 from firehose.lake.verification import Verification
@@ -63,8 +63,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 class HourFacts(msgspec.Struct, frozen=True, kw_only=True):
     """An hour file. ``as_recorded``: size and footer are those on record."""
 
-    record_type: str
-    hour: int
+    file: HourFile
     bytes: int
     record: HourRecord | None
     as_recorded: bool
@@ -72,13 +71,13 @@ class HourFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """``2026-11-23T20 likes``."""
-        return f"{layout.hour_name(self.hour)} {self.record_type}"
+        """``2026-11-23T20 likes``, and the user if it is of one."""
+        return str(self.file)
 
     @property
     def end(self) -> datetime:
         """When the hour was over."""
-        return datetime.fromtimestamp((self.hour + 1) * 3600, UTC)
+        return datetime.fromtimestamp((self.file.hour + 1) * 3600, UTC)
 
     @property
     def closed(self) -> bool:

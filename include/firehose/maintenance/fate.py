@@ -76,7 +76,7 @@ def _unaccounted(raw: RawFacts) -> str:
     if any(rebuilt.lost for rebuilt in entry.rebuilt):
         return "a rebuild has lost rows of it"
     for record_type, counts in entry.counts.items():
-        proofs = (hour.verified for hour in raw.hours if hour.record_type == record_type)
+        proofs = (hour.verified for hour in raw.hours if hour.file.record_type == record_type)
         held = sum(proof.batches.get(raw.batch, 0) for proof in proofs if proof)
         if held != counts.stored:
             return (

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from itertools import groupby
+from typing import NamedTuple
 
 import msgspec
 
 from firehose.batch.budget import size
+from firehose.lake.layout import HourFile
 from firehose.maintenance.facts import HourFacts, Item, Policy, RawFacts, Tier
 from firehose.maintenance.fate import fate, wanted
 
 
-class HourFile(msgspec.Struct, frozen=True, order=True):
-    """An hour file to close, or to verify."""
+class Chosen(NamedTuple):
+    """An hour file to close, or to verify, and its bytes."""
 
-    hour: int
-    record_type: str
-    name: str
+    file: HourFile
     bytes: int
 
 
@@ -47,8 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, each in order. ``disk`` says how full the disk is; empty: there is none that fills up."""
 
     disk: str = ""
-    closes: list[HourFile] = []
-    checks: list[HourFile] = []
+    closes: list[Chosen] = []
+    checks: list[Chosen] = []
     removals: list[Removal] = []
     kept: list[Kept] = []
 
@@ -68,7 +68,7 @@ def make(
     items: Iterable[Item],
     policy: Policy,
     now: datetime,
-    closes: Sequence[HourFile] = (),
+    closes: Sequence[Chosen] = (),
     disk: str = "",
 ) -> Plan:
     """The plan for these facts; ``closes`` are the hour files that can be closed."""
@@ -92,8 +92,8 @@ def make(
     return Plan(disk=disk, closes=[*closes], checks=sorted(checks), removals=removals, kept=kept)
 
 
-def _check(hour: HourFacts) -> HourFile:
-    return HourFile(hour.hour, hour.record_type, hour.name, hour.bytes)
+def _check(hour: HourFacts) -> Chosen:
+    return Chosen(hour.file, hour.bytes)
 
 
 def lines(plan: Plan) -> list[str]:
@@ -102,7 +102,7 @@ def lines(plan: Plan) -> list[str]:
     for verb, hours in (("close", plan.closes), ("check", plan.checks)):
         if hours:
             total = size(sum(hour.bytes for hour in hours))
-            said.append(f"{verb:7} {len(hours)} hour files, {total}, from {hours[0].name} to {hours[-1].name}")
+            said.append(f"{verb:7} {len(hours)} hour files, {total}, from {hours[0].file} to {hours[-1].file}")
     both: tuple[tuple[str, Sequence[Removal | Kept]], ...] = (("remove", plan.removals), ("keep", plan.kept))
     for verb, listed in both:
         ordered = sorted(listed, key=_together)

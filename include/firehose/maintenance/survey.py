@@ -13,7 +13,8 @@ from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.manifest import Manifest
 from firehose.errors import CorruptBatch, CorruptLake
-from firehose.lake import layout, records, verification
+from firehose.lake import records, verification
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, entry_path, read_entry
 from firehose.maintenance.facts import Backup, HourFacts, RawFacts
 from firehose.quality import quarantine
@@ -26,7 +27,7 @@ class Survey:
 
     def __init__(self, lake: LakePath, backup: Backup | None = None) -> None:
         self._lake, self._backup = lake, backup
-        self._hours: dict[tuple[str, int], HourFacts] = {}
+        self._hours: dict[HourFile, HourFacts] = {}
 
     def raws(self) -> Iterator[RawFacts]:
         """Every raw batch that has files, in order. What was drained and has expired is not read at all."""
@@ -64,14 +65,10 @@ class Survey:
         )
 
     def _hours_of(self, entry: LedgerEntry) -> Iterator[HourFacts]:
-        for name, record_types in entry.hours.items():
-            for record_type in record_types:
-                yield self._hour(record_type, layout.parse_hour(name))
-
-    def _hour(self, record_type: str, hour: int) -> HourFacts:
-        if (record_type, hour) not in self._hours:
-            self._hours[record_type, hour] = look(self._lake, record_type, hour)
-        return self._hours[record_type, hour]
+        for file in entry.files:
+            if file not in self._hours:
+                self._hours[file] = look(self._lake, file)
+            yield self._hours[file]
 
     def _quarantined(self, batch: Batch) -> int:
         path = quarantine.quarantine_path(self._lake, batch)
@@ -81,17 +78,16 @@ class Survey:
         return quarantine.read_tombstone(path).rows if path.exists() else 0
 
 
-def look(lake: LakePath, record_type: str, hour: int) -> HourFacts:
+def look(lake: LakePath, file: HourFile) -> HourFacts:
     """The facts of one hour file.
 
     Raises:
         CorruptLake: its record, or the file, cannot be read.
     """
-    path = layout.hour_file(lake, record_type, hour)
+    path = file.path(lake)
     now, seen = records.read(path).now, records.see(path)
     return HourFacts(
-        record_type=record_type,
-        hour=hour,
+        file=file,
         bytes=seen.bytes if seen else 0,
         record=now,
         as_recorded=bool(now and seen and records.matches(now, seen)),

@@ -28,7 +28,7 @@ class RecordType:
     ``fields`` and ``derivation`` say which columns hold which part of a record; ``extra`` holds the rest.
     ``sort`` is the column by whose values an hour's rows are sorted. ``fast`` decodes records of the plain shape.
     ``view`` are columns that only the view has. ``kept`` are those that files of closed hours keep in another way,
-    each after those that it needs.
+    each after those that it needs. ``by_user``: large accounts may have files of their own in an hour.
     """
 
     name: str
@@ -44,6 +44,7 @@ class RecordType:
     fast: Fast | None = None
     view: tuple[ViewColumn, ...] = ()
     kept: tuple[Kept, ...] = ()
+    by_user: bool = False
 
     @property
     def is_commit(self) -> bool:

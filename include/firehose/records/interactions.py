@@ -44,6 +44,7 @@ def _interaction(name: str, queue: str, collection: str) -> RecordType:
         rules=rules,
         claim_asked=False,
         view=[_SUBJECT_DID],
+        by_user=True,
     )
 
 

@@ -31,6 +31,7 @@ def operations(
     made: Sequence[Column] = (),
     view: Sequence[ViewColumn] = (),
     kept: Sequence[Kept] = (),
+    by_user: bool = False,
 ) -> RecordType:
     """The type of the records of ``collection``.
 
@@ -53,4 +54,5 @@ def operations(
         fast=fast(fields, derivation, claimed=claimed),
         view=tuple(view),
         kept=(KEY_CLOCK, REVISION, *(() if claim_asked else (CLAIM,)), *kept, kept_cid(collection, fields)),
+        by_user=by_user,
     )

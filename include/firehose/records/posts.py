@@ -169,4 +169,5 @@ POSTS: Final = operations(
     made=[_LANGUAGES],
     view=VIEW,
     kept=[PARENT_CID],
+    by_user=True,
 )

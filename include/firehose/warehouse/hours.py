@@ -5,16 +5,19 @@ Must not: decide what follows from a difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from firehose.errors import CorruptLake
-from firehose.lake import layout, records
+from firehose.lake import layout, recorded, records
 from firehose.lake.adopt import not_lost, watched
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry
 from firehose.lake.watch import Difference, differences, known_by
 from firehose.store import LakePath
@@ -39,21 +42,28 @@ def wrong_hours(lake: LakePath, ledger: list[LedgerEntry], hours: Iterable[datet
 def load_hours(client: Client, lake: LakePath, days: set[date]) -> None:
     """Load the records of these days into ``ops.hours``; those of all days if it is empty."""
     if not client.command("SELECT count() FROM ops.hours"):
-        paths = records.recorded_files(lake)
+        paths = recorded.recorded_files(lake)
     else:
-        paths = [path for day in sorted(days) for path in records.recorded_files(lake, day)]
+        paths = [path for day in sorted(days) for path in recorded.recorded_files(lake, day)]
     now = datetime.now(UTC)
-    if rows := [row for path in paths for row in _row(path, now)]:
+    by_hour = groupby(sorted(map(layout.file_of, paths)), key=lambda file: file.of)
+    if rows := [row for _, files in by_hour for row in _row(lake, [*files], now)]:
         client.insert("hours", rows, column_names=_COLUMNS, database="ops")
     crash.reached(crash.Point.HOURS_LOADED)
 
 
-def _row(path: LakePath, now: datetime) -> Iterator[list[object]]:
+def _row(lake: LakePath, files: Sequence[HourFile], now: datetime) -> Iterator[list[object]]:
+    """The row of an hour and type. Of several files: their sums, the digest of their digests, the last writer."""
     try:
-        there = records.read(path)
+        both = [records.read(file.path(lake)) for file in files]
     except CorruptLake:  # reported as a difference elsewhere; what was loaded of it stays
         return
-    if record := there.now or there.next:
-        hour = datetime.fromtimestamp(layout.hour_of_file(path) * 3600, UTC)
-        rows, size = (0, 0) if record.is_gone else (record.rows, record.bytes)
-        yield [hour, path.stem, rows, size, record.sha256, record.by, record.recorded_at, now]
+    found = [record for there in both if (record := there.now or there.next)]
+    if found:
+        last = max(found, key=lambda record: record.recorded_at)
+        hour = datetime.fromtimestamp(files[0].hour * 3600, UTC)
+        rows = sum(record.rows for record in found if not record.is_gone)
+        size = sum(record.bytes for record in found if not record.is_gone)
+        digests = [record.sha256 for record in found]
+        sha256 = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+        yield [hour, files[0].record_type, rows, size, sha256, last.by, last.recorded_at, now]

@@ -17,8 +17,13 @@ from firehose.warehouse import older, plain
 from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
 
 _HOURS: Final = "year=*/month=*/day=*/hour=*"
-#: The layouts of an hour. Each has its own glob: in file(), braces around a slash match nothing.
-LAYOUTS: Final = ("{hours}/{type}.parquet", "{hours}/{type}/user_did=*/{type}.parquet")
+#: The files of an hour that is flat, and of one that is by user: of all others, and of one account each. Each has
+#: its own glob: in file(), braces around a slash match nothing.
+FLAT: Final = "{hours}/{type}.parquet"
+OTHERS: Final = "{hours}/{type}/user_did=other/{type}.parquet"
+OF_ONE: Final = "{hours}/{type}/user_did=did:*/{type}.parquet"
+_ACCOUNT: Final = "did"
+_ACCOUNT_OF_PATH: Final = "user_did"
 
 
 def source(record_type: str, lake_root: str, layout: str) -> str:
@@ -26,12 +31,11 @@ def source(record_type: str, lake_root: str, layout: str) -> str:
 
     With an explicit structure an empty lake is an empty table, and no file is opened to infer it.
     """
-    return table_function(lake_root, layout.format(hours=_HOURS, type=record_type), _structure(record_type))
-
-
-def _structure(record_type: str) -> str:
-    """The columns of a record type's files, and of their path, with their types."""
-    return ", ".join(f"{c.name} {c.type}" for c in (*plain.stored_columns(record_type), *PARTITION))
+    columns = {c.name: c.type for c in (*plain.stored_columns(record_type), *PARTITION)}
+    if layout == OF_ONE:
+        columns[_ACCOUNT_OF_PATH] = columns.pop(_ACCOUNT)
+    structure = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    return table_function(lake_root, layout.format(hours=_HOURS, type=record_type), structure)
 
 
 def table_function(lake_root: str, pattern: str, structure: str) -> str:
@@ -62,9 +66,19 @@ def type_select(record_type: str, lake_root: str, columns: list[Column], *, and_
 
 
 def _files(record_type: str, lake_root: str) -> str:
-    """The rows of a type's files as they are stored, in any layout."""
-    names = ", ".join(c.name for c in (*plain.stored_columns(record_type), *PARTITION))
-    layouts = (f"SELECT {names} FROM {source(record_type, lake_root, layout)}" for layout in LAYOUTS)
+    """The rows of a type's files as they are stored, in any layout.
+
+    Files of one account give it from their path, so that a condition on it decides which of them are opened.
+    """
+    names = [c.name for c in (*plain.stored_columns(record_type), *PARTITION)]
+    of_one = [f"{_ACCOUNT_OF_PATH} AS {_ACCOUNT}" if name == _ACCOUNT else name for name in names]
+    selected = {FLAT: names}
+    if REGISTRY[record_type].by_user:
+        selected |= {OTHERS: names, OF_ONE: of_one}
+    layouts = (
+        f"SELECT {', '.join(listed)} FROM {source(record_type, lake_root, layout)}"
+        for layout, listed in selected.items()
+    )
     return f"({' UNION ALL '.join(layouts)})"
 
 

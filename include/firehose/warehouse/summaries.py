@@ -89,7 +89,7 @@ def load(client: Client, lake: LakePath, ledger: list[LedgerEntry]) -> RefreshRe
     loaded = _loaded(client)
     wanted = pending(ledger, loaded)
     differences = tuple(wrong_hours(lake, ledger, touched(wanted, loaded)))
-    todo = sound(wanted, loaded, {_instant(difference.hour) for difference in differences})
+    todo = sound(wanted, loaded, {_instant(difference.file.hour) for difference in differences})
     plan = rebuilds(todo, loaded)
     for rebuild in plan:
         _rebuild(client, rebuild)

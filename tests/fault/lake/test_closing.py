@@ -24,6 +24,7 @@ from firehose.events.rows import decode_rows, to_table
 from firehose.events.sorting import by_type
 from firehose.lake import closed_file, closed_form, closing, edges, footers, layout, records
 from firehose.lake.hourfile import HourCommit, merge
+from firehose.lake.layout import HourFile
 from firehose.lake.rowgroups import read_groups
 from firehose.lake.verify import verify
 from firehose.store import LocalLake
@@ -92,14 +93,14 @@ def test_a_closed_hour_has_the_same_rows_in_fewer_bytes(lake: LocalLake) -> None
     before = {kind: content(lake, kind) for kind in TYPES}
     noted = {kind: footers.read(file(lake, kind)) for kind in TYPES}
     for kind in TYPES:
-        done = closing.close(lake, kind, HOUR)
+        done = closing.close(lake, HourFile(HOUR, kind))
         assert (done.rows, done.rewritten, done.bytes) == (len(before[kind]), True, file(lake, kind).size())
         assert footers.read(file(lake, kind)) == noted[kind]
         record = records.read(file(lake, kind)).now
         assert record
         assert (record.by, record.form, record.footer) == ("close", closed_form.CLOSED, noted[kind])
     assert {kind: content(lake, kind) for kind in TYPES} == before
-    likes = closing.close(lake, schema.LIKES, HOUR)
+    likes = closing.close(lake, HourFile(HOUR, schema.LIKES))
     assert not likes.rewritten
     assert likes.bytes < sum(map(len, before[schema.LIKES])) / 8
     # Only the ledger has something to say, since nothing was published by a run.
@@ -107,7 +108,7 @@ def test_a_closed_hour_has_the_same_rows_in_fewer_bytes(lake: LocalLake) -> None
 
 
 def test_the_order_is_that_of_time_and_statistics_say_so(lake: LocalLake) -> None:
-    closing.close(lake, schema.LIKES, HOUR)
+    closing.close(lake, HourFile(HOUR, schema.LIKES))
     with parquet.opened(file(lake, schema.LIKES)) as source:
         times = source.read(["time_us"])["time_us"].to_pylist()
         assert times == sorted(times)
@@ -126,13 +127,13 @@ def test_a_late_batch_opens_the_hour_and_closing_gives_the_same_bytes(lake: Loca
     other = LocalLake(tmp_path / "other")
     publish(other, EARLY, 0)
     for kind in SOME:
-        closing.close(other, kind, HOUR)
+        closing.close(other, HourFile(HOUR, kind))
     publish(other, LATE, 40)
     for kind in SOME:
         assert footers.form(file(other, kind)) == "", "a writer leaves the open form"
         assert content(other, kind) == content(lake, kind)
-        closing.close(other, kind, HOUR)
-        closing.close(lake, kind, HOUR)
+        closing.close(other, HourFile(HOUR, kind))
+        closing.close(lake, HourFile(HOUR, kind))
         assert file(other, kind).read_bytes() == file(lake, kind).read_bytes(), kind
 
 
@@ -147,17 +148,17 @@ def test_copies_beside_a_closed_hour_are_found(lake: LocalLake) -> None:
         yield next_hour
 
     merge(publish_next, HourCommit(schema.LIKES, START + timedelta(hours=1), rows))
-    edge = edges.edge_between(lake, (schema.LIKES, HOUR), (schema.LIKES, HOUR + 1))
+    edge = edges.edge_between(lake, HourFile(HOUR, schema.LIKES), HourFile(HOUR + 1, schema.LIKES))
     found = edges.doubled(edge)
     assert found == len(next_hour) > 0
-    closing.close(lake, schema.LIKES, HOUR)
+    closing.close(lake, HourFile(HOUR, schema.LIKES))
     assert edges.doubled(edge) == found
-    closing.close(lake, schema.LIKES, HOUR + 1)
+    closing.close(lake, HourFile(HOUR + 1, schema.LIKES))
     assert edges.doubled(edge) == found
 
 
 def test_what_is_closable(lake: LocalLake) -> None:
-    every = sorted((kind, HOUR) for kind in TYPES)
+    every = sorted(HourFile(HOUR, kind) for kind in TYPES)
     after, end = timedelta(hours=2), START + timedelta(hours=1)
     assert closing.closable(lake, end + after - timedelta(seconds=1), after) == []
     assert closing.closable(lake, end + after, after) == every
@@ -166,13 +167,13 @@ def test_what_is_closable(lake: LocalLake) -> None:
     manifest.write(b"{}")
     assert closing.closable(lake, end + after, after) == [], "a batch waits that may hold events of the hour"
     manifest.remove()
-    closing.close(lake, schema.LIKES, HOUR)
+    closing.close(lake, HourFile(HOUR, schema.LIKES))
     posts = file(lake, schema.POSTS)
     posts.write(posts.read_bytes()[:-9])
-    left = [(kind, HOUR) for kind in sorted(TYPES) if kind not in (schema.LIKES, schema.POSTS)]
+    left = [HourFile(HOUR, kind) for kind in sorted(TYPES) if kind not in (schema.LIKES, schema.POSTS)]
     assert closing.closable(lake, end + after, after) == left
     with pytest.raises(LakeChanged, match="nothing was written"):
-        closing.close(lake, schema.POSTS, HOUR)
+        closing.close(lake, HourFile(HOUR, schema.POSTS))
 
 
 def test_a_file_that_would_lose_something_does_not_take_the_place(
@@ -187,7 +188,7 @@ def test_a_file_that_would_lose_something_does_not_take_the_place(
 
     monkeypatch.setattr(closed_form, "encode", wrong)
     with pytest.raises(CorruptLake, match="would not give back its rows; nothing was changed"):
-        closing.close(lake, schema.LIKES, HOUR)
+        closing.close(lake, HourFile(HOUR, schema.LIKES))
     assert file(lake, schema.LIKES).read_bytes() == before
     assert records.read(file(lake, schema.LIKES)).next is None
 
@@ -196,7 +197,7 @@ def test_an_hour_too_large_is_gone_through_in_spans(lake: LocalLake, monkeypatch
     before = content(lake, schema.LIKES)
     monkeypatch.setattr(closing, "_HELD", 100_000)
     monkeypatch.setattr(closed_file, "GROUP_ROWS", 300)
-    closing.close(lake, schema.LIKES, HOUR)
+    closing.close(lake, HourFile(HOUR, schema.LIKES))
     assert content(lake, schema.LIKES) == before
     with parquet.opened(file(lake, schema.LIKES)) as source:
         spans = [source.metadata.row_group(n) for n in range(source.num_row_groups)]
@@ -206,7 +207,7 @@ def test_an_hour_too_large_is_gone_through_in_spans(lake: LocalLake, monkeypatch
 
 
 def test_verify_sees_a_closed_record_that_was_changed(lake: LocalLake) -> None:
-    closing.close(lake, schema.LIKES, HOUR)
+    closing.close(lake, HourFile(HOUR, schema.LIKES))
     path = file(lake, schema.LIKES)
     with parquet.opened(path) as source:
         rows, noted = source.read(), source.metadata.metadata
@@ -227,14 +228,14 @@ def test_a_death_loses_nothing_and_the_next_closing_ends_it(lake: LocalLake, poi
     before = content(lake, schema.FOLLOWS)
     proof = lake.parent / "proof"
     code = (
-        "from firehose.lake.closing import close; from firehose.store import LocalLake;"
-        f"close(LocalLake({str(lake)!r}), 'follows', {HOUR})"
+        "from firehose.lake.closing import close; from firehose.lake.layout import HourFile;"
+        f"from firehose.store import LocalLake; close(LocalLake({str(lake)!r}), HourFile({HOUR}, 'follows'))"
     )
     environ = {**os.environ, crash.AT: str(point), crash.PROOF: str(proof)}
     died = subprocess.run([sys.executable, "-c", code], env=environ, check=False)
     assert (died.returncode, proof.exists()) == (-signal.SIGKILL, True)
     assert content(lake, schema.FOLLOWS) == before
-    done = closing.close(lake, schema.FOLLOWS, HOUR)
+    done = closing.close(lake, HourFile(HOUR, schema.FOLLOWS))
     assert done.rewritten == (point is not Point.HOUR_RENAMED)
     there = records.read(file(lake, schema.FOLLOWS))
     assert there.now

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from firehose.areas import Area
 from firehose.batch.interval import Batch
-from firehose.lake import records
+from firehose.lake import recorded
 from firehose.lake.ledger import read_ledger
 from firehose.store import LocalLake
 
@@ -70,7 +70,7 @@ def _kinds(lake: Path, batch: Batch) -> list[tuple[str, list[Path]]]:
         *kinds,
         ("publish", ledger),
         ("publish", hours),
-        ("publish", [records.record_path(LocalLake(one)) for one in hours]),
+        ("publish", [recorded.record_path(LocalLake(one)) for one in hours]),
     ]
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from firehose import schema
 from firehose.batch.interval import Batch
-from firehose.lake import hourfile, layout, rowgroups, staged
+from firehose.lake import hourfile, layout, rowgroups, staged, users
 from firehose.lake.footers import displaced
 from firehose.lake.ledger import entry_path
 from firehose.lake.sides import EDGE_US
@@ -172,13 +172,22 @@ def random_batches(chance: random.Random) -> dict[Batch, list[Copy]]:
     return {batch: copies for batch, copies in given.items() if copies}
 
 
-@pytest.mark.parametrize("seed", range(25))
+def lay_out(lake: Path, chance: random.Random) -> None:
+    """Some hours are by user; each has others with files of their own, some have none, some are flat."""
+    for hour in (HOUR - 1, HOUR, HOUR + 1):
+        chosen = chance.sample(["did:plc:0", "did:plc:1", "did:plc:2", layout.OTHERS], chance.randint(0, 3))
+        users.restore(LocalLake(lake), schema.LIKES, hour, chosen)
+
+
+@pytest.mark.parametrize("seed", [*range(25), *range(100, 115)])
 def test_batches_in_any_order_with_deaths_and_reruns_give_the_same_rows(
     lake: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     monkeypatch.setattr(staged, "COMMIT_ROWS", 3)
     monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 4)
     chance, boundaries = random.Random(seed), Boundaries(monkeypatch)
+    if seed >= 100:
+        lay_out(lake, chance)
     given = random_batches(chance)
     todo = [*given, *chance.choices(list(given), k=2)]
     chance.shuffle(todo)

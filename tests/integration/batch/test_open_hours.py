@@ -163,7 +163,7 @@ def test_batches_in_any_order_and_again(
         kept = len(new) + len(displaced)
         assert bring(path, minute, events, record_type) == Merged(kept, len(events) - kept, len(displaced))
         if closed:
-            closing.close(lake, record_type, HOUR)
+            closing.close(lake, layout.HourFile(HOUR, record_type))
         assert held(path, record_type) == wanted
     record = records.read(path).now
     assert record is not None and record.sha256 == path.sha256() and record.rows == len(wanted)

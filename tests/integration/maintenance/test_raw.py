@@ -53,13 +53,13 @@ def test_raw_goes_once_its_hours_are_verified_and_its_time_is_over(
     work = maintenance(settings)
     opened = work.plan()
     names = [f"{layout.hour_name(HOUR + n)} likes" for n in (-1, 0)]
-    assert [hour.name for hour in opened.closes] == names and not opened.checks
+    assert [str(hour.file) for hour in opened.closes] == names and not opened.checks
     assert {kept.why for kept in opened.kept} == {f"{names[0]} is not closed yet"}
     assert work.close(0).closed == 0, "no time is left: the next run goes on"
     closed = work.close(60)
     assert (closed.closed, closed.open) == (2, 0)
     before = work.plan()
-    assert [check.name for check in before.checks] == names and not before.removals
+    assert [str(check.file) for check in before.checks] == names and not before.removals
     assert {kept.why for kept in before.kept} == {
         f"{layout.hour_name(HOUR - 1)} likes is not verified as it is now"
     }

@@ -17,7 +17,7 @@ from clickhouse_connect.driver.client import Client
 
 from firehose.batch.interval import Batch
 from firehose.events.rows import decode_rows, to_table
-from firehose.lake import closing, ledger, records
+from firehose.lake import closing, layout, ledger, records
 from firehose.records.registry import BY_COLLECTION
 from firehose.schema import COMMIT_TYPES, SCHEMAS
 from firehose.store import LocalLake
@@ -138,7 +138,7 @@ class LakeBuilder:
         for hour in hours:
             for path in sorted(self.folder(hour).glob("*.parquet")):
                 records.adopt(LocalLake(path))
-                closing.close(LocalLake(self.root), path.stem, int(hour.timestamp()) // 3600)
+                closing.close(LocalLake(self.root), layout.file_of(LocalLake(path)))
 
     def store_as_other(self, events: Iterable[dict[str, Any]]) -> None:
         """As :meth:`store`, in the files of ``other``: as a version did that knew no other type of that queue."""

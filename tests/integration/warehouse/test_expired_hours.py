@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from firehose.backup.run import backup
 from firehose.backup.sets import Backup
 from firehose.backup.verify import verify as verify_backup
 from firehose.batch.drain import drain
-from firehose.lake import layout
+from firehose.lake import layout, users
 from firehose.lake.check import check
 from firehose.lake.publish import publish
 from firehose.lake.verify import verify
@@ -32,7 +33,8 @@ from tests.support.staging import stage
 
 @pytest.fixture
 def kept(settings: Settings, redis_url: str) -> Settings:
-    """Hours are kept for 30 days, so those of the lake are over."""
+    """Hours are kept for 30 days, so those of the lake are over. The first one is flat, the second one by user."""
+    users.restore(settings.lake_path, schema.LIKES, HOUR, [json.loads(LIKES[199])["did"]])
     return msgspec.structs.replace(settings, redis_url=redis_url, redis_passwords=PASSWORDS, keep_hours_days=30)
 
 
@@ -43,16 +45,17 @@ def test_an_expired_hour_is_missed_by_nothing_and_a_late_batch_begins_it_again(
     published(kept, redis_client, {one: LIKES[:400], two: LIKES[300:500]})
     refresh(kept)
     files = layout.hour_files(lake, schema.LIKES)
+    assert client.query("SELECT count(), sum(rows) FROM ops.hours FINAL").result_rows == [(2, 500)]
     alone = proven(maintenance(kept))
     assert {kept.why for kept in alone.plan().kept} == {f"raw files of batch {one.id} are still there"}
     assert alone.expire().removed == {"raw": 2}
     assert {kept.why for kept in alone.plan().kept} == {"no backup is set, and nothing else holds it"}
 
     backed = maintenance(kept, backup=Holding())
-    assert backed.expire().removed == {"hours": 2}
+    assert backed.expire().removed == {"hours": 3}
     assert not any(path.exists() for path in files)
     report = verify(lake)
-    assert report.ok and report.hour_files_expired == 2, report.problems
+    assert report.ok and report.hour_files_expired == 3, report.problems
     assert not check(lake, 1).differences
     assert client.query("SELECT sum(rows) FROM ops.hours FINAL").result_rows == [(0,)]
     assert not backed.plan().removals
@@ -71,7 +74,7 @@ def test_an_expired_hour_is_missed_by_nothing_and_a_late_batch_begins_it_again(
     assert again == {"raw": 1}, "its raw files first"
     assert backed.expire().removed == {"hours": 1}
     report = verify(lake)
-    assert report.ok and report.hour_files_expired == 2, report.problems
+    assert report.ok and report.hour_files_expired == 3, report.problems
 
 
 def test_what_has_expired_stays_in_every_further_set_and_can_be_had_from_there(
@@ -81,7 +84,7 @@ def test_what_has_expired_stays_in_every_further_set_and_can_be_had_from_there(
         kept, backup=str(tmp_path / "kept"), backup_keep_days=1, backup_keep_weeks=0
     )
     (one,) = minutes(1)
-    published(settings, redis_client, {one: LIKES[:200]})
+    published(settings, redis_client, {one: LIKES[:400]})
     proven(maintenance(settings))
     digests = {path.sha256() for path in layout.hour_files(settings.lake_path, schema.LIKES)}
 
@@ -94,10 +97,10 @@ def test_what_has_expired_stays_in_every_further_set_and_can_be_had_from_there(
 
     copied()
     assert maintenance(settings, backup=verified_backup(settings)).expire().removed == {"raw": 1}
-    assert maintenance(settings, backup=verified_backup(settings)).expire().removed == {"hours": 2}
+    assert maintenance(settings, backup=verified_backup(settings)).expire().removed == {"hours": 3}
     for number, whole in enumerate([False, True, False]):
         copied(whole=whole)
         place = Backup(settings)
         last, folder = place.latest(), tmp_path / str(number)
-        assert last and expired.write(place, last, folder) == 2
+        assert last and expired.write(place, last, folder) == 3
         assert {LocalLake(path).sha256() for path in folder.rglob("*.parquet")} == digests

@@ -15,15 +15,19 @@ from firehose.files import part_of
 from firehose.schema import SCHEMAS
 from tests.integration.warehouse.lakes import LakeBuilder, at, row
 
-FILES_OPENED = "SELECT value FROM system.events WHERE event = 'EngineFileLikeReadFiles'"
-
 
 def files_opened(client: Client, query: str) -> int:
     """How many files of the lake a query opens. Only one query may run meanwhile."""
-    before = client.query(FILES_OPENED).result_rows
+    return counted(client, query, "EngineFileLikeReadFiles")
+
+
+def counted(client: Client, query: str, event: str) -> int:
+    """By how much a query raises a counter of the engine. Only one query may run meanwhile."""
+    value = f"SELECT value FROM system.events WHERE event = '{event}'"
+    before = client.query(value).result_rows
     client.query(query)
-    after = client.query(FILES_OPENED).result_rows
-    # The counter has no row until the first file is opened.
+    after = client.query(value).result_rows
+    # A counter has no row until it is raised for the first time.
     return int(sum(n for (n,) in after) - sum(n for (n,) in before))
 
 
@@ -130,6 +134,34 @@ def test_a_condition_on_time_opens_only_its_files(client: Client, lake: LakeBuil
     query = f"SELECT max(did), max(witnessed_at) FROM firehose.{view} WHERE "
     opened = {condition: files_opened(client, query + condition) for condition in FILES_BY_CONDITION}
     assert opened == FILES_BY_CONDITION
+
+
+#: Files opened and row groups read, of a flat hour and of one by user, which has three large accounts and others.
+COST_BY_ACCOUNT = {
+    "1": (5, 5),
+    "did = 'did:plc:big'": (3, 1),
+    "did = 'did:plc:ann'": (2, 2),
+    "did = 'did:plc:nobody'": (2, 0),
+    "did IN ('did:plc:big', 'did:plc:huge')": (4, 2),
+    "did = 'did:plc:big' AND hour = 4": (2, 1),
+    "did = 'did:plc:huge' AND uri LIKE 'at://did:plc:huge/%'": (3, 1),
+}
+
+
+@pytest.mark.parametrize("view", ["posts", "events"])
+def test_a_condition_on_an_account_opens_its_file_and_the_one_of_the_others(
+    client: Client, lake: LakeBuilder, view: str
+) -> None:
+    lake.write("posts", [row("posts", at(3), "ann"), row("posts", at(3, 1), "abe")])
+    for user in ("big", "huge", "vast"):
+        lake.write("posts", [row("posts", at(4, n), user) for n in range(3)], user=f"did:plc:{user}")
+    lake.write("posts", [row("posts", at(4), "ann"), row("posts", at(4, 1), "art")], user="other")
+    query = f"SELECT did, max(rkey) FROM firehose.{view} WHERE {{}} GROUP BY did ORDER BY did"
+    opened = {asked: files_opened(client, query.format(asked)) for asked in COST_BY_ACCOUNT}
+    read = {asked: counted(client, query.format(asked), "ParquetReadRowGroups") for asked in COST_BY_ACCOUNT}
+    assert {asked: (opened[asked], read[asked]) for asked in COST_BY_ACCOUNT} == COST_BY_ACCOUNT
+    both = client.query(query.format("did IN ('did:plc:big', 'did:plc:ann')")).result_rows
+    assert [did for did, _ in both] == ["did:plc:ann", "did:plc:big"]
 
 
 def test_rows_are_found_by_every_kind_of_condition(client: Client, lake: LakeBuilder) -> None:

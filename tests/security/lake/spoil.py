@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from firehose import schema
-from firehose.lake import layout, records
+from firehose.lake import layout, recorded
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from tests.security.lake.lakes import EDGE_HOUR
@@ -39,11 +39,11 @@ def empty(path: Path) -> None:
 
 
 def without_record(path: Path) -> None:
-    records.record_path(LocalLake(path)).unlink()
+    recorded.record_path(LocalLake(path)).unlink()
 
 
 def torn_record(path: Path) -> None:
-    record = records.record_path(LocalLake(path))
+    record = recorded.record_path(LocalLake(path))
     record.write_bytes(record.read_bytes()[:-30])
 
 

@@ -15,7 +15,7 @@ from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptBatch, CorruptLake, FirehoseError, LakeChanged
-from firehose.lake import layout, records
+from firehose.lake import layout, recorded
 from firehose.lake.adopt import accept, begin, watched
 from firehose.lake.check import check
 from firehose.lake.ledger import entry_path, read_entry, read_ledger
@@ -143,14 +143,15 @@ def test_two_neighbouring_hours_are_rebuilt_together(settings: Settings, batches
 def test_an_older_copy_with_its_older_record_is_noticed_by_the_ledger(
     settings: Settings, batches: list[Batch]
 ) -> None:
-    kept = {path: path.read_bytes() for path in (likes(settings), records.record_path(LocalLake(likes(settings))))}
+    path = LocalLake(likes(settings))
+    kept = {one: one.read_bytes() for one in (path, recorded.record_path(path))}
     publish(settings, batches[2])
     # The file alone: once the new one was in place, the one before it is not right any more.
-    likes(settings).write_bytes(kept[likes(settings)])
+    path.write_bytes(kept[path])
     (found,) = check(settings.local_lake, 30).differences
     assert "there is another file, of" in str(found)
-    for path, content in kept.items():
-        path.write_bytes(content)
+    for one, content in kept.items():
+        one.write_bytes(content)
     (found,) = check(settings.local_lake, 30).differences
     assert str(found) == f"{HOUR} likes: the ledger says that batch {batches[2].id} wrote it; the file is older"
     rebuilt(settings, HOUR, "--type", "likes")
@@ -182,7 +183,7 @@ def test_a_rebuild_without_a_raw_batch_is_refused_or_said_to_lose_rows(
 def test_rows_that_raw_batches_do_not_give_are_not_put_in_silently(
     settings: Settings, batches: list[Batch]
 ) -> None:
-    path = records.record_path(LocalLake(likes(settings)))
+    path = recorded.record_path(LocalLake(likes(settings)))
     path.write_bytes(path.read_bytes().replace(b'"rows":', b'"rows":1'))
     gone(likes(settings))
     with pytest.raises(CorruptLake, match=r"the raw batches give .* nothing was changed"):

@@ -8,7 +8,7 @@ import pytest
 
 from firehose.lake import staged
 from firehose.lake.footers import Merged
-from firehose.lake.staged import Part, commits, remaining
+from firehose.lake.staged import HourRows, Part, commits, remaining
 from firehose.store import LocalLake
 
 PARTS = [
@@ -18,11 +18,11 @@ PARTS = [
 
 def test_parts_go_together_until_a_commit_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staged, "COMMIT_ROWS", 8)
-    assert [len(one.parts) for one in commits(1, PARTS)] == [2, 1, 3]
+    assert [len(one.parts) for one in commits(HourRows(1, PARTS))] == [2, 1, 3]
     monkeypatch.setattr(staged, "COMMIT_SLICES", 2)
-    assert [len(one.parts) for one in commits(1, PARTS)] == [2, 1, 2, 1]
-    assert [part for one in commits(1, PARTS) for part in one.parts] == PARTS
-    assert list(commits(1, [])) == []
+    assert [len(one.parts) for one in commits(HourRows(1, PARTS))] == [2, 1, 2, 1]
+    assert [part for one in commits(HourRows(1, PARTS)) for part in one.parts] == PARTS
+    assert list(commits(HourRows(1, []))) == []
 
 
 def test_what_is_left_does_not_depend_on_the_size_of_the_commits_before() -> None:

@@ -9,12 +9,13 @@ import pytest
 
 from firehose.lake.closed_form import CLOSED
 from firehose.lake.footers import Footer
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, Rebuilt
 from firehose.lake.records import HourRecord
 from firehose.lake.verification import Verification
 from firehose.maintenance.facts import HourFacts, Item, Policy, RawFacts, Tier
 from firehose.maintenance.fate import fate, wanted
-from firehose.maintenance.plan import HourFile, lines, make
+from firehose.maintenance.plan import Chosen, lines, make
 from firehose.settings import Settings
 
 START = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
@@ -33,7 +34,8 @@ RECORD = HourRecord(
     footer=Footer({}, {}, {}),
 )
 PROOF = Verification(sha256="a", rows=9, verified_at=END, batches={"20261123T204000Z": 9}, source_differs={})
-LIKES = HourFacts(record_type="likes", hour=HOUR, bytes=90, record=RECORD, as_recorded=True, verification=PROOF)
+FILE = HourFile(HOUR, "likes")
+LIKES = HourFacts(file=FILE, bytes=90, record=RECORD, as_recorded=True, verification=PROOF)
 COUNTS = LedgerCounts(received=12, good=9, quarantined=2, duplicates=1, stored=9)
 ENTRY = LedgerEntry(
     batch="20261123T204000Z",
@@ -74,7 +76,7 @@ KEPT = {
     "since it was last validated": (msgspec.structs.replace(RAW, staged=True), False),
     "no verified backup": (msgspec.structs.replace(RAW, held=False), False),
     "cannot be read": (msgspec.structs.replace(RAW, damage="its manifest cannot be read"), True),
-    "not over for 3 hours": (with_hour(hour=HOUR + 24), False),
+    "not over for 3 hours": (with_hour(file=HourFile(HOUR + 24, "likes")), False),
     "what its record says": (with_hour(as_recorded=False), True),
     "is not closed yet": (with_hour(record=msgspec.structs.replace(RECORD, form="")), False),
     "not verified as it is now": (with_hour(verification=None), False),
@@ -130,10 +132,10 @@ def test_hours_are_verified_once_they_are_quiet_and_only_where_raw_files_wait() 
 def test_the_lines_say_what_goes_together() -> None:
     item = Item(tier=Tier.LOGS, what="/l", since=START, bytes=7)
     raws = [RAW, msgspec.structs.replace(RAW, bytes=1500), with_hour(verification=None)]
-    plan = make(raws, [item], POLICY, LATER + timedelta(days=30), [HourFile(1, "likes", "a", 9)], "how full")
+    plan = make(raws, [item], POLICY, LATER + timedelta(days=30), [Chosen(FILE, 9)], "how full")
     assert lines(plan) == [
         "how full",
-        "close   1 hour files, 9 bytes, from a to a",
+        "close   1 hour files, 9 bytes, from 2026-11-23T20 likes to 2026-11-23T20 likes",
         "check   1 hour files, 90 bytes, from 2026-11-23T20 likes to 2026-11-23T20 likes",
         "remove  logs of 2026-11-23: 1, 7 bytes: 30 days are over",
         "remove  raw of 2026-11-23: 2, 2.0 kB: its hours are closed and verified, and 24 hours are over",

@@ -8,7 +8,7 @@ import pytest
 from firehose import schema
 from firehose.errors import FirehoseError
 from firehose.warehouse.columns import clickhouse_type, file_columns
-from firehose.warehouse.selects import LAYOUTS, quoted, source
+from firehose.warehouse.selects import FLAT, quoted, source
 from firehose.warehouse.views import views
 
 
@@ -16,7 +16,7 @@ from firehose.warehouse.views import views
 def test_every_column_of_the_schema_is_in_the_structure(record_type: str) -> None:
     columns = file_columns(record_type)
     assert [c.name for c in columns] == schema.SCHEMAS[record_type].names
-    structure = source(record_type, "/lake", LAYOUTS[0])
+    structure = source(record_type, "/lake", FLAT)
     assert all(f"{c.name} " in structure for c in columns)
 
 
@@ -43,11 +43,11 @@ def test_an_unknown_type_is_an_error_and_not_a_guess() -> None:
 
 
 def test_the_lake_decides_the_table_function() -> None:
-    local = source("posts", "/data/lake/", "{hours}/{type}.parquet")
+    local = source("posts", "/data/lake/", FLAT)
     assert local.startswith(
         "file('/data/lake/year=*/month=*/day=*/hour=*/posts.parquet', 'Parquet', 'batch DateTime64(3"
     )
-    remote = source("posts", "s3://bucket/lake", "{hours}/{type}.parquet")
+    remote = source("posts", "s3://bucket/lake", FLAT)
     assert remote.startswith("s3('s3://bucket/lake/year=*/month=*/day=*/hour=*/posts.parquet', 'Parquet', 'batch ")
 
 

@@ -11,9 +11,10 @@ import msgspec
 from firehose import schema
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
-from firehose.lake import layout, records
+from firehose.lake import layout, recorded
 from firehose.lake.audit import AuditedFile
 from firehose.lake.expiry import Expiry
+from firehose.lake.layout import HourFile
 from firehose.lake.locks import locked
 from firehose.lake.records import HourRecord
 from firehose.maintenance.facts import Backup, HourFacts, Item, Policy, Tier
@@ -39,9 +40,10 @@ class Hours:
         now = self._clock()
         for record_type in schema.TYPES:
             for path in layout.hour_files(self._lake, record_type):
-                since = datetime.fromtimestamp((layout.hour_of_file(path) + 1) * 3600, UTC)
+                file = layout.file_of(path)
+                since = datetime.fromtimestamp((file.hour + 1) * 3600, UTC)
                 if self._policy.over(Tier.HOURS, since, now):
-                    yield self._item(look(self._lake, record_type, layout.hour_of_file(path)), since)
+                    yield self._item(look(self._lake, file), since)
 
     def _item(self, hour: HourFacts, since: datetime) -> Item:
         unverified = hour if hour.as_recorded and not hour.verified else None
@@ -52,14 +54,14 @@ class Hours:
 
     def files(self, what: str) -> list[AuditedFile]:
         """The file."""
-        return [audited(self._path(what), self._lake)]
+        return [audited(HourFile.parse(what).path(self._lake), self._lake)]
 
     def remove(self, what: str, log: str) -> Refusal | None:
         """Remove the file, unless something is against it now."""
-        path = self._path(what)
-        hour = layout.hour_of_file(path)
-        with locked(self._lake, [(path.stem, hour)]):
-            facts = look(self._lake, path.stem, hour)
+        file = HourFile.parse(what)
+        path = file.path(self._lake)
+        with locked(self._lake, [file.of]):
+            facts = look(self._lake, file)
             record, proof = facts.record, facts.verified
             if why := self._against(facts):
                 return Refusal(why)
@@ -68,10 +70,10 @@ class Hours:
                 return Refusal("does not have the bytes that its record says", alarming=True)
             if not record.is_gone:
                 said = msgspec.structs.replace(record, expired=_expiry(record, proof.batches, log))
-                records.record_path(path).write(msgspec.json.encode(said))
+                recorded.record_path(path).write(msgspec.json.encode(said))
             # Before the file goes: after a death it is still there, and all of this is done again.
             with clickhouse_errors(), closing(connect(self._settings)) as client:
-                load_hours(client, self._lake, {datetime.fromtimestamp(hour * 3600, UTC).date()})
+                load_hours(client, self._lake, {datetime.fromtimestamp(file.hour * 3600, UTC).date()})
             path.discard()
         return None
 
@@ -84,16 +86,11 @@ class Hours:
             return f"raw files of batch {waiting} are still there"
         if self._backup is None:
             return "no backup is set, and nothing else holds it"
-        path = layout.hour_file(self._lake, hour.record_type, hour.hour)
-        held = self._backup.holds_file(path.key_in(self._lake), hour.record.sha256)
+        held = self._backup.holds_file(hour.file.path(self._lake).key_in(self._lake), hour.record.sha256)
         return "" if held else "no verified backup holds it"
 
     def _has_raw_files(self, batch: str) -> bool:
         return bool(manifests.folder_of(self._lake, Batch.parse(batch, 1)).find("*.zst"))
-
-    def _path(self, what: str) -> LakePath:
-        name, _, record_type = what.partition(" ")
-        return layout.hour_file(self._lake, record_type, layout.parse_hour(name))
 
 
 def _expiry(record: HourRecord, stored: dict[str, int], log: str) -> Expiry:

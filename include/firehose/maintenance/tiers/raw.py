@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
-from firehose.lake import layout
 from firehose.maintenance.facts import Backup, HourFacts, Policy, RawFacts
 from firehose.maintenance.fate import fate
 from firehose.maintenance.survey import Survey
@@ -59,7 +58,7 @@ class Raws(OfBatch):
             return False
         name = f"{hour.name} {proof.sha256}"
         if name not in self._sound:
-            path = layout.hour_file(self.lake, hour.record_type, hour.hour)
+            path = hour.file.path(self.lake)
             self._sound[name] = path.exists() and path.sha256() == proof.sha256
         return self._sound[name]
 
@@ -74,4 +73,4 @@ def _source_differs(raw: RawFacts) -> dict[str, list[str]]:
 def _digests(raw: RawFacts) -> Iterator[tuple[str, list[str]]]:
     for hour in raw.hours:
         if (proof := hour.verified) and (digests := proof.source_differs.get(raw.batch)):
-            yield hour.record_type, digests
+            yield hour.file.record_type, digests
