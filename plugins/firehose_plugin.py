@@ -38,17 +38,29 @@ class WarmImports:
     @hookimpl
     def on_starting(self, component: object) -> None:
         """Airflow calls this in every component and in every task; only the scheduler needs it."""
-        if not _is_scheduler(component):
-            return
-        _check_pools()
-        # It reports on hundreds of its own decorators at "info" while it is imported.
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
-        started = time.monotonic()
-        for name in WARM:
-            importlib.import_module(name)
-        log.info(
-            "imported the modules of the tasks", modules=len(WARM), seconds=round(time.monotonic() - started, 1)
-        )
+        if _is_scheduler(component):
+            _check_pools()
+            warm_up()
+
+
+def warm_up() -> None:
+    """Import what tasks import, in a process that they are forked from."""
+    # It reports on hundreds of its own decorators at "info" while it is imported.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    started = time.monotonic()
+    for name in WARM:
+        importlib.import_module(name)
+    log.info("imported the modules of the tasks", modules=len(WARM), seconds=round(time.monotonic() - started, 1))
+
+
+def _warm_celery() -> None:
+    """Import in a worker of Celery before it forks the processes that run tasks.
+
+    Celery calls this then, if plugins are loaded before (``[core] lazy_load_plugins = False``); Airflow has no
+    ``on_starting`` for this component.
+    """
+    signals = importlib.import_module("celery.signals")  # there only where Celery's provider is
+    signals.import_modules.connect(lambda **_: warm_up(), weak=False)
 
 
 def _is_scheduler(component: object) -> bool:
@@ -76,3 +88,7 @@ class FirehosePlugin(AirflowPlugin):
     name = "firehose"
     listeners = [WarmImports()]  # noqa: RUF012 - Airflow declares it a plain class attribute
     priority_weight_strategies = [NewestFirst]  # noqa: RUF012 - as above
+
+
+if sys.argv[1:3] == ["celery", "worker"]:
+    _warm_celery()

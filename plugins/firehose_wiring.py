@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Asset, Context, CronDataIntervalTimetable, RetryDecision, RetryPolicy, get_current_context
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.task.priority_strategy import PriorityWeightStrategy
 
@@ -167,4 +168,28 @@ def _settings() -> Settings:
     # One reader for every setting, so that a DAG and its tasks cannot disagree. It imports nothing heavy.
     from firehose.settings import load
 
-    return load()
+    settings = load()
+    _require_shared(settings)
+    return settings
+
+
+def _require_shared(settings: Settings) -> None:
+    """See that what a task leaves is found by the next one, which may run on another machine.
+
+    Raises:
+        SettingsError: an executor runs tasks elsewhere, and the lake or the backups are in a folder. Its locks
+            hold on one machine only, also where the folder is on a network file system.
+    """
+    from firehose.settings import SettingsError
+
+    elsewhere = sorted(set(re.findall(r"\w+Executor", conf.get("core", "executor"))) - {"LocalExecutor"})
+    folders = [
+        name
+        for name, place in (("FIREHOSE_LAKE", settings.lake), ("FIREHOSE_BACKUP", settings.backup))
+        if place and "://" not in place
+    ]
+    if elsewhere and folders:
+        raise SettingsError(
+            f"{' and '.join(folders)} must be s3://BUCKET/PREFIX: {elsewhere[0]} runs tasks on several machines, "
+            "which do not share a folder and its locks; see docs/operations.md, Several machines"
+        )

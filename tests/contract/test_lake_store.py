@@ -286,6 +286,10 @@ def test_a_lock_excludes_other_processes_until_its_holder_ends(lake: LakePath) -
     holder.start()
     assert ours.recv() == "held"
     assert path.is_locked() and not (lake / ".locks/batch-2.lock").is_locked()
+    with (lake / ".locks/batch-2.lock").lock(), (lake / ".locks/rest.lock").lock():
+        assert (lake / ".locks").locked("batch-*.lock") == [path, lake / ".locks/batch-2.lock"]
+    (lake / ".locks").forget_locks()
+    assert (lake / ".locks").locked("batch-*.lock") == [path]
     with pytest.raises(LockTaken), path.lock(wait_s=0):
         pass
     with (lake / ".locks/batch-2.lock").lock(wait_s=0):

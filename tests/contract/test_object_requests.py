@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from firehose import parquet
-from firehose.store.objects import client
+from firehose.batch.lock import at_rest, lock_path, locks_folder
+from firehose.errors import LockTaken
+from firehose.store.objects import client, locks
 from firehose.store.objects.client import Bucket
 from tests.support.object_store import ObjectStore
 
@@ -45,6 +47,36 @@ def test_a_listing_asks_for_what_it_lists_alone(bucket_store: ObjectStore, tmp_p
     assert len(bucket_store.requests()) <= 36 / 5 + 1
     assert [path.name for path in (lake / "_staged").find("batch=*/z")] == ["z"]
     assert len(bucket_store.requests()) == 2, "forty keys that lie too deep are jumped over"
+
+
+def test_a_lake_is_put_at_rest_in_requests_for_the_steps_at_work_alone(
+    bucket_store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = bucket_store.lake(tmp_path / "lake")
+    batches = [f"20261125T{number:06}Z" for number in range(40)]
+    for batch in batches:
+        with lock_path(lake, batch).lock():
+            pass
+
+    def asked() -> int:
+        """How many requests one look takes that finds a step at work."""
+        with lock_path(lake, batches[7]).lock():
+            bucket_store.requests()
+            with pytest.raises(LockTaken, match=f"batch-{batches[7]}.lock is locked"), at_rest(lake, 0):
+                pass
+            return len(bucket_store.requests())
+
+    constant = asked() - 40 // 5
+    assert constant < 15, "a page for each five of the locks that were let go, and none for each of them"
+    locks_folder(lake).forget_locks()
+    assert asked() == constant + 40 // 5, "they were let go just now"
+    monkeypatch.setattr(locks, "FORGOTTEN_S", -1)
+    with lock_path(lake, batches[9]).lock():
+        locks_folder(lake).forget_locks()
+        assert lock_path(lake, batches[9]).is_locked()
+    left = [path.name for path in locks_folder(lake).find("batch-*.lock")]
+    assert left == [f"batch-{batches[9]}.lock"]
+    assert asked() == constant + 1, "one page for the two that are there now"
 
 
 def test_a_parquet_file_is_read_in_ranges(bucket_store: ObjectStore, tmp_path: Path) -> None:

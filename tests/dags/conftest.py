@@ -15,6 +15,7 @@ import pytest
 from devstack.embedded.airflow import prepare_airflow_home
 from tests.support.logins import PASSWORDS
 from tests.support.sinks import Webhook, web_server
+from tests.support.warm import Warm, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -40,6 +41,13 @@ def python(airflow_home: dict[str, str]) -> Run:
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def warm_airflow(airflow_home: dict[str, str]) -> Iterator[Warm]:
+    """Airflow's commands in that environment, without ten seconds of imports for each."""
+    with warm(airflow_home) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,7 @@ WRONG = {
     "FIREHOSE_START_DATE=2026-11-23": "FIREHOSE_START_DATE='2026-11-23': must be a date and time with a zone",
     "FIREHOSE_BATCH_MINUTES=7": "FIREHOSE_BATCH_MINUTES=7: must divide 60",
     "FIREHOSE_BATCH_MINUTE=5": "FIREHOSE_BATCH_MINUTE is not a setting of this project",
+    "AIRFLOW__CORE__EXECUTOR=CeleryExecutor": "FIREHOSE_LAKE must be s3://BUCKET/PREFIX: CeleryExecutor runs",
 }
 
 

@@ -67,7 +67,7 @@ def at_rest(lake: LakePath, wait_s: float) -> Iterator[None]:
     """
     deadline = time.monotonic() + wait_s
     with _rest(lake).lock(wait_s=wait_s):
-        for path in locks_folder(lake).find("batch-*.lock"):
+        for path in locks_folder(lake).locked("batch-*.lock"):
             while path.is_locked():
                 if time.monotonic() > deadline:
                     raise LockTaken(f"{path} is locked: a step of this batch still runs; try again later")

@@ -152,6 +152,7 @@ class Maintenance:
             done, kept = removal.remove(self._lake, tiers, plan.removals, self._by)
             if any(one.tier is Tier.QUALITY for one in done):
                 write_front_page(self._lake)
+            locks_folder(self._lake).forget_locks()
         stays = [*plan.kept, *kept]
         log.info("expired", removed=len(done), bytes=sum(one.bytes for one in done), kept=len(stays))
         disk = self._lake.disk()

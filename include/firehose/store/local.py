@@ -169,6 +169,13 @@ class LocalLake(PosixPath):
         except OSError:
             return False
 
+    def locked(self, pattern: str) -> list[Self]:
+        """The names in this folder that match and whose locks another one holds, in order."""
+        return [path for path in self.find(pattern) if path.is_locked()]
+
+    def forget_locks(self) -> None:
+        """Nothing: a file that another process may just be opening to lock it must stay where it is."""
+
     @contextmanager
     def scratch(self) -> Iterator[LocalLake]:
         """The lake's own folder for this, on the same disk; what a killed process has left there is removed."""

@@ -137,6 +137,12 @@ class LakePath(Protocol):
     def is_locked(self) -> bool:
         """Tell whether another one holds the lock of this name. Writes nothing."""
 
+    def locked(self, pattern: str) -> list[Self]:
+        """The names in this folder that match and whose locks another one holds, in order. Writes nothing."""
+
+    def forget_locks(self) -> None:
+        """Remove what locks in this folder have left that were let go long ago, where looking at it costs time."""
+
     def scratch(self) -> AbstractContextManager[LocalLake]:
         """An empty local folder for large intermediate files, removed at the end. One holder at a time."""
 

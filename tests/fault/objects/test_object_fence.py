@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 from firehose.errors import LockLost, LockTaken
 from firehose.store import LakePath, LocalLake
-from firehose.store.objects import fencing
+from firehose.store.objects import fencing, locks
 from firehose.store.objects.client import Bucket
 from tests.support.object_store import ObjectStore, fence_all
 from tests.support.waiting import until
@@ -148,6 +149,24 @@ def _write_twice(path: LakePath, connection: Connection) -> None:
         path.write(b"2")
     except LockLost as error:
         connection.send(str(error))
+
+
+def test_a_task_that_was_forked_leaves_nothing(bucket_store: ObjectStore, tmp_path: Path) -> None:
+    lake = bucket_store.lake(tmp_path / "lake")
+    locks.end_sessions()
+    task = _FORK.Process(target=_end_as_airflow_does, args=(lake / "file",))
+    task.start()
+    task.join()
+    assert (lake / "file").read_bytes() == b"1"
+    assert not Bucket(lake.place).page(f"{fencing.FOLDER}/").keys
+
+
+def _end_as_airflow_does(path: LakePath) -> None:
+    """Forget what is to run at the end, work, then run what was registered since."""
+    atexit._clear()
+    with path.with_name("lock").lock():
+        path.write(b"1")
+    atexit._run_exitfuncs()
 
 
 def test_nothing_is_left_of_processes_that_ended_or_were_killed(bucket_store: ObjectStore, tmp_path: Path) -> None:

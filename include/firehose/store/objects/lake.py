@@ -135,6 +135,14 @@ class ObjectLake(Key):
         """Tell whether a process at work holds the lock."""
         return locks.is_locked(self._bucket, self._key)
 
+    def locked(self, pattern: str) -> list[Self]:
+        """The names in this folder that match and whose locks a process at work holds, in order."""
+        return self._listed(locks.held(self._bucket, self._folder, pattern))
+
+    def forget_locks(self) -> None:
+        """Remove the locks in this folder that were let go some hours ago."""
+        locks.forget(self._bucket, self._folder)
+
     @contextmanager
     def scratch(self) -> Iterator[LocalLake]:
         """A folder in the spool."""

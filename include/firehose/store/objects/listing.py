@@ -20,7 +20,7 @@ _END: Final = "/\U0010ffff"
 def find(bucket: Bucket, folder: str, pattern: str) -> Iterator[str]:
     """The keys below ``folder`` (empty, or ending in ``/``) that match, in the store's order."""
     wanted = pattern.split("/")
-    prefix = folder + _constant(pattern)
+    prefix = folder + constant(pattern)
     if len(wanted) == 1:
         yield from (
             key for key in _level(bucket, prefix, folders=False) if fnmatchcase(key[len(folder) :], pattern)
@@ -41,7 +41,7 @@ def find(bucket: Bucket, folder: str, pattern: str) -> Iterator[str]:
 def folders(bucket: Bucket, folder: str, pattern: str) -> Iterator[str]:
     """The folders below ``folder`` that match: one listing for each folder that is looked into."""
     head, _, rest = pattern.partition("/")
-    for found in _level(bucket, folder + _constant(head), folders=True):
+    for found in _level(bucket, folder + constant(head), folders=True):
         if fnmatchcase(found[len(folder) :], head):
             yield from folders(bucket, f"{found}/", rest) if rest else (found,)
 
@@ -65,7 +65,7 @@ def _level(bucket: Bucket, prefix: str, *, folders: bool) -> Iterator[str]:
         more = page.more
 
 
-def _constant(pattern: str) -> str:
+def constant(pattern: str) -> str:
     """The part of a pattern before its first wildcard."""
     return pattern[: next((at for at, one in enumerate(pattern) if one in _WILD), len(pattern))]
 

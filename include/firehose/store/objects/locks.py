@@ -14,7 +14,8 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from typing import Final
 
 import msgspec
@@ -22,13 +23,16 @@ import msgspec
 from firehose.errors import LockTaken, StoreAway
 from firehose.store.objects.client import Bucket
 from firehose.store.objects.failures import Changed
-from firehose.store.objects.fencing import fence, is_silent, sweep
+from firehose.store.objects.fencing import FOLDER, fence, is_silent, sweep
+from firehose.store.objects.listing import below, constant
 from firehose.store.objects.session import Session
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
 
 _LONGEST_PAUSE_S: Final = 1.0
+#: A lock that was let go this many seconds ago is removed when locks are forgotten: by then few take it again.
+FORGOTTEN_S = 6 * 3600.0
 _sessions: Final[dict[Bucket, Session]] = {}
 _beginning: Final = threading.Lock()
 #: Locks that a thread of this process holds and may take again.
@@ -56,6 +60,9 @@ def session_of(bucket: Bucket) -> Session:
             sweep(bucket)
         parent = session if session is not None and session.pid != os.getpid() else None
         begun = _sessions[bucket] = Session(bucket, parent)
+        # By the process that began it: Airflow drops what was registered before it forked a task.
+        atexit.unregister(end_sessions)
+        atexit.register(end_sessions)
         return begun
 
 
@@ -63,9 +70,6 @@ def end_sessions() -> None:
     """End this process's sessions on all lakes, so that nothing of them is left there."""
     for bucket in list(_sessions):
         _sessions.pop(bucket).end()
-
-
-atexit.register(end_sessions)
 
 
 @contextmanager
@@ -94,6 +98,24 @@ def is_locked(bucket: Bucket, key: str) -> bool:
     """Tell whether a session that may still write holds the lock."""
     held = _seen(bucket, key)
     return held is not None and bool(held[0].session) and not is_silent(bucket, held[0].session)
+
+
+def held(bucket: Bucket, folder: str, pattern: str) -> Iterator[str]:
+    """The keys in a folder that match and whose locks are held, in order.
+
+    What a listing says is enough to tell those that were let go, whose content is shorter.
+    """
+    for key, seen in below(bucket, folder + constant(pattern)):
+        if fnmatchcase(key[len(folder) :], pattern) and seen.size != _LET_GO_BYTES and is_locked(bucket, key):
+            yield key
+
+
+def forget(bucket: Bucket, folder: str) -> None:
+    """Remove the locks in a folder that were let go some time ago, each on the condition that it still is so."""
+    for key, seen in below(bucket, folder):
+        if seen.size == _LET_GO_BYTES and seen.age_s > FORGOTTEN_S and not key.startswith(f"{FOLDER}/"):
+            with suppress(Changed):  # taken meanwhile
+                bucket.delete(key, seen.etag)
 
 
 def _taken(bucket: Bucket, key: str, session: Session, wait_s: float | None) -> str:
@@ -134,3 +156,6 @@ def _seen(bucket: Bucket, key: str) -> tuple[_Holder, str] | None:
 
 def _text(session_id: str) -> bytes:
     return msgspec.json.encode(_Holder(session_id, uuid.uuid4().hex))
+
+
+_LET_GO_BYTES: Final = len(_text(""))
