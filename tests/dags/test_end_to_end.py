@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +30,7 @@ from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import process as simulator
 from tests.support.pipeline import taken
 from tests.support.waiting import until
+from tests.support.warm import Warm
 
 EVENTS = 2000
 GENERATED = ([f"--events={EVENTS}", "--rate=0", "--malformed=0.02", "--seed=7"], EVENTS)
@@ -39,7 +39,6 @@ TAPES = sorted((Path(__file__).parents[3] / "shared" / "events").glob("*.jsonl")
 LINES = {line for tape in TAPES for line in tape.read_bytes().splitlines() if line.strip()}
 RECORDED = ([*(f"--replay={tape}" for tape in TAPES), "--once"], sum(1 for tape in TAPES for _ in tape.open("rb")))
 MINUTE_MS = 60_000
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -83,13 +82,13 @@ def batch(settings: Settings) -> Batch:
 
 
 def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
-    python: Run, settings: Settings, batch: Batch
+    warm_airflow: Warm, settings: Settings, batch: Batch
 ) -> None:
     note_gap(settings, batch)
-    log = run_dag(python, settings, "firehose_batch", batch.end)
+    log = run_dag(warm_airflow, settings, "firehose_batch", batch.end)
     assert "no alert sink is set" in log, "neither mail nor webhook is set"
     assert re.search(r"gap in coverage.*wss://one \(v1\): late", log)
-    run_dag(python, settings, "firehose_summaries", batch.end)
+    run_dag(warm_airflow, settings, "firehose_summaries", batch.end)
     with closing(connect(settings, "analyst")) as client:
         assert client.command("SELECT count() FROM ops.gaps WHERE filled = ''") == 1
     entry = read_entry(entry_path(settings.lake_path, batch))
@@ -106,22 +105,24 @@ def test_the_dags_bring_every_event_to_clickhouse_and_a_rerun_changes_nothing(
         assert not any(client.xlen(wire.stream_key(queue)) for queue in wire.QUEUES)
 
     kept = msgspec.structs.replace(settings, backup=str(settings.home_path / "kept"))
-    run_dag(python, kept, "firehose_backup", batch.end)
+    run_dag(warm_airflow, kept, "firehose_backup", batch.end)
     held = coverage(kept)
     manifest = folder_of(settings.lake_path, batch) / "manifest.json"
     assert held is not None and held.holds_batch(batch.id, manifest.sha256())
 
     # Airflow clears a run that exists before it tests it again.
-    run_dag(python, settings, "firehose_batch", batch.end)
-    run_dag(python, settings, "firehose_summaries", batch.end)
+    run_dag(warm_airflow, settings, "firehose_batch", batch.end)
+    run_dag(warm_airflow, settings, "firehose_summaries", batch.end)
     assert everything(settings) == first
 
 
 @pytest.mark.skipif(not TAPES, reason="the recorded events are not here")
 @pytest.mark.parametrize("settings", [RECORDED], indirect=True)
-def test_recorded_events_pass_the_dags_and_match_their_cids(python: Run, settings: Settings, batch: Batch) -> None:
-    run_dag(python, settings, "firehose_batch", batch.end)
-    run_dag(python, settings, "firehose_summaries", batch.end)
+def test_recorded_events_pass_the_dags_and_match_their_cids(
+    warm_airflow: Warm, settings: Settings, batch: Batch
+) -> None:
+    run_dag(warm_airflow, settings, "firehose_batch", batch.end)
+    run_dag(warm_airflow, settings, "firehose_summaries", batch.end)
     entry = read_entry(entry_path(settings.lake_path, batch))
     assert entry is not None
     counts = entry.counts.values()
@@ -146,16 +147,16 @@ def note_gap(settings: Settings, batch: Batch) -> None:
         client.xadd(wire.COVERAGE_KEY, fields, id=f"{batch.start_ms}-1")
 
 
-def run_dag(python: Run, settings: Settings, dag_id: str, logical_date: datetime) -> str:
+def run_dag(warm_airflow: Warm, settings: Settings, dag_id: str, logical_date: datetime) -> str:
     """`airflow dags test`, which must end in success with no task skipped. Returns its log."""
     variables = {
         f"FIREHOSE_{name.upper()}": str(value) for name, value in msgspec.structs.asdict(settings).items()
     }
-    done = python("-m", "airflow", "dags", "test", dag_id, f"{logical_date:%Y-%m-%dT%H:%M:%SZ}", **variables)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    done = warm_airflow.airflow("dags", "test", dag_id, f"{logical_date:%Y-%m-%dT%H:%M:%SZ}", **variables)
+    assert done.returncode == 0, done.stdout[-8000:]
     assert re.search(r"DagRun Finished.*state=success", done.stdout), done.stdout[-3000:]
     assert "new_state=skipped" not in done.stdout
-    return done.stdout + done.stderr
+    return done.stdout
 
 
 def everything(settings: Settings) -> dict[str, tuple[int, bytes]]:

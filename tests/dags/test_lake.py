@@ -5,8 +5,6 @@ Made whole again, the lake is maintained.
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,8 +25,8 @@ from jetstream_simulator import generate
 from tests.support.frames import fill
 from tests.support.sinks import Webhook
 from tests.support.staging import stage
+from tests.support.warm import Warm
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 HOUR = 494_452
 LIKES = [
     line
@@ -38,9 +36,9 @@ LIKES = [
 NAME = f"{layout.hour_name(HOUR)} likes"
 
 
-@pytest.mark.timeout(600)  # Airflow is started four times
+@pytest.mark.timeout(600)
 def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
-    python: Run, webhook: Webhook, redis_client: redis.Redis, redis_url: str, tmp_path: Path
+    warm_airflow: Warm, webhook: Webhook, redis_client: redis.Redis, redis_url: str, tmp_path: Path
 ) -> None:
     end = datetime.fromtimestamp(int(datetime.now(UTC).timestamp()) // 300 * 300 - 300, UTC)
     five = timedelta(minutes=5)
@@ -54,8 +52,8 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
 
     def run(dag: str, **variables: str) -> bool:
         """`airflow dags test`; whether it succeeded."""
-        done = python(
-            *("-m", "airflow", "dags", "test", dag, f"{end:%Y-%m-%dT%H:%M:%SZ}"),
+        done = warm_airflow.airflow(
+            *("dags", "test", dag, f"{end:%Y-%m-%dT%H:%M:%SZ}"),
             FIREHOSE_LAKE=str(tmp_path),
             FIREHOSE_REDIS_URL=redis_url,
             FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
