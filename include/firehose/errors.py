@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class FirehoseError(Exception):
     """The base of all of them: the command line shows its message as one line and exits with 1."""
@@ -65,6 +67,11 @@ class DiskLow(FirehoseError):
 
 class CorruptLake(FirehoseError):
     """A file of the lake cannot be read or is not what its name says."""
+
+    @classmethod
+    def unreadable(cls, path: object, error: OSError) -> Self:
+        """The file at ``path`` is there, and the system refuses to read it."""
+        return cls(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk")
 
 
 class LakeChanged(CorruptLake):

@@ -49,7 +49,7 @@ def read_records(path: LakePath) -> list[Gap]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
+        raise CorruptLake.unreadable(path, error) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptLake(f"{path}: no list of gaps ({error}); restore it from a backup") from error
 

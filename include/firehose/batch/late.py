@@ -161,7 +161,7 @@ def _skipped_until_ms(lake: LakePath) -> int:
     except FileNotFoundError:
         return 0
     except OSError as error:
-        raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
+        raise CorruptLake.unreadable(path, error) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptLake(f"{path}: not a time in milliseconds ({error}); remove it") from error
 

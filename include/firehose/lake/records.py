@@ -84,9 +84,7 @@ def see(hour_file: LakePath) -> Seen | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CorruptLake(
-            f"{hour_file}: cannot be read ({error.strerror}); see to its rights and its disk"
-        ) from error
+        raise CorruptLake.unreadable(hour_file, error) from error
 
 
 def describe(hour_file: LakePath, by: str) -> HourRecord:
@@ -173,4 +171,4 @@ def _read(path: LakePath) -> HourRecord | None:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptLake(f"{path}: not a record of an hour file ({error})") from error
     except OSError as error:
-        raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
+        raise CorruptLake.unreadable(path, error) from error
