@@ -171,7 +171,7 @@ def _read(path: LakePath) -> Layout | None:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptLake(f"{path}: not a layout ({error}); restore it from a backup") from error
     except OSError as error:
-        raise CorruptLake(f"{path}: cannot be read ({error.strerror}); see to its rights and its disk") from error
+        raise CorruptLake.unreadable(path, error) from error
 
 
 def _write(lake: LakePath, record_type: str, hour: int, decided: Layout) -> None:
