@@ -2,7 +2,8 @@
 
 1. **close** writes the files of hours that have been over for `FIREHOSE_CLOSE_AFTER_HOURS` in closed form.
 2. **check** verifies the hour files that raw files still wait for: every row is read, every CID recomputed. The
-   proof is kept beside the file's record. After 40 minutes each of the two ends; the next run goes on.
+   proof is kept beside the file's record. After `FIREHOSE_MAINTENANCE_MINUTES` each of the two ends, with the file
+   at hand; the next run goes on. `FIREHOSE_MAINTENANCE_PROCESSES` files are done side by side.
 3. **expire** removes what the settings `FIREHOSE_KEEP_…` keep no longer: raw files of batches whose every event
    is provably in the lake, quarantine, quality pages, files set aside, days of ClickHouse's tables, logs. The
    lake's `_audit/` says what goes, why, and by which run, before it goes.
@@ -19,12 +20,13 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, chain, dag, get_current_context, task
-from firehose_wiring import DEFAULT_ARGS, MAINTAIN_AT, MEMORY_POOL, start_date
+from firehose_wiring import DEFAULT_ARGS, MAINTAIN_AT, MEMORY_POOL, maintenance_time, start_date
 
-SECONDS = 2400
+#: When the time of closing or verifying is over, the file at hand may still take an hour.
+LIMIT = maintenance_time() + timedelta(hours=1)
 
 
-@task(pool=MEMORY_POOL)
+@task(pool=MEMORY_POOL, execution_timeout=LIMIT)
 def close() -> dict[str, Any]:
     """Hour files in open form. Holds a part of an hour at a time."""
     import msgspec
@@ -33,13 +35,14 @@ def close() -> dict[str, Any]:
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
-    done = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").close(SECONDS)
+    settings, run = load(), get_current_context()["run_id"]
+    done = Maintenance(settings, f"firehose_maintenance {run}").close(settings.maintenance_minutes * 60)
     if done.problems:
         raise CorruptLake(f"{len(done.problems)} hours cannot be closed: {'; '.join(done.problems[:10])}")
     return dict(msgspec.to_builtins(done))
 
 
-@task(pool=MEMORY_POOL, trigger_rule="all_done")
+@task(pool=MEMORY_POOL, trigger_rule="all_done", execution_timeout=LIMIT)
 def check() -> dict[str, Any]:
     """Hour files, row by row, also if one could not be closed. Holds a row group at a time."""
     import msgspec
@@ -48,7 +51,8 @@ def check() -> dict[str, Any]:
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
-    found = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").check(SECONDS)
+    settings, run = load(), get_current_context()["run_id"]
+    found = Maintenance(settings, f"firehose_maintenance {run}").check(settings.maintenance_minutes * 60)
     if found.problems:
         raise CorruptLake(f"{len(found.problems)} hour files are not sound: {'; '.join(found.problems[:10])}")
     return dict(msgspec.to_builtins(found))

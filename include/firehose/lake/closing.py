@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -21,7 +22,7 @@ from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
-from firehose.lake import closed_file, closed_form, footers, layout, recorded, records, watch
+from firehose.lake import closed_file, closed_form, footers, layout, recorded, records, settled, watch
 from firehose.lake.identity import fingerprints, identities
 from firehose.lake.layout import HourFile
 from firehose.lake.ledger import read_day
@@ -50,6 +51,14 @@ class ClosedHour(msgspec.Struct, frozen=True, kw_only=True):
     rewritten: bool
 
 
+class _Form(Enum):
+    """What an hour file is, as far as its record says; or it is not what its record says."""
+
+    OPEN = auto()
+    CLOSED = auto()
+    UNCLEAR = auto()
+
+
 class _Content(NamedTuple):
     """The rows of a file, whatever their order: how many, and sums of keyed hashes.
 
@@ -60,21 +69,35 @@ class _Content(NamedTuple):
     sums: tuple[int, int]
 
 
-def closable(lake: LakePath, now: datetime, after: timedelta) -> list[HourFile]:
+class Closable(NamedTuple):
+    """The hour files that can be closed, in the order of time, and the days of which all are closed already.
+
+    ``settled``: as :mod:`firehose.lake.settled` has them.
+    """
+
+    files: list[HourFile]
+    settled: dict[date, str]
+
+
+def closable(lake: LakePath, now: datetime, after: timedelta) -> Closable:
     """The hour files in open form whose hours have been over for ``after``.
 
     Left out are hours of which a batch may hold events that is not published yet, and files that are not what
-    their records say. In the order of time.
+    their records say, which the daily check of the lake reports. Days that were settled and have not changed
+    since are not looked at.
     """
-    found = []
-    waiting = _Waiting(lake)
-    for path in recorded.recorded_files(lake):
-        file = layout.file_of(path)
-        end = datetime.fromtimestamp(file.hour * 3600, UTC) + _HOUR
-        if end + after > now or not _is_open(path) or waiting.any_of(end, after):
-            continue
-        found.append(file)
-    return sorted(found)
+    files, done, before, waiting = [], {}, settled.read(lake), _Waiting(lake)
+    for day, digest in settled.listed_days(lake).items():
+        forms = {}
+        if before.get(day) != digest:
+            forms = {layout.file_of(path): _form(path) for path in recorded.recorded_files(lake, day)}
+        if all(form is _Form.CLOSED for form in forms.values()):
+            done[day] = digest
+        for file, form in forms.items():
+            end = datetime.fromtimestamp(file.hour * 3600, UTC) + _HOUR
+            if form is _Form.OPEN and end + after <= now and not waiting.any_of(end, after):
+                files.append(file)
+    return Closable(sorted(files), done)
 
 
 def close(lake: LakePath, file: HourFile) -> ClosedHour:
@@ -101,15 +124,18 @@ def close(lake: LakePath, file: HourFile) -> ClosedHour:
         )
 
 
-def _is_open(path: LakePath) -> bool:
-    there, seen = records.read(path), records.see(path)
-    return bool(
-        seen
-        and there.now
-        and there.next is None
-        and there.now.form != closed_form.CLOSED
-        and records.matches(there.now, seen)
-    )
+def _form(path: LakePath) -> _Form:
+    try:
+        there, seen = records.read(path), records.see(path)
+    except CorruptLake:
+        return _Form.UNCLEAR
+    if there.now is None or there.next is not None:
+        return _Form.UNCLEAR
+    if there.now.is_gone and seen is None:
+        return _Form.CLOSED
+    if seen is None or not records.matches(there.now, seen):
+        return _Form.UNCLEAR
+    return _Form.CLOSED if there.now.form == closed_form.CLOSED else _Form.OPEN
 
 
 class _Waiting:

@@ -18,10 +18,13 @@ import msgspec
 from firehose import metrics
 from firehose.batch import budget
 from firehose.batch.lock import locks_folder
-from firehose.maintenance import checking, closing, removal
+from firehose.lake import closing, settled, verification
+from firehose.lake.layout import HourFile
+from firehose.maintenance import hour_files, removal
 from firehose.maintenance import plan as plans
 from firehose.maintenance.facts import Backup, Policy, Tier
-from firehose.maintenance.plan import Kept, Plan, Removal
+from firehose.maintenance.hour_files import Limits
+from firehose.maintenance.plan import Chosen, Kept, Plan, Removal
 from firehose.maintenance.survey import Survey
 from firehose.maintenance.tiers.aside import Asides
 from firehose.maintenance.tiers.base import AgedTier
@@ -107,7 +110,7 @@ class Maintenance:
         items = chain.from_iterable(tier.items() for tier in self._aged.values())
         disk = self._lake.disk()
         said = f"{self._lake}: {budget.said(self._settings, disk)}" if disk else ""
-        closes = list(closing.candidates(self._lake, self._clock(), self._policy.quiet))
+        closes = self._chosen(closing.closable(self._lake, self._clock(), self._policy.quiet).files)
         return plans.make(raws, items, self._policy, self._clock(), closes, said)
 
     def close(self, seconds: float) -> Closed:
@@ -115,12 +118,16 @@ class Maintenance:
 
         Raises:
             LockTaken: another maintenance is at work.
+            WorkerLost: a process died; what it had closed stays so.
         """
         with self._alone():
-            hours = list(closing.candidates(self._lake, self._clock(), self._policy.quiet))
-            done = list(closing.closed(self._lake, hours, seconds))
+            found = closing.closable(self._lake, self._clock(), self._policy.quiet)
+            if found.settled != settled.read(self._lake):
+                settled.write(self._lake, found.settled)
+            hours = self._chosen(found.files)
+            done = list(hour_files.each(_close, self._lake, hours, self._limits(seconds)))
         problems = [outcome.problem for outcome in done if outcome.problem]
-        saved, left = sum(outcome.saved for outcome in done), len(hours) - len(done)
+        saved, left = sum(outcome.amount for outcome in done), len(hours) - len(done)
         log.info("hours closed", files=len(done) - len(problems), saved=saved, left=left, problems=len(problems))
         return Closed(closed=len(done) - len(problems), saved=saved, open=left, problems=problems)
 
@@ -133,9 +140,9 @@ class Maintenance:
         """
         with self._alone():
             checks = self.plan().checks
-            done = list(checking.verified(self._lake, checks, seconds))
+            done = list(hour_files.each(_verify, self._lake, checks, self._limits(seconds)))
         problems = [outcome.problem for outcome in done if outcome.problem]
-        rows, left = sum(outcome.rows for outcome in done), len(checks) - len(done)
+        rows, left = sum(outcome.amount for outcome in done), len(checks) - len(done)
         sound = len(done) - len(problems)
         log.info("hour files verified", files=sound, rows=rows, left=left, problems=len(problems))
         return Checked(verified=sound, verified_rows=rows, left=left, problems=problems)
@@ -164,8 +171,23 @@ class Maintenance:
             alarming=[f"{one.tier} {one.what}: {one.why}" for one in stays if one.alarming],
         )
 
+    def _chosen(self, files: Sequence[HourFile]) -> list[Chosen]:
+        return [Chosen(file, file.path(self._lake).size()) for file in files]
+
+    def _limits(self, seconds: float) -> Limits:
+        return Limits(self._settings.maintenance_processes, seconds)
+
     def _alone(self) -> AbstractContextManager[object]:
         return (locks_folder(self._lake) / "maintenance.lock").lock(wait_s=0)
+
+
+def _close(lake: LakePath, file: HourFile) -> int:
+    done = closing.close(lake, file)
+    return done.before - done.bytes
+
+
+def _verify(lake: LakePath, file: HourFile) -> int:
+    return verification.verify(lake, file).rows
 
 
 def _count(found: Iterable[Removal | Kept]) -> dict[str, int]:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
+from math import inf
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar, cast
 
@@ -21,8 +24,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def map_unordered(function: Callable[[T], R], tasks: Sequence[T], processes: int) -> Iterator[R]:
+def map_unordered(
+    function: Callable[[T], R], tasks: Sequence[T], processes: int, seconds: float = inf
+) -> Iterator[R]:
     """Yield ``function``'s results as they come, in any order. With one process, in this one.
+
+    No task is begun once so many ``seconds`` are over.
 
     The caller's death ends the processes once each has ended the task at hand; leaving the iterator ends them
     at once.
@@ -31,26 +38,32 @@ def map_unordered(function: Callable[[T], R], tasks: Sequence[T], processes: int
         WorkerLost: a process died.
         Exception: whatever ``function`` raised.
     """
+    until = time.monotonic() + seconds
+    waiting = takewhile(lambda _: time.monotonic() < until, tasks)
     if min(processes, len(tasks)) <= 1:
         gc.freeze()
         try:
-            yield from (_collected(function, task) for task in tasks)
+            yield from (_collected(function, task) for task in waiting)
         finally:
             gc.unfreeze()
         return
-    waiting = iter(tasks)
     with _started(function, min(processes, len(tasks))) as workers:
-        for connection in workers:
-            connection.send(next(waiting))
+        for connection in list(workers):
+            _next(connection, waiting, workers)
         while workers:
             for ready in wait(list(workers)):
                 connection = cast(Connection, ready)
                 yield _received(connection, workers[connection])
-                if (task := next(waiting, None)) is None:
-                    del workers[connection]
-                    connection.close()
-                else:
-                    connection.send(task)
+                _next(connection, waiting, workers)
+
+
+def _next(connection: Connection, waiting: Iterator[Any], workers: dict[Connection, Any]) -> None:
+    """Give a worker its next task; or let it end."""
+    if (task := next(waiting, None)) is None:
+        del workers[connection]
+        connection.close()
+    else:
+        connection.send(task)
 
 
 def _collected(function: Callable[[T], R], task: T) -> R:

@@ -22,7 +22,7 @@ from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake, LakeChanged
 from firehose.events.rows import decode_rows, to_table
 from firehose.events.sorting import by_type
-from firehose.lake import closed_file, closed_form, closing, edges, footers, layout, records
+from firehose.lake import closed_file, closed_form, closing, edges, footers, layout, recorded, records, settled
 from firehose.lake.hourfile import HourCommit, merge
 from firehose.lake.layout import HourFile
 from firehose.lake.rowgroups import read_groups
@@ -160,20 +160,50 @@ def test_copies_beside_a_closed_hour_are_found(lake: LocalLake) -> None:
 def test_what_is_closable(lake: LocalLake) -> None:
     every = sorted(HourFile(HOUR, kind) for kind in TYPES)
     after, end = timedelta(hours=2), START + timedelta(hours=1)
-    assert closing.closable(lake, end + after - timedelta(seconds=1), after) == []
-    assert closing.closable(lake, end + after, after) == every
+    assert closing.closable(lake, end + after - timedelta(seconds=1), after).files == []
+    assert closing.closable(lake, end + after, after).files == every
     batch = Batch(START, START + timedelta(minutes=5))
     manifest = batch.folder(lake, Area.RAW) / "manifest.json"
     manifest.write(b"{}")
-    assert closing.closable(lake, end + after, after) == [], "a batch waits that may hold events of the hour"
+    assert closing.closable(lake, end + after, after).files == [], "a batch waits that may hold events of the hour"
     manifest.remove()
     closing.close(lake, HourFile(HOUR, schema.LIKES))
     posts = file(lake, schema.POSTS)
     posts.write(posts.read_bytes()[:-9])
     left = [HourFile(HOUR, kind) for kind in sorted(TYPES) if kind not in (schema.LIKES, schema.POSTS)]
-    assert closing.closable(lake, end + after, after) == left
+    assert closing.closable(lake, end + after, after).files == left
     with pytest.raises(LakeChanged, match="nothing was written"):
         closing.close(lake, HourFile(HOUR, schema.POSTS))
+
+
+def test_a_day_whose_hours_are_closed_is_not_looked_at_until_one_of_them_is_written(
+    lake: LocalLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, looked = records.read, []
+
+    def seen(path: LocalLake) -> records.Records:
+        looked.append(path.stem)
+        return read(path)
+
+    def left() -> list[HourFile]:
+        looked.clear()
+        found = closing.closable(lake, START + timedelta(days=1), timedelta())
+        settled.write(lake, found.settled)
+        return found.files
+
+    for file_of in left():
+        closing.close(lake, file_of)
+    monkeypatch.setattr(records, "read", seen)
+    assert left() == [] and sorted(looked) == sorted(TYPES), "what was open is looked at once more"
+    assert left() == [] and looked == []
+    publish(lake, LATE, 5)
+    late = tables(LATE, START)
+    assert left() == sorted(HourFile(HOUR, kind) for kind in late) and sorted(looked) == sorted(TYPES)
+    for kind in late:
+        closing.close(lake, HourFile(HOUR, kind))
+    posts = file(lake, schema.POSTS)
+    recorded.record_path(posts).write(b"{")
+    assert left() == left() == [] and sorted(looked) == sorted(TYPES), "a record that cannot be read is no proof"
 
 
 def test_a_file_that_would_lose_something_does_not_take_the_place(

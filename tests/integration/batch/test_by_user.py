@@ -210,9 +210,9 @@ def test_each_file_is_closed_and_verified_alone(lake: LocalLake) -> None:
     now = START + timedelta(days=30)
     wanted = [HourFile(HOUR - 1, schema.LIKES)]
     wanted += [HourFile(HOUR, schema.LIKES, user) for user in ("did:plc:0", "did:plc:1", OTHERS)]
-    assert closing.closable(lake, now, timedelta(hours=1)) == wanted
+    assert closing.closable(lake, now, timedelta(hours=1)).files == wanted
     assert [closing.close(lake, file).rows for file in wanted] == [8, 4, 4, 4]
     assert [verification.verify(lake, file).rows for file in wanted] == [8, 4, 4, 4]
-    assert closing.closable(lake, now, timedelta(hours=1)) == []
+    assert closing.closable(lake, now, timedelta(hours=1)).files == []
     assert stored(lake) == before
     assert_sound(lake)

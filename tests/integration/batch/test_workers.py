@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -34,6 +35,19 @@ def test_every_task_is_done_once(processes: int) -> None:
     others = {pid for _, pid in done} - {os.getpid()}
     assert (len(others) > 0) == (processes > 1)
     assert len(others) <= processes
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_is_begun_when_the_time_is_over_is_ended_and_no_more(processes: int) -> None:
+    end = time.monotonic() + 1
+
+    def long(number: int) -> int:
+        while time.monotonic() < end:
+            os.sched_yield()
+        return number
+
+    assert sorted(map_unordered(long, range(10), processes, seconds=0.9)) == list(range(processes))
+    assert list(map_unordered(long, range(10), processes, seconds=0)) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -23,6 +23,7 @@ from firehose.lake.ledger import entry_path, read_entry, write_entry
 from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
+from firehose.maintenance import hour_files
 from firehose.maintenance.facts import NoVerifiedSet
 from firehose.quality.result import staged_folder
 from firehose.quality.validate import validate
@@ -84,6 +85,17 @@ def test_raw_goes_once_its_hours_are_verified_and_its_time_is_over(
     _, two, _ = batches
     audit.log_paths(lake)[0].unlink()
     assert f"raw {two.id} is said to have expired" in " ".join(verify(lake).problems)
+
+
+def test_several_files_are_closed_and_verified_side_by_side(
+    settings: Settings, batches: list[Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hour_files, "_FORK_BYTES", 0)
+    work = maintenance(msgspec.structs.replace(settings, maintenance_processes=2))
+    closed, checked = work.close(60), work.check(60)
+    assert (closed.closed, closed.open, closed.problems) == (2, 0, [])
+    assert (checked.verified, checked.verified_rows, checked.left) == (2, len(LIKES), 0)
+    assert work.expire().removed == {"raw": 3} and verify(settings.local_lake).verdict == "sound"
 
 
 def test_whoever_looks_for_raw_files_is_told_that_they_have_expired(
