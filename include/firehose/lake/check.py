@@ -1,29 +1,31 @@
 """The daily check: every hour file against its record, a share of them in full, records against the ledger.
 
-Of the full readings ``_hours/checked.json`` keeps the last day; losing it means that a share is read again.
+What it was sure of is kept in ``_hours/checked.json``; losing that costs a look at all, and a
+share is read again.
 Must not: change an hour file or a record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
 import msgspec
 
-from firehose import metrics, schema
+from firehose import metrics
 from firehose.areas import Area
 from firehose.errors import CorruptLake
-from firehose.lake import layout, recorded, records, watch
+from firehose.lake import listed, records, watch
 from firehose.lake.adopt import begin, not_lost, watched
-from firehose.lake.layout import HourFile
-from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.lake.layout import HourFile, day_of
+from firehose.lake.ledger import LedgerEntry, ledger_days, read_day
 from firehose.lake.watch import Difference, behind
 from firehose.store import LakePath
 
 _CHECKED: Final = "checked.json"
 _EPOCH: Final = date(1970, 1, 1)
+_DAY: Final = timedelta(days=1)
 
 
 class CheckReport(msgspec.Struct, kw_only=True):
@@ -36,12 +38,18 @@ class CheckReport(msgspec.Struct, kw_only=True):
 
 
 class _Checked(msgspec.Struct, frozen=True):
+    """When the last check was, and digests of what listings showed then, by day; empty: something differed."""
+
     day: date
+    hours: dict[str, str] = {}
+    ledger: dict[str, str] = {}
 
 
 def check(lake: LakePath, days: int, today: date | None = None) -> CheckReport:
     """Look at every hour file, and read those in full whose turn it is: each once in ``days`` days.
 
+    Files of days that listings show as they were at the last check, when nothing of the day differed, are
+    not looked at again, unless it is their turn: a look is several requests a file, and the lake grows for years.
     Days that were missed since the last check count as well. A lake of an earlier version is adopted first.
 
     Raises:
@@ -52,10 +60,24 @@ def check(lake: LakePath, days: int, today: date | None = None) -> CheckReport:
     lake.require_current()
     begin(lake)
     number = ((today or datetime.now(UTC).date()) - _EPOCH).days
-    first = max(_last(lake) + 1, number - days + 1)
+    last, hours, ledger = _last(lake), listed.hours(lake), listed.ledger(lake)
+    first = max((last.day - _EPOCH).days + 1, number - days + 1)
     turns = {day % days for day in range(min(first, number), number + 1)}
-    report = compare_all(lake, read_ledger(lake), lambda hour: hour % days in turns)
-    done = _Checked(date.fromordinal(_EPOCH.toordinal() + number))
+    fresh = _fresh({day: of.digest for day, of in hours.items()}, last.hours)
+    entries = list(_entries(lake, fresh, _fresh(ledger, last.ledger)))
+    report = _compare(
+        lake,
+        entries,
+        {file for of in hours.values() for file in of.files},
+        lambda file: day_of(file) in fresh,
+        lambda hour: hour % days in turns,
+    )
+    wrong = {day_of(difference.file) for difference in report.differences}
+    done = _Checked(
+        date.fromordinal(_EPOCH.toordinal() + number),
+        {str(day): "" if day in wrong else hours[day].digest for day in {*hours, *wrong}},
+        {str(day): digest for day, digest in ledger.items()},
+    )
     (Area.HOURS.of(lake) / _CHECKED).write(msgspec.json.encode(done))
     return report
 
@@ -70,21 +92,51 @@ def compare_all(lake: LakePath, entries: Sequence[LedgerEntry], full: Callable[[
     Raises:
         LakeChanged: the lake has lost its records.
     """
-    report = CheckReport()
     if watched(lake) is None:
         not_lost(lake, entries)
-        return report
+        return CheckReport()
+    there = {file for of in listed.hours(lake).values() for file in of.files}
+    return _compare(lake, entries, there, lambda _: True, full)
+
+
+def _fresh(now: Mapping[date, str], before: Mapping[str, str]) -> set[date]:
+    """The days that are not as they were."""
+    known = {date.fromisoformat(day): digest for day, digest in before.items()}
+    return {day for day in {*now, *known} if now.get(day) != known.get(day)}
+
+
+def _entries(lake: LakePath, hours: set[date], ledger: set[date]) -> Iterator[LedgerEntry]:
+    """The entries of these days of the ledger, and all that may name files of these days of hours.
+
+    Entries of an earlier day than the one before do not (see :func:`firehose.lake.watch.known_since`).
+    """
+    since = min(hours, default=date.max - _DAY) - _DAY
+    for day in ledger_days(lake):
+        if day in ledger or day >= since:
+            yield from read_day(lake, day)
+
+
+def _compare(
+    lake: LakePath,
+    entries: Sequence[LedgerEntry],
+    there: set[HourFile],
+    looked_at: Callable[[HourFile], bool],
+    full: Callable[[int], bool],
+) -> CheckReport:
+    """Look at files that these entries name, and at those ``there`` that are to be looked at, or read in full."""
+    report = CheckReport()
     known = watch.known_by(entries)
     writers = _writers(entries)
-    there = [path for kind in schema.TYPES for path in layout.hour_files(lake, kind)]
-    files = {*writers, *map(layout.file_of, there), *map(layout.file_of, recorded.recorded_files(lake))}
+    files = {*writers, *there}
     by_user = {file.of for file in files if file.user}
+    report.files = len(files)
     for file in sorted(files):
         path, whole = file.path(lake), full(file.hour)
+        if not whole and file not in writers and not looked_at(file):
+            continue
         found = watch.difference(lake, file, known, full=whole) or _older(path, file, writers.get(file, []))
         if not file.user and file.of in by_user:
             found = Difference(file, "the hour has files by user as well, so events may be there twice")
-        report.files += 1
         if found:
             report.differences.append(found)
         elif whole and path.exists():  # else it has expired
@@ -114,10 +166,9 @@ def _older(path: LakePath, file: HourFile, writers: Sequence[LedgerEntry]) -> Di
     return Difference(file, f"the ledger says that batch {missing[0].batch} wrote it; the file is older")
 
 
-def _last(lake: LakePath) -> int:
-    """The day of the last check, in days since the epoch; 0: none is known."""
+def _last(lake: LakePath) -> _Checked:
+    """What the last check has left; nothing is known of one before the first."""
     try:
-        read = (Area.HOURS.of(lake) / _CHECKED).read_bytes()
-        return (msgspec.json.decode(read, type=_Checked).day - _EPOCH).days
+        return msgspec.json.decode((Area.HOURS.of(lake) / _CHECKED).read_bytes(), type=_Checked)
     except (FileNotFoundError, msgspec.MsgspecError):
-        return 0
+        return _Checked(_EPOCH)

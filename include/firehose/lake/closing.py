@@ -22,7 +22,7 @@ from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
-from firehose.lake import closed_file, closed_form, footers, layout, recorded, records, settled, watch
+from firehose.lake import closed_file, closed_form, footers, layout, listed, recorded, records, settled, watch
 from firehose.lake.identity import fingerprints, identities
 from firehose.lake.layout import HourFile
 from firehose.lake.ledger import read_day
@@ -87,7 +87,8 @@ def closable(lake: LakePath, now: datetime, after: timedelta) -> Closable:
     since are not looked at.
     """
     files, done, before, waiting = [], {}, settled.read(lake), _Waiting(lake)
-    for day, digest in settled.listed_days(lake).items():
+    for day, of_day in listed.records(lake).items():
+        digest = listed.digest(of_day)
         forms = {}
         if before.get(day) != digest:
             forms = {layout.file_of(path): _form(path) for path in recorded.recorded_files(lake, day)}

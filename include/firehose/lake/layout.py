@@ -7,7 +7,7 @@ An hour of a type may be by user instead: ``<type>/user_did=<did>/<type>.parquet
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
 from firehose.areas import F
@@ -54,6 +54,11 @@ class HourFile(NamedTuple):
 def hour_name(hour: int) -> str:
     """``2026-11-23T20`` for hours since the epoch."""
     return datetime.fromtimestamp(hour * 3600, UTC).strftime(_HOUR_FORMAT)
+
+
+def day_of(file: HourFile) -> date:
+    """The day that it lies in, in UTC."""
+    return datetime.fromtimestamp(file.hour * 3600, UTC).date()
 
 
 def parse_hour(name: str) -> int:

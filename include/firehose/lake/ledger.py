@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
 from firehose.lake import layout
 from firehose.lake.layout import HourFile
-from firehose.store import LakePath
+from firehose.store import LakePath, Listed
 
 
 class LedgerCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +112,7 @@ def named(files: Iterable[HourFile]) -> dict[str, Any]:
 
 def entry_path(lake: F, batch: Batch) -> F:
     """Where the entry of a batch lies."""
-    return Area.LEDGER.of(lake) / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
+    return _folder(lake) / f"date={batch.start:%Y-%m-%d}" / f"batch={batch.id}.json"
 
 
 def read_entry(path: LakePath) -> LedgerEntry | None:
@@ -131,14 +132,26 @@ def read_entry(path: LakePath) -> LedgerEntry | None:
         ) from error
 
 
+def listed_entry(lake: LakePath, listed: Listed) -> LedgerEntry | None:
+    """The entry that was listed, as :func:`read_entry` gives it."""
+    return read_entry(_folder(lake) / listed.key)
+
+
 def entry_paths(lake: LakePath) -> list[LakePath]:
     """Where the entries are, in the order of their intervals."""
-    return Area.LEDGER.of(lake).find("date=*/batch=*.json")
+    return _folder(lake).find("date=*/batch=*.json")
+
+
+def listed_entries(lake: LakePath) -> dict[str, Listed]:
+    """The batches that have an entry, in the order of their intervals, as a listing shows their entries."""
+    name = re.compile(r"date=\d{4}-\d\d-\d\d/batch=([^/]+)\.json")
+    found = ((name.fullmatch(each.key), each) for each in _folder(lake).listing())
+    return {match[1]: each for match, each in found if match}
 
 
 def ledger_days(lake: LakePath) -> list[date]:
     """The days on which batches of the ledger start, in order."""
-    folders = Area.LEDGER.of(lake).folders("date=????-??-??")
+    folders = _folder(lake).folders("date=????-??-??")
     return sorted(date.fromisoformat(path.name.removeprefix("date=")) for path in folders)
 
 
@@ -148,7 +161,7 @@ def read_day(lake: LakePath, day: date) -> list[LedgerEntry]:
     Raises:
         CorruptLake: a file is not a ledger entry.
     """
-    paths = (Area.LEDGER.of(lake) / f"date={day}").find("batch=*.json")
+    paths = (_folder(lake) / f"date={day}").find("batch=*.json")
     return [entry for path in paths if (entry := read_entry(path))]
 
 
@@ -168,6 +181,10 @@ def stored_rows(entries: Iterable[LedgerEntry], record_type: str) -> int:
         stored += entry.counts[record_type].stored if record_type in entry.counts else 0
         stored -= sum(rebuilt.lost for rebuilt in entry.rebuilt if rebuilt.record_type == record_type)
     return stored
+
+
+def _folder(lake: F) -> F:
+    return Area.LEDGER.of(lake)
 
 
 def write_entry(path: LakePath, entry: LedgerEntry) -> None:

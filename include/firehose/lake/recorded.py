@@ -14,6 +14,8 @@ from firehose.lake import layout
 from firehose.store import L, LakePath
 
 _NEXT: Final = ".next.json"
+#: Beside a record, what the name of the proof of its file ends with.
+PROOF_SUFFIX: Final = ".verified.json"
 
 
 def record_path(hour_file: L) -> L:

@@ -1,42 +1,27 @@
 """Days whose hour files are all in closed form: closing passes them by, without a look at each record.
 
-``_hours/closed.json`` has, for each such day, a digest of its records as a listing shows them. Whoever writes an
-hour file writes its record, and then the day is looked at again. Losing ``closed.json`` costs a look at every day.
+``_hours/closed.json`` has, for each such day, a digest of its records (:mod:`firehose.lake.listed`). Who writes an
+hour file writes its record, and then the day is looked at again. Losing it costs a look at every day.
 Must not: decide what can be closed.
 """
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
-from itertools import groupby
 from typing import Final
 
 import msgspec
 
 from firehose.areas import Area
 from firehose.lake.closed_form import CLOSED
-from firehose.lake.verification import PROOF_SUFFIX
 from firehose.store import LakePath
 
 _NAME: Final = "closed.json"
-_DAY: Final = "date="
 
 
 class _Settled(msgspec.Struct, frozen=True):
     form: str
     days: dict[str, str]
-
-
-def listed_days(lake: LakePath) -> dict[date, str]:
-    """The days that have records of hour files, in order, each with a digest of what a listing says of them."""
-    found = (each for each in Area.HOURS.of(lake).listing() if not each.key.endswith(PROOF_SUFFIX))
-    by_day = groupby(found, key=lambda each: each.key.partition("/")[0])
-    return {
-        date.fromisoformat(folder.removeprefix(_DAY)): hashlib.sha256(repr(list(of_day)).encode()).hexdigest()
-        for folder, of_day in by_day
-        if folder.startswith(_DAY)
-    }
 
 
 def read(lake: LakePath) -> dict[date, str]:

@@ -7,7 +7,6 @@ another one that has taken its place. Must not: decide what follows from a proof
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 
@@ -17,9 +16,6 @@ from firehose.lake.layout import HourFile
 from firehose.lake.report import TypeReport, VerifyReport
 from firehose.lake.verify import verify_file
 from firehose.store import L, LakePath
-
-#: What the name of a proof ends with.
-PROOF_SUFFIX: Final = ".verified.json"
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,4 +73,4 @@ def verify(lake: LakePath, file: HourFile) -> Verification:
 
 
 def _path(hour_file: L) -> L:
-    return recorded.record_path(hour_file).with_suffix(PROOF_SUFFIX)
+    return recorded.record_path(hour_file).with_suffix(recorded.PROOF_SUFFIX)

@@ -5,6 +5,7 @@ Great Expectations' own index shows one batch and needs scripts from the network
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from html import escape
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from urllib.parse import quote
 from firehose.areas import Area, F
 from firehose.errors import CorruptBatch
 from firehose.quality.result import docs_folder, latest_results, load_result
-from firehose.store import LakePath
+from firehose.store import L, LakePath
 
 #: Batches on the page, latest first.
 SHOWN = 200
@@ -42,18 +43,37 @@ def front_page(lake: F) -> F:
 def write_front_page(lake: LakePath) -> None:
     """Write the page from the stored results, and remove the Data Docs of batches that it no longer shows."""
     latest = latest_results(lake, SHOWN)
-    rows = "".join(_row(lake, path) for path in latest)
+    pages = _pages(lake)
+    rows = "".join(_row(path, pages) for path in latest)
     front_page(lake).write((_HEAD + rows + _FOOT).encode())
     (docs_folder(lake) / "index.html").write(_HOME.encode())
     if len(latest) == SHOWN:
         oldest = latest[-1].parent.name.removeprefix("batch=")
-        for pages in (docs_folder(lake) / "validations").folders("*/*"):
-            if pages.name < oldest:
+        for folder in _validations(lake).folders("*/*"):
+            if folder.name < oldest:
                 with suppress(OSError):  # another batch may be at it as well, or a later one will be
-                    pages.discard_all()
+                    folder.discard_all()
 
 
-def _row(lake: LakePath, path: LakePath) -> str:
+def _validations(lake: L) -> L:
+    return docs_folder(lake) / "validations"
+
+
+def _pages(lake: LakePath) -> dict[str, str]:
+    """Links to the pages of each batch, one a suite, by one listing of all: there are thousands."""
+    found: dict[str, dict[str, LakePath]] = {}
+    for page in _validations(lake).find("*/*/*/*.html"):
+        found.setdefault(page.parents[1].name, {})[page.parents[2].name] = page
+    root = Area.QUALITY.of(lake)
+    return {
+        batch: " ".join(  # the spaces let a browser break the line
+            f'<a href="{quote(str(page.key_in(root)))}">{escape(suite)}</a>' for suite, page in of_batch.items()
+        )
+        for batch, of_batch in found.items()
+    }
+
+
+def _row(path: LakePath, pages: Mapping[str, str]) -> str:
     batch = path.parent.name.removeprefix("batch=")
     try:
         result = load_result(path)
@@ -66,16 +86,5 @@ def _row(lake: LakePath, path: LakePath) -> str:
     return (
         f'<tr><td>{escape(batch)}</td><td>{state}</td><td class="n">{result.good:,}</td>'
         f'<td class="n">{result.quarantined:,}</td><td class="n">{result.error_rate:.2%}</td>'
-        f"<td>{_links(lake, batch)}</td></tr>\n"
-    )
-
-
-def _links(lake: LakePath, batch: str) -> str:
-    """A link to each suite's page of a batch."""
-    found: dict[str, LakePath] = {}
-    for page in (docs_folder(lake) / "validations").find(f"*/{batch}/*/*.html"):
-        found[page.parents[2].name] = page
-    root = Area.QUALITY.of(lake)
-    return " ".join(  # the spaces let a browser break the line
-        f'<a href="{quote(str(page.key_in(root)))}">{escape(suite)}</a>' for suite, page in found.items()
+        f"<td>{pages.get(batch, '')}</td></tr>\n"
     )

@@ -77,7 +77,8 @@ class LocalLake(PosixPath):
                 except FileNotFoundError:  # removed meanwhile
                     continue
                 # A replacement is another file, which the time alone would not tell within a tick of the clock.
-                stamp = f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+                # The second time is of any change, and nobody can set it back.
+                stamp = f"{found.st_ino}-{found.st_mtime_ns}-{found.st_ctime_ns}-{found.st_size}"
                 yield Listed(str(path.relative_to(self)), found.st_size, stamp)
 
     def unfinished(self) -> list[str]:

@@ -6,7 +6,7 @@ Must not: decide what follows from a difference.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Final
@@ -18,14 +18,14 @@ from firehose.errors import CorruptLake
 from firehose.lake import layout, recorded, records
 from firehose.lake.adopt import not_lost, watched
 from firehose.lake.layout import HourFile
-from firehose.lake.ledger import LedgerEntry
-from firehose.lake.watch import Difference, differences, known_by
+from firehose.lake.ledger import read_ledger
+from firehose.lake.watch import Difference, differences, known_since
 from firehose.store import LakePath
 
 _COLUMNS: Final = ("hour", "type", "rows", "bytes", "sha256", "written_by", "recorded_at", "loaded_at")
 
 
-def wrong_hours(lake: LakePath, ledger: list[LedgerEntry], hours: Iterable[datetime]) -> Iterator[Difference]:
+def wrong_hours(lake: LakePath, hours: Collection[datetime]) -> Iterator[Difference]:
     """Every file of these hours that differs from its record; none in a lake that has no records yet.
 
     Files of every type: a summary is made of several types, even if a batch has written only one of them.
@@ -33,10 +33,12 @@ def wrong_hours(lake: LakePath, ledger: list[LedgerEntry], hours: Iterable[datet
     Raises:
         LakeChanged: the lake has lost its records.
     """
-    if watched(lake) is None:
-        not_lost(lake, ledger)
+    if not hours:
         return
-    yield from differences(lake, (int(hour.timestamp()) // 3600 for hour in hours), known_by(ledger))
+    if watched(lake) is None:
+        not_lost(lake, read_ledger(lake))
+        return
+    yield from differences(lake, (int(hour.timestamp()) // 3600 for hour in hours), known_since(lake))
 
 
 def load_hours(client: Client, lake: LakePath, days: set[date]) -> None:

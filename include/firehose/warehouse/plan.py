@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerEntry
 from firehose.schema import LIKES, POSTS, TYPES
+from firehose.store import Listed
 
 
 class Summary(NamedTuple):
@@ -34,10 +35,14 @@ SUMMARIES: Final = (
 
 
 class Loaded(NamedTuple):
-    """A batch as ClickHouse has it: when it was published, and the hours that it wrote to."""
+    """A batch as ClickHouse has it: when it was published, and the hours that it wrote to.
+
+    ``stamp`` is that of its entry in the ledger when that was read; empty: it is not known.
+    """
 
     published_at: datetime
     hours: tuple[datetime, ...]
+    stamp: str = ""
 
 
 class Rebuild(NamedTuple):
@@ -46,6 +51,11 @@ class Rebuild(NamedTuple):
     day: date
     table: str
     hours: tuple[datetime, ...]
+
+
+def unread(ledger: dict[str, Listed], loaded: dict[str, Loaded]) -> list[Listed]:
+    """The entries of the ledger that have not been read as they are now."""
+    return [each for batch, each in ledger.items() if batch not in loaded or loaded[batch].stamp != each.stamp]
 
 
 def pending(ledger: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[LedgerEntry]:

@@ -19,14 +19,14 @@ from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import open_gaps
 from firehose.batch.lock import locks_folder
 from firehose.errors import LockTaken, ServiceUnavailable
-from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.lake.ledger import LedgerEntry, listed_entries, listed_entry
 from firehose.lake.watch import Difference, changed
 from firehose.settings import Settings
 from firehose.store import LakePath
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.hours import load_hours, wrong_hours
-from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds, sound, touched
+from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds, sound, touched, unread
 from firehose.warehouse.sql import SQL_FOLDER
 from ingester.contract.logs import get_logger
 
@@ -35,7 +35,7 @@ log = get_logger(__name__)
 _LOCK_TIMEOUT_S: Final = 600.0
 _COUNTS: Final = ("received", "good", "quarantined", "duplicates", "stored", "displaced")
 _BATCH_COLUMNS: Final = (
-    *("batch", "id", "start", "end", "published_at", "hours", "loaded_at", "counts.type"),
+    *("batch", "id", "start", "end", "published_at", "hours", "loaded_at", "stamp", "counts.type"),
     *(f"counts.{name}" for name in _COUNTS),
 )
 
@@ -74,7 +74,7 @@ def refresh(settings: Settings) -> RefreshResult:
         try:
             gaps = read_gaps(settings.lake_path)
             load_gaps(client, gaps)
-            result = load(client, settings.lake_path, read_ledger(settings.lake_path))
+            result = load(client, settings.lake_path)
         finally:
             client.close()
     if result.differences:
@@ -83,19 +83,25 @@ def refresh(settings: Settings) -> RefreshResult:
     return result._replace(open_gaps=len(open_gaps(gaps)))
 
 
-def load(client: Client, lake: LakePath, ledger: list[LedgerEntry]) -> RefreshResult:
-    """Load a given ledger as :func:`refresh` does, but without the lock, and without raising for differences."""
+def load(client: Client, lake: LakePath) -> RefreshResult:
+    """As :func:`refresh`, but without the lock, without gaps, and without raising for differences.
+
+    Of the ledger, which grows for years, only those entries are read that a listing shows to be new or rewritten.
+    """
     began = time.monotonic()
     loaded = _loaded(client)
-    wanted = pending(ledger, loaded)
-    differences = tuple(wrong_hours(lake, ledger, touched(wanted, loaded)))
+    new = unread(listed_entries(lake), loaded)
+    read = [(entry, listed.stamp) for listed in new if (entry := listed_entry(lake, listed))]
+    wanted = pending((entry for entry, _ in read), loaded)
+    differences = tuple(wrong_hours(lake, touched(wanted, loaded)))
     todo = sound(wanted, loaded, {_instant(difference.file.hour) for difference in differences})
+    waiting = {entry.batch for entry in wanted} - {entry.batch for entry in todo}
     plan = rebuilds(todo, loaded)
     for rebuild in plan:
         _rebuild(client, rebuild)
     crash.reached(crash.Point.REBUILT)
     load_hours(client, lake, {hour.date() for hour in touched(todo, loaded)})
-    _record(client, todo)
+    _record(client, [(entry, stamp) for entry, stamp in read if entry.batch not in waiting])
     crash.reached(crash.Point.BATCHES_RECORDED)
     hours = {hour for rebuild in plan for hour in rebuild.hours}
     result = RefreshResult(
@@ -103,7 +109,7 @@ def load(client: Client, lake: LakePath, ledger: list[LedgerEntry]) -> RefreshRe
         tuple(sorted({rebuild.day for rebuild in plan})),
         len(hours),
         time.monotonic() - began,
-        waiting=tuple(entry.batch for entry in wanted if entry not in todo),
+        waiting=tuple(sorted(waiting)),
         differences=differences,
     )
     log.info("batches loaded", batches=len(todo), hours_rebuilt=len(hours), seconds=round(result.seconds, 1))
@@ -130,9 +136,9 @@ def locked(lake: LakePath) -> Iterator[None]:
 
 
 def _loaded(client: Client) -> dict[str, Loaded]:
-    query = "SELECT id, published_at, hours FROM ops.batches FINAL"
+    query = "SELECT id, published_at, hours, stamp FROM ops.batches FINAL"
     rows = client.query(query, tz_mode="aware").result_rows
-    return {batch: Loaded(published_at, tuple(hours)) for batch, published_at, hours in rows}
+    return {batch: Loaded(published_at, tuple(hours), stamp) for batch, published_at, hours, stamp in rows}
 
 
 def _rebuild(client: Client, rebuild: Rebuild) -> None:
@@ -163,14 +169,14 @@ def _rebuild(client: Client, rebuild: Rebuild) -> None:
     client.command(f"DROP TABLE {staging}")
 
 
-def _record(client: Client, entries: list[LedgerEntry]) -> None:
+def _record(client: Client, entries: list[tuple[LedgerEntry, str]]) -> None:
     if entries:
         now = datetime.now(UTC)
-        rows = [_batch_row(entry, now) for entry in entries]
+        rows = [_batch_row(entry, now, stamp) for entry, stamp in entries]
         client.insert("batches", rows, column_names=_BATCH_COLUMNS, database="ops")
 
 
-def _batch_row(entry: LedgerEntry, loaded_at: datetime) -> list[object]:
+def _batch_row(entry: LedgerEntry, loaded_at: datetime, stamp: str) -> list[object]:
     counts = [[getattr(c, name) for c in entry.counts.values()] for name in _COUNTS]
     interval = (entry.start, entry.batch, entry.start, entry.end, entry.published_at)
-    return [*interval, sorted(hours_of(entry)), loaded_at, list(entry.counts), *counts]
+    return [*interval, sorted(hours_of(entry)), loaded_at, stamp, list(entry.counts), *counts]

@@ -15,11 +15,11 @@ from clickhouse_connect.driver.client import Client
 from filelock import FileLock
 
 from firehose.errors import ServiceUnavailable
-from firehose.lake import audit
-from firehose.lake.ledger import read_ledger
+from firehose.lake import audit, ledger
+from firehose.lake.ledger import LedgerEntry
 from firehose.maintenance.run import Maintenance
 from firehose.settings import Settings
-from firehose.store import LocalLake
+from firehose.store import LakePath, Listed, LocalLake
 from firehose.warehouse import summaries
 from firehose.warehouse.summaries import load, refresh
 from tests.integration.warehouse.dying import DyingClient
@@ -214,14 +214,13 @@ def test_good_means_one_thing(client: Client, settings: Settings, lake: LakeBuil
 
 def test_a_refresh_killed_before_any_command_is_completed_by_the_next(client: Client, lake: LakeBuilder) -> None:
     small(lake)
-    ledger = read_ledger(LocalLake(lake.root))
-    load(client, LocalLake(lake.root), ledger)
+    load(client, LocalLake(lake.root))
     wanted = contents(client)
     died = 0
     while True:
         client.command("TRUNCATE TABLE ops.batches")
         try:
-            load(DyingClient(client, died), lake.root, ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
+            load(DyingClient(client, died), LocalLake(lake.root))  # type: ignore[arg-type]  # a proxy, not a subclass
             break
         except SystemExit:
             died += 9  # not every point, but each kind: a rebuild has seven commands
@@ -235,11 +234,37 @@ def test_a_refresh_killed_before_any_command_is_completed_by_the_next(client: Cl
 
 def test_a_batch_counts_as_loaded_only_after_its_swaps(client: Client, lake: LakeBuilder) -> None:
     small(lake)
-    ledger = read_ledger(LocalLake(lake.root))
     with pytest.raises(SystemExit):
-        load(DyingClient(client, 20), LocalLake(lake.root), ledger)  # type: ignore[arg-type]  # a proxy, not a subclass
+        load(DyingClient(client, 20), LocalLake(lake.root))  # type: ignore[arg-type]  # a proxy, not a subclass
     assert fetch(client, "SELECT count() FROM ops.batches") == [(0,)]
-    assert len(load(client, LocalLake(lake.root), ledger).batches) == 2
+    assert len(load(client, LocalLake(lake.root)).batches) == 2
+
+
+def test_an_entry_that_was_only_put_back_is_read_once_and_rebuilds_nothing(
+    client: Client, settings: Settings, lake: LakeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(lake)
+    assert len(refresh(settings).batches) == 2
+    wanted, read = contents(client), list[str]()
+    listed_entry = ledger.listed_entry
+
+    def seen(root: LakePath, listed: Listed) -> LedgerEntry | None:
+        read.append(listed.key)
+        return listed_entry(root, listed)
+
+    monkeypatch.setattr(summaries, "listed_entry", seen)
+
+    def refreshed() -> list[str]:
+        read.clear()
+        done = refresh(settings)
+        assert (done.batches, done.hours) == ((), 0)
+        return read
+
+    assert refreshed() == []
+    entry = LocalLake(lake.root).find("_ledger/*/*.json")[0]
+    entry.write(entry.read_bytes())
+    assert refreshed() == [f"{entry.parent.name}/{entry.name}"]
+    assert refreshed() == [] and contents(client) == wanted
 
 
 def test_refreshes_exclude_each_other(

@@ -81,6 +81,8 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "archive_run_mib": WHOLE,
     "archive_day_mib": WHOLE,
     "batch_minutes": (*WHOLE, "0", "7", "61"),
+    "user_files_events": WHOLE,
+    "user_files_most": (*WHOLE, "0", "1001"),
     "maintenance_minutes": (*WHOLE, "0", "1441"),
     "maintenance_processes": (*WHOLE, "0", "257"),
     "lake_check_days": (*WHOLE, "0", "367"),

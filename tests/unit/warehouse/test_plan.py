@@ -8,7 +8,8 @@ import pytest
 
 from firehose.lake.ledger import LedgerEntry
 from firehose.schema import TYPES
-from firehose.warehouse.plan import SUMMARIES, Loaded, pending, rebuilds
+from firehose.store import Listed
+from firehose.warehouse.plan import SUMMARIES, Loaded, pending, rebuilds, unread
 
 START = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
 
@@ -41,6 +42,15 @@ def test_a_batch_is_pending_until_this_very_edition_is_loaded() -> None:
     assert pending([first, second], loaded(first)) == [second]
     assert pending([first], loaded(entry("b1", published=-1))) == [first]
     assert pending([first], loaded(entry("b1", published=1))) == [first], "a restored lake is older"
+
+
+def test_entries_are_read_once_and_again_when_a_listing_shows_another_file() -> None:
+    first, second = (Listed(f"date=2026-11-23/batch={name}.json", 9, "a stamp") for name in ("b1", "b2"))
+    ledger, known = {"b1": first, "b2": second}, loaded(entry("b1"))
+    assert unread(ledger, {}) == unread(ledger, known) == [first, second], "no stamp is known"
+    known["b1"] = known["b1"]._replace(stamp="a stamp")
+    assert unread(ledger, known) == [second]
+    assert unread({"b1": first._replace(stamp="another")}, known) == [first._replace(stamp="another")]
 
 
 @pytest.mark.parametrize("record_type", TYPES)
