@@ -1,9 +1,10 @@
 """### Is the lake what its records say?
 
 Once a day every hour file is compared with its record in the lake's `_hours/`: is it there, has it the recorded
-size and the recorded footer? That finds a file that is missing, cut off, older, or another one. Days that a listing
-shows as they were when nothing differed are not compared again. A share of all files is read in full as well, so that each one is read once in `FIREHOSE_LAKE_CHECK_DAYS` days: that finds changed
-bytes. The ledger is compared, too: that finds a file and its record that are older than a batch that wrote there.
+size and the recorded footer? That finds a file that is missing, cut off, older, or another one. Days that a
+listing shows as they were when nothing differed are not compared again. A share of all files is read in full as
+well, so that each one is read once in `FIREHOSE_LAKE_CHECK_DAYS` days: that finds changed bytes. The ledger is
+compared, too: that finds a file and its record that are older than a batch that wrote there.
 
 A second task alerts if `FIREHOSE_BACKUP` is set and the last backup is older than `FIREHOSE_BACKUP_ALERT_HOURS`.
 
