@@ -1,4 +1,6 @@
-"""### The lake's daily maintenance: close hours, verify them, remove what is kept no longer
+"""### The lake's maintenance: close hours, verify them, remove what is kept no longer
+
+Each hour, so that at no time of the day raw files and open hours pile up, which take more room than closed ones.
 
 1. **close** writes the files of hours that have been over for `FIREHOSE_CLOSE_AFTER_HOURS` in closed form.
 2. **check** verifies the hour files that raw files still wait for: every row is read, every CID recomputed. The
@@ -8,10 +10,10 @@
    is provably in the lake, quarantine, quality pages, files set aside, days of ClickHouse's tables, logs. The
    lake's `_audit/` says what goes, why, and by which run, before it goes.
 
-An hour that is not sound fails its task, and keeps its raw files. Alerts say that the disk fills up, and that
-something stays although its time is over (docs/operations.md, "What is kept, and for how long"). `firehose
-maintenance` shows what the next run would do. Clearing or triggering a run is always safe; while `firehose
-maintenance --do` is at work, a run waits for its next retry.
+An hour that is not sound fails its task, and keeps its raw files. An alert says once a day that something stays
+although its time is over (docs/operations.md, "What is kept, and for how long"). `firehose maintenance` shows what
+the next run would do. Clearing or triggering a run is always safe; while `firehose maintenance --do` is at work, a
+run waits for its next retry.
 """
 
 from __future__ import annotations
@@ -67,18 +69,19 @@ def expire() -> dict[str, Any]:
     from airflow.sdk.configuration import conf
     from firehose_hooks import send_mail
 
-    from firehose.alerts import report_disk, report_kept
-    from firehose.batch import budget
+    from firehose.alerts import report_kept
     from firehose.maintenance.backups import verified_backup
     from firehose.maintenance.run import Maintenance
+    from firehose.maintenance.told import news
     from firehose.settings import load
 
     settings, run = load(), get_current_context()["run_id"]
     logs = (Path(conf.get("logging", "base_log_folder")), settings.home_path / "logs")
     held = verified_backup(settings)
     done = Maintenance(settings, f"firehose_maintenance {run}", logs=logs, backup=held).expire()
-    report_kept(settings, done.alarming, send_mail)
-    report_disk(settings, budget.warning(settings, settings.lake_path), send_mail)
+    with news(settings.lake_path, "kept", done.alarming) as untold:
+        if untold:
+            report_kept(settings, done.alarming, send_mail)
     return dict(msgspec.to_builtins(done))
 
 

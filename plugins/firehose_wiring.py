@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
 #: When the lake is checked each day, in UTC: any time will do that is not on the full hour.
 CHECK_AT: Final = "20 4 * * *"
-#: When the lake is maintained each day: after the check, whose findings keep raw files.
-MAINTAIN_AT: Final = "50 4 * * *"
+#: When the lake is maintained: each hour, since raw files and open hours take more room than closed ones.
+MAINTAIN_AT: Final = "50 * * * *"
 #: When a backup is made each day, before the lake is checked.
 BACKUP_AT: Final = "40 2 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.

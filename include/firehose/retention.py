@@ -31,7 +31,7 @@ class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
             description="Raw files of a batch are removed after this many hours, if the lake provably holds all "
             "that is in them; where a backup is set, as soon as that holds them as well; 0: never",
         ),
-    ] = 24
+    ] = 12
     keep_hours_days: Annotated[
         int,
         Meta(

@@ -61,7 +61,7 @@ class Settings(RetentionSettings, frozen=True, kw_only=True):
     ] = 16
     maintenance_minutes: Annotated[
         int,
-        Meta(ge=1, le=1440, description="Closing hours ends after so long a day, and verifying them as well"),
+        Meta(ge=1, le=1440, description="Closing hours ends after so long in a run, and verifying them as well"),
     ] = 240
     maintenance_processes: Annotated[
         int,

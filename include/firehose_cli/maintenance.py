@@ -19,7 +19,7 @@ def maintenance(
     """Close hours, verify them, and remove what the settings keep no longer: a plan, or with --do the deed.
 
     What is removed is covered elsewhere, or its time is over; the lake's _audit/ says what, why and by whom. The
-    daily DAG firehose_maintenance does the same.
+    DAG firehose_maintenance does the same each hour.
     """
     import math
 

@@ -50,7 +50,7 @@ def test_raw_goes_once_its_hours_are_verified_and_its_time_is_over(
     settings: Settings, batches: list[Batch], redis_client: redis.Redis
 ) -> None:
     lake = settings.local_lake
-    assert not maintenance(settings, days=0.5).plan().removals
+    assert not maintenance(settings, days=0.25).plan().removals
     work = maintenance(settings)
     opened = work.plan()
     names = [f"{layout.hour_name(HOUR + n)} likes" for n in (-1, 0)]

@@ -22,7 +22,7 @@ START = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
 END = START + timedelta(minutes=5)
 HOUR = int(START.timestamp()) // 3600
 POLICY = Policy.of(Settings())
-LATER = END + timedelta(hours=24)
+LATER = END + timedelta(hours=12)
 RECORD = HourRecord(
     rows=9,
     bytes=90,
@@ -67,7 +67,7 @@ def with_entry(**changes: object) -> RawFacts:
 
 
 def test_a_batch_goes_when_all_is_covered_and_its_time_is_over() -> None:
-    assert fate(RAW, POLICY, LATER) == (True, "its hours are closed and verified, and 24 hours are over", False)
+    assert fate(RAW, POLICY, LATER) == (True, "its hours are closed and verified, and 12 hours are over", False)
     assert fate(RAW, POLICY, LATER - timedelta(seconds=1)) == (False, "", False)
 
 
@@ -76,7 +76,7 @@ KEPT = {
     "since it was last validated": (msgspec.structs.replace(RAW, staged=True), False),
     "no verified backup": (msgspec.structs.replace(RAW, held=False), False),
     "cannot be read": (msgspec.structs.replace(RAW, damage="its manifest cannot be read"), True),
-    "not over for 3 hours": (with_hour(file=HourFile(HOUR + 24, "likes")), False),
+    "not over for 3 hours": (with_hour(file=HourFile(HOUR + 12, "likes")), False),
     "what its record says": (with_hour(as_recorded=False), True),
     "is not closed yet": (with_hour(record=msgspec.structs.replace(RECORD, form="")), False),
     "not verified as it is now": (with_hour(verification=None), False),
@@ -138,7 +138,7 @@ def test_the_lines_say_what_goes_together() -> None:
         "close   1 hour files, 9 bytes, from 2026-11-23T20 likes to 2026-11-23T20 likes",
         "check   1 hour files, 90 bytes, from 2026-11-23T20 likes to 2026-11-23T20 likes",
         "remove  logs of 2026-11-23: 1, 7 bytes: 30 days are over",
-        "remove  raw of 2026-11-23: 2, 2.0 kB: its hours are closed and verified, and 24 hours are over",
+        "remove  raw of 2026-11-23: 2, 2.0 kB: its hours are closed and verified, and 12 hours are over",
         "keep    raw of 2026-11-23: 1, 500 bytes: 2026-11-23T20 likes is not verified as it is now",
         "frees 2.0 kB; 500 bytes stay although their time is over",
     ]
