@@ -33,14 +33,20 @@ from firehose.lake.footers import Footer
 from firehose.lake.hourfile import put
 from firehose.lake.verify import verify
 from firehose.schema import LIKES
+from firehose.settings import Settings
 from firehose.store import LocalLake
-from ingester.contract import wire
+from ingester.contract import frame, wire
 from jetstream_simulator import generate
 
 _START_US: Final = 1_779_926_400_000_000  # 2026-05-28
 _HOURS: Final = 24
 _BATCH_US: Final = 300_000_000
 _HOUR_US: Final = 3_600_000_000
+_FLUSH_US: Final = 400_000
+#: What a batch leaves beside events, in bytes: results, ledger entry, manifest, its part of records and proofs; and
+#: the quality pages, of the latest batches only. Measured in a lake of the demo.
+_OF_BATCH: Final = 88_000
+_PAGES: Final = 113_000_000
 _SORTED_BY_DUCKDB: Final = """\
 import sys, duckdb
 for source in sys.argv[1:]:
@@ -52,7 +58,8 @@ for source in sys.argv[1:]:
 class StorageReport(msgspec.Struct, frozen=True, kw_only=True):
     """``saved``: the share of the events' JSON that closed hours do without; ``notes`` has that of open ones.
 
-    ``seconds`` and ``mib`` (peak memory) are of closing the day's last hour, and of the baseline.
+    ``notes`` also has the bytes an event of raw files, and the share of the JSON that the whole lake takes after a
+    week. ``seconds`` and ``mib`` (peak memory) are of closing the day's last hour, and of the baseline.
     """
 
     name: str
@@ -72,7 +79,16 @@ class StorageReport(msgspec.Struct, frozen=True, kw_only=True):
 class _Line(NamedTuple):
     hour: int
     batch: int
+    flush: int
     line: bytes
+
+
+class _Sizes(NamedTuple):
+    """Bytes of the JSON and events by type, and bytes of the frames that Redis and raw files have."""
+
+    json: Counter[str]
+    counts: Counter[str]
+    frames: Counter[str]
 
 
 class _Of(msgspec.Struct):
@@ -92,10 +108,9 @@ def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
     """
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         lake = LocalLake(name)
-        raw: Counter[str] = Counter()
-        counts: Counter[str] = Counter()
+        raw, counts, frames = _Sizes(Counter(), Counter(), Counter())
         for hour, lines in groupby(_day(events, hours), key=lambda line: line.hour):
-            _store(lake, hour, lines, raw, counts)
+            _store(lake, hour, lines, _Sizes(raw, counts, frames))
         before = sum(path.size() for path in lake.find("year=*/month=*/day=*/hour=*/*.parquet"))
         *early, last = sorted({layout.hour_of_file(path) for path in lake.find("year=*/*/*/*/*.parquet")})
         for hour in early:
@@ -120,8 +135,28 @@ def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
         records_verified=verified,
         seconds=seconds,
         mib=mib,
-        notes={"saved_open": round(1 - before / raw.total(), 4), "json_bytes": raw.total(), "bytes": total},
+        notes={
+            "saved_open": round(1 - before / raw.total(), 4),
+            "raw_files": round(frames.total() / counts.total(), 2),
+            "after_a_week": round(_week(events, raw.total(), (total, before, frames.total()), hours), 4),
+            "json_bytes": raw.total(),
+            "bytes": total,
+        },
     )
+
+
+def _week(events: int, json: int, sizes: tuple[int, int, int], hours: int) -> float:
+    """The share of a week's JSON that the lake takes at the end of it, by the settings' defaults.
+
+    Of all hours but the last the closed form; of the last ones the open form, and raw files; and what each batch
+    leaves. ``sizes``: of so many ``hours`` the bytes of the three.
+    """
+    kept = Settings()
+    opened, raw = kept.close_after_hours + 1, kept.keep_raw_hours + 1  # the run of the hour has yet to come
+    closed_bytes, open_bytes, raw_bytes = (size / hours for size in sizes)
+    lake = closed_bytes * (7 * _HOURS - opened) + open_bytes * opened + raw_bytes * raw
+    batches = 7 * _HOURS * 60 // kept.batch_minutes
+    return (lake + batches * _OF_BATCH + _PAGES) / (json / hours * 7 * _HOURS)
 
 
 def _day(events: int, hours: int) -> Iterator[_Line]:
@@ -129,7 +164,7 @@ def _day(events: int, hours: int) -> Iterator[_Line]:
     for hour in range(hours):
         count = events * (hour + 1) // _HOURS - events * hour // _HOURS
         for at in _times(_START_US + hour * _HOUR_US, count, hour):
-            yield _Line(at // _HOUR_US, at // _BATCH_US, made.event(at))
+            yield _Line(at // _HOUR_US, at // _BATCH_US, at // _FLUSH_US, made.event(at))
 
 
 def _times(start_us: int, count: int, seed: int) -> list[int]:
@@ -140,13 +175,19 @@ def _times(start_us: int, count: int, seed: int) -> list[int]:
     return times
 
 
-def _store(lake: LocalLake, hour: int, lines: Iterator[_Line], raw: Counter[str], counts: Counter[str]) -> None:
+def _store(lake: LocalLake, hour: int, lines: Iterator[_Line], sizes: _Sizes) -> None:
     """Write the files of an hour in the open form, batch by batch."""
     tables: dict[str, list[pa.Table]] = {}
     for batch, of_batch in groupby(lines, key=lambda line: line.batch):
         queues: dict[str, list[bytes]] = {}
-        for each in of_batch:
-            queues.setdefault(_queue_of(each.line), []).append(each.line)
+        for _, of_flush in groupby(of_batch, key=lambda line: line.flush):
+            flushed: dict[str, list[bytes]] = {}
+            for each in of_flush:
+                flushed.setdefault(_queue_of(each.line), []).append(each.line)
+            for made in frame.pack(flushed):
+                sizes.frames[made.queue] += len(made.payload)
+            for queue, of_queue in flushed.items():
+                queues.setdefault(queue, []).extend(of_queue)
         start = datetime.fromtimestamp(batch * 300, UTC)
         for queue, of_queue in queues.items():
             for kind, of_kind in by_type(queue, of_queue).items():
@@ -154,8 +195,8 @@ def _store(lake: LocalLake, hour: int, lines: Iterator[_Line], raw: Counter[str]
                 if failed:
                     raise FirehoseError(f"a simulated event of {kind} cannot be decoded: {failed[0].reason}")
                 tables.setdefault(kind, []).append(to_table(kind, rows, start))
-                raw[kind] += sum(map(len, of_kind)) + len(of_kind)  # a line ends with a newline
-                counts[kind] += len(of_kind)
+                sizes.json[kind] += sum(map(len, of_kind)) + len(of_kind)  # a line ends with a newline
+                sizes.counts[kind] += len(of_kind)
     for kind, of_hour in tables.items():
         put(layout.hour_file(lake, kind, hour), kind, of_hour, Footer({}, {}, {}), "adopt")
 
