@@ -43,8 +43,8 @@ _HOURS: Final = 24
 _BATCH_US: Final = 300_000_000
 _HOUR_US: Final = 3_600_000_000
 _FLUSH_US: Final = 400_000
-#: What a batch leaves beside events, in bytes: results, ledger entry, manifest, its part of records and proofs; and
-#: the quality pages, of the latest batches only. Measured in a lake of the demo.
+#: What a batch leaves beside events, in bytes: results, ledger entry, manifest, its part of records and proofs;
+#: and the quality pages, of the latest batches only. Measured in a lake of the demo.
 _OF_BATCH: Final = 88_000
 _PAGES: Final = 113_000_000
 _SORTED_BY_DUCKDB: Final = """\
