@@ -35,6 +35,7 @@ from tests.support.waiting import until
 Step = tuple[str, Batch]
 
 STEPS: Final = ("drain", "validate", "publish", "refresh")
+_NOTES: Final = ("closed.json", "told.json")
 # When a file was written.
 _MOMENTS: Final = ("created_at", "published_at", "recorded_at", "since", "verified_at", "expired", "at", "audit")
 #: What the first batch is, the second one being validated; then what that one is.
@@ -178,9 +179,13 @@ class World(LakeView):
         return todo[STAGES.index(stage) :]
 
     def files(self, stage: str = "") -> dict[str, object]:
-        """The lake's files, now or at a stage, by name: bytes, or what JSON says but for when it was written."""
+        """The lake's files, now or at a stage, by name: bytes, or what JSON says but for when it was written.
+
+        Left out are notes of what need not be looked at again: a step that was repeated has looked at more.
+        """
         root = self.home / "stages" / stage if stage else self.lake
         paths = [path for path in root.glob("**/*.*") if path.suffix in (".zst", ".parquet", ".json", ".part")]
+        paths = [path for path in paths if path.name not in _NOTES]
         return {str(path.relative_to(root)): _content(path) for path in paths}
 
     # What is there.
@@ -199,8 +204,8 @@ class World(LakeView):
         )
 
     def loaded(self) -> list[Sequence[Any]]:
-        """What ClickHouse says of the batches, but for the times at which they were published and loaded."""
-        query = "SELECT * EXCEPT (published_at, loaded_at) FROM ops.batches FINAL ORDER BY ALL"
+        """What ClickHouse says of the batches, but for when they were published and loaded, and for stamps."""
+        query = "SELECT * EXCEPT (published_at, loaded_at, stamp) FROM ops.batches FINAL ORDER BY ALL"
         return list(self.clickhouse.query(query).result_rows)
 
     def gaps(self) -> list[tuple[str, str]]:

@@ -179,7 +179,7 @@ def lay_out(lake: Path, chance: random.Random) -> None:
         users.restore(LocalLake(lake), schema.LIKES, hour, chosen)
 
 
-@pytest.mark.parametrize("seed", [*range(25), *range(100, 115)])
+@pytest.mark.parametrize("seed", [*range(12), *range(100, 108)])
 def test_batches_in_any_order_with_deaths_and_reruns_give_the_same_rows(
     lake: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

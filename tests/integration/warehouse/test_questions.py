@@ -35,7 +35,7 @@ from tests.integration.warehouse import answers
 from tests.integration.warehouse.lakes import LakeBuilder
 
 #: Seconds between events, and how many: two slow days and a busy one.
-DAYS = ((9.0, 9_000), (9.0, 9_000), (3.0, 16_000))
+DAYS = ((4.0, 9_000), (4.0, 9_000), (2.0, 16_000))
 START = datetime(2026, 5, 28, 0, 30, tzinfo=UTC)
 #: About the pipeline itself, not about what is in the files.
 _OF_THE_PIPELINE = {"14_accounting", "15_coverage", "45_quarantine"}
