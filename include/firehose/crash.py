@@ -28,7 +28,7 @@ _FILES: Final = (
     (f"/{Area.AUDIT}/date=", Point.AUDIT_SYNCED, Point.AUDIT_RENAMED),
     (f"/{Area.QUARANTINE}/redis/", Point.FOREIGN_SYNCED, Point.FOREIGN_RENAMED),
     (f"/{Area.QUARANTINE}/date=", Point.QUARANTINE_SYNCED, Point.QUARANTINE_RENAMED),
-    ("/suites.json", Point.SUITES_SYNCED, Point.SUITES_RENAMED),
+    ("/suites.json.gz", Point.SUITES_SYNCED, Point.SUITES_RENAMED),
     ("/result.json", Point.RESULT_SYNCED, Point.RESULT_RENAMED),
     ("/layout.json", Point.LAYOUT_SYNCED, Point.LAYOUT_RENAMED),
     (f"/{Area.HOURS}/date=", Point.RECORD_SYNCED, Point.RECORD_RENAMED),

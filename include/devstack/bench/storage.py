@@ -45,7 +45,7 @@ _HOUR_US: Final = 3_600_000_000
 _FLUSH_US: Final = 400_000
 #: What a batch leaves beside events, in bytes: results, ledger entry, manifest, its part of records and proofs;
 #: and the quality pages, of the latest batches only. Measured in a lake of the demo.
-_OF_BATCH: Final = 88_000
+_OF_BATCH: Final = 15_000
 _PAGES: Final = 113_000_000
 _SORTED_BY_DUCKDB: Final = """\
 import sys, duckdb

@@ -6,6 +6,7 @@ Asserts raw = good + quarantined.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -75,7 +76,8 @@ def validate(settings: Settings, batch: Batch) -> ValidateResult:
     runner.build_docs()
     result = _result(counts, suites, front_page(lake), rows_digest(slices))
     crash.reached(crash.Point.DOCS_BUILT)
-    (batch.folder(lake, Area.QUALITY) / "suites.json").write(msgspec.json.encode(suites))
+    said = gzip.compress(msgspec.json.encode(suites), mtime=0)  # most of it is the same in each batch
+    (batch.folder(lake, Area.QUALITY) / "suites.json.gz").write(said)
     results.write_result(lake, batch, result)
     results.finish(lake, batch)
     for path in _bad_paths(lake, batch, slices):

@@ -184,7 +184,9 @@ class World(LakeView):
         Left out are notes of what need not be looked at again: a step that was repeated has looked at more.
         """
         root = self.home / "stages" / stage if stage else self.lake
-        paths = [path for path in root.glob("**/*.*") if path.suffix in (".zst", ".parquet", ".json", ".part")]
+        paths = [
+            path for path in root.glob("**/*.*") if path.suffix in (".zst", ".parquet", ".json", ".gz", ".part")
+        ]
         paths = [path for path in paths if path.name not in _NOTES]
         return {str(path.relative_to(root)): _content(path) for path in paths}
 

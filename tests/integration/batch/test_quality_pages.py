@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -58,7 +59,8 @@ def test_a_retry_writes_the_pages_that_failed(
     result = validate(settings, batch)
     assert result.good + result.quarantined == len(EVENTS)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "what had its page is not done again"
-    stored = msgspec.json.decode((batch.folder(lake, Area.QUALITY) / "suites.json").read_bytes())
+    said = (batch.folder(lake, Area.QUALITY) / "suites.json.gz").read_bytes()
+    stored = msgspec.json.decode(gzip.decompress(said))
     assert suite in {one["suite"] for one in stored}
     assert linked(lake) == {one["suite"] for one in stored}
 
