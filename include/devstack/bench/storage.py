@@ -49,6 +49,7 @@ _OF_BATCH: Final = 15_000
 _PAGES: Final = 113_000_000
 _SORTED_BY_DUCKDB: Final = """\
 import sys, duckdb
+duckdb.execute("SET enable_progress_bar = false")
 for source in sys.argv[1:]:
     duckdb.execute(f"COPY (FROM read_parquet('{source}', hive_partitioning = false) ORDER BY time_us)"
                    f" TO '{source}.sorted' (FORMAT parquet, COMPRESSION zstd)")
