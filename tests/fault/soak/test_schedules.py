@@ -13,7 +13,7 @@ from tests.fault.soak.pairs import Pair
 from tests.fault.soak.profile import profile
 from tests.support.waiting import until
 
-SCHEDULES = 4
+SCHEDULES = 2
 
 
 @pytest.fixture(autouse=True)
