@@ -376,14 +376,14 @@ def test_memory_does_not_grow_with_the_number_of_slices(
     settings: Settings, batches: list[Batch], fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(validating, "PROCESSES", 1)
-    monkeypatch.setattr(slicing, "CHUNK_EVENTS", 1_000)
+    monkeypatch.setattr(slicing, "CHUNK_EVENTS", 2_000)
     peaks: dict[str, list[float]] = {"validate": [], "publish": []}
     # Three times the events in slices of the same size; then the same ones in one slice and one row group, which
     # must show.
-    for batch, events, most in zip(batches, (20_000, 60_000, 60_000), (1, 1, 1000), strict=False):
-        monkeypatch.setattr(validating, "SLICE_BYTES", 1_000_000 * most)
-        monkeypatch.setattr(staged, "COMMIT_ROWS", 2_000 * most)
-        monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 2_000 * most)
+    for batch, events, most in zip(batches, (40_000, 120_000, 120_000), (1, 1, 1000), strict=False):
+        monkeypatch.setattr(validating, "SLICE_BYTES", 2_000_000 * most)
+        monkeypatch.setattr(staged, "COMMIT_ROWS", 4_000 * most)
+        monkeypatch.setattr(rowgroups, "ROW_GROUP_ROWS", 4_000 * most)
         fill(generate.events(events, seed=events + most, start_us=START_US, rate=500), batch)
         drain(settings, batch)
         peaks["validate"].append(peak_mib(lambda batch=batch: validate(settings, batch)))  # type: ignore[misc]

@@ -33,8 +33,8 @@ def copied(settings: Settings) -> None:
 
 
 def removed(settings: Settings) -> tuple[dict[str, int], dict[str, int]]:
-    """What maintenance removes and keeps in half a day, when no raw file is old enough to go without a backup."""
-    done = proven(maintenance(settings, 0.5, verified_backup(settings))).expire()
+    """What maintenance removes and keeps in six hours, when no raw file is old enough to go without a backup."""
+    done = proven(maintenance(settings, 0.25, verified_backup(settings))).expire()
     return done.removed, done.kept
 
 
