@@ -74,6 +74,16 @@ def test_storage_of_the_first_hour_of_a_day() -> None:
     assert all(figure > 0 for figure in (*report.seconds.values(), *report.mib.values()))
 
 
+def test_layout() -> None:
+    report = reported("layout", 24_000)
+    assert 10_000 < report.events < 24_000
+    compared = {
+        name: report.notes[f"{name}, closed, large account: rows compared"] for name in ("flat", "by user")
+    }
+    assert compared == {"flat": report.events, "by user": 0}
+    assert report.notes["flat, closed, small account: rows compared"] < report.events
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_benchmark_that_is_stopped_leaves_nothing_running(number: signal.Signals) -> None:
     command = [FIREHOSE, "bench", "catchup", "--events=2000000"]  # it starts its Redis first
