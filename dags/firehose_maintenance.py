@@ -4,8 +4,8 @@ Each hour, so that at no time of the day raw files and open hours pile up, which
 
 1. **close** writes the files of hours that have been over for `FIREHOSE_CLOSE_AFTER_HOURS` in closed form.
 2. **check** verifies the hour files that raw files still wait for: every row is read, every CID recomputed. The
-   proof is kept beside the file's record. After `FIREHOSE_MAINTENANCE_MINUTES` each of the two ends, with the file
-   at hand; the next run goes on. `FIREHOSE_MAINTENANCE_PROCESSES` files are done side by side.
+   proof is kept beside the file's record. After 40 minutes each of the two ends with the file at hand; the next
+   run goes on. `FIREHOSE_MAINTENANCE_PROCESSES` files are done side by side.
 3. **expire** removes what the settings `FIREHOSE_KEEP_…` keep no longer: raw files of batches whose every event
    is provably in the lake, quarantine, quality pages, files set aside, days of ClickHouse's tables, logs. The
    lake's `_audit/` says what goes, why, and by which run, before it goes.
@@ -22,13 +22,13 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, chain, dag, get_current_context, task
-from firehose_wiring import DEFAULT_ARGS, MAINTAIN_AT, MEMORY_POOL, maintenance_time, start_date
+from firehose_wiring import DEFAULT_ARGS, MAINTAIN_AT, MEMORY_POOL, start_date
 
-#: When the time of closing or verifying is over, the file at hand may still take an hour.
-LIMIT = maintenance_time() + timedelta(hours=1)
+#: After so long no further file is closed, or verified; the task's limit leaves 20 minutes for those at hand.
+SECONDS = 2400
 
 
-@task(pool=MEMORY_POOL, execution_timeout=LIMIT)
+@task(pool=MEMORY_POOL)
 def close() -> dict[str, Any]:
     """Hour files in open form. Holds a part of an hour at a time."""
     import msgspec
@@ -37,14 +37,13 @@ def close() -> dict[str, Any]:
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
-    settings, run = load(), get_current_context()["run_id"]
-    done = Maintenance(settings, f"firehose_maintenance {run}").close(settings.maintenance_minutes * 60)
+    done = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").close(SECONDS)
     if done.problems:
         raise CorruptLake(f"{len(done.problems)} hours cannot be closed: {'; '.join(done.problems[:10])}")
     return dict(msgspec.to_builtins(done))
 
 
-@task(pool=MEMORY_POOL, trigger_rule="all_done", execution_timeout=LIMIT)
+@task(pool=MEMORY_POOL, trigger_rule="all_done")
 def check() -> dict[str, Any]:
     """Hour files, row by row, also if one could not be closed. Holds a row group at a time."""
     import msgspec
@@ -53,8 +52,7 @@ def check() -> dict[str, Any]:
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
-    settings, run = load(), get_current_context()["run_id"]
-    found = Maintenance(settings, f"firehose_maintenance {run}").check(settings.maintenance_minutes * 60)
+    found = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").check(SECONDS)
     if found.problems:
         raise CorruptLake(f"{len(found.problems)} hour files are not sound: {'; '.join(found.problems[:10])}")
     return dict(msgspec.to_builtins(found))

@@ -104,15 +104,6 @@ def batch_timetable() -> CronDataIntervalTimetable:
     return CronDataIntervalTimetable("0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", timezone="UTC")
 
 
-def maintenance_time() -> timedelta:
-    """How long closing hours, or verifying them, may go on.
-
-    Raises:
-        SettingsError: a wrong setting.
-    """
-    return timedelta(minutes=_settings().maintenance_minutes)
-
-
 def backup_timetable() -> CronDataIntervalTimetable | None:
     """Once a day, if there is a place for backups.
 

@@ -23,6 +23,10 @@ class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
             description="Maintenance leaves an hour alone until it is over for this long: late batches may come",
         ),
     ] = 3
+    maintenance_processes: Annotated[
+        int,
+        Meta(ge=1, le=256, description="Hour files closed or verified side by side, with up to 1.5 GiB each"),
+    ] = 1
     keep_raw_hours: Annotated[
         int,
         Meta(

@@ -59,14 +59,6 @@ class Settings(RetentionSettings, frozen=True, kw_only=True):
     user_files_most: Annotated[
         int, Meta(ge=1, le=1000, description="Most accounts with a file of their own, of one type in one hour")
     ] = 16
-    maintenance_minutes: Annotated[
-        int,
-        Meta(ge=1, le=1440, description="Closing hours ends after so long in a run, and verifying them as well"),
-    ] = 240
-    maintenance_processes: Annotated[
-        int,
-        Meta(ge=1, le=256, description="Hour files closed or verified side by side, with up to 1.5 GiB each"),
-    ] = 1
     lake_check_days: Annotated[
         int,
         Meta(ge=1, le=366, description="The daily check reads every hour file in full once in this many days"),
