@@ -106,7 +106,7 @@ def _tables(events: int, share: float) -> Iterator[pa.Table]:
 
 
 def _rarest(tables: list[pa.Table]) -> str:
-    """The account with the fewest likes of the day; of several one that is not the first of its kind."""
+    """The account with the fewest likes of the day; of several the one in the middle."""
     counted = pa.concat_tables(tables)["did"].combine_chunks().value_counts()
     counts = counted.field("counts")
     fewest = counted.field("values").filter(pc.equal(counts, pc.min(counts)))

@@ -109,9 +109,9 @@ def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
     """
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         lake = LocalLake(name)
-        raw, counts, frames = _Sizes(Counter(), Counter(), Counter())
+        sizes_of = raw, counts, frames = _Sizes(Counter(), Counter(), Counter())
         for hour, lines in groupby(_day(events, hours), key=lambda line: line.hour):
-            _store(lake, hour, lines, _Sizes(raw, counts, frames))
+            _store(lake, hour, lines, sizes_of)
         before = sum(path.size() for path in lake.find("year=*/month=*/day=*/hour=*/*.parquet"))
         *early, last = sorted({layout.hour_of_file(path) for path in lake.find("year=*/*/*/*/*.parquet")})
         for hour in early:

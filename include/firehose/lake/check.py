@@ -1,13 +1,12 @@
 """The daily check: every hour file against its record, a share of them in full, records against the ledger.
 
-What it was sure of is kept in ``_hours/checked.json``; losing that costs a look at all, and a
-share is read again.
+What it was sure of is kept in ``_hours/checked.json``; losing that costs a look at all, and a share read again.
 Must not: change an hour file or a record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
@@ -18,7 +17,7 @@ from firehose.areas import Area
 from firehose.errors import CorruptLake
 from firehose.lake import listed, records, watch
 from firehose.lake.adopt import begin, not_lost, watched
-from firehose.lake.layout import HourFile, day_of
+from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, ledger_days, read_day
 from firehose.lake.watch import Difference, behind
 from firehose.store import LakePath
@@ -63,16 +62,15 @@ def check(lake: LakePath, days: int, today: date | None = None) -> CheckReport:
     last, hours, ledger = _last(lake), listed.hours(lake), listed.ledger(lake)
     first = max((last.day - _EPOCH).days + 1, number - days + 1)
     turns = {day % days for day in range(min(first, number), number + 1)}
-    fresh = _fresh({day: of.digest for day, of in hours.items()}, last.hours)
-    entries = list(_entries(lake, fresh, _fresh(ledger, last.ledger)))
-    report = _compare(
-        lake,
-        entries,
-        {file for of in hours.values() for file in of.files},
-        lambda file: day_of(file) in fresh,
-        lambda hour: hour % days in turns,
-    )
-    wrong = {day_of(difference.file) for difference in report.differences}
+    new_hours = _changed({day: of.digest for day, of in hours.items()}, last.hours)
+    new_entries = _changed(ledger, last.ledger)
+    entries = list(_entries(lake, new_hours, new_entries))
+    files = {file for of in hours.values() for file in of.files} | _named(entries)
+    rewritten = _named(entry for entry in entries if entry.start.date() in new_entries)
+    looked_at = rewritten | {file for file in files if file.day in new_hours or file.hour % days in turns}
+    report = _compare(lake, entries, looked_at, lambda hour: hour % days in turns)
+    report.files = len(files)
+    wrong = {difference.file.day for difference in report.differences}
     done = _Checked(
         date.fromordinal(_EPOCH.toordinal() + number),
         {str(day): "" if day in wrong else hours[day].digest for day in {*hours, *wrong}},
@@ -96,10 +94,10 @@ def compare_all(lake: LakePath, entries: Sequence[LedgerEntry], full: Callable[[
         not_lost(lake, entries)
         return CheckReport()
     there = {file for of in listed.hours(lake).values() for file in of.files}
-    return _compare(lake, entries, there, lambda _: True, full)
+    return _compare(lake, entries, there | _named(entries), full)
 
 
-def _fresh(now: Mapping[date, str], before: Mapping[str, str]) -> set[date]:
+def _changed(now: Mapping[date, str], before: Mapping[str, str]) -> set[date]:
     """The days that are not as they were."""
     known = {date.fromisoformat(day): digest for day, digest in before.items()}
     return {day for day in {*now, *known} if now.get(day) != known.get(day)}
@@ -110,30 +108,26 @@ def _entries(lake: LakePath, hours: set[date], ledger: set[date]) -> Iterator[Le
 
     Entries of an earlier day than the one before do not (see :func:`firehose.lake.watch.known_since`).
     """
-    since = min(hours, default=date.max - _DAY) - _DAY
+    since = min(hours, default=date.max) - _DAY
     for day in ledger_days(lake):
         if day in ledger or day >= since:
             yield from read_day(lake, day)
 
 
+def _named(entries: Iterable[LedgerEntry]) -> set[HourFile]:
+    return {file for entry in entries for file in entry.files}
+
+
 def _compare(
-    lake: LakePath,
-    entries: Sequence[LedgerEntry],
-    there: set[HourFile],
-    looked_at: Callable[[HourFile], bool],
-    full: Callable[[int], bool],
+    lake: LakePath, entries: Sequence[LedgerEntry], files: set[HourFile], full: Callable[[int], bool]
 ) -> CheckReport:
-    """Look at files that these entries name, and at those ``there`` that are to be looked at, or read in full."""
-    report = CheckReport()
+    """Look at these files. ``entries``: those that name one of them."""
+    report = CheckReport(files=len(files))
     known = watch.known_by(entries)
     writers = _writers(entries)
-    files = {*writers, *there}
     by_user = {file.of for file in files if file.user}
-    report.files = len(files)
     for file in sorted(files):
         path, whole = file.path(lake), full(file.hour)
-        if not whole and file not in writers and not looked_at(file):
-            continue
         found = watch.difference(lake, file, known, full=whole) or _older(path, file, writers.get(file, []))
         if not file.user and file.of in by_user:
             found = Difference(file, "the hour has files by user as well, so events may be there twice")

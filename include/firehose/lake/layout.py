@@ -46,6 +46,11 @@ class HourFile(NamedTuple):
         """The hour and the type, whatever its layout."""
         return self.hour, self.record_type
 
+    @property
+    def day(self) -> date:
+        """The day that it lies in, in UTC."""
+        return datetime.fromtimestamp(self.hour * 3600, UTC).date()
+
     def path(self, lake: F) -> F:
         """Where it lies."""
         return hour_file(lake, self.record_type, self.hour, self.user)
@@ -54,11 +59,6 @@ class HourFile(NamedTuple):
 def hour_name(hour: int) -> str:
     """``2026-11-23T20`` for hours since the epoch."""
     return datetime.fromtimestamp(hour * 3600, UTC).strftime(_HOUR_FORMAT)
-
-
-def day_of(file: HourFile) -> date:
-    """The day that it lies in, in UTC."""
-    return datetime.fromtimestamp(file.hour * 3600, UTC).date()
 
 
 def parse_hour(name: str) -> int:

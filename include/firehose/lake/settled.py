@@ -1,7 +1,7 @@
 """Days whose hour files are all in closed form: closing passes them by, without a look at each record.
 
-``_hours/closed.json`` has, for each such day, a digest of its records (:mod:`firehose.lake.listed`). Who writes an
-hour file writes its record, and then the day is looked at again. Losing it costs a look at every day.
+``_hours/closed.json`` has, for each such day, a digest of its records (:mod:`firehose.lake.listed`). Whatever
+writes an hour file writes its record, and then the day is looked at again. Losing it costs a look at every day.
 Must not: decide what can be closed.
 """
 

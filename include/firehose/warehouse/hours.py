@@ -6,7 +6,7 @@ Must not: decide what follows from a difference.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Final
@@ -25,7 +25,7 @@ from firehose.store import LakePath
 _COLUMNS: Final = ("hour", "type", "rows", "bytes", "sha256", "written_by", "recorded_at", "loaded_at")
 
 
-def wrong_hours(lake: LakePath, hours: Collection[datetime]) -> Iterator[Difference]:
+def wrong_hours(lake: LakePath, hours: Iterable[datetime]) -> Iterator[Difference]:
     """Every file of these hours that differs from its record; none in a lake that has no records yet.
 
     Files of every type: a summary is made of several types, even if a batch has written only one of them.
@@ -33,8 +33,6 @@ def wrong_hours(lake: LakePath, hours: Collection[datetime]) -> Iterator[Differe
     Raises:
         LakeChanged: the lake has lost its records.
     """
-    if not hours:
-        return
     if watched(lake) is None:
         not_lost(lake, read_ledger(lake))
         return

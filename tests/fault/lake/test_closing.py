@@ -203,7 +203,9 @@ def test_a_day_whose_hours_are_closed_is_not_looked_at_until_one_of_them_is_writ
         closing.close(lake, HourFile(HOUR, kind))
     posts = file(lake, schema.POSTS)
     recorded.record_path(posts).write(b"{")
-    assert left() == left() == [] and sorted(looked) == sorted(TYPES), "a record that cannot be read is no proof"
+    assert left() == left() == [] and sorted(looked) == sorted(TYPES), (
+        "a record that cannot be read proves nothing"
+    )
 
 
 def test_a_file_that_would_lose_something_does_not_take_the_place(

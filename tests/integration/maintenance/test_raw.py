@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,6 +28,7 @@ from firehose.lake.rebuild import rebuild
 from firehose.lake.verify import verify
 from firehose.maintenance import hour_files
 from firehose.maintenance.facts import NoVerifiedSet
+from firehose.quality import workers
 from firehose.quality.result import staged_folder
 from firehose.quality.validate import validate
 from firehose.settings import Settings
@@ -91,10 +95,18 @@ def test_several_files_are_closed_and_verified_side_by_side(
     settings: Settings, batches: list[Batch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hour_files, "_FORK_BYTES", 0)
+    started, counts = workers._started, list[int]()
+
+    def counted(work: Callable[[Any], Any], count: int) -> AbstractContextManager[dict[Connection, Any]]:
+        counts.append(count)
+        return started(work, count)
+
+    monkeypatch.setattr(workers, "_started", counted)
     work = maintenance(msgspec.structs.replace(settings, maintenance_processes=2))
     closed, checked = work.close(60), work.check(60)
     assert (closed.closed, closed.open, closed.problems) == (2, 0, [])
     assert (checked.verified, checked.verified_rows, checked.left) == (2, len(LIKES), 0)
+    assert counts == [2, 2], "processes, each time"
     assert work.expire().removed == {"raw": 3} and verify(settings.local_lake).verdict == "sound"
 
 
