@@ -1,6 +1,6 @@
-"""Settings of what is kept for how long, and of the disk: a part of :class:`firehose.settings.Settings`.
+"""Settings of maintenance, checks, backups and the disk: a part of :class:`firehose.settings.Settings`.
 
-Must not: read them, or know what follows from them (:mod:`firehose.maintenance` does).
+Must not: read them, or know what follows from them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ingester.contract.settings import IngesterSettings
+from ingester.contract import checks
+from ingester.contract.settings import IngesterSettings, must
 
 
 class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
-    """The settings of maintenance. Each field is the variable ``FIREHOSE_<FIELD>``."""
+    """What is kept, for how long, and where once more. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
     close_after_hours: Annotated[
         int,
@@ -87,3 +88,37 @@ class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
             description="A drain takes nothing from Redis while less of the lake's disk is free than this",
         ),
     ] = 1024
+    lake_check_days: Annotated[
+        int,
+        Meta(ge=1, le=366, description="The daily check reads every hour file in full once in this many days"),
+    ] = 30
+    backup: Annotated[
+        str,
+        Meta(
+            description="Where backups are kept: a folder, or a URI such as s3://bucket/folder; empty: no backups",
+            extra=must(checks.optional(checks.folder_or_store)),
+        ),
+    ] = ""
+    backup_key: Annotated[
+        str, Meta(description="Key or passphrase that backups are encrypted with; empty: they are not encrypted")
+    ] = ""
+    backup_key_file: Annotated[
+        str, Meta(description="File that holds that key instead", extra=must(checks.optional(checks.folder)))
+    ] = ""
+    backup_keep_days: Annotated[
+        int, Meta(ge=1, le=36_600, description="Of this many days with backups the last one of each is kept")
+    ] = 7
+    backup_keep_weeks: Annotated[
+        int, Meta(ge=0, le=5_200, description="Of this many weeks with backups the last one of each is kept")
+    ] = 8
+    backup_alert_hours: Annotated[
+        int, Meta(ge=1, le=87_600, description="Age of the last complete backup from which on it is an alert")
+    ] = 36
+    airflow_database_url: Annotated[
+        str,
+        Meta(
+            description="Airflow's database, for backups: sqlite:///PATH or postgresql://…; empty: the demo's, "
+            "if there is one",
+            extra=must(checks.optional(checks.database_url)),
+        ),
+    ] = ""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from firehose.retention import RetentionSettings
+from firehose.endpoint_settings import EndpointSettings
 from firehose.store import BadPlace, LakePath, LocalLake, ObjectLake, Place
 from ingester.contract import checks
 from ingester.contract.settings import (
@@ -22,7 +22,7 @@ from ingester.contract.settings import (
 __all__ = ["DEFAULT_HOME", "Settings", "SettingsError", "checked", "load", "redacted"]
 
 
-class Settings(RetentionSettings, frozen=True, kw_only=True):
+class Settings(EndpointSettings, frozen=True, kw_only=True):
     """Every setting of the project. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
     archive_url: Annotated[
@@ -59,40 +59,6 @@ class Settings(RetentionSettings, frozen=True, kw_only=True):
     user_files_most: Annotated[
         int, Meta(ge=1, le=1000, description="Most accounts with a file of their own, of one type in one hour")
     ] = 16
-    lake_check_days: Annotated[
-        int,
-        Meta(ge=1, le=366, description="The daily check reads every hour file in full once in this many days"),
-    ] = 30
-    backup: Annotated[
-        str,
-        Meta(
-            description="Where backups are kept: a folder, or a URI such as s3://bucket/folder; empty: no backups",
-            extra=must(checks.optional(checks.folder_or_store)),
-        ),
-    ] = ""
-    backup_key: Annotated[
-        str, Meta(description="Key or passphrase that backups are encrypted with; empty: they are not encrypted")
-    ] = ""
-    backup_key_file: Annotated[
-        str, Meta(description="File that holds that key instead", extra=must(checks.optional(checks.folder)))
-    ] = ""
-    backup_keep_days: Annotated[
-        int, Meta(ge=1, le=36_600, description="Of this many days with backups the last one of each is kept")
-    ] = 7
-    backup_keep_weeks: Annotated[
-        int, Meta(ge=0, le=5_200, description="Of this many weeks with backups the last one of each is kept")
-    ] = 8
-    backup_alert_hours: Annotated[
-        int, Meta(ge=1, le=87_600, description="Age of the last complete backup from which on it is an alert")
-    ] = 36
-    airflow_database_url: Annotated[
-        str,
-        Meta(
-            description="Airflow's database, for backups: sqlite:///PATH or postgresql://…; empty: the demo's, "
-            "if there is one",
-            extra=must(checks.optional(checks.database_url)),
-        ),
-    ] = ""
     start_date: Annotated[
         str,
         Meta(
@@ -117,68 +83,6 @@ class Settings(RetentionSettings, frozen=True, kw_only=True):
         Meta(
             description="The lake's root as ClickHouse sees it; empty: the same path as FIREHOSE_LAKE",
             extra=must(checks.optional(checks.lake_root)),
-        ),
-    ] = ""
-    query_max_memory_mib: Annotated[
-        int, Meta(ge=64, le=2**24, description="Memory limit of one query on the embedded endpoint")
-    ] = 4096
-    query_max_seconds: Annotated[
-        int, Meta(ge=1, le=86_400, description="Time limit of one query on the embedded endpoint")
-    ] = 60
-    clickhouse_sandbox: Annotated[
-        str,
-        Meta(
-            description="Sandbox of the embedded endpoint; auto: where the kernel has Landlock; "
-            "require: it does not start without",
-            extra=must(checks.one_of("auto", "require")),
-        ),
-    ] = "auto"
-    query_total_memory_mib: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=2**24,
-            description="Memory of all queries together on the embedded endpoint, half of it each for loader and "
-            "analyst; 0: half of the machine's memory",
-        ),
-    ] = 0
-    http_max_body_mib: Annotated[
-        int,
-        Meta(ge=1, le=2**24, description="Largest body the embedded endpoint takes from the loader, decompressed"),
-    ] = 2048
-    http_spool_mib: Annotated[
-        int,
-        Meta(
-            ge=64,
-            le=2**24,
-            description="Disk for bodies and held results on the embedded endpoint, half of it each for loader "
-            "and analyst",
-        ),
-    ] = 8192
-    http_disk_reserve_mib: Annotated[
-        int, Meta(ge=0, le=2**24, description="Disk space that bodies and held results leave free")
-    ] = 1024
-    http_timeout_s: Annotated[
-        float,
-        Meta(
-            gt=0,
-            le=86_400,
-            description="The embedded endpoint cuts off a client that neither sends nor reads for this long",
-        ),
-    ] = 30.0
-    http_allowed_hosts: Annotated[
-        str,
-        Meta(
-            description="Host names, comma-separated, under which the embedded endpoint and Data Docs may be "
-            "called, besides localhost",
-            extra=must(checks.optional(checks.host_names)),
-        ),
-    ] = ""
-    http_allowed_origins: Annotated[
-        str,
-        Meta(
-            description="Origins of web pages that may call the embedded endpoint, comma-separated: https://host",
-            extra=must(checks.optional(checks.origins)),
         ),
     ] = ""
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
