@@ -16,6 +16,7 @@ from devstack.embedded import clickhouse
 from devstack.embedded.redis import free_port
 from firehose import settings as project_settings
 from firehose.settings import Settings
+from tests.support.waiting import until
 
 LOADER = ("loader", "loader-Password-1")
 ANALYST = ("analyst", "analyst-Password-2")
@@ -46,3 +47,13 @@ def running_endpoint(settings: Settings, *statements: str) -> Iterator[EndpointP
                 response = loader.post("/", content=statement)
                 assert response.status_code == 200, response.text
         yield running
+
+
+def logged(running: EndpointProcess, response: httpx.Response) -> str:
+    """The line of the log about a query, which is written after its answer."""
+    about = f"query {response.headers['x-clickhouse-query-id']} of "
+
+    def line() -> str | None:
+        return next((line for line in running.log.read_text().splitlines() if about in line), None)
+
+    return until(line, what=f"a line about {about!r}")

@@ -15,6 +15,7 @@ import pytest
 from backports import zstd
 
 from clickhouse_http import EndpointProcess
+from tests.support.endpoint import logged
 
 ROWS = 200_000  # several of the engine's blocks
 
@@ -171,6 +172,7 @@ def test_a_query_that_is_not_utf_8_is_one_error(
         refused = user.post("/", content=body)
         assert (refused.status_code, refused.text.count("\n")) == (400, 1), refused.text
         assert refused.text.startswith("Code: 62. DB::Exception: The query is not valid UTF-8.")
+        logged(endpoint, refused)
     assert "sesame" not in endpoint.log.read_text()
 
 
