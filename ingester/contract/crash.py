@@ -100,6 +100,8 @@ class Point(StrEnum):
     STAGING_FILLED = "summaries.staging_filled"
     PARTITION_SWAPPED = "summaries.partition_swapped"
     GAPS_SWAPPED = "summaries.gaps_swapped"
+    ADDING_NOTED = "summaries.adding_noted"
+    PARTITION_ATTACHED = "summaries.partition_attached"
     REBUILT = "summaries.rebuilt"  # every partition is swapped, no batch is recorded as loaded
     HOURS_LOADED = "summaries.hours_loaded"  # what the hour files should hold; no batch is recorded as loaded
     BATCHES_RECORDED = "summaries.batches_recorded"

@@ -2,8 +2,8 @@
 
 Tables, not ClickHouse's own BACKUP: that writes where the server may write, and the embedded one may not. They are
 copied although the lake can give them again, since they outlive hours that have expired. ``ops.batches`` is read
-first: what it says is loaded is in the tables that are read after it. Views and other definitions are the
-migrations'. Must not: know what is in a table.
+first: what it says is loaded is in the tables that are read after it, which may hold more. Views and
+other definitions are the migrations'. Must not: know what is in a table.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from firehose.backup.objects import File, compressed
 from firehose.backup.sets import Backup, Group
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
+from firehose.warehouse import event_tables
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.plan import SUMMARIES
 from firehose.warehouse.sql import SQL_FOLDER
 
 PART: Final = "clickhouse"
 _LOADED: Final = "ops.batches"
-TABLES: Final = (_LOADED, *(summary.table for summary in SUMMARIES), "ops.gaps", "ops.hours")
+TABLES: Final = (_LOADED, *(summary.table for summary in SUMMARIES), *event_tables.TABLES, "ops.gaps", "ops.hours")
 _MIGRATIONS: Final = SQL_FOLDER / "migrations"
 _READ_BYTES: Final = 1024 * 1024
 _PARTITIONS: Final = """
@@ -122,3 +123,4 @@ def load(client: Client, settings: Settings, backup: Backup, groups: dict[str, G
         for file in backup.files(group):
             client.raw_insert(table, insert_block=_rows(backup, file), fmt="Native")
     migrate(client, settings)
+    event_tables.doubt(client)

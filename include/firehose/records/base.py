@@ -12,7 +12,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from firehose.records.columns import Column, Derivation, ViewColumn
+from firehose.records.columns import Column, Derivation, Edge, ViewColumn
 from firehose.records.fast import Fast
 from firehose.records.fields import Field
 from firehose.records.kept import Kept
@@ -28,7 +28,8 @@ class RecordType:
     ``fields`` and ``derivation`` say which columns hold which part of a record; ``extra`` holds the rest.
     ``sort`` is the column by whose values an hour's rows are sorted. ``fast`` decodes records of the plain shape.
     ``view`` are columns that only the view has. ``kept`` are those that files of closed hours keep in another way,
-    each after those that it needs. ``by_user``: large accounts may have files of their own in an hour.
+    each after those that it needs. ``by_user``: large accounts may have files of their own in an hour. ``edges``:
+    what its records are about.
     """
 
     name: str
@@ -45,6 +46,7 @@ class RecordType:
     view: tuple[ViewColumn, ...] = ()
     kept: tuple[Kept, ...] = ()
     by_user: bool = False
+    edges: tuple[Edge, ...] = ()
 
     @property
     def is_commit(self) -> bool:

@@ -65,6 +65,13 @@ class ViewColumn(NamedTuple):
     expression: str = ""
 
 
+class Edge(NamedTuple):
+    """What a record is about: ``column`` holds the address of another record, or a DID, or a list of DIDs."""
+
+    kind: str
+    column: str
+
+
 class Derivation(NamedTuple):
     """Columns that are taken out of parts of the record, from a decoded record or from a fast decoder's."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from firehose.records.base import RecordType
-from firehose.records.columns import STRING, Column, Packing
+from firehose.records.columns import STRING, Column, Edge, Packing
 from firehose.records.operations import operations
 from firehose.records.references import StrongRef
 from firehose.records.rules import written
@@ -33,7 +33,7 @@ _SUBJECT_DID: Final = account(
 )
 
 
-def _interaction(name: str, queue: str, collection: str) -> RecordType:
+def _interaction(name: str, queue: str, collection: str, kind: str) -> RecordType:
     rules = [written("subject_uri", AT_URI), written("subject_cid")]
     return operations(
         name,
@@ -45,8 +45,9 @@ def _interaction(name: str, queue: str, collection: str) -> RecordType:
         claim_asked=False,
         view=[_SUBJECT_DID],
         by_user=True,
+        edges=[Edge(kind, "subject_uri")],
     )
 
 
-LIKES: Final = _interaction("likes", wire.LIKES, "app.bsky.feed.like")
-REPOSTS: Final = _interaction("reposts", wire.REPOSTS, "app.bsky.feed.repost")
+LIKES: Final = _interaction("likes", wire.LIKES, "app.bsky.feed.like", "like")
+REPOSTS: Final = _interaction("reposts", wire.REPOSTS, "app.bsky.feed.repost", "repost")

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from firehose.records import tid_sql
 from firehose.records.clocks import CLOCK_BITS, tid_texts, tid_us, tid_values
 from firehose.records.columns import SMALL, TINY, Column, Packing
 
@@ -20,8 +21,6 @@ Rows = Mapping[str, pa.Array]
 _CLOCKS: Final = 1 << CLOCK_BITS
 _FAR: Final = 1 << 31
 _BITS: Final = pa.scalar(CLOCK_BITS, pa.uint64())
-_LETTERS: Final = "234567abcdefghijklmnopqrstuvwxyz"
-_BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 class Kept(Protocol):
@@ -87,10 +86,10 @@ class _Revision:
 
     def sql(self, plain: Mapping[str, str], table: str) -> str:
         key, (ms, rest, clock) = f"{table}.rkey", (f"assumeNotNull({table}.{column.name})" for column in self.adds)
-        by_key = f"{table}.operation != 'delete' AND {_is_tid(key)}"
-        base = f"if({by_key}, {_tid_value_of(key)}, toUInt64(bitShiftLeft({table}.time_us, {CLOCK_BITS})))"
+        by_key = f"{table}.operation != 'delete' AND {tid_sql.is_tid(key)}"
+        base = f"if({by_key}, {tid_sql.value_of(key)}, toUInt64(bitShiftLeft({table}.time_us, {CLOCK_BITS})))"
         whole = f"{base} + ({ms} * 1000 + {rest}) * {_CLOCKS} + {clock}"
-        return f"if(isNull({table}.rev_ms), {table}.rev, {_tid_text_of(whole)})"
+        return f"if(isNull({table}.rev_ms), {table}.rev, {tid_sql.text_of(whole)})"
 
 
 class _KeyClock:
@@ -109,8 +108,8 @@ class _KeyClock:
 
     def sql(self, plain: Mapping[str, str], table: str) -> str:
         key = f"{table}.rkey"
-        clock = f"toInt64(bitShiftRight({_tid_value_of(key)}, 10))"
-        return f"multiIf(isNotNull({table}.tid_us), {table}.tid_us, {_is_tid(key)}, {clock}, NULL)"
+        clock = f"toInt64(bitShiftRight({tid_sql.value_of(key)}, 10))"
+        return f"multiIf(isNotNull({table}.tid_us), {table}.tid_us, {tid_sql.is_tid(key)}, {clock}, NULL)"
 
 
 class _Claim:
@@ -161,18 +160,3 @@ def _us(values: pa.Array) -> pa.Array:
 
 def _clock(values: pa.Array) -> pa.Array:
     return pc.bit_wise_and(values, pa.scalar(_CLOCKS - 1, pa.uint64())).cast(pa.int64())
-
-
-def _is_tid(key: str) -> str:
-    return f"match({key}, '^[2-7a-j][2-7a-z]{{12}}$')"
-
-
-def _tid_value_of(key: str) -> str:
-    # 13 letters of five bits are 65: with three of zeros before them ten bytes, of which the last eight hold it.
-    ten = f"tryBase32Decode(concat('AAA', translate({key}, '{_LETTERS}', '{_BASE32}')))"
-    return f"byteSwap(reinterpretAsUInt64(substring({ten}, 3)))"
-
-
-def _tid_text_of(value: str) -> str:
-    ten = f"concat(unhex('0000'), reinterpretAsFixedString(byteSwap(toUInt64({value}))))"
-    return f"translate(substring(base32Encode({ten}), 4), '{_BASE32}', '{_LETTERS}')"

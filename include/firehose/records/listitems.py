@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.records.columns import STRING, Column, Packing
+from firehose.records.columns import STRING, Column, Edge, Packing
 from firehose.records.fields import Text
 from firehose.records.operations import operations
 from firehose.records.rules import written
@@ -37,5 +37,6 @@ LISTITEMS: Final = operations(
     _FIELDS,
     sort="list_uri",
     claim_asked=False,
+    edges=[Edge("member", "subject_did"), Edge("list", "list_uri")],
     rules=[written("subject_did", DID), written("list_uri", AT_URI)],
 )

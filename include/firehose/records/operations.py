@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from firehose.records.base import RecordType
-from firehose.records.columns import Column, Derivation, ViewColumn
+from firehose.records.columns import Column, Derivation, Edge, ViewColumn
 from firehose.records.fast import fast
 from firehose.records.fields import Field, columns_of
 from firehose.records.kept import CLAIM, KEY_CLOCK, REVISION, Kept
@@ -32,6 +32,7 @@ def operations(
     view: Sequence[ViewColumn] = (),
     kept: Sequence[Kept] = (),
     by_user: bool = False,
+    edges: Sequence[Edge] = (),
 ) -> RecordType:
     """The type of the records of ``collection``.
 
@@ -55,4 +56,5 @@ def operations(
         view=tuple(view),
         kept=(KEY_CLOCK, REVISION, *(() if claim_asked else (CLAIM,)), *kept, kept_cid(collection, fields)),
         by_user=by_user,
+        edges=tuple(edges),
     )

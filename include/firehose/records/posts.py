@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from firehose.records.cbor import Maker, Part
-from firehose.records.columns import STRING, STRINGS, Column, Derivation, Packing
+from firehose.records.columns import STRING, STRINGS, Column, Derivation, Edge, Packing
 from firehose.records.facets import Derived, derive
 from firehose.records.fields import Columns, Json, Strings, Text
 from firehose.records.json_sql import ref_in, text_in
@@ -170,4 +170,10 @@ POSTS: Final = operations(
     view=VIEW,
     kept=[PARENT_CID],
     by_user=True,
+    edges=[
+        Edge("reply", "reply_parent_uri"),
+        Edge("root", "reply_root_uri"),
+        Edge("quote", "quoted_uri"),
+        Edge("mention", "mentions"),
+    ],
 )

@@ -23,6 +23,7 @@ from firehose.lake.ledger import LedgerEntry, listed_entries, listed_entry
 from firehose.lake.watch import Difference, changed
 from firehose.settings import Settings
 from firehose.store import LakePath
+from firehose.warehouse import event_tables
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.hours import load_hours, wrong_hours
@@ -99,10 +100,12 @@ def load(client: Client, lake: LakePath) -> RefreshResult:
     plan = rebuilds(todo, loaded)
     for rebuild in plan:
         _rebuild(client, rebuild)
+    event_tables.load(client, todo, loaded)
     crash.reached(crash.Point.REBUILT)
     load_hours(client, lake, {hour.date() for hour in touched(todo, loaded)})
     _record(client, [(entry, stamp) for entry, stamp in read if entry.batch not in waiting])
     crash.reached(crash.Point.BATCHES_RECORDED)
+    event_tables.forget_loaded(client)
     hours = {hour for rebuild in plan for hour in rebuild.hours}
     result = RefreshResult(
         tuple(entry.batch for entry in todo),

@@ -92,6 +92,8 @@ CASES = {
     Point.STAGING_FILLED: Case("published twice", "refresh", 3),
     Point.PARTITION_SWAPPED: Case("published twice", "refresh", 3),
     Point.GAPS_SWAPPED: Case("published twice", "refresh"),
+    Point.ADDING_NOTED: Case("published twice", "refresh"),
+    Point.PARTITION_ATTACHED: Case("published twice", "refresh", 3),
     Point.REBUILT: Case("published twice", "refresh"),
     Point.HOURS_LOADED: Case("published twice", "refresh"),
     Point.BATCHES_RECORDED: Case("published twice", "refresh"),

@@ -25,6 +25,7 @@ from firehose.batch.drain import redis_ms
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
 from firehose.store import LocalLake
+from firehose.warehouse import event_tables
 from firehose.warehouse.plan import SUMMARIES
 from ingester.contract import crash, wire
 from jetstream_simulator.process import SimulatorProcess
@@ -169,8 +170,9 @@ class World(LakeView):
             shutil.rmtree(below) if below.is_dir() else below.unlink()
         if stage and (kept := self.home / "stages" / stage).exists():
             shutil.copytree(kept, self.lake, dirs_exist_ok=True)
-        for summary in (*(summary.table for summary in SUMMARIES), "ops.batches", "ops.gaps", "ops.hours"):
-            self.clickhouse.command(f"TRUNCATE TABLE {summary}")
+        summaries = (*(summary.table for summary in SUMMARIES), *event_tables.TABLES)
+        for table in (*summaries, "ops.batches", "ops.gaps", "ops.hours", "ops.adding"):
+            self.clickhouse.command(f"TRUNCATE TABLE {table}")
 
     def steps_from(self, stage: str) -> list[Step]:
         """Every step that leads from a stage to the end."""
@@ -196,6 +198,7 @@ class World(LakeView):
         """Lake, quarantine and summaries."""
         readable = [summary.table for summary in SUMMARIES if not summary.table.startswith("ops.")]
         readable += ["firehose.active_accounts_by_hour", "firehose.active_accounts_by_day"]
+        readable += ["ops.events", "ops.edges"]
         return Contents(
             {name: sorted(str(row | {"batch": None}) for row in self.rows(name)) for name in schema.TYPES},
             {(row["type"], row["raw"], row["reason"]) for row in self.quarantined()},

@@ -15,7 +15,7 @@ from devstack.embedded.redis import free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from tests.integration.warehouse.lakes import TABLES, LakeBuilder, drop_databases, small
+from tests.integration.warehouse.lakes import LakeBuilder, drop_databases, forget, small
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +58,7 @@ def empty(connected: Client) -> Iterator[Client]:
 def client(connected: Client, settings: Settings) -> Client:
     """A loader's client of a migrated ClickHouse over an empty lake, with nothing loaded."""
     migrate(connected, settings)
-    for table in (*TABLES, "ops.batches", "ops.gaps", "ops.hours"):
-        connected.command(f"TRUNCATE TABLE {table}")
+    forget(connected)
     return connected
 
 

@@ -21,6 +21,7 @@ from firehose.lake import closing, layout, ledger, records
 from firehose.records.registry import BY_COLLECTION
 from firehose.schema import COMMIT_TYPES, SCHEMAS
 from firehose.store import LocalLake
+from firehose.warehouse import event_tables
 from ingester.contract import wire
 from jetstream_simulator.identifiers import tid
 
@@ -37,6 +38,12 @@ TABLES = (
     "firehose.links_by_hour",
     "firehose.most_liked_posts_by_hour",
 )
+
+
+def forget(client: Client) -> None:
+    """Back to a ClickHouse that has loaded nothing."""
+    for table in (*TABLES, *event_tables.TABLES, "ops.batches", "ops.gaps", "ops.hours", "ops.adding"):
+        client.command(f"TRUNCATE TABLE {table}")
 
 
 def drop_databases(client: Client) -> None:

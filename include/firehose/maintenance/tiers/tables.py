@@ -1,4 +1,4 @@
-"""Days of ClickHouse's summary tables. The hours that they were made of stay in the lake."""
+"""Days of ClickHouse's summary tables and tables of events. The hours that they were made of stay in the lake."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from firehose.maintenance.facts import Item, Tier
 from firehose.maintenance.tiers.base import Refusal
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors, connect
+from firehose.warehouse.event_tables import TABLES as EVENT_TABLES
 from firehose.warehouse.plan import SUMMARIES
 from firehose.warehouse.summaries import locked
 
@@ -33,12 +34,12 @@ class Tables:
             ServiceUnavailable: ClickHouse does not answer.
         """
         with clickhouse_errors(), closing(connect(self._settings)) as client:
-            for summary in SUMMARIES:
-                database, _, table = summary.table.partition(".")
+            for name in (*(summary.table for summary in SUMMARIES), *EVENT_TABLES):
+                database, _, table = name.partition(".")
                 named = {"database": database, "table": table}
                 for day, size in client.query(_PARTS, parameters=named).result_rows:
                     since = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
-                    yield Item(tier=Tier.TABLES, what=f"{summary.table} {day}", since=since, bytes=int(size))
+                    yield Item(tier=Tier.TABLES, what=f"{name} {day}", since=since, bytes=int(size))
 
     def files(self, what: str) -> list[AuditedFile]:
         """A partition is no file of ours."""

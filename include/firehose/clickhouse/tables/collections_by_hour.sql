@@ -1,0 +1,3 @@
+SELECT day, hour, type, collection, operation, resync, count()
+FROM {source}
+GROUP BY day, hour, type, collection, operation, resync

@@ -1,0 +1,218 @@
+"""Keeps the tables of events up to the ledger: a new batch's rows are added, or hours are made again.
+
+Each table has a day a partition. Rows are made in staging tables, and a partition is added to or replaced in one
+step. Events are read from the lake once; the other tables are made of them. Must not: SQL of the rows
+(event_rows.py, include/firehose/clickhouse/tables), decide which batches to load (summaries.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from firehose import crash
+from firehose.lake.ledger import LedgerEntry
+from firehose.schema import TYPES
+from firehose.warehouse import event_rows
+from firehose.warehouse.plan import Loaded, hours_of, touched
+from firehose.warehouse.sql import SQL_FOLDER
+
+_EVENTS: Final = "ops.events"
+#: Made of the day's rows of ``ops.events``, each by its SELECT.
+_OF_EVENTS: Final = ("strays", "edges", "engagement_by_hour", "accounts_by_day", "collections_by_hour")
+#: All of them. What numbers stand for is never wrong, so names are only added to.
+TABLES: Final = (_EVENTS, *(f"ops.{name}" for name in _OF_EVENTS), "ops.names")
+#: In ``ops.adding``: any batch that does not count as loaded.
+_ANY: Final = "*"
+#: Rows that are made at a time, about.
+_ROWS: Final = 4_000_000
+_NEVER: Final = "false"
+_BEGUN: Final = "SELECT DISTINCT batch FROM ops.adding WHERE batch NOT IN (SELECT id FROM ops.batches)"
+_BATCH_ID: Final = "formatDateTime(batch, '%Y%m%dT%H%i%SZ', 'UTC')"
+
+
+class _Part(NamedTuple):
+    """Hours of a day that are loaded together; of these ``batches`` only, or whole if there are none.
+
+    ``types``: those of which rows are there. ``rows``: how many the ledger says these are; None: it does not say,
+    as some are of another day.
+    """
+
+    day: date
+    hours: tuple[datetime, ...]
+    batches: tuple[datetime, ...] = ()
+    types: tuple[str, ...] = TYPES
+    rows: int | None = None
+
+
+def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loaded]) -> None:
+    """Bring the tables up to these entries of the ledger, of which ``loaded`` says what is there already.
+
+    Safe to repeat, and to kill at any point, provided that the entries count as loaded only afterwards.
+    """
+    begun = {batch for (batch,) in client.query(_BEGUN).result_rows}
+    new = [entry for entry in entries if _is_new(entry, loaded, begun)]
+    again = [entry for entry in entries if not _is_new(entry, loaded, begun)]
+    if entries:
+        client.insert("adding", [[entry.batch] for entry in entries], column_names=["batch"], database="ops")
+        crash.reached(crash.Point.ADDING_NOTED)
+    for part in _whole_hours(touched(again, loaded)):
+        _rebuild(client, part)
+    for part in _parts(new):
+        _add(client, part)
+    late = [entry for entry in entries if entry in again or entry.batch < max(loaded, default="")]
+    for part in _whole_hours(_resolvable(client, touched(late, loaded))):
+        _rebuild(client, part)
+
+
+def forget_loaded(client: Client) -> None:
+    """Forget which batches were being added, once all of them count as loaded."""
+    if {batch for (batch,) in client.query(_BEGUN).result_rows} <= {_ANY}:
+        client.command("TRUNCATE TABLE ops.adding")
+
+
+def doubt(client: Client) -> None:
+    """Note that rows may be there of any batch that does not count as loaded: a backup copies tables in turn."""
+    client.insert("adding", [[_ANY]], column_names=["batch"], database="ops")
+
+
+def _is_new(entry: LedgerEntry, loaded: dict[str, Loaded], begun: set[str]) -> bool:
+    """Whether no row of the batch is there yet, and it took no row of another batch out of the lake."""
+    displaced = sum(counts.displaced for counts in entry.counts.values())
+    return not ({entry.batch, _ANY} & begun or entry.batch in loaded or displaced)
+
+
+def _whole_hours(hours: Iterable[datetime]) -> list[_Part]:
+    days = sorted({hour.date() for hour in hours})
+    return [_Part(day, tuple(sorted(hour for hour in hours if hour.date() == day))) for day in days]
+
+
+def _resolvable(client: Client, hours: Iterable[datetime]) -> list[datetime]:
+    """Hours with deletes that were about nothing known, whose creates have come with these hours."""
+    wanted = sorted(hours)
+    if not wanted:
+        return []
+    creates = (
+        f"SELECT account, type, record FROM {_EVENTS} WHERE hour IN ({_times(wanted)}) AND operation = 'create'"
+        " AND NOT resync AND notEmpty(edges.kind)"
+    )
+    query = (
+        f"SELECT DISTINCT hour FROM {_EVENTS} WHERE day >= toDate('{wanted[0].date()}')"
+        f" AND operation = 'delete' AND empty(edges.kind) AND (account, type, record) IN ({creates})"
+    )
+    return [hour for (hour,) in client.query(query).result_rows]
+
+
+def _parts(entries: Iterable[LedgerEntry]) -> list[_Part]:
+    """What to add, some rows at a time: by day, since a delete finds its create of an earlier day, then by batch."""
+    by_day: dict[date, list[LedgerEntry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.start):
+        for day in {hour.date() for hour in hours_of(entry)}:
+            by_day.setdefault(day, []).append(entry)
+    return [_part(day, some) for day in sorted(by_day) for some in _some(by_day[day])]
+
+
+def _some(entries: list[LedgerEntry]) -> list[list[LedgerEntry]]:
+    found: list[list[LedgerEntry]] = [[]]
+    rows = 0
+    for entry in entries:
+        rows += (of_entry := sum(counts.stored for counts in entry.counts.values()))
+        if rows > _ROWS and found[-1]:
+            found.append([])
+            rows = of_entry
+        found[-1].append(entry)
+    return found
+
+
+def _part(day: date, entries: list[LedgerEntry]) -> _Part:
+    of_day = touched(entries, {})
+    hours = [hour for hour in sorted(of_day) if hour.date() == day]
+    types = {name for hour in hours for name in of_day[hour]}
+    within = all(hour.date() == day for entry in entries for hour in hours_of(entry))
+    rows = sum(counts.stored for entry in entries for counts in entry.counts.values()) if within else None
+    return _Part(day, tuple(hours), tuple(entry.start for entry in entries), tuple(sorted(types)), rows)
+
+
+def _add(client: Client, part: _Part) -> None:
+    _read(client, part)
+    if part.rows not in (None, client.command("SELECT count() FROM ops.staging_events_read")):
+        _rebuild(client, _Part(part.day, part.hours))  # a batch was published again meanwhile, or the lake is odd
+        return
+    _number(client, _NEVER)
+    for name in _OF_EVENTS:
+        _derive(client, name)
+    for name in ("events", *_OF_EVENTS, "names"):
+        _attach(client, name, part.day)
+    _drop(client)
+
+
+def _rebuild(client: Client, part: _Part) -> None:
+    """Make these hours again from the lake; of the day's other hours the events stay, all else is made of both."""
+    _read(client, part)
+    # Rows of a batch whose turn has yet to come.
+    client.command(f"INSERT INTO ops.adding SELECT DISTINCT {_BATCH_ID} FROM ops.staging_events_read")
+    replaced = f"day = toDate('{part.day}') AND hour IN ({_times(part.hours)})"
+    _number(client, replaced)
+    kept = f"SELECT * FROM {_EVENTS} WHERE day = toDate('{part.day}') AND hour NOT IN ({_times(part.hours)})"
+    client.command(f"INSERT INTO ops.staging_events {kept}")
+    for name in _OF_EVENTS:
+        _derive(client, name)
+    for name in ("events", *_OF_EVENTS):
+        _replace(client, name, part.day)
+    _attach(client, "names", part.day)
+    _drop(client)
+
+
+def _read(client: Client, part: _Part) -> None:
+    """Fill ``ops.staging_events_read`` and ``ops.staging_names`` from the lake."""
+    _stage(client, "events_read")
+    wanted = {"hours": list(part.hours), "batches": list(part.batches)}
+    for record_type in part.types:
+        select = event_rows.read(record_type)
+        client.command(f"INSERT INTO ops.staging_events_read\n{select}", parameters=wanted)
+    _stage(client, "names")
+    client.command(f"INSERT INTO ops.staging_names\n{event_rows.names('ops.staging_events_read')}")
+
+
+def _number(client: Client, replaced: str) -> None:
+    """Fill ``ops.staging_events`` with what was read."""
+    client.command(f"CREATE OR REPLACE TABLE ops.staging_events_numbered AS {_EVENTS}")
+    client.command(f"INSERT INTO ops.staging_events_numbered\n{event_rows.numbered('ops.staging_events_read')}")
+    _stage(client, "events")
+    select = event_rows.resolved("ops.staging_events_numbered", replaced)
+    client.command(f"INSERT INTO ops.staging_events\n{select}")
+
+
+def _derive(client: Client, name: str) -> None:
+    select = (SQL_FOLDER / "tables" / f"{name}.sql").read_text(encoding="utf-8")
+    _stage(client, name)
+    client.command(f"INSERT INTO ops.staging_{name}\n{select.replace('{source}', 'ops.staging_events')}")
+
+
+def _stage(client: Client, name: str) -> None:
+    client.command(f"CREATE OR REPLACE TABLE ops.staging_{name} AS ops.{name}")
+
+
+def _attach(client: Client, name: str, day: date) -> None:
+    client.command(f"ALTER TABLE ops.{name} ATTACH PARTITION '{day}' FROM ops.staging_{name}")
+    crash.reached(crash.Point.PARTITION_ATTACHED)
+
+
+def _replace(client: Client, name: str, day: date) -> None:
+    # The engine refuses to replace a partition by an empty one.
+    if client.command(f"SELECT count() FROM ops.staging_{name}"):
+        client.command(f"ALTER TABLE ops.{name} REPLACE PARTITION '{day}' FROM ops.staging_{name}")
+    else:
+        client.command(f"ALTER TABLE ops.{name} DROP PARTITION '{day}'")
+
+
+def _drop(client: Client) -> None:
+    for name in ("events_read", "events_numbered", "events", "names", *_OF_EVENTS):
+        client.command(f"DROP TABLE ops.staging_{name}")
+
+
+def _times(hours: Iterable[datetime]) -> str:
+    return ", ".join(f"toDateTime('{hour:%Y-%m-%d %H:%M:%S}', 'UTC')" for hour in hours)

@@ -1,0 +1,317 @@
+"""The tables of events on the real engine: their rows, in whatever order batches come."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from firehose.batch.interval import Batch
+from firehose.events.rows import decode_rows, to_table
+from firehose.lake import ledger
+from firehose.store import LocalLake
+from firehose.warehouse import plan
+from firehose.warehouse.summaries import load
+from jetstream_simulator.identifiers import tid
+from tests.integration.warehouse.dying import DyingClient
+from tests.integration.warehouse.lakes import DAY, LakeBuilder, Row, at, forget, type_of
+
+LIKE, POST, REPOST = "app.bsky.feed.like", "app.bsky.feed.post", "app.bsky.feed.repost"
+FOLLOW = "app.bsky.graph.follow"
+CID = "bafyreib" + "a" * 51
+
+
+class Record(NamedTuple):
+    """A record that exists: who wrote it under which key, and what it says."""
+
+    did: str
+    collection: str
+    rkey: str
+    body: Row
+
+
+def commit(witnessed: datetime, operation: str, record: Record) -> Row:
+    """An event in Jetstream's form."""
+    time_us = int(witnessed.timestamp() * 1_000_000)
+    body: Row = {
+        "rev": tid(time_us - 1500, 7),
+        "operation": operation,
+        "collection": record.collection,
+        "rkey": record.rkey,
+    }
+    if operation != "delete":
+        body |= {"record": {"$type": record.collection, **record.body}, "cid": CID}
+    return {"did": record.did, "time_us": time_us, "kind": "commit", "commit": body}
+
+
+def events(seed: int, count: int = 500) -> list[Row]:
+    """Posts, replies, likes, reposts and follows of three hours around midnight, and deletes."""
+    rng = random.Random(seed)
+    moments = sorted(at(22) + timedelta(seconds=rng.random() * 10_800) for _ in range(count))
+    there: list[Record] = []
+    posts = [f"at://did:plc:a{n}/{POST}/{key(rng, DAY, n)}" for n in range(4)]
+    found = []
+    for number, moment in enumerate(moments):
+        if there and rng.random() < 0.25:
+            found.append(commit(moment, "delete", there.pop(rng.randrange(len(there)))))
+            continue
+        record = made(rng, moment, number, posts)
+        if record.collection == POST:
+            posts.append(f"at://{record.did}/{POST}/{record.rkey}")
+        if rng.random() < 0.04:
+            found.append(commit(moment, "delete", record))  # made before the lake began
+        else:
+            there.append(record)
+            found.append(commit(moment, "create", record))
+    return found
+
+
+def made(rng: random.Random, moment: datetime, number: int, posts: list[str]) -> Record:
+    """A new record about one of these posts, or a post of its own."""
+    did, rkey = f"did:plc:b{rng.randrange(40)}", key(rng, moment, number)
+    subject = {"uri": posts[min(int(rng.expovariate(0.3)), len(posts) - 1)], "cid": CID}
+    collection = rng.choice([LIKE] * 5 + [POST] * 3 + [REPOST, FOLLOW])
+    if collection == FOLLOW:
+        return Record(did, collection, rkey, {"subject": f"did:plc:b{rng.randrange(40)}", "createdAt": "x"})
+    if collection != POST:
+        return Record(did, collection, rkey, {"subject": subject, "createdAt": "x"})
+    body: Row = {"text": "hi", "createdAt": "x"}
+    if rng.random() < 0.6:
+        body["reply"] = {"parent": subject, "root": subject}
+    if rng.random() < 0.3:
+        body["embed"] = {"$type": "app.bsky.embed.record", "record": subject}
+    return Record(did, collection, rkey, body)
+
+
+def key(rng: random.Random, moment: datetime, number: int) -> str:
+    """A record key: the TID of the moment, of another time, or no TID."""
+    time_us = int(moment.timestamp() * 1_000_000) - 2000
+    if rng.random() < 0.1:
+        return f"own-key-{number}"
+    return tid(time_us - (400 * 86_400_000_000 if rng.random() < 0.1 else 0), number % 32)
+
+
+class Batches:
+    """Events in batches of a lake: each batch has events that came at its time, and a few that came late."""
+
+    def __init__(self, lake: LakeBuilder, rng: random.Random, found: list[Row], count: int) -> None:
+        self.lake = lake
+        self.of: dict[int, list[Row]] = {}
+        for number, event in enumerate(found):
+            late = rng.randrange(3) if rng.random() < 0.1 else 0
+            self.of.setdefault(min(number * count // len(found) + late, count - 1), []).append(event)
+        self.tables = {number: tables(number, of_batch) for number, of_batch in self.of.items()}
+        self.published: dict[int, int] = {}
+
+    def publish(self, number: int) -> None:
+        """Write the hour files with what is published, this batch included, then its entry in the ledger."""
+        edition = self.published[number] = self.published.get(number, -1) + 1
+        batch = Batch(DAY + timedelta(minutes=5 * number), DAY + timedelta(minutes=5 * number + 5))
+        for hour, kind in self.tables[number]:
+            parts = [of_batch for each in self.published if (of_batch := self.tables[each].get((hour, kind)))]
+            self.lake.folder(hour).mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.concat_tables(parts), self.lake.folder(hour) / f"{kind}.parquet")
+        self._enter(batch, number, edition)
+
+    def _enter(self, batch: Batch, number: int, edition: int) -> None:
+        hours: dict[str, list[str]] = {}
+        counts: Counter[str] = Counter()
+        for (hour, kind), rows in self.tables[number].items():
+            hours.setdefault(f"{hour:%Y-%m-%dT%H}", []).append(kind)
+            counts[kind] += len(rows)
+        stored = {
+            kind: ledger.LedgerCounts(received=n, good=n, quarantined=0, duplicates=0, stored=n)
+            for kind, n in counts.items()
+        }
+        entry = ledger.LedgerEntry(
+            batch=batch.id,
+            start=batch.start,
+            end=batch.end,
+            published_at=batch.end + timedelta(seconds=edition),
+            counts=stored,
+            hours=hours,
+        )
+        ledger.write_entry(LocalLake(ledger.entry_path(self.lake.root, batch)), entry)
+
+
+def tables(number: int, found: list[Row]) -> dict[tuple[datetime, str], pa.Table]:
+    """The rows of a batch by hour and type."""
+    lines: dict[tuple[datetime, str], list[bytes]] = {}
+    for event in found:
+        hour = datetime.fromtimestamp(event["time_us"] // 3_600_000_000 * 3600, UTC)
+        lines.setdefault((hour, type_of(event)), []).append(json.dumps(event).encode())
+    start = DAY + timedelta(minutes=5 * number)
+    return {
+        (hour, kind): to_table(kind, decode_rows(kind, of_file)[0], start)
+        for (hour, kind), of_file in lines.items()
+    }
+
+
+def contents(client: Client) -> dict[str, list[Any]]:
+    """What the tables say, whether or not the engine has merged their parts."""
+    plain = ", ".join(
+        ["day", "hour", "at", "account", "type", "operation", "collection", "record", "rev", "resync"]
+    )
+    edges = "edges.kind, edges.account, edges.collection, edges.record"
+    queries = {
+        "events": f"SELECT {plain}, {edges} FROM ops.events",
+        "strays": f"SELECT {plain}, {edges} FROM ops.strays",
+        "edges": "SELECT *, record FROM ops.edges",
+        "engagement": "SELECT * FROM ops.engagement_by_hour FINAL",
+        "accounts": "SELECT * FROM ops.accounts_by_day FINAL",
+        "collections": "SELECT * FROM ops.collections_by_hour FINAL",
+        "names": "SELECT * FROM ops.names FINAL",
+    }
+    return {name: sorted(client.query(query).result_rows, key=repr) for name, query in queries.items()}
+
+
+def edges_of(found: list[Row]) -> Counter[tuple[str, str, int]]:
+    """What happened by kind, address and change, worked out in Python: the address that was turned to."""
+    there: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    counted: Counter[tuple[str, str, int]] = Counter()
+    for event in found:
+        body = event["commit"]
+        record = (event["did"], body["collection"], body["rkey"])
+        if body["operation"] == "create":
+            there[record] = turned_to(body["collection"], body["record"])
+        change = 1 if body["operation"] == "create" else -1
+        counted.update((kind, target, change) for kind, target in there.get(record, []))
+        if change < 0:
+            there.pop(record, None)
+    return counted
+
+
+def turned_to(collection: str, body: Row) -> list[tuple[str, str]]:
+    """The kinds and addresses of what a record is about."""
+    if collection == POST:
+        reply = body.get("reply", {})
+        quote = [("quote", body["embed"]["record"]["uri"])] if "embed" in body else []
+        return [({"parent": "reply", "root": "root"}[part], ref["uri"]) for part, ref in reply.items()] + quote
+    if collection == FOLLOW:
+        return [("follow", body["subject"])]
+    return [({LIKE: "like", REPOST: "repost"}[collection], body["subject"]["uri"])]
+
+
+@pytest.fixture(autouse=True)
+def events_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests are about the summaries."""
+    monkeypatch.setattr(plan, "SUMMARIES", ())
+
+
+@pytest.fixture(scope="module")
+def story() -> list[Row]:
+    return events(5)
+
+
+@pytest.fixture
+def batches(lake: LakeBuilder, story: list[Row]) -> Batches:
+    return Batches(lake, random.Random(7), story, 12)
+
+
+class Names:
+    """The texts that numbers stand for."""
+
+    def __init__(self, client: Client) -> None:
+        self._names = dict(
+            cast(list[tuple[int, str]], client.query("SELECT number, name FROM ops.names").result_rows)
+        )
+
+    def did(self, number: int) -> str:
+        """A DID."""
+        return self._names[number]
+
+    def key(self, number: int) -> str:
+        """A record key or revision."""
+        return self._names[number] if number >> 63 else tid(number >> 10, number & 1023)
+
+
+def test_edges_are_those_of_the_records_with_their_undos(
+    client: Client, batches: Batches, story: list[Row]
+) -> None:
+    for number in batches.of:
+        batches.publish(number)
+    load(client, LocalLake(batches.lake.root))
+    names, found = Names(client), Counter[tuple[str, str, int]]()
+    query = "SELECT kind, target, collection, target_record, change FROM ops.edges"
+    for kind, target, collection, record, change in client.query(query).result_rows:
+        about = f"at://{names.did(target)}/{collection}/{names.key(record)}" if record else names.did(target)
+        found[kind, about, change] += 1
+    wanted = edges_of(story)
+    assert found == wanted
+    assert sum(n for (_, _, change), n in wanted.items() if change < 0) > 50
+    query = "SELECT kind, sum(made), sum(undone) FROM ops.engagement_by_hour GROUP BY kind"
+    assert {kind: (made, undone) for kind, made, undone in client.query(query).result_rows} == {
+        kind: tuple(sum(n for (k, _, c), n in wanted.items() if (k, c) == (kind, change)) for change in (1, -1))
+        for kind in ("like", "repost", "reply", "root", "quote")
+    }
+
+
+def test_each_event_is_there_with_its_clocks(client: Client, batches: Batches, story: list[Row]) -> None:
+    for number in batches.of:
+        batches.publish(number)
+    load(client, LocalLake(batches.lake.root))
+    query = "SELECT toUnixTimestamp64Micro(at), account, operation, collection, record, rev FROM ops.events"
+    names = Names(client)
+    found = [
+        (at_us, names.did(account), operation, collection, names.key(record), names.key(rev))
+        for at_us, account, operation, collection, record, rev in client.query(query).result_rows
+    ]
+    said = ("operation", "collection", "rkey", "rev")
+    assert sorted(found) == sorted(
+        (each["time_us"], each["did"], *(each["commit"][name] for name in said)) for each in story
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_order_of_batches_changes_nothing(client: Client, batches: Batches, seed: int) -> None:
+    """Late batches, batches that are published again, and refreshes in between: as one load of them all."""
+    rng = random.Random(seed)
+    order = list(batches.of)
+    rng.shuffle(order)
+    for number in order:
+        batches.publish(number)
+        if rng.random() < 0.2:
+            batches.publish(rng.choice(list(batches.published)))
+        if rng.random() < 0.3:
+            load(client, LocalLake(batches.lake.root))
+    load(client, LocalLake(batches.lake.root))
+    found = contents(client)
+    assert all(found.values())
+    forget(client)
+    load(client, LocalLake(batches.lake.root))
+    assert contents(client) == found
+
+
+def deaths() -> Iterator[int]:
+    """Numbers of commands before which the process dies."""
+    yield from range(3, 60, 5)
+
+
+def test_a_load_that_dies_is_completed_by_the_next(client: Client, batches: Batches) -> None:
+    *early, last, again = batches.of
+    for number in early:
+        batches.publish(number)
+    load(client, LocalLake(batches.lake.root))
+    for number in (last, again, early[3]):
+        batches.publish(number)
+    died = 0
+    for commands in deaths():
+        try:
+            load(DyingClient(client, commands), LocalLake(batches.lake.root))  # type: ignore[arg-type]  # a proxy
+            break
+        except SystemExit:
+            died += 1
+    load(client, LocalLake(batches.lake.root))
+    found = contents(client)
+    forget(client)
+    load(client, LocalLake(batches.lake.root))
+    assert contents(client) == found
+    assert died > 3
