@@ -10,6 +10,7 @@ import typer
 from firehose_cli import logs
 
 if TYPE_CHECKING:
+    from devstack.bench.query import QueryReport
     from devstack.bench.report import BenchReport
     from devstack.bench.storage import StorageReport
 
@@ -69,6 +70,19 @@ def storage(
     from devstack.bench.storage import bench_storage
 
     _print(bench_storage(events, hours), as_json)
+
+
+@app.command()
+def query(
+    events: Annotated[int, typer.Option(min=24_000, help="How many events the day has.")] = 1_000_000,
+    hours: Annotated[int, typer.Option(min=1, max=24, help="How many of its hours to simulate.")] = 24,
+    json_table: Annotated[bool, typer.Option(help="Fill ClickHouse's JSON table beside.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Questions on the tables, the lake, ClickHouse's JSON table, and in DuckDB. 10 million take half an hour."""
+    from devstack.bench.query import bench_query
+
+    _print(bench_query(events, hours, with_json=json_table), as_json)
 
 
 @app.command()
@@ -144,7 +158,7 @@ def listing(
     _print(bench_listing(store, hours), as_json)
 
 
-def _print(report: BenchReport | StorageReport, as_json: bool) -> None:
+def _print(report: BenchReport | StorageReport | QueryReport, as_json: bool) -> None:
     import msgspec
     from rich.table import Table
 

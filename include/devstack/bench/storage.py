@@ -13,36 +13,24 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
-import numpy as np
-import pyarrow as pa
 
+from devstack.bench import simulated
 from devstack.bench.report import PeakRss
+from devstack.bench.simulated import HOURS, Sizes
 from devstack.embedded.leash import ending_with_us
 from firehose.errors import FirehoseError
-from firehose.events.rows import decode_rows, to_table
-from firehose.events.sorting import by_type
 from firehose.lake import closing, layout
-from firehose.lake.footers import Footer
-from firehose.lake.hourfile import put
 from firehose.lake.verify import verify
 from firehose.schema import LIKES
 from firehose.settings import Settings
 from firehose.store import LocalLake
-from ingester.contract import frame, wire
-from jetstream_simulator import generate
 
-_START_US: Final = 1_779_926_400_000_000  # 2026-05-28
-_HOURS: Final = 24
-_BATCH_US: Final = 300_000_000
-_HOUR_US: Final = 3_600_000_000
-_FLUSH_US: Final = 400_000
 #: What a batch leaves beside events, in bytes: results, ledger entry, manifest, its part of records and proofs;
 #: and the quality pages, of the latest batches only. Measured in a lake of the demo.
 _OF_BATCH: Final = 15_000
@@ -77,31 +65,7 @@ class StorageReport(msgspec.Struct, frozen=True, kw_only=True):
     notes: dict[str, float]
 
 
-class _Line(NamedTuple):
-    hour: int
-    batch: int
-    flush: int
-    line: bytes
-
-
-class _Sizes(NamedTuple):
-    """Bytes of the JSON and events by type, and bytes of the frames that Redis and raw files have."""
-
-    json: Counter[str]
-    counts: Counter[str]
-    frames: Counter[str]
-
-
-class _Of(msgspec.Struct):
-    collection: str
-
-
-class _Event(msgspec.Struct):
-    kind: str
-    commit: _Of | None = None
-
-
-def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
+def bench_storage(events: int, hours: int = HOURS) -> StorageReport:
     """Measure a day of ``events`` simulated events, or its first ``hours``.
 
     Raises:
@@ -109,9 +73,9 @@ def bench_storage(events: int, hours: int = _HOURS) -> StorageReport:
     """
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         lake = LocalLake(name)
-        sizes_of = raw, counts, frames = _Sizes(Counter(), Counter(), Counter())
-        for hour, lines in groupby(_day(events, hours), key=lambda line: line.hour):
-            _store(lake, hour, lines, sizes_of)
+        sizes_of = raw, counts, frames = Sizes(Counter(), Counter(), Counter())
+        for hour, lines in groupby(simulated.day(events, hours), key=lambda line: line.hour):
+            simulated.store(lake, hour, lines, sizes_of)
         before = sum(path.size() for path in lake.find("year=*/month=*/day=*/hour=*/*.parquet"))
         *early, last = sorted({layout.hour_of_file(path) for path in lake.find("year=*/*/*/*/*.parquet")})
         for hour in early:
@@ -155,58 +119,9 @@ def _week(events: int, json: int, sizes: tuple[int, int, int], hours: int) -> fl
     kept = Settings()
     opened, raw = kept.close_after_hours + 1, kept.keep_raw_hours + 1  # the run of the hour has yet to come
     closed_bytes, open_bytes, raw_bytes = (size / hours for size in sizes)
-    lake = closed_bytes * (7 * _HOURS - opened) + open_bytes * opened + raw_bytes * raw
-    batches = 7 * _HOURS * 60 // kept.batch_minutes
-    return (lake + batches * _OF_BATCH + _PAGES) / (json / hours * 7 * _HOURS)
-
-
-def _day(events: int, hours: int) -> Iterator[_Line]:
-    made = generate.Generator()
-    for hour in range(hours):
-        count = events * (hour + 1) // _HOURS - events * hour // _HOURS
-        for at in _times(_START_US + hour * _HOUR_US, count, hour):
-            yield _Line(at // _HOUR_US, at // _BATCH_US, at // _FLUSH_US, made.event(at))
-
-
-def _times(start_us: int, count: int, seed: int) -> list[int]:
-    """When so many events of an hour come: by chance, as on the network, and never two in one microsecond."""
-    drawn = np.sort(np.random.default_rng(seed).integers(0, _HOUR_US - count, count))
-    number = np.arange(count)
-    times: list[int] = (start_us + np.maximum.accumulate(drawn - number) + number).tolist()
-    return times
-
-
-def _store(lake: LocalLake, hour: int, lines: Iterator[_Line], sizes: _Sizes) -> None:
-    """Write the files of an hour in the open form, batch by batch."""
-    tables: dict[str, list[pa.Table]] = {}
-    for batch, of_batch in groupby(lines, key=lambda line: line.batch):
-        queues: dict[str, list[bytes]] = {}
-        for _, of_flush in groupby(of_batch, key=lambda line: line.flush):
-            flushed: dict[str, list[bytes]] = {}
-            for each in of_flush:
-                flushed.setdefault(_queue_of(each.line), []).append(each.line)
-            for made in frame.pack(flushed):
-                sizes.frames[made.queue] += len(made.payload)
-            for queue, of_queue in flushed.items():
-                queues.setdefault(queue, []).extend(of_queue)
-        start = datetime.fromtimestamp(batch * 300, UTC)
-        for queue, of_queue in queues.items():
-            for kind, of_kind in by_type(queue, of_queue).items():
-                rows, _, failed = decode_rows(kind, of_kind)
-                if failed:
-                    raise FirehoseError(f"a simulated event of {kind} cannot be decoded: {failed[0].reason}")
-                tables.setdefault(kind, []).append(to_table(kind, rows, start))
-                sizes.json[kind] += sum(map(len, of_kind)) + len(of_kind)  # a line ends with a newline
-                sizes.counts[kind] += len(of_kind)
-    for kind, of_hour in tables.items():
-        put(layout.hour_file(lake, kind, hour), kind, of_hour, Footer({}, {}, {}), "adopt")
-
-
-def _queue_of(line: bytes) -> str:
-    event = msgspec.json.decode(line, type=_Event)
-    if event.commit is None:
-        return wire.KIND_QUEUES[event.kind]
-    return wire.COLLECTION_QUEUES.get(event.commit.collection, wire.OTHER)
+    lake = closed_bytes * (7 * HOURS - opened) + open_bytes * opened + raw_bytes * raw
+    batches = 7 * HOURS * 60 // kept.batch_minutes
+    return (lake + batches * _OF_BATCH + _PAGES) / (json / hours * 7 * HOURS)
 
 
 def _close(lake: LocalLake, hour: int) -> None:

@@ -40,7 +40,8 @@ def read(record_type: str) -> str:
     edges = ", ".join(f"about.{place}" for place in range(1, 5))
     return (
         f"SELECT batch, date, hour_start, witnessed_at, did, {quoted(of.name)},"
-        f" {columns.format(collection=collection)}, {edges}\nFROM (SELECT *, {_about(of)} AS about FROM firehose.{of.name} WHERE {WANTED})"
+        f" {columns.format(collection=collection)}, {edges}\n"
+        f"FROM (SELECT *, {_about(of)} AS about FROM firehose.{of.name} WHERE {WANTED})"
     )
 
 
@@ -93,6 +94,12 @@ def names(source: str) -> str:
 def account(did: str) -> str:
     """SQL for the number of an account."""
     return f"if({did} = '', 0, cityHash64({did}))"
+
+
+def address(uri: str) -> tuple[str, str]:
+    """SQL for the numbers of a record's account and key, out of its address."""
+    _, _, did, _, key = uri.split("/")
+    return account(quoted(did)), _key(quoted(key))
 
 
 def _key(text: str) -> str:

@@ -107,7 +107,7 @@ def _resolvable(client: Client, hours: Iterable[datetime]) -> list[datetime]:
 
 
 def _parts(entries: Iterable[LedgerEntry]) -> list[_Part]:
-    """What to add, some rows at a time: by day, since a delete finds its create of an earlier day, then by batch."""
+    """What to add, some rows at a time: by day, since deletes find creates of earlier days, then by batch."""
     by_day: dict[date, list[LedgerEntry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.start):
         for day in {hour.date() for hour in hours_of(entry)}:
