@@ -62,8 +62,8 @@ class QueryReport(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of the engine for each question, the medians of hot runs, by where it was asked.
 
     ``table_s``: on the tables of events, ``lake_s``: on the views over Parquet, ``json_table_s``: on ClickHouse's
-    JSON table with JSONBench's settings, ``json_table_map_s``: with the other serialisation, ``duckdb_s``: in
-    DuckDB on the same Parquet, by the clock. ``bytes_per_event``: of each table, of the lake, and of the JSON tables.
+    JSON table as JSONBench has it, ``json_table_map_s``: with the other serialisation, ``duckdb_s``: in DuckDB on
+    the same Parquet, by the clock. ``bytes_per_event``: of each table, of the lake, and of the JSON tables.
     ``load_s``: what loading the tables took in all, and of the last batch.
     """
 

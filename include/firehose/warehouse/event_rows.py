@@ -91,6 +91,20 @@ def names(source: str) -> str:
     )
 
 
+def names_of_undone(source: str) -> str:
+    """What the numbers of what deletes undo stand for: the events of their day need not name them."""
+    deleted = f"SELECT account, type, record FROM {source} WHERE operation = 'delete'"
+    numbers = "arrayJoin(arrayConcat(edges.account, edges.record))"
+    days = f"arrayJoin([{_DAY_OF_KEY} - 1, {_DAY_OF_KEY}, {_DAY_OF_KEY} + 1])"
+    by_key = f"SELECT {days}, {numbers} FROM {source} WHERE operation = 'delete' AND NOT bitTest(record, 63)"
+    strays = f"SELECT day, {numbers} FROM ops.strays WHERE (account, type, record) IN ({deleted})"
+    undone = f"SELECT DISTINCT day, {numbers} AS number FROM {source} WHERE operation = 'delete'"
+    return (
+        f"SELECT undone.day, number, name FROM ({undone}) AS undone JOIN\n(SELECT DISTINCT number, name FROM"
+        f" ops.names WHERE (day, number) IN ({by_key}) OR (day, number) IN ({strays})) AS there USING (number)"
+    )
+
+
 def account(did: str) -> str:
     """SQL for the number of an account."""
     return f"if({did} = '', 0, cityHash64({did}))"

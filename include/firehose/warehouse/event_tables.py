@@ -184,6 +184,7 @@ def _number(client: Client, replaced: str) -> None:
     _stage(client, "events")
     select = event_rows.resolved("ops.staging_events_numbered", replaced)
     client.command(f"INSERT INTO ops.staging_events\n{select}")
+    client.command(f"INSERT INTO ops.staging_names\n{event_rows.names_of_undone('ops.staging_events')}")
 
 
 def _derive(client: Client, name: str) -> None:

@@ -216,6 +216,66 @@ def batches(lake: LakeBuilder, story: list[Row]) -> Batches:
     return Batches(lake, random.Random(7), story, 12)
 
 
+def test_views_answer_for_one_account_one_record_and_the_top(
+    client: Client, batches: Batches, story: list[Row]
+) -> None:
+    for number in batches.of:
+        batches.publish(number)
+        if number % 4 == 0:
+            load(client, LocalLake(batches.lake.root))
+    load(client, LocalLake(batches.lake.root))
+    wanted = edges_of(story)
+    likes = Counter(
+        {uri: wanted["like", uri, 1] - wanted["like", uri, -1] for kind, uri, _ in wanted if kind == "like"}
+    )
+    span = {"since": at(22), "until": at(25), "kind": "like", "top": 1000}
+    query = (
+        "SELECT uri, made, undone, net FROM firehose.top_records(kind = {kind:String},"
+        " since = {since:DateTime('UTC')}, until = {until:DateTime('UTC')}, top = {top:UInt32})"
+    )
+    found = client.query(query, parameters=span).result_rows
+    assert {uri: (made, undone, net) for uri, made, undone, net in found} == {
+        uri: (wanted["like", uri, 1], wanted["like", uri, -1], net) for uri, net in likes.items()
+    }
+    uri, _ = likes.most_common(1)[0]
+    of_one = {"uri": uri}
+    found = client.query("SELECT kind, undone, did FROM firehose.about(uri = {uri:String})", parameters=of_one)
+    rows = found.result_rows
+    assert Counter((kind, -1 if undone else 1) for kind, undone, _ in rows) == Counter(
+        {(kind, change): n for (kind, about, change), n in wanted.items() if about == uri}
+    )
+    assert {did for kind, undone, did in rows if kind == "like" and not undone} == {
+        each["did"]
+        for each in story
+        if each["commit"]["operation"] == "create"
+        and each["commit"]["record"].get("subject", {}) == {"uri": uri, "cid": CID}
+        and each["commit"]["collection"] == LIKE
+    }
+    query = "SELECT sum(made), sum(undone) FROM firehose.engagement(uri = {uri:String}) WHERE kind = 'like'"
+    assert client.query(query, parameters=of_one).result_rows == [
+        (wanted["like", uri, 1], wanted["like", uri, -1])
+    ]
+    query = (
+        "SELECT witnessed_at, operation, uri, arrayZip(kinds, targets)"
+        " FROM firehose.account_events(did = 'did:plc:b7')"
+    )
+    assert client.query(query).result_rows == [*account_events(story, "did:plc:b7")]
+
+
+def account_events(found: list[Row], did: str) -> Iterator[tuple[datetime, str, str, list[tuple[str, str]]]]:
+    """What an account did, worked out in Python."""
+    there: dict[str, list[tuple[str, str]]] = {}
+    for event in found:
+        if event["did"] != did:
+            continue
+        body = event["commit"]
+        uri = f"at://{did}/{body['collection']}/{body['rkey']}"
+        if body["operation"] == "create":
+            there[uri] = turned_to(body["collection"], body["record"])
+        moment = datetime.fromtimestamp(event["time_us"] / 1_000_000, UTC)
+        yield moment, body["operation"], uri, there.get(uri, [])
+
+
 class Names:
     """The texts that numbers stand for."""
 

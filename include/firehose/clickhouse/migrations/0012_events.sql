@@ -46,6 +46,9 @@ CREATE TABLE IF NOT EXISTS ops.events
     ) COMMENT 'What the record is about; of a delete, what the record was about, if its create was seen',
     record       UInt64 ALIAS toUInt64(toUnixTimestamp64Micro(at) * 1024 + record_after)
         COMMENT 'Number of the record key: the value of a TID, or a hash with the highest bit set; 0: none',
+    rkey         String ALIAS if(record = 0 OR bitTest(record, 63), '', translate(substring(base32Encode(concat(unhex('0000'), reinterpretAsFixedString(byteSwap(record)))), 4),
+        'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '234567abcdefghijklmnopqrstuvwxyz'))
+        COMMENT 'The record key where it is a TID; empty: it is not, or there is none',
     rev          UInt64 ALIAS toUInt64(if(operation = 'delete' OR record = 0 OR bitTest(record, 63),
         toUnixTimestamp64Micro(at) * 1024, toInt64(record)) + rev_after)
         COMMENT 'Number of the revision: the value of its TID; 0: none'
@@ -72,7 +75,13 @@ CREATE TABLE IF NOT EXISTS ops.edges
     record_after Int64                  CODEC(ZSTD(3)) COMMENT 'record, less the TID of at',
     change       Int8                   CODEC(ZSTD(3)) COMMENT '1: made; -1: taken back',
     record       UInt64 ALIAS toUInt64(toUnixTimestamp64Micro(at) * 1024 + record_after)
-        COMMENT 'Number of the key of the record that says so'
+        COMMENT 'Number of the key of the record that says so',
+    rkey         String ALIAS if(record = 0 OR bitTest(record, 63), '', translate(substring(base32Encode(concat(unhex('0000'), reinterpretAsFixedString(byteSwap(record)))), 4),
+        'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '234567abcdefghijklmnopqrstuvwxyz'))
+        COMMENT 'That key where it is a TID; empty: it is not',
+    target_rkey  String ALIAS if(target_record = 0 OR bitTest(target_record, 63), '', translate(substring(base32Encode(concat(unhex('0000'), reinterpretAsFixedString(byteSwap(target_record)))), 4),
+        'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '234567abcdefghijklmnopqrstuvwxyz'))
+        COMMENT 'The key of the record that it is about where it is a TID; empty: it is not, or it is about the account'
 )
 ENGINE = MergeTree PARTITION BY day ORDER BY (target, target_record, kind, at) SETTINGS index_granularity = 2048
 COMMENT 'What was about whom, by target; what a resync sent again is not in it';
@@ -86,7 +95,10 @@ CREATE TABLE IF NOT EXISTS ops.engagement_by_hour
     record     UInt64                 CODEC(ZSTD(3)) COMMENT 'Number of its key',
     kind       LowCardinality(String) CODEC(ZSTD(3)) COMMENT 'like, repost, reply, root, quote or list',
     made       UInt64                 CODEC(T64, ZSTD(3)) COMMENT 'Made in that hour',
-    undone     UInt64                 CODEC(T64, ZSTD(3)) COMMENT 'Taken back in that hour, whenever they were made'
+    undone     UInt64                 CODEC(T64, ZSTD(3)) COMMENT 'Taken back in that hour, whenever they were made',
+    rkey       String ALIAS if(record = 0 OR bitTest(record, 63), '', translate(substring(base32Encode(concat(unhex('0000'), reinterpretAsFixedString(byteSwap(record)))), 4),
+        'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '234567abcdefghijklmnopqrstuvwxyz'))
+        COMMENT 'The key of the record where it is a TID; empty: it is not'
 )
 ENGINE = SummingMergeTree((made, undone)) PARTITION BY day ORDER BY (account, record, collection, kind, hour)
 COMMENT 'Likes, reposts, replies and quotes of each record by hour; read it with sum()';
