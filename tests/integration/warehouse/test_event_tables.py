@@ -262,6 +262,28 @@ def test_views_answer_for_one_account_one_record_and_the_top(
     assert client.query(query).result_rows == [*account_events(story, "did:plc:b7")]
 
 
+def test_a_thread_is_a_tree_in_order_with_what_was_deleted(client: Client, lake: LakeBuilder) -> None:
+    """1 is answered by 2 and 5, 2 by 3 and 4; 3 is deleted, 6 answers what was never seen; 4 has a key of its own."""
+    first = f"at://did:plc:a/{POST}/{tid(1, 1)}"
+    keys = {n: "own" if n == 4 else tid(int(at(22, n).timestamp()) * 1_000_000, n) for n in range(2, 7)}
+    uris = {1: first} | {n: f"at://did:plc:a{n}/{POST}/{key}" for n, key in keys.items()}
+    parents = {2: 1, 3: 2, 4: 2, 5: 1}
+    replies = []
+    for n, rkey in keys.items():
+        parent = {"uri": uris[parents[n]] if n in parents else uris[1] + "0", "cid": CID}
+        body = {"text": "hi", "createdAt": "x", "reply": {"parent": parent, "root": {"uri": first, "cid": CID}}}
+        replies.append(commit(at(22, n), "create", Record(f"did:plc:a{n}", POST, rkey, body)))
+    replies.append(commit(at(22, 30), "delete", Record("did:plc:a3", POST, keys[3], {})))
+    batches = Batches(lake, random.Random(1), replies, 1)
+    batches.publish(0)
+    load(client, LocalLake(lake.root))
+    query = "SELECT depth, uri, parent_uri, did, deleted FROM firehose.thread(uri = {uri:String})"
+    assert client.query(query, parameters={"uri": first}).result_rows == [
+        (depth, uris[n], uris[parents[n]], f"did:plc:a{n}", n == 3)
+        for n, depth in ((2, 1), (3, 2), (4, 2), (5, 1))
+    ]
+
+
 def account_events(found: list[Row], did: str) -> Iterator[tuple[datetime, str, str, list[tuple[str, str]]]]:
     """What an account did, worked out in Python."""
     there: dict[str, list[tuple[str, str]]] = {}

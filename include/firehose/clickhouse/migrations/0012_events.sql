@@ -115,7 +115,7 @@ CREATE TABLE IF NOT EXISTS ops.accounts_by_day
     first_at   SimpleAggregateFunction(min, DateTime64(6, 'UTC')) CODEC(ZSTD(3)) COMMENT 'When the first was seen',
     last_at    SimpleAggregateFunction(max, DateTime64(6, 'UTC')) CODEC(ZSTD(3)) COMMENT 'When the last was seen'
 )
-ENGINE = AggregatingMergeTree PARTITION BY day ORDER BY (account, type, collection, operation, resync)
+ENGINE = AggregatingMergeTree PARTITION BY day ORDER BY (collection, operation, resync, type, account)
 COMMENT 'What each account did on a day; read it with sum(), min() and max()';
 
 CREATE TABLE IF NOT EXISTS ops.collections_by_hour

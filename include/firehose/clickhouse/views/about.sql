@@ -20,7 +20,7 @@ AS WITH
         SELECT day, hour, at, kind, change, account, rkey FROM ops.edges
         WHERE target = wanted AND target_record = wanted_record AND (NOT of_record OR collection = parts[4])
     )
-SELECT day AS date, hour AS hour_start, at AS witnessed_at, kind, change < 0 AS undone, name AS did, rkey
+SELECT day AS date, hour AS hour_start, at AS witnessed_at, kind, toBool(change < 0) AS undone, name AS did, rkey
 FROM found
 LEFT JOIN (SELECT DISTINCT number, name FROM ops.names WHERE (day, number) IN (SELECT day, account FROM found)) AS n
     ON n.number = found.account
