@@ -56,7 +56,8 @@ def _columns(client: Client, database: str, table: str) -> str:
         parameters={"d": database, "t": table},
     ).result_rows
     lines = [f"| `{name}` | `{kind}` | {comment} |\n" for name, kind, comment in rows]
-    return "| column | type | |\n|---|---|---|\n" + "".join(lines)
+    # A view with a parameter has no columns of its own.
+    return "| column | type | |\n|---|---|---|\n" + "".join(lines) if lines else ""
 
 
 def of_new_database() -> str:

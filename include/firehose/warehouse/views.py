@@ -122,9 +122,13 @@ def _gif_hosts() -> View:
 
 
 def _over_views(path: Path) -> View:
-    """A view from a file, which has a line of comment, the columns, and ``AS SELECT …`` (or ``AS WITH …``)."""
+    """A view from a file, which has a line of comment, the columns, and ``AS SELECT …`` or ``AS WITH …``.
+
+    One with a parameter has no columns: the engine keeps none.
+    """
     about, _, body = path.read_text(encoding="utf-8").partition("\n")
-    return _statement(path.stem, about.removeprefix("-- "), body.strip().replace(_SPELLING, FUNCTIONS))
+    body = body.strip().replace(_SPELLING, FUNCTIONS)
+    return _statement(path.stem, about.removeprefix("-- "), f"\n{body}" if body.startswith("AS ") else body)
 
 
 def _statement(name: str, about: str, body: str) -> View:
