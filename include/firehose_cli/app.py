@@ -28,6 +28,7 @@ from firehose_cli.query import query
 from firehose_cli.rebuild import rebuild
 from firehose_cli.redis_access import redis_access
 from firehose_cli.restore import restore
+from firehose_cli.search import search
 from firehose_cli.settings import settings
 from firehose_cli.simulate import simulate
 from firehose_cli.summaries import summaries
@@ -48,7 +49,7 @@ app = typer.Typer(
 #: The commands by what someone wants to do, in the order in which the help shows them.
 _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Try it": {"demo": demo, "once": once, "simulate": simulate},
-    "Ask questions": {"query": query, "coverage": coverage},
+    "Ask questions": {"query": query, "search": search, "coverage": coverage},
     "Operate": {
         "clickhouse": clickhouse_serve,
         "migrate": migrate,

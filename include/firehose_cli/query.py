@@ -9,11 +9,12 @@ import os
 import re
 import sys
 import time
-import unicodedata
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from firehose_cli.console import harmless
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,9 +25,6 @@ _NUMBER: Final = re.compile(r"^(?:Nullable\(|LowCardinality\()*(?:U?Int\d|B?Floa
 _NULL: Final = "ᴺᵁᴸᴸ"  # as the format writes it
 _CELL: Final = 80
 _READABLE: Final = 12  # characters that a column needs to tell anything
-# Control characters, line and paragraph separators, lone surrogates.
-_UNSAFE: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
-_BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # The server holds the answer back until it is complete: an error then is an error, not half a result.
 _SETTINGS: Final = {"wait_end_of_query": "1"}
 
@@ -116,5 +114,4 @@ def records(names: list[str], rows: list[list[str]]) -> Table:
 
 def cell(value: str) -> str:
     """A value on one line of at most 80 characters. Text of strangers loses what could steer a terminal."""
-    cut = value if len(value) <= _CELL else value[: _CELL - 1] + "…"
-    return "".join(" " if unicodedata.category(c) in _UNSAFE or c in _BIDI else c for c in cut)
+    return harmless(value if len(value) <= _CELL else value[: _CELL - 1] + "…")

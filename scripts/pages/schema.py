@@ -26,10 +26,10 @@ Made by `make docs` from the database; do not edit. All times are UTC.
 
 `firehose` has views over the Parquet files of the lake, one for each record type and one, `events`, for all, with
 one row an event: what happened. The views `current_…` have what exists, `handles` and `edges` what is asked for
-often, `quarantine` the events that were set aside. `account_events`, `about`, `engagement` and `top_records` are asked
-with parameters, and answer from the tables of events in milliseconds. Summary tables follow the lake's batch ledger. `ops` has that
-ledger and the migrations. What the data cannot tell is in [limits.md](limits.md); how to read the files with other
-tools, in [other-tools.md](other-tools.md).
+often, `quarantine` the events that were set aside. `account_events`, `about`, `engagement`, `thread` and
+`top_records` are asked with parameters, and answer from the tables of events in milliseconds. Summary tables
+follow the lake's batch ledger. `ops` has that ledger, the tables of events and the migrations. What the data cannot tell
+is in [limits.md](limits.md); how to read the files with other tools, in [other-tools.md](other-tools.md).
 
 A view reads files. What keeps a query quick is a condition on the file's path: `hour_start`, `date`, or `year`,
 `month`, `day` and `hour`. A condition on `witnessed_at` or `time_us` alone opens every file of the lake.
@@ -63,7 +63,8 @@ def _columns(client: Client, database: str, table: str) -> str:
     ).result_rows
     rows = rows or _DECLARED.findall((SQL_FOLDER / "views" / f"{table}.sql").read_text(encoding="utf-8"))
     lines = [f"| `{name}` | `{kind}` | {comment} |\n" for name, kind, comment in rows]
-    return "| column | type | |\n|---|---|---|\n" + "".join(lines)
+    # A view with a parameter has no columns of its own.
+    return "| column | type | |\n|---|---|---|\n" + "".join(lines) if lines else ""
 
 
 def of_new_database() -> str:

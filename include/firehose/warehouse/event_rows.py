@@ -47,14 +47,14 @@ def read(record_type: str) -> str:
 
 def numbered(source: str) -> str:
     """The rows of ``ops.events_read`` as those of ``ops.events``; deletes are about nothing yet."""
-    record, rev = _key("rkey"), _key("rev")
+    record, rev = key("rkey"), key("rev")
     base = f"if(operation = 'delete' OR number = 0 OR bitTest(number, 63), {_AT}, toInt64(number))"
     edges = ", ".join(
         [
             "edges.kind",
             f"arrayMap(d -> {account('d')}, edges.did)",
             "edges.collection",
-            f"arrayMap(k -> {_key('k')}, edges.rkey)",
+            f"arrayMap(k -> {key('k')}, edges.rkey)",
         ]
     )
     return (
@@ -112,11 +112,12 @@ def account(did: str) -> str:
 
 def address(uri: str) -> tuple[str, str]:
     """SQL for the numbers of a record's account and key, out of its address."""
-    _, _, did, _, key = uri.split("/")
-    return account(quoted(did)), _key(quoted(key))
+    _, _, did, _, rkey = uri.split("/")
+    return account(quoted(did)), key(quoted(rkey))
 
 
-def _key(text: str) -> str:
+def key(text: str) -> str:
+    """SQL for the number of a record key."""
     return f"multiIf({text} = '', 0, {tid_sql.is_tid(text)}, {tid_sql.value_of(text)}, {_HASH.format(text)})"
 
 

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import TYPES
+from firehose.schema import POSTS, TYPES
 from firehose.warehouse import event_rows
 from firehose.warehouse.plan import Loaded, hours_of, touched
 from firehose.warehouse.sql import SQL_FOLDER
@@ -23,8 +23,10 @@ from firehose.warehouse.sql import SQL_FOLDER
 _EVENTS: Final = "ops.events"
 #: Made of the day's rows of ``ops.events``, each by its SELECT.
 _OF_EVENTS: Final = ("strays", "edges", "engagement_by_hour", "accounts_by_day", "collections_by_hour")
+#: Read from the lake by a SELECT of their own, with the type that they are made of.
+_OF_LAKE: Final = {"post_texts": POSTS, "post_changes": POSTS}
 #: All of them. What numbers stand for is never wrong, so names are only added to.
-TABLES: Final = (_EVENTS, *(f"ops.{name}" for name in _OF_EVENTS), "ops.names")
+TABLES: Final = (_EVENTS, *(f"ops.{name}" for name in (*_OF_EVENTS, *_OF_LAKE, "names")))
 #: In ``ops.adding``: any batch that does not count as loaded.
 _ANY: Final = "*"
 #: Rows that are made at a time, about.
@@ -144,23 +146,27 @@ def _add(client: Client, part: _Part) -> None:
     _number(client, _NEVER)
     for name in _OF_EVENTS:
         _derive(client, name)
-    for name in ("events", *_OF_EVENTS, "names"):
+    for name in _OF_LAKE:
+        _select(client, name, part)
+    for name in ("events", *_OF_EVENTS, *_OF_LAKE, "names"):
         _attach(client, name, part.day)
     _drop(client)
 
 
 def _rebuild(client: Client, part: _Part) -> None:
-    """Make these hours again from the lake; of the day's other hours the events stay, all else is made of both."""
+    """Make these hours again from the lake; the rows of the day's other hours stay, or are made of its events."""
     _read(client, part)
     # Rows of a batch whose turn has yet to come.
     client.command(f"INSERT INTO ops.adding SELECT DISTINCT {_BATCH_ID} FROM ops.staging_events_read")
     replaced = f"day = toDate('{part.day}') AND hour IN ({_times(part.hours)})"
     _number(client, replaced)
-    kept = f"SELECT * FROM {_EVENTS} WHERE day = toDate('{part.day}') AND hour NOT IN ({_times(part.hours)})"
-    client.command(f"INSERT INTO ops.staging_events {kept}")
+    _keep(client, "events", part)
     for name in _OF_EVENTS:
         _derive(client, name)
-    for name in ("events", *_OF_EVENTS):
+    for name in _OF_LAKE:
+        _select(client, name, part)
+        _keep(client, name, part)
+    for name in ("events", *_OF_EVENTS, *_OF_LAKE):
         _replace(client, name, part.day)
     _attach(client, "names", part.day)
     _drop(client)
@@ -169,10 +175,9 @@ def _rebuild(client: Client, part: _Part) -> None:
 def _read(client: Client, part: _Part) -> None:
     """Fill ``ops.staging_events_read`` and ``ops.staging_names`` from the lake."""
     _stage(client, "events_read")
-    wanted = {"hours": list(part.hours), "batches": list(part.batches)}
     for record_type in part.types:
         select = event_rows.read(record_type)
-        client.command(f"INSERT INTO ops.staging_events_read\n{select}", parameters=wanted)
+        client.command(f"INSERT INTO ops.staging_events_read\n{select}", parameters=_wanted(part))
     _stage(client, "names")
     client.command(f"INSERT INTO ops.staging_names\n{event_rows.names('ops.staging_events_read')}")
 
@@ -193,6 +198,19 @@ def _derive(client: Client, name: str) -> None:
     client.command(f"INSERT INTO ops.staging_{name}\n{select.replace('{source}', 'ops.staging_events')}")
 
 
+def _select(client: Client, name: str, part: _Part) -> None:
+    _stage(client, name)
+    if _OF_LAKE[name] in part.types:
+        select = (SQL_FOLDER / "tables" / f"{name}.sql").read_text(encoding="utf-8")
+        client.command(f"INSERT INTO ops.staging_{name}\n{select}", parameters=_wanted(part))
+
+
+def _keep(client: Client, name: str, part: _Part) -> None:
+    """Take over the day's rows of other hours."""
+    others = f"day = toDate('{part.day}') AND hour NOT IN ({_times(part.hours)})"
+    client.command(f"INSERT INTO ops.staging_{name} SELECT * FROM ops.{name} WHERE {others}")
+
+
 def _stage(client: Client, name: str) -> None:
     client.command(f"CREATE OR REPLACE TABLE ops.staging_{name} AS ops.{name}")
 
@@ -211,8 +229,12 @@ def _replace(client: Client, name: str, day: date) -> None:
 
 
 def _drop(client: Client) -> None:
-    for name in ("events_read", "events_numbered", "events", "names", *_OF_EVENTS):
+    for name in ("events_read", "events_numbered", "events", "names", *_OF_EVENTS, *_OF_LAKE):
         client.command(f"DROP TABLE ops.staging_{name}")
+
+
+def _wanted(part: _Part) -> dict[str, list[datetime]]:
+    return {"hours": list(part.hours), "batches": list(part.batches)}
 
 
 def _times(hours: Iterable[datetime]) -> str:

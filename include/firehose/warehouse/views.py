@@ -18,11 +18,14 @@ from firehose.records.links import GIF_HOSTS, site
 from firehose.records.registry import REGISTRY, catch_all, shares_queue
 from firehose.warehouse.columns import EVENTS, view_columns
 from firehose.warehouse.selects import events_columns, quoted, select_list, table_function, type_select
+from firehose.warehouse.spelling import FUNCTIONS
 from firehose.warehouse.sql import SQL_FOLDER
 from ingester.contract import checks
 
 DATABASE: Final = "firehose"
 _OVER_VIEWS: Final = SQL_FOLDER / "views"
+#: Stands in a view's file for the functions that spell texts.
+_SPELLING: Final = "/* in_one_spelling, emoji_of */"
 _QUARANTINE: Final = (
     # The file's own column batch is hidden by the folder's name, which is the batch's id.
     Column(
@@ -119,9 +122,13 @@ def _gif_hosts() -> View:
 
 
 def _over_views(path: Path) -> View:
-    """A view from a file, which has a line of comment, the columns, and ``AS SELECT …``."""
+    """A view from a file, which has a line of comment, the columns, and ``AS SELECT …`` or ``AS WITH …``.
+
+    One with a parameter has no columns: the engine keeps none.
+    """
     about, _, body = path.read_text(encoding="utf-8").partition("\n")
-    return _statement(path.stem, about.removeprefix("-- "), body.strip())
+    body = body.strip().replace(_SPELLING, FUNCTIONS)
+    return _statement(path.stem, about.removeprefix("-- "), f"\n{body}" if body.startswith("AS ") else body)
 
 
 def _statement(name: str, about: str, body: str) -> View:

@@ -239,8 +239,8 @@ def test_views_answer_for_one_account_one_record_and_the_top(
     }
     uri, _ = likes.most_common(1)[0]
     of_one = {"uri": uri}
-    found = client.query("SELECT kind, undone, did FROM firehose.about(uri = {uri:String})", parameters=of_one)
-    rows = found.result_rows
+    query = "SELECT kind, undone, did FROM firehose.about(uri = {uri:String})"
+    rows = client.query(query, parameters=of_one).result_rows
     assert Counter((kind, -1 if undone else 1) for kind, undone, _ in rows) == Counter(
         {(kind, change): n for (kind, about, change), n in wanted.items() if about == uri}
     )
@@ -263,7 +263,7 @@ def test_views_answer_for_one_account_one_record_and_the_top(
 
 
 def test_a_thread_is_a_tree_in_order_with_what_was_deleted(client: Client, lake: LakeBuilder) -> None:
-    """1 is answered by 2 and 5, 2 by 3 and 4; 3 is deleted, 6 answers what was never seen; 4 has a key of its own."""
+    """1 is answered by 2 and 5, 2 by 3 and 4; 3 is deleted, 6 answers what was never seen, 4 has its own key."""
     first = f"at://did:plc:a/{POST}/{tid(1, 1)}"
     keys = {n: "own" if n == 4 else tid(int(at(22, n).timestamp()) * 1_000_000, n) for n in range(2, 7)}
     uris = {1: first} | {n: f"at://did:plc:a{n}/{POST}/{key}" for n, key in keys.items()}

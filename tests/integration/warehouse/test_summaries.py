@@ -20,7 +20,7 @@ from firehose.lake.ledger import LedgerEntry
 from firehose.maintenance.run import Maintenance
 from firehose.settings import Settings
 from firehose.store import LakePath, Listed, LocalLake
-from firehose.warehouse import summaries
+from firehose.warehouse import event_tables, summaries
 from firehose.warehouse.summaries import load, refresh
 from tests.integration.warehouse.dying import DyingClient
 from tests.integration.warehouse.lakes import DAY, TABLES, LakeBuilder, Row, at, row, small
@@ -295,12 +295,13 @@ def test_days_of_tables_that_are_kept_no_longer_are_dropped_on_record(
     def after(days: int) -> Maintenance:
         return Maintenance(kept, "a test", clock=lambda: at(0) + timedelta(days=days))
 
-    held = [table for table in TABLES if client.command(f"SELECT count() FROM {table}")]
+    tables = (*TABLES, *event_tables.TABLES)
+    held = [table for table in tables if client.command(f"SELECT count() FROM {table}")]
     assert held and not after(29).plan().removals
     assert [removal.what for removal in after(30).plan().removals] == [f"{table} {DAY:%Y-%m-%d}" for table in held]
     assert after(30).expire().removed == {"tables": len(held)}
-    assert not any(client.command(f"SELECT count() FROM {table}") for table in TABLES)
+    assert not any(client.command(f"SELECT count() FROM {table}") for table in tables)
     (log,) = audit.log_paths(settings.lake_path)
     assert {line.what for line in audit.read(log)} == {f"{table} {DAY:%Y-%m-%d}" for table in held}
     refresh(settings)
-    assert not any(client.command(f"SELECT count() FROM {table}") for table in TABLES)
+    assert not any(client.command(f"SELECT count() FROM {table}") for table in tables)
