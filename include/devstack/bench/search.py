@@ -160,7 +160,8 @@ def _sizes(client: Client) -> Counter[str]:
         "SELECT concat('index ', name), data_compressed_bytes FROM system.data_skipping_indices"
         " WHERE database = 'ops' AND table = 'post_texts'"
     )
-    return Counter(dict(client.query(f"{tables} HAVING table LIKE 'post_%' UNION ALL {indexes}").result_rows))
+    rows = client.query(f"{tables} HAVING table LIKE 'post_%' UNION ALL {indexes}").result_rows
+    return Counter({str(part): int(size) for part, size in rows})
 
 
 def _asked(client: Client, drawn: Drawn, posts: int, seed: int) -> _Answer:
@@ -181,7 +182,8 @@ def _matching(client: Client, text: str, settings: dict[str, int]) -> tuple[int,
     """How many forms of posts match, and a sum that tells them from others."""
     parameters = Parameters()
     where = " AND ".join(conditions(parse(text), parameters, {}))
-    sql = f"WITH\n{FUNCTIONS}\nSELECT count(), sum(cityHash64(did, rkey, rev)) FROM firehose.post_texts WHERE {where}"
+    found = "SELECT count(), sum(cityHash64(did, rkey, rev)) FROM firehose.post_texts"
+    sql = f"WITH\n{FUNCTIONS}\n{found} WHERE {where}"
     (row,) = client.query(sql, parameters=parameters.values, settings=settings).result_rows
     return int(row[0]), int(row[1])
 

@@ -17,16 +17,21 @@ from jetstream_simulator.population import Made, Population, Post
 POST: Final = "app.bsky.feed.post"
 #: Languages beside the simulator's. Thai writes no blanks.
 _MORE: Final = {
-    "ru": """и в не на я что тот быть с а весь это как она по но они к у ты из мы за вы так же от сказать этот который мочь
-    ещё ёлка мой мои моё утро кофе кошка собака книга музыка погода дождь солнце город работа хорошо спасибо""",
-    "ar": """في من على إلى أن هذا التي الذي كان عن مع ما لا كل بعد قبل اليوم غدا صباح الخير القهوة قطة كتاب موسيقى
-    مُحَمَّد شمس مطر مدينة عمل شكرا جميل""",
-    "th": """ที่ และ ใน เป็น ของ ไม่ มี ได้ ว่า จะ ให้ มา ไป กับ วันนี้ พรุ่งนี้ สวัสดี ครับ ค่ะ กาแฟ แมว หมา หนังสือ เพลง ฝน แดด
-    เมือง ทำงาน ขอบคุณ อร่อย น่ารัก กำลัง น้ำ""",
-    "hi": """है और के में की से को नहीं यह पर हम आज कल सुबह चाय कॉफी बिल्ली कुत्ता किताब संगीत बारिश धूप शहर काम धन्यवाद नमस्ते""",
-    "vi": """và của là có không được cho một những người này trong đã tôi sáng cà phê mèo chó sách nhạc mưa nắng tiếng Việt""",
-    "pl": """i w nie na się z że do to jest jak ale po już tylko kawa książka muzyka łódź żółw dziękuję piękny źródło""",
-    "tr": """ve bir bu da için ile çok ben ne gibi daha kahve kedi köpek kitap müzik yağmur güneş İstanbul ışık çalışma""",
+    "ru": """и в не на я что тот быть с а весь это как она по но они к у ты из мы за вы так же от сказать этот
+    который мочь ещё ёлка мой мои моё утро кофе кошка собака книга музыка погода дождь солнце город
+    работа хорошо спасибо""",
+    "ar": """في من على إلى أن هذا التي الذي كان عن مع ما لا كل بعد قبل اليوم غدا صباح الخير القهوة قطة كتاب
+    موسيقى مُحَمَّد شمس مطر مدينة عمل شكرا جميل""",
+    "th": """ที่ และ ใน เป็น ของ ไม่ มี ได้ ว่า จะ ให้ มา ไป กับ วันนี้ พรุ่งนี้ สวัสดี ครับ ค่ะ กาแฟ แมว หมา
+    หนังสือ เพลง ฝน แดด เมือง ทำงาน ขอบคุณ อร่อย น่ารัก กำลัง น้ำ""",
+    "hi": """है और के में की से को नहीं यह पर हम आज कल सुबह चाय कॉफी बिल्ली कुत्ता किताब संगीत बारिश धूप शहर काम
+    धन्यवाद नमस्ते""",
+    "vi": """và của là có không được cho một những người này trong đã tôi sáng cà phê mèo chó sách nhạc mưa nắng
+    tiếng Việt""",
+    "pl": """i w nie na się z że do to jest jak ale po już tylko kawa książka muzyka łódź żółw dziękuję piękny
+    źródło""",
+    "tr": """ve bir bu da için ile çok ben ne gibi daha kahve kedi köpek kitap müzik yağmur güneş İstanbul ışık
+    çalışma""",
 }
 _LANGUAGES: Final = {name: written.split() for name, written in {**words.WORDS, **_MORE}.items()}
 _SPACELESS: Final = {"ja", "th"}

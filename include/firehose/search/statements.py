@@ -14,6 +14,12 @@ from firehose.warehouse.spelling import FUNCTIONS
 
 _COLUMNS: Final = "at, did, rkey, rev, operation, text, alt_texts, tags, languages"
 _POST: Final = "concat('at://', did, '/app.bsky.feed.post/', rkey)"
+_ORDER: Final = "ORDER BY present DESC, at DESC, did DESC"
+_EVERY_FORM: Final = "(SELECT *, 1 AS present FROM found)"
+# A post that was never changed has an empty revision here, which is before all others.
+_WITH_CHANGES: Final = (
+    "(SELECT found.*, changed.changed_rev <= found.rev AS present FROM found LEFT JOIN changed USING (did, rkey))"
+)
 #: Of the posts that match, how many of the newest are ranked.
 RANKED: Final = 10_000
 # BM25's usual constants: how soon repeating a word gains no more, and how much a long text counts against it.
@@ -41,21 +47,29 @@ def _literal(value: Any, kind: str) -> str:
     return quoted(value) if kind == "String" else f"CAST({quoted(value)}, {quoted(kind)})"
 
 
-def newest(query: Query, holders: Holders, limit: int, candidates: int, *, every_form: bool = False) -> Statement:
+def newest(
+    query: Query,
+    holders: Holders,
+    limit: int,
+    candidates: int,
+    *,
+    every_form: bool = False,
+    gone_too: bool = False,
+) -> Statement:
     """The newest posts that match, in their present form; or ``every_form``, also those that are no more.
 
     ``candidates``: how many of the newest matches are looked at, since some of them are no more; 0: all of them.
-    Each row says how many there were.
+    Each row says how many there were; ``gone_too``: where too few are left, rows with ``present`` 0 follow.
     """
     parameters = Parameters()
     found = _found(query, parameters, holders, candidates)
-    rows = f"SELECT *, count() OVER () AS candidates FROM {'found' if every_form else _with_changes()}"
-    present = "" if every_form else "WHERE changed_rev <= rev"
+    rows = f"SELECT *, count() OVER () AS candidates FROM {_EVERY_FORM if every_form else _WITH_CHANGES}"
+    where = "true" if gone_too else "present"
     return _statement(
         query,
         parameters,
         [f"found AS ({found})", _changed(query, parameters)],
-        f"SELECT *, 0 AS score FROM ({rows})\n{present}\nORDER BY at DESC, did DESC LIMIT {limit}",
+        f"SELECT *, 0 AS score FROM ({rows})\nWHERE {where}\n{_ORDER} LIMIT {limit}",
     )
 
 
@@ -76,10 +90,10 @@ def ranked(query: Query, holders: Holders, limit: int) -> Statement:
     counts = ", ".join(_frequencies(query, parameters))
     words = "tokens(words, 'icu', 'en')"
     joined = "arrayStringConcat(arrayMap(w -> concat(' ', w, ' '), tokens_of_post))"
-    rows = f"SELECT *, count() OVER () AS candidates, {words} AS tokens_of_post FROM {_with_changes()}"
+    rows = f"SELECT *, count() OVER () AS candidates, {words} AS tokens_of_post FROM {_WITH_CHANGES}"
     scored = (
         f"SELECT *, avg(length(tokens_of_post)) OVER () AS usual_length, {joined} AS joined_tokens\n"
-        f"FROM ({rows}) WHERE changed_rev <= rev"
+        f"FROM ({rows}) WHERE present"
     )
     return _statement(
         query,
@@ -119,7 +133,7 @@ def _statement(query: Query, parameters: Parameters, tables: list[str], select: 
         "tokens(text, 'icu', 'en') AS pieces, arrayMap(piece -> in_one_spelling(piece), pieces) AS spelt,\n"
         f"    {words} AS asked_words,\n    arrayDistinct(arrayFlatten({emoji})) AS asked_emoji"
     )
-    columns = f"{_COLUMNS}, score, candidates"
+    columns = f"{_COLUMNS}, score, present, candidates"
     with_tables = ",\n".join([FUNCTIONS, *tables])
     return Statement(f"WITH\n{with_tables}\nSELECT {columns},\n    {marks}\nFROM\n({select})", parameters)
 
@@ -145,11 +159,6 @@ def _changed(query: Query, parameters: Parameters) -> str:
         "changed AS (SELECT did, rkey, max(rev) AS changed_rev FROM firehose.post_changes\n"
         f"    WHERE rkey IN (SELECT rkey FROM found){before} GROUP BY did, rkey)"
     )
-
-
-def _with_changes() -> str:
-    # A post that was never changed has an empty revision here, which is before all others.
-    return "(SELECT found.*, changed.changed_rev FROM found LEFT JOIN changed USING (did, rkey))"
 
 
 def _liked(query: Query, parameters: Parameters, holders: Holders) -> list[str]:
