@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from firehose.search import statements
 from firehose.search.conditions import Holders, Holding, accounts
 from firehose.search.marks import Mark, marks
-from firehose.search.statements import Statement
+from firehose.search.matching import Statement
 from firehose.search.tree import Query, QueryError
 from firehose.warehouse.client import clickhouse_errors
 

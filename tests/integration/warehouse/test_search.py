@@ -351,6 +351,8 @@ def test_sql_users_have_the_view_and_the_parameterised_one(
     assert [row[0] for row in spelt] == ["\ufffda"]  # no text stops a load
     statement = statements.newest(parse('it\'s OR "flat white" min_likes:1 as_of:2026-11-24'), {}, 5, 0)
     assert "{p" not in statement.literal
+    odd = statements.newest(parse('"{p1:String}" "\') OR 1 --"'), {}, 5, 0)
+    assert analyst.query(odd.literal).result_rows == []
     phrase = statements.newest(parse('"flat white" since:2026-11-23'), {}, 5, 0)
     assert [row["rkey"] for row in analyst.query(phrase.literal).named_results()] == ["k1"]
 
