@@ -12,6 +12,7 @@ from firehose_cli import logs
 if TYPE_CHECKING:
     from devstack.bench.query import QueryReport
     from devstack.bench.report import BenchReport
+    from devstack.bench.search import SearchReport
     from devstack.bench.storage import StorageReport
 
 app = typer.Typer(no_args_is_help=True)
@@ -127,6 +128,26 @@ def restore(events: Events = 1_000_000, as_json: Json = False) -> None:
 
 
 @app.command()
+def search(
+    events: Events = 1_000_000,
+    queries: Annotated[int, typer.Option(min=20, help="How many random queries.")] = 5_000,
+    as_json: Json = False,
+) -> None:
+    """Random searches in many scripts over the posts of a simulated day, with the text index and without it.
+
+    A million events take about fifteen minutes, most of them without the index. Exits with 1 if a query finds
+    other posts without it.
+    """
+    from devstack.bench.search import bench_search
+    from firehose.errors import FirehoseError
+
+    report = bench_search(events, queries)
+    _print(report, as_json)
+    if report.differences:
+        raise FirehoseError(f"{report.differences} queries found other posts without the index: report this")
+
+
+@app.command()
 def hostile(
     seconds: Annotated[int, typer.Option(min=1, help="How long to attack.")] = 60,
     events: Events = 300_000,
@@ -158,7 +179,7 @@ def listing(
     _print(bench_listing(store, hours), as_json)
 
 
-def _print(report: BenchReport | StorageReport | QueryReport, as_json: bool) -> None:
+def _print(report: BenchReport | QueryReport | SearchReport | StorageReport, as_json: bool) -> None:
     import msgspec
     from rich.table import Table
 

@@ -28,8 +28,9 @@ Made by `make docs` from the database; do not edit. All times are UTC.
 one row an event: what happened. The views `current_…` have what exists, `handles` and `edges` what is asked for
 often, `quarantine` the events that were set aside. `account_events`, `about`, `engagement`, `thread` and
 `top_records` are asked with parameters, and answer from the tables of events in milliseconds. Summary tables
-follow the lake's batch ledger. `ops` has that ledger, the tables of events and the migrations. What the data cannot tell
-is in [limits.md](limits.md); how to read the files with other tools, in [other-tools.md](other-tools.md).
+follow the lake's batch ledger. `ops` has that ledger, the tables of events and the migrations. What the data
+cannot tell is in [limits.md](limits.md); how to read the files with other tools, in
+[other-tools.md](other-tools.md).
 
 A view reads files. What keeps a query quick is a condition on the file's path: `hour_start`, `date`, or `year`,
 `month`, `day` and `hour`. A condition on `witnessed_at` or `time_us` alone opens every file of the lake.

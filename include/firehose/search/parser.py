@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from firehose.search import filters
@@ -12,6 +13,8 @@ _EXAMPLE: Final = 'write words, "a phrase", -word or a filter such as from:alice
 #: Longest query, in characters: as many as a post may have, and some filters.
 LONGEST: Final = 1000
 _MOST_CLAUSES: Final = 50
+# Lone surrogates, and control characters but for line ends and tabs: no server takes them as a parameter.
+_NO_TEXT: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 _OPERATORS: Final = {
     "AND": "all words have to match anyway: leave AND out",
     "NOT": "write -word instead of NOT word",
@@ -26,8 +29,8 @@ def parse(text: str) -> Query:
     """
     if len(text) > LONGEST:
         raise QueryError(text, LONGEST, f"a query has at most {LONGEST} characters: shorten it")
-    if surrogates := [at for at, c in enumerate(text) if "\ud800" <= c <= "\udfff" or c == "\0"]:
-        raise QueryError(text, surrogates[0], "this is not a character of any text: leave it out")
+    if strange := _NO_TEXT.search(text):
+        raise QueryError(text, strange.start(), "this is not a character of any text: leave it out")
     clauses: list[Clause] = []
     bounds: dict[str, Any] = {}
     before: Piece | None = None

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from firehose.search import statements
 from firehose.search.conditions import Holders, Holding, accounts
 from firehose.search.marks import Mark, marks
-from firehose.search.statements import Statement
+from firehose.search.matching import Statement
 from firehose.search.tree import Query, QueryError
 from firehose.warehouse.client import clickhouse_errors
 
@@ -103,11 +103,15 @@ def posts(client: Client, query: Query, known: Holders, order: str, limit: int) 
     Raises:
         QueryError: as there.
     """
-    rows = _rows(client, statement(query, known, order, limit))
-    # Of the newest matches too few are still there: all of them are looked at.
-    if order == "newest" and len(rows) < limit and (not rows or rows[0]["candidates"] >= _candidates(limit)):
-        rows = _rows(client, statements.newest(query, known, limit, 0))
-    return [_hit(row) for row in rows]
+    if order != "newest":
+        return [_hit(row) for row in _rows(client, statement(query, known, order, limit))]
+    asked = _candidates(limit)
+    rows = _rows(client, statements.newest(query, known, limit, asked, gone_too=True))
+    present = [row for row in rows if row["present"]]
+    if len(present) < limit and rows and rows[0]["candidates"] >= asked:
+        # Too few of the newest matches are still there: all of them are looked at.
+        present = _rows(client, statements.newest(query, known, limit, 0))
+    return [_hit(row) for row in present]
 
 
 def over_time(client: Client, query: Query, known: Holders, step: str) -> list[Count]:

@@ -5,58 +5,43 @@ Must not: run them (run.py).
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from firehose.search.conditions import Holders, Parameters, conditions, span, text_condition, tokens
+from firehose.search.matching import EVERY_FORM, WITH_CHANGES, Statement, changed, found, liked, statement
 from firehose.search.tree import Query, QueryError
-from firehose.warehouse import event_rows
-from firehose.warehouse.selects import quoted
 from firehose.warehouse.spelling import FUNCTIONS
 
-_COLUMNS: Final = "at, did, rkey, rev, operation, text, alt_texts, tags, languages"
-_POST: Final = "concat('at://', did, '/app.bsky.feed.post/', rkey)"
+_ORDER: Final = "ORDER BY present DESC, at DESC, did DESC"
 #: Of the posts that match, how many of the newest are ranked.
 RANKED: Final = 10_000
 # BM25's usual constants: how soon repeating a word gains no more, and how much a long text counts against it.
 _K, _B = 1.2, 0.75
 
 
-class Statement(NamedTuple):
-    """SQL with placeholders, and their values."""
-
-    sql: str
-    parameters: Parameters
-
-    @property
-    def literal(self) -> str:
-        """The statement with its values as literals, for any client."""
-        sql = self.sql
-        for name, kind in self.parameters.types.items():
-            sql = sql.replace(f"{{{name}:{kind}}}", _literal(self.parameters.values[name], kind))
-        return sql
-
-
-def _literal(value: Any, kind: str) -> str:
-    if isinstance(value, int):
-        return str(value)
-    return quoted(value) if kind == "String" else f"CAST({quoted(value)}, {quoted(kind)})"
-
-
-def newest(query: Query, holders: Holders, limit: int, candidates: int, *, every_form: bool = False) -> Statement:
+def newest(
+    query: Query,
+    holders: Holders,
+    limit: int,
+    candidates: int,
+    *,
+    every_form: bool = False,
+    gone_too: bool = False,
+) -> Statement:
     """The newest posts that match, in their present form; or ``every_form``, also those that are no more.
 
     ``candidates``: how many of the newest matches are looked at, since some of them are no more; 0: all of them.
-    Each row says how many there were.
+    Each row says how many there were; ``gone_too``: where too few are left, rows with ``present`` 0 follow.
     """
     parameters = Parameters()
-    found = _found(query, parameters, holders, candidates)
-    rows = f"SELECT *, count() OVER () AS candidates FROM {'found' if every_form else _with_changes()}"
-    present = "" if every_form else "WHERE changed_rev <= rev"
-    return _statement(
+    candidate = found(query, parameters, holders, candidates)
+    rows = f"SELECT *, count() OVER () AS candidates FROM {EVERY_FORM if every_form else WITH_CHANGES}"
+    where = "true" if gone_too else "present"
+    return statement(
         query,
         parameters,
-        [f"found AS ({found})", _changed(query, parameters)],
-        f"SELECT *, 0 AS score FROM ({rows})\n{present}\nORDER BY at DESC, did DESC LIMIT {limit}",
+        [f"found AS ({candidate})", changed(query, parameters)],
+        f"SELECT *, 0 AS score FROM ({rows})\nWHERE {where}\n{_ORDER} LIMIT {limit}",
     )
 
 
@@ -72,20 +57,20 @@ def ranked(query: Query, holders: Holders, limit: int) -> Statement:
     if not query.wanted:
         raise QueryError(query.text, 0, "there are no words to rank posts by: write one, or leave out --rank")
     parameters = Parameters()
-    found = _found(query, parameters, holders, RANKED, ", words")
+    candidate = found(query, parameters, holders, RANKED, ", words")
     scores = " + ".join(_score(query, number, parameters) for number in range(len(query.wanted)))
     counts = ", ".join(_frequencies(query, parameters))
     words = "tokens(words, 'icu', 'en')"
     joined = "arrayStringConcat(arrayMap(w -> concat(' ', w, ' '), tokens_of_post))"
-    rows = f"SELECT *, count() OVER () AS candidates, {words} AS tokens_of_post FROM {_with_changes()}"
+    rows = f"SELECT *, count() OVER () AS candidates, {words} AS tokens_of_post FROM {WITH_CHANGES}"
     scored = (
         f"SELECT *, avg(length(tokens_of_post)) OVER () AS usual_length, {joined} AS joined_tokens\n"
-        f"FROM ({rows}) WHERE changed_rev <= rev"
+        f"FROM ({rows}) WHERE present"
     )
-    return _statement(
+    return statement(
         query,
         parameters,
-        [counts, f"found AS ({found})", _changed(query, parameters)],
+        [counts, f"found AS ({candidate})", changed(query, parameters)],
         f"SELECT *, {scores} AS score FROM ({scored})\nORDER BY score DESC, at DESC, did DESC LIMIT {limit}",
     )
 
@@ -98,7 +83,7 @@ def over_time(query: Query, holders: Holders, step: str) -> Statement:
     parameters = Parameters()
     made = " AND ".join(["operation = 'create'", *span(query, parameters)])
     matching = " AND ".join(
-        ["operation = 'create'", *conditions(query, parameters, holders), *_liked(query, parameters, holders)]
+        ["operation = 'create'", *conditions(query, parameters, holders), *liked(query, parameters, holders)]
     )
     counted = f"SELECT {step}, count() AS posts FROM firehose.post_texts WHERE"
     sql = (
@@ -109,68 +94,6 @@ def over_time(query: Query, holders: Holders, step: str) -> Statement:
         f"FROM all_posts LEFT JOIN matching USING ({step})\nORDER BY {step}"
     )
     return Statement(sql, parameters)
-
-
-def _statement(query: Query, parameters: Parameters, tables: list[str], select: str) -> Statement:
-    """A statement for posts, each with what is needed to mark in its text what was asked for."""
-    asked = [parameters.bind(term.text) for term in query.wanted]
-    words = f"CAST([{', '.join(tokens(each) for each in asked)}], 'Array(Array(String))')"
-    emoji = f"CAST([{', '.join(f'emoji_of({each})' for each in asked)}], 'Array(Array(String))')"
-    marks = (
-        "tokens(text, 'icu', 'en') AS pieces, arrayMap(piece -> in_one_spelling(piece), pieces) AS spelt,\n"
-        f"    {words} AS asked_words,\n    arrayDistinct(arrayFlatten({emoji})) AS asked_emoji"
-    )
-    columns = f"{_COLUMNS}, score, candidates"
-    with_tables = ",\n".join([FUNCTIONS, *tables])
-    return Statement(f"WITH\n{with_tables}\nSELECT {columns},\n    {marks}\nFROM\n({select})", parameters)
-
-
-def _found(query: Query, parameters: Parameters, holders: Holders, candidates: int, more: str = "") -> str:
-    """The newest matches. In the order of the table, so that the engine stops once it has enough of them."""
-    where = [*conditions(query, parameters, holders), *_liked(query, parameters, holders)] or ["true"]
-    limit = f"\n    LIMIT {candidates}" if candidates else ""
-    return (
-        f"SELECT {_COLUMNS}{more} FROM firehose.post_texts\n    WHERE {_lines(where)}\n"
-        f"    ORDER BY hour DESC, at DESC, did DESC{limit}"
-    )
-
-
-def _lines(where: list[str]) -> str:
-    return "\n        AND ".join(where)
-
-
-def _changed(query: Query, parameters: Parameters) -> str:
-    """For each post found that was edited or deleted, the last revision that did."""
-    before = f" AND at < {parameters.instant(query.as_of)}" if query.as_of else ""
-    return (
-        "changed AS (SELECT did, rkey, max(rev) AS changed_rev FROM firehose.post_changes\n"
-        f"    WHERE rkey IN (SELECT rkey FROM found){before} GROUP BY did, rkey)"
-    )
-
-
-def _with_changes() -> str:
-    # A post that was never changed has an empty revision here, which is before all others.
-    return "(SELECT found.*, changed.changed_rev FROM found LEFT JOIN changed USING (did, rkey))"
-
-
-def _liked(query: Query, parameters: Parameters, holders: Holders) -> list[str]:
-    """The condition on likes, which are summed for the posts that match otherwise."""
-    if not query.min_likes:
-        return []
-    where = conditions(query, parameters, holders) or ["true"]
-    hours = []
-    if query.since:
-        hours.append(f"day >= toDate({parameters.instant(query.since)})")
-    if query.as_of:  # whole hours only
-        hours.append(f"hour < toStartOfHour({parameters.instant(query.as_of)})")
-    numbers = f"{event_rows.account('did')}, {event_rows.key('rkey')}"
-    matching = f"SELECT {numbers} FROM firehose.post_texts WHERE {' AND '.join(where)}"
-    counted = " AND ".join(["kind = 'like'", *hours, f"(account, record) IN ({matching})"])
-    least = parameters.bind(query.min_likes, "Int64")
-    return [
-        f"({numbers}) IN (SELECT account, record FROM ops.engagement_by_hour WHERE {counted}"
-        f" GROUP BY account, record HAVING toInt64(sum(made)) - toInt64(sum(undone)) >= {least})"
-    ]
 
 
 def _frequencies(query: Query, parameters: Parameters) -> list[str]:

@@ -25,6 +25,7 @@ from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
 from devstack.bench.report import BenchReport, PeakRss
+from devstack.bench.search import SearchReport
 from devstack.bench.storage import StorageReport
 from devstack.bench.watch import Watch
 from devstack.embedded.redis import RedisServer, free_port
@@ -72,6 +73,14 @@ def test_storage_of_the_first_hour_of_a_day() -> None:
     assert 800 < report.records_verified < 1_000  # the others are deletes, identities and accounts
     assert report.seconds.keys() == report.mib.keys() == {"close", "DuckDB"}
     assert all(figure > 0 for figure in (*report.seconds.values(), *report.mib.values()))
+
+
+def test_search() -> None:
+    report = msgspec.json.decode(printed("search", EVENTS, "--queries=24"), type=SearchReport)
+    assert (report.events, report.posts, report.queries, report.differences) == (EVENTS, 120, 24, 0)
+    assert 0 < report.found < 24
+    assert 0 < report.ms["p50"] <= report.ms["p95"] <= report.ms["max"]
+    assert report.bytes_per_post["post_texts"] > report.bytes_per_post["index words"] > 0
 
 
 def test_layout() -> None:

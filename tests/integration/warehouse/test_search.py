@@ -17,6 +17,7 @@ from firehose.search.parser import parse
 from firehose.search.tree import QueryError
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
+from firehose.warehouse.spelling import FUNCTIONS
 from firehose.warehouse.sql import SQL_FOLDER
 from firehose_cli.search import search
 from ingester.contract.resyncs import MARK
@@ -342,8 +343,12 @@ def test_sql_users_have_the_view_and_the_parameterised_one(
     load(client, lake, [post(1, "Flat WHITE, please"), post(2, "white and flat"), post(3, "flat")])
     query = "SELECT rkey FROM firehose.search(q = {asked:String}) WHERE day = '2026-11-23' ORDER BY at"
     assert analyst.query(query, parameters={"asked": "flát white"}).result_columns == [["k1", "k2"]]
+    spelt = analyst.query(f"WITH {FUNCTIONS} SELECT in_one_spelling(unhex('ff41'))").result_rows
+    assert [row[0] for row in spelt] == ["\ufffda"]  # no text stops a load
     statement = statements.newest(parse('it\'s OR "flat white" min_likes:1 as_of:2026-11-24'), {}, 5, 0)
     assert "{p" not in statement.literal
+    odd = statements.newest(parse('"{p1:String}" "\') OR 1 --"'), {}, 5, 0)
+    assert analyst.query(odd.literal).result_rows == []
     phrase = statements.newest(parse('"flat white" since:2026-11-23'), {}, 5, 0)
     assert [row["rkey"] for row in analyst.query(phrase.literal).named_results()] == ["k1"]
 

@@ -12,6 +12,7 @@ from firehose.search.tree import Clause, Filter, QueryError, Text
     ("query", "wrong", "hint"),
     [
         ("", "", "the query is empty"),
+        ("cat \x1b[31m", "\x1b", "not a character of any text"),
         ("cat -", "-", "one hyphen excludes what follows"),
         ("cat --dog", "--dog", "one hyphen excludes what follows"),
         ('cat "good morning', '"good', "write another"),
@@ -45,7 +46,8 @@ def test_an_error_points_at_what_is_wrong(query: str, wrong: str, hint: str) -> 
     with pytest.raises(QueryError, match=hint) as raised:
         parse(query)
     assert query[raised.value.position :].startswith(wrong)
-    assert raised.value.pointed == f"{query}\n{' ' * raised.value.position}^"
+    shown = query.replace("\x1b", " ")
+    assert raised.value.pointed == f"{shown}\n{' ' * raised.value.position}^"
 
 
 def test_the_caret_is_below_the_character_where_some_are_wide() -> None:

@@ -3,7 +3,7 @@
 -- signs of Arabic and Hebrew, which few write, and the Arabic stretch go. Marks of all other scripts are part of the word.
 WITH
     (t -> normalizeUTF8NFC(translateUTF8(
-        replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(normalizeUTF8NFD(normalizeUTF8NFKCCasefold(t)),
+        replaceRegexpAll(replaceRegexpAll(replaceRegexpAll(normalizeUTF8NFD(normalizeUTF8NFKCCasefold(toValidUTF8(t))),
             '([\\p{Latin}\\p{Greek}])\\p{Mn}+', '\\1'),
             '(е)[\\x{300}\\x{301}\\x{308}]+|(\\p{Cyrillic})[\\x{300}\\x{301}]+', '\\1\\2'),
             '[\\x{64B}-\\x{652}\\x{670}\\x{640}\\x{591}-\\x{5BD}\\x{5BF}\\x{5C1}\\x{5C2}\\x{5C4}\\x{5C5}\\x{5C7}]+', ''),
