@@ -15,7 +15,7 @@ from firehose.areas import Area
 from firehose.errors import FirehoseError
 from firehose.records.columns import ViewColumn as Column
 from firehose.records.links import GIF_HOSTS, site
-from firehose.records.registry import REGISTRY, catch_all, shares_queue
+from firehose.records.registry import BY_QUEUE, REGISTRY, catch_all, shares_queue
 from firehose.warehouse.columns import EVENTS, view_columns
 from firehose.warehouse.selects import events_columns, quoted, select_list, table_function, type_select
 from firehose.warehouse.sql import SQL_FOLDER
@@ -119,9 +119,22 @@ def _gif_hosts() -> View:
 
 
 def _over_views(path: Path) -> View:
-    """A view from a file, which has a line of comment, the columns, and ``AS SELECT …``."""
+    """A view from a file, which has a line of comment, the columns, and ``AS SELECT …``.
+
+    ``{types_by_queue}`` in it stands for the record types as the registry has them.
+    """
     about, _, body = path.read_text(encoding="utf-8").partition("\n")
-    return _statement(path.stem, about.removeprefix("-- "), body.strip())
+    types = f"[{', '.join(map(quoted, schema.TYPES))}]"
+    body = body.strip().replace("{types_by_queue}", _types_by_queue()).replace("{types}", types)
+    return _statement(path.stem, about.removeprefix("-- "), body)
+
+
+def _types_by_queue() -> str:
+    """Each queue with its record types, as an array of tuples: what a queue lacks, all its types lack."""
+    rows = (
+        f"({quoted(queue)}, [{', '.join(quoted(of.name) for of in types)}])" for queue, types in BY_QUEUE.items()
+    )
+    return f"[{', '.join(rows)}]"
 
 
 def _statement(name: str, about: str, body: str) -> View:

@@ -47,7 +47,9 @@ def test_migrate_then_summaries_then_query(empty: Client, small_lake: LakeBuilde
     )
     assert [line.split() for line in answer.stdout.splitlines()[2:]] == [["2"], ["en", "3"], ["fr", "1"]]
     assert answer.stdout.splitlines()[0].split() == ["lang", "n"]
-    assert re.fullmatch(r"3 rows in \d+\.\d\d s\n", answer.stderr)
+    count, warning = answer.stderr.splitlines()
+    assert re.fullmatch(r"3 rows in \d+\.\d\d s", count)
+    assert "up to 0:55:00 (h:mm:ss) of posts, from 2026-11-23 21:00 to 2026-11-23 22:00 UTC" in warning
 
 
 def test_a_format_is_passed_through_as_it_comes(empty: Client) -> None:
