@@ -58,8 +58,10 @@ class View(NamedTuple):
     comment: str
 
 
-def views(lake_root: str) -> list[View]:
+def views(lake_root: str, cluster: str = "") -> list[View]:
     """All views over the lake at ``lake_root`` (a path, or ``s3://…``, as ClickHouse sees it), in order.
+
+    ``cluster``: the one whose servers divide the files of a bucket among them.
 
     Raises:
         FirehoseError: the root contains characters that ClickHouse would read as a pattern.
@@ -69,11 +71,14 @@ def views(lake_root: str) -> list[View]:
     made = []
     for name in schema.TYPES:
         columns = view_columns(name)
-        made.append(_view(name, columns, type_select(name, lake_root, columns)))
+        made.append(_view(name, columns, type_select(name, lake_root, columns, cluster=cluster)))
     # Not over the views above: a query over nested views takes several times as long to plan.
-    selects = (type_select(name, lake_root, events_columns(name), and_older=False) for name in schema.TYPES)
+    selects = (
+        type_select(name, lake_root, events_columns(name), and_older=False, cluster=cluster)
+        for name in schema.TYPES
+    )
     made.append(_view("events", list(EVENTS), "\nUNION ALL\n".join(selects)))
-    made += [_quarantine(lake_root), _gif_hosts()]
+    made += [_quarantine(lake_root, cluster), _gif_hosts()]
     return [*made, *(_over_views(path) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
 
 
@@ -97,10 +102,10 @@ def _declared(name: str, about: str, columns: list[Column], select: str) -> View
     return _statement(name, about, f"(\n{declared}\n)\nAS {select}")
 
 
-def _quarantine(lake_root: str) -> View:
+def _quarantine(lake_root: str, cluster: str) -> View:
     columns = list(_QUARANTINE)
     stored = "batch String, type String, time_us Nullable(Int64), reason String, raw String, date Date"
-    files = table_function(lake_root, f"{Area.QUARANTINE}/date=*/batch=*/quarantine.parquet", stored)
+    files = table_function(lake_root, f"{Area.QUARANTINE}/date=*/batch=*/quarantine.parquet", stored, cluster)
     select = f"SELECT {select_list(columns)} FROM {files} AS stored"
     return _declared("quarantine", "Events set aside, each with the reason", columns, select)
 
