@@ -1,7 +1,7 @@
 """A cluster: what becomes of each statement, accepted by the engine, and run as far as one process can.
 
 One process without Keeper can write no replicated table, and refuses ON CLUSTER. So definitions are parsed, those
-of tables are made in an engine that has a Keeper for tests, and a refresh, which sends no ON CLUSTER, is run whole.
+of tables are made in an engine that has a Keeper for tests, and a refresh, which sends no ON CLUSTER, runs whole.
 """
 
 from __future__ import annotations
