@@ -20,6 +20,18 @@ from firehose.warehouse.reads import Read, reads, types_of
 #: The engine computes scalar subqueries when it analyses a statement: seconds that are waited for it.
 _ANALYSIS: Final = {"max_execution_time": 1}
 _SYNTAX_ERROR: Final = "Code 62:"
+#: What is asked first: open gaps, and times between live batches that are in no filled gap of all types.
+_ANY_LOSS: Final = """
+WITH (SELECT groupArray((start, end)) FROM ops.gaps WHERE filled != '' AND type = '') AS filled
+SELECT (SELECT count() FROM ops.gaps WHERE filled = '') + count()
+FROM
+(
+    SELECT start, max(end) OVER (ORDER BY start, end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM ops.batches FINAL
+    WHERE empty(hours) OR arrayExists(h -> h + 7200 > start AND h < end + 3600, hours)
+)
+WHERE before > 0 AND start > before AND NOT arrayExists(gap -> gap.1 <= before AND gap.2 >= start, filled)
+"""
 _LOST: Final = """
 SELECT min(first), max(last), groupArray(toString(type)), max(lost)
 FROM
@@ -39,12 +51,23 @@ def warning(client: Client, statement: str, parameters: Mapping[str, Any] | None
 
     Where conditions of the statement are not understood, the line may tell of hours that it does not read.
     """
+    if not may_lack(client):
+        return ""
     try:
         with clickhouse_errors():
             found = [read for read in _reads(client, statement, parameters) if types_of(read.table)]
             return _said(client, found) if found else ""
     except FirehoseError as error:
         return f"warning: whether events are missing in this answer is not known: {error}"
+
+
+def may_lack(client: Client) -> bool:
+    """Tell whether the lake may lack something at all. If it does not, no statement need be looked at."""
+    try:
+        with clickhouse_errors():
+            return bool(client.command(_ANY_LOSS))
+    except FirehoseError:  # what is wrong is said if the statement reads events
+        return True
 
 
 def _reads(client: Client, statement: str, parameters: Mapping[str, Any] | None) -> list[Read]:

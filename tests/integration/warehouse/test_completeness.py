@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -24,10 +24,12 @@ from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 from firehose_cli.query import query as command
+from ingester.contract.gap import Gap
 from tests.integration.warehouse.gaps import gap, publish, write
 from tests.integration.warehouse.lakes import DAY, LakeBuilder, at, drop_databases
 
 HOURS = 30
+BATCHES = ("batch", "id", "start", "end", "published_at", "hours", "loaded_at")
 Seconds = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Span = tuple[int, int]
 
@@ -67,8 +69,7 @@ class World:
             [at(29, 30), "replay", at(29, 30), at(29, 35), at(0), [at(minute // 60) for minute in (60, 399)]]
         )
         rows = [[*row, at(0)] for row in rows]
-        names = ("batch", "id", "start", "end", "published_at", "hours", "loaded_at")
-        client.insert("batches", rows, column_names=names, database="ops")
+        client.insert("batches", rows, column_names=BATCHES, database="ops")
         if self.minutes:
             events = [[DAY.date(), at(0, minute), "likes", "create", 1] for minute in self.minutes]
             client.insert("events_by_minute", events, database="firehose")
@@ -125,6 +126,26 @@ def test_every_hour_and_type_has_its_share(client: Client, seed: int) -> None:
     found = {(hour, name): (pytest.approx(share), *rest) for hour, name, share, *rest, _ in rows}
     assert world.expected() == found
     assert all(hour.date() == day for hour, *_, day in rows)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "lacks"),
+    [
+        ([gap(at(9), 60, filled="replay")], False),
+        ([gap(at(8), 90, filled="replay"), gap(at(9), 65, "other", filled="archive")], False),
+        ([gap(at(9), 59, filled="replay")], True),
+        ([gap(at(9), 60, filled="replay", queue="posts")], True),
+        ([gap(at(9), 60, filled="replay"), gap(at(10), 1, "open")], True),
+        ([], True),
+    ],
+)
+def test_a_lake_without_a_loss_is_told_by_one_request(client: Client, gaps: list[Gap], lacks: bool) -> None:
+    starts = [at(8, minute) for minute in range(0, 60, 5)] + [at(10, minute) for minute in range(0, 30, 5)]
+    rows = [[start, f"{start}", start, start + timedelta(minutes=5), at(0), [], at(0)] for start in starts]
+    client.insert("batches", rows, column_names=BATCHES, database="ops")
+    load_gaps(client, gaps)
+    assert incomplete.may_lack(client) == lacks
+    assert bool(incomplete.warning(client, "SELECT 1 FROM events")) == lacks
 
 
 def test_nothing_loaded_is_no_row(client: Client) -> None:
