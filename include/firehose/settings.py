@@ -85,6 +85,14 @@ class Settings(EndpointSettings, frozen=True, kw_only=True):
             extra=must(checks.optional(checks.lake_root)),
         ),
     ] = ""
+    clickhouse_cluster: Annotated[
+        str,
+        Meta(
+            description="Cluster of ClickHouse servers, as their configuration names it: each has all tables, and "
+            "they divide the files of a lake in a bucket among them; empty: one server",
+            extra=must(checks.optional(checks.identifier)),
+        ),
+    ] = ""
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
     docs_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Data Docs")] = 8081
     simulator_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's simulator")] = 6008

@@ -35,9 +35,10 @@ def query(
         str, typer.Option("--format", help="A ClickHouse format, such as CSVWithNames: printed as it comes")
     ] = "",
 ) -> None:
-    """Run SQL on ClickHouse and print the answer."""
+    """Run SQL on ClickHouse and print the answer. A line on standard error says so if events are missing in it."""
     from firehose import settings
     from firehose.warehouse.client import clickhouse_errors, connect
+    from firehose.warehouse.incomplete import warning
 
     statement = sys.stdin.read() if sql == "-" else sql
     raw = bool(output_format) or bool(_OWN_FORMAT.search(statement))
@@ -51,6 +52,8 @@ def query(
             else:
                 body = client.raw_query(statement, settings=_SETTINGS, fmt=_ROWS)
                 _show(body, time.monotonic() - began)
+            if said := warning(client, _OWN_FORMAT.sub("", statement)):
+                print(said, file=sys.stderr)  # noqa: T201 - a command
         finally:
             client.close()
 

@@ -47,6 +47,11 @@ def name(value: str) -> str:
     return text(value) or ("" if value.strip() else "must not be empty")
 
 
+def identifier(value: str) -> str:
+    """Accept a name that needs no quotes in SQL."""
+    return "" if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) else "must be letters, digits and _ only"
+
+
 def one_of(*allowed: str) -> Check:
     """A check that accepts one of these words."""
     return lambda value: "" if value in allowed else f"must be one of {', '.join(allowed)}"

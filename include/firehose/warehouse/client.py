@@ -1,6 +1,6 @@
 """Connections to ClickHouse over HTTP, and its errors as the project's own.
 
-Lives here: opening a client in one of two roles, translating errors. Must not: any SQL.
+Lives here: opening a client in one of two roles, translating errors. Must not: any SQL (for clusters: cluster.py).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -16,6 +16,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings, redacted
+from firehose.warehouse import cluster
+from firehose.warehouse.cluster import OnCluster
 
 Role = Literal["loader", "analyst"]
 
@@ -37,8 +39,9 @@ def connect(settings: Settings, role: Role = "loader") -> Client:
     """
     user = settings.clickhouse_loader if role == "loader" else settings.clickhouse_analyst
     password = settings.clickhouse_loader_password if role == "loader" else settings.clickhouse_analyst_password
+    loads = role == "loader"
     try:
-        return clickhouse_connect.get_client(
+        client = clickhouse_connect.get_client(
             dsn=settings.clickhouse_url,
             username=user,
             password=password,
@@ -47,9 +50,9 @@ def connect(settings: Settings, role: Role = "loader") -> Client:
             client_name="firehose",
             tz_mode="aware",
             # A rebuild of a large day outlasts what an analyst may ask for.
-            settings={"max_execution_time": _LOAD_SECONDS} if role == "loader" else {},
+            settings=_loader_settings(settings) if loads else {},
             # Just over the server's own limit, so that the server reports what took too long.
-            send_receive_timeout=settings.query_max_seconds + 30 if role == "analyst" else _LOAD_SECONDS + 30,
+            send_receive_timeout=_LOAD_SECONDS + 30 if loads else settings.query_max_seconds + 30,
         )
     except ClickHouseError as error:
         where = redacted(settings.clickhouse_url)
@@ -64,6 +67,14 @@ def connect(settings: Settings, role: Role = "loader") -> Client:
                 f"ClickHouse does not answer at {where}: start it, or set FIREHOSE_CLICKHOUSE_URL"
             ) from error
         raise translated(error) from error
+    if loads and settings.clickhouse_cluster:
+        return cast(Client, OnCluster(client, settings.clickhouse_cluster, settings.clickhouse_loader))
+    return client
+
+
+def _loader_settings(settings: Settings) -> dict[str, int]:
+    of_cluster = cluster.SETTINGS if settings.clickhouse_cluster else {}
+    return {"max_execution_time": _LOAD_SECONDS} | of_cluster
 
 
 def translated(error: ClickHouseError) -> FirehoseError:

@@ -35,7 +35,10 @@ def load_gaps(client: Client, gaps: list[Gap]) -> bool:
     client.command(f"CREATE OR REPLACE TABLE {_STAGING} AS ops.gaps")
     if wanted:
         client.insert("staging_gaps", wanted, column_names=_COLUMNS, database="ops")
-    client.command(f"EXCHANGE TABLES {_STAGING} AND ops.gaps")
+    # The engine refuses to replace a partition by an empty one.
+    client.command(
+        f"ALTER TABLE ops.gaps REPLACE PARTITION tuple() FROM {_STAGING}" if wanted else "TRUNCATE TABLE ops.gaps"
+    )
     crash.reached(crash.Point.GAPS_SWAPPED)
     client.command(f"DROP TABLE {_STAGING}")
     log.info("gaps loaded", gaps=len(wanted))

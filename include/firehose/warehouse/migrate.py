@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.client import clickhouse_errors
+from firehose.warehouse.cluster import statements
 from firehose.warehouse.sql import SQL_FOLDER
 from firehose.warehouse.views import DATABASE, View, views
 from ingester.contract.logs import get_logger
@@ -22,7 +23,7 @@ from ingester.contract.logs import get_logger
 log = get_logger(__name__)
 
 _DATABASES: Final = (DATABASE, "ops")
-_LEDGER: Final = """
+_LEDGER: Final = """\
 CREATE TABLE IF NOT EXISTS ops.migrations
 (
     number     UInt32                COMMENT 'Number of the file in include/firehose/clickhouse/migrations',
@@ -31,8 +32,8 @@ CREATE TABLE IF NOT EXISTS ops.migrations
     applied_at DateTime64(3, 'UTC')  COMMENT 'When its last statement had run'
 )
 ENGINE = MergeTree ORDER BY number
-COMMENT 'Migrations applied to this ClickHouse'
-"""
+COMMENT 'Migrations applied to this ClickHouse'"""
+_FIRST: Final = (*(f"CREATE DATABASE IF NOT EXISTS {name}" for name in _DATABASES), _LEDGER)
 
 
 class Migration(NamedTuple):
@@ -63,17 +64,29 @@ def migrate(
     """
     settings.lake_path.require_current()
     with clickhouse_errors():
-        if not dry_run:
-            for database in _DATABASES:
-                client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
-            client.command(_LEDGER)
-        missing = pending(read_migrations(folder), _applied(client))
+        for statement in () if dry_run else _FIRST:
+            client.command(statement)
+        missing, outdated = _todo(client, settings, folder)
         for migration in () if dry_run else missing:
             _apply(client, migration)
-        outdated = _outdated(client, views(settings.clickhouse_lake_root))
         for view in () if dry_run else outdated:
             client.command(view.statement)
     return Migrated(tuple(m.name for m in missing), tuple(v.name for v in outdated))
+
+
+def sql(client: Client, settings: Settings, folder: Path = SQL_FOLDER / "migrations") -> list[str]:
+    """The statements that :func:`migrate` would send now, in order, as they would be sent. Changes nothing.
+
+    Raises:
+        FirehoseError: as :func:`migrate`.
+    """
+    with clickhouse_errors():
+        missing, outdated = _todo(client, settings, folder)
+        found = [*_FIRST] if missing else []
+        for migration in missing:
+            found += [*migration.statements, _recorded(migration)]
+        found += [view.statement for view in outdated]
+        return [statement for each in found for statement in statements(client, each)]
 
 
 def read_migrations(folder: Path) -> list[Migration]:
@@ -131,10 +144,18 @@ def _apply(client: Client, migration: Migration) -> None:
     log.info("applying a migration", migration=migration.name)
     for statement in migration.statements:
         client.command(statement)
-    client.command(
-        "INSERT INTO ops.migrations SELECT {number:UInt32}, {name:String}, {sha:String}, now64(3)",
-        parameters={"number": migration.number, "name": migration.name, "sha": migration.sha256},
-    )
+    client.command(_recorded(migration))
+
+
+def _recorded(migration: Migration) -> str:
+    row = f"{migration.number}, '{migration.name}', '{migration.sha256}', now64(3)"
+    return f"INSERT INTO ops.migrations SELECT {row}"
+
+
+def _todo(client: Client, settings: Settings, folder: Path) -> tuple[list[Migration], list[View]]:
+    """The migrations that are missing, and the views that are not as they should be."""
+    wanted = views(settings.clickhouse_lake_root, settings.clickhouse_cluster)
+    return pending(read_migrations(folder), _applied(client)), _outdated(client, wanted)
 
 
 def _outdated(client: Client, wanted: list[View]) -> list[View]:

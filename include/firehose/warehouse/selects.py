@@ -26,7 +26,7 @@ _ACCOUNT: Final = "did"
 _ACCOUNT_OF_PATH: Final = "user_did"
 
 
-def source(record_type: str, lake_root: str, layout: str) -> str:
+def source(record_type: str, lake_root: str, layout: str, cluster: str = "") -> str:
     """The table function that reads one layout of a record type, with an explicit structure.
 
     With an explicit structure an empty lake is an empty table, and no file is opened to infer it.
@@ -35,28 +35,39 @@ def source(record_type: str, lake_root: str, layout: str) -> str:
     if layout == OF_ONE:
         columns[_ACCOUNT_OF_PATH] = columns.pop(_ACCOUNT)
     structure = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    return table_function(lake_root, layout.format(hours=_HOURS, type=record_type), structure)
+    return table_function(lake_root, layout.format(hours=_HOURS, type=record_type), structure, cluster)
 
 
-def table_function(lake_root: str, pattern: str, structure: str) -> str:
-    """The table function that reads the files that match ``pattern`` below the lake's root."""
-    function = "s3" if "://" in lake_root else "file"  # without a login: the server has one of its own
-    path = f"{lake_root.rstrip('/')}/{pattern}"
-    return f"{function}({quoted(path)}, 'Parquet', {quoted(structure)})"
+def table_function(lake_root: str, pattern: str, structure: str, cluster: str = "") -> str:
+    """The table function that reads the files that match ``pattern`` below the lake's root.
+
+    Files in a bucket are divided among the servers of ``cluster``; those of a folder are read by the one that is
+    asked.
+    """
+    arguments = [f"{lake_root.rstrip('/')}/{pattern}", "Parquet", structure]
+    if "://" not in lake_root:
+        function = "file"
+    elif cluster:
+        function, arguments = "s3Cluster", [cluster, *arguments]
+    else:
+        function = "s3"  # without a login: the server has one of its own
+    return f"{function}({', '.join(map(quoted, arguments))})"
 
 
-def type_select(record_type: str, lake_root: str, columns: list[Column], *, and_older: bool = True) -> str:
+def type_select(
+    record_type: str, lake_root: str, columns: list[Column], *, and_older: bool = True, cluster: str = ""
+) -> str:
     """A SELECT with a row for each event of a type.
 
     ``and_older``: with the rows of the type that are in files of the catch-all, and without those of other types.
     """
     names = _asked(columns, [c.name for c in file_columns(record_type)])
     selected = _selected(names, plain.columns(record_type, "files"))
-    branches = [f"SELECT {selected} FROM {_files(record_type, lake_root)} AS files"]
+    branches = [f"SELECT {selected} FROM {_files(record_type, lake_root, cluster)} AS files"]
     if and_older and (last := catch_all(record_type)) is not None:
         selected = _selected(names, plain.columns(last.name, "older") | older.columns(record_type, "older"))
         branches.append(
-            f"SELECT {selected} FROM {_files(last.name, lake_root)} AS older"
+            f"SELECT {selected} FROM {_files(last.name, lake_root, cluster)} AS older"
             f" WHERE older.collection IN ({_collections([REGISTRY[record_type]])})"
         )
     union = "\nUNION ALL\n".join(branches)
@@ -65,7 +76,7 @@ def type_select(record_type: str, lake_root: str, columns: list[Column], *, and_
     return f"SELECT {select_list(columns)} FROM\n(\n{union}\n) AS stored{condition}"
 
 
-def _files(record_type: str, lake_root: str) -> str:
+def _files(record_type: str, lake_root: str, cluster: str) -> str:
     """The rows of a type's files as they are stored, in any layout.
 
     Files of one account give it from their path, so that a condition on it decides which of them are opened.
@@ -76,7 +87,7 @@ def _files(record_type: str, lake_root: str) -> str:
     if REGISTRY[record_type].by_user:
         selected |= {OTHERS: names, OF_ONE: of_one}
     layouts = (
-        f"SELECT {', '.join(listed)} FROM {source(record_type, lake_root, layout)}"
+        f"SELECT {', '.join(listed)} FROM {source(record_type, lake_root, layout, cluster)}"
         for layout, listed in selected.items()
     )
     return f"({' UNION ALL '.join(layouts)})"

@@ -15,7 +15,7 @@ from firehose.areas import Area
 from firehose.errors import FirehoseError
 from firehose.records.columns import ViewColumn as Column
 from firehose.records.links import GIF_HOSTS, site
-from firehose.records.registry import REGISTRY, catch_all, shares_queue
+from firehose.records.registry import BY_QUEUE, REGISTRY, catch_all, shares_queue
 from firehose.warehouse.columns import EVENTS, view_columns
 from firehose.warehouse.selects import events_columns, quoted, select_list, table_function, type_select
 from firehose.warehouse.spelling import FUNCTIONS
@@ -61,8 +61,10 @@ class View(NamedTuple):
     comment: str
 
 
-def views(lake_root: str) -> list[View]:
+def views(lake_root: str, cluster: str = "") -> list[View]:
     """All views over the lake at ``lake_root`` (a path, or ``s3://…``, as ClickHouse sees it), in order.
+
+    ``cluster``: the one whose servers divide the files of a bucket among them.
 
     Raises:
         FirehoseError: the root contains characters that ClickHouse would read as a pattern.
@@ -72,11 +74,14 @@ def views(lake_root: str) -> list[View]:
     made = []
     for name in schema.TYPES:
         columns = view_columns(name)
-        made.append(_view(name, columns, type_select(name, lake_root, columns)))
+        made.append(_view(name, columns, type_select(name, lake_root, columns, cluster=cluster)))
     # Not over the views above: a query over nested views takes several times as long to plan.
-    selects = (type_select(name, lake_root, events_columns(name), and_older=False) for name in schema.TYPES)
+    selects = (
+        type_select(name, lake_root, events_columns(name), and_older=False, cluster=cluster)
+        for name in schema.TYPES
+    )
     made.append(_view("events", list(EVENTS), "\nUNION ALL\n".join(selects)))
-    made += [_quarantine(lake_root), _gif_hosts()]
+    made += [_quarantine(lake_root, cluster), _gif_hosts()]
     return [*made, *(_over_views(path) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
 
 
@@ -100,10 +105,10 @@ def _declared(name: str, about: str, columns: list[Column], select: str) -> View
     return _statement(name, about, f"(\n{declared}\n)\nAS {select}")
 
 
-def _quarantine(lake_root: str) -> View:
+def _quarantine(lake_root: str, cluster: str) -> View:
     columns = list(_QUARANTINE)
     stored = "batch String, type String, time_us Nullable(Int64), reason String, raw String, date Date"
-    files = table_function(lake_root, f"{Area.QUARANTINE}/date=*/batch=*/quarantine.parquet", stored)
+    files = table_function(lake_root, f"{Area.QUARANTINE}/date=*/batch=*/quarantine.parquet", stored, cluster)
     select = f"SELECT {select_list(columns)} FROM {files} AS stored"
     return _declared("quarantine", "Events set aside, each with the reason", columns, select)
 
@@ -124,11 +129,22 @@ def _gif_hosts() -> View:
 def _over_views(path: Path) -> View:
     """A view from a file, which has a line of comment, the columns, and ``AS SELECT …`` or ``AS WITH …``.
 
-    One with a parameter has no columns: the engine keeps none.
+    One with a parameter may have no columns: the engine keeps none. ``{types}`` and ``{types_by_queue}`` stand for
+    the record types as the registry has them.
     """
     about, _, body = path.read_text(encoding="utf-8").partition("\n")
-    body = body.strip().replace(_SPELLING, FUNCTIONS)
+    types = f"[{', '.join(map(quoted, schema.TYPES))}]"
+    body = body.strip().replace("{types_by_queue}", _types_by_queue()).replace("{types}", types)
+    body = body.replace(_SPELLING, FUNCTIONS)
     return _statement(path.stem, about.removeprefix("-- "), f"\n{body}" if body.startswith("AS ") else body)
+
+
+def _types_by_queue() -> str:
+    """Each queue with its record types, as an array of tuples: what a queue lacks, all its types lack."""
+    rows = (
+        f"({quoted(queue)}, [{', '.join(quoted(of.name) for of in types)}])" for queue, types in BY_QUEUE.items()
+    )
+    return f"[{', '.join(rows)}]"
 
 
 def _statement(name: str, about: str, body: str) -> View:

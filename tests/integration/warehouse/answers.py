@@ -1,4 +1,4 @@
-"""The cookbook's answers once more: computed by DuckDB from the Parquet files, in another way than the views do.
+"""The cookbook's answers once more: computed by DuckDB from the lake's files, in another way than the views do.
 
 State is found by ranking revisions, never by argMax; shares, spans and trees are built independently. The SQL is
 in the folder answers: what all need in prepare.sql, and a file for each recipe. Nothing there reads a view of
@@ -37,6 +37,7 @@ FROM read_parquet('{files}', hive_partitioning = false, filename = true, union_b
 def connected(lake: Path) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB with a view of each type's files, and the tables of prepare.sql made from them."""
     duck = duckdb.connect()
+    duck.execute(f"SET VARIABLE lake = '{lake}'")
     parts = []
     for name in schema.TYPES:
         files = f"{lake}/year=*/month=*/day=*/hour=*/{name}.parquet"

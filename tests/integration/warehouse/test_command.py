@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings
+from firehose.warehouse.migrate import read_migrations
+from firehose.warehouse.sql import SQL_FOLDER
 from firehose_cli.migrate import migrate
 from firehose_cli.query import query
 from firehose_cli.summaries import summaries
@@ -38,7 +40,8 @@ def run(*arguments: str, text: str | None = None) -> Result:
 
 def test_migrate_then_summaries_then_query(empty: Client, small_lake: LakeBuilder) -> None:
     dry = run("migrate", "--dry-run")
-    assert (dry.stdout, "would apply migration 0001_ledger" in dry.stderr) == ("", True)
+    assert "would apply migration 0001_ledger" in dry.stderr
+    assert dry.stdout.startswith("CREATE DATABASE IF NOT EXISTS firehose;\n\nCREATE DATABASE IF NOT EXISTS ops;\n")
     assert "applied view events" in run("migrate").stderr
     assert run("migrate").stderr == "the schema is current\n"
     assert re.match(r"loaded 2 batches, rebuilt 2 hours in \d+\.\d s\n", run("summaries").stderr)
@@ -47,7 +50,27 @@ def test_migrate_then_summaries_then_query(empty: Client, small_lake: LakeBuilde
     )
     assert [line.split() for line in answer.stdout.splitlines()[2:]] == [["2"], ["en", "3"], ["fr", "1"]]
     assert answer.stdout.splitlines()[0].split() == ["lang", "n"]
-    assert re.fullmatch(r"3 rows in \d+\.\d\d s\n", answer.stderr)
+    count, warning = answer.stderr.splitlines()
+    assert re.fullmatch(r"3 rows in \d+\.\d\d s", count)
+    assert "up to 0:55:00 (h:mm:ss) of posts, from 2026-11-23 21:00 to 2026-11-23 22:00 UTC" in warning
+
+
+def test_the_list_says_when_each_was_applied_and_what_differs(empty: Client, lake: LakeBuilder) -> None:
+    files = len(read_migrations(SQL_FOLDER / "migrations"))
+    assert [line.split()[-3:] for line in listed()] == [["to", "be", "applied"]] * files
+    run("migrate")
+    empty.command("INSERT INTO ops.migrations VALUES (99, '0099_later', 'x', '2026-11-23 20:00:00')")
+    empty.command("ALTER TABLE ops.migrations DELETE WHERE number = 1 SETTINGS mutations_sync = 2")
+    empty.command("INSERT INTO ops.migrations VALUES (1, '0001_ledger', 'x', '2026-11-23 20:00:00')")
+    first, second, *_, last = listed()
+    assert first.split() == ["1", "0001_ledger", "2026-11-23", "20:00:00", "edited", "since"]
+    assert second.split()[-1] == "same"
+    assert last.split() == ["99", "0099_later", "2026-11-23", "20:00:00", "not", "in", "this", "version"]
+
+
+def listed() -> list[str]:
+    """The lines of the list without its head."""
+    return run("migrate", "--list").stdout.splitlines()[1:]
 
 
 def test_a_format_is_passed_through_as_it_comes(empty: Client) -> None:

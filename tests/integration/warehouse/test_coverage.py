@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
-
 import msgspec
 import pytest
 import redis
@@ -13,7 +9,6 @@ import typer
 from clickhouse_connect.driver.client import Client
 from typer.testing import CliRunner
 
-from firehose import files
 from firehose.batch import coverage
 from firehose.batch.interval import Batch
 from firehose.settings import Settings
@@ -24,26 +19,8 @@ from firehose_cli.coverage import coverage as command
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from tests.integration.warehouse.dying import DyingClient
+from tests.integration.warehouse.gaps import gap, publish, write
 from tests.integration.warehouse.lakes import LakeBuilder, at, row
-
-
-def us(moment: datetime) -> int:
-    """Microseconds since the epoch."""
-    return int(moment.timestamp()) * 1_000_000
-
-
-def gap(start: datetime, minutes: float, name: str = "", *, noted: int = 1, **more: Any) -> Gap:
-    """A gap that begins at ``start``."""
-    end = start + timedelta(minutes=minutes)
-    made: dict[str, Any] = {"id": name or f"{start}", "reason": Reason.LATE} | more
-    return Gap(**made, from_us=us(start), to_us=us(end), noted_us=noted)
-
-
-def write(lake: LakeBuilder, start: datetime, *gaps: Gap) -> Path:
-    """The coverage file of a batch."""
-    path = coverage.records_path(lake.root, Batch(start, start + timedelta(minutes=5)))
-    files.write_bytes(path, msgspec.json.encode(list(gaps)))
-    return path
 
 
 def hours(client: Client, record_type: str) -> dict[int, tuple[float, ...]]:
@@ -53,13 +30,6 @@ def hours(client: Client, record_type: str) -> dict[int, tuple[float, ...]]:
         " WHERE type = {t:String} ORDER BY hour"
     )
     return {hour: tuple(rest) for hour, *rest in client.query(query, parameters={"t": record_type}).result_rows}
-
-
-def publish(lake: LakeBuilder, first: datetime, last: datetime) -> None:
-    """Every batch from ``first`` until ``last``."""
-    while first < last:
-        lake.publish(first, {})
-        first += timedelta(minutes=5)
 
 
 def names(client: Client) -> list[tuple[str, str]]:

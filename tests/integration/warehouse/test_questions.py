@@ -32,6 +32,7 @@ from jetstream_simulator.generate import Generator
 from jetstream_simulator.identifiers import tid
 from scripts.pages.cookbook import recipes
 from tests.integration.warehouse import answers
+from tests.integration.warehouse.gaps import gap, write
 from tests.integration.warehouse.lakes import LakeBuilder
 
 #: Seconds between events, and how many: two slow days and a busy one.
@@ -51,10 +52,11 @@ def home(engine: Settings) -> Settings:
     lake = LakeBuilder(settings.local_lake)
     events = list(simulated())
     hours = lake.store([*events, *resync(events)])
-    shutil.copytree(lake.root, opened(settings))
-    lake.close(hour for hour in hours if hour.hour % 6 == 0)
     for hour, types in hours.items():
         lake.publish(hour + timedelta(minutes=55), {hour: types})
+    lose(lake)
+    shutil.copytree(lake.root, opened(settings))
+    lake.close(hour for hour in hours if hour.hour % 6 == 0)
     batch = Batch.parse("20260529T200000Z", 300)
     with Quarantine(batch, quarantine_path(settings.local_lake, batch)) as quarantine:
         quarantine.add_undecodable("posts", [Undecodable("no event", b"x")])
@@ -64,6 +66,16 @@ def home(engine: Settings) -> Settings:
     refresh(settings)
     client.close()
     return settings
+
+
+def lose(lake: LakeBuilder) -> None:
+    """Batches for all of three hours of the last day, and gaps in them; of other hours there is one batch."""
+    first = (START + timedelta(days=2)).replace(hour=2, minute=0)
+    for minute in range(0, 180, 5):
+        if minute % 60 < 55:
+            lake.publish(first + timedelta(minutes=minute), {})
+    open_ones = (gap(first, 12, queue="likes"), gap(first, 20, "of posts", queue="posts"))
+    write(lake, first, *open_ones, gap(first + timedelta(hours=5), 30, filled="archive"))
 
 
 def opened(settings: Settings) -> Path:
