@@ -68,6 +68,10 @@ def test_every_definition_goes_to_all_servers_and_is_sql(empty: Client, planned:
     assert set(engines) == {
         f"ReplicatedMergeTree({REPLICA})",
         f"ReplicatedReplacingMergeTree({REPLICA}, loaded_at)",
+        f"ReplicatedReplacingMergeTree({REPLICA})",
+        f"ReplicatedSummingMergeTree({REPLICA}, events)",
+        f"ReplicatedSummingMergeTree({REPLICA}, (made, undone))",
+        f"ReplicatedAggregatingMergeTree({REPLICA})",
     }
     assert len(engines) == 1 + sum(
         "ENGINE = " in text for m in read_migrations(SQL_FOLDER / "migrations") for text in m.statements
