@@ -15,6 +15,7 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots
 
 from firehose import crash
 from firehose.areas import Area
+from firehose.errors import FirehoseError
 from firehose.iceberg import columns, contents, files, versions
 from firehose.iceberg.contents import Contents
 from firehose.iceberg.hours import Closed, Hour, Recorded, behind, ready
@@ -24,7 +25,6 @@ from firehose.store import LakePath
 #: How long a reader may go on with what it has begun to read.
 KEPT: Final = timedelta(hours=24)
 _FOLLOWED: Final = "followed.json"
-_UNREADABLE: Final = (FileNotFoundError, ValueError, EOFError)
 
 
 class Followed(NamedTuple):
@@ -82,13 +82,9 @@ class Following:
     def _read(self) -> tuple[Table, Contents]:
         """The table; a new one where there is none, or it cannot be what it says."""
         there = {each.key for each in self._folder.listing()}
-        try:
-            table = versions.opened(self._folder)
-            found = contents.read(table) if table else None
-        except _UNREADABLE:
-            table = None
-        if table and found and found.named <= there:
-            return table, found
+        found = _opened(self._folder)
+        if found and found[1].named <= there:
+            return found
         return versions.new(self._folder, columns.schema(self._type)), Contents({}, frozenset())
 
     def _named(self) -> dict[int, tuple[Closed, ...]]:
@@ -147,3 +143,16 @@ class Following:
 
     def _day(self, hour: int) -> date:
         return HourFile(hour, self._type).day
+
+
+def _opened(folder: LakePath) -> tuple[Table, Contents] | None:
+    """A table with its contents; None: there is none, or it is damaged."""
+    try:
+        table = versions.opened(folder)
+        return (table, contents.read(table)) if table else None
+    except FileNotFoundError:
+        return None
+    except (FirehoseError, OSError):
+        raise
+    except Exception:  # noqa: BLE001 - pyiceberg's decoder fails in any way where a file is damaged
+        return None

@@ -65,12 +65,14 @@ def latest(folder: LakePath) -> int:
 
 
 def opened(folder: LakePath) -> Table | None:
-    """The table as it is; None: there is none, or nobody can read it, or it is of a lake that lay elsewhere."""
+    """The table as it is; None: it is of a lake that lay elsewhere.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError, ValidationError: its latest version is damaged.
+    """
     path = folder / METADATA / f"v{latest(folder)}.metadata.json"
-    try:
-        metadata = TableMetadataUtil.parse_raw(path.read_bytes().decode())
-    except (FileNotFoundError, ValueError):
-        return None
+    metadata = TableMetadataUtil.parse_raw(path.read_bytes().decode())
     return _table(folder, metadata, path.uri) if metadata.location == folder.uri else None
 
 
