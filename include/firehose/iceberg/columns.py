@@ -1,7 +1,8 @@
 """The columns of an Iceberg table: those of a type's closed files that are there as they are in every row.
 
 What a closed file keeps in another way (:mod:`firehose.records.kept`) would be null where it follows from others,
-so the tables do not show it. Must not: I/O.
+so the tables do not show it. The hour is in no file: it is a file's partition, from which readers take it.
+Must not: I/O.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 import pyarrow as pa
+from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Transaction
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.typedef import Record
 from pyiceberg.types import (
     BooleanType,
     IcebergType,
@@ -23,9 +27,14 @@ from pyiceberg.types import (
 )
 
 from firehose.lake import closed_form
+from firehose.lake.layout import HOUR_US
 from firehose.records.columns import Column
 from firehose.records.registry import REGISTRY
 
+HOUR: Final = "hour_start"
+_HOUR_FIELD: Final = NestedField(1, HOUR, TimestamptzType(), required=False, doc="Its hour; prunes files")
+#: By identity, so that it is a column of every row.
+SPEC: Final = PartitionSpec(PartitionField(1, 1000, IdentityTransform(), HOUR))
 _TYPES: Final[tuple[tuple[pa.DataType, IcebergType], ...]] = (
     (pa.bool_(), BooleanType()),
     (pa.int16(), IntegerType()),
@@ -38,8 +47,13 @@ _TYPES: Final[tuple[tuple[pa.DataType, IcebergType], ...]] = (
 
 
 def schema(record_type: str) -> Schema:
-    """All columns of a type's closed files, with the comments; field ids are given anew where a table is made."""
-    return Schema(*map(_field, range(1, 2000, 2), closed_form.columns(record_type)))
+    """The hour, and all columns of a type's closed files; field ids are given anew where a table is made."""
+    return Schema(_HOUR_FIELD, *map(_field, range(3, 2000, 2), closed_form.columns(record_type)))
+
+
+def partition(hour: int) -> Record:
+    """The partition of the files of an hour."""
+    return Record(hour * HOUR_US)
 
 
 def hidden(record_type: str) -> set[str]:

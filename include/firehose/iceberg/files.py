@@ -11,9 +11,9 @@ from typing import Final
 from pyiceberg.conversions import to_bytes
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import Table
-from pyiceberg.typedef import Record
 from pyiceberg.types import LongType
 
+from firehose.iceberg import columns
 from firehose.iceberg.hours import Closed
 from firehose.iceberg.lake_io import io_of
 from firehose.lake import layout, records
@@ -60,14 +60,14 @@ def keep(lake: LakePath, folder: LakePath, closed: Closed) -> bool:
 
 
 def described(table: Table, closed: Closed) -> DataFile:
-    """What a manifest says of a file: rows, bytes, and the span of witnessed time, by which readers pass it by."""
+    """What a manifest says of a file: rows, bytes, and by what readers may pass it by: hour and span of time."""
     path = io_of(table).folder / key(closed)
     span, time_us = time_span(path), table.schema().find_field("time_us").field_id
     made = DataFile.from_args(
         content=DataFileContent.DATA,
         file_path=path.uri,
         file_format=FileFormat.PARQUET,
-        partition=Record(),
+        partition=columns.partition(closed.file.hour),
         record_count=closed.record.rows,
         file_size_in_bytes=closed.record.bytes,
         value_counts={time_us: closed.record.rows},

@@ -85,7 +85,7 @@ class Following:
         found = _opened(self._folder)
         if found and found[1].named <= there:
             return found
-        return versions.new(self._folder, columns.schema(self._type)), Contents({}, frozenset())
+        return versions.new(self._folder, columns.schema(self._type), columns.SPEC), Contents({}, frozenset())
 
     def _named(self) -> dict[int, tuple[Closed, ...]]:
         """The hours that are due, after each file of them has its name in the table."""

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from pyiceberg.catalog.noop import NoopCatalog
-from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.table import CommitTableResponse, Table, TableProperties
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil, new_table_metadata
@@ -24,7 +24,7 @@ from firehose.store import LakePath
 METADATA: Final = "metadata"
 _VERSION: Final = re.compile(r"v(\d+)\.metadata\.json")
 HINT: Final = "version-hint.text"
-#: Iceberg's own reader of Parquet for Spark knew few encodings before version 1.12; its other one knows all.
+#: Of Iceberg's two readers of Parquet for Spark this one has long known few encodings; the other one knows all.
 _VECTORIZED: Final = "read.parquet.vectorization.enabled"
 #: A commit a run: merged once a day, so that a reader opens few manifests.
 _MERGED_AT: Final = "24"
@@ -76,7 +76,7 @@ def opened(folder: LakePath) -> Table | None:
     return _table(folder, metadata, path.uri) if metadata.location == folder.uri else None
 
 
-def new(folder: LakePath, schema: Schema) -> Table:
+def new(folder: LakePath, schema: Schema, partitions: PartitionSpec) -> Table:
     """A table without a version; its first commit makes one."""
     mapping = create_mapping_from_schema(assign_fresh_schema_ids(schema))
     properties = {
@@ -85,9 +85,7 @@ def new(folder: LakePath, schema: Schema) -> Table:
         TableProperties.MANIFEST_MIN_MERGE_COUNT: _MERGED_AT,
         _VECTORIZED: "false",
     }
-    metadata = new_table_metadata(
-        schema, UNPARTITIONED_PARTITION_SPEC, UNSORTED_SORT_ORDER, folder.uri, properties
-    )
+    metadata = new_table_metadata(schema, partitions, UNSORTED_SORT_ORDER, folder.uri, properties)
     return _table(folder, metadata, "")
 
 

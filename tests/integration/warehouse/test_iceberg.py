@@ -23,6 +23,7 @@ from firehose.lake import closed_form, layout
 from firehose.lake.layout import HOUR_US
 from firehose.lake.rowgroups import read_groups
 from firehose.maintenance.run import Maintenance
+from firehose.records.columns import INSTANT
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from firehose.warehouse.client import connect
@@ -126,6 +127,7 @@ def test_the_columns_are_those_that_every_row_has_as_it_is(shared: Shared, recor
     five = {"tid_us", "rev", "cid", "reply_parent_cid"} | (
         {"created_at"} if record_type == schema.LIKES else set()
     )
+    assert names.pop(0) == "hour_start"
     assert set(names) == set(schema.SCHEMAS[record_type].names) - five
     assert set(names) <= set(closed_form.schema(record_type).names)
     plain = [
@@ -135,17 +137,23 @@ def test_the_columns_are_those_that_every_row_has_as_it_is(shared: Shared, recor
         for rows in read_groups(path, record_type)
         for row in rows.select(names).to_pylist()
     ]
-    assert sorted(map(repr, table.scan().to_arrow().to_pylist())) == sorted(map(repr, plain)) != []
+    rows = table.scan().to_arrow()
+    assert pc.all(
+        pc.equal(pc.floor_temporal(rows["time_us"].cast(INSTANT), unit="hour"), rows["hour_start"])
+    ).as_py()
+    assert sorted(map(repr, rows.select(names).to_pylist())) == sorted(map(repr, plain)) != []
 
 
 def test_a_condition_on_time_opens_the_hours_that_it_needs(shared: Shared) -> None:
     ask = snippet("Iceberg", "sql").replace("~/tmp/bluesky_data", str(shared.lake)).replace(";", "")
-    (counted,) = asked(shared, ask)
+    ((start, counted),) = asked(shared, ask)
+    assert start == "2026-02-03 05:00:00.000000"
     hour = OPEN_US - HOUR_US
     (truth,) = shared.client.query(
         f"SELECT count() FROM firehose.posts WHERE time_us BETWEEN {hour} AND {OPEN_US}"
     ).result_rows
-    assert int(counted[0]) == truth[0] > 0
+    assert int(counted) == truth[0] > 0
     table = StaticTable.from_metadata(shared.table(schema.POSTS))
     assert len(list(table.scan(f"time_us >= {hour}").plan_files())) == 1
+    assert len(list(table.scan("hour_start >= '2026-02-03T05:00:00+00:00'").plan_files())) == 1
     assert len(list(table.scan().plan_files())) == 2
