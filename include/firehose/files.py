@@ -91,7 +91,7 @@ def link(source: Path, target: Path) -> None:
 
     Raises:
         DiskFailed: the disk is full or read-only.
-        NoSecondNames: the file system has no hard links, or no more of them for this file.
+        NoSecondNames: the file system has no hard links, or not for this file, which is another user's.
     """
     with explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def link(source: Path, target: Path) -> None:
                 raise
             raise NoSecondNames(
                 f"{target}: {source} cannot have a second name there ({error.strerror}): Iceberg tables need a "
-                "file system with hard links; unset FIREHOSE_ICEBERG, or move the lake"
+                "file system with hard links, and hour files of this user; or unset FIREHOSE_ICEBERG"
             ) from None
         crash.file_renamed(target)
         sync_names(target)
