@@ -1,4 +1,4 @@
-"""### The lake's maintenance: close hours, verify them, remove what is kept no longer
+"""### The lake's maintenance: close hours, verify them, remove what is kept no longer, share the rest
 
 Each hour, so that at no time of the day raw files and open hours pile up, which take more room than closed ones.
 
@@ -9,6 +9,8 @@ Each hour, so that at no time of the day raw files and open hours pile up, which
 3. **expire** removes what the settings `FIREHOSE_KEEP_…` keep no longer: raw files of batches whose every event
    is provably in the lake, quarantine, quality pages, files set aside, days of ClickHouse's tables, logs. The
    lake's `_audit/` says what goes, why, and by which run, before it goes.
+4. **share** brings the Iceberg tables in `_iceberg/` up to the closed hours, if `FIREHOSE_ICEBERG` is set
+   (docs/other-tools.md). Nothing waits for it.
 
 An hour that is not sound fails its task, and keeps its raw files. An alert says once a day that something stays
 although its time is over (docs/operations.md, "What is kept, and for how long"). `firehose maintenance` shows what
@@ -83,6 +85,18 @@ def expire() -> dict[str, Any]:
     return dict(msgspec.to_builtins(done))
 
 
+@task(trigger_rule="all_done")
+def share() -> dict[str, Any]:
+    """Iceberg tables over closed hours, for other tools. Holds the metadata of a table at a time."""
+    import msgspec
+
+    from firehose.maintenance.run import Maintenance
+    from firehose.settings import load
+
+    done = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").share()
+    return dict(msgspec.to_builtins(done)) if done else {}
+
+
 @dag(
     dag_id="firehose_maintenance",
     doc_md=__doc__,
@@ -95,7 +109,7 @@ def expire() -> dict[str, Any]:
 )
 def firehose_maintenance() -> None:
     """Wire the tasks."""
-    chain(close(), check(), expire())
+    chain(close(), check(), expire(), share())
 
 
 firehose_maintenance()

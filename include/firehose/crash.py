@@ -16,6 +16,7 @@ __all__ = ["Point", "file_renamed", "file_synced", "reached"]
 
 # What a path contains, first match wins, and the points at which its file is synced and renamed.
 _FILES: Final = (
+    (f"/{Area.ICEBERG}/", Point.ICEBERG_SYNCED, Point.ICEBERG_RENAMED),
     ("/manifest.json", Point.MANIFEST_SYNCED, Point.MANIFEST_RENAMED),
     (f"/{Area.RAW}/date=", Point.RAW_SYNCED, Point.RAW_RENAMED),
     (f"/{Area.COVERAGE}/date=", Point.COVERAGE_SYNCED, Point.COVERAGE_RENAMED),

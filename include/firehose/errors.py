@@ -114,6 +114,10 @@ class DiskFailed(FirehoseError, OSError):
     """The disk took a file or its name only in part, or not at all. A retry writes the whole file again."""
 
 
+class NoSecondNames(FirehoseError):
+    """A file system gives a file no second name, where one is needed."""
+
+
 class WorkerLost(FirehoseError):
     """A process that worked for a step died. What it had committed is kept: a retry goes on from there."""
 

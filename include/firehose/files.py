@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from firehose import crash
-from firehose.errors import DiskFailed
+from firehose.errors import DiskFailed, NoSecondNames
 
 #: No glob of a query ends in it. ClickHouse's globs match dot-files, so a prefix alone would not do.
 PART_SUFFIX = ".part"
@@ -84,6 +84,28 @@ def rename(source: Path, target: Path) -> None:
     with explained(target):
         source.replace(target)
         sync_folder(target.parent)
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a durable file another name, durably.
+
+    Raises:
+        DiskFailed: the disk is full or read-only.
+        NoSecondNames: the file system has no hard links, or not for this file, which is another user's.
+    """
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(source)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV):
+                raise
+            raise NoSecondNames(
+                f"{target}: {source} cannot have a second name there ({error.strerror}): Iceberg tables need a "
+                "file system with hard links, and hour files of this user; or unset FIREHOSE_ICEBERG"
+            ) from None
+        crash.file_renamed(target)
+        sync_names(target)
 
 
 def settle(path: Path) -> None:

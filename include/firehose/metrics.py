@@ -85,6 +85,11 @@ TO_VERIFY: Final = _gauge("unverified_files", "files", "left", "Hour files that 
 EXPIRED: Final = _counter("expired_items", "items", "removed", "Batches, files, days of a table removed", _TIER)
 FREED: Final = _counter("expired_bytes", "bytes", "freed", "Bytes that these removals have freed", _TIER)
 KEPT: Final = _gauge("kept_items", "items", "kept", "What stays although its time is over", _TIER)
+SHARED_HOURS: Final = _gauge("iceberg_hours", "hours", "shared", "Hours in the Iceberg tables, of any type")
+SHARED_TAKEN: Final = _counter("iceberg_taken_hours", "hours", "taken", "Hours that these tables took, or anew")
+SHARED_BEHIND: Final = _gauge(
+    "iceberg_behind_hours", "hours", "behind", "Hours whose version in these tables is not the lake's"
+)
 DISK_USED: Final = _gauge("disk_used_ratio", "share", "disk_used", "Use of the lake's disk; 0: it has no limit")
 
 # The backups'.

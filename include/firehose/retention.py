@@ -28,6 +28,13 @@ class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=256, description="Hour files closed or verified side by side, with up to 1.5 GiB each"),
     ] = 1
+    iceberg: Annotated[
+        bool,
+        Meta(
+            description="1: maintenance keeps Iceberg tables over closed hours in the lake's `_iceberg/`, for "
+            "other tools; 0: it does not"
+        ),
+    ] = False
     keep_raw_hours: Annotated[
         int,
         Meta(

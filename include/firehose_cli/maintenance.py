@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from firehose.iceberg.share import Shared
     from firehose.maintenance.run import Checked, Closed, Expired
 
 
@@ -16,10 +17,10 @@ def maintenance(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Close hours, verify them, and remove what the settings keep no longer: a plan, or with --do the deed.
+    """Close hours, verify them, remove what the settings keep no longer, share: a plan, or with --do the deed.
 
-    What is removed is covered elsewhere, or its time is over; the lake's _audit/ says what, why and by whom. The
-    DAG firehose_maintenance does the same each hour.
+    What is removed is covered elsewhere, or its time is over; the lake's _audit/ says what, why and by whom. With
+    FIREHOSE_ICEBERG closed hours are shared as Iceberg tables. The DAG firehose_maintenance does the same hourly.
     """
     import math
 
@@ -44,10 +45,12 @@ def maintenance(
     closed = work.close(math.inf)
     checked = work.check(math.inf)
     expired = work.expire()
+    shared = work.share()
     if as_json:
-        typer.echo(msgspec.json.encode({"closed": closed, "checked": checked, "expired": expired}))
+        done = {"closed": closed, "checked": checked, "expired": expired, "shared": shared}
+        typer.echo(msgspec.json.encode(done))
     else:
-        _print(closed, checked, expired)
+        _print(closed, checked, expired, shared)
     raise typer.Exit(1 if closed.problems or checked.problems else 0)
 
 
@@ -58,7 +61,7 @@ def _who() -> str:
     return f"firehose maintenance ({getpass.getuser()}@{socket.gethostname()})"
 
 
-def _print(closed: Closed, checked: Checked, expired: Expired) -> None:
+def _print(closed: Closed, checked: Checked, expired: Expired, shared: Shared | None) -> None:
     from firehose.batch.budget import size
 
     typer.echo(f"closed {closed.closed} hour files, which saved {size(closed.saved)}")
@@ -67,5 +70,7 @@ def _print(closed: Closed, checked: Checked, expired: Expired) -> None:
         typer.echo(f"removed {tier}: {count}, {size(expired.freed[tier])}")
     for tier, count in expired.kept.items():
         typer.echo(f"kept {tier}: {count}, although their time is over; `firehose maintenance` says why")
+    if shared:
+        typer.echo(f"shared {shared.shared} hours in Iceberg tables, {shared.taken} of them now")
     for said in (*closed.problems, *checked.problems, *expired.alarming):
         typer.echo(said, err=True)

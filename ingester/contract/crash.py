@@ -91,6 +91,9 @@ class Point(StrEnum):
     EXPIRED_SYNCED = "maintenance.expired_synced"  # what keeps the count of a quarantine file
     EXPIRED_RENAMED = "maintenance.expired_renamed"
     EXPIRED_SOME = "maintenance.expired_some"  # some files are gone; what stands for them says so
+    ICEBERG_SYNCED = "maintenance.iceberg_synced"  # a table's manifest, version or hint
+    ICEBERG_RENAMED = "maintenance.iceberg_renamed"  # or an hour file has its second name
+    ICEBERG_SWEPT = "maintenance.iceberg_swept"  # some of what no reader needs is gone
 
     # Upgrade: from the folder names of an earlier version to today's.
     AREA_RENAMED = "upgrade.area_renamed"  # some areas have today's names, others may have earlier ones

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from firehose.areas import RESTORING
-from firehose.errors import DiskFailed, LockTaken, RestoreUnfinished
+from firehose.errors import DiskFailed, LockTaken, NoSecondNames, RestoreUnfinished
 from firehose.store import LakePath, LocalLake
 from firehose.store.objects.client import Bucket
 from tests.support.disks import small_file_system
@@ -174,6 +174,29 @@ def test_a_file_is_renamed_copied_and_removed(lake: LakePath) -> None:
     assert [path.key_in(lake) for path in lake.find("*/*/*")] == ["_staged/batch=2/0"]
 
 
+def test_a_second_name_keeps_the_content_whatever_becomes_of_the_first(lake: LakePath) -> None:
+    path, other = lake / "year=2026/posts.parquet", lake / "_iceberg/posts/data/1.parquet"
+    with pytest.raises(FileNotFoundError):
+        path.name_also(other)
+    path.write(b"old")
+    path.name_also(other)
+    path.write(b"new")
+    assert other.read_bytes() == b"old"
+    path.remove()
+    assert other.read_bytes() == b"old"
+    assert other.uri == f"{lake.uri}/_iceberg/posts/data/1.parquet"
+    assert other.uri.split("://")[0] in ("file", "s3")
+
+
+def test_where_a_file_has_one_name_only_that_is_one_line(small_disk: Path, tmp_path: Path) -> None:
+    path = LocalLake(tmp_path / "posts.parquet")
+    path.write(b"x")
+    with pytest.raises(
+        NoSecondNames, match=r"^[^\n]*hard links, and hour files of this user; or unset FIREHOSE_ICEBERG[^\n]*$"
+    ):
+        path.name_also(LocalLake(small_disk / "posts.parquet"))
+
+
 @pytest.mark.parametrize("fails", ["while it is written", "when it is ready"])
 def test_a_replacement_that_fails_changes_nothing(lake: LakePath, fails: str) -> None:
     path = lake / "year=2026/posts.parquet"
@@ -241,6 +264,7 @@ def test_what_has_returned_is_durable(backend: Backend, lake: LakePath, monkeypa
         path.settle,
         lambda: path.copy_to(other),
         lambda: other.rename_to(path),
+        lambda: path.name_also(other),
         path.remove,
     ]
     for number, step in enumerate(steps):

@@ -19,6 +19,7 @@ from firehose.backup.run import backup
 from firehose.backup.verify import verify as verify_backup
 from firehose.batch import manifest
 from firehose.batch.drain import drain
+from firehose.iceberg import share
 from firehose.lake.check import check
 from firehose.lake.ledger import read_entry
 from firehose.lake.publish import publish
@@ -38,7 +39,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 #: Every step that returns or stores counts. Whatever number is in what they return is a metric, but for these.
 STEPS = (
     *(drain, manifest.read, validate, publish, read_entry, refresh, check, backfill),
-    *(Maintenance.close, Maintenance.check, Maintenance.expire),
+    *(Maintenance.close, Maintenance.check, Maintenance.expire, share.follow),
     *(backup, verify_backup, prune, state),
 )
 NOT_COUNTS = re.compile(r".*_(us|ms)|cursor|hour")

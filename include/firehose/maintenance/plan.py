@@ -44,13 +44,17 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it, each in order. ``disk`` says how full the disk is; empty: there is none that fills up."""
+    """All of it, each in order. ``disk`` says how full the disk is; empty: there is none that fills up.
+
+    ``shares``: by type, the hours that its Iceberg table is to take.
+    """
 
     disk: str = ""
     closes: list[Chosen] = []
     checks: list[Chosen] = []
     removals: list[Removal] = []
     kept: list[Kept] = []
+    shares: dict[str, int] = {}
 
     @property
     def freed(self) -> int:
@@ -109,6 +113,8 @@ def lines(plan: Plan) -> list[str]:
         for (tier, day, why), group in groupby(ordered, key=_together):
             of = list(group)
             said.append(f"{verb:7} {tier} of {day}: {len(of)}, {size(sum(one.bytes for one in of))}: {why}")
+    if plan.shares:
+        said.append(f"share   {sum(plan.shares.values())} hours in {len(plan.shares)} Iceberg tables")
     left = sum(kept.bytes for kept in plan.kept)
     said.append(f"frees {size(plan.freed)}; {size(left)} stay although their time is over")
     return said

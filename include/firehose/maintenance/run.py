@@ -1,4 +1,4 @@
-"""Maintenance of the lake of the settings: its plan, and its steps: close hours, verify them, remove.
+"""Maintenance of the lake of the settings: its plan, and its steps: close hours, verify them, remove, share.
 
 One at a time: a lock keeps others out. All steps may be repeated, and killed at any moment. Must not: decide.
 """
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -38,6 +38,9 @@ from firehose.quality.pages import write_front_page
 from firehose.settings import Settings
 from firehose.store import LakePath
 from ingester.contract.logs import get_logger
+
+if TYPE_CHECKING:
+    from firehose.iceberg.share import Shared
 
 log = get_logger(__name__)
 
@@ -106,6 +109,13 @@ class Maintenance:
             CorruptLake: a ledger entry cannot be read.
             ServiceUnavailable: days of tables are to be removed, and ClickHouse does not answer.
         """
+        if not self._settings.iceberg:
+            return self._plan()
+        from firehose.iceberg import share  # pyiceberg takes most of a second
+
+        return msgspec.structs.replace(self._plan(), shares=share.due(self._lake))
+
+    def _plan(self) -> Plan:
         raws = list(Survey(self._lake, self._backup).raws())
         items = chain.from_iterable(tier.items() for tier in self._aged.values())
         disk = self._lake.disk()
@@ -139,7 +149,7 @@ class Maintenance:
             WorkerLost: a process died; what it had verified stays so.
         """
         with self._alone():
-            checks = self.plan().checks
+            checks = self._plan().checks
             done = list(hour_files.each(_verify, self._lake, checks, self._limits(seconds)))
         problems = [outcome.problem for outcome in done if outcome.problem]
         rows, left = sum(outcome.amount for outcome in done), len(checks) - len(done)
@@ -154,7 +164,7 @@ class Maintenance:
             LockTaken: another maintenance is at work.
         """
         with self._alone():
-            plan = self.plan()
+            plan = self._plan()
             tiers = {Tier.RAW: self._raws, **self._aged}
             done, kept = removal.remove(self._lake, tiers, plan.removals, self._by)
             if any(one.tier is Tier.QUALITY for one in done):
@@ -170,6 +180,22 @@ class Maintenance:
             disk_used=round(disk.share, 4) if disk else 0.0,
             alarming=[f"{one.tier} {one.what}: {one.why}" for one in stays if one.alarming],
         )
+
+    def share(self) -> Shared | None:
+        """Bring the Iceberg tables up to the closed hours; None: the settings want none.
+
+        Raises:
+            LockTaken: another maintenance is at work.
+            DiskFailed: the disk is full, read-only or broken; each table is as it was, or as it is to be.
+        """
+        if not self._settings.iceberg:
+            return None
+        from firehose.iceberg import share
+
+        with self._alone():
+            done = share.follow(self._lake, self._clock())
+        log.info("iceberg tables follow", hours=done.shared, taken=done.taken, behind=done.behind)
+        return done
 
     def _chosen(self, files: Sequence[HourFile]) -> list[Chosen]:
         return [Chosen(file, file.path(self._lake).size()) for file in files]

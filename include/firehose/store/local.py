@@ -53,6 +53,11 @@ class LocalLake(PosixPath):
             raise ValueError(f"{text!r} leads out of the lake {self}")
         return super().__truediv__(key)
 
+    @property
+    def uri(self) -> str:
+        """``file:///…``, as it is: readers of table formats do not decode percent signs."""
+        return f"file://{self.absolute()}"
+
     def key_in(self, folder: Self) -> str:
         """Its key below a folder."""
         return str(self.relative_to(folder))
@@ -131,6 +136,10 @@ class LocalLake(PosixPath):
         """Replace another file by a copy of this one, durably."""
         with files.replacing(target) as part:
             files.copy(self, part)
+
+    def name_also(self, target: Self) -> None:
+        """A hard link, durably: whatever replaces this file is another one."""
+        files.link(self, target)
 
     def remove(self) -> None:
         """Remove the file, durably."""

@@ -17,8 +17,8 @@ class LakePath(Protocol):
     """The root of a lake, or a file or folder below it.
 
     A reader sees a file as it was before a replacement or as it is after it, never a part. What has returned from
-    ``replacing``, ``write``, ``settle``, ``rename_to``, ``copy_to`` and ``remove`` survives a power loss. Errors
-    are those of a disk: FileNotFoundError, PermissionError, other OSErrors; and
+    ``replacing``, ``write``, ``settle``, ``rename_to``, ``copy_to``, ``name_also`` and ``remove`` survives a power
+    loss. Errors are those of a disk: FileNotFoundError, PermissionError, other OSErrors; and
     :class:`firehose.errors.DiskFailed` where the storage is full.
     """
 
@@ -41,6 +41,10 @@ class LakePath(Protocol):
     @property
     def parts(self) -> Sequence[str]:
         """The names of all folders that it lies in, and its own."""
+
+    @property
+    def uri(self) -> str:
+        """Its address for other tools: ``file:///…``, ``s3://…``."""
 
     def __truediv__(self, key: str, /) -> Self:
         """The file or folder with this key below it.
@@ -114,6 +118,12 @@ class LakePath(Protocol):
 
     def copy_to(self, target: Self) -> None:
         """Replace another file by a copy of this one."""
+
+    def name_also(self, target: Self) -> None:
+        """Give the content another name, under which it stays as it is when this file is replaced or removed.
+
+        On a disk that takes no room while both names are there; in a bucket it is a copy.
+        """
 
     def remove(self) -> None:
         """Remove the file; nothing happens where there is none."""

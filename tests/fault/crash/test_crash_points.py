@@ -100,8 +100,11 @@ CASES = {
 }
 INGESTER = [point for point, case in CASES.items() if case.step == "ingest"]
 PIPELINE = [point for point, case in CASES.items() if case.step not in ("ingest", "rebuild", "maintain")]
-#: Not on an event's way; test_lake_upgrade.py dies there. Or off by default; test_by_user.py does.
-ELSEWHERE = {Point.AREA_RENAMED, Point.LAYOUT_SYNCED, Point.LAYOUT_RENAMED}
+#: Not on an event's way; test_lake_upgrade.py dies there. Or off by default: test_by_user.py, test_iceberg.py do.
+ELSEWHERE = {
+    *(Point.AREA_RENAMED, Point.LAYOUT_SYNCED, Point.LAYOUT_RENAMED),
+    *(Point.ICEBERG_SYNCED, Point.ICEBERG_RENAMED, Point.ICEBERG_SWEPT),
+}
 # A rebuild passes those of hour files as well: twice in its scratch folder, once for each batch, then in the lake.
 REBUILD = {point: case.nth for point, case in CASES.items() if case.step == "rebuild"} | {
     Point.LEDGER_RENAMED: 1,

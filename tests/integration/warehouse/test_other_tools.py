@@ -127,6 +127,7 @@ def test_each_snippet_has_its_test() -> None:
         *((section, "python") for section in ("pandas", "pyarrow", "polars")),
         ("DuckDB", "sql"),
         ("Spark", "python"),
+        ("Iceberg", "sql"),
         ("Notebooks", "python"),
         ("Grafana", "yaml"),
         ("Grafana", "sql"),

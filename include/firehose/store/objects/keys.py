@@ -41,6 +41,11 @@ class Key:
         """The folders that it lies in, the nearest one first."""
         return [self._with(self.parts[:count]) for count in reversed(range(len(self.parts)))]
 
+    @property
+    def uri(self) -> str:
+        """``s3://BUCKET/PREFIX/KEY``."""
+        return str(self)
+
     def __str__(self) -> str:
         """``s3://BUCKET/PREFIX/KEY``."""
         return "/".join((str(self.place), *self.parts))

@@ -112,6 +112,10 @@ class ObjectLake(Key):
             for piece in self._bucket.pieces(self._key):
                 out.write(piece)
 
+    def name_also(self, target: Self) -> None:
+        """A copy: an object has one name."""
+        self.copy_to(target)
+
     def remove(self) -> None:
         """Remove the file."""
         with files.explained(str(self)):
