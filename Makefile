@@ -6,6 +6,9 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
+# Some container images set it. Then every process, and the tests start hundreds, would compile each module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help env demo quick test soak mutants check bench lock docs clean
 
 help:  ## Show this list

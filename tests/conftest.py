@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -19,6 +20,7 @@ from ingester.contract.settings import DEFAULT_HOME
 from tests.support import recorded
 from tests.support.logins import copy_passwords
 from tests.support.object_store import ENVIRONMENT, STORE, ObjectStore, object_store
+from tests.support.workers import ByFile
 
 _HOME = pytest.StashKey[str]()
 # A slow machine fails no test.
@@ -38,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("FIREHOSE_", "AIRFLOW_"))]:
         del os.environ[name]
     os.environ["HOME"] = home
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Under ``--dist loadfile``, keep tests of several files together where they share what starts slowly."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

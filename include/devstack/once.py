@@ -34,7 +34,6 @@ from firehose.batch.interval import Batch
 from firehose.errors import FirehoseError
 from firehose.lake.ledger import LedgerCounts, entry_path, read_entry
 from firehose.lake.publish import publish
-from firehose.quality.validate import validate
 from firehose.settings import Settings, checked
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
@@ -101,6 +100,9 @@ def once(replay: Sequence[Path], home: Path) -> OnceReport:
         services.enter_context(own_home(home, "firehose once"))
         _refuse_demo(home)
         require_current(home / "lake")
+        # It imports Great Expectations, for seconds: not before what is refused.
+        from firehose.quality.validate import validate
+
         if left := stop_left_behind(home / RUN):
             log.warning("stopped services of an earlier run", processes=", ".join(left))
         shutil.rmtree(home / "redis", ignore_errors=True)  # only a buffer: the recordings still have everything

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.sinks import Webhook, mail_server
+from tests.support.warm import Warm
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-
-def test_a_failed_task_raises_an_alert(python: Run, webhook: Webhook, free_port: int, tmp_path: Path) -> None:
+def test_a_failed_task_raises_an_alert(
+    warm_airflow: Warm, webhook: Webhook, free_port: int, tmp_path: Path
+) -> None:
     # A manifest that cannot be read is nothing that a retry would heal.
     manifest = tmp_path / "_raw/date=2026-11-23/batch=20261123T200000Z/manifest.json"
     manifest.parent.mkdir(parents=True)
     manifest.write_text("{")
     with mail_server(free_port) as mailbox:
-        done = python(
-            *("-m", "airflow", "dags", "test", "firehose_batch", "2026-11-23T20:05:00Z"),
+        done = warm_airflow.airflow(
+            *("dags", "test", "firehose_batch", "2026-11-23T20:05:00Z"),
             FIREHOSE_LAKE=str(tmp_path),
             FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
             FIREHOSE_ALERT_EMAIL="ops@example.org",

@@ -25,6 +25,7 @@ from firehose.lake.verify import verify
 from firehose.store import LocalLake
 from ingester.contract import wire
 from jetstream_simulator.generate import events
+from tests.dags.conftest import begin_with
 from tests.support.frames import add_frames
 from tests.support.waiting import until
 
@@ -43,7 +44,7 @@ def hour() -> Batch:
 
 
 @pytest.fixture
-def database(tmp_path: Path, redis_url: str, hour: Batch) -> Iterator[Path]:
+def database(tmp_path: Path, redis_url: str, hour: Batch, migrated: Path) -> Iterator[Path]:
     """The database of an Airflow that has just been started, with the hour as its first interval."""
     environ = os.environ | {
         "FIREHOSE_HOME": str(tmp_path),
@@ -53,6 +54,7 @@ def database(tmp_path: Path, redis_url: str, hour: Batch) -> Iterator[Path]:
         "FIREHOSE_START_DATE": hour.start.isoformat(),
     }
     home = tmp_path / "airflow"
+    begin_with(migrated, home)
     environ = airflow.prepare_airflow_home(home, ROOT / "dags", ROOT / "plugins", environ, port=free_port())
     # A minute in production: how long a supervisor may be silent before its task is given to another one.
     environ["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"] = "10"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ from firehose.store import LocalLake
 from ingester.contract import wire
 from ingester.contract.gap import Reason
 from tests.support.sinks import Webhook
+from tests.support.warm import Warm
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-# The task's own function, over several intervals in one process, since importing Airflow costs seconds.
+# The task's own function.
 _SCRIPT = """
 import json, sys
 from datetime import datetime
@@ -51,18 +49,23 @@ def batches() -> list[Batch]:
 
 
 def test_what_becomes_of_an_interval_without_events(
-    python: Run, webhook: Webhook, redis_client: redis.Redis, redis_url: str, batches: list[Batch], tmp_path: Path
+    warm_airflow: Warm,
+    webhook: Webhook,
+    redis_client: redis.Redis,
+    redis_url: str,
+    batches: list[Batch],
+    tmp_path: Path,
 ) -> None:
     early, missed, heard, _not_yet = batches
     redis_client.hset(wire.METADATA_KEY, wire.META_FIRST_START_MS, early.end_ms)
     redis_client.zadd(wire.HEARTBEATS_KEY, {"x": heard.start_ms})
-    done = python(
+    done = warm_airflow.python(
         *("-c", _SCRIPT, json.dumps([[one.start.isoformat(), one.end.isoformat()] for one in batches])),
         FIREHOSE_LAKE=str(tmp_path),
         FIREHOSE_REDIS_URL=redis_url,
         FIREHOSE_ALERT_WEBHOOK_URL=webhook.url(),
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout
     outcomes: list[Any] = json.loads(done.stdout.splitlines()[-1])
     (first, why), (second, because), (third, result), (fourth, problem) = outcomes
     assert first == second == "AirflowSkipException", "nothing to process: the run is skipped"

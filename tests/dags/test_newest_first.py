@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from typing import Any
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.support.warm import Warm
 
 # What the scheduler has: the DAG as it is stored in the database, and a task instance that is just being made.
 _WEIGHTS = """
@@ -34,9 +32,9 @@ print(json.dumps({
 """
 
 
-def test_the_newest_interval_goes_first(python: Run) -> None:
-    done = python("-c", _WEIGHTS)
-    assert done.returncode == 0, done.stderr[-2000:]
+def test_the_newest_interval_goes_first(warm_airflow: Warm) -> None:
+    done = warm_airflow.python("-c", _WEIGHTS)
+    assert done.returncode == 0, done.stdout[-2000:]
     weights: dict[str, list[int]] = json.loads(done.stdout.splitlines()[-1])
     assert set(weights) == {"drain", "validate", "publish"}
     for name, of_runs in weights.items():

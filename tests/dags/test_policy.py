@@ -7,16 +7,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.warm import Warm
+
 ROOT = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 POOLS = json.loads((ROOT / "include/firehose/airflow/pools.json").read_text())
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def test_all_dags_import_without_errors(described: dict[str, Any]) -> None:
@@ -111,10 +111,9 @@ WRONG = {
 }
 
 
-def test_a_wrong_setting_is_a_clear_import_error(python: Run) -> None:
-    # One process for all, since importing Airflow costs seconds.
-    done = python("-c", _IMPORT, *WRONG)
-    assert done.returncode == 0, done.stderr
+def test_a_wrong_setting_is_a_clear_import_error(warm_airflow: Warm) -> None:
+    done = warm_airflow.python("-c", _IMPORT, *WRONG)
+    assert done.returncode == 0, done.stdout
     said = done.stdout.splitlines()[-len(WRONG) :]
     assert [line[: len(wanted)] for line, wanted in zip(said, WRONG.values(), strict=True)] == list(WRONG.values())
 

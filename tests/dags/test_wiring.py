@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.support.warm import Warm
 
-# Each case is evaluated in one process, since importing Airflow costs seconds.
 _SCRIPT = """
 import inspect, json, sys
 from datetime import datetime, timedelta
@@ -58,9 +55,9 @@ json.dump({
 
 
 @pytest.fixture(scope="module")
-def outcome(python: Run) -> dict[str, Any]:
-    done = python("-c", _SCRIPT)
-    assert done.returncode == 0, done.stderr
+def outcome(warm_airflow: Warm) -> dict[str, Any]:
+    done = warm_airflow.python("-c", _SCRIPT)
+    assert done.returncode == 0, done.stdout
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -1,19 +1,22 @@
 """Airflow's commands as forks of one process that has imported Airflow and what tasks import, as its workers are.
 
-A command of its own takes some ten seconds of imports. Lives here: that process and its client. Must not: know
-what a command does.
+A process of its own takes some ten seconds to import and to set up Airflow's API. Lives here: that process and its
+client. Must not: know what a command does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -27,7 +30,11 @@ class Warm:
         self._process, self.environment = process, environment
 
     def airflow(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run ``airflow`` with arguments and further variables; the output, both streams in one, is captured.
+        """Run ``airflow`` with arguments and further variables, as ``python`` does."""
+        return self.python("-m", "airflow", *arguments, **variables)
+
+    def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run ``python -c CODE …`` or ``python -m airflow …``; the output, both streams in one, is captured.
 
         ``returncode`` is negative if a signal ended it.
         """
@@ -57,7 +64,18 @@ def serve() -> None:
     """Import, then fork for each line of standard input until it ends; the answer is the exit code."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Airflow prints
-    from airflow.sdk.execution_time.supervisor import in_process_api_server
+    _warm_up()
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy the pages of all that is here
+    for line in sys.stdin:
+        if not (child := os.fork()):
+            _run(json.loads(line))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
+
+
+def _warm_up() -> None:
+    """Do what every command would: import, relate the tables of Airflow's database, set up its API."""
+    from sqlalchemy.orm import configure_mappers
 
     from firehose.store.objects import fencing
 
@@ -65,17 +83,21 @@ def serve() -> None:
     firehose_plugin = importlib.import_module("firehose_plugin")  # from the folder of plugins, which Airflow knows
     firehose_plugin.warm_up()
     fencing.LEASE_S = 5.0  # a killed command's locks are not waited for half a minute
-    assert in_process_api_server().app  # what a task under `tasks test` and `dags test` asks
-    for line in sys.stdin:
-        if not (child := os.fork()):
-            _run(json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
+    configure_mappers()
+    asyncio.run(_ask_api())
+
+
+async def _ask_api() -> None:
+    """Ask the API that a task under ``tasks test`` and ``dags test`` asks: its first request takes seconds."""
+    from airflow.sdk.execution_time.supervisor import in_process_api_server
+    from httpx import AsyncClient
+
+    async with AsyncClient(transport=in_process_api_server().atransport, base_url="http://in-process") as client:
+        assert (await client.get("/nowhere")).status_code == 404
 
 
 def _run(request: dict[str, Any]) -> None:
     """One command, in its own process, which ends."""
-    from airflow.__main__ import main
-
     from ingester.contract import crash
 
     code: object = 1
@@ -88,13 +110,25 @@ def _run(request: dict[str, Any]) -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         crash.arm(os.environ)
-        sys.argv = ["airflow", *request["arguments"]]
-        main()  # type: ignore[no-untyped-call]  # not ours
+        _execute(*request["arguments"])
         code = 0
     except SystemExit as error:
         code = error.code or 0
+    except Exception:  # noqa: BLE001 - as the interpreter does
+        traceback.print_exc()
     finally:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code if isinstance(code, int) else 1)
+
+
+def _execute(option: str, what: str, *arguments: str) -> None:
+    """``python -c CODE …`` or ``python -m airflow …``."""
+    from airflow.__main__ import main
+
+    sys.argv = [what if option == "-m" else option, *arguments]
+    if option == "-m":
+        main()  # type: ignore[no-untyped-call]  # not ours
+    else:
+        exec(what, {"__name__": "__main__"})  # noqa: S102 - as the option says

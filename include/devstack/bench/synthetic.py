@@ -56,9 +56,10 @@ def write_recording(
 
     Two recordings share no event if their seeds, one for each part, differ. ``before`` are lines to begin with.
     """
-    with path.open("wb") as out, _pool() as pool:
+    parts = list(_parts(events, start_us, rate, first_seed))
+    with path.open("wb") as out, _pool(parts) as pool:
         out.write(before)
-        out.writelines(pool.imap(_lines, _parts(events, start_us, rate, first_seed)))
+        out.writelines(pool.imap(_lines, parts))
 
 
 def fill(
@@ -69,8 +70,9 @@ def fill(
     ``first_seed``: see :func:`write_recording`.
     """
     number = 0
-    with _pool() as pool:
-        for frames in pool.imap(_frames, _parts(events, start_us, rate, first_seed)):
+    parts = list(_parts(events, start_us, rate, first_seed))
+    with _pool(parts) as pool:
+        for frames in pool.imap(_frames, parts):
             pipeline = client.pipeline(transaction=False)
             for frame in frames:
                 number += 1
@@ -84,9 +86,9 @@ def fill(
             pipeline.execute()
 
 
-def _pool() -> Any:
+def _pool(parts: list[_Part]) -> Any:
     # Spawned: the caller may have threads, and the parts need nothing of it.
-    return multiprocessing.get_context("spawn").Pool(os.cpu_count())
+    return multiprocessing.get_context("spawn").Pool(min(len(parts), os.cpu_count() or 1) or 1)
 
 
 def _parts(events: int, start_us: int, rate: float, first_seed: int = 0) -> Iterator[_Part]:

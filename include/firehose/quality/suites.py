@@ -40,9 +40,7 @@ class SuiteRunner:
         self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._context.variables.analytics_enabled = False
-        for theirs in list(self._context.variables.data_docs_sites or {}):
-            self._context.delete_data_docs_site(theirs)
-        self._context.add_data_docs_site(site_name=_SITE, site_config=_site(docs))
+        self._context.variables.data_docs_sites = {_SITE: _site(docs)}  # in the place of its own
         self._source = self._context.data_sources.add_pandas("batch")
         self.results: list[dict[str, Any]] = []
 

@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -40,12 +41,13 @@ Fill = Callable[[Iterable[bytes], Batch], None]
 HOUR = 494_452
 HOURS = range(HOUR - 1, HOUR + 2)
 SHARED = [of.name for of in BY_QUEUE[wire.OTHER]]
-#: Events of every type of the queue.
-EVENTS = [
-    line
-    for line in generate.events(40_000, seed=3, start_us=HOUR * layout.HOUR_US, rate=30)
-    if queue_of(line) == wire.OTHER and len(line) < 5_000
-]
+
+
+@cache
+def of_the_queue() -> list[bytes]:
+    """Events of every type of the queue. Of many that are made few are: not in each process that imports this."""
+    made = generate.events(40_000, seed=3, start_us=HOUR * layout.HOUR_US, rate=30)
+    return [line for line in made if queue_of(line) == wire.OTHER and len(line) < 5_000]
 
 
 def type_of(line: bytes) -> str:
@@ -55,7 +57,7 @@ def type_of(line: bytes) -> str:
 def mixed(count: int) -> list[bytes]:
     """Events of all types of the queue, about as many of each."""
     found: dict[str, list[bytes]] = {}
-    for line in EVENTS:
+    for line in of_the_queue():
         found.setdefault(type_of(line), []).append(line)
     assert set(found) == set(SHARED)
     return [line for lines in found.values() for line in lines[: count // len(SHARED)]]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 import pytest
@@ -45,13 +46,31 @@ def _operation(event: dict[str, Any]) -> str:
     return str(commit.get("operation", "none"))
 
 
-def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) -> None:
-    recording = tmp_path / "recording.jsonl"
+class Taken(NamedTuple):
+    """A recording, the home that has taken it in, the report of that run, and a home with a copy of its lake."""
+
+    recording: Path
+    home: Path
+    report: dict[str, Any]
+    copy: Path
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+    """The first run. Tests change what it has left: the home is one's, and the copy is another's."""
+    folder = tmp_path_factory.mktemp("taken")
+    recording = folder / "recording.jsonl"
     # Longer than what an ingester rewinds by itself.
     lines = list(generate.events(3000, seed=11, malformed=0.01, rate=10))
     recording.write_bytes(b"\n".join(lines) + b"\n")
-    home = tmp_path / "a %41 $x ;y #z 'q' ü[b]=,:|>"  # what ends or changes a value in some configuration
-    first = once(home, recording)
+    home = folder / "a %41 $x ;y #z 'q' ü[b]=,:|>"  # what ends or changes a value in some configuration
+    report = once(home, recording)
+    shutil.copytree(home / "lake", folder / "copy" / "lake")
+    return Taken(recording, home, report, folder / "copy")
+
+
+def test_a_second_run_adds_nothing_and_results_can_be_queried(taken: Taken) -> None:
+    recording, home, first, _ = taken
     assert not [path for path in [home, *home.rglob("*")] if path.stat().st_mode & 0o077], "for its owner only"
     assert (first["received"], total(first, "duplicate")) == (3000, 0)
     assert total(first, "stored") == total(first, "good") == 3000 - total(first, "quarantined")
@@ -74,11 +93,8 @@ def test_a_second_run_adds_nothing_and_results_can_be_queried(tmp_path: Path) ->
         assert asked.stdout.strip() == str(first["types"]["likes"]["stored"]), asked.stderr
 
 
-def test_verify_exits_with_1_where_a_file_was_changed(tmp_path: Path) -> None:
-    recording = tmp_path / "recording.jsonl"
-    recording.write_bytes(b"\n".join(generate.events(300, seed=12)) + b"\n")
-    home = tmp_path / "home"
-    once(home, recording)
+def test_verify_exits_with_1_where_a_file_was_changed(taken: Taken) -> None:
+    home = taken.copy
     path = next(iter((home / "lake").glob("year=*/**/likes.parquet")))
     pq.write_table(pq.read_table(path, partitioning=None).slice(1), path)
     done = firehose("verify", "--home", home, home=home)

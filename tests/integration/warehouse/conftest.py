@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,8 +34,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture
 def settings(engine: Settings) -> Settings:
-    """As ``engine``, with a lake of its own, below the one folder that the endpoint's sandbox lets it read."""
-    return msgspec.structs.replace(engine, lake=str(Path(engine.lake) / uuid.uuid4().hex))
+    """As ``engine``, with an empty lake, below the one folder that the endpoint's sandbox lets it read.
+
+    It has one place for all tests: for a lake elsewhere all views would be made anew, which takes a second.
+    """
+    lake = Path(engine.lake) / "lake"
+    shutil.rmtree(lake, ignore_errors=True)
+    return msgspec.structs.replace(engine, lake=str(lake))
 
 
 @pytest.fixture
