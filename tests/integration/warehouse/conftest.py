@@ -58,7 +58,7 @@ def empty(connected: Client) -> Iterator[Client]:
 def client(connected: Client, settings: Settings) -> Client:
     """A loader's client of a migrated ClickHouse over an empty lake, with nothing loaded."""
     migrate(connected, settings)
-    for table in (*TABLES, "ops.batches", "ops.gaps", "ops.hours"):
+    for table in (*TABLES, "ops.post_texts", "ops.post_changes", "ops.batches", "ops.gaps", "ops.hours"):
         connected.command(f"TRUNCATE TABLE {table}")
     return connected
 

@@ -36,8 +36,6 @@ TABLES = (
     "firehose.link_hosts_by_hour",
     "firehose.links_by_hour",
     "firehose.most_liked_posts_by_hour",
-    "ops.post_texts",
-    "ops.post_changes",
 )
 
 
