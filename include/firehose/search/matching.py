@@ -47,8 +47,9 @@ def _literal(value: Any, kind: str) -> str:
 def statement(query: Query, parameters: Parameters, tables: list[str], select: str) -> Statement:
     """A statement for posts, each with what is needed to mark in its text what was asked for."""
     asked = [parameters.bind(term.text) for term in query.wanted]
+    pictured = [parameters.bind(term.text) for term in query.wanted if not term.text.isascii()]
     words = f"CAST([{', '.join(tokens(each) for each in asked)}], 'Array(Array(String))')"
-    emoji = f"CAST([{', '.join(f'emoji_of({each})' for each in asked)}], 'Array(Array(String))')"
+    emoji = f"CAST([{', '.join(f'emoji_of({each})' for each in pictured)}], 'Array(Array(String))')"
     marks = (
         "tokens(text, 'icu', 'en') AS pieces, arrayMap(piece -> in_one_spelling(piece), pieces) AS spelt,\n"
         f"    {words} AS asked_words,\n    arrayDistinct(arrayFlatten({emoji})) AS asked_emoji"
