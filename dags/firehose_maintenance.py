@@ -7,15 +7,12 @@ Each hour, so that at no time of the day raw files and open hours pile up, which
    proof is kept beside the file's record. After 40 minutes each of the two ends with the file at hand; the next
    run goes on. `FIREHOSE_MAINTENANCE_PROCESSES` files are done side by side.
 3. **expire** removes what the settings `FIREHOSE_KEEP_…` keep no longer: raw files of batches whose every event
-   is provably in the lake, quarantine, quality pages, files set aside, days of ClickHouse's tables, logs. The
-   lake's `_audit/` says what goes, why, and by which run, before it goes.
-4. **share** brings the Iceberg tables in `_iceberg/` up to the closed hours, if `FIREHOSE_ICEBERG` is set
-   (docs/other-tools.md). Nothing waits for it.
+   is provably in the lake, quarantine, quality pages, files set aside, days of tables, logs. `_audit/` says it first.
+4. **share** lets the Iceberg tables in `_iceberg/` follow, if `FIREHOSE_ICEBERG` is set (docs/other-tools.md).
 
 An hour that is not sound fails its task, and keeps its raw files. An alert says once a day that something stays
 although its time is over (docs/operations.md, "What is kept, and for how long"). `firehose maintenance` shows what
-the next run would do. Clearing or triggering a run is always safe; while `firehose maintenance --do` is at work, a
-run waits for its next retry.
+would be done. Clearing or triggering a run is always safe; during `firehose maintenance --do` it waits for a retry.
 """
 
 from __future__ import annotations
@@ -88,13 +85,11 @@ def expire() -> dict[str, Any]:
 @task(trigger_rule="all_done")
 def share() -> dict[str, Any]:
     """Iceberg tables over closed hours, for other tools. Holds the metadata of a table at a time."""
-    import msgspec
-
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
     done = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").share()
-    return dict(msgspec.to_builtins(done)) if done else {}
+    return {"shared": done.shared, "taken": done.taken, "behind": done.behind} if done else {}
 
 
 @dag(
