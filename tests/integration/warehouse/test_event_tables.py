@@ -18,7 +18,7 @@ from firehose.batch.interval import Batch
 from firehose.events.rows import decode_rows, to_table
 from firehose.lake import ledger
 from firehose.store import LocalLake
-from firehose.warehouse import plan
+from firehose.warehouse import event_tables, plan
 from firehose.warehouse.summaries import load
 from jetstream_simulator.identifiers import tid
 from tests.integration.warehouse.dying import DyingClient
@@ -397,3 +397,50 @@ def test_a_load_that_dies_is_completed_by_the_next(client: Client, batches: Batc
     load(client, LocalLake(batches.lake.root))
     assert contents(client) == found
     assert died > 3
+
+
+def test_new_batches_are_added_and_no_hour_is_made_again(
+    client: Client, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_: Client, part: object) -> None:
+        pytest.fail(f"made again: {part}")
+
+    monkeypatch.setattr(event_tables, "_rebuild", forbidden)
+    for number in (0, 1, 2):
+        batches.publish(number)
+        load(client, LocalLake(batches.lake.root))
+    added = client.command("SELECT count() FROM ops.events")
+    assert added == sum(len(batches.of[number]) for number in (0, 1, 2))
+    batches.publish(0)
+    with pytest.raises(pytest.fail.Exception, match="made again"):
+        load(client, LocalLake(batches.lake.root))
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_rows_that_came_before_their_batchs_turn_are_not_there_twice(
+    client: Client, batches: Batches, restored: bool
+) -> None:
+    """Files are in place while the entry of the ledger is not, or what says which batches are loaded is older."""
+    for number in (0, 1, 2, 3):
+        batches.publish(number)
+    last = ledger.entry_path(batches.lake.root, Batch(at(0, 15), at(0, 20)))
+    entry = last.read_bytes()
+    if restored:
+        load(client, LocalLake(batches.lake.root))
+        client.command(
+            "DELETE FROM ops.batches WHERE id = '20261123T001500Z' SETTINGS lightweight_deletes_sync = 2"
+        )
+        event_tables.doubt(client)
+    else:
+        last.unlink()
+        load(client, LocalLake(batches.lake.root))
+        batches.publish(0)
+        load(client, LocalLake(batches.lake.root))
+        last.write_bytes(entry)
+    load(client, LocalLake(batches.lake.root))
+    found = contents(client)
+    assert client.command("SELECT count() FROM ops.adding") == 0
+    forget(client)
+    load(client, LocalLake(batches.lake.root))
+    assert contents(client) == found
+    assert len(found["events"]) == sum(len(batches.of[number]) for number in (0, 1, 2, 3))
