@@ -36,7 +36,7 @@ _ELSEWHERE: Final = re.compile(
 )
 _DATABASE: Final = re.compile(r"CREATE DATABASE IF NOT EXISTS \w+$")
 _CREATE: Final = re.compile(rf"(CREATE TABLE(?: IF NOT EXISTS)?|CREATE OR REPLACE TABLE) ({_TABLE})(?=\n\()")
-_VIEW: Final = re.compile(rf"CREATE OR REPLACE VIEW {_TABLE}(?=\n\()")
+_VIEW: Final = re.compile(rf"CREATE OR REPLACE VIEW {_TABLE}(?=\n)")
 _ENGINE: Final = re.compile(r"^ENGINE = (\w*MergeTree)(?:\((.*)\))?$", re.MULTILINE)
 _DEFINER: Final = re.compile(r"^DEFINER = CURRENT_USER ", re.MULTILINE)
 _NAMES: Final = re.compile(rf"(?:DROP TABLE (?:IF EXISTS )?{_TABLE}|EXCHANGE TABLES {_TABLE} AND {_TABLE})$")
