@@ -7,14 +7,12 @@ Each hour, so that at no time of the day raw files and open hours pile up, which
    proof is kept beside the file's record. After 40 minutes each of the two ends with the file at hand; the next
    run goes on. `FIREHOSE_MAINTENANCE_PROCESSES` files are done side by side.
 3. **expire** removes what the settings `FIREHOSE_KEEP_…` keep no longer: raw files of batches whose every event
-   is provably in the lake, quarantine, quality pages, files set aside, days of tables, logs. `_audit/` says it
-   first.
+   is provably in the lake, quarantine, quality pages, files set aside, days of tables, logs. `_audit/` says so.
 4. **share** lets the Iceberg tables in `_iceberg/` follow, if `FIREHOSE_ICEBERG` is set (docs/other-tools.md).
 
 An hour that is not sound fails its task, and keeps its raw files. An alert says once a day that something stays
-although its time is over (docs/operations.md, "What is kept, and for how long"). `firehose maintenance` shows
-what would be done. Clearing or triggering a run is always safe; during `firehose maintenance --do` it waits for a
-retry.
+although its time is over (docs/operations.md, "What is kept, and for how long"). `firehose maintenance` shows what
+would be done. Clearing or triggering a run is always safe; during `firehose maintenance --do` it has to wait.
 """
 
 from __future__ import annotations
