@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import POSTS, TYPES
+from firehose.schema import POSTS
 from firehose.warehouse import event_rows
-from firehose.warehouse.plan import Loaded, hours_of, touched
+from firehose.warehouse.event_parts import ANY, Part, is_new, parts, whole_hours
+from firehose.warehouse.plan import Loaded, touched
 from firehose.warehouse.sql import SQL_FOLDER
 
 _EVENTS: Final = "ops.events"
@@ -27,27 +28,9 @@ _OF_EVENTS: Final = ("strays", "edges", "engagement_by_hour", "accounts_by_day",
 _OF_LAKE: Final = {"post_texts": POSTS, "post_changes": POSTS}
 #: All of them. What numbers stand for is never wrong, so names are only added to.
 TABLES: Final = (_EVENTS, *(f"ops.{name}" for name in (*_OF_EVENTS, *_OF_LAKE, "names")))
-#: In ``ops.adding``: any batch that does not count as loaded.
-_ANY: Final = "*"
-#: Rows that are made at a time, about.
-_ROWS: Final = 4_000_000
 _NEVER: Final = "false"
 _BEGUN: Final = "SELECT DISTINCT batch FROM ops.adding WHERE batch NOT IN (SELECT id FROM ops.batches)"
 _BATCH_ID: Final = "formatDateTime(batch, '%Y%m%dT%H%i%SZ', 'UTC')"
-
-
-class _Part(NamedTuple):
-    """Hours of a day that are loaded together; of these ``batches`` only, or whole if there are none.
-
-    ``types``: those of which rows are there. ``rows``: how many the ledger says these are; None: it does not say,
-    as some are of another day.
-    """
-
-    day: date
-    hours: tuple[datetime, ...]
-    batches: tuple[datetime, ...] = ()
-    types: tuple[str, ...] = TYPES
-    rows: int | None = None
 
 
 def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loaded]) -> None:
@@ -56,40 +39,33 @@ def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loade
     Safe to repeat, and to kill at any point, provided that the entries count as loaded only afterwards.
     """
     begun = {batch for (batch,) in client.query(_BEGUN).result_rows}
-    new = [entry for entry in entries if _is_new(entry, loaded, begun)]
-    again = [entry for entry in entries if not _is_new(entry, loaded, begun)]
+    new = [entry for entry in entries if is_new(entry, loaded, begun)]
+    again = [entry for entry in entries if not is_new(entry, loaded, begun)]
     if entries:
         client.insert("adding", [[entry.batch] for entry in entries], column_names=["batch"], database="ops")
         crash.reached(crash.Point.ADDING_NOTED)
-    for part in _whole_hours(touched(again, loaded)):
+    remade: set[datetime] = set()  # with the rows of every batch, those of new ones as well
+    for part in whole_hours(touched(again, loaded)):
         _rebuild(client, part)
-    for part in _parts(new):
-        _add(client, part)
+        remade.update(part.hours)
+    for part in parts(new):
+        if not remade.isdisjoint(part.hours) or not _add(client, part):
+            _rebuild(client, Part(part.day, part.hours))
+            remade.update(part.hours)
     late = [entry for entry in entries if entry in again or entry.batch < max(loaded, default="")]
-    for part in _whole_hours(_resolvable(client, touched(late, loaded))):
+    for part in whole_hours(_resolvable(client, touched(late, loaded))):
         _rebuild(client, part)
 
 
 def forget_loaded(client: Client) -> None:
     """Forget which batches were being added, once all of them count as loaded."""
-    if {batch for (batch,) in client.query(_BEGUN).result_rows} <= {_ANY}:
+    if {batch for (batch,) in client.query(_BEGUN).result_rows} <= {ANY}:
         client.command("TRUNCATE TABLE ops.adding")
 
 
 def doubt(client: Client) -> None:
     """Note that rows may be there of any batch that does not count as loaded: a backup copies tables in turn."""
-    client.insert("adding", [[_ANY]], column_names=["batch"], database="ops")
-
-
-def _is_new(entry: LedgerEntry, loaded: dict[str, Loaded], begun: set[str]) -> bool:
-    """Whether no row of the batch is there yet, and it took no row of another batch out of the lake."""
-    displaced = sum(counts.displaced for counts in entry.counts.values())
-    return not ({entry.batch, _ANY} & begun or entry.batch in loaded or displaced)
-
-
-def _whole_hours(hours: Iterable[datetime]) -> list[_Part]:
-    days = sorted({hour.date() for hour in hours})
-    return [_Part(day, tuple(sorted(hour for hour in hours if hour.date() == day))) for day in days]
+    client.insert("adding", [[ANY]], column_names=["batch"], database="ops")
 
 
 def _resolvable(client: Client, hours: Iterable[datetime]) -> list[datetime]:
@@ -108,41 +84,11 @@ def _resolvable(client: Client, hours: Iterable[datetime]) -> list[datetime]:
     return [hour for (hour,) in client.query(query).result_rows]
 
 
-def _parts(entries: Iterable[LedgerEntry]) -> list[_Part]:
-    """What to add, some rows at a time: by day, since deletes find creates of earlier days, then by batch."""
-    by_day: dict[date, list[LedgerEntry]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.start):
-        for day in {hour.date() for hour in hours_of(entry)}:
-            by_day.setdefault(day, []).append(entry)
-    return [_part(day, some) for day in sorted(by_day) for some in _some(by_day[day])]
-
-
-def _some(entries: list[LedgerEntry]) -> list[list[LedgerEntry]]:
-    found: list[list[LedgerEntry]] = [[]]
-    rows = 0
-    for entry in entries:
-        rows += (of_entry := sum(counts.stored for counts in entry.counts.values()))
-        if rows > _ROWS and found[-1]:
-            found.append([])
-            rows = of_entry
-        found[-1].append(entry)
-    return found
-
-
-def _part(day: date, entries: list[LedgerEntry]) -> _Part:
-    of_day = touched(entries, {})
-    hours = [hour for hour in sorted(of_day) if hour.date() == day]
-    types = {name for hour in hours for name in of_day[hour]}
-    within = all(hour.date() == day for entry in entries for hour in hours_of(entry))
-    rows = sum(counts.stored for entry in entries for counts in entry.counts.values()) if within else None
-    return _Part(day, tuple(hours), tuple(entry.start for entry in entries), tuple(sorted(types)), rows)
-
-
-def _add(client: Client, part: _Part) -> None:
+def _add(client: Client, part: Part) -> bool:
+    """Add the rows of new batches, if they are as many as the ledger says."""
     _read(client, part)
     if part.rows not in (None, client.command("SELECT count() FROM ops.staging_events_read")):
-        _rebuild(client, _Part(part.day, part.hours))  # a batch was published again meanwhile, or the lake is odd
-        return
+        return False  # a batch was published again meanwhile, or the lake is odd
     _number(client, _NEVER)
     for name in _OF_EVENTS:
         _derive(client, name)
@@ -151,9 +97,10 @@ def _add(client: Client, part: _Part) -> None:
     for name in ("events", *_OF_EVENTS, *_OF_LAKE, "names"):
         _attach(client, name, part.day)
     _drop(client)
+    return True
 
 
-def _rebuild(client: Client, part: _Part) -> None:
+def _rebuild(client: Client, part: Part) -> None:
     """Make these hours again from the lake; the rows of the day's other hours stay, or are made of its events."""
     _read(client, part)
     # Rows of a batch whose turn has yet to come.
@@ -172,7 +119,7 @@ def _rebuild(client: Client, part: _Part) -> None:
     _drop(client)
 
 
-def _read(client: Client, part: _Part) -> None:
+def _read(client: Client, part: Part) -> None:
     """Fill ``ops.staging_events_read`` and ``ops.staging_names`` from the lake."""
     _stage(client, "events_read")
     for record_type in part.types:
@@ -198,14 +145,14 @@ def _derive(client: Client, name: str) -> None:
     client.command(f"INSERT INTO ops.staging_{name}\n{select.replace('{source}', 'ops.staging_events')}")
 
 
-def _select(client: Client, name: str, part: _Part) -> None:
+def _select(client: Client, name: str, part: Part) -> None:
     _stage(client, name)
     if _OF_LAKE[name] in part.types:
         select = (SQL_FOLDER / "tables" / f"{name}.sql").read_text(encoding="utf-8")
         client.command(f"INSERT INTO ops.staging_{name}\n{select}", parameters=_wanted(part))
 
 
-def _keep(client: Client, name: str, part: _Part) -> None:
+def _keep(client: Client, name: str, part: Part) -> None:
     """Take over the day's rows of other hours."""
     others = f"day = toDate('{part.day}') AND hour NOT IN ({_times(part.hours)})"
     client.command(f"INSERT INTO ops.staging_{name} SELECT * FROM ops.{name} WHERE {others}")
@@ -233,7 +180,7 @@ def _drop(client: Client) -> None:
         client.command(f"DROP TABLE ops.staging_{name}")
 
 
-def _wanted(part: _Part) -> dict[str, list[datetime]]:
+def _wanted(part: Part) -> dict[str, list[datetime]]:
     return {"hours": list(part.hours), "batches": list(part.batches)}
 
 

@@ -444,3 +444,13 @@ def test_rows_that_came_before_their_batchs_turn_are_not_there_twice(
     load(client, LocalLake(batches.lake.root))
     assert contents(client) == found
     assert len(found["events"]) == sum(len(batches.of[number]) for number in (0, 1, 2, 3))
+
+
+def test_a_new_batch_in_hours_that_are_made_again_is_there_once(client: Client, batches: Batches) -> None:
+    for number in (0, 1):
+        batches.publish(number)
+    load(client, LocalLake(batches.lake.root))
+    for number in (0, 2):
+        batches.publish(number)
+    load(client, LocalLake(batches.lake.root))
+    assert client.command("SELECT count() FROM ops.events") == sum(len(batches.of[number]) for number in (0, 1, 2))

@@ -1,0 +1,77 @@
+"""Plans what is loaded into the tables of events together: new batches of a day, or hours that are made again.
+
+Lives here: pure functions. Must not: I/O, SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+from firehose.lake.ledger import LedgerEntry
+from firehose.schema import TYPES
+from firehose.warehouse.plan import Loaded, hours_of, touched
+
+#: In ``ops.adding``: any batch that does not count as loaded.
+ANY: Final = "*"
+#: Rows that are made at a time, about.
+_ROWS: Final = 4_000_000
+
+
+class Part(NamedTuple):
+    """Hours of a day that are loaded together; of these ``batches`` only, or whole if there are none.
+
+    ``types``: those of which rows are there. ``rows``: how many the ledger says these are; None: it does not say,
+    as some are of another day.
+    """
+
+    day: date
+    hours: tuple[datetime, ...]
+    batches: tuple[datetime, ...] = ()
+    types: tuple[str, ...] = TYPES
+    rows: int | None = None
+
+
+def is_new(entry: LedgerEntry, loaded: dict[str, Loaded], begun: set[str]) -> bool:
+    """Whether no row of the batch is there yet, and it took no row of another batch out of the lake."""
+    displaced = sum(counts.displaced for counts in entry.counts.values())
+    return not ({entry.batch, ANY} & begun or entry.batch in loaded or displaced)
+
+
+def whole_hours(hours: Iterable[datetime]) -> list[Part]:
+    """These hours by day, with the rows of every batch."""
+    by_day: dict[date, list[datetime]] = {}
+    for hour in sorted(hours):
+        by_day.setdefault(hour.date(), []).append(hour)
+    return [Part(day, tuple(of_day)) for day, of_day in by_day.items()]
+
+
+def parts(entries: Iterable[LedgerEntry]) -> list[Part]:
+    """What to add, some rows at a time: by day, since deletes find creates of earlier days, then by batch."""
+    by_day: dict[date, list[LedgerEntry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.start):
+        for day in {hour.date() for hour in hours_of(entry)}:
+            by_day.setdefault(day, []).append(entry)
+    return [_part(day, some) for day in sorted(by_day) for some in _some(by_day[day])]
+
+
+def _some(entries: list[LedgerEntry]) -> list[list[LedgerEntry]]:
+    found: list[list[LedgerEntry]] = [[]]
+    rows = 0
+    for entry in entries:
+        rows += (of_entry := sum(counts.stored for counts in entry.counts.values()))
+        if rows > _ROWS and found[-1]:
+            found.append([])
+            rows = of_entry
+        found[-1].append(entry)
+    return found
+
+
+def _part(day: date, entries: list[LedgerEntry]) -> Part:
+    of_day = touched(entries, {})
+    hours = [hour for hour in sorted(of_day) if hour.date() == day]
+    types = {name for hour in hours for name in of_day[hour]}
+    within = all(hour.date() == day for entry in entries for hour in hours_of(entry))
+    rows = sum(counts.stored for entry in entries for counts in entry.counts.values()) if within else None
+    return Part(day, tuple(hours), tuple(entry.start for entry in entries), tuple(sorted(types)), rows)
