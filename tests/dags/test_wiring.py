@@ -89,6 +89,7 @@ DECISIONS = {
     "BufferFull": "default",
     "PoisonFlood": "fail",
     "DiskFailed": "default",
+    "NoSecondNames": "default",
     "WorkerLost": "default",
     "PagesNotWritten": "default",
 }

@@ -202,7 +202,7 @@ def _in_duckdb(lake: LocalLake, query: str) -> tuple[float, list[Any]] | None:
         import duckdb
     except ImportError:
         return None
-    with closing(duckdb.connect()) as connection:
+    with closing(duckdb.connect(config={"enable_progress_bar": False})) as connection:
         connection.execute(f"CREATE VIEW events AS {' UNION ALL '.join(_of_types(lake))}")
         seconds = []
         for _ in range(_RUNS + 1):

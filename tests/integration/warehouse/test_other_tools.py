@@ -128,6 +128,7 @@ def test_each_snippet_has_its_test() -> None:
         ("DuckDB", "sql"),
         ("Spark", "python"),
         ("Iceberg", "sql"),
+        ("Python, with this project", "python"),
         ("Notebooks", "python"),
         ("Grafana", "yaml"),
         ("Grafana", "sql"),

@@ -3,24 +3,24 @@
 -- any other key and every DID a hash, whose text is in ops.names. All of them follow the ledger, a day a partition.
 CREATE TABLE IF NOT EXISTS ops.events_read
 (
-    batch      DateTime64(3, 'UTC'),
-    day        Date,
-    hour       DateTime('UTC'),
-    at         DateTime64(6, 'UTC'),
-    did        String,
-    type       LowCardinality(String),
-    operation  LowCardinality(String),
-    collection LowCardinality(String),
-    rkey       String,
-    rev        String,
-    resync     Bool,
+    batch      DateTime64(3, 'UTC')   COMMENT 'Start of the interval whose run stored it',
+    day        Date                   COMMENT 'UTC day',
+    hour       DateTime('UTC')        COMMENT 'Start of the hour',
+    at         DateTime64(6, 'UTC')   COMMENT 'When the host saw it',
+    did        String                 COMMENT 'The account',
+    type       LowCardinality(String) COMMENT 'Record type',
+    operation  LowCardinality(String) COMMENT 'As in ops.events',
+    collection LowCardinality(String) COMMENT 'As in ops.events',
+    rkey       String                 COMMENT 'Record key',
+    rev        String                 COMMENT 'Revision',
+    resync     Bool                   COMMENT 'As in ops.events',
     edges Nested
     (
         kind       LowCardinality(String),
         did        String,
         collection LowCardinality(String),
         rkey       String
-    )
+    ) COMMENT 'What the record is about'
 )
 ENGINE = MergeTree ORDER BY tuple()
 COMMENT 'The form of events as they are read from the lake; always empty';

@@ -9,4 +9,4 @@ WHERE hour_start = (SELECT toStartOfHour(max(minute)) FROM firehose.events_by_mi
     AND operation = 'create' AND NOT resync
     AND created_at BETWEEN witnessed_at - INTERVAL 1 DAY AND witnessed_at + INTERVAL 1 HOUR
 GROUP BY type
-ORDER BY records DESC
+ORDER BY records DESC, type

@@ -14,4 +14,4 @@ WITH timely AS
     WHERE time_us // 3600000000 = (SELECT max(time_us) // 3600000000 FROM everything) AND operation = 'create'
         AND epoch_us(created_at) BETWEEN time_us - 86400000000 AND time_us + 3600000000
 )
-SELECT type, count(*) FROM timely GROUP BY type ORDER BY 2 DESC
+SELECT type, count(*) FROM timely GROUP BY type ORDER BY 2 DESC, type
