@@ -399,4 +399,5 @@ def test_memory_does_not_grow_with_the_number_of_slices(
         peaks["publish"].append(peak_mib(lambda batch=batch: publish(settings, batch)))  # type: ignore[misc]
     for step, (small, large, whole) in peaks.items():
         assert large < 2.5 * small, f"{step}: {peaks}"
-        assert large < whole / 2.5, f"{step}: {peaks}"
+        # What a step takes of itself, before any event, is in all three, and differs between machines.
+        assert large - small < (whole - small) / 3, f"{step}: {peaks}"
