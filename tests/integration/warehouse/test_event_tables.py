@@ -374,7 +374,7 @@ def test_the_order_of_batches_changes_nothing(client: Client, batches: Batches, 
 
 def deaths() -> Iterator[int]:
     """Numbers of commands before which the process dies."""
-    yield from range(3, 60, 5)
+    yield from range(3, 60, 8)
 
 
 def test_a_load_that_dies_is_completed_by_the_next(client: Client, batches: Batches) -> None:

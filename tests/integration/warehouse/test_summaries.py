@@ -223,7 +223,7 @@ def test_a_refresh_killed_before_any_command_is_completed_by_the_next(client: Cl
             load(DyingClient(client, died), LocalLake(lake.root))  # type: ignore[arg-type]  # a proxy, not a subclass
             break
         except SystemExit:
-            died += 16  # not every point, but each kind: a rebuild has seven commands
+            died += 23  # not every point, but each kind: a rebuild has seven commands
         # What is visible meanwhile is a partition as it was or as it will be: equal here. Then the next run.
         assert contents(client) == wanted
     assert died > 4 * len(TABLES)
