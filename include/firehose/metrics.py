@@ -86,7 +86,7 @@ EXPIRED: Final = _counter("expired_items", "items", "removed", "Batches, files, 
 FREED: Final = _counter("expired_bytes", "bytes", "freed", "Bytes that these removals have freed", _TIER)
 KEPT: Final = _gauge("kept_items", "items", "kept", "What stays although its time is over", _TIER)
 SHARED_HOURS: Final = _gauge("iceberg_hours", "hours", "shared", "Hours in the Iceberg tables, of any type")
-SHARED_TAKEN: Final = _counter("iceberg_taken_hours", "hours", "taken", "Hours that these tables took, or anew")
+SHARED_TAKEN: Final = _counter("iceberg_taken_hours", "hours", "taken", "Hours that these tables took, also again")
 SHARED_BEHIND: Final = _gauge(
     "iceberg_behind_hours", "hours", "behind", "Hours whose version in these tables is not the lake's"
 )

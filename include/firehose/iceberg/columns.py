@@ -47,7 +47,7 @@ _TYPES: Final[tuple[tuple[pa.DataType, IcebergType], ...]] = (
 
 
 def schema(record_type: str) -> Schema:
-    """The hour, and all columns of a type's closed files; field ids are given anew where a table is made."""
+    """The hour, and all columns of a type's closed files; field ids are given again where a table is made."""
     return Schema(_HOUR_FIELD, *map(_field, range(3, 2000, 2), closed_form.columns(record_type)))
 
 

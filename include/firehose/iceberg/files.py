@@ -33,7 +33,7 @@ def parse(name: str) -> tuple[int, str]:
     """The hour and the digest in a key.
 
     Raises:
-        ValueError: it is no such key.
+        ValueError: it is not such a key.
     """
     if (match := _NAME.fullmatch(name)) is None:
         raise ValueError(f"{name}: not a file of a table")

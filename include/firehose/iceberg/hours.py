@@ -75,7 +75,7 @@ def behind(held: Mapping[int, frozenset[str]], hour: int, files: Hour) -> bool:
 
 
 def ready(held: Mapping[int, frozenset[str]], seen: Mapping[int, Hour]) -> dict[int, tuple[Closed, ...]]:
-    """The hours that a table is to take, or to take anew: of those that it holds, only ones that have changed.
+    """The hours that a table is to take, or to take again: of those that it holds, only ones that have changed.
 
     An event near the edge of an hour may have moved to the neighbouring one. So an hour waits while the table
     holds a version of a neighbour that is not the lake's, and is not replaced with it: no event is there twice.

@@ -28,9 +28,9 @@ def newest(
     every_form: bool = False,
     gone_too: bool = False,
 ) -> Statement:
-    """The newest posts that match, in their present form; or ``every_form``, also those that are no more.
+    """The newest posts that match, in their present form; or ``every_form``, also former ones.
 
-    ``candidates``: how many of the newest matches are looked at, since some of them are no more; 0: all of them.
+    ``candidates``: how many of the newest matches are looked at, since some were edited or deleted; 0: all of them.
     Each row says how many there were; ``gone_too``: where too few are left, rows with ``present`` 0 follow.
     """
     parameters = Parameters()

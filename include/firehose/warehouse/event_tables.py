@@ -40,7 +40,8 @@ def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loade
     """
     begun = {batch for (batch,) in client.query(_BEGUN).result_rows}
     new = [entry for entry in entries if is_new(entry, loaded, begun)]
-    again = [entry for entry in entries if not is_new(entry, loaded, begun)]
+    added = {entry.batch for entry in new}
+    again = [entry for entry in entries if entry.batch not in added]
     if entries:
         client.insert("adding", [[entry.batch] for entry in entries], column_names=["batch"], database="ops")
         crash.reached(crash.Point.ADDING_NOTED)
@@ -52,7 +53,8 @@ def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loade
         if not remade.isdisjoint(part.hours) or not _add(client, part):
             _rebuild(client, Part(part.day, part.hours))
             remade.update(part.hours)
-    late = [entry for entry in entries if entry in again or entry.batch < max(loaded, default="")]
+    latest = max(loaded, default="")
+    late = [entry for entry in entries if entry.batch not in added or entry.batch < latest]
     for part in whole_hours(_resolvable(client, touched(late, loaded))):
         _rebuild(client, part)
 

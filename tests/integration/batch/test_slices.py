@@ -400,4 +400,4 @@ def test_memory_does_not_grow_with_the_number_of_slices(
     for step, (small, large, whole) in peaks.items():
         assert large < 2.5 * small, f"{step}: {peaks}"
         # What a step takes of itself, before any event, is in all three, and differs between machines.
-        assert large - small < (whole - small) / 3, f"{step}: {peaks}"
+        assert large - small < (whole - small) / 10, f"{step}: {peaks}"

@@ -185,7 +185,7 @@ def test_an_hour_that_has_expired_leaves_the_table(settings: Settings, states: P
 def test_killed_anywhere_a_table_is_right_and_the_next_run_ends_it(
     settings: Settings, states: Path, tmp_path: Path
 ) -> None:
-    """A run that takes two hours anew, and one that removes what nobody reads; from the same lake each time."""
+    """A run that takes two hours again, and one that removes what nobody reads; from the same lake each time."""
     lake, kept = settings.local_lake, tmp_path / "kept"
     before = events(open_table(lake, TYPE))
     become(settings, states / "late")

@@ -36,7 +36,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def settings(engine: Settings) -> Settings:
     """As ``engine``, with an empty lake, below the one folder that the endpoint's sandbox lets it read.
 
-    It has one place for all tests: for a lake elsewhere all views would be made anew, which takes a second.
+    It has one place for all tests: for a lake elsewhere all views would be made again, which takes a second.
     """
     lake = Path(engine.lake) / "lake"
     shutil.rmtree(lake, ignore_errors=True)
