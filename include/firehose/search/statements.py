@@ -30,7 +30,7 @@ def newest(
 ) -> Statement:
     """The newest posts that match, in their present form; or ``every_form``, also former ones.
 
-    ``candidates``: how many of the newest matches are looked at, since some were edited or deleted; 0: all of them.
+    ``candidates``: how many of the newest matches are looked at, since some were edited or deleted; 0: all.
     Each row says how many there were; ``gone_too``: where too few are left, rows with ``present`` 0 follow.
     """
     parameters = Parameters()

@@ -50,4 +50,4 @@ CREATE TABLE IF NOT EXISTS ops.post_changes
     operation Enum8('update' = 2, 'delete' = 3) COMMENT 'update or delete' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY day ORDER BY (rkey, did, rev)
-COMMENT 'Edits and deletions of posts: what makes an earlier form of a post a former one';
+COMMENT 'Edits and deletions of posts: what ends an earlier form of a post';
