@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import POSTS
+from firehose.schema import POSTS, TYPES
 from firehose.warehouse import event_rows
 from firehose.warehouse.event_parts import ANY, Part, is_new, parts, whole_hours
 from firehose.warehouse.plan import Loaded, touched
@@ -26,6 +26,11 @@ _EVENTS: Final = "ops.events"
 _OF_EVENTS: Final = ("strays", "edges", "engagement_by_hour", "accounts_by_day", "collections_by_hour")
 #: Read from the lake by a SELECT of their own, with the type that they are made of.
 _OF_LAKE: Final = {"post_texts": POSTS, "post_changes": POSTS}
+#: The record types whose events a table has.
+TYPES_OF: Final = {
+    **{f"ops.{name}": frozenset(TYPES) for name in ("events", *_OF_EVENTS)},
+    **{f"ops.{name}": frozenset({record_type}) for name, record_type in _OF_LAKE.items()},
+}
 #: All of them. What numbers stand for is never wrong, so names are only added to.
 TABLES: Final = (_EVENTS, *(f"ops.{name}" for name in (*_OF_EVENTS, *_OF_LAKE, "names")))
 _NEVER: Final = "false"

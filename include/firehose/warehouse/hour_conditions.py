@@ -35,6 +35,7 @@ _END: Final = "toDateTime64(hour_start + 3600, 6, 'UTC')"
 #: Columns with an instant, and the hour's start and end to compare with it.
 _IN_HOUR: Final = {
     ("witnessed_at", _INSTANT): (_START, _END),
+    ("at", _INSTANT): (_START, _END),
     ("minute", _SECOND): (_START, _END),
     ("time_us", "Int64"): (f"toUnixTimestamp64Micro({_START})", f"toUnixTimestamp64Micro({_END})"),
 }

@@ -14,6 +14,7 @@ _COLUMN: Final = re.compile(r"column_name: (.*), result_type: (.*), source_id: (
 _CONSTANT: Final = re.compile(r"constant_value: (.*), constant_value_type: (.*)$")
 _FUNCTION: Final = re.compile(r"function_name: (\w+)")
 _TABLE: Final = re.compile(r"\bid: (\d+)\b.*\btable_name: ([^,]+)")
+_TABLE_FUNCTION: Final = re.compile(r"\bid: (\d+)\b.*\btable_function_name: ([^,]+)")
 
 
 class Column(NamedTuple):
@@ -63,6 +64,12 @@ class Node:
     def table(self) -> tuple[str, str] | None:
         """The number of a table in the tree, and its full name."""
         found = _TABLE.search(self.text) if self.kind == "TABLE" else None
+        return (found[1], found[2]) if found else None
+
+    @property
+    def table_function(self) -> tuple[str, str] | None:
+        """The number of a table function in the tree, and its name: a view with parameters is one."""
+        found = _TABLE_FUNCTION.search(self.text) if self.kind == "TABLE_FUNCTION" else None
         return (found[1], found[2]) if found else None
 
     def below(self, kind: str) -> list[Node]:

@@ -12,12 +12,14 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from firehose import schema
+from firehose.warehouse.event_tables import TYPES_OF
 from firehose.warehouse.hour_conditions import condition, is_time
 from firehose.warehouse.plan import SUMMARIES
 from firehose.warehouse.query_tree import Node, parsed
 from firehose.warehouse.sql import SQL_FOLDER
 
 _ALL: Final = frozenset(schema.TYPES)
+_VIEWS: Final = SQL_FOLDER / "views"
 #: Views of the database ``firehose`` without events of the stream.
 _WITHOUT: Final = frozenset({"firehose.completeness", "firehose.gif_hosts", "firehose.quarantine"})
 
@@ -47,13 +49,17 @@ def types_of(table: str) -> frozenset[str]:
     for summary in SUMMARIES:
         if summary.table == table:
             return summary.types
+    if table in TYPES_OF:
+        return TYPES_OF[table]
     database, _, name = table.partition(".")
     if database != "firehose" or table in _WITHOUT:
         return frozenset()
     if name in schema.TYPES:
         return frozenset({name})
-    path = SQL_FOLDER / "views" / f"{name}.sql"
-    below = re.findall(r"\b(?:firehose|ops)\.\w+", path.read_text(encoding="utf-8")) if path.exists() else ()
+    path = _VIEWS / f"{name}.sql"
+    # The first line says how the view is asked, by its own name.
+    statement = path.read_text(encoding="utf-8").partition("\n")[2] if path.exists() else ""
+    below = re.findall(r"\b(?:firehose|ops)\.\w+", statement)
     return frozenset(of for each in below for of in types_of(each)) or _ALL
 
 
@@ -62,8 +68,17 @@ def _reads(query: Node) -> Iterator[Read]:
     parts = [part for kind in ("WHERE", "PREWHERE") for top in query.below(kind) for part in _parts(top)]
     for join in query.children:
         if join.kind == "JOIN TREE":
-            for number, name in (node.table for node in join.all("TABLE", but_not_in="QUERY") if node.table):
+            for number, name in _tables(join):
                 yield Read(name, tuple(sql for part in parts if (sql := condition(part, number))))
+
+
+def _tables(join: Node) -> Iterator[tuple[str, str]]:
+    """Number and full name of each table, views with parameters included."""
+    yield from (node.table for node in join.all("TABLE", but_not_in="QUERY") if node.table)
+    for node in join.all("TABLE_FUNCTION", but_not_in="QUERY"):
+        number, name = node.table_function or ("", "")
+        if (_VIEWS / f"{name.removeprefix('firehose.')}.sql").exists():
+            yield number, f"firehose.{name.removeprefix('firehose.')}"
 
 
 def _parts(top: Node) -> Iterator[Node]:
