@@ -141,9 +141,9 @@ def _load(client: Client, entries: list[ledger.LedgerEntry]) -> dict[str, float]
     """Load all batches but the last, then that one, as a refresh does."""
     *early, last = entries
     began = time.monotonic()
-    event_tables.load(client, early, {})
+    event_tables.load(client, early, {}, set())
     loaded = time.monotonic()
-    event_tables.load(client, [last], {})
+    event_tables.load(client, [last], {}, set())
     stored = sum(counts.stored for counts in last.counts.values())
     return {
         "all": round(loaded - began, 2),

@@ -38,12 +38,19 @@ _BEGUN: Final = "SELECT DISTINCT batch FROM ops.adding WHERE batch NOT IN (SELEC
 _BATCH_ID: Final = "formatDateTime(batch, '%Y%m%dT%H%i%SZ', 'UTC')"
 
 
-def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loaded]) -> None:
+def load(
+    client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loaded], expired: set[datetime]
+) -> None:
     """Bring the tables up to these entries of the ledger, of which ``loaded`` says what is there already.
 
-    Safe to repeat, and to kill at any point, provided that the entries count as loaded only afterwards.
+    Of ``expired`` hours the lake has lost files by their age: those that the tables have are not made again, and
+    only get the rows of new batches. Safe to repeat, and to kill at any point, provided that the entries count as
+    loaded only afterwards.
     """
     begun = {batch for (batch,) in client.query(_BEGUN).result_rows}
+    if not loaded and client.command(f"SELECT count() FROM {_EVENTS}"):
+        begun.add(ANY)  # a migration has emptied ops.batches, and not these tables
+    kept = _there(client, expired)
     new = [entry for entry in entries if is_new(entry, loaded, begun)]
     added = {entry.batch for entry in new}
     again = [entry for entry in entries if entry.batch not in added]
@@ -51,16 +58,17 @@ def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loade
         client.insert("adding", [[entry.batch] for entry in entries], column_names=["batch"], database="ops")
         crash.reached(crash.Point.ADDING_NOTED)
     remade: set[datetime] = set()  # with the rows of every batch, those of new ones as well
-    for part in whole_hours(touched(again, loaded)):
+    for part in whole_hours(touched(again, loaded).keys() - kept):
         _rebuild(client, part)
         remade.update(part.hours)
     for part in parts(new):
         if not remade.isdisjoint(part.hours) or not _add(client, part):
-            _rebuild(client, Part(part.day, part.hours))
-            remade.update(part.hours)
+            for whole in whole_hours(set(part.hours) - kept):
+                _rebuild(client, whole)
+                remade.update(whole.hours)
     latest = max(loaded, default="")
     late = [entry for entry in entries if entry.batch not in added or entry.batch < latest]
-    for part in whole_hours(_resolvable(client, touched(late, loaded))):
+    for part in whole_hours(set(_resolvable(client, touched(late, loaded))) - kept):
         _rebuild(client, part)
 
 
@@ -73,6 +81,14 @@ def forget_loaded(client: Client) -> None:
 def doubt(client: Client) -> None:
     """Note that rows may be there of any batch that does not count as loaded: a backup copies tables in turn."""
     client.insert("adding", [[ANY]], column_names=["batch"], database="ops")
+
+
+def _there(client: Client, hours: set[datetime]) -> set[datetime]:
+    """Those of these hours of which there are rows."""
+    if not hours:
+        return set()
+    query = f"SELECT DISTINCT hour FROM {_EVENTS} WHERE hour IN ({_times(hours)})"
+    return {hour for (hour,) in client.query(query, tz_mode="aware").result_rows}
 
 
 def _resolvable(client: Client, hours: Iterable[datetime]) -> list[datetime]:
@@ -88,7 +104,7 @@ def _resolvable(client: Client, hours: Iterable[datetime]) -> list[datetime]:
         f"SELECT DISTINCT hour FROM {_EVENTS} WHERE day >= toDate('{wanted[0].date()}')"
         f" AND operation = 'delete' AND empty(edges.kind) AND (account, type, record) IN ({creates})"
     )
-    return [hour for (hour,) in client.query(query).result_rows]
+    return [hour for (hour,) in client.query(query, tz_mode="aware").result_rows]
 
 
 def _add(client: Client, part: Part) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Final
 
@@ -15,13 +15,16 @@ from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from firehose.errors import CorruptLake
-from firehose.lake import layout, recorded, records
+from firehose.lake import layout, recorded, records, users
 from firehose.lake.adopt import not_lost, watched
 from firehose.lake.layout import HourFile
 from firehose.lake.ledger import read_ledger
 from firehose.lake.watch import Difference, differences, known_since
+from firehose.schema import TYPES
 from firehose.store import LakePath
 
+#: Hour files are kept for a day at least, so the records of later hours need not be read.
+_KEPT: Final = timedelta(days=1)
 _COLUMNS: Final = ("hour", "type", "rows", "bytes", "sha256", "written_by", "recorded_at", "loaded_at")
 
 
@@ -37,6 +40,21 @@ def wrong_hours(lake: LakePath, hours: Iterable[datetime]) -> Iterator[Differenc
         not_lost(lake, read_ledger(lake))
         return
     yield from differences(lake, (int(hour.timestamp()) // 3600 for hour in hours), known_since(lake))
+
+
+def expired_hours(lake: LakePath, hours: Iterable[datetime]) -> set[datetime]:
+    """Those of these hours whose files, or some of them, have expired: the lake holds less of them than it held.
+
+    Raises:
+        CorruptLake: a record cannot be read.
+    """
+    old = [hour for hour in hours if hour < datetime.now(UTC) - _KEPT]
+    return {hour for hour in old if any(_has_expired(lake, name, int(hour.timestamp()) // 3600) for name in TYPES)}
+
+
+def _has_expired(lake: LakePath, record_type: str, hour: int) -> bool:
+    files = users.files_of(lake, record_type, hour)
+    return any((there := records.read(file.path(lake)).now) and there.expired for file in files)
 
 
 def load_hours(client: Client, lake: LakePath, days: set[date]) -> None:

@@ -26,7 +26,7 @@ from firehose.store import LakePath
 from firehose.warehouse import event_tables
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
-from firehose.warehouse.hours import load_hours, wrong_hours
+from firehose.warehouse.hours import expired_hours, load_hours, wrong_hours
 from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds, sound, touched, unread
 from firehose.warehouse.sql import SQL_FOLDER
 from ingester.contract.logs import get_logger
@@ -97,10 +97,11 @@ def load(client: Client, lake: LakePath) -> RefreshResult:
     differences = tuple(wrong_hours(lake, touched(wanted, loaded)))
     todo = sound(wanted, loaded, {_instant(difference.file.hour) for difference in differences})
     waiting = {entry.batch for entry in wanted} - {entry.batch for entry in todo}
-    plan = rebuilds(todo, loaded)
+    expired = expired_hours(lake, touched(todo, loaded))
+    plan = [each for rebuild in rebuilds(todo, loaded) if (each := _left_alone(client, rebuild, expired)).hours]
     for rebuild in plan:
         _rebuild(client, rebuild)
-    event_tables.load(client, todo, loaded)
+    event_tables.load(client, todo, loaded, expired)
     crash.reached(crash.Point.REBUILT)
     load_hours(client, lake, {hour.date() for hour in touched(todo, loaded)})
     _record(client, [(entry, stamp) for entry, stamp in read if entry.batch not in waiting])
@@ -144,6 +145,24 @@ def _loaded(client: Client) -> dict[str, Loaded]:
     return {batch: Loaded(published_at, tuple(hours), stamp) for batch, published_at, hours, stamp in rows}
 
 
+def _left_alone(client: Client, rebuild: Rebuild, expired: set[datetime]) -> Rebuild:
+    """Without hours of which the table has rows and the lake has lost files by their age: it holds more."""
+    if expired.isdisjoint(rebuild.hours):
+        return rebuild
+    query = f"SELECT DISTINCT {_clock(rebuild.table)} FROM {rebuild.table} WHERE day = {{day:Date}}"
+    rows = client.query(query, parameters={"day": rebuild.day}, tz_mode="aware").result_rows
+    kept = expired & {hour for (hour,) in rows} & set(rebuild.hours)
+    if kept:
+        said = "hours stay as they are: files of them have expired"
+        log.warning(said, table=rebuild.table, hours=[f"{hour:%Y-%m-%dT%H}" for hour in sorted(kept)])
+    return rebuild._replace(hours=tuple(hour for hour in rebuild.hours if hour not in kept))
+
+
+def _clock(table: str) -> str:
+    """SQL for the hour of a row."""
+    return "toStartOfHour(minute)" if table == "firehose.events_by_minute" else "hour"
+
+
 def _rebuild(client: Client, rebuild: Rebuild) -> None:
     """Rebuild the partition in a staging table, then swap it in, in one step."""
     table = rebuild.table
@@ -153,10 +172,9 @@ def _rebuild(client: Client, rebuild: Rebuild) -> None:
     client.command(f"CREATE OR REPLACE TABLE {staging} AS {table}")
     crash.reached(crash.Point.STAGING_CREATED)
     of_day = {"day": rebuild.day, "hours": list(rebuild.hours)}
-    clock = "toStartOfHour(minute)" if name == "events_by_minute" else "hour"
     client.command(
         f"INSERT INTO {staging} SELECT * FROM {table} "
-        f"WHERE day = {{day:Date}} AND {clock} NOT IN {{hours:Array(DateTime('UTC'))}}",
+        f"WHERE day = {{day:Date}} AND {_clock(table)} NOT IN {{hours:Array(DateTime('UTC'))}}",
         parameters=of_day,
     )
     # One hour at a time, so that memory depends on the events of an hour, not on the length of the backlog.

@@ -38,12 +38,24 @@ def kept(settings: Settings, redis_url: str) -> Settings:
     return msgspec.structs.replace(settings, redis_url=redis_url, redis_passwords=PASSWORDS, keep_hours_days=30)
 
 
+def _counts(client: Client) -> dict[str, int]:
+    """What the tables say of likes: as events, and in summaries."""
+    queries = {
+        "ops.events": "count() FROM ops.events",
+        "firehose.events_by_minute": "sum(events) FROM firehose.events_by_minute",
+        "firehose.most_liked_posts_by_hour": "sum(likes) FROM firehose.most_liked_posts_by_hour",
+    }
+    return {table: int(str(client.command(f"SELECT {query}"))) for table, query in queries.items()}
+
+
 def test_an_expired_hour_is_missed_by_nothing_and_a_late_batch_begins_it_again(
     kept: Settings, client: Client, redis_client: redis.Redis
 ) -> None:
     lake, (one, two, late) = kept.lake_path, minutes(3)
     published(kept, redis_client, {one: LIKES[:400], two: LIKES[300:500]})
     refresh(kept)
+    before = _counts(client)
+    assert before["ops.events"] == 500
     files = layout.hour_files(lake, schema.LIKES)
     assert client.query("SELECT count(), sum(rows) FROM ops.hours FINAL").result_rows == [(2, 500)]
     alone = proven(maintenance(kept))
@@ -64,7 +76,13 @@ def test_an_expired_hour_is_missed_by_nothing_and_a_late_batch_begins_it_again(
     drain(kept, late)
     stage(lake, late, schema.LIKES, [HOUR])
     assert publish(kept, late).stored == len(LIKES) - 500
-    refresh(kept)
+    assert refresh(kept).batches == (late.id,)
+    after = _counts(client)
+    assert after.pop("ops.events") == len(LIKES), "the late batch's rows are added to those of files that are gone"
+    assert after == {table: count for table, count in before.items() if table in after}
+    client.command("TRUNCATE TABLE ops.batches")  # as a migration does
+    assert len(refresh(kept).batches) == 3
+    assert _counts(client) == after | {"ops.events": len(LIKES)}, "neither lost, nor there twice"
     report = verify(lake)
     assert report.ok and report.types[schema.LIKES].rows == len(LIKES) - 500, report.problems
     assert not check(lake, 1).differences
