@@ -24,6 +24,8 @@ from devstack.bench.attacks import THREADS
 from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
+from devstack.bench.query import QueryReport
+from devstack.bench.questions import JSONBENCH
 from devstack.bench.report import BenchReport, PeakRss
 from devstack.bench.search import SearchReport
 from devstack.bench.storage import StorageReport
@@ -81,6 +83,15 @@ def test_search() -> None:
     assert 0 < report.found < 24
     assert 0 < report.ms["p50"] <= report.ms["p95"] <= report.ms["max"]
     assert report.bytes_per_post["post_texts"] > report.bytes_per_post["index words"] > 0
+
+
+def test_query_of_the_first_hour_of_a_day() -> None:
+    report = msgspec.json.decode(printed("query", 240_000, "--hours=1"), type=QueryReport)
+    assert (report.events, report.hours) == (10_000, 1)
+    everywhere = {"table_s", "lake_s", "json_table_s", "json_table_map_s", "duckdb_s"}
+    assert all(report.queries[name].keys() == everywhere for name in JSONBENCH)
+    assert all(seconds > 0 for places in report.queries.values() for seconds in places.values())
+    assert 0 < report.bytes_per_event["ops.events"] < report.bytes_per_event["tables of events"]
 
 
 def test_layout() -> None:
