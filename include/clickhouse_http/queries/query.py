@@ -6,6 +6,7 @@ Lives here: choosing how the engine runs a statement. Must not: HTTP, what a use
 from __future__ import annotations
 
 import re
+import time
 from typing import Final
 
 from clickhouse_http import exceptions
@@ -85,8 +86,10 @@ def insert(
     if query.parameters:
         connection.execute(set_statement({f"param_{k}": v for k, v in query.parameters.items()}))
     with connection.memory.settled(connection.table_sizes, connection.drop_tables):
+        began = time.monotonic_ns()
         done = loading.load(connection, target.head, target.input_format, data)
-    return Result(query.output_format, cut([]), summary(done))
+        took = time.monotonic_ns() - began
+    return Result(query.output_format, cut([]), summary(done, took))
 
 
 def _changing(connection: Connection, query: Query, statement: str, shape: Shape) -> Result:

@@ -7,6 +7,7 @@ statement runs (query).
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -17,6 +18,9 @@ from clickhouse_http.requests.request import Query
 from clickhouse_http.wire import formats
 
 _PIECE: Final = 1024 * 1024
+#: Time in the engine, as a server has it. The engine's own leaves out parsing and planning, and subqueries that
+#: planning runs.
+_ELAPSED: Final = "elapsed_ns"
 
 
 class Pieces(Protocol):
@@ -63,10 +67,12 @@ def whole(
     Raises:
         QueryError: it fails.
     """
+    began = time.monotonic_ns()
     result = connection.execute(statement, query.output_format, query.parameters)
+    took = time.monotonic_ns() - began
     view = result.get_memview().view()
     parts = itertools.chain(joiner.add(view), _end(joiner)) if joiner is not None and view else (view,)
-    return Result(output_format, cut(parts, result), summary(result))
+    return Result(output_format, cut(parts, result), summary(result, took))
 
 
 def _end(joiner: formats.Joiner) -> Iterator[formats.Chunk]:
@@ -81,7 +87,9 @@ def streamed(
     Raises:
         QueryError: it fails before its first block. A failure after that comes from the pieces.
     """
-    stream = Stream(connection, connection.stream(statement, query.output_format, query.parameters), joiner)
+    began = time.monotonic_ns()
+    begun = connection.stream(statement, query.output_format, query.parameters)
+    stream = Stream(connection, begun, joiner, time.monotonic_ns() - began)
     try:
         stream.begin()
     except exceptions.QueryError:
@@ -91,10 +99,10 @@ def streamed(
 
 
 class Stream:
-    """The pieces of a streaming query, and a summary of those so far. Not a generator: a generator that was never
-    started would not clean up."""
+    """The pieces of a streaming query, which took ``took_ns`` to begin, and a summary of those so far. Not a
+    generator: a generator that was never started would not clean up."""
 
-    def __init__(self, connection: Connection, stream: Any, joiner: formats.Joiner) -> None:
+    def __init__(self, connection: Connection, stream: Any, joiner: formats.Joiner, took_ns: int) -> None:
         self._connection = connection
         self._stream = stream
         self._blocks = connection.blocks(stream)
@@ -102,16 +110,18 @@ class Stream:
         self._first: Any | None = None
         self._pieces: Generator[bytes, None, None] = cut([])
         self._finished = False
-        self.summary: dict[str, int] = {}
+        self.summary = {_ELAPSED: took_ns}
 
     def begin(self) -> None:
         """Wait for the first block, so that most errors come before anything is sent."""
         self._first = self._next()
 
     def _next(self) -> Any | None:
+        began = time.monotonic_ns()
         block = next(self._blocks, None)
+        self.summary[_ELAPSED] += time.monotonic_ns() - began
         if block is not None:
-            for name, value in summary(block).items():
+            for name, value in _counts(block).items():
                 self.summary[name] = self.summary.get(name, 0) + value
         return block if block is not None and block.size() else None
 
@@ -138,7 +148,12 @@ class Stream:
             self._connection.abandon(self._stream)
 
 
-def summary(result: Any) -> dict[str, int]:
+def summary(result: Any, took_ns: int) -> dict[str, int]:
+    """What a result says of itself, and the time that it took."""
+    return {**_counts(result), _ELAPSED: took_ns}
+
+
+def _counts(result: Any) -> dict[str, int]:
     return {
         "read_rows": result.storage_rows_read(),
         "read_bytes": result.storage_bytes_read(),
@@ -146,5 +161,4 @@ def summary(result: Any) -> dict[str, int]:
         "written_bytes": result.bytes_written(),
         "result_rows": result.rows_read(),
         "result_bytes": result.bytes_read(),
-        "elapsed_ns": int(result.elapsed() * 1e9),
     }

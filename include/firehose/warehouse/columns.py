@@ -29,22 +29,23 @@ PARTITION: Final = (
     Column("hour", "UInt8", "UTC hour of the hour file, 0 to 23"),
 )
 # Made from the path alone, so that a condition on them decides which files are opened.
-_DATE = Column(
+_DATE: Final = Column(
     "date", "Date", "UTC day; a condition on it opens only that day's files", "makeDate(year, month, day)"
 )
-_HOUR_START = Column(
+_HOUR_START: Final = Column(
     "hour_start",
     "DateTime('UTC')",
     "Start of the hour; a condition on it opens only the hour files it needs",
     "toDateTime(makeDate(year, month, day), 'UTC') + toIntervalHour(hour)",
 )
-_WITNESSED_AT = Column(
+_WITNESSED_AT: Final = Column(
     "witnessed_at",
     "DateTime64(6, 'UTC')",
     "time_us as an instant; filter by date or hour_start as well, that is what skips files",
     "fromUnixTimestamp64Micro(time_us, 'UTC')",
 )
-_TID_AT = Column(
+_NAME: Final = "LowCardinality(String)"
+_TID_AT: Final = Column(
     "tid_at",
     "Nullable(DateTime64(6, 'UTC'))",
     "tid_us as an instant",
@@ -108,29 +109,45 @@ def _shown_type(stored: Column) -> str:
     return "String" if stored.name == EXTRA.name else stored.type
 
 
-#: Columns of the view of all events; a type that lacks one of them has the default instead.
-EVENTS: Final = (
-    Column("type", "String", f"{', '.join([*REGISTRY][:-1])} or {[*REGISTRY][-1]}"),
-    Column(
-        "stored_as", "String", "The type whose hour files hold it: other, where they are older than its own type"
-    ),
+#: What the view of all events is made of: a type that lacks one of them has the expression instead. Names of types
+#: and collections are few, and grouped by as such.
+OF_ALL: Final = (
+    Column("type", _NAME, f"{', '.join([*REGISTRY][:-1])} or {[*REGISTRY][-1]}"),
+    Column("stored_as", _NAME, "The type whose hour files hold it: other, where they are older than its own type"),
     Column("batch", "DateTime64(3, 'UTC')", _SHARED["batch"].comment),
     Column("time_us", "Int64", _SHARED["time_us"].comment),
     Column("did", "String", _SHARED["did"].comment),
     Column("operation", "String", "create, update, delete or sync; empty for identities and accounts", "''"),
-    Column("collection", "String", "NSID of the collection; empty for identities, accounts and sync events", "''"),
+    Column("collection", _NAME, "NSID of the collection; empty for identities, accounts and sync events", "''"),
     Column("rkey", "String", "Record key, of a sync event its number; empty for identities and accounts", "''"),
     Column("rev", "String", "Revision of the repository; empty for identities and accounts", "''"),
     Column("seq", "Nullable(Int64)", "The relay's sequence number; identities and accounts only", "NULL"),
     Column("cid", "Nullable(String)", _SHARED["cid"].comment, "NULL"),
     Column("created_at", "Nullable(DateTime64(6, 'UTC'))", _SHARED["created_at"].comment, "NULL"),
-    Column("extra", "String", EXTRA.comment, "'{}'"),
+    Column("extra", "Nullable(String)", EXTRA.comment, "NULL"),
     Column("resync", "Bool", _SHARED["resync"].comment, "false"),
-    Column("uri", "String", "at:// address of the record; empty for identities, accounts and sync events", "''"),
+    Column("tid_us", "Nullable(Int64)", _SHARED["tid_us"].comment, "NULL"),
     *PARTITION,
-    Column("date", "Date", _DATE.comment),
-    Column("hour_start", "DateTime('UTC')", _HOUR_START.comment),
-    Column("witnessed_at", "DateTime64(6, 'UTC')", _WITNESSED_AT.comment),
+)
+_OF_ALL: Final = {column.name: column._replace(expression="") for column in OF_ALL}
+#: Columns of the view of all events, over the rows of all types: what is the same for each type is computed here,
+#: once, since the engine analyses every expression of a view, also those that a query does not ask for.
+EVENTS: Final = (
+    *(_OF_ALL[name] for name in ("type", "stored_as", "batch", "time_us", "did", "operation", "collection")),
+    *(_OF_ALL[name] for name in ("rkey", "rev", "seq", "cid")),
+    _OF_ALL["created_at"]._replace(expression=_SHARED["created_at"].shown),
+    Column("extra", "String", EXTRA.comment, EXTRA.shown),
+    _OF_ALL["resync"],
+    Column(
+        "uri",
+        "String",
+        "at:// address of the record; empty for identities, accounts and sync events",
+        "if(collection = '', '', concat('at://', did, '/', collection, '/', rkey))",
+    ),
+    *PARTITION,
+    _DATE,
+    _HOUR_START,
+    _WITNESSED_AT,
     SAMPLE,
-    Column("tid_at", "Nullable(DateTime64(6, 'UTC'))", _TID_AT.comment, "NULL"),
+    _TID_AT,
 )

@@ -14,7 +14,7 @@ from firehose.records.base import RecordType
 from firehose.records.columns import ViewColumn as Column
 from firehose.records.registry import REGISTRY, catch_all, shares_queue
 from firehose.warehouse import older, plain
-from firehose.warehouse.columns import EVENTS, PARTITION, file_columns, view_columns
+from firehose.warehouse.columns import EVENTS, OF_ALL, PARTITION, file_columns
 
 _HOURS: Final = "year=*/month=*/day=*/hour=*"
 #: The files of an hour that is flat, and of one that is by user: of all others, and of one account each. Each has
@@ -81,7 +81,7 @@ def _files(record_type: str, lake_root: str, cluster: str) -> str:
 
     Files of one account give it from their path, so that a condition on it decides which of them are opened.
     """
-    names = [c.name for c in (*plain.stored_columns(record_type), *PARTITION)]
+    names = [c.name for c in (*PARTITION, *plain.stored_columns(record_type))]
     of_one = [f"{_ACCOUNT_OF_PATH} AS {_ACCOUNT}" if name == _ACCOUNT else name for name in names]
     selected = {FLAT: names}
     if REGISTRY[record_type].by_user:
@@ -100,30 +100,52 @@ def _asked(columns: list[Column], names: list[str]) -> list[str]:
 
 
 def _selected(names: Iterable[str], given: dict[str, str]) -> str:
-    return ", ".join([*(f"{given[name]} AS {name}" for name in names), *(column.name for column in PARTITION)])
+    # Of a subquery that is asked for no column the engine reads the first: those of the path cost nothing.
+    return ", ".join([*(column.name for column in PARTITION), *(f"{given[name]} AS {name}" for name in names)])
 
 
 def _collections(types: Iterable[RecordType]) -> str:
     return ", ".join(quoted(collection) for of in types for collection in of.collections)
 
 
-def events_columns(record_type: str) -> list[Column]:
-    """The columns of the view of all events, as the files of one record type give them.
+def events_select(lake_root: str, cluster: str = "") -> str:
+    """A SELECT with a row for each event of the lake.
+
+    Not over the types' views: a query over nested views takes several times as long to plan.
+    """
+    of_types = (
+        type_select(name, lake_root, _events_columns(name), and_older=False, cluster=cluster)
+        for name in schema.TYPES
+    )
+    union = "\nUNION ALL\n".join(of_types)
+    return f"SELECT {select_list([*EVENTS])} FROM\n(\n{union}\n) AS stored"
+
+
+def _events_columns(record_type: str) -> list[Column]:
+    """What the view of all events is made of, as the files of one record type give it.
 
     Files of the catch-all are read once for all types that may have older rows there.
     """
-    given = {c.name: c.expression for c in view_columns(record_type)}
+    given = dict.fromkeys((c.name for c in (*file_columns(record_type), *PARTITION)), "")
     given["type"] = given["stored_as"] = quoted(record_type)
-    if others := shares_queue(record_type):
-        kinds = ", ".join(f"collection = {quoted(of.collection)}, {quoted(of.name)}" for of in others)
-        given["type"] = f"multiIf({kinds}, {quoted(record_type)})"
-        rests = ", ".join(
-            f"stored.collection = {quoted(of.collection)}, {older.shown_extra(of, 'stored')}" for of in others
-        )
-        given["extra"] = f"multiIf({rests}, {given['extra']})"
     if record_type in schema.COLLECTIONS:
         given["collection"] = quoted(schema.COLLECTIONS[record_type])
-    return [c._replace(expression=given.get(c.name, c.expression)) for c in EVENTS]
+    elif "collection" in given:
+        given["collection"] = "stored.collection"
+    if others := shares_queue(record_type):
+        kinds = ", ".join(f"stored.collection = {quoted(of.collection)}, {quoted(of.name)}" for of in others)
+        given["type"] = f"multiIf({kinds}, {quoted(record_type)})"
+        # In the array's brackets, as a whole record is stored: the view takes them off.
+        rests = ", ".join(
+            f"stored.collection = {quoted(of.collection)}, concat('[', {older.shown_extra(of, 'stored')}, ']')"
+            for of in others
+        )
+        given["extra"] = f"multiIf({rests}, stored.extra)"
+    columns = [c._replace(expression=given.get(c.name, c.expression)) for c in OF_ALL]
+    return [
+        c._replace(expression=f"toLowCardinality({c.expression})") if c.type.startswith("Low") else c
+        for c in columns
+    ]
 
 
 def select_list(columns: list[Column]) -> str:

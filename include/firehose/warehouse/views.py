@@ -17,7 +17,7 @@ from firehose.records.columns import ViewColumn as Column
 from firehose.records.links import GIF_HOSTS, site
 from firehose.records.registry import BY_QUEUE, REGISTRY, catch_all, shares_queue
 from firehose.warehouse.columns import EVENTS, view_columns
-from firehose.warehouse.selects import events_columns, quoted, select_list, table_function, type_select
+from firehose.warehouse.selects import events_select, quoted, select_list, table_function, type_select
 from firehose.warehouse.spelling import FUNCTIONS
 from firehose.warehouse.sql import SQL_FOLDER
 from ingester.contract import checks
@@ -75,12 +75,7 @@ def views(lake_root: str, cluster: str = "") -> list[View]:
     for name in schema.TYPES:
         columns = view_columns(name)
         made.append(_view(name, columns, type_select(name, lake_root, columns, cluster=cluster)))
-    # Not over the views above: a query over nested views takes several times as long to plan.
-    selects = (
-        type_select(name, lake_root, events_columns(name), and_older=False, cluster=cluster)
-        for name in schema.TYPES
-    )
-    made.append(_view("events", list(EVENTS), "\nUNION ALL\n".join(selects)))
+    made.append(_view("events", list(EVENTS), events_select(lake_root, cluster)))
     made += [_quarantine(lake_root, cluster), _gif_hosts()]
     return [*made, *(_over_views(path) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
 

@@ -24,6 +24,7 @@ GRAFANA = {
     "max_execution_time": "65",
     "database": "firehose",
 }
+SLOW = "SELECT sum(sleepEachRow(0.1)) FROM numbers(3)"
 
 
 def test_limits_above_the_ceiling_are_lowered_and_said(endpoint: EndpointProcess, analyst: httpx.Client) -> None:
@@ -211,6 +212,14 @@ def test_the_summary_of_a_held_result_is_that_of_all_of_it(analyst: httpx.Client
     read = [int(summary["read_rows"]) for summary in summaries]
     assert max(read) == 500000
     assert all(rows % 50000 == 0 and rows >= 50000 for rows in read), read
+
+
+@pytest.mark.parametrize("held", ["0", "1"])
+@pytest.mark.parametrize("query", [SLOW, f"SELECT ({SLOW}), number FROM numbers(2)"], ids=["read", "planned"])
+def test_the_summary_has_the_time_of_planning_as_well(analyst: httpx.Client, query: str, held: str) -> None:
+    answer = analyst.post("/", params={"wait_end_of_query": held}, content=query)
+    took_s = int(json.loads(answer.headers["x-clickhouse-summary"])["elapsed_ns"]) / 1e9
+    assert 0.3 <= took_s <= answer.elapsed.total_seconds()
 
 
 def _connected(endpoint: EndpointProcess) -> socket.socket:

@@ -6,22 +6,31 @@
     net    Int64  COMMENT 'made less undone, by which records are ordered'
 )
 AS WITH
-    best AS
+    (   -- A scalar, since a subquery that is named twice runs twice.
+        SELECT groupArray((account, collection, record, made, undone, net, a_day))
+        FROM
+        (
+            SELECT account, record, collection, sum(e.made) AS made, sum(e.undone) AS undone,
+                toInt64(made) - toInt64(undone) AS net, any(day) AS a_day
+            FROM ops.engagement_by_hour AS e
+            WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+                AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+            GROUP BY account, record, collection
+            ORDER BY net DESC, account, record
+            LIMIT {top:UInt32}
+        )
+    ) AS best,
+    found AS
     (
-        SELECT account, collection, record, any(rkey) AS key, sum(e.made) AS made, sum(e.undone) AS undone,
-            toInt64(made) - toInt64(undone) AS net, any(day) AS a_day
-        FROM ops.engagement_by_hour AS e
-        WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
-            AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
-        GROUP BY account, collection, record
-        ORDER BY net DESC, account, record
-        LIMIT {top:UInt32}
+        SELECT one.1 AS account, one.2 AS collection, one.3 AS record, one.4 AS made, one.5 AS undone, one.6 AS net
+        FROM (SELECT arrayJoin(best) AS one)
     ),
     named AS
     (
         SELECT DISTINCT number, name FROM ops.names
-        WHERE (day, number) IN (SELECT a_day, arrayJoin([account, record]) FROM best)
+        WHERE (day, number) IN (SELECT one.7, arrayJoin([one.1, one.3]) FROM (SELECT arrayJoin(best) AS one))
     )
-SELECT concat('at://', a.name, '/', collection, '/', if(key = '', k.name, key)) AS uri, made, undone, net
-FROM best LEFT JOIN named AS a ON a.number = best.account LEFT JOIN named AS k ON k.number = best.record
+SELECT concat('at://', a.name, '/', collection, '/', if(bitTest(record, 63), k.name, translate(substring(base32Encode(concat(unhex('0000'),
+    reinterpretAsFixedString(byteSwap(record)))), 4), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '234567abcdefghijklmnopqrstuvwxyz'))) AS uri, made, undone, net
+FROM found LEFT JOIN named AS a ON a.number = found.account LEFT JOIN named AS k ON k.number = found.record
 ORDER BY net DESC, uri
