@@ -34,6 +34,7 @@ from firehose.store import LocalLake
 from firehose.warehouse import event_tables
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
+from firehose.warehouse.plan import Loaded, hours_of
 
 _RUNS: Final = 5
 _LINES: Final = 50_000  # of an insert
@@ -143,7 +144,8 @@ def _load(client: Client, entries: list[ledger.LedgerEntry]) -> dict[str, float]
     began = time.monotonic()
     event_tables.load(client, early, {})
     loaded = time.monotonic()
-    event_tables.load(client, [last], {})
+    loaded_early = {entry.batch: Loaded(entry.published_at, tuple(hours_of(entry))) for entry in early}
+    event_tables.load(client, [last], loaded_early)
     stored = sum(counts.stored for counts in last.counts.values())
     return {
         "all": round(loaded - began, 2),

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import POSTS, TYPES
+from firehose.schema import ACCOUNTS, IDENTITIES, POSTS, TYPES
 from firehose.warehouse import event_rows
 from firehose.warehouse.event_parts import ANY, Part, is_new, parts, whole_hours
 from firehose.warehouse.plan import Loaded, touched
@@ -24,12 +24,16 @@ from firehose.warehouse.sql import SQL_FOLDER
 _EVENTS: Final = "ops.events"
 #: Made of the day's rows of ``ops.events``, each by its SELECT.
 _OF_EVENTS: Final = ("strays", "edges", "engagement_by_hour", "accounts_by_day", "collections_by_hour")
-#: Read from the lake by a SELECT of their own, with the type that they are made of.
-_OF_LAKE: Final = {"post_texts": POSTS, "post_changes": POSTS}
+#: Read from the lake by a SELECT of their own, with the types that they are made of.
+_OF_LAKE: Final = {
+    "post_texts": frozenset({POSTS}),
+    "post_changes": frozenset({POSTS}),
+    "account_changes": frozenset({IDENTITIES, ACCOUNTS}),
+}
 #: The record types whose events a table has.
 TYPES_OF: Final = {
     **{f"ops.{name}": frozenset(TYPES) for name in ("events", *_OF_EVENTS)},
-    **{f"ops.{name}": frozenset({record_type}) for name, record_type in _OF_LAKE.items()},
+    **{f"ops.{name}": types for name, types in _OF_LAKE.items()},
 }
 #: All of them. What numbers stand for is never wrong, so names are only added to.
 TABLES: Final = (_EVENTS, *(f"ops.{name}" for name in (*_OF_EVENTS, *_OF_LAKE, "names")))
@@ -44,6 +48,8 @@ def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loade
     Safe to repeat, and to kill at any point, provided that the entries count as loaded only afterwards.
     """
     begun = {batch for (batch,) in client.query(_BEGUN).result_rows}
+    if not loaded and client.command(f"SELECT count() FROM {_EVENTS}"):
+        begun.add(ANY)  # what says which batches are loaded was emptied, so that everything is made again
     new = [entry for entry in entries if is_new(entry, loaded, begun)]
     added = {entry.batch for entry in new}
     again = [entry for entry in entries if entry.batch not in added]
@@ -51,16 +57,17 @@ def load(client: Client, entries: Sequence[LedgerEntry], loaded: dict[str, Loade
         client.insert("adding", [[entry.batch] for entry in entries], column_names=["batch"], database="ops")
         crash.reached(crash.Point.ADDING_NOTED)
     remade: set[datetime] = set()  # with the rows of every batch, those of new ones as well
+    undone: set[datetime] = set()
     for part in whole_hours(touched(again, loaded)):
-        _rebuild(client, part)
+        undone.update(_rebuild(client, part))
         remade.update(part.hours)
     for part in parts(new):
-        if not remade.isdisjoint(part.hours) or not _add(client, part):
-            _rebuild(client, Part(part.day, part.hours))
+        found = _add(client, part) if remade.isdisjoint(part.hours) else None
+        if found is None:
+            found = _rebuild(client, Part(part.day, part.hours))
             remade.update(part.hours)
-    latest = max(loaded, default="")
-    late = [entry for entry in entries if entry.batch not in added or entry.batch < latest]
-    for part in whole_hours(_resolvable(client, touched(late, loaded))):
+        undone.update(found)
+    for part in whole_hours(undone):
         _rebuild(client, part)
 
 
@@ -75,27 +82,14 @@ def doubt(client: Client) -> None:
     client.insert("adding", [[ANY]], column_names=["batch"], database="ops")
 
 
-def _resolvable(client: Client, hours: Iterable[datetime]) -> list[datetime]:
-    """Hours with deletes that were about nothing known, whose creates have come with these hours."""
-    wanted = sorted(hours)
-    if not wanted:
-        return []
-    creates = (
-        f"SELECT account, type, record FROM {_EVENTS} WHERE hour IN ({_times(wanted)}) AND operation = 'create'"
-        " AND NOT resync AND notEmpty(edges.kind)"
-    )
-    query = (
-        f"SELECT DISTINCT hour FROM {_EVENTS} WHERE day >= toDate('{wanted[0].date()}')"
-        f" AND operation = 'delete' AND empty(edges.kind) AND (account, type, record) IN ({creates})"
-    )
-    return [hour for (hour,) in client.query(query).result_rows]
+def _add(client: Client, part: Part) -> list[datetime] | None:
+    """Add the rows of new batches, if they are as many as the ledger says; else None.
 
-
-def _add(client: Client, part: Part) -> bool:
-    """Add the rows of new batches, if they are as many as the ledger says."""
+    Returns the hours of deletes that were about nothing known, and whose creates have come.
+    """
     _read(client, part)
     if part.rows not in (None, client.command("SELECT count() FROM ops.staging_events_read")):
-        return False  # a batch was published again meanwhile, or the lake is odd
+        return None  # a batch was published again meanwhile, or the lake is odd
     _number(client, _NEVER)
     for name in _OF_EVENTS:
         _derive(client, name)
@@ -103,12 +97,14 @@ def _add(client: Client, part: Part) -> bool:
         _select(client, name, part)
     for name in ("events", *_OF_EVENTS, *_OF_LAKE, "names"):
         _attach(client, name, part.day)
-    _drop(client)
-    return True
+    return _done(client, part)
 
 
-def _rebuild(client: Client, part: Part) -> None:
-    """Make these hours again from the lake; the rows of the day's other hours stay, or are made of its events."""
+def _rebuild(client: Client, part: Part) -> list[datetime]:
+    """Make these hours again from the lake; the rows of the day's other hours stay, or are made of its events.
+
+    Returns hours as :func:`_add` does.
+    """
     _read(client, part)
     # Rows of a batch whose turn has yet to come.
     client.command(f"INSERT INTO ops.adding SELECT DISTINCT {_BATCH_ID} FROM ops.staging_events_read")
@@ -123,7 +119,16 @@ def _rebuild(client: Client, part: Part) -> None:
     for name in ("events", *_OF_EVENTS, *_OF_LAKE):
         _replace(client, name, part.day)
     _attach(client, "names", part.day)
-    _drop(client)
+    return _done(client, part)
+
+
+def _done(client: Client, part: Part) -> list[datetime]:
+    """Drop the staging tables. Returns the hours of deletes, of any batch, that their creates have come after."""
+    query = event_rows.hours_of_late_creates("ops.staging_events", f"hour IN ({_times(part.hours)})")
+    hours = [hour for (hour,) in client.query(query, parameters={"day": part.day}).result_rows]
+    for name in ("events_read", "events_numbered", "events", "names", *_OF_EVENTS, *_OF_LAKE):
+        client.command(f"DROP TABLE ops.staging_{name}")
+    return hours
 
 
 def _read(client: Client, part: Part) -> None:
@@ -154,7 +159,7 @@ def _derive(client: Client, name: str) -> None:
 
 def _select(client: Client, name: str, part: Part) -> None:
     _stage(client, name)
-    if _OF_LAKE[name] in part.types:
+    if not _OF_LAKE[name].isdisjoint(part.types):
         select = (SQL_FOLDER / "tables" / f"{name}.sql").read_text(encoding="utf-8")
         client.command(f"INSERT INTO ops.staging_{name}\n{select}", parameters=_wanted(part))
 
@@ -180,11 +185,6 @@ def _replace(client: Client, name: str, day: date) -> None:
         client.command(f"ALTER TABLE ops.{name} REPLACE PARTITION '{day}' FROM ops.staging_{name}")
     else:
         client.command(f"ALTER TABLE ops.{name} DROP PARTITION '{day}'")
-
-
-def _drop(client: Client) -> None:
-    for name in ("events_read", "events_numbered", "events", "names", *_OF_EVENTS, *_OF_LAKE):
-        client.command(f"DROP TABLE ops.staging_{name}")
 
 
 def _wanted(part: Part) -> dict[str, list[datetime]]:
