@@ -154,6 +154,28 @@ def test_what_is_not_known_is_said(client: Client, lake: LakeBuilder) -> None:
     assert client.query("SELECT * FROM firehose.who_had(handle = 'b.test')").result_rows == []
 
 
+def test_batches_are_added_once_and_an_hour_that_is_made_again_leaves_the_others(
+    client: Client, lake: LakeBuilder
+) -> None:
+    found = [
+        identity(at(1), "did:plc:a", 1, "a.test"),
+        account(at(1, 10), "did:plc:a", 2, False),
+        account(at(1, 20), "did:plc:a", 3, True),
+        identity(at(2), "did:plc:a", 4, "b.test"),
+    ]
+    batches = Batches(lake, random.Random(1), found, 4, late=0)
+    for number in (0, 1, 2, 3, 0):
+        batches.publish(number)
+        load(client, LocalLake(lake.root))
+    query = "SELECT seq, toString(kind), handle, active FROM ops.account_changes ORDER BY seq"
+    assert client.query(query).result_rows == [
+        (1, "identity", "a.test", True),
+        (2, "account", "", False),
+        (3, "account", "", True),
+        (4, "identity", "b.test", True),
+    ]
+
+
 @pytest.mark.parametrize("view", ["handles", "account_history", "current_accounts", "account_marks"])
 def test_one_account_is_found_by_the_primary_key(client: Client, lake: LakeBuilder, view: str) -> None:
     stored(client, lake, about_accounts(3))
