@@ -344,8 +344,11 @@ def test_a_new_batch_in_hours_that_are_made_again_is_there_once(client: Client, 
     assert client.command("SELECT count() FROM ops.events") == sum(len(batches.of[number]) for number in (0, 1, 2))
 
 
-def test_batches_that_are_forgotten_are_made_again_and_not_added(client: Client, batches: Batches) -> None:
+def test_batches_that_are_forgotten_are_made_again_and_not_added(
+    client: Client, lake: LakeBuilder, story: list[Row]
+) -> None:
     """As a migration does that changes what rows hold, and an operator who lost a server of a cluster."""
+    batches = Batches(lake, random.Random(7), story, 12, late=0)
     for number in (0, 1, 2):
         batches.publish(number)
     load(client, LocalLake(batches.lake.root))

@@ -1,6 +1,6 @@
 -- Records of a type as they were at a moment, by the events from another moment on: FROM firehose.state(type = 'posts', seen_since = '2026-11-17 00:00:00', at = '2026-11-24 00:00:00'). A row for each time that one was there; those that existed have no until
 (
-    type           String                         COMMENT 'Record type; the parameter '''' asks for all',
+    type           String                         COMMENT 'Record type; an empty text as the parameter asks for all',
     did            String                         COMMENT 'The account',
     collection     String                         COMMENT 'NSID of the collection',
     rkey           String                         COMMENT 'Record key',
