@@ -25,9 +25,11 @@ _HEAD: Final = """# Schema
 Made by `make docs` from the database; do not edit. All times are UTC.
 
 `firehose` has views over the Parquet files of the lake, one for each record type and one, `events`, for all, with
-one row an event: what happened. The views `current_…` have what exists, `handles` and `edges` what is asked for
-often, `quarantine` the events that were set aside. `account_events`, `about`, `engagement`, `thread` and
-`top_records` are asked with parameters, and answer from the tables of events in milliseconds. Summary tables
+one row an event: what happened. The views `current_…` have what exists, `edges` what is asked for often,
+`quarantine` the events that were set aside. `account_events`, `about`, `engagement`, `thread`, `top_records`,
+`records`, `followers` and `who_had` are asked with parameters, and answer from the tables of events in
+milliseconds; so does `state`, of all accounts at a moment, in seconds. `account_history`, `handles` and
+`account_marks` have who accounts were and are. Summary tables
 follow the lake's batch ledger. `ops` has that ledger, the tables of events and the migrations. What the data
 cannot tell is in [limits.md](limits.md); how to read the files with other tools, in
 [other-tools.md](other-tools.md).

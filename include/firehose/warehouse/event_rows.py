@@ -78,6 +78,25 @@ def resolved(source: str, replaced: str) -> str:
     return f"{others}\nUNION ALL\n{found}"
 
 
+def hours_of_late_creates(source: str, new: str) -> str:
+    """The hours of deletes in ``ops.strays``, so about nothing known, of what ``new`` rows of ``source`` create.
+
+    Binds ``day``, the day of these rows.
+    """
+    creates = (
+        f"SELECT account, type, record, rev FROM {source} WHERE {new} AND operation = 'create' AND NOT resync"
+        " AND notEmpty(edges.kind)"
+    )
+    deletes = (
+        "SELECT hour, account, type, record, rev FROM ops.strays WHERE day >= {day:Date} - 1"
+        " AND operation = 'delete'"
+    )
+    return (
+        f"SELECT DISTINCT d.hour FROM ({deletes}) AS d JOIN ({creates}) AS c"
+        " ON d.account = c.account AND d.type = c.type AND d.record = c.record WHERE d.rev > c.rev"
+    )
+
+
 def names(source: str) -> str:
     """What the numbers of rows of ``ops.events_read`` stand for."""
     keys = f"arrayFilter(k -> k != '' AND NOT {tid_sql.is_tid('k')}, arrayPushBack(edges.rkey, rkey))"

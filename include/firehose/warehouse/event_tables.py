@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import POSTS, TYPES
+from firehose.schema import ACCOUNTS, IDENTITIES, POSTS, TYPES
 from firehose.warehouse import event_rows
 from firehose.warehouse.event_parts import ANY, Part, is_new, parts, whole_hours
 from firehose.warehouse.plan import Loaded, touched
@@ -24,12 +24,16 @@ from firehose.warehouse.sql import SQL_FOLDER
 _EVENTS: Final = "ops.events"
 #: Made of the day's rows of ``ops.events``, each by its SELECT.
 _OF_EVENTS: Final = ("strays", "edges", "engagement_by_hour", "accounts_by_day", "collections_by_hour")
-#: Read from the lake by a SELECT of their own, with the type that they are made of.
-_OF_LAKE: Final = {"post_texts": POSTS, "post_changes": POSTS}
+#: Read from the lake by a SELECT of their own, with the types that they are made of.
+_OF_LAKE: Final = {
+    "post_texts": frozenset({POSTS}),
+    "post_changes": frozenset({POSTS}),
+    "account_changes": frozenset({IDENTITIES, ACCOUNTS}),
+}
 #: The record types whose events a table has.
 TYPES_OF: Final = {
     **{f"ops.{name}": frozenset(TYPES) for name in ("events", *_OF_EVENTS)},
-    **{f"ops.{name}": frozenset({record_type}) for name, record_type in _OF_LAKE.items()},
+    **{f"ops.{name}": types for name, types in _OF_LAKE.items()},
 }
 #: All of them. What numbers stand for is never wrong, so names are only added to.
 TABLES: Final = (_EVENTS, *(f"ops.{name}" for name in (*_OF_EVENTS, *_OF_LAKE, "names")))
@@ -58,17 +62,19 @@ def load(
         client.insert("adding", [[entry.batch] for entry in entries], column_names=["batch"], database="ops")
         crash.reached(crash.Point.ADDING_NOTED)
     remade: set[datetime] = set()  # with the rows of every batch, those of new ones as well
+    undone: set[datetime] = set()
     for part in whole_hours(touched(again, loaded).keys() - kept):
-        _rebuild(client, part)
+        undone.update(_rebuild(client, part))
         remade.update(part.hours)
     for part in parts(new):
-        if not remade.isdisjoint(part.hours) or not _add(client, part):
-            for whole in whole_hours(set(part.hours) - kept):
-                _rebuild(client, whole)
-                remade.update(whole.hours)
-    latest = max(loaded, default="")
-    late = [entry for entry in entries if entry.batch not in added or entry.batch < latest]
-    for part in whole_hours(set(_resolvable(client, touched(late, loaded))) - kept):
+        found = _add(client, part) if remade.isdisjoint(part.hours) else None
+        if found is not None:
+            undone.update(found)
+            continue
+        for whole in whole_hours(set(part.hours) - kept):
+            undone.update(_rebuild(client, whole))
+            remade.update(whole.hours)
+    for part in whole_hours(undone - kept):
         _rebuild(client, part)
 
 
@@ -91,27 +97,14 @@ def _there(client: Client, hours: set[datetime]) -> set[datetime]:
     return {hour for (hour,) in client.query(query, tz_mode="aware").result_rows}
 
 
-def _resolvable(client: Client, hours: Iterable[datetime]) -> list[datetime]:
-    """Hours with deletes that were about nothing known, whose creates have come with these hours."""
-    wanted = sorted(hours)
-    if not wanted:
-        return []
-    creates = (
-        f"SELECT account, type, record FROM {_EVENTS} WHERE hour IN ({_times(wanted)}) AND operation = 'create'"
-        " AND NOT resync AND notEmpty(edges.kind)"
-    )
-    query = (
-        f"SELECT DISTINCT hour FROM {_EVENTS} WHERE day >= toDate('{wanted[0].date()}')"
-        f" AND operation = 'delete' AND empty(edges.kind) AND (account, type, record) IN ({creates})"
-    )
-    return [hour for (hour,) in client.query(query, tz_mode="aware").result_rows]
+def _add(client: Client, part: Part) -> list[datetime] | None:
+    """Add the rows of new batches, if they are as many as the ledger says; else None.
 
-
-def _add(client: Client, part: Part) -> bool:
-    """Add the rows of new batches, if they are as many as the ledger says."""
+    Returns the hours of deletes that were about nothing known, and whose creates have come.
+    """
     _read(client, part)
     if part.rows not in (None, client.command("SELECT count() FROM ops.staging_events_read")):
-        return False  # a batch was published again meanwhile, or the lake is odd
+        return None  # a batch was published again meanwhile, or the lake is odd
     _number(client, _NEVER)
     for name in _OF_EVENTS:
         _derive(client, name)
@@ -119,12 +112,14 @@ def _add(client: Client, part: Part) -> bool:
         _select(client, name, part)
     for name in ("events", *_OF_EVENTS, *_OF_LAKE, "names"):
         _attach(client, name, part.day)
-    _drop(client)
-    return True
+    return _done(client, part)
 
 
-def _rebuild(client: Client, part: Part) -> None:
-    """Make these hours again from the lake; the rows of the day's other hours stay, or are made of its events."""
+def _rebuild(client: Client, part: Part) -> list[datetime]:
+    """Make these hours again from the lake; the rows of the day's other hours stay, or are made of its events.
+
+    Returns hours as :func:`_add` does.
+    """
     _read(client, part)
     # Rows of a batch whose turn has yet to come.
     client.command(f"INSERT INTO ops.adding SELECT DISTINCT {_BATCH_ID} FROM ops.staging_events_read")
@@ -139,7 +134,17 @@ def _rebuild(client: Client, part: Part) -> None:
     for name in ("events", *_OF_EVENTS, *_OF_LAKE):
         _replace(client, name, part.day)
     _attach(client, "names", part.day)
-    _drop(client)
+    return _done(client, part)
+
+
+def _done(client: Client, part: Part) -> list[datetime]:
+    """Drop the staging tables. Returns the hours of deletes, of any batch, that their creates have come after."""
+    query = event_rows.hours_of_late_creates("ops.staging_events", f"hour IN ({_times(part.hours)})")
+    rows = client.query(query, parameters={"day": part.day}, tz_mode="aware").result_rows
+    hours = [hour for (hour,) in rows]
+    for name in ("events_read", "events_numbered", "events", "names", *_OF_EVENTS, *_OF_LAKE):
+        client.command(f"DROP TABLE ops.staging_{name}")
+    return hours
 
 
 def _read(client: Client, part: Part) -> None:
@@ -170,7 +175,7 @@ def _derive(client: Client, name: str) -> None:
 
 def _select(client: Client, name: str, part: Part) -> None:
     _stage(client, name)
-    if _OF_LAKE[name] in part.types:
+    if not _OF_LAKE[name].isdisjoint(part.types):
         select = (SQL_FOLDER / "tables" / f"{name}.sql").read_text(encoding="utf-8")
         client.command(f"INSERT INTO ops.staging_{name}\n{select}", parameters=_wanted(part))
 
@@ -196,11 +201,6 @@ def _replace(client: Client, name: str, day: date) -> None:
         client.command(f"ALTER TABLE ops.{name} REPLACE PARTITION '{day}' FROM ops.staging_{name}")
     else:
         client.command(f"ALTER TABLE ops.{name} DROP PARTITION '{day}'")
-
-
-def _drop(client: Client) -> None:
-    for name in ("events_read", "events_numbered", "events", "names", *_OF_EVENTS, *_OF_LAKE):
-        client.command(f"DROP TABLE ops.staging_{name}")
 
 
 def _wanted(part: Part) -> dict[str, list[datetime]]:

@@ -24,8 +24,11 @@ from ingester.contract import checks
 
 DATABASE: Final = "firehose"
 _OVER_VIEWS: Final = SQL_FOLDER / "views"
-#: Stands in a view's file for the functions that spell texts.
-_SPELLING: Final = "/* in_one_spelling, emoji_of */"
+#: What stands in a view's file for functions that its statement begins with.
+_FUNCTIONS: Final = {
+    "/* in_one_spelling, emoji_of */": FUNCTIONS,
+    "/* lives */": (SQL_FOLDER / "functions" / "lives.sql").read_text(encoding="utf-8").strip(),
+}
 _QUARANTINE: Final = (
     # The file's own column batch is hidden by the folder's name, which is the batch's id.
     Column(
@@ -130,7 +133,8 @@ def _over_views(path: Path) -> View:
     about, _, body = path.read_text(encoding="utf-8").partition("\n")
     types = f"[{', '.join(map(quoted, schema.TYPES))}]"
     body = body.strip().replace("{types_by_queue}", _types_by_queue()).replace("{types}", types)
-    body = body.replace(_SPELLING, FUNCTIONS)
+    for mark, functions in _FUNCTIONS.items():
+        body = body.replace(mark, functions)
     return _statement(path.stem, about.removeprefix("-- "), f"\n{body}" if body.startswith("AS ") else body)
 
 

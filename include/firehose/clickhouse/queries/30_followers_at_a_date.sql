@@ -1,25 +1,18 @@
 -- Followers at a date, and unfollows
 -- Known followers at the beginning and the end of the latest day: of follows made since the lake begins. The true number
 -- is higher by all older follows. An unfollow names only the record, so that of an older follow counts for no account.
+-- Of one account: FROM followers(did = '…').
 WITH
     (SELECT max(day) FROM firehose.events_by_minute) AS latest,
-    records AS
-    (
-        SELECT did, maxIf(subject_did, operation != 'delete') AS subject,
-            argMaxIf(operation, rev, date < latest) IN ('create', 'update') AS stood,
-            argMax(operation, rev) != 'delete' AS stands,
-            countIf(date = latest AND operation != 'delete' AND NOT resync) > 0 AS made
-        FROM firehose.follows
-        WHERE date <= latest
-        GROUP BY did, rkey
-        HAVING subject != ''
-    ),
     pairs AS
     (
-        SELECT subject, max(stood) AS before, max(stands) AS after, max(made) AS began
-        FROM records GROUP BY did, subject
+        SELECT subject_did, max(first_seen < latest AND ifNull(until >= latest, true) AND changed IS NOT NULL) AS before,
+            max(until IS NULL) AS after, max(since >= latest) AS began
+        FROM firehose.state(type = 'follows', seen_since = '2000-01-01 00:00:00', at = '2100-01-01 00:00:00')
+        WHERE subject_did != ''
+        GROUP BY did, subject_did
     )
-SELECT subject AS subject_did, countIf(before) AS known_at_start, countIf(after) AS known_at_end,
+SELECT subject_did, countIf(before) AS known_at_start, countIf(after) AS known_at_end,
     countIf(after AND NOT before AND began) AS came, countIf(before AND NOT after) AS went
 FROM pairs
 GROUP BY subject_did

@@ -1,6 +1,7 @@
 -- States of accounts
--- The latest known one of each account that had an account event. No event says why an account was taken down.
-SELECT active, status, count() AS accounts, max(witnessed_at) AS latest
-FROM firehose.current_accounts
-GROUP BY active, status
-ORDER BY accounts DESC, active, status
+-- How many accounts are in each now, and were at any time. No event says why an account was taken down. NULL: not known. Now that
+-- is so of accounts that had identity events only; before its first account event, of every account.
+SELECT status, countIf(until IS NULL) AS accounts, uniqExact(did) AS at_any_time
+FROM firehose.account_history
+GROUP BY status
+ORDER BY accounts DESC, status

@@ -5,7 +5,7 @@
     status       String               COMMENT 'Why it is not: deactivated, deleted, takendown, suspended; empty: none said',
     witnessed_at DateTime64(6, 'UTC') COMMENT 'When the event was seen that says so'
 )
-AS SELECT did, ifNull(argMax(tuple(active), (time_us, seq)).1, true) AS active,
-    ifNull(argMax(tuple(status), (time_us, seq)).1, '') AS status, max(witnessed_at) AS witnessed_at
-FROM firehose.accounts
+AS SELECT did, argMax(active, (at, seq)) AS active, argMax(status, (at, seq)) AS status, max(at) AS witnessed_at
+FROM ops.account_changes
+WHERE kind = 'account'
 GROUP BY did

@@ -3,15 +3,21 @@
     did         String               COMMENT 'The account that blocks',
     subject_did String               COMMENT 'The account that is blocked',
     since       DateTime64(6, 'UTC') COMMENT 'When the oldest block that exists was seen, by its resync where only that was',
-    records     UInt64               COMMENT 'Records that say so: more than one where a client wrote it twice'
+    records     UInt64               COMMENT 'Records that say so: more than one where a client wrote it twice',
+    account_status String             COMMENT 'Why its account is not active, as in account_marks; empty: it is, as far as is known'
 )
-AS SELECT did, account AS subject_did, min(seen) AS since, count() AS records
+AS SELECT c.did AS did, subject_did, since, records, ifNull(m.account_status, '') AS account_status
 FROM
 (
-    SELECT did, argMax(subject_did, rev) AS account,
-        if(countIf(NOT resync) = 0, argMax(witnessed_at, rev), argMaxIf(witnessed_at, rev, NOT resync)) AS seen
-    FROM firehose.blocks
-    GROUP BY did, rkey
-    HAVING argMax(operation, rev) != 'delete'
-)
-GROUP BY did, subject_did
+    SELECT did, account AS subject_did, min(seen) AS since, count() AS records
+    FROM
+    (
+        SELECT did, argMax(subject_did, rev) AS account,
+            if(countIf(NOT resync) = 0, argMax(witnessed_at, rev), argMaxIf(witnessed_at, rev, NOT resync)) AS seen
+        FROM firehose.blocks
+        GROUP BY did, rkey
+        HAVING argMax(operation, rev) != 'delete'
+    )
+    GROUP BY did, subject_did
+) AS c
+LEFT JOIN firehose.account_marks AS m ON m.did = c.did

@@ -35,10 +35,11 @@
     `embed` Nullable(String) COMMENT 'As in the view posts',
     `facets` Nullable(String) COMMENT 'As in the view posts',
     `extra` String COMMENT 'As in the view posts',
-    `sample` Float64 COMMENT 'As in the view posts'
+    `sample` Float64 COMMENT 'As in the view posts',
+    `account_status` String COMMENT 'Why its account is not active, as in account_marks; empty: it is, as far as is known'
 )
 AS SELECT
-    did, rkey, concat('at://', did, '/app.bsky.feed.post/', rkey) AS uri, last_rev AS rev, last_edits AS edits,
+    c.did AS did, rkey, concat('at://', c.did, '/app.bsky.feed.post/', rkey) AS uri, last_rev AS rev, last_edits AS edits,
     last_first_seen AS first_seen, last_witnessed_at AS witnessed_at, last_cid AS cid,
     last_created_at AS created_at, last_text AS text, last_langs AS langs, last_languages AS languages,
     last_hashtags AS hashtags, last_tags AS tags, last_links AS links, last_link_hosts AS link_hosts,
@@ -48,7 +49,7 @@ AS SELECT
     last_has_images AS has_images, last_has_video AS has_video, last_has_gif AS has_gif,
     last_has_link AS has_link, last_has_quote AS has_quote, last_alt_texts AS alt_texts,
     last_embed_type AS embed_type, last_embed AS embed, last_facets AS facets, last_extra AS extra,
-    any_sample AS sample
+    any_sample AS sample, ifNull(m.account_status, '') AS account_status
 FROM
 (
     SELECT
@@ -77,4 +78,5 @@ FROM
     FROM firehose.posts
     GROUP BY did, rkey
     HAVING argMax(operation, rev) != 'delete'
-)
+) AS c
+LEFT JOIN firehose.account_marks AS m ON m.did = c.did

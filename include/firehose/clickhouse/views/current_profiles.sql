@@ -12,11 +12,12 @@
     created_at   Nullable(DateTime64(6, 'UTC')) COMMENT 'When the client claims that the profile was made',
     rev          String                         COMMENT 'Revision of the repository that wrote it',
     extra        String                         COMMENT 'As in the view profiles: the parts of the record that it has no column for',
-    witnessed_at DateTime64(6, 'UTC')           COMMENT 'When the latest version was seen'
+    witnessed_at DateTime64(6, 'UTC')           COMMENT 'When the latest version was seen',
+    account_status String                       COMMENT 'Why the account is not active, as in account_marks; empty: it is, as far as is known'
 )
-AS SELECT did, name AS display_name, about AS description, picture AS avatar_cid, they AS pronouns, site AS website,
+AS SELECT c.did AS did, name AS display_name, about AS description, picture AS avatar_cid, they AS pronouns, site AS website,
     pinned AS pinned_uri, pack AS starterpack_uri, labels AS self_labels, claimed AS created_at, latest AS rev,
-    rest AS extra, seen AS witnessed_at
+    rest AS extra, seen AS witnessed_at, ifNull(m.account_status, '') AS account_status
 FROM
 (
     SELECT did, argMax(ifNull(display_name, ''), rev) AS name, argMax(ifNull(description, ''), rev) AS about,
@@ -29,4 +30,5 @@ FROM
     WHERE rkey = 'self'
     GROUP BY did
     HAVING argMax(operation, rev) != 'delete'
-)
+) AS c
+LEFT JOIN firehose.account_marks AS m ON m.did = c.did

@@ -5,13 +5,13 @@
     since  DateTime64(6, 'UTC')           COMMENT 'When an event first said so; the handle may be older',
     until  Nullable(DateTime64(6, 'UTC')) COMMENT 'When an event named another one; NULL: it is the latest known'
 )
-AS SELECT did, named AS handle, witnessed_at AS since, leadInFrame(toNullable(witnessed_at)) OVER (
-    PARTITION BY did ORDER BY time_us, seq ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS until
+AS SELECT did, handle, at AS since, leadInFrame(toNullable(at)) OVER (
+    PARTITION BY did ORDER BY at, seq ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS until
 FROM
 (
-    SELECT did, assumeNotNull(handle) AS named, time_us, seq, witnessed_at, lagInFrame(assumeNotNull(handle)) OVER (
-        PARTITION BY did ORDER BY time_us, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
-    FROM firehose.identities
-    WHERE handle IS NOT NULL
+    SELECT did, handle, at, seq, lagInFrame(handle) OVER (
+        PARTITION BY did ORDER BY at, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before
+    FROM ops.account_changes
+    WHERE handle != ''
 )
-WHERE named != before
+WHERE handle != before

@@ -1,1 +1,2 @@
-SELECT did, handle, since, until FROM named QUALIFY count(*) OVER (PARTITION BY did) > 1 ORDER BY did, since LIMIT 100
+SELECT did, handle, status, since, until FROM histories
+WHERE did IN (SELECT did FROM named GROUP BY did HAVING count(*) > 1) ORDER BY did, since NULLS FIRST LIMIT 100

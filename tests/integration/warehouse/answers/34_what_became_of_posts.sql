@@ -1,12 +1,13 @@
-WITH born AS
+WITH turns_of_posts AS
 (
-    FROM written WHERE day > latest() - 7 QUALIFY row_number() OVER (PARTITION BY did, rkey ORDER BY rev DESC) = 1
+    SELECT did, day, moment, operation, lead(operation) OVER (PARTITION BY did, rkey ORDER BY rev) AS next,
+        lead(moment) OVER (PARTITION BY did, rkey ORDER BY rev) AS ended
+    FROM posts WHERE operation IN ('create', 'delete')
 ),
-ended AS (FROM posts WHERE day > latest() - 7 QUALIFY row_number() OVER (PARTITION BY did, rkey ORDER BY rev DESC) = 1),
 fate AS
 (
-    SELECT born.day, born.did, ended.operation = 'delete' AS gone, date_diff('second', born.moment, ended.moment) / 60 AS minutes
-    FROM born JOIN ended USING (did, rkey)
+    SELECT day, did, next IS NOT NULL AS gone, date_diff('second', moment, ended) / 60 AS minutes
+    FROM turns_of_posts WHERE operation = 'create' AND coalesce(next, 'delete') = 'delete' AND day > latest() - 7
 )
 SELECT fate.day, count(*), count(*) FILTER (gone), count(*) FILTER (NOT gone),
     count(*) FILTER (NOT gone AND NOT coalesce(active, true)),

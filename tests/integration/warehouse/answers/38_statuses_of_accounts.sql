@@ -1,1 +1,1 @@
-SELECT active, coalesce(status, ''), count(*), max(moment) FROM states GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
+SELECT status, count(*) FILTER (until IS NULL), count(DISTINCT did) FROM histories GROUP BY status ORDER BY 2 DESC, status

@@ -46,3 +46,26 @@ FROM accounts QUALIFY row_number() OVER (PARTITION BY did ORDER BY time_us DESC,
 CREATE TABLE profiles_now AS
 SELECT did, operation, description FROM profiles WHERE rkey = 'self'
 QUALIFY row_number() OVER (PARTITION BY did ORDER BY rev DESC) = 1;
+-- What is known of each account from when to when; nothing before its first event.
+CREATE TABLE histories AS
+WITH told AS
+(
+    SELECT did, moment, time_us, seq, 1 AS kind, handle, NULL AS status FROM identities
+    UNION ALL
+    SELECT did, moment, time_us, seq, 2, NULL, CASE WHEN active THEN 'active' ELSE coalesce(status, 'inactive') END FROM accounts
+),
+known AS
+(
+    SELECT did, moment, time_us, seq, kind, last_value(handle IGNORE NULLS) OVER so_far AS handle,
+        last_value(status IGNORE NULLS) OVER so_far AS status
+    FROM told
+    WINDOW so_far AS (PARTITION BY did ORDER BY time_us, seq, kind ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+changed AS
+(
+    SELECT * FROM known WINDOW in_order AS (PARTITION BY did ORDER BY time_us, seq, kind)
+    QUALIFY handle IS DISTINCT FROM lag(handle) OVER in_order OR status IS DISTINCT FROM lag(status) OVER in_order
+)
+SELECT did, handle, status, moment AS since, lead(moment) OVER (PARTITION BY did ORDER BY time_us, seq, kind) AS until FROM changed
+UNION ALL
+SELECT told.did, NULL, NULL, NULL, min(changed.moment) FROM told LEFT JOIN changed USING (did) GROUP BY told.did;
