@@ -23,11 +23,13 @@ SCHEMA = (
     "CREATE DATABASE firehose",
     "CREATE TABLE firehose.posts (post UInt64, number UInt64, uri String) ENGINE = MergeTree ORDER BY number",
     "CREATE TABLE firehose.likes (post UInt64, number UInt64) ENGINE = MergeTree ORDER BY number",
-    "INSERT INTO firehose.posts SELECT cityHash64(number), number, concat('at://did:plc:', hex(cityHash64(number)))"
+    "INSERT INTO firehose.posts SELECT cityHash64(number) AS post, number, concat('at://did:plc:', hex(post))"
     f" FROM numbers({POSTS})",
     f"INSERT INTO firehose.likes SELECT {LIKED}, number FROM numbers({LIKES})",
 )
-JOINED = "SELECT count(), sum(posts.number), uniq(uri) > 0 FROM firehose.likes {kind} JOIN firehose.posts USING post"
+JOINED = (
+    "SELECT count(), sum(posts.number), uniq(uri) > 0 FROM firehose.likes {kind} JOIN firehose.posts USING post"
+)
 SUM_OF_LIKED = sum(number % POSTS for number in range(LIKES))
 QUESTIONS = {
     "join": (JOINED.format(kind="INNER"), f"{LIKES}\t{SUM_OF_LIKED}\t1\n"),
@@ -62,9 +64,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProcess
 
 def ask(running: EndpointProcess, query: str, user: tuple[str, str], memory: int) -> httpx.Response:
     """The answer to ``query``, which is granted ``memory`` bytes."""
-    return httpx.post(
-        running.url, content=query, auth=user, params={"max_memory_usage": str(memory)}, timeout=600
-    )
+    return httpx.post(running.url, content=query, auth=user, params={"max_memory_usage": str(memory)}, timeout=600)
 
 
 @pytest.mark.timeout(900)
