@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import http.client
+import multiprocessing
+import os
 import random
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +84,18 @@ def mix(day: date, did: str, uri: str) -> dict[str, str]:
         ),
         **CHECKS,
     }
+
+
+def end_with_parent() -> None:
+    """End this process once the one that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def ask_alone(target: Target, queries: dict[str, str], rounds: int) -> list[Sample]:

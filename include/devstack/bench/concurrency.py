@@ -106,7 +106,7 @@ def bench_concurrency(events: int, count: int, seconds: float, rounds: int = _AL
 
 
 def _own_process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=analysts.end_with_parent)
 
 
 def _day() -> datetime:
@@ -182,8 +182,8 @@ def _check_loaded(settings: Settings, final: Values) -> None:
             raise FirehoseError(f"bench concurrency: {check} finds {found}, the ledger has {stored}")
 
 
-def _torn(sample: Sample, final: Values) -> list[str]:
-    """The parts of an answer that are neither absent nor whole."""
+def parts_of_batches(sample: Sample, final: Values) -> list[str]:
+    """What of an answer to a check is neither absent nor whole; ``final``: the answers once all is loaded."""
     whole = final.get(sample.kind, {})
     return [
         f"{sample.kind}: {key} of {hour} was {value}, and is {whole.get((key, hour), 0)}"
@@ -204,7 +204,7 @@ def _report(
     cores = len(os.sched_getaffinity(0))
     asked = [*alone, *together]
     errors = [f"{sample.kind}: {sample.error}" for sample in asked if sample.error]
-    torn = [parts[0] for sample in asked if (parts := _torn(sample, final))]
+    torn = [parts[0] for sample in asked if (parts := parts_of_batches(sample, final))]
     alone_ms, together_ms = _spread(alone), _spread(together)
     fair = max(1.0, count / cores)
     return ConcurrencyReport(
