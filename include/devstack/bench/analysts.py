@@ -65,9 +65,7 @@ def mix(day: date, did: str, uri: str) -> dict[str, str]:
         "account": f"SELECT * FROM firehose.account_events(did = '{did}') ORDER BY witnessed_at DESC LIMIT 100",
         "engagement": f"SELECT * FROM firehose.engagement(uri = '{uri}')",
         "top records": f"SELECT * FROM firehose.top_records(kind = 'like', {span}, top = 20)",
-        "search": (
-            "SELECT witnessed_at, text FROM firehose.search(q = 'coffee') ORDER BY witnessed_at DESC LIMIT 20"
-        ),
+        "search": ("SELECT at, text FROM firehose.search(q = 'coffee') ORDER BY at DESC LIMIT 20"),
         "scan of the lake": (
             "SELECT language, count(), uniq(did) FROM firehose.posts ARRAY JOIN languages AS language"
             f" WHERE date = '{day}' AND operation = 'create' GROUP BY language"
