@@ -30,7 +30,8 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     loopback. ``total_memory_mib`` 0: half of the machine's memory. ``timeout_s``: a client that neither sends nor
     reads for this long is cut off. ``sandbox``: ``auto``, where the kernel has one, or ``require``.
 
-    ``program`` and ``names`` are for messages: the names of this program and of each field for the caller's users.
+    ``program``, ``names`` and ``smaller`` are for messages: the names of this program and of each field for the
+    caller's users, and what makes a query of theirs smaller.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     program: str = "clickhouse_http"
     names: Mapping[str, str] = {}
+    smaller: str = "read fewer rows and columns"
 
     def called(self, field: str) -> str:
         """The name of ``field`` for the caller's users."""

@@ -18,7 +18,13 @@ SYNTAX_ERROR: Final = 62
 CANNOT_DECOMPRESS: Final = 271
 UNKNOWN_DATABASE: Final = 81
 UNKNOWN_SETTING: Final = 115
+TOO_MANY_ROWS: Final = 158
+TIMEOUT_EXCEEDED: Final = 159
+TOO_SLOW: Final = 160
 READONLY: Final = 164
+TOO_DEEP_AST: Final = 167
+TOO_BIG_AST: Final = 168
+SET_SIZE_LIMIT_EXCEEDED: Final = 191
 UNKNOWN_USER: Final = 192
 REQUIRED_PASSWORD: Final = 194
 TOO_MANY_SIMULTANEOUS_QUERIES: Final = 202
@@ -28,11 +34,13 @@ MEMORY_LIMIT_EXCEEDED: Final = 241
 NOT_ENOUGH_SPACE: Final = 243
 LIMIT_EXCEEDED: Final = 290
 TOO_DEEP_RECURSION: Final = 306
+TOO_MANY_BYTES: Final = 307
 INTO_OUTFILE_NOT_ALLOWED: Final = 358
 SESSION_NOT_FOUND: Final = 372
 SESSION_IS_LOCKED: Final = 373
 INVALID_SESSION_TIMEOUT: Final = 374
 QUERY_WAS_CANCELLED: Final = 394
+TOO_MANY_ROWS_OR_BYTES: Final = 396
 UNKNOWN_CODEC: Final = 432
 FUNCTION_NOT_ALLOWED: Final = 446
 SETTING_CONSTRAINT_VIOLATION: Final = 452
@@ -50,10 +58,10 @@ _STATUS: Final = {
     **dict.fromkeys((UNKNOWN_USER, 193, AUTHENTICATION_FAILED, 512), 403),
     # Text that does not parse, or does not fit its type.
     **dict.fromkeys((6, 25, 26, 27, BAD_ARGUMENTS, 37, 38, 41, 53, SYNTAX_ERROR, 72, 117, 123), 400),
-    **dict.fromkeys((167, 168, 223, 321, 376, 427, 441, 456, 457, 675, 676), 400),
+    **dict.fromkeys((TOO_DEEP_AST, TOO_BIG_AST, 223, 321, 376, 427, 441, 456, 457, 675, 676), 400),
     # Names that do not exist: functions, columns, types, tables, formats, databases, settings, roles.
     **dict.fromkeys((46, 47, 50, 56, 60, 63, 73, 78, 81, 115, 152, 336, 511), 404),
-    **dict.fromkeys((159, SOCKET_TIMEOUT), 408),
+    **dict.fromkeys((TIMEOUT_EXCEEDED, SOCKET_TIMEOUT), 408),
     **dict.fromkeys((TOO_LARGE_SIZE_COMPRESSED, QUERY_IS_TOO_LARGE), 413),
     NOT_IMPLEMENTED: 501,
     **dict.fromkeys((76, 439), 503),
@@ -75,10 +83,10 @@ class QueryError(Exception):
         """The HTTP status that ClickHouse gives for this code."""
         return _STATUS.get(self.code, 500)
 
-    def body(self, version: str) -> str:
-        """The text for the client, in ClickHouse's form."""
+    def body(self, version: str, advice: str) -> str:
+        """The text for the client, in ClickHouse's form; ``advice`` follows it where there is any."""
         ending = "" if self.text.endswith(f"(version {version})") else f" (version {version})"
-        return f"{self.text}{ending}\n"
+        return f"{self.text}{ending}{advice and ' '}{advice}\n"
 
 
 def refused(code: int, message: str) -> QueryError:

@@ -10,6 +10,7 @@ import typer
 from firehose_cli import logs
 
 if TYPE_CHECKING:
+    from devstack.bench.concurrency import ConcurrencyReport
     from devstack.bench.query import QueryReport
     from devstack.bench.report import BenchReport
     from devstack.bench.search import SearchReport
@@ -148,6 +149,30 @@ def search(
 
 
 @app.command()
+def concurrency(
+    events: Annotated[int, typer.Option(min=12_000, help="How many events the day has.")] = 600_000,
+    analysts: Annotated[int, typer.Option(min=1, max=48, help="How many ask at a time.")] = 16,
+    seconds: Annotated[int, typer.Option(min=1, help="How long they ask.")] = 60,
+    as_json: Json = False,
+) -> None:
+    """Many analysts at the embedded endpoint while batches are loaded, beside one alone.
+
+    Exits with 1 if a question failed, or an answer had a part of a batch.
+    """
+    from devstack.bench.concurrency import bench_concurrency
+    from firehose.errors import FirehoseError
+
+    logs.progress()
+    report = bench_concurrency(events, analysts, seconds)
+    _print(report, as_json)
+    if report.errors or report.torn:
+        raise FirehoseError(
+            f"bench concurrency: {report.errors} questions failed, {report.torn} answers had a part of a batch:"
+            f" {report.first_fault}"
+        )
+
+
+@app.command()
 def hostile(
     seconds: Annotated[int, typer.Option(min=1, help="How long to attack.")] = 60,
     events: Events = 300_000,
@@ -179,7 +204,9 @@ def listing(
     _print(bench_listing(store, hours), as_json)
 
 
-def _print(report: BenchReport | QueryReport | SearchReport | StorageReport, as_json: bool) -> None:
+def _print(
+    report: BenchReport | ConcurrencyReport | QueryReport | SearchReport | StorageReport, as_json: bool
+) -> None:
     import msgspec
     from rich.table import Table
 

@@ -60,7 +60,7 @@ class Engine:
         )
         self._sizes = table_memory.question(policy.changeable)
         self.parser = Parser(
-            lambda: Connection(self._open(), "parser", SessionMemory(users.LOADER, 0)),
+            lambda: Connection(self._open(), "parser", SessionMemory(users.LOADER, 0, policy)),
             lambda: self.connection("analyst", limits.sizes(users.ANALYST)[0]),
         )
         self._address = engine_files.write(folder, engine_config.users_xml(limits, policy, catalog))
@@ -75,7 +75,7 @@ class Engine:
             QueryError: the engine refuses.
         """
         tag = uuid.uuid4().hex
-        connection = Connection(self._open(), tag, SessionMemory(role, memory_mib), self._sizes)
+        connection = Connection(self._open(), tag, SessionMemory(role, memory_mib, self._policy), self._sizes)
         for statement in engine_config.opening_statements(role, tag, self._limits, self._policy, memory_mib):
             connection.execute(statement)
         if role == users.ANALYST:

@@ -82,7 +82,7 @@ def users_xml(limits: Limits, policy: Policy, catalog: Catalog) -> str:
     <default><readonly>0</readonly><{_PYTHON}>0</{_PYTHON}></default>
     <loader><readonly>0</readonly><constraints>{_constant({*policy.fixed, _PYTHON})}</constraints></loader>
     <analyst><readonly>2</readonly><constraints>{_analyst(limits, policy, catalog)}</constraints></analyst>
-    {_memory_profiles(limits)}
+    {_memory_profiles(limits, policy)}
   </profiles>
   <roles>
     <loader><grants><query>GRANT ALL ON *.*</query></grants></loader>
@@ -103,23 +103,31 @@ def users_xml(limits: Limits, policy: Policy, catalog: Catalog) -> str:
 """
 
 
-def _memory_profiles(limits: Limits) -> str:
+def _memory_profiles(limits: Limits, policy: Policy) -> str:
     """One for each amount of memory: the engine takes a constraint only from a profile, and profiles only from
-    here."""
+    here. The thresholds for going on on disk follow the memory, and cannot be changed."""
     return "".join(
         f"<analyst_{size}><profile>analyst</profile><constraints><max_memory_usage><min>1</min>"
-        f"<max>{size * MIB}</max></max_memory_usage></constraints></analyst_{size}>"
+        f"<max>{size * MIB}</max></max_memory_usage>{_exactly(policy.spill_thresholds(size * MIB))}</constraints>"
+        f"</analyst_{size}>"
         for size in limits.sizes(ANALYST)
     )
 
 
-def memory_statements(role: str, memory_mib: int) -> list[str]:
+def _exactly(values: Mapping[str, int]) -> str:
+    return "".join(f"<{name}><min>{value}</min><max>{value}</max></{name}>" for name, value in values.items())
+
+
+def memory_statements(role: str, memory_mib: int, policy: Policy) -> list[str]:
     """Statements that give the queries of a connection their memory. An analyst can lower it, but not raise it.
 
     A profile set by SET brings its constraints only; its values, readonly too, need a SET of their own.
     """
-    profile = role if role == LOADER else f"{role}_{memory_mib}"
-    return [f"SET profile = '{profile}'", f"SET max_memory_usage = {memory_mib * MIB}"]
+    memory = f"max_memory_usage = {memory_mib * MIB}"
+    if role == LOADER:
+        return [f"SET profile = '{role}'", f"SET {memory}"]
+    spills = (f"{name} = {value}" for name, value in policy.spill_thresholds(memory_mib * MIB).items())
+    return [f"SET profile = '{role}_{memory_mib}'", f"SET {', '.join((memory, *spills))}"]
 
 
 def opening_statements(role: str, tag: str, limits: Limits, policy: Policy, memory_mib: int) -> list[str]:
@@ -138,14 +146,14 @@ def opening_statements(role: str, tag: str, limits: Limits, policy: Policy, memo
     statements = [
         f"SET ROLE {role}",
         "SET " + ", ".join(f"{name} = {value}" for name, value in common.items()),
-        *memory_statements(role, memory_mib),
+        *memory_statements(role, memory_mib, policy),
     ]
     return [*statements, f"SET {_READONLY} = 2"] if role == ANALYST else statements
 
 
 def _analyst(limits: Limits, policy: Policy, catalog: Catalog) -> str:
     allowed = ranges(limits, policy)
-    changeable = catalog.names_of([*allowed, *_FREE])
+    changeable = catalog.names_of([*allowed, *_FREE, *policy.spill_thresholds(0)])
     return _constant(catalog.settings.keys() - changeable) + "".join(
         f"<{name}>{_bound('min', each.min)}{_bound('max', each.max)}</{name}>" for name, each in allowed.items()
     )

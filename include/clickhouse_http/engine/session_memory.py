@@ -14,6 +14,7 @@ from clickhouse_http import exceptions
 from clickhouse_http.engine import engine_config
 from clickhouse_http.engine.table_memory import SessionTables
 from clickhouse_http.rights.limits import MIB
+from clickhouse_http.rights.policy import Policy
 from clickhouse_http.rights.users import LOADER
 
 #: Characters of all SET statements of one session.
@@ -23,13 +24,14 @@ _MAX_KEPT: Final = 256 * 1024
 class SessionMemory:
     """The state of one connection. ``memory_mib``: the grant of its first query."""
 
-    def __init__(self, role: str, memory_mib: int) -> None:
+    def __init__(self, role: str, memory_mib: int, policy: Policy) -> None:
         self.has_state = False  # a statement has left something that a later one may need
         self.tables: SessionTables | None = None  # only on a connection that a session keeps
         self.makes_tables = False  # a statement has made a temporary table
         self.external_tables: list[str] = []  # the external tables of the running request; they end with it
         self.lost = False  # the size of its tables is not known: the session must end
         self._role = role
+        self._policy = policy
         self._limit = memory_mib * MIB
         self._own_limit: int | None = None
         self._changed = False
@@ -89,7 +91,7 @@ class SessionMemory:
             now = int(execute("SELECT getSetting('max_memory_usage') SETTINGS extremes = 0"))
             self._own_limit = now if now != self._limit else self._own_limit
             self._changed = False
-        for statement in engine_config.memory_statements(self._role, memory_mib):
+        for statement in engine_config.memory_statements(self._role, memory_mib, self._policy):
             execute(statement)
         self._limit = memory_mib * MIB
         own = self._own_limit

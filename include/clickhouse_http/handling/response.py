@@ -13,6 +13,7 @@ from typing import Final
 from starlette.types import Send
 
 from clickhouse_http import exceptions
+from clickhouse_http.handling.advice import Advisor
 from clickhouse_http.handling.progress import as_header
 from clickhouse_http.requests.spool import SpoolFile
 from clickhouse_http.wire import compression, formats
@@ -28,11 +29,12 @@ _KEPT: Final = 64
 
 @dataclass(frozen=True)
 class Server:
-    """The server, as the headers of every response describe it."""
+    """The server, as the headers of every response describe it, and what it says of its limits."""
 
     version: str
     timezone: str
     display_name: str
+    advisor: Advisor
 
 
 class ResultResponse:
@@ -126,7 +128,7 @@ class ResultResponse:
         closed at once, the client might not get to see the answer.
         """
         self.outcome = f"code {error.code}"
-        text = error.body(self._server.version).encode("utf-8", "replace")
+        text = error.body(self._server.version, self._server.advisor.sentence(error)).encode("utf-8", "replace")
         if self._sent:
             await self._fail_late(text)
             return

@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from clickhouse_http.config import EndpointConfig
 from clickhouse_http.engine.engine import Engine
 from clickhouse_http.engine.table_memory import TableBudget
+from clickhouse_http.handling.advice import Advisor
 from clickhouse_http.handling.progress import Progress, Running
 from clickhouse_http.handling.response import Server
 from clickhouse_http.http.bursts import Bursts
@@ -98,7 +99,7 @@ def open_endpoint(
         engine=engine,
         users=known,
         sessions=Sessions(engine, tables),
-        server=Server(engine.version, engine.timezone, engine.display_name),
+        server=Server(engine.version, engine.timezone, engine.display_name, Advisor(config)),
         spool=Spool(folder, shares, config.disk_reserve_mib * _MIB, config.called),
         admission=Admission(limits, tables),
         passwords=WrongPasswords(bursts),

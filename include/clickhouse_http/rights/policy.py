@@ -17,6 +17,8 @@ from typing import Final
 from clickhouse_http.errors import InvalidConfig
 
 _SYSTEM_GRANT: Final = re.compile(r"^GRANT SELECT ON system\.(\w+)$")
+_MEMORY: Final = "max_memory_usage"
+_SPILLS: Final = "max_bytes_before_external_"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,12 @@ class Policy:
         found = (_SYSTEM_GRANT.match(grant) for grant in self.grants)
         return frozenset(match[1] for match in found if match)
 
+    def spill_thresholds(self, memory: int) -> dict[str, int]:
+        """The settings by which an analyst's query goes on on disk, for one that is granted ``memory`` bytes: the
+        same part of it as the profile's are of its ``max_memory_usage``."""
+        spills = {name: int(value) for name, value in self.values.items() if name.startswith(_SPILLS)}
+        return {name: value * memory // int(self.values[_MEMORY]) for name, value in spills.items()}
+
 
 def load(path: Path) -> Policy:
     """Read ``path``.
@@ -58,9 +66,12 @@ def load(path: Path) -> Policy:
     loader = root.find("profiles/loader/constraints")
     if analyst is None or loader is None:
         raise InvalidConfig(f"{path} has no profiles for loader and analyst")
+    values = {each.tag: each.text or "" for each in analyst if each.tag not in ("readonly", "constraints")}
+    if _MEMORY not in values:
+        raise InvalidConfig(f"{path}: the profile analyst has no {_MEMORY}")
     return Policy(
         grants=tuple(grant.text or "" for grant in root.findall("users/analyst/grants/query")),
-        values={each.tag: each.text or "" for each in analyst if each.tag not in ("readonly", "constraints")},
+        values=values,
         changeable={
             each.tag: Range(each.findtext("min"), each.findtext("max"))
             for each in analyst.iterfind("constraints/*")

@@ -23,6 +23,10 @@ from ingester.contract.settings import PREFIX
 
 #: The users' rights; the same file is mounted into a ClickHouse server's container.
 USERS_XML: Final = Path(str(resources.files("firehose") / "clickhouse" / "server" / "users.xml"))
+_SMALLER: Final = (
+    "narrow its hours (hour_start), name fewer columns, or ask a view with parameters"
+    " (account_events, about, engagement, top_records)"
+)
 #: Fields of the configuration whose value is a setting's.
 _AS_SET: Final = {
     "url": "clickhouse_url",
@@ -64,6 +68,7 @@ def endpoint_config(settings: Settings) -> EndpointConfig:
         allowed_hosts=_listed(settings.http_allowed_hosts),
         allowed_origins=_listed(settings.http_allowed_origins),
         program="firehose clickhouse",
+        smaller=_SMALLER,
         names={field: f"{PREFIX}{name.upper()}" for field, name in (_AS_SET | _MADE_OF).items()},
         **{field: getattr(settings, name) for field, name in _AS_SET.items()},
     )

@@ -60,7 +60,7 @@ def test_parallel_queries_overlap(endpoint: EndpointProcess) -> None:
             _wait_until_running(endpoint, "side_by_side", parallel)
         finally:
             httpx.post(endpoint.url, content=f"KILL QUERY WHERE {_runs('side_by_side')} ASYNC", auth=LOADER)
-        assert all("QUERY_WAS_CANCELLED" in answer for answer in answers)
+        assert all("QUERY_WAS_CANCELLED" in answer and "No limit was met" in answer for answer in answers)
 
 
 def test_a_slow_query_blocks_no_ping(endpoint: EndpointProcess, analyst: httpx.Client) -> None:

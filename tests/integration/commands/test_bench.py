@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from devstack.bench import batch, into, recovery
+from devstack.bench.analysts import CHECKS, Sample
 from devstack.bench.attacks import THREADS
+from devstack.bench.concurrency import ConcurrencyReport, parts_of_batches
 from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
@@ -92,6 +94,30 @@ def test_query_of_the_first_hour_of_a_day() -> None:
     assert all(report.queries[name].keys() == everywhere for name in JSONBENCH)
     assert all(seconds > 0 for places in report.queries.values() for seconds in places.values())
     assert 0 < report.bytes_per_event["ops.events"] < report.bytes_per_event["tables of events"]
+
+
+@pytest.mark.timeout(900)  # GX validates six batches, which is slow where the processors have other work
+def test_concurrency() -> None:
+    report = msgspec.json.decode(
+        printed("concurrency", 12 * EVENTS, "--analysts=3", "--seconds=2"), type=ConcurrencyReport
+    )
+    assert (report.events, report.analysts, report.errors, report.torn) == (12 * EVENTS, 3, 0, 0)
+    assert report.alone_ms.keys() >= {"all", "account", "join of the lake", *CHECKS}
+    assert report.together_ms.keys() <= report.alone_ms.keys() and report.together_ms["all"]["p95"] > 0
+    assert report.per_core.keys() == report.together_ms.keys() and report.peak_rss_mib > 0
+    assert report.loads_beside >= 3 and report.load_s.keys() == {"alone", "beside"}
+
+
+def test_an_answer_with_a_part_of_a_batch_is_torn() -> None:
+    whole = {"check: events": {("posts", "10:00"): 9, ("likes", "10:00"): 20}}
+
+    def torn(*rows: tuple[str, str, int]) -> bool:
+        return bool(parts_of_batches(Sample("check: events", 0.1, "", list(rows)), whole))
+
+    assert (
+        not torn() and not torn(("posts", "10:00", 9), ("likes", "10:00", 20)) and not torn(("posts", "10:00", 0))
+    )
+    assert torn(("posts", "10:00", 8)) and torn(("posts", "10:00", 18)) and torn(("posts", "11:00", 9))
 
 
 def test_layout() -> None:

@@ -102,8 +102,8 @@ def test_the_engine_works_inside(box: Box) -> None:
     """Parts, merges, spilling to disk and an INSERT that is spooled."""
     rows = b"".join(b"%d\t%s\n" % (number, b"x" * 90) for number in range(150_000))  # more than stays in memory
     spilling = (
-        "SELECT max(number) FROM (SELECT number FROM numbers(3000000) ORDER BY cityHash64(number)) "
-        "SETTINGS max_bytes_before_external_sort = 1000000, max_bytes_ratio_before_external_sort = 0"
+        "SELECT count() FROM (SELECT number FROM numbers(3000000) GROUP BY number) "
+        "SETTINGS max_bytes_before_external_group_by = 1000000"
     )
     for statement, body in (
         ("CREATE TABLE ops.filled (id UInt64, text String) ENGINE = MergeTree ORDER BY id", b""),

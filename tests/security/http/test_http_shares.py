@@ -52,6 +52,7 @@ def test_an_analyst_in_every_slot_leaves_the_loaders(tmp_path_factory: pytest.Te
         until(lambda: _processes(running, "slotted") == SLOTS["analyst"])
         refused = ask(running, "SELECT 1", ANALYST)
         assert code(refused) == str(exceptions.TOO_MANY_SIMULTANEOUS_QUERIES)
+        assert f"The limit is {SLOTS['analyst']} queries of all analysts at once, and " in refused.text
         others_are_served(running, lambda: _processes(running, "slotted") == SLOTS["analyst"])
         ask(running, "KILL QUERY WHERE position(query, 'slo' || 'tted') > 0 ASYNC")
         for thread in threads:
