@@ -68,9 +68,9 @@ def post(number: int, text: str, account: str = "ann", operation: str = "create"
 
 
 def load(client: Client, lake: LakeBuilder, events: list[Row]) -> None:
-    """Store the events and fill the tables of search."""
+    """Store the events and fill the tables that a search reads."""
     hours = list(lake.store(events))
-    for table in ("post_texts", "post_changes"):
+    for table in ("post_texts", "post_changes", "account_changes"):
         select = (SQL_FOLDER / "tables" / f"{table}.sql").read_text(encoding="utf-8")
         client.command(f"INSERT INTO ops.{table}\n{select}", parameters={"hours": hours, "batches": []})
 

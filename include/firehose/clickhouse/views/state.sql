@@ -25,7 +25,6 @@ AS WITH
             AND day BETWEEN toDate({seen_since:DateTime64(6, 'UTC')}) AND toDate({at:DateTime64(6, 'UTC')})
             AND at >= {seen_since:DateTime64(6, 'UTC')} AND at < {at:DateTime64(6, 'UTC')}
         GROUP BY account, type, collection, record
-        SETTINGS optimize_aggregation_in_order = 1
     ),
     named AS
     (

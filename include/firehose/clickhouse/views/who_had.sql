@@ -9,7 +9,7 @@
 )
 AS WITH
     lower({handle:String}) AS wanted,
-    holders AS (SELECT DISTINCT did FROM ops.account_changes WHERE handle = wanted),
+    holders AS (SELECT did FROM ops.account_changes WHERE handle = wanted GROUP BY did),
     spans AS
     (
         SELECT did, arraySplit((event, before) -> event.3 != before, events, arrayPushFront(arrayPopBack(events.3), events[1].3)) AS spans
