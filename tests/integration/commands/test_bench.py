@@ -21,6 +21,7 @@ import pytest
 
 from devstack.bench import batch, into, recovery
 from devstack.bench.attacks import THREADS
+from devstack.bench.cookbook import CookbookReport
 from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
@@ -30,6 +31,7 @@ from devstack.bench.storage import StorageReport
 from devstack.bench.watch import Watch
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.lake import layout
+from firehose.warehouse.cookbook import recipes
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
 from tests.support.command import FIREHOSE
@@ -81,6 +83,16 @@ def test_search() -> None:
     assert 0 < report.found < 24
     assert 0 < report.ms["p50"] <= report.ms["p95"] <= report.ms["max"]
     assert report.bytes_per_post["post_texts"] > report.bytes_per_post["index words"] > 0
+
+
+def test_cookbook() -> None:
+    report = msgspec.json.decode(printed("cookbook", 24_000), type=CookbookReport)
+    assert report.events == 24_000
+    assert {*report.on_the_lake} < {*report.recipes} == {recipe.name for recipe in recipes()}
+    figures = [*report.recipes.values(), *report.on_the_lake.values()]
+    assert not [each.error for each in figures if each.error]
+    assert all(each.first_s > 0 and each.hot_s > 0 for each in figures)
+    assert report.recipes["01_what_is_there"].rows < report.on_the_lake["01_what_is_there"].rows
 
 
 def test_layout() -> None:
