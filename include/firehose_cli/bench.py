@@ -11,6 +11,7 @@ from firehose_cli import logs
 
 if TYPE_CHECKING:
     from devstack.bench.concurrency import ConcurrencyReport
+    from devstack.bench.cookbook import CookbookReport
     from devstack.bench.query import QueryReport
     from devstack.bench.report import BenchReport
     from devstack.bench.search import SearchReport
@@ -85,6 +86,20 @@ def query(
     from devstack.bench.query import bench_query
 
     _print(bench_query(events, hours, with_json=json_table), as_json)
+
+
+@app.command()
+def cookbook(
+    events: Annotated[int, typer.Option(min=24_000, help="How many events the day has.")] = 1_000_000,
+    as_json: Json = False,
+) -> None:
+    """Each recipe of the cookbook on a simulated day, beside the lake. 10 million events take an hour.
+
+    The JSON is what the cookbook's page takes its figures from (docs/cookbook.json).
+    """
+    from devstack.bench.cookbook import bench_cookbook
+
+    _print(bench_cookbook(events), as_json)
 
 
 @app.command()
@@ -205,7 +220,8 @@ def listing(
 
 
 def _print(
-    report: BenchReport | ConcurrencyReport | QueryReport | SearchReport | StorageReport, as_json: bool
+    report: BenchReport | ConcurrencyReport | CookbookReport | QueryReport | SearchReport | StorageReport,
+    as_json: bool,
 ) -> None:
     import msgspec
     from rich.table import Table

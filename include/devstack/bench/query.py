@@ -93,7 +93,7 @@ def bench_query(events: int, hours: int, *, with_json: bool = True) -> QueryRepo
             for hour, lines in groupby(simulated.day(events, hours), key=lambda line: line.hour):
                 of_hour = [*lines]
                 total += len(of_hour)
-                entries += _store(lake, hour, of_hour)
+                entries += stored_batches(lake, hour, of_hour)
                 if with_json:
                     _insert(client, of_hour)
             load_s = _load(client, entries)
@@ -106,7 +106,7 @@ def bench_query(events: int, hours: int, *, with_json: bool = True) -> QueryRepo
     )
 
 
-def _store(lake: LocalLake, hour: int, lines: list[Line]) -> list[ledger.LedgerEntry]:
+def stored_batches(lake: LocalLake, hour: int, lines: list[Line]) -> list[ledger.LedgerEntry]:
     """Write an hour's files. Returns what the ledger would say of its batches."""
     rows = simulated.store(lake, hour, iter(lines), Sizes(Counter(), Counter(), Counter()))
     of_batch: dict[int, dict[str, int]] = {}

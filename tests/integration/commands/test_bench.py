@@ -23,6 +23,7 @@ from devstack.bench import batch, into, recovery
 from devstack.bench.analysts import CHECKS, Sample
 from devstack.bench.attacks import THREADS
 from devstack.bench.concurrency import ConcurrencyReport, parts_of_batches
+from devstack.bench.cookbook import CookbookReport
 from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
@@ -34,6 +35,7 @@ from devstack.bench.storage import StorageReport
 from devstack.bench.watch import Watch
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.lake import layout
+from firehose.warehouse.cookbook import recipes
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
 from tests.support.command import FIREHOSE
@@ -118,6 +120,16 @@ def test_an_answer_with_a_part_of_a_batch_is_torn() -> None:
         not torn() and not torn(("posts", "10:00", 9), ("likes", "10:00", 20)) and not torn(("posts", "10:00", 0))
     )
     assert torn(("posts", "10:00", 8)) and torn(("posts", "10:00", 18)) and torn(("posts", "11:00", 9))
+
+
+def test_cookbook() -> None:
+    report = msgspec.json.decode(printed("cookbook", 24_000), type=CookbookReport)
+    assert report.events == 24_000
+    assert {*report.on_the_lake} < {*report.recipes} == {recipe.name for recipe in recipes()}
+    figures = [*report.recipes.values(), *report.on_the_lake.values()]
+    assert not [each.error for each in figures if each.error]
+    assert all(each.first_s > 0 and each.hot_s > 0 for each in figures)
+    assert report.recipes["01_what_is_there"].rows < report.on_the_lake["01_what_is_there"].rows
 
 
 def test_layout() -> None:

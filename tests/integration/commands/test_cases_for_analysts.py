@@ -13,8 +13,8 @@ from clickhouse_connect.driver.client import Client
 from devstack.embedded import clickhouse as endpoint
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
+from firehose.warehouse.cookbook import recipes
 from ingester.contract.settings import read_settings
-from scripts.pages.cookbook import recipes
 from tests.support.command import firehose, once
 from tests.support.recorded import SHARED
 

@@ -20,17 +20,18 @@ import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from devstack.bench.cookbook import ON_THE_LAKE
 from firehose.batch.interval import Batch
 from firehose.events.envelope import Undecodable
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
+from firehose.warehouse.cookbook import recipes
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 from ingester.contract.resyncs import MARK
 from jetstream_simulator.generate import Generator
 from jetstream_simulator.identifiers import tid
-from scripts.pages.cookbook import recipes
 from tests.integration.warehouse import answers
 from tests.integration.warehouse.gaps import gap, write
 from tests.integration.warehouse.lakes import LakeBuilder
@@ -39,10 +40,11 @@ from tests.integration.warehouse.lakes import LakeBuilder
 #: queries of its own, which take longer than its events.
 DAYS = ((2.0, 9_000), (2.0, 9_000), (1.0, 16_000))
 START = datetime(2026, 5, 28, 0, 30, tzinfo=UTC)
-#: About the pipeline itself, not about what is in the files.
-_OF_THE_PIPELINE = {"14_accounting", "15_coverage", "45_quarantine"}
-#: Counts merged from states: what their text says of the error is what is asserted.
-_ESTIMATED = {"04_active_accounts", "18_active_accounts_of_spans"}
+#: Without the tables of events counts of accounts are merged from states, and are estimates.
+_ESTIMATED = {"01_what_is_there", "04_active_accounts", "18_active_accounts_of_spans"}
+#: What tables tell otherwise than the lake: likes and answers taken back, a tree of answers as they were made.
+_TOLD_OTHERWISE = {"10_longest_threads", "23_alternative_texts", "31_thread_tree"}
+ON_THE_LAKE_ALONE = {path.stem: path.read_text() for path in sorted(ON_THE_LAKE.glob("*.sql"))}
 RECIPES = {recipe.name: recipe for recipe in recipes()}
 
 
@@ -138,16 +140,26 @@ def near(value: Any, *, estimated: bool) -> Any:
 
 def test_every_recipe_has_an_answer_of_its_own() -> None:
     answered = {path.stem for path in answers.FOLDER.glob("*.sql")} - {"prepare"}
-    assert answered == RECIPES.keys() - _OF_THE_PIPELINE
+    assert answered == RECIPES.keys()
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_an_answer_is_the_one_of_the_files(analyst: Client, duck: duckdb.DuckDBPyConnection, name: str) -> None:
     found = [tuple(map(plain, row)) for row in analyst.query(RECIPES[name].sql).result_rows]
     assert found, "the simulated events do not show what this recipe is about"
-    if name in _OF_THE_PIPELINE:
-        return
     wanted = [tuple(map(plain, row)) for row in answers.answer(duck, name)]
     if name == "12_lag":  # quantiles have more than one definition; the rows are the question
         found = [row[:2] for row in found]
-    assert [tuple(near(value, estimated=name in _ESTIMATED) for value in row) for row in found] == wanted
+    assert [tuple(near(value, estimated=False) for value in row) for row in found] == wanted
+
+
+@pytest.mark.parametrize("name", sorted(ON_THE_LAKE_ALONE))
+def test_the_lake_alone_answers_the_same_question(analyst: Client, name: str) -> None:
+    """What ``firehose bench cookbook`` sets beside a recipe."""
+    rows = analyst.query(RECIPES[name].sql).result_rows
+    beside = analyst.query(ON_THE_LAKE_ALONE[name]).result_rows
+    if name in _TOLD_OTHERWISE:
+        assert beside
+        return
+    estimated = name in _ESTIMATED
+    assert [tuple(near(value, estimated=estimated) for value in row) for row in beside] == [*map(tuple, rows)]

@@ -13,9 +13,9 @@ from firehose.events.envelope import Undecodable
 from firehose.quality.quarantine import Quarantine, quarantine_path
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
+from firehose.warehouse.cookbook import Recipe, recipes
 from firehose.warehouse.summaries import refresh
 from scripts.pages import cookbook, schema
-from scripts.pages.cookbook import Recipe, recipes
 from tests.integration.warehouse.lakes import LakeBuilder
 
 DOCS = Path(__file__).parents[3] / "docs"

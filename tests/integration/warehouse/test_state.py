@@ -8,8 +8,8 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from firehose.settings import Settings
+from firehose.warehouse.cookbook import recipes
 from firehose.warehouse.summaries import refresh
-from scripts.pages.cookbook import recipes
 from tests.integration.warehouse.lakes import LakeBuilder, Row, at, commit
 
 POST, LIKE, FOLLOW, BLOCK = (

@@ -19,9 +19,9 @@ from firehose.lake.publish import publish
 from firehose.lake.rebuild import rebuild
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
+from firehose.warehouse.cookbook import recipes
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
-from scripts.pages.cookbook import recipes
 from tests.security.lake.lakes import EDGE_HOUR
 from tests.security.lake.spoil import gone, likes
 

@@ -1,6 +1,7 @@
 -- What is in the lake
--- Rows, accounts and the time they span, by record type. Reads every file: small lakes only.
-SELECT type, count() AS events, uniq(did) AS accounts, min(witnessed_at) AS first, max(witnessed_at) AS last
-FROM firehose.events
+-- Events, accounts and the time they span, by record type; what a resync sent again is counted too.
+-- Reads: ops.accounts_by_day whole
+SELECT type, sum(events) AS seen, uniqExact(account) AS accounts, min(first_at) AS first, max(last_at) AS last
+FROM ops.accounts_by_day
 GROUP BY type
-ORDER BY events DESC
+ORDER BY seen DESC

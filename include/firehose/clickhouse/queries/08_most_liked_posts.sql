@@ -1,26 +1,29 @@
 -- Most liked posts of a day, with text and handle
--- Accounts whose like of the latest day stood at its end, each once. The text is there where the post was witnessed in
--- the week before, the handle where an identity event had named it by the end of the day.
+-- Accounts whose like of the latest day stood at its end, each once, of the 100 posts that gained most likes. The text is
+-- there where the post was witnessed in the week before, the handle where an identity event had named it by the end of the day.
+-- The best are looked up first, into an array: a CTE would be computed wherever it is named.
+-- Reads: ops.post_texts by partition, index did; identities whole
 WITH
     (SELECT max(day) FROM firehose.events_by_minute) AS latest,
-    liked AS
     (
-        SELECT did, argMax(ifNull(subject_uri, ''), rev) AS subject FROM firehose.likes
-        WHERE date = latest AND NOT resync
-        GROUP BY did, rkey
-        HAVING argMax(operation, rev) != 'delete' AND subject != ''
-    ),
+        SELECT groupArray((uri, accounts))
+        FROM
+        (
+            SELECT uri, accounts FROM firehose.top_records(kind = 'like', since = latest, until = latest + 1, top = 100)
+            ORDER BY accounts DESC, uri LIMIT 20
+        )
+    ) AS found,
     best AS
     (
-        SELECT subject AS post, uniqExact(did) AS likes FROM liked
-        GROUP BY post ORDER BY likes DESC, post LIMIT 20
+        SELECT one.1 AS post, one.2 AS likes, splitByChar('/', post)[3] AS author
+        FROM (SELECT arrayJoin(found) AS one)
     )
 SELECT best.likes AS likes, best.post AS uri, written.text AS text, named.handle AS handle
 FROM best
 LEFT JOIN
 (
-    SELECT uri AS post, argMax(tuple(text), rev).1 AS text FROM firehose.posts
-    WHERE date BETWEEN latest - 6 AND latest AND operation != 'delete' AND uri IN (SELECT post FROM best)
+    SELECT concat('at://', did, '/app.bsky.feed.post/', rkey) AS post, argMax(text, rev) AS text FROM firehose.post_texts
+    WHERE day > latest - 7 AND did IN (SELECT author FROM best)
     GROUP BY post
 ) AS written ON written.post = best.post
 LEFT JOIN
@@ -28,5 +31,5 @@ LEFT JOIN
     SELECT did, argMax(handle, since) AS handle FROM firehose.handles
     WHERE toDate(since) <= latest
     GROUP BY did
-) AS named ON named.did = extract(best.post, '^at://([^/]+)')
+) AS named ON named.did = best.author
 ORDER BY likes DESC, uri

@@ -1,9 +1,10 @@
 -- Posts with a word
--- The latest hour, read from its one file. Words are those of Unicode in any script, without case or width, and emoji
--- next to them do not matter; for a phrase, hasSubstr(words, ['good', 'morning']).
-SELECT witnessed_at, did, text
-FROM firehose.posts
-WHERE hour_start = (SELECT max(hour) FROM firehose.languages_by_hour) AND operation = 'create' AND NOT resync
-    AND has(tokens(normalizeUTF8NFKCCasefold(ifNull(text, '')), 'icu', 'en'), 'coffee')
-ORDER BY witnessed_at DESC, did
+-- The latest hour, by the index of words, which are those of Unicode in any script, in small letters and without accents.
+-- For a phrase hasPhrase(words, 'good morning'); more of both, and how to ask in any spelling, is in [search](search.md).
+-- Reads: ops.post_texts by partition, key, index words
+WITH (SELECT max(hour) FROM firehose.languages_by_hour) AS latest
+SELECT at, did, text
+FROM firehose.post_texts
+WHERE day = toDate(latest) AND hour = latest AND operation = 'create' AND hasAllTokens(words, 'coffee')
+ORDER BY at DESC, did
 LIMIT 20

@@ -1,11 +1,12 @@
 -- Daily, weekly and monthly active accounts
--- Accounts with an event in the last day, 7 days and 30 days, by record type. Days cannot be added up, so the states of
--- the hours are merged. Merged counts are estimates, mostly within half a percent; those of small lakes are exact.
-WITH (SELECT max(day) FROM ops.account_states_by_hour) AS latest
-SELECT type, uniqCombined64MergeIf(state, day = latest) AS daily,
-    uniqCombined64MergeIf(state, day > latest - 7) AS weekly,
-    uniqCombined64MergeIf(state, day > latest - 30) AS monthly, round(daily / monthly, 3) AS stickiness
-FROM ops.account_states_by_hour
-WHERE day > latest - 30
-GROUP BY type
-ORDER BY monthly DESC, type
+-- Accounts with an event in the last day, 7 days and 30 days, by record type. Days cannot be added up, so accounts are
+-- counted over each span, exactly.
+-- Reads: ops.accounts_by_day by partition
+WITH (SELECT max(day) FROM ops.accounts_by_day) AS latest
+SELECT kind, uniqExactIf(account, day = latest) AS daily, uniqExactIf(account, day > latest - 7) AS weekly,
+    uniqExact(account) AS monthly, round(daily / monthly, 4) AS stickiness
+FROM ops.accounts_by_day
+ARRAY JOIN [toString(type), 'all'] AS kind
+WHERE day > latest - 30 AND NOT resync
+GROUP BY kind
+ORDER BY monthly DESC, kind

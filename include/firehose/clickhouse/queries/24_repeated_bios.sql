@@ -1,5 +1,6 @@
 -- Descriptions that several accounts share
--- Of profiles written since the lake begins, as they are now.
+-- Of profiles written since the lake begins, as they are now. From the lake: no table has profiles.
+-- Reads: profiles whole; other whole
 SELECT description, count() AS accounts, groupArraySorted(3)(did) AS some_of_them
 FROM firehose.current_profiles
 WHERE description != ''

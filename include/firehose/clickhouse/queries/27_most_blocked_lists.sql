@@ -1,5 +1,7 @@
 -- Most blocked lists
--- A list block hides everybody on a list. List blocks are rows of other, with the record in extra.
+-- A list block hides everybody on a list. List blocks are rows of other, with the record in extra,
+-- which only the lake has.
+-- Reads: other whole
 SELECT list, uniqExact(did) AS blocked_by
 FROM
 (

@@ -1,32 +1,15 @@
 -- A thread as a tree
--- The most answered thread of the latest day, by depth: its posts, those since deleted, and the people. A post whose
--- parent was never witnessed has no depth. Nothing says when a post is hidden by a moderator or by the thread's author.
-WITH RECURSIVE
-    thread AS
+-- The answers in the thread that was answered most on the latest day, by depth: 1 answers its first post. Those since deleted
+-- are counted; those whose parent was never witnessed are in no tree. Nothing says when a post is hidden by a moderator or by
+-- the thread's author.
+-- Reads: ops.edges by key; ops.names by key
+WITH
+    (SELECT max(day) FROM firehose.events_by_minute) AS latest,
     (
-        SELECT assumeNotNull(reply_root_uri) AS root FROM firehose.posts
-        WHERE date = (SELECT max(day) FROM firehose.events_by_minute) AND operation = 'create' AND NOT resync AND is_reply
-            AND reply_root_uri IS NOT NULL
-        GROUP BY root ORDER BY count() DESC, root LIMIT 1
-    ),
-    members AS
-    (
-        SELECT did, any(uri) AS post, ifNull(argMaxIf(tuple(reply_parent_uri), rev, operation != 'delete').1, '') AS parent,
-            argMax(operation, rev) = 'delete' AS deleted
-        FROM firehose.posts
-        GROUP BY did, rkey
-        HAVING post = (SELECT root FROM thread) OR countIf(reply_root_uri = (SELECT root FROM thread)) > 0
-    ),
-    tree AS
-    (
-        SELECT root AS post, toInt32(0) AS depth FROM thread
-        UNION ALL
-        SELECT members.post, tree.depth + 1 FROM members INNER JOIN tree ON members.parent = tree.post
-        WHERE tree.depth < 1000
-    )
-SELECT if(tree.post = '', NULL, tree.depth) AS depth, count() AS written, countIf(deleted) AS since_deleted,
-    uniqExact(did) AS people
-FROM members
-LEFT JOIN tree ON tree.post = members.post
+        SELECT uri FROM firehose.top_records(kind = 'root', since = latest, until = latest + 1, top = 100)
+        ORDER BY made DESC, uri LIMIT 1
+    ) AS first_post
+SELECT depth, uniqExact(uri) AS written, uniqExactIf(uri, deleted) AS since_deleted, uniqExact(did) AS people
+FROM firehose.thread(uri = first_post)
 GROUP BY depth
 ORDER BY depth

@@ -1,10 +1,15 @@
 -- Cohorts by first sighting, and who came back
 -- Accounts by the day on which the lake first saw them, and how many of these it saw again a given number of days later. On the
 -- first days of a lake most accounts are old ones: no event says when an account was created.
-WITH seen AS (SELECT DISTINCT did, date AS on_day FROM firehose.events WHERE NOT resync)
+-- Reads: ops.accounts_by_day whole
 SELECT first_day, dateDiff('day', first_day, on_day) AS days_later, count() AS accounts,
     round(accounts / max(accounts) OVER (PARTITION BY first_day), 4) AS share
-FROM seen
-INNER JOIN (SELECT did, min(on_day) AS first_day FROM seen GROUP BY did) AS firsts ON firsts.did = seen.did
+FROM
+(
+    SELECT account, groupUniqArray(day) AS days, arrayMin(days) AS first_day FROM ops.accounts_by_day
+    WHERE NOT resync
+    GROUP BY account
+)
+ARRAY JOIN days AS on_day
 GROUP BY first_day, days_later
 ORDER BY first_day, days_later

@@ -1,6 +1,7 @@
 -- Accounts that post the same link within a minute
 -- On the latest day: links that at least two accounts posted within 60 seconds of each other. Popular links meet by
--- chance; look for few links and always the same accounts.
+-- chance; look for few links and always the same accounts. From the lake: no table has addresses of links by moment.
+-- Reads: posts of 1 day, twice
 WITH shared AS
 (
     SELECT did, witnessed_at, arrayJoin(links) AS url FROM firehose.posts

@@ -1,10 +1,16 @@
 -- Everything that one account did
--- The account with the most events on the latest day, over the whole lake, latest first. It reads every file: for many such
--- questions of a large lake set a span.
+-- The account with the most events on the latest day, over all days, latest first. With each event comes what it was about:
+-- kinds and targets.
+-- Reads: ops.events by key
+WITH
+    (SELECT max(day) FROM ops.accounts_by_day) AS latest,
+    (
+        SELECT account FROM ops.accounts_by_day WHERE day = latest AND NOT resync
+        GROUP BY account ORDER BY sum(events) DESC, account LIMIT 1
+    ) AS busiest,
+    (SELECT any(name) FROM ops.names WHERE day = latest AND number = busiest) AS busiest_did
 SELECT witnessed_at, type, operation, uri
-FROM firehose.events
-WHERE NOT resync AND did = (SELECT did FROM firehose.events
-    WHERE date = (SELECT max(day) FROM firehose.events_by_minute) AND NOT resync
-    GROUP BY did ORDER BY count() DESC, did LIMIT 1)
-ORDER BY time_us DESC, uri
+FROM firehose.account_events(did = busiest_did)
+WHERE NOT resync
+ORDER BY witnessed_at DESC, uri
 LIMIT 100

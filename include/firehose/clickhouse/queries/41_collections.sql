@@ -1,7 +1,8 @@
 -- Events and accounts by collection
--- Records created in the whole lake, and the accounts that created them, exactly.
-SELECT collection, count() AS created, uniqExact(did) AS accounts
-FROM firehose.events
+-- Records created since the lake begins, and the accounts that created them, exactly.
+-- Reads: ops.accounts_by_day by key
+SELECT collection, sum(events) AS created, uniqExact(account) AS accounts
+FROM ops.accounts_by_day
 WHERE operation = 'create' AND NOT resync
 GROUP BY collection
 ORDER BY created DESC, collection

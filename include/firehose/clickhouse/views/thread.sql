@@ -18,12 +18,17 @@ AS WITH RECURSIVE
         SELECT day, at, account, record, rkey, change FROM ops.edges
         WHERE target = first_account AND target_record = first_record AND kind = 'root' AND collection = parts[4]
     ),
-    replies AS
+    -- Once for all levels: a CTE is computed again wherever it is named, and at each step of the recursion.
     (
-        SELECT day, at, account, record, rkey, target, target_record, target_rkey FROM ops.edges
+        SELECT groupArray((day, at, account, record, target, target_record)) FROM ops.edges
         WHERE kind = 'reply' AND change = 1 AND (target, target_record) IN
             (SELECT account, record FROM of_thread UNION ALL SELECT first_account, first_record)
             AND (account, record) IN (SELECT account, record FROM of_thread)
+    ) AS found,
+    replies AS
+    (
+        SELECT reply.1 AS day, reply.2 AS at, reply.3 AS account, reply.4 AS record, reply.5 AS target, reply.6 AS target_record
+        FROM (SELECT arrayJoin(found) AS reply)
     ),
     named AS
     (

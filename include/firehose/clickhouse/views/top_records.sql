@@ -1,9 +1,10 @@
 -- The records that were given most between two moments, exact: FROM firehose.top_records(kind = 'like', since = '2026-11-23 00:00:00', until = '2026-11-24 00:00:00', top = 20)
 (
-    uri    String COMMENT 'at:// address of the record',
-    made   UInt64 COMMENT 'Likes (or what was asked for) that were made in the hours between',
-    undone UInt64 COMMENT 'Of this kind, taken back in these hours, whenever they were made',
-    net    Int64  COMMENT 'made less undone, by which records are ordered'
+    uri      String COMMENT 'at:// address of the record',
+    made     UInt64 COMMENT 'Likes (or what was asked for) that were made in the hours between',
+    undone   UInt64 COMMENT 'Of this kind, taken back in these hours, whenever they were made',
+    net      Int64  COMMENT 'made less undone, by which records are ordered',
+    accounts UInt64 COMMENT 'Accounts of which one that was made in these hours stood at their end, each once'
 )
 AS WITH
     (   -- A scalar, since a subquery that is named twice runs twice.
@@ -22,15 +23,33 @@ AS WITH
     ) AS best,
     found AS
     (
-        SELECT one.1 AS account, one.2 AS collection, one.3 AS record, one.4 AS made, one.5 AS undone, one.6 AS net
+        SELECT one.1 AS account, one.2 AS of, one.3 AS record, one.4 AS made, one.5 AS undone, one.6 AS net, one.7 AS a_day
         FROM (SELECT arrayJoin(best) AS one)
+    ),
+    standing AS
+    (
+        SELECT target, collection, target_record, uniqExact(account) AS accounts
+        FROM
+        (
+            SELECT target, collection, target_record, account FROM ops.edges
+            WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+                AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+                AND (target, target_record) IN (SELECT account, record FROM found)
+            GROUP BY target, collection, target_record, account, record
+            HAVING argMax(change, at) = 1
+        )
+        GROUP BY target, collection, target_record
     ),
     named AS
     (
         SELECT DISTINCT number, name FROM ops.names
-        WHERE (day, number) IN (SELECT one.7, arrayJoin([one.1, one.3]) FROM (SELECT arrayJoin(best) AS one))
+        WHERE (day, number) IN (SELECT a_day, arrayJoin([account, record]) FROM found)
     )
-SELECT concat('at://', a.name, '/', collection, '/', if(bitTest(record, 63), k.name, translate(substring(base32Encode(concat(unhex('0000'),
-    reinterpretAsFixedString(byteSwap(record)))), 4), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '234567abcdefghijklmnopqrstuvwxyz'))) AS uri, made, undone, net
-FROM found LEFT JOIN named AS a ON a.number = found.account LEFT JOIN named AS k ON k.number = found.record
+SELECT concat('at://', a.name, '/', of, '/', if(bitTest(found.record, 63), k.name, translate(substring(base32Encode(concat(unhex('0000'),
+    reinterpretAsFixedString(byteSwap(found.record)))), 4), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '234567abcdefghijklmnopqrstuvwxyz'))) AS uri,
+    made, undone, net, s.accounts AS accounts
+FROM found
+LEFT JOIN standing AS s ON s.target = found.account AND s.collection = found.of AND s.target_record = found.record
+LEFT JOIN named AS a ON a.number = found.account
+LEFT JOIN named AS k ON k.number = found.record
 ORDER BY net DESC, uri
