@@ -5,14 +5,16 @@ Lives here: pure functions. Must not: I/O, SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from firehose.lake.ledger import LedgerEntry
 from firehose.schema import TYPES
 from firehose.warehouse.plan import Loaded, hours_of, touched
 
+_Each = TypeVar("_Each")
 #: In ``ops.adding``: any batch that does not count as loaded.
 ANY: Final = "*"
 #: Rows that are made at a time, about.
@@ -39,12 +41,26 @@ def is_new(entry: LedgerEntry, loaded: dict[str, Loaded], begun: set[str]) -> bo
     return not ({entry.batch, ANY} & begun or entry.batch in loaded or displaced)
 
 
-def whole_hours(hours: Iterable[datetime]) -> list[Part]:
-    """These hours by day, with the rows of every batch."""
+def whole_hours(hours: Iterable[datetime], rows: Mapping[datetime, int]) -> list[Part]:
+    """These hours by day, some rows at a time, with those of every batch.
+
+    ``rows``: how many an hour has, about.
+    """
     by_day: dict[date, list[datetime]] = {}
     for hour in sorted(hours):
         by_day.setdefault(hour.date(), []).append(hour)
-    return [Part(day, tuple(of_day)) for day, of_day in by_day.items()]
+    return [
+        Part(day, some) for day, of_day in by_day.items() for some in _some(of_day, lambda hour: rows.get(hour, 0))
+    ]
+
+
+def rows_by_hour(entries: Iterable[LedgerEntry]) -> Counter[datetime]:
+    """How many rows these entries brought to each hour, about: as if each was in all hours of its batch."""
+    found: Counter[datetime] = Counter()
+    for entry in entries:
+        for hour in hours_of(entry):
+            found[hour] += _stored(entry)
+    return found
 
 
 def parts(entries: Iterable[LedgerEntry]) -> list[Part]:
@@ -53,25 +69,31 @@ def parts(entries: Iterable[LedgerEntry]) -> list[Part]:
     for entry in sorted(entries, key=lambda entry: entry.start):
         for day in {hour.date() for hour in hours_of(entry)}:
             by_day.setdefault(day, []).append(entry)
-    return [_part(day, some) for day in sorted(by_day) for some in _some(by_day[day])]
+    return [_part(day, some) for day in sorted(by_day) for some in _some(by_day[day], _stored)]
 
 
-def _some(entries: list[LedgerEntry]) -> list[list[LedgerEntry]]:
-    found: list[list[LedgerEntry]] = [[]]
+def _some(each: Iterable[_Each], rows_of: Callable[[_Each], int]) -> list[tuple[_Each, ...]]:
+    """In groups of up to ``_ROWS`` rows, or of one that has more."""
+    found: list[tuple[_Each, ...]] = []
     rows = 0
-    for entry in entries:
-        rows += (of_entry := sum(counts.stored for counts in entry.counts.values()))
-        if rows > _ROWS and found[-1]:
-            found.append([])
-            rows = of_entry
-        found[-1].append(entry)
+    for one in each:
+        rows += rows_of(one)
+        if found and rows <= _ROWS:
+            found[-1] = (*found[-1], one)
+        else:
+            found.append((one,))
+            rows = rows_of(one)
     return found
 
 
-def _part(day: date, entries: list[LedgerEntry]) -> Part:
+def _stored(entry: LedgerEntry) -> int:
+    return sum(counts.stored for counts in entry.counts.values())
+
+
+def _part(day: date, entries: Sequence[LedgerEntry]) -> Part:
     of_day = touched(entries, {})
     hours = [hour for hour in sorted(of_day) if hour.date() == day]
     types = {name for hour in hours for name in of_day[hour]}
     within = all(hour.date() == day for entry in entries for hour in hours_of(entry))
-    rows = sum(counts.stored for entry in entries for counts in entry.counts.values()) if within else None
+    rows = sum(map(_stored, entries)) if within else None
     return Part(day, tuple(hours), tuple(entry.start for entry in entries), tuple(sorted(types)), rows)

@@ -78,18 +78,18 @@ def resolved(source: str, replaced: str) -> str:
     return f"{others}\nUNION ALL\n{found}"
 
 
-def hours_of_late_creates(source: str, new: str) -> str:
-    """The hours of deletes in ``ops.strays``, so about nothing known, of what ``new`` rows of ``source`` create.
+def hours_of_late_creates(source: str, replaced: str) -> str:
+    """The hours of deletes in ``ops.strays``, so about nothing known, of what rows of ``source`` create.
 
-    Binds ``day``, the day of these rows.
+    Without deletes that these rows are to replace (a condition). Binds ``day``, the day of these rows.
     """
     creates = (
-        f"SELECT account, type, record, rev FROM {source} WHERE {new} AND operation = 'create' AND NOT resync"
+        f"SELECT account, type, record, rev FROM {source} WHERE operation = 'create' AND NOT resync"
         " AND notEmpty(edges.kind)"
     )
     deletes = (
         "SELECT hour, account, type, record, rev FROM ops.strays WHERE day >= {day:Date} - 1"
-        " AND operation = 'delete'"
+        f" AND operation = 'delete' AND NOT ({replaced})"
     )
     return (
         f"SELECT DISTINCT d.hour FROM ({deletes}) AS d JOIN ({creates}) AS c"

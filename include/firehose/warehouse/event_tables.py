@@ -7,7 +7,8 @@ step. Events are read from the lake once; the other tables are made of them. Mus
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -17,13 +18,15 @@ from firehose import crash
 from firehose.lake.ledger import LedgerEntry
 from firehose.schema import ACCOUNTS, IDENTITIES, POSTS, TYPES
 from firehose.warehouse import event_rows
-from firehose.warehouse.event_parts import ANY, Part, is_new, parts, whole_hours
+from firehose.warehouse.event_parts import ANY, Part, is_new, parts, rows_by_hour, whole_hours
 from firehose.warehouse.plan import Loaded, touched
 from firehose.warehouse.sql import SQL_FOLDER
 
 _EVENTS: Final = "ops.events"
-#: Made of the day's rows of ``ops.events``, each by its SELECT.
-_OF_EVENTS: Final = ("strays", "edges", "engagement_by_hour", "accounts_by_day", "collections_by_hour")
+#: Made of the rows of ``ops.events``, each by its SELECT: sums of a day, and the others, which have the hour.
+_OF_DAY: Final = "accounts_by_day"
+_OF_HOURS: Final = ("strays", "edges", "engagement_by_hour", "collections_by_hour")
+_OF_EVENTS: Final = (_OF_DAY, *_OF_HOURS)
 #: Read from the lake by a SELECT of their own, with the types that they are made of.
 _OF_LAKE: Final = {
     "post_texts": frozenset({POSTS}),
@@ -63,18 +66,20 @@ def load(
         crash.reached(crash.Point.ADDING_NOTED)
     remade: set[datetime] = set()  # with the rows of every batch, those of new ones as well
     undone: set[datetime] = set()
-    for part in whole_hours(touched(again, loaded).keys() - kept):
-        undone.update(_rebuild(client, part))
+    brought = rows_by_hour(entries)
+    wanted = touched(again, loaded).keys() - kept
+    for part in _whole_hours(client, wanted, brought):
         remade.update(part.hours)
+        undone.update({*_rebuild(client, part)} - (wanted - remade))  # those have their turn
     for part in parts(new):
         found = _add(client, part) if remade.isdisjoint(part.hours) else None
         if found is not None:
             undone.update(found)
             continue
-        for whole in whole_hours(set(part.hours) - kept):
+        for whole in _whole_hours(client, set(part.hours) - kept, brought):
             undone.update(_rebuild(client, whole))
             remade.update(whole.hours)
-    for part in whole_hours(undone - kept):
+    for part in _whole_hours(client, undone - kept, Counter()):
         _rebuild(client, part)
 
 
@@ -97,6 +102,20 @@ def _there(client: Client, hours: set[datetime]) -> set[datetime]:
     return {hour for (hour,) in client.query(query, tz_mode="aware").result_rows}
 
 
+def _whole_hours(client: Client, hours: set[datetime], brought: Mapping[datetime, int]) -> list[Part]:
+    """Hours that are made again: an hour has the rows that are there, and those that entries bring."""
+    days = {hour.date() for hour in hours}
+    there: Counter[datetime] = sum((_rows(client, day) for day in days), Counter(brought))
+    return whole_hours(hours, there)
+
+
+def _rows(client: Client, day: date) -> Counter[datetime]:
+    """How many rows each hour of a day has."""
+    query = f"SELECT hour, count() FROM {_EVENTS} WHERE day = {{day:Date}} GROUP BY hour"
+    rows = client.query(query, parameters={"day": day}, tz_mode="aware").result_rows
+    return Counter({hour: int(count) for hour, count in rows})
+
+
 def _add(client: Client, part: Part) -> list[datetime] | None:
     """Add the rows of new batches, if they are as many as the ledger says; else None.
 
@@ -106,17 +125,20 @@ def _add(client: Client, part: Part) -> list[datetime] | None:
     if part.rows not in (None, client.command("SELECT count() FROM ops.staging_events_read")):
         return None  # a batch was published again meanwhile, or the lake is odd
     _number(client, _NEVER)
+    undone = _undone(client, part, _NEVER)
     for name in _OF_EVENTS:
-        _derive(client, name)
+        _stage(client, name)
+        _derive(client, name, "ops.staging_events")
     for name in _OF_LAKE:
         _select(client, name, part)
     for name in ("events", *_OF_EVENTS, *_OF_LAKE, "names"):
         _attach(client, name, part.day)
-    return _done(client, part)
+    _drop(client)
+    return undone
 
 
 def _rebuild(client: Client, part: Part) -> list[datetime]:
-    """Make these hours again from the lake; the rows of the day's other hours stay, or are made of its events.
+    """Make these hours again from the lake; the rows of the day's other hours stay.
 
     Returns hours as :func:`_add` does.
     """
@@ -125,26 +147,35 @@ def _rebuild(client: Client, part: Part) -> list[datetime]:
     client.command(f"INSERT INTO ops.adding SELECT DISTINCT {_BATCH_ID} FROM ops.staging_events_read")
     replaced = f"day = toDate('{part.day}') AND hour IN ({_times(part.hours)})"
     _number(client, replaced)
-    _keep(client, "events", part)
+    undone = _undone(client, part, replaced)
     for name in _OF_EVENTS:
-        _derive(client, name)
+        _stage(client, name)
+        _derive(client, name, "ops.staging_events")
+    rows = _rows(client, part.day)
+    for others in whole_hours(rows.keys() - {*part.hours}, rows):
+        kept = f"(SELECT * FROM {_EVENTS} WHERE day = toDate('{part.day}') AND hour IN ({_times(others.hours)}))"
+        _derive(client, _OF_DAY, kept)
     for name in _OF_LAKE:
         _select(client, name, part)
+    for name in ("events", *_OF_HOURS, *_OF_LAKE):
         _keep(client, name, part)
     for name in ("events", *_OF_EVENTS, *_OF_LAKE):
         _replace(client, name, part.day)
     _attach(client, "names", part.day)
-    return _done(client, part)
+    _drop(client)
+    return undone
 
 
-def _done(client: Client, part: Part) -> list[datetime]:
-    """Drop the staging tables. Returns the hours of deletes, of any batch, that their creates have come after."""
-    query = event_rows.hours_of_late_creates("ops.staging_events", f"hour IN ({_times(part.hours)})")
+def _undone(client: Client, part: Part, replaced: str) -> list[datetime]:
+    """The hours of deletes, of other rows than those of the part, that their creates have come after."""
+    query = event_rows.hours_of_late_creates("ops.staging_events", replaced)
     rows = client.query(query, parameters={"day": part.day}, tz_mode="aware").result_rows
-    hours = [hour for (hour,) in rows]
+    return [hour for (hour,) in rows]
+
+
+def _drop(client: Client) -> None:
     for name in ("events_read", "events_numbered", "events", "names", *_OF_EVENTS, *_OF_LAKE):
         client.command(f"DROP TABLE ops.staging_{name}")
-    return hours
 
 
 def _read(client: Client, part: Part) -> None:
@@ -167,10 +198,9 @@ def _number(client: Client, replaced: str) -> None:
     client.command(f"INSERT INTO ops.staging_names\n{event_rows.names_of_undone('ops.staging_events')}")
 
 
-def _derive(client: Client, name: str) -> None:
+def _derive(client: Client, name: str, source: str) -> None:
     select = (SQL_FOLDER / "tables" / f"{name}.sql").read_text(encoding="utf-8")
-    _stage(client, name)
-    client.command(f"INSERT INTO ops.staging_{name}\n{select.replace('{source}', 'ops.staging_events')}")
+    client.command(f"INSERT INTO ops.staging_{name}\n{select.replace('{source}', source)}")
 
 
 def _select(client: Client, name: str, part: Part) -> None:

@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from firehose.batch.interval import Batch
 from firehose.lake import ledger
 from firehose.store import LocalLake
-from firehose.warehouse import event_tables, plan
+from firehose.warehouse import event_parts, event_tables, plan
 from firehose.warehouse.summaries import load
 from jetstream_simulator.identifiers import tid
 from tests.integration.warehouse.dying import DyingClient
@@ -302,6 +302,53 @@ def test_new_batches_are_added_and_no_hour_is_made_again(
     batches.publish(0)
     with pytest.raises(pytest.fail.Exception, match="made again"):
         load(client, LocalLake(batches.lake.root))
+
+
+def test_a_record_that_is_written_again_makes_no_hour_again(
+    client: Client, lake: LakeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply is deleted, written again as no reply, and deleted: the second delete is about nothing, rightly."""
+    first = {"uri": f"at://did:plc:a/{POST}/{tid(1, 1)}", "cid": CID}
+    reply = {"text": "hi", "createdAt": "x", "reply": {"parent": first, "root": first}}
+    key = tid(int(at(22).timestamp()) * 1_000_000, 1)
+    told: list[tuple[str, Row]] = [("create", reply), ("delete", {}), ("create", {"text": "hi", "createdAt": "x"}), ("delete", {})]
+    found = [
+        commit(at(22, n), operation, Record("did:plc:b", POST, key, body))
+        for n, (operation, body) in enumerate(told)
+    ]
+    monkeypatch.setattr(event_tables, "_rebuild", lambda _, part: pytest.fail(f"made again: {part}"))
+    batches = Batches(lake, random.Random(1), found, 1, late=0)
+    batches.publish(0)
+    load(client, LocalLake(lake.root))
+    query = "SELECT operation, edges.kind FROM ops.events ORDER BY at"
+    assert client.query(query).result_rows == [
+        ("create", ["reply", "root"]),
+        ("delete", ["reply", "root"]),
+        ("create", []),
+        ("delete", []),
+    ]
+
+
+def test_hours_are_made_again_some_rows_at_a_time(
+    client: Client, batches: Batches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day of the network does not fit into memory."""
+    for number in batches.of:
+        batches.publish(number)
+    load(client, LocalLake(batches.lake.root))
+    found, made, rebuild = contents(client), [], event_tables._rebuild
+
+    def noted(connected: Client, part: event_parts.Part) -> list[datetime]:
+        made.append(part.hours)
+        return rebuild(connected, part)
+
+    monkeypatch.setattr(event_tables, "_rebuild", noted)
+    monkeypatch.setattr(event_parts, "_ROWS", 200)
+    client.command("TRUNCATE TABLE ops.batches")
+    load(client, LocalLake(batches.lake.root))
+    assert contents(client) == found
+    assert len(made) == len(set(made)) >= 3
+    assert {len(hours) for hours in made} == {1}
 
 
 @pytest.mark.parametrize("restored", [False, True])

@@ -2,6 +2,7 @@
 -- Known followers at the beginning and the end of the latest day: of follows made since the lake begins. The true number
 -- is higher by all older follows. An unfollow names only the record, so that of an older follow counts for no account.
 -- Of one account: FROM followers(did = '…').
+-- Reads: ops.events whole; ops.names whole; ops.account_changes whole
 WITH
     (SELECT max(day) FROM firehose.events_by_minute) AS latest,
     pairs AS
