@@ -311,7 +311,8 @@ def test_a_record_that_is_written_again_makes_no_hour_again(
     first = {"uri": f"at://did:plc:a/{POST}/{tid(1, 1)}", "cid": CID}
     reply = {"text": "hi", "createdAt": "x", "reply": {"parent": first, "root": first}}
     key = tid(int(at(22).timestamp()) * 1_000_000, 1)
-    told: list[tuple[str, Row]] = [("create", reply), ("delete", {}), ("create", {"text": "hi", "createdAt": "x"}), ("delete", {})]
+    again = {"text": "hi", "createdAt": "x"}
+    told: list[tuple[str, Row]] = [("create", reply), ("delete", {}), ("create", again), ("delete", {})]
     found = [
         commit(at(22, n), operation, Record("did:plc:b", POST, key, body))
         for n, (operation, body) in enumerate(told)

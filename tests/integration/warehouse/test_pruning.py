@@ -57,6 +57,8 @@ FILLING: Final = (
 NO_SETS: Final = dict.fromkeys(
     ("use_index_for_in_with_subqueries", "optimize_move_to_prewhere", "query_plan_optimize_prewhere"), 0
 )
+#: Tables that it reads before the plan is made, or so far as its caller reads it then.
+OF_TOP_RECORDS: Final = {"ops.engagement_by_hour", "ops.edges", "ops.names"}
 RECIPES: Final = recipes()
 
 
@@ -99,9 +101,10 @@ def test_every_recipe_says_what_it_reads() -> None:
 def test_tables_are_skipped_as_a_recipe_says(loader: Client, recipe: Recipe) -> None:
     said = {read.source: read.by for read in recipe.each_read() if read.of_table}
     found = tables(loader, recipe.sql)
-    assert found.keys() == said.keys()
-    for table, by in said.items():
-        places = found[table]
+    before = OF_TOP_RECORDS if "top_records(" in recipe.sql else set()
+    assert found.keys() <= said.keys() <= found.keys() | before
+    for table, places in found.items():
+        by = said[table]
         assert by or not all(places), f"{table} is nowhere read whole: {places}"
         for either in by:
             assert all(skipped.intersection(either.split(" or ")) for skipped in places), f"{table}: {places}"

@@ -2,7 +2,7 @@
 -- Accounts whose like of the latest day stood at its end, each once, of the 100 posts that gained most likes. The text is
 -- there where the post was witnessed in the week before, the handle where an identity event had named it by the end of the day.
 -- The best are looked up first, into an array: a CTE would be computed wherever it is named.
--- Reads: ops.post_texts by partition, index did; ops.account_changes whole
+-- Reads: ops.engagement_by_hour by partition; ops.edges by partition, key; ops.names by key; ops.post_texts by partition, index did; ops.account_changes whole
 WITH
     (SELECT max(day) FROM firehose.events_by_minute) AS latest,
     (
