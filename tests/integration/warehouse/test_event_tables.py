@@ -120,6 +120,12 @@ def test_views_answer_for_one_account_one_record_and_the_top(
     assert {uri: (made, undone, net) for uri, made, undone, net in found} == {
         uri: (wanted["like", uri, 1], wanted["like", uri, -1], net) for uri, net in likes.items()
     }
+    best = sorted(likes.values(), reverse=True)
+    assert best[2] > 1, "so that the view leaves out records that cannot be among the first"
+    for top in (1, 3, 10):
+        rows = client.query(query, parameters=span | {"top": top}).result_rows
+        assert [net for _, _, _, net in rows] == best[:top]
+        assert all(likes[uri] == net for uri, _, _, net in rows)
     uri, _ = likes.most_common(1)[0]
     of_one = {"uri": uri}
     query = "SELECT kind, undone, did FROM firehose.about(uri = {uri:String})"

@@ -7,7 +7,43 @@
     accounts UInt64 COMMENT 'Accounts of which one that was made in these hours stood at their end, each once'
 )
 AS WITH
-    (   -- A scalar, since a subquery that is named twice runs twice.
+    -- Grouping all records of a day of the network takes gigabytes, so records are left out that cannot be among the wanted
+    -- ones. Those with the largest rows say what the last of these has at least; then all records are summed in four million
+    -- buckets, and those are grouped whose bucket has as much. Scalars, since a subquery that is named twice runs twice.
+    (
+        SELECT if(count() < {top:UInt32}, 0, min(net))
+        FROM
+        (
+            SELECT sum(e.made) - sum(e.undone) AS net
+            FROM ops.engagement_by_hour AS e
+            WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+            AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+                AND (account, record) IN
+                (
+                    SELECT account, record FROM ops.engagement_by_hour
+                    WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+            AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+                    ORDER BY made DESC LIMIT {top:UInt32} * 2
+                )
+            GROUP BY account, record, collection
+            ORDER BY net DESC
+            LIMIT {top:UInt32}
+        )
+    ) AS least,
+    ifNull(least, 0) > 1 AS some_cannot,
+    (
+        SELECT groupArray(bucket)
+        FROM
+        (
+            SELECT toUInt32(bitAnd(cityHash64(account, record), 0x3fffff)) AS bucket
+            FROM ops.engagement_by_hour
+            WHERE some_cannot AND kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+            AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+            GROUP BY bucket
+            HAVING sum(made) >= least
+        )
+    ) AS buckets,
+    (
         SELECT groupArray((account, collection, record, made, undone, net, a_day))
         FROM
         (
@@ -15,7 +51,8 @@ AS WITH
                 toInt64(made) - toInt64(undone) AS net, any(day) AS a_day
             FROM ops.engagement_by_hour AS e
             WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
-                AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+            AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+                AND (NOT some_cannot OR toUInt32(bitAnd(cityHash64(account, record), 0x3fffff)) IN (SELECT arrayJoin(buckets)))
             GROUP BY account, record, collection
             ORDER BY net DESC, account, record
             LIMIT {top:UInt32}
