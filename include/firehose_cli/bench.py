@@ -91,6 +91,7 @@ def query(
 @app.command()
 def cookbook(
     events: Annotated[int, typer.Option(min=24_000, help="How many events the day has.")] = 1_000_000,
+    hours: Annotated[int, typer.Option(min=1, max=24, help="How many of its hours to simulate.")] = 24,
     as_json: Json = False,
 ) -> None:
     """Each recipe of the cookbook on a simulated day, beside the lake. 10 million events take an hour.
@@ -99,7 +100,7 @@ def cookbook(
     """
     from devstack.bench.cookbook import bench_cookbook
 
-    _print(bench_cookbook(events), as_json)
+    _print(bench_cookbook(events, hours), as_json)
 
 
 @app.command()

@@ -72,12 +72,12 @@ class CookbookReport(msgspec.Struct, frozen=True, kw_only=True):
     on_the_lake: dict[str, Figures]
 
 
-def bench_cookbook(events: int) -> CookbookReport:
-    """Measure on a day of ``events`` simulated events."""
+def bench_cookbook(events: int, hours: int) -> CookbookReport:
+    """Measure on a day of ``events`` simulated events, or on its first ``hours``."""
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         settings = of_own(Path(name, "home"), str(Path(name, "lake")))
         began = time.monotonic()
-        total = make_day(settings.local_lake, events)
+        total = make_day(settings.local_lake, events, hours)
         made = time.monotonic()
         with clickhouse.start(settings):
             load(settings)
@@ -87,10 +87,10 @@ def bench_cookbook(events: int) -> CookbookReport:
     return CookbookReport(name="cookbook", events=total, seconds=seconds, recipes=asked, on_the_lake=on_the_lake)
 
 
-def make_day(lake: LocalLake, events: int) -> int:
-    """Write the hour files of a day and the ledger's entries of its batches. Returns how many events it has."""
+def make_day(lake: LocalLake, events: int, hours: int) -> int:
+    """Write the files of a day's first hours, and the ledger's entries of its batches. Returns how many events."""
     total: Counter[str] = Counter()
-    for hour, lines in groupby(simulated.day(events, simulated.HOURS), key=lambda line: line.hour):
+    for hour, lines in groupby(simulated.day(events, hours), key=lambda line: line.hour):
         for entry in stored_batches(lake, hour, [*lines]):
             total.update({kind: counts.stored for kind, counts in entry.counts.items()})
             ledger.write_entry(ledger.entry_path(lake, Batch(entry.start, entry.end)), entry)

@@ -123,8 +123,8 @@ def test_an_answer_with_a_part_of_a_batch_is_torn() -> None:
 
 
 def test_cookbook() -> None:
-    report = msgspec.json.decode(printed("cookbook", 24_000), type=CookbookReport)
-    assert report.events == 24_000
+    report = msgspec.json.decode(printed("cookbook", 240_000, "--hours=1"), type=CookbookReport)
+    assert report.events == 10_000
     assert {*report.on_the_lake} < {*report.recipes} == {recipe.name for recipe in recipes()}
     figures = [*report.recipes.values(), *report.on_the_lake.values()]
     assert not [each.error for each in figures if each.error]
