@@ -142,5 +142,5 @@ def test_a_child_that_does_not_start_says_why(tmp_path: Path) -> None:
 
 def test_every_field_is_a_setting_of_the_project() -> None:
     names = endpoint_config(Settings()).names
-    assert set(EndpointConfig.__struct_fields__) - set(names) == {"rights", "program", "names"}
+    assert set(EndpointConfig.__struct_fields__) - set(names) == {"rights", "program", "names", "smaller"}
     assert {name.removeprefix(PREFIX).lower() for name in names.values()} <= set(Settings.__struct_fields__)
