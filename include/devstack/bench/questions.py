@@ -33,10 +33,11 @@ def _of_top(select: str, order: str) -> str:
         f"SELECT account, {select} AS value FROM ops.accounts_by_day WHERE collection = '{_POST}'"
         f" AND operation = 'create' GROUP BY account ORDER BY value {order} LIMIT 3"
     )
-    names = "SELECT DISTINCT number, name FROM ops.names WHERE number IN (SELECT account FROM top)"
+    # A scalar, since a subquery that is named twice runs twice.
+    names = "SELECT DISTINCT number, name FROM ops.names WHERE number IN (SELECT arrayJoin(top).1)"
     return (
-        f"WITH top AS ({top}) SELECT name, value FROM top JOIN ({names}) AS n ON n.number = top.account"
-        f" ORDER BY value {order}"
+        f"WITH (SELECT groupArray((account, value)) FROM ({top})) AS top SELECT name, one.2 AS value"
+        f" FROM (SELECT arrayJoin(top) AS one) AS t JOIN ({names}) AS n ON n.number = one.1 ORDER BY value {order}"
     )
 
 
