@@ -124,7 +124,7 @@ class Advisor:
         self._advice = [(each.codes, re.compile(each.text), each.sentence.format_map(words)) for each in _ADVICE]
 
     def sentence(self, error: QueryError) -> str:
-        """What to do about ``error``; empty where it is no limit's."""
+        """What to do about ``error``; empty where no limit has caused it."""
         for codes, text, sentence in self._advice:
             if error.code in codes and text.search(error.text):
                 return sentence

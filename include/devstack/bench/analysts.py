@@ -48,7 +48,7 @@ class Target(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One question: ``error`` is the answer that was none; ``rows`` are those of a check."""
+    """One question: ``error`` is what was answered where it failed; ``rows`` are those of a check."""
 
     kind: str
     seconds: float

@@ -47,11 +47,10 @@ _PEAK: Final = "SELECT max(peak_memory_usage) FROM system.processes WHERE query 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds by HTTP of the first run, and the median of hot ones; rows read, bytes read from files.
 
-    By the clock: what the engine says that a query took leaves out what it computes before it runs the rest, which
-    is most of some of these: scalar subqueries, sets.
+    By the client's clock.
 
     ``peak_mib``: the engine's own count, 0 where the query ended before it could be looked at. ``error``: why
-    there is no answer, and so no figure.
+    the query failed, so that it has no figures.
     """
 
     first_s: float = 0.0

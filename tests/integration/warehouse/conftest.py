@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 from devstack.embedded import clickhouse
 from devstack.embedded.redis import free_port
 from firehose.settings import Settings
+from firehose.warehouse import plan
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
 from tests.integration.warehouse.lakes import LakeBuilder, drop_databases, forget, small
@@ -65,6 +66,12 @@ def client(connected: Client, settings: Settings) -> Client:
     migrate(connected, settings)
     forget(connected)
     return connected
+
+
+@pytest.fixture
+def events_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the tables of events: the summaries are not loaded, which others are about."""
+    monkeypatch.setattr(plan, "SUMMARIES", ())
 
 
 @pytest.fixture

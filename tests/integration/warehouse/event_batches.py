@@ -1,6 +1,6 @@
 """Simulated events in batches of a lake, which may be published late, again, and in any order.
 
-Lives here: the events, their files and the ledger's entries. Must not: load them, ask.
+Lives here: the events, their files and the ledger's entries. Must not: ask.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from clickhouse_connect.driver.client import Client
 
 from firehose.batch.interval import Batch
 from firehose.events.rows import decode_rows, to_table
 from firehose.lake import ledger
 from firehose.store import LocalLake
+from firehose.warehouse.summaries import load
 from jetstream_simulator.identifiers import tid
 from tests.integration.warehouse.lakes import DAY, LakeBuilder, Row, at, type_of
 
@@ -172,6 +174,14 @@ class Batches:
             hours=hours,
         )
         ledger.write_entry(LocalLake(ledger.entry_path(self.lake.root, batch)), entry)
+
+
+def stored(client: Client, lake: LakeBuilder, found: list[Row]) -> None:
+    """Publish the events in a few batches, and load them."""
+    batches = Batches(lake, random.Random(1), found, 3)
+    for number in batches.of:
+        batches.publish(number)
+    load(client, LocalLake(lake.root))
 
 
 def tables(number: int, found: list[Row]) -> dict[tuple[datetime, str], pa.Table]:

@@ -12,10 +12,11 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from firehose.store import LocalLake
-from firehose.warehouse import plan
 from firehose.warehouse.summaries import load
-from tests.integration.warehouse.event_batches import Batches, about_accounts, account, identity
+from tests.integration.warehouse.event_batches import Batches, about_accounts, account, identity, stored
 from tests.integration.warehouse.lakes import LakeBuilder, Row, at
+
+pytestmark = pytest.mark.usefixtures("events_only")
 
 HANDLES = ("a.test", "b.test", "c.test")
 
@@ -81,20 +82,6 @@ def latest_states(found: list[Row]) -> dict[str, Row]:
         for did, of_account in by_account(found)
         if (states := [event for event in of_account if event["kind"] == "account"])
     }
-
-
-@pytest.fixture(autouse=True)
-def events_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests are about the summaries."""
-    monkeypatch.setattr(plan, "SUMMARIES", ())
-
-
-def stored(client: Client, lake: LakeBuilder, found: list[Row]) -> None:
-    """Publish the events in a few batches, and load them."""
-    batches = Batches(lake, random.Random(1), found, 3)
-    for number in batches.of:
-        batches.publish(number)
-    load(client, LocalLake(lake.root))
 
 
 def test_handles_and_statuses_are_those_of_the_events(client: Client, lake: LakeBuilder) -> None:

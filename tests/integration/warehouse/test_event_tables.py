@@ -14,7 +14,7 @@ from clickhouse_connect.driver.client import Client
 from firehose.batch.interval import Batch
 from firehose.lake import ledger
 from firehose.store import LocalLake
-from firehose.warehouse import event_parts, event_tables, plan
+from firehose.warehouse import event_parts, event_tables
 from firehose.warehouse.summaries import load
 from jetstream_simulator.identifiers import tid
 from tests.integration.warehouse.dying import DyingClient
@@ -31,6 +31,8 @@ from tests.integration.warehouse.event_batches import (
     events,
 )
 from tests.integration.warehouse.lakes import LakeBuilder, Row, at, forget
+
+pytestmark = pytest.mark.usefixtures("events_only")
 
 
 def contents(client: Client) -> dict[str, list[Any]]:
@@ -80,12 +82,6 @@ def turned_to(collection: str, body: Row) -> list[tuple[str, str]]:
     if collection == FOLLOW:
         return [("follow", body["subject"])]
     return [({LIKE: "like", REPOST: "repost"}[collection], body["subject"]["uri"])]
-
-
-@pytest.fixture(autouse=True)
-def events_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests are about the summaries."""
-    monkeypatch.setattr(plan, "SUMMARIES", ())
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from firehose.store import LocalLake
-from firehose.warehouse import plan
-from firehose.warehouse.summaries import load
 from ingester.contract.resyncs import MARK
 from jetstream_simulator.identifiers import tid
-from tests.integration.warehouse.event_batches import FOLLOW, POST, Batches, Record, account, commit
+from tests.integration.warehouse.event_batches import FOLLOW, POST, Record, account, commit, stored
 from tests.integration.warehouse.lakes import LakeBuilder, Row, at
+
+pytestmark = pytest.mark.usefixtures("events_only")
 
 PROFILE = "app.bsky.actor.profile"
 TYPE = {POST: "posts", FOLLOW: "follows", PROFILE: "profiles"}
@@ -103,20 +102,6 @@ def followed(life: list[Row], before: list[Row]) -> list[str]:
 def in_order(rows: Any) -> list[Any]:
     """Rows in an order of their own."""
     return sorted((tuple(row) for row in rows), key=repr)
-
-
-@pytest.fixture(autouse=True)
-def events_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests are about the summaries."""
-    monkeypatch.setattr(plan, "SUMMARIES", ())
-
-
-def stored(client: Client, lake: LakeBuilder, found: list[Row]) -> None:
-    """Publish the events in a few batches, and load them."""
-    batches = Batches(lake, random.Random(1), found, 3)
-    for number in batches.of:
-        batches.publish(number)
-    load(client, LocalLake(lake.root))
 
 
 def test_the_records_of_an_account_are_those_of_its_events(client: Client, lake: LakeBuilder) -> None:
