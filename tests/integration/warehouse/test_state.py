@@ -16,7 +16,7 @@ POST, LIKE, FOLLOW, BLOCK = (
     f"app.bsky.{name}" for name in ("feed.post", "feed.like", "graph.follow", "graph.block")
 )
 CID = "bafyreib" + "a" * 51
-STAR, MODEST = f"at://did:plc:author/{POST}/star", f"at://did:plc:author/{POST}/modest"
+STAR, MODEST, FORGOTTEN = (f"at://did:plc:author/{POST}/{name}" for name in ("star", "modest", "forgotten"))
 
 
 def like(account: str, second: float, rkey: str, uri: str) -> Row:
@@ -50,12 +50,13 @@ def ask(client: Client, name: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def liked(client: Client, settings: Settings, lake: LakeBuilder) -> Client:
-    """One account likes a post five times and takes it back five times; three like another, one of them twice."""
+    """One account likes a post five times and takes it back; three like another, one of them twice; one is left without."""
     fickle = [like("fan", 10 * n, f"k{n}", STAR) for n in range(5)]
     fickle += [undo(LIKE, "fan", 10 * n + 5, f"k{n}") for n in range(5)]
     steady = [like(f"a{n}", n, "k", MODEST) for n in range(3)]
     again = [like("a3", 1, "k", STAR), undo(LIKE, "a3", 2, "k"), like("a3", 3, "k", STAR)]
-    load(lake, settings, [*fickle, *steady, like("a0", 9, "k2", MODEST), *again])
+    left = [like("a4", 1, "k", FORGOTTEN), undo(LIKE, "a4", 2, "k")]
+    load(lake, settings, [*fickle, *steady, like("a0", 9, "k2", MODEST), *again, *left])
     return client
 
 

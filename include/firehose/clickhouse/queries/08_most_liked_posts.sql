@@ -10,6 +10,7 @@ WITH
         FROM
         (
             SELECT uri, accounts FROM firehose.top_records(kind = 'like', since = latest, until = latest + 1, top = 100)
+            WHERE accounts > 0
             ORDER BY accounts DESC, uri LIMIT 20
         )
     ) AS found,
