@@ -17,11 +17,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import chain, dag, task
+from airflow.sdk import chain, dag
+from firehose_steps import step
 from firehose_wiring import DEFAULT_ARGS, backup_timetable, require_backup, start_date
 
 
-@task
+@step
 def copy() -> dict[str, Any]:
     """Everything that has changed, to the backup. Holds some 16 MiB of it at a time."""
     import msgspec
@@ -35,7 +36,7 @@ def copy() -> dict[str, Any]:
     return dict(msgspec.to_builtins(backup(settings, redis_client)))
 
 
-@task
+@step
 def verify() -> dict[str, Any]:
     """What was sent is there as it was."""
     import msgspec
@@ -53,7 +54,7 @@ def verify() -> dict[str, Any]:
     return dict(msgspec.to_builtins(found))
 
 
-@task
+@step
 def prune() -> dict[str, Any]:
     """Sets that are not kept, and what no set needs."""
     import msgspec

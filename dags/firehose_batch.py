@@ -13,17 +13,20 @@ newest one goes first: live data does not wait for a backlog.
    (`FIREHOSE_MAX_QUARANTINE_RATE`) fails the run at once. A killed run goes on where it was.
 3. **publish** merges the good rows into the hour files and enters the batch in the ledger.
 
+A run's id ends with its batch, the start of its interval; its note says what came of it, or why it was skipped.
+
 Clearing a run is always safe: a rerun writes the same files from the raw copy; once that has expired
-(`FIREHOSE_KEEP_RAW_HOURS`), validate says so. Trigger a run by hand with a logical date only: it takes the
-interval that ended at or before that date.
+(`FIREHOSE_KEEP_RAW_HOURS`), validate says so. To run many again, or those that are missing, use the tab Backfills
+or `firehose batches rerun`. Every interval has a run: one more by hand answers 409; clear the one that is there.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import chain, dag, task
+from airflow.sdk import chain, dag, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
+from firehose_steps import step
 from firehose_wiring import (
     BATCHES,
     DEFAULT_ARGS,
@@ -36,7 +39,7 @@ from firehose_wiring import (
 )
 
 
-@task
+@step
 def drain() -> dict[str, Any]:
     """Redis to raw files. It streams, so it needs no slot of the pool, and Redis is emptied first of all."""
     from functools import partial
@@ -65,7 +68,7 @@ def drain() -> dict[str, Any]:
     return {**msgspec.to_builtins(result), metrics.OPEN_GAPS.field: len(gaps)}
 
 
-@task(pool=MEMORY_POOL)
+@step(pool=MEMORY_POOL)
 def validate() -> dict[str, Any]:
     """Raw files to good and quarantined rows."""
     import msgspec
@@ -81,15 +84,18 @@ def validate() -> dict[str, Any]:
     return dict(msgspec.to_builtins(result))
 
 
-@task(pool=MEMORY_POOL, outlets=[BATCHES])
+@step(pool=MEMORY_POOL, outlets=[BATCHES])
 def publish() -> dict[str, Any]:
-    """Good rows to hour files."""
+    """Good rows to hour files. The event of the asset says which batch it is, and what it stored."""
     import msgspec
 
     from firehose.lake.publish import publish
     from firehose.settings import load
 
-    return dict(msgspec.to_builtins(publish(load(), current_batch())))
+    done = publish(load(), batch := current_batch())
+    told = {"batch": batch.id, "start": batch.start.isoformat(), "end": batch.end.isoformat()}
+    get_current_context()["outlet_events"][BATCHES].extra = told | {"stored": done.stored}
+    return dict(msgspec.to_builtins(done))
 
 
 @dag(

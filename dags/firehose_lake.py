@@ -18,7 +18,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, dag, task
+from airflow.sdk import CronDataIntervalTimetable, dag
+from firehose_steps import step
 from firehose_wiring import CHECK_AT, DEFAULT_ARGS, require_backup, start_date
 
 
@@ -35,7 +36,7 @@ from firehose_wiring import CHECK_AT, DEFAULT_ARGS, require_backup, start_date
 def firehose_lake() -> None:
     """Wire the tasks, which do not wait for each other."""
 
-    @task
+    @step
     def backup_age() -> dict[str, Any]:
         """How old the last backup is, whether `firehose_backup` runs or not."""
         import msgspec
@@ -51,7 +52,7 @@ def firehose_lake() -> None:
         report_backup(settings, found.last, found.age_hours, send_mail)
         return dict(msgspec.to_builtins(found))
 
-    @task
+    @step
     def check() -> dict[str, Any]:
         """Every hour file against its record. Holds a few bytes of a file at a time."""
         from firehose.lake.check import check

@@ -20,14 +20,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, chain, dag, get_current_context, task
+from airflow.sdk import CronDataIntervalTimetable, chain, dag, get_current_context
+from firehose_steps import step
 from firehose_wiring import DEFAULT_ARGS, MAINTAIN_AT, MEMORY_POOL, start_date
 
 #: After so long no further file is closed, or verified; the task's limit leaves 20 minutes for those at hand.
 SECONDS = 2400
 
 
-@task(pool=MEMORY_POOL)
+@step(pool=MEMORY_POOL)
 def close() -> dict[str, Any]:
     """Hour files in open form. Holds a part of an hour at a time."""
     import msgspec
@@ -42,7 +43,7 @@ def close() -> dict[str, Any]:
     return dict(msgspec.to_builtins(done))
 
 
-@task(pool=MEMORY_POOL, trigger_rule="all_done")
+@step(pool=MEMORY_POOL, trigger_rule="all_done")
 def check() -> dict[str, Any]:
     """Hour files, row by row, also if one could not be closed. Holds a row group at a time."""
     import msgspec
@@ -57,7 +58,7 @@ def check() -> dict[str, Any]:
     return dict(msgspec.to_builtins(found))
 
 
-@task(trigger_rule="all_done")
+@step(trigger_rule="all_done")
 def expire() -> dict[str, Any]:
     """Remove, also if an hour was not sound: then what needs it stays."""
     from pathlib import Path
@@ -82,7 +83,7 @@ def expire() -> dict[str, Any]:
     return dict(msgspec.to_builtins(done))
 
 
-@task(trigger_rule="all_done")
+@step(trigger_rule="all_done")
 def share() -> dict[str, Any]:
     """Iceberg tables over closed hours, for other tools. Holds the metadata of a table at a time."""
     from firehose.maintenance.run import Maintenance

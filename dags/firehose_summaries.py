@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import dag
+from firehose_steps import step
 from firehose_wiring import BATCHES, DEFAULT_ARGS, start_date
 
 
@@ -28,7 +29,7 @@ from firehose_wiring import BATCHES, DEFAULT_ARGS, start_date
 def firehose_summaries() -> None:
     """Wire the task."""
 
-    @task
+    @step
     def refresh() -> dict[str, Any]:
         """Bring the schema up to date, then load what only the ledger has. This task holds no rows."""
         import contextlib

@@ -13,6 +13,8 @@ from typing import Final
 
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
+from firehose_notes import RunNotes
+from firehose_timetable import BatchTimetable
 from firehose_wiring import NewestFirst
 
 from ingester.contract.logs import get_logger
@@ -86,7 +88,8 @@ class FirehosePlugin(AirflowPlugin):
     """The plugin, as Airflow finds it in this file."""
 
     name = "firehose"
-    listeners = [WarmImports()]  # noqa: RUF012 - Airflow declares it a plain class attribute
+    listeners = [WarmImports(), RunNotes()]  # noqa: RUF012 - Airflow declares it a plain class attribute
+    timetables = [BatchTimetable]  # noqa: RUF012 - as above
     priority_weight_strategies = [NewestFirst]  # noqa: RUF012 - as above
 
 

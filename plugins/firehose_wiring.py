@@ -14,6 +14,7 @@ from airflow.sdk import Asset, Context, CronDataIntervalTimetable, RetryDecision
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.task.priority_strategy import PriorityWeightStrategy
+from firehose_timetable import BatchTimetable
 
 if TYPE_CHECKING:
     from airflow.models import TaskInstance
@@ -48,7 +49,8 @@ class NewestFirst(PriorityWeightStrategy):
 
 #: The name that operators (Airflow's) refer to it by; the plugin registers the class.
 NEWEST_FIRST: Final = f"{NewestFirst.__module__}.{NewestFirst.__qualname__}"
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+#: A batch's id, or the time that Airflow itself puts into run ids.
+_MOMENT: Final = re.compile(r"\d{8}T\d{6}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 class PipelineRetries(RetryPolicy):
@@ -94,14 +96,14 @@ DEFAULT_ARGS: Final[dict[str, Any]] = {
 }
 
 
-def batch_timetable() -> CronDataIntervalTimetable:
+def batch_timetable() -> BatchTimetable:
     """Batches of ``FIREHOSE_BATCH_MINUTES`` minutes, which divide an hour.
 
     Raises:
         SettingsError: a wrong setting.
     """
     minutes = _settings().batch_minutes
-    return CronDataIntervalTimetable("0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", timezone="UTC")
+    return BatchTimetable("0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", timezone="UTC")
 
 
 def backup_timetable() -> CronDataIntervalTimetable | None:

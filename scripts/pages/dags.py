@@ -89,7 +89,8 @@ def _dag(dag: Any) -> dict[str, Any]:
 
 
 def _schedule(dag: Any) -> str:
-    expression = getattr(dag.timetable, "expression", None)
+    # Timetables of the scheduler, as the batches' is, call it their summary.
+    expression = getattr(dag.timetable, "expression", "") or getattr(dag.timetable, "_expression", "")
     if expression:
         return f"`{expression}` (UTC{_OF_SETTINGS.get(dag.dag_id, '')})"
     if not dag.timetable.asset_condition:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -31,6 +32,11 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 20_000
+_RUN = """\
+SELECT run_id, content, user_id, extra FROM dag_run
+LEFT JOIN dag_run_note ON dag_run_note.dag_run_id = dag_run.id
+LEFT JOIN asset_event ON source_dag_id = dag_id AND source_run_id = run_id
+WHERE dag_id = 'firehose_batch' AND dag_run.state = 'success'"""
 _STATE = """\
 SELECT state, try_number FROM task_instance
 WHERE dag_id = 'firehose_batch' AND task_id = ? ORDER BY run_id"""
@@ -97,6 +103,12 @@ def test_killed_tasks_are_run_again(
     accounted = [one.stored + one.quarantined + one.duplicates for one in entry.counts.values()]
     assert sum(accounted) == sum(one.received for one in entry.counts.values()) == EVENTS
     assert verify(LocalLake(lake)).ok
+    run_id, note, author, told = until(lambda: rows(database, _RUN), 60)[0]
+    assert (run_id, author) == (f"scheduled__{hour.id}", "firehose")
+    stored = sum(one.stored for one in entry.counts.values())
+    assert note.startswith(f"Batch {hour.id}: {hour.start:%Y-%m-%d %H:%M} to {hour.end:%H:%M} UTC")
+    assert f"{EVENTS:,} events received" in note and f"{stored:,} stored in" in note
+    assert json.loads(told) | {"batch": hour.id, "stored": stored} == json.loads(told)
     assert not [*lake.glob("**/*.part"), *lake.glob("_staged/**/*.parquet")]
 
 
@@ -122,6 +134,11 @@ def task_at_work(database: Path, task_id: str, lake: Path, batch: Batch) -> psut
 
 def state(database: Path, task_id: str) -> dict[str, Any]:
     """What Airflow has of the task in the first run; empty if it has no run yet."""
+    found = rows(database, _STATE, task_id)
+    return dict(zip(("state", "try_number"), found[0], strict=True)) if found else {}
+
+
+def rows(database: Path, query: str, *values: str) -> list[Any]:
+    """The answer of Airflow's database."""
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        row = connection.execute(_STATE, (task_id,)).fetchone()
-    return dict(zip(("state", "try_number"), row, strict=True)) if row else {}
+        return connection.execute(query, values).fetchall()

@@ -70,7 +70,7 @@ def test_publishing_wakes_the_summaries(described: dict[str, Any]) -> None:
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.name)
 def test_a_dag_file_is_wiring(path: Path) -> None:
     source = path.read_text()
-    assert len(source.splitlines()) <= 110
+    assert len(source.splitlines()) <= 120
     # Only what parsing needs is imported at the top; the rest, and all of firehose, in task bodies.
     imported = {
         name
@@ -83,7 +83,8 @@ def test_a_dag_file_is_wiring(path: Path) -> None:
             else []
         )
     }
-    allowed = {"__future__", "typing", "datetime", "airflow.sdk", "airflow.sdk.exceptions", "firehose_wiring"}
+    allowed = {"__future__", "typing", "datetime", "airflow.sdk", "airflow.sdk.exceptions"}
+    allowed |= {"firehose_steps", "firehose_wiring"}
     assert imported <= allowed
 
 
