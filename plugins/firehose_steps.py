@@ -13,6 +13,7 @@ from airflow.providers.standard.decorators.python import _PythonDecoratedOperato
 from airflow.sdk.bases.decorator import task_decorator_factory
 from airflow.sdk.exceptions import AirflowSkipException
 from firehose_notes import SAID
+from firehose_wiring import RefusedRun
 
 from ingester.contract.logs import get_logger
 
@@ -52,6 +53,9 @@ class Step(_PythonDecoratedOperator):
             log.error(said, because=redacted(f"{type(cause).__name__}: {cause}") if cause else None)
             _say(context, said)
             raise error from None
+        except RefusedRun as refused:
+            _say(context, f"refused: {refused}")
+            raise
         except Exception as error:
             _say(context, redacted(f"{type(error).__name__}: {error}"))
             raise

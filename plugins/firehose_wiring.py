@@ -74,13 +74,18 @@ class PipelineRetries(RetryPolicy):
         return RetryDecision.default()
 
 
+class RefusedRun(AirflowFailException):
+    """A run that somebody has triggered by hand over what is no batch: nothing of the pipeline has failed."""
+
+
 def alert(context: Context) -> None:
     """Airflow calls this in the failed task's process (or in the DAG processor, where that one is gone)."""
     from firehose_hooks import send_mail
 
     from firehose.alerts import task_failed
 
-    task_failed(context, send_mail)
+    if not isinstance(context.get("exception"), RefusedRun):  # who has triggered it sees the red run
+        task_failed(context, send_mail)
 
 
 DEFAULT_ARGS: Final[dict[str, Any]] = {
@@ -147,7 +152,7 @@ def current_batch() -> Batch:
     """The batch of the run that this task belongs to.
 
     Raises:
-        AirflowFailException: a manual run over an interval that is not one of the schedule's: its events would
+        RefusedRun: a manual run over an interval that is not one of the schedule's: its events would
             be split between two batches.
     """
     from firehose.batch.interval import Batch
@@ -156,10 +161,10 @@ def current_batch() -> Batch:
     start, end = run.data_interval_start, run.data_interval_end
     length = timedelta(minutes=_settings().batch_minutes)
     if start is None or end is None:
-        raise AirflowFailException(f"run {run.run_id} has no data interval: trigger it with a logical date")
+        raise RefusedRun(f"run {run.run_id} has no data interval: trigger it with a logical date")
     # Other runs' intervals come from the timetable, perhaps from before the length was changed.
     if run.run_type == "manual" and (end - start != length or start.timestamp() % length.total_seconds()):
-        raise AirflowFailException(
+        raise RefusedRun(
             f"run {run.run_id} covers {start:%FT%TZ} to {end:%FT%TZ}, which is not a batch of {length}: "
             "trigger it with the logical date only, or with the start and end of one batch"
         )

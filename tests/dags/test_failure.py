@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.support.sinks import Webhook, mail_server
 from tests.support.warm import Warm
+
+_ALERTS = """
+import sys
+from types import SimpleNamespace
+sys.path.insert(0, "plugins")
+import firehose_wiring as wiring
+from firehose.errors import CorruptBatch
+ti = SimpleNamespace(dag_id="firehose_batch", task_id="drain", run_id="r", try_number=1, log_url="")
+for error in (wiring.RefusedRun("typed wrongly"), CorruptBatch("not refused")):
+    wiring.alert({"ti": ti, "dag_run": None, "exception": error})
+"""
 
 
 def test_a_failed_task_raises_an_alert(
@@ -24,6 +36,9 @@ def test_a_failed_task_raises_an_alert(
             FIREHOSE_SMTP_URL=f"smtp://127.0.0.1:{free_port}",
         )
     assert done.returncode != 0, done.stdout[-2000:]
+    said = f"CorruptBatch: {manifest}: not a manifest"
+    assert said in first_error(done.stdout), "the log of a failed task opens at our line"
+    assert "another exception" not in done.stdout and "direct cause" not in done.stdout
     (body,) = webhook.bodies
     assert body["title"] == "firehose_batch.drain failed"
     assert body["reason"].startswith(f"CorruptBatch: {manifest}: not a manifest")
@@ -32,3 +47,16 @@ def test_a_failed_task_raises_an_alert(
     (mail,) = mailbox.received
     assert mail["Subject"] == "[firehose] firehose_batch.drain failed"
     assert "not a manifest" in mail.get_payload(decode=True).decode()
+
+
+def test_a_run_by_hand_that_is_refused_calls_nobody(warm_airflow: Warm, webhook: Webhook) -> None:
+    done = warm_airflow.python("-c", _ALERTS, FIREHOSE_ALERT_WEBHOOK_URL=webhook.url())
+    assert done.returncode == 0, done.stdout[-3000:]
+    (body,) = webhook.bodies
+    assert body["reason"] == "CorruptBatch: not refused"
+
+
+def first_error(log: str) -> str:
+    """The first line of a log that has the level error."""
+    found = [line for line in log.splitlines() if re.search(r"\berror\b", line, re.IGNORECASE)]
+    return re.sub(r"\x1b\[[0-9;]*m", "", found[0]).strip()

@@ -21,6 +21,7 @@ from devstack.embedded import airflow
 from devstack.embedded.redis import free_port
 from firehose.batch.interval import Batch
 from firehose.batch.lock import lock_path
+from firehose.batch.manifest import folder_of
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from firehose.store import LocalLake
@@ -32,32 +33,33 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 20_000
+HOUR = timedelta(hours=1)
 _RUN = """\
-SELECT run_id, content, user_id, extra FROM dag_run
+SELECT content, user_id, extra FROM dag_run
 LEFT JOIN dag_run_note ON dag_run_note.dag_run_id = dag_run.id
 LEFT JOIN asset_event ON source_dag_id = dag_id AND source_run_id = run_id
-WHERE dag_id = 'firehose_batch' AND dag_run.state = 'success'"""
+WHERE run_id = ? AND dag_run.state = ?"""
 _STATE = """\
 SELECT state, try_number FROM task_instance
-WHERE dag_id = 'firehose_batch' AND task_id = ? ORDER BY run_id"""
+WHERE dag_id = 'firehose_batch' AND task_id = ? ORDER BY run_id DESC"""
 
 
 @pytest.fixture
 def hour() -> Batch:
-    """The last full hour: the only interval that is over."""
+    """The last full hour."""
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     return Batch.of(end - timedelta(hours=1), end)
 
 
 @pytest.fixture
 def database(tmp_path: Path, redis_url: str, hour: Batch, migrated: Path) -> Iterator[Path]:
-    """The database of an Airflow that has just been started, with the hour as its first interval."""
+    """The database of an Airflow that has just been started, with the hour as its third and last interval."""
     environ = os.environ | {
         "FIREHOSE_HOME": str(tmp_path),
         "FIREHOSE_LAKE": str(tmp_path / "lake"),
         "FIREHOSE_REDIS_URL": redis_url,
         "FIREHOSE_BATCH_MINUTES": "60",
-        "FIREHOSE_START_DATE": hour.start.isoformat(),
+        "FIREHOSE_START_DATE": (hour.start - timedelta(hours=2)).isoformat(),
     }
     home = tmp_path / "airflow"
     begin_with(migrated, home)
@@ -84,6 +86,10 @@ def test_killed_tasks_are_run_again(
     database: Path, redis_client: redis.Redis, hour: Batch, tmp_path: Path
 ) -> None:
     lake = tmp_path / "lake"
+    before, damaged = (Batch.of(hour.start - ago, hour.end - ago) for ago in (2 * HOUR, HOUR))
+    redis_client.hset(wire.METADATA_KEY, wire.META_FIRST_START_MS, damaged.start_ms)
+    damage = folder_of(LocalLake(lake), damaged) / "manifest.json"
+    damage.write(b"{")
     fill(redis_client, hour)
     # The task alone, which its supervisor notices.
     until(lambda: task_at_work(database, "validate", lake, hour), 200).send_signal(signal.SIGKILL)
@@ -102,13 +108,17 @@ def test_killed_tasks_are_run_again(
     assert entry is not None
     accounted = [one.stored + one.quarantined + one.duplicates for one in entry.counts.values()]
     assert sum(accounted) == sum(one.received for one in entry.counts.values()) == EVENTS
-    assert verify(LocalLake(lake)).ok
-    run_id, note, author, told = until(lambda: rows(database, _RUN), 60)[0]
-    assert (run_id, author) == (f"scheduled__{hour.id}", "firehose")
+    (problem,) = verify(LocalLake(lake)).problems
+    assert problem.startswith(f"{damage}: not a manifest")
+    note, author, told = run(database, hour, "success")
+    assert author == "firehose"
     stored = sum(one.stored for one in entry.counts.values())
     assert note.startswith(f"Batch {hour.id}: {hour.start:%Y-%m-%d %H:%M} to {hour.end:%H:%M} UTC")
     assert f"{EVENTS:,} events received" in note and f"{stored:,} stored in" in note
     assert json.loads(told) | {"batch": hour.id, "stored": stored} == json.loads(told)
+    assert "drain: skipped: " in (note := run(database, before, "success")[0])
+    assert "before the ingester was first started" in note
+    assert f"drain: CorruptBatch: {damage}: not a manifest" in run(database, damaged, "failed")[0]
     assert not [*lake.glob("**/*.part"), *lake.glob("_staged/**/*.parquet")]
 
 
@@ -136,6 +146,11 @@ def state(database: Path, task_id: str) -> dict[str, Any]:
     """What Airflow has of the task in the first run; empty if it has no run yet."""
     found = rows(database, _STATE, task_id)
     return dict(zip(("state", "try_number"), found[0], strict=True)) if found else {}
+
+
+def run(database: Path, batch: Batch, state: str) -> Any:
+    """The note of a batch's run, who wrote it, what the event of the asset says, once the run has that state."""
+    return until(lambda: rows(database, _RUN, f"scheduled__{batch.id}", state), 60)[0]
 
 
 def rows(database: Path, query: str, *values: str) -> list[Any]:
