@@ -5,6 +5,7 @@ Lives here: run ids. Must not: pipeline logic, or a heavy import: every Airflow 
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -19,7 +20,7 @@ class BatchTimetable(CronDataIntervalTimetable):
     """A run id names the batch, by the start of its interval, as folders, the ledger and quality pages do.
 
     Airflow would take the time at which the run may start, which is the end of the interval: the name of the next
-    batch.
+    batch. Runs that its backfills make are named so: they ask no timetable.
     """
 
     def generate_run_id(
@@ -28,6 +29,6 @@ class BatchTimetable(CronDataIntervalTimetable):
         """``scheduled__20261123T204000Z``; a run by hand has the time of the click behind it."""
         if data_interval is None:  # the run fails, and says why
             return super().generate_run_id(run_type=run_type, run_after=run_after, data_interval=None, **extra)
-        batch = f"{data_interval.start.in_timezone('UTC'):%Y%m%dT%H%M%SZ}"
-        click = f"__{run_after.in_timezone('UTC'):%Y%m%dT%H%M%S.%fZ}" if run_type == "manual" else ""
+        batch = f"{data_interval.start.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        click = f"__{run_after.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}" if run_type == "manual" else ""
         return run_type.generate_run_id(suffix=batch + click)

@@ -101,6 +101,12 @@ class Settings(EndpointSettings, frozen=True, kw_only=True):
             extra=must(checks.optional(checks.url("http", "https"))),
         ),
     ] = ""
+    airflow_user: Annotated[
+        str, Meta(description="User of Airflow for `firehose batches rerun`", extra=must(checks.name))
+    ] = "admin"
+    airflow_password: Annotated[
+        str, Meta(description="Its password; empty: that of the embedded Airflow in FIREHOSE_HOME")
+    ] = ""
     docs_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Data Docs")] = 8081
     simulator_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's simulator")] = 6008
     max_error_rate: Annotated[

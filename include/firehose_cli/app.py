@@ -27,6 +27,7 @@ from firehose_cli.once import once
 from firehose_cli.query import query
 from firehose_cli.rebuild import rebuild
 from firehose_cli.redis_access import redis_access
+from firehose_cli.rerun import rerun
 from firehose_cli.restore import restore
 from firehose_cli.search import search
 from firehose_cli.settings import settings
@@ -97,6 +98,9 @@ for panel, commands in _PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
 app.command(hidden=True)(heal)  # the former name
+batches = typer.Typer(help="The batches of a span of time.", no_args_is_help=True)
+batches.command()(rerun)
+app.add_typer(batches, name="batches", rich_help_panel="Operate")
 app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 
 

@@ -1,0 +1,4 @@
+"""Airflow as others see it: its web interface, and the pools that it needs.
+
+Must not: import Airflow.
+"""
