@@ -13,6 +13,7 @@ from typing import Final
 
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
+from firehose_connection_tests import list_connections, make_testable
 from firehose_notes import RunNotes
 from firehose_timetable import BatchTimetable
 from firehose_wiring import NewestFirst
@@ -42,6 +43,7 @@ class WarmImports:
         """Airflow calls this in every component and in every task; only the scheduler needs it."""
         if _is_scheduler(component):
             _check_pools()
+            list_connections()
             warm_up()
 
 
@@ -93,5 +95,7 @@ class FirehosePlugin(AirflowPlugin):
     priority_weight_strategies = [NewestFirst]  # noqa: RUF012 - as above
 
 
+if sys.argv[1:2] == ["api-server"]:
+    make_testable()
 if sys.argv[1:3] == ["celery", "worker"]:
     _warm_celery()
