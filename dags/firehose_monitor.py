@@ -1,12 +1,12 @@
 """### Is all well?
 
-Looks each minute at the ingester, Redis, the batches, coverage, ClickHouse, disks, backups, certificates and Airflow
-itself, and raises an alert when something is too much, too old or missing: by mail, Slack and webhook
+Looks each minute at the ingester, Redis, the batches, coverage, ClickHouse, disks, backups, certificates and
+Airflow itself, and raises an alert when something is too much, too old or missing: by mail, Slack and webhook
 (`FIREHOSE_ALERT_…`). An alert is sent once, once more if it lasts (`FIREHOSE_ALERT_ESCALATE_MINUTES`), then daily,
 and when it is over. What follows from another one is told with it. docs/operations.md, "Alerts", has all of them.
 
-A run takes about a second, one at a time, and none is made up for. `firehose deadman` watches this DAG from outside
-of Airflow. Pausing, clearing or triggering it is always safe.
+A run takes about a second, one at a time, and none is made up for. `firehose deadman` watches this DAG from
+outside of Airflow. Pausing, clearing or triggering it is always safe.
 """
 
 from __future__ import annotations

@@ -32,13 +32,7 @@ MAINTAIN_AT: Final = "50 * * * *"
 #: When the monitor looks: each minute.
 MONITOR_AT: Final = "* * * * *"
 #: The DAGs that must not stay paused. The monitor's own is watched from outside; without backups theirs may be.
-WATCHED: Final = (
-    "firehose_batch",
-    "firehose_summaries",
-    "firehose_maintenance",
-    "firehose_lake",
-    "firehose_backup",
-)
+WATCHED: Final = tuple(f"firehose_{name}" for name in ("batch", "summaries", "maintenance", "lake", "backup"))
 #: When a backup is made each day, before the lake is checked.
 BACKUP_AT: Final = "40 2 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
@@ -189,7 +183,7 @@ def monitor_task_context() -> tuple[Settings, Callable[[], list[str]]]:
         raise AirflowSkipException(str(error)) from error
     # The address by which tasks reach Airflow works from here, whatever is the one for people.
     here = conf.get("core", "execution_api_server_url", fallback="").removesuffix("/").removesuffix("/execution")
-    get_dag = get_current_context()["ti"].get_dag  # type: ignore[attr-defined]  # of the task runner's class
+    get_dag = get_current_context()["ti"].get_dag
 
     def paused() -> list[str]:
         watched = (name for name in WATCHED if settings.backup or name != "firehose_backup")

@@ -129,10 +129,8 @@ def report_quality(settings: Settings, batch_id: str, result: Quality, send_mail
         "failed expectations": failed,
         "data docs": result.docs,
     }
-    rate = result.error_rate
-    send(
-        settings, catalogue.BAD_DATA, details, send_mail, batch_id, batch=batch_id, error_rate=rate, failed=failed
-    )
+    words: dict[str, Any] = {"batch": batch_id, "error_rate": result.error_rate, "failed": failed}
+    send(settings, catalogue.BAD_DATA, details, send_mail, item=batch_id, **words)
     return True
 
 

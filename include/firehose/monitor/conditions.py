@@ -113,12 +113,8 @@ def _backup_old(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 def _certificates(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     for each in seen.certificates or ():
         if each.until and (left := each.until - seen.at) < timedelta(days=settings.alert_certificate_days):
-            values = {
-                "place": each.place,
-                "days": left.total_seconds() / 86_400,
-                "until": f"{each.until:%Y-%m-%d}",
-            }
-            yield found(catalogue.CERTIFICATE, {}, each.place, **values)
+            days, until = left.total_seconds() / 86_400, f"{each.until:%Y-%m-%d}"
+            yield found(catalogue.CERTIFICATE, {}, about=each.place, place=each.place, days=days, until=until)
 
 
 def _paused(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
