@@ -20,6 +20,7 @@ from firehose_cli.clickhouse import clickhouse_serve
 from firehose_cli.coverage import coverage
 from firehose_cli.crosscheck import crosscheck
 from firehose_cli.demo import demo
+from firehose_cli.doctor.command import doctor
 from firehose_cli.ending import one_line
 from firehose_cli.maintenance import maintenance
 from firehose_cli.migrate import migrate
@@ -32,6 +33,7 @@ from firehose_cli.search import search
 from firehose_cli.settings import settings
 from firehose_cli.simulate import simulate
 from firehose_cli.summaries import summaries
+from firehose_cli.tap import tap
 from firehose_cli.upgrade_lake import upgrade_lake
 from firehose_cli.verify import verify
 
@@ -50,7 +52,9 @@ app = typer.Typer(
 _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Try it": {"demo": demo, "once": once, "simulate": simulate},
     "Ask questions": {"query": query, "search": search, "coverage": coverage},
+    "Watch": {"tap": tap},
     "Operate": {
+        "doctor": doctor,
         "clickhouse": clickhouse_serve,
         "migrate": migrate,
         "summaries": summaries,
