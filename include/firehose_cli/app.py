@@ -22,6 +22,7 @@ from firehose_cli.crosscheck import crosscheck
 from firehose_cli.demo import demo
 from firehose_cli.doctor.command import doctor
 from firehose_cli.ending import one_line
+from firehose_cli.explain import explain
 from firehose_cli.maintenance import maintenance
 from firehose_cli.migrate import migrate
 from firehose_cli.once import once
@@ -55,6 +56,7 @@ _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Watch": {"tap": tap},
     "Operate": {
         "doctor": doctor,
+        "explain": explain,
         "clickhouse": clickhouse_serve,
         "migrate": migrate,
         "summaries": summaries,

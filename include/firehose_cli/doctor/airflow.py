@@ -7,15 +7,16 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-import httpx
 import msgspec
 
 from devstack.embedded.airflow import POOLS
 from firehose.errors import ServiceUnavailable
+from firehose.observe import services
 from firehose.settings import Settings
 from firehose_cli.doctor.check import Check, Finding, failure, not_checked, ok
 
@@ -114,15 +115,16 @@ def pool(settings: Settings) -> Finding:
 
 def scheduler(settings: Settings) -> Finding:
     """Its web server says that scheduler and DAG processor are at work."""
-    where = f"http://127.0.0.1:{settings.airflow_port}"
     try:
-        answer = httpx.get(f"{where}/api/v2/monitor/health", timeout=_TIMEOUT_S)
-        parts = answer.json()
-        ill = [
-            name for name in ("metadatabase", "scheduler", "dag_processor") if parts[name]["status"] != "healthy"
-        ]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return not_checked(f"no Airflow answers at {where} (FIREHOSE_AIRFLOW_PORT)")
+        found = services.airflow(settings, datetime.now(UTC))
+    except ServiceUnavailable as error:
+        return not_checked(f"{error}")
+    states = {
+        "metadatabase": found.metadatabase,
+        "scheduler": found.scheduler,
+        "DAG processor": found.dag_processor,
+    }
+    ill = [name for name, state in states.items() if state != "healthy"]
     if ill:
         return failure(f"not healthy: {', '.join(ill)}", "see its log, and start it again; docs/operations.md")
     return ok("metadatabase, scheduler and DAG processor are healthy")

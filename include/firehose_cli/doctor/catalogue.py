@@ -1,4 +1,4 @@
-"""Every check, in the order in which they are told. A new one is a function and its line in ``CHECKS`` of a module."""
+"""Every check, in the order in which they are told. A new one is a function, and its line in its module's list."""
 
 from __future__ import annotations
 

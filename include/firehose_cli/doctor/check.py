@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What a check found, in one line. A warning and a failure have a ``remedy``; what was not checked, a reason."""
+    """What a check found, in one line. Warnings and failures have a ``remedy``; what was not checked, a reason."""
 
     state: State
     said: str
@@ -32,7 +32,8 @@ class Finding(NamedTuple):
 class Check(NamedTuple):
     """``name`` is ``subject.what``. ``run`` gets the settings, or the defaults if it does not ``need`` them.
 
-    ``after`` names a check that comes before it, and whose failure is why this one fails as well. A check that takes longer than ``timeout_s`` has failed; one that raises has failed with the error's line.
+    ``after`` names an earlier check whose failure explains that of this one. A check that takes longer than
+    ``timeout_s`` has failed; one that raises has failed with the error's line.
     """
 
     name: str

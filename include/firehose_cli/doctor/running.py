@@ -17,6 +17,7 @@ from msgspec import structs
 from firehose.errors import FirehoseError
 from firehose.settings import Settings, SettingsError, redacted
 from firehose_cli.doctor.check import Check, Finding, State, failure, not_checked
+from firehose_cli.explanations.errors import name_of
 from ingester.contract.settings import read_settings
 
 #: Shorter values are no secrets worth the name, and would make other words unreadable.
@@ -73,7 +74,7 @@ def _found(check: Check, settings: Settings) -> Finding:
     try:
         return check.run(settings)
     except (FirehoseError, SettingsError) as error:
-        return failure(" ".join(str(error).split()), f"firehose explain {type(error).__name__}")
+        return failure(" ".join(str(error).split()), f"firehose explain {name_of(error)}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return failure(f"{where}{error.strerror or error}", "see to its rights and its place")

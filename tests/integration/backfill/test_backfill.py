@@ -96,7 +96,7 @@ def test_a_backfill_that_redis_forgets_starts_again(settings: Settings, redis_cl
     note(redis_client, gap())
     with Proxy(settings.archive_url.replace("ws", "http", 1).partition("/xrpc")[0], wipe) as proxy:
         lost = firehose(settings, "backfill", "--archive", proxy.url)
-    assert lost.returncode == 1
+    assert lost.returncode == 75
     assert "lost what this backfill wrote" in lost.stderr
     assert [one.filled for one in noted(redis_client)] == [""]
     assert firehose(settings, "backfill").returncode == 0

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jetstream_simulator
 import msgspec
 import pytest
 import redis
 
+import jetstream_simulator
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from firehose_cli.doctor import catalogue, lake, redis as redis_checks, sinks
+from firehose_cli.doctor import catalogue, lake, sinks
+from firehose_cli.doctor import redis as redis_checks
 from firehose_cli.doctor.check import Check, Finding, State, failure
 from firehose_cli.doctor.running import run
 from jetstream_simulator.process import SimulatorProcess
