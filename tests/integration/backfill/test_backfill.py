@@ -394,7 +394,7 @@ def test_without_an_archive_it_says_so(settings: Settings, redis_client: redis.R
     assert "does not answer" in one_line(firehose(no_redis, "backfill").stderr)
     wrong = firehose(settings, "backfill", "--archive", "no url")
     assert "is not a Jetstream host" in one_line(wrong.stderr)
-    assert [away.returncode, wrong.returncode] == [1, 1]
+    assert [away.returncode, wrong.returncode] == [75, 1]
 
 
 def test_a_full_disk_is_named(archive: process.SimulatorProcess) -> None:
