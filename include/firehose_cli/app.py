@@ -12,13 +12,14 @@ from typing import Annotated, Final
 import typer
 
 from firehose.errors import FirehoseError
-from firehose_cli import batches, bench, logs, quarantine
+from firehose_cli import alerts, batches, bench, logs, quarantine
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
 from firehose_cli.clickhouse import clickhouse_serve
 from firehose_cli.coverage import coverage
 from firehose_cli.crosscheck import crosscheck
+from firehose_cli.deadman import deadman
 from firehose_cli.demo import demo
 from firehose_cli.doctor.command import doctor
 from firehose_cli.ending import one_line
@@ -33,8 +34,10 @@ from firehose_cli.restore import restore
 from firehose_cli.search import search
 from firehose_cli.settings import settings
 from firehose_cli.simulate import simulate
+from firehose_cli.status import status
 from firehose_cli.summaries import summaries
 from firehose_cli.tap import tap
+from firehose_cli.top import top
 from firehose_cli.upgrade_lake import upgrade_lake
 from firehose_cli.verify import verify
 
@@ -53,7 +56,7 @@ app = typer.Typer(
 _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Try it": {"demo": demo, "once": once, "simulate": simulate},
     "Ask questions": {"query": query, "search": search, "coverage": coverage},
-    "Watch": {"tap": tap},
+    "Watch": {"status": status, "top": top, "tap": tap},
     "Operate": {
         "doctor": doctor,
         "explain": explain,
@@ -66,6 +69,7 @@ _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "upgrade-lake": upgrade_lake,
         "backup": backup,
         "restore": restore,
+        "deadman": deadman,
     },
     "Check and repair": {
         "verify": verify,
@@ -105,6 +109,7 @@ for panel, commands in _PANELS.items():
 app.command(hidden=True)(heal)  # the former name
 app.add_typer(batches.app, name="batches", rich_help_panel="Watch")
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Check and repair")
+app.add_typer(alerts.app, name="alerts", rich_help_panel="Operate")
 app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 
 
