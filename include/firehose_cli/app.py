@@ -17,6 +17,7 @@ from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
 from firehose_cli.clickhouse import clickhouse_serve
+from firehose_cli.completion import completion, prepare
 from firehose_cli.coverage import coverage
 from firehose_cli.crosscheck import crosscheck
 from firehose_cli.deadman import deadman
@@ -60,6 +61,7 @@ _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Operate": {
         "doctor": doctor,
         "explain": explain,
+        "completion": completion,
         "clickhouse": clickhouse_serve,
         "migrate": migrate,
         "summaries": summaries,
@@ -116,5 +118,6 @@ app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 def main() -> None:
     """Entry point of the console script."""
     logs.warnings_only()
+    prepare()
     with one_line():
         app()

@@ -24,7 +24,9 @@ def list_batches(
     since: Annotated[
         str, typer.Option("--from", help="Batches from this time on: 24h, 7d, 2026-11-23T20:40:00Z.")
     ] = "24h",
-    until: Annotated[str, typer.Option("--to", help="Batches before this time, as for --from. Default: now.")] = "",
+    until: Annotated[
+        str, typer.Option("--to", help="Batches before this time, as for --from. Default: now.")
+    ] = "",
     missing: Annotated[
         bool, typer.Option("--missing", help="Only intervals that are over and of which nothing is known.")
     ] = False,
@@ -69,7 +71,9 @@ def _print(rows: list[BatchRow], *, as_json: bool) -> None:
         shown = ["" if count is None else f"{count:,}" for count in counts]
         shown[2] += rate
         took = "" if row.took_s is None else f"{row.took_s:.0f} s"
-        table.add_row(row.batch, f"{_clock(row.start)} to {_clock(row.end)}", str(row.state), *shown, took, row.raw)
+        table.add_row(
+            row.batch, f"{_clock(row.start)} to {_clock(row.end)}", str(row.state), *shown, took, row.raw
+        )
     if rows:
         stdout().print(table)
 

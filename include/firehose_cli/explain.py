@@ -10,9 +10,19 @@ if TYPE_CHECKING:
     from firehose_cli.explanations.entry import Entry
 
 
+def _names(incomplete: str) -> list[str]:
+    """For the shell's completion."""
+    from firehose_cli.explanations.catalogue import entries
+
+    return sorted({entry.name for entry in entries() if entry.name.casefold().startswith(incomplete.casefold())})
+
+
 def explain(
     name: Annotated[
-        str, typer.Argument(help="An error such as LakeChanged, an alert, an exit code, a code of ClickHouse.")
+        str,
+        typer.Argument(
+            help="An error such as LakeChanged, an alert, an exit code, a code of ClickHouse.", autocompletion=_names
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each, one a line.")] = False,
 ) -> None:

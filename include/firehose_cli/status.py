@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
     _Looked = tuple[Snapshot, list[Station]]
 
-_STYLES: Final = {"ok": "green", "warning": "yellow", "error": "bold red", "unknown": "magenta", "not set up": "dim"}
+_STYLES: Final = {
+    "ok": "green",
+    "warning": "yellow",
+    "error": "bold red",
+    "unknown": "magenta",
+    "not set up": "dim",
+}
 
 
 def status(
@@ -101,7 +107,9 @@ def _screen(seen: Snapshot, found: list[Station]) -> Group:
             said.append(Text(f"{harmless(problem)} [{name}]", style=_STYLES[station.state]))
         if station.since:
             said.append(Text(f"since {station.since:%Y-%m-%d %H:%M:%S} UTC", style="dim"))
-        table.add_row(Text(station.name, style="bold"), Text(station.state, style=_STYLES[station.state]), Group(*said))
+        table.add_row(
+            Text(station.name, style="bold"), Text(station.state, style=_STYLES[station.state]), Group(*said)
+        )
     return Group(Text(f"{seen.at:%Y-%m-%d %H:%M:%S} UTC", style="dim"), table)
 
 

@@ -80,7 +80,9 @@ def _screen(rates: Rates) -> Group:
     total = "?" if rates.total is None else f"{rates.total:,.1f}"
     frames = f"{rates.buffer.frames:,}" if rates.buffer else "?"
     waiting = rates.buffer.events if rates.buffer else None
-    table.add_row(*(Text(each, style="bold") for each in ("all", total, frames, "?" if waiting is None else f"{waiting:,}")))
+    table.add_row(
+        *(Text(each, style="bold") for each in ("all", total, frames, "?" if waiting is None else f"{waiting:,}"))
+    )
     lag = "?" if rates.ingester.lag_s is None else f"{rates.ingester.lag_s:.1f} s"
     lines = [f"{rates.ingester.host or 'no host'}, lag {lag}; newest batch {rates.newest or 'none'}"]
     lines += [f"at work: {each.batch}, drained {each.age_s:.0f} s ago" for each in rates.running]

@@ -1,7 +1,7 @@
 """The stations of the pipeline, each with its state in a line: what `firehose status` shows.
 
-Lives here: which parts of a snapshot and which alerts belong to which station, and the line. Pure. Must not: decide
-what is wrong (conditions.py), print.
+Lives here: which parts of a snapshot and which alerts belong to which station, and the line. Pure. Must not:
+decide what is wrong (conditions.py), print.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ def _coverage(seen: Snapshot) -> str:
 
 
 def _lake(seen: Snapshot) -> str:
-    disks = "; ".join(f"{each.name} {each.share:.0%} full, {size(each.free_bytes)} free" for each in seen.disks or ())
+    disks = "; ".join(
+        f"{each.name} {each.share:.0%} full, {size(each.free_bytes)} free" for each in seen.disks or ()
+    )
     state = seen.storage
     if state is None or not state.rows:
         return disks or "nothing is in it yet"
@@ -163,8 +165,8 @@ def _objectives(seen: Snapshot) -> str:
     state = seen.objectives
     if state is None:
         return ""
-    late, missing = max(state.late.values(), default=0.0), max(state.missing.values(), default=0.0)
-    return f"at worst {late:.2%} of a window late, {missing:.2%} with events missing"
+    stale, missing = max(state.stale.values(), default=0.0), max(state.missing.values(), default=0.0)
+    return f"at worst {stale:.2%} of a window stale, {missing:.2%} with events missing"
 
 
 def _clock(moment: datetime) -> str:

@@ -21,7 +21,7 @@ _LOOKED_AT: Final = ("ingester", "buffer", "batches", "coverage")
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """One sample over ``seconds``. ``events_per_s``: by queue, as written to Redis; None: the counters began again.
+    """One sample over ``seconds``. ``events_per_s``: by queue, as written to Redis; None: counters began again.
 
     ``unknown``: the parts that cannot be read, and why.
     """

@@ -29,7 +29,7 @@ _NEVER: Final = "message: "
 
 
 class Wanted(NamedTuple):
-    """Which quarantined events: each condition must hold, an empty one holds for all. ``reason`` is a part of one."""
+    """Which quarantined events: all conditions must hold, an empty one does. ``reason`` is a part of theirs."""
 
     since: datetime | None = None
     until: datetime | None = None

@@ -1,4 +1,4 @@
-"""`firehose batches` on a lake that the real steps have filled, against the ledger's and the manifests' own files."""
+"""`firehose batches` on a lake that the real steps have filled, against the ledger's own files."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def settings(tmp_path: Path, redis_url: str) -> Settings:
 def spread(settings: Settings, redis_client: redis.Redis) -> list[Batch]:
     """Six minutes: published, expired, drained only, unknown, silent, published."""
     batches = minutes(6)
-    published(settings, redis_client, {batches[0]: LIKES[:40], batches[1]: LIKES[40:70], batches[5]: LIKES[70:90]})
+    published(settings, redis_client, {batches[0]: LIKES[:40], batches[1]: LIKES[40:70]})
     fill(redis_client, LIKES[90:100], batches[2])
     drain(settings, batches[2])
+    published(settings, redis_client, {batches[5]: LIKES[70:90]})
     folder = manifests.folder_of(settings.lake_path, batches[1])
     manifest = manifests.read(folder)
     assert manifest is not None
