@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from firehose.errors import FirehoseError
-from firehose_cli import alerts, batches, bench, logs, quarantine
+from firehose_cli import alerts, batches, bench, logs, progress, quarantine
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
@@ -119,5 +119,5 @@ def main() -> None:
     """Entry point of the console script."""
     logs.warnings_only()
     prepare()
-    with one_line():
+    with one_line(), progress.on_terminal():
         app()

@@ -42,6 +42,4 @@ def completion(
     """
     from typer.completion import get_completion_script
 
-    typer.echo(
-        get_completion_script(prog_name=_PROGRAM, complete_var=_VARIABLE, shell=shell)
-    )
+    typer.echo(get_completion_script(prog_name=_PROGRAM, complete_var=_VARIABLE, shell=shell))

@@ -21,7 +21,8 @@ def explain(
     name: Annotated[
         str,
         typer.Argument(
-            help="An error such as LakeChanged, an alert, an exit code, a code of ClickHouse.", autocompletion=_names
+            help="An error such as LakeChanged, an alert, an exit code, a code of ClickHouse.",
+            autocompletion=_names,
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each, one a line.")] = False,
