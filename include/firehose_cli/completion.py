@@ -19,7 +19,7 @@ _VARIABLE: Final = "_FIREHOSE_COMPLETE"
 def prepare() -> None:
     """Teach Typer the shells' protocols, if one of them asks. (It does so itself only with options of its own.)"""
     if _VARIABLE in os.environ:
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]  # it is, though not by name
 
         completion_init()
 
@@ -40,6 +40,6 @@ def completion(
     bash: `source <(firehose completion bash)` in ~/.bashrc. zsh: the same in ~/.zshrc, after compinit.
     fish: `firehose completion fish > ~/.config/fish/completions/firehose.fish`.
     """
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]  # as above
 
     typer.echo(get_completion_script(prog_name=_PROGRAM, complete_var=_VARIABLE, shell=shell))

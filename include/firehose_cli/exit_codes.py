@@ -18,6 +18,11 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 75
     INTERRUPTED = 130
 
+    @classmethod
+    def of(cls, *, ok: bool) -> ExitCode:
+        """How a command ends that could do its work: whether what it found is all right."""
+        return cls.OK if ok else cls.FAILED
+
 
 #: What each means, and what a script does about it.
 MEANING: Final[dict[ExitCode, str]] = {

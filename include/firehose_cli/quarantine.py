@@ -124,7 +124,7 @@ def replay(
         said = _Said(verdict, name in killed, why_not if wants else "", wants and do and not why_not)
         said.print(as_json=as_json)
     _say_what_follows(settings, replayed, do=do)
-    raise typer.Exit(ExitCode.FAILED if refused else ExitCode.OK)
+    raise typer.Exit(ExitCode.of(ok=not refused))
 
 
 class _Said(NamedTuple):

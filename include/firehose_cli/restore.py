@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -56,7 +58,7 @@ def restore(
         typer.echo(msgspec.json.encode(done))
     else:
         _print(done)
-    raise typer.Exit(1 if done.problems else 0)
+    raise typer.Exit(ExitCode.of(ok=not done.problems))
 
 
 def _in_place(settings: Settings, to: datetime | None, skip: list[str]) -> RestoreResult:

@@ -53,7 +53,7 @@ def status(
     else:
         seen, found = look()
         _print_json(seen, found) if as_json else stdout().print(_screen(seen, found))
-    raise typer.Exit(ExitCode.OK if healthy(found) else ExitCode.FAILED)
+    raise typer.Exit(ExitCode.of(ok=healthy(found)))
 
 
 def _looker() -> Callable[[], _Looked]:

@@ -17,10 +17,10 @@ from firehose_cli.exit_codes import INGESTER, MEANING
 _HEAD: Final = """\
 # Commands
 
-Made by `make docs`; do not edit. `firehose COMMAND --help` says the same. Results go to standard output, all else to
-standard error; `--json` gives what a script reads. Long work shows a bar with its rate and the time left, if standard
-error is a terminal. A message that ends in a name, such as `[LakeChanged]`, is explained by `firehose explain NAME`.
-`firehose completion bash` (`zsh`, `fish`) prints what makes a shell complete commands, options and names.
+Made by `make docs`; do not edit. `firehose COMMAND --help` says the same. Results go to standard output, all else
+to standard error; `--json` gives what a script reads. Long work shows a bar with its rate and the time left, if
+standard error is a terminal. A message that ends in a name, such as `[LakeChanged]`, is explained by `firehose
+explain NAME`. `firehose completion bash` (`zsh`, `fish`) prints what makes a shell complete commands and options.
 
 ## Exit codes
 

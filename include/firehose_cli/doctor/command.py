@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Optional
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from firehose_cli.doctor.running import Result
 
@@ -41,7 +43,7 @@ def doctor(
         _print_json(result) if as_json else _print(result)
     if not as_json:
         typer.echo(", ".join(f"{count} {state}" for state, count in found.items()), err=True)
-    raise typer.Exit(1 if found["failure"] else 0)
+    raise typer.Exit(ExitCode.of(ok=not found["failure"]))
 
 
 def _print(result: Result) -> None:
