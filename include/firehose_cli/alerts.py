@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from firehose.alerts.state import AlertState, Book
 
@@ -43,7 +45,7 @@ def alerts(
             typer.echo(msgspec.json.encode(state))
     else:
         _print(there, known)
-    raise typer.Exit(1 if any(state.told for state in there) else 0)
+    raise typer.Exit(ExitCode.of(ok=not any(state.told for state in there)))
 
 
 @app.command()
@@ -60,7 +62,7 @@ def test() -> None:
     if not done:
         names = ("EMAIL", "WEBHOOK_URL", "SLACK_URL")
         typer.echo(f"no sink is set: {', '.join(f'FIREHOSE_ALERT_{name}' for name in names)}", err=True)
-    raise typer.Exit(1 if not done or any(done.values()) else 0)
+    raise typer.Exit(ExitCode.of(ok=bool(done) and not any(done.values())))
 
 
 @app.command()

@@ -12,16 +12,19 @@ from typing import Annotated, Final
 import typer
 
 from firehose.errors import FirehoseError
-from firehose_cli import alerts, bench, logs
+from firehose_cli import alerts, batches, bench, logs, progress, quarantine
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
 from firehose_cli.clickhouse import clickhouse_serve
+from firehose_cli.completion import completion, prepare
 from firehose_cli.coverage import coverage
 from firehose_cli.crosscheck import crosscheck
 from firehose_cli.deadman import deadman
 from firehose_cli.demo import demo
+from firehose_cli.doctor.command import doctor
 from firehose_cli.ending import one_line
+from firehose_cli.explain import explain
 from firehose_cli.maintenance import maintenance
 from firehose_cli.migrate import migrate
 from firehose_cli.once import once
@@ -33,7 +36,10 @@ from firehose_cli.restore import restore
 from firehose_cli.search import search
 from firehose_cli.settings import settings
 from firehose_cli.simulate import simulate
+from firehose_cli.status import status
 from firehose_cli.summaries import summaries
+from firehose_cli.tap import tap
+from firehose_cli.top import top
 from firehose_cli.upgrade_lake import upgrade_lake
 from firehose_cli.verify import verify
 
@@ -52,7 +58,11 @@ app = typer.Typer(
 _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Try it": {"demo": demo, "once": once, "simulate": simulate},
     "Ask questions": {"query": query, "search": search, "coverage": coverage},
+    "Watch": {"status": status, "top": top, "tap": tap},
     "Operate": {
+        "doctor": doctor,
+        "explain": explain,
+        "completion": completion,
         "clickhouse": clickhouse_serve,
         "migrate": migrate,
         "summaries": summaries,
@@ -100,9 +110,9 @@ for panel, commands in _PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
 app.command(hidden=True)(heal)  # the former name
-batches = typer.Typer(help="The batches of a span of time.", no_args_is_help=True)
-batches.command()(rerun)
-app.add_typer(batches, name="batches", rich_help_panel="Operate")
+batches.app.command()(rerun)
+app.add_typer(batches.app, name="batches", rich_help_panel="Watch")
+app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Check and repair")
 app.add_typer(alerts.app, name="alerts", rich_help_panel="Operate")
 app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 
@@ -110,5 +120,6 @@ app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 def main() -> None:
     """Entry point of the console script."""
     logs.warnings_only()
-    with one_line():
+    prepare()
+    with one_line(), progress.on_terminal():
         app()

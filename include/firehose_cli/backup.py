@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     import msgspec
 
@@ -57,7 +59,7 @@ def backup(
         raise typer.Exit(_backup(settings, parts_of(skip or []), whole=whole, as_json=as_json))
 
 
-def _backup(settings: Settings, skip: list[str], *, whole: bool, as_json: bool) -> int:
+def _backup(settings: Settings, skip: list[str], *, whole: bool, as_json: bool) -> ExitCode:
     from firehose.backup.run import backup as run_backup
     from firehose_cli.lake import existing_lake
 
@@ -68,10 +70,10 @@ def _backup(settings: Settings, skip: list[str], *, whole: bool, as_json: bool) 
     sent = f"{done.sent} objects of {done.sent_bytes} bytes sent"
     said = f"{done.name}: {done.files} files of {done.size} bytes; {sent}, {done.read} files of the lake read"
     _say(done, said, as_json=as_json)
-    return 1 if done.problems else 0
+    return ExitCode.of(ok=not done.problems)
 
 
-def _verify(settings: Settings, *, as_json: bool) -> int:
+def _verify(settings: Settings, *, as_json: bool) -> ExitCode:
     from firehose.backup.verify import verify as run_verify
 
     found = run_verify(settings)
@@ -79,7 +81,7 @@ def _verify(settings: Settings, *, as_json: bool) -> int:
         typer.echo(line, err=True)
     hint = "firehose backup --whole sends again what the lake still has" if found.damaged else "all is well"
     _say(found, f"{found.name}: {found.objects} objects of {found.size} bytes are right; {hint}", as_json=as_json)
-    return 1 if found.damaged else 0
+    return ExitCode.of(ok=not found.damaged)
 
 
 def _list(settings: Settings, *, as_json: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 
 def deadman() -> None:
     """Look once from outside of Airflow, for a timer each minute: is the monitor alive, and is all well?
@@ -19,4 +21,4 @@ def deadman() -> None:
     _, problems = check(settings, mailer(settings))
     for problem in problems:
         typer.echo(problem)
-    raise typer.Exit(1 if problems else 0)
+    raise typer.Exit(ExitCode.of(ok=not problems))

@@ -1,4 +1,4 @@
-"""How every command ends: an expected error is one line and exit code 1. Files are for their owner only.
+"""How every command ends: an expected error is one line and an exit code. Files are for their owner only.
 
 Must not: know any command.
 """
@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from clickhouse_http import EndpointError
-from firehose.errors import FirehoseError
+from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import SettingsError
+from firehose_cli.exit_codes import ExitCode
 from jetstream_simulator.errors import SimulatorError
 
 
@@ -23,13 +24,22 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except (FirehoseError, SettingsError, EndpointError, SimulatorError) as error:
-        _end(str(error))
+        may_pass = isinstance(error, ServiceUnavailable)
+        _end(f"{error}{_name(error)}", ExitCode.UNAVAILABLE if may_pass else ExitCode.FAILED)
     except OSError as error:
         if error.filename is None:  # not about a file
             raise
-        _end(f"{os.fsdecode(error.filename)}: {error.strerror}; name another place, or make this one usable")
+        said = f"{os.fsdecode(error.filename)}: {error.strerror}; name another place, or make this one usable"
+        _end(said, ExitCode.FAILED)
 
 
-def _end(text: str) -> None:
+def _name(error: Exception) -> str:
+    """`` [LakeChanged]``: what `firehose explain` takes. The base class says nothing more than its message."""
+    from firehose_cli.explanations.errors import name_of
+
+    return "" if type(error) is FirehoseError else f" [{name_of(error)}]"
+
+
+def _end(text: str, code: ExitCode) -> None:
     print(f"firehose: {text}", file=sys.stderr)  # noqa: T201 - the one line that a user reads
-    sys.exit(1)
+    sys.exit(code)

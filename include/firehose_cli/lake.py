@@ -1,4 +1,4 @@
-"""The lake, its hours and its record types, as a user names them on the command line."""
+"""The lake, its hours, batches, record types and times, as a user names them on the command line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from firehose.store import LakePath, LocalLake
 
 
@@ -89,3 +91,44 @@ def types_of(names: Sequence[str]) -> list[str]:
         if name not in schema.TYPES:
             raise FirehoseError(f"--type {name}: not a record type; there are {', '.join(schema.TYPES)}")
     return list(dict.fromkeys(names))
+
+
+def batches_of(names: Sequence[str]) -> list[str]:
+    """These ids of batches.
+
+    Raises:
+        FirehoseError: one is not the id of a batch.
+    """
+    from firehose.batch.interval import Batch
+    from firehose.errors import FirehoseError
+
+    for name in names:
+        try:
+            Batch.parse(name, 1)
+        except ValueError:
+            raise FirehoseError(f"{name!r} is not the id of a batch: write it like 20261123T204000Z") from None
+    return list(dict.fromkeys(names))
+
+
+def moment_of(option: str, text: str) -> datetime | None:
+    """The time that an option names: with a zone, or as hours or days ago (``24h``, ``7d``); None: it names none.
+
+    Raises:
+        FirehoseError: it is neither.
+    """
+    import re
+    from datetime import UTC, datetime, timedelta
+
+    from firehose.errors import FirehoseError
+
+    if not text:
+        return None
+    if ago := re.fullmatch(r"(\d{1,5})([hd])", text):
+        return datetime.now(UTC) - timedelta(hours=int(ago[1]) * (24 if ago[2] == "d" else 1))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise FirehoseError(f"{option} {text}: write a time like 2026-11-23T20:40:00Z, or 24h or 7d ago") from None
+    if moment.tzinfo is None:
+        raise FirehoseError(f"{option} {text}: has no zone; write a time like 2026-11-23T20:40:00Z")
+    return moment.astimezone(UTC)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from firehose.iceberg.share import Shared
     from firehose.maintenance.run import Checked, Closed, Expired
@@ -51,7 +53,7 @@ def maintenance(
         typer.echo(msgspec.json.encode(done))
     else:
         _print(closed, checked, expired, shared)
-    raise typer.Exit(1 if closed.problems or checked.problems else 0)
+    raise typer.Exit(ExitCode.of(ok=not closed.problems and not checked.problems))
 
 
 def _who() -> str:

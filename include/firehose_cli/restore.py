@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -40,9 +42,9 @@ def restore(
     import msgspec
 
     from firehose.settings import load
-    from firehose_cli.lake import parts_of
+    from firehose_cli.lake import moment_of, parts_of
 
-    settings, moment, left_out = load(), _moment(to), parts_of(skip or [])
+    settings, moment, left_out = load(), moment_of("--to", to), parts_of(skip or [])
     if expired:
         _write_expired(settings, moment, expired, as_json=as_json)
         return
@@ -56,7 +58,7 @@ def restore(
         typer.echo(msgspec.json.encode(done))
     else:
         _print(done)
-    raise typer.Exit(1 if done.problems else 0)
+    raise typer.Exit(ExitCode.of(ok=not done.problems))
 
 
 def _in_place(settings: Settings, to: datetime | None, skip: list[str]) -> RestoreResult:
@@ -94,22 +96,6 @@ def _write_expired(settings: Settings, to: datetime | None, folder: Path, *, as_
     done = {"name": chosen.name, "expired": count}
     said = f"set {chosen.name}: {count} hour files that have expired, written to {folder}"
     typer.echo(msgspec.json.encode(done) if as_json else said)
-
-
-def _moment(text: str) -> datetime | None:
-    from datetime import datetime
-
-    from firehose.errors import FirehoseError
-
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise FirehoseError(f"--to {text}: write a time like 2026-11-23T20:40:00Z") from None
-    if moment.tzinfo is None:
-        raise FirehoseError(f"--to {text}: has no zone; write a time like 2026-11-23T20:40:00Z")
-    return moment
 
 
 def _print(done: RestoreResult) -> None:

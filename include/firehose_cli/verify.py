@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from firehose.lake.report import VerifyReport
     from firehose.store import LakePath
@@ -42,10 +44,10 @@ def verify(
         typer.echo(msgspec.json.encode(report))
     else:
         _print(report)
-    raise typer.Exit(0 if report.ok else 1)
+    raise typer.Exit(ExitCode.of(ok=report.ok))
 
 
-def _quick(lake: LakePath, days: int, *, as_json: bool) -> int:
+def _quick(lake: LakePath, days: int, *, as_json: bool) -> ExitCode:
     import msgspec
 
     from firehose.errors import FirehoseError
@@ -66,7 +68,7 @@ def _quick(lake: LakePath, days: int, *, as_json: bool) -> int:
             typer.echo(said, err=True)
         hint = f"{len(differences)} differ; to make an hour again from the raw batches: firehose rebuild HOUR"
         typer.echo(hint if differences else "all is well")
-    return 1 if differences else 0
+    return ExitCode.of(ok=not differences)
 
 
 def _print(report: VerifyReport) -> None:

@@ -23,8 +23,8 @@ from ingester.contract.env_file import DEFAULT_HOME as DEFAULT_HOME
 from ingester.contract.env_file import ENV_FILE_NAME as ENV_FILE_NAME
 
 DEFAULT_REDIS_PASSWORDS = "redis-access"
-# Variables with the prefix that are not settings: the place of the env file, and two that only tests set.
-_NO_SETTINGS = (PREFIX + "ENV_FILE", crash.AT, crash.PROOF)
+#: Variables with the prefix that are not settings: the place of the env file, and two that only tests set.
+NO_SETTINGS = (PREFIX + "ENV_FILE", crash.AT, crash.PROOF)
 
 _DAY_S = 86_400
 _DAY_MS = _DAY_S * 1000
@@ -170,7 +170,7 @@ def read_settings(
     raw: dict[str, object] = {
         name[len(PREFIX) :].lower(): value
         for name, value in merged.items()
-        if name.startswith(PREFIX) and name not in _NO_SETTINGS
+        if name.startswith(PREFIX) and name not in NO_SETTINGS
     }
     raw.update(overrides or {})
     known = {field.name for field in msgspec.structs.fields(kind)}

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from firehose.settings_table import markdown as settings_page
-from scripts.pages import alerts, cookbook, metrics, schema
+from scripts.pages import alerts, commands, cookbook, metrics, schema
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -20,6 +20,7 @@ def main() -> None:
     pages = {
         "settings": settings_page(),
         "metrics": metrics.page(),
+        "commands": commands.page(),
         "cookbook": cookbook.page(),
         "schema": schema.of_new_database(),
         "dags": _dags(),

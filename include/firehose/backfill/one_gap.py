@@ -18,6 +18,7 @@ from firehose.backfill.events import QueueLine, event_of
 from firehose.backfill.format import Row
 from firehose.backfill.reading import Reading
 from firehose.errors import BudgetSpent
+from firehose.progress import tracked
 from ingester.contract.gap import Gap
 
 #: The limits of one write to Redis.
@@ -88,7 +89,8 @@ class GapBackfill:
         Raises:
             BudgetSpent: a limit was reached before the end. What was downloaded by then is in Redis.
         """
-        for part in self._reading.parts(self._done):
+        parts, count = self._reading.parts(self._done), len(self._reading.sizes(self._done))
+        for part in tracked(parts, f"filling {self.gap.id}", "segments", total=count):
             self._segments.add(part.name)
             try:
                 for row in part.rows():

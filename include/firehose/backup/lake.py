@@ -17,6 +17,7 @@ from firehose.backup.sets import Backup, BackupSet, Group
 from firehose.batch import manifest as manifests
 from firehose.errors import CorruptBackup, CorruptLake
 from firehose.lake import records
+from firehose.progress import tracked
 from firehose.store import LakePath, Listed
 from ingester.contract.logs import get_logger
 
@@ -49,7 +50,7 @@ class LakeCopy:
     def look(self) -> bool:
         """Copy what is not copied yet, and forget what has gone. Returns whether there was anything."""
         changed, seen = False, set()
-        for name, listed in _by_day(self._lake.listing()):
+        for name, listed in tracked(_by_day(self._lake.listing()), "copying the lake", "days"):
             seen.add(name)
             stamp = _stamp(listed)
             if (known := self.groups.get(name)) and known.stamp == stamp:

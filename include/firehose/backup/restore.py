@@ -26,6 +26,7 @@ from firehose.batch.buffer import Connect
 from firehose.errors import FirehoseError
 from firehose.lake.report import VerifyReport
 from firehose.lake.verify import verify
+from firehose.progress import BYTES, tracked
 from firehose.settings import Settings
 from firehose.store import LakePath
 from firehose.warehouse.client import clickhouse_errors, connect
@@ -125,10 +126,11 @@ def _refuse_used(settings: Settings, connect_redis: Connect, skip: Collection[st
 def _restore_lake(lake: LakePath, kept: Backup, chosen: BackupSet) -> None:
     """All files; until the last one is there, every step and command refuses the lake."""
     (lake / RESTORING).write(msgspec.json.encode(Marker(chosen.name)))
-    for name, group in chosen.of(LAKE).items():
-        log.info("restoring", group=name, files=group.files)
-        for file in kept.files(group):
-            _restore_file(lake / file.key, kept, file)
+    groups = chosen.of(LAKE).values()
+    files = (file for group in groups for file in kept.files(group))
+    size = sum(group.bytes for group in groups)
+    for file in tracked(files, "restoring the lake", BYTES, total=size, size=lambda file: file.size):
+        _restore_file(lake / file.key, kept, file)
     (lake / RESTORING).remove()
 
 

@@ -15,6 +15,7 @@ from firehose import metrics
 from firehose.backup.run import lock
 from firehose.backup.sets import Backup, BackupSet, Group, Verified
 from firehose.errors import CorruptBackup, NoBackup
+from firehose.progress import tracked
 from firehose.settings import Settings
 
 _LISTED: Final = 20
@@ -48,7 +49,8 @@ def verify(settings: Settings, name: str = "", *, share_days: int = 0) -> Verify
         known = _verified_before(kept, found) if share_days else {}
         now = datetime.now(UTC)
         objects, size, damaged = 0, 0, list[str]()
-        for needed in sorted(set(_needed(kept, found, known, now.toordinal(), share_days))):
+        wanted = sorted(set(_needed(kept, found, known, now.toordinal(), share_days)))
+        for needed in tracked(wanted, "verifying the backup", "objects"):
             try:
                 size += len(kept.objects.get(needed))
                 objects += 1

@@ -16,6 +16,7 @@ from firehose.lake import audit, layout, recorded, records
 from firehose.lake.check import compare_all
 from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry, stored_rows
 from firehose.lake.report import VerifyReport
+from firehose.progress import tracked
 from firehose.quality import quarantine
 from firehose.store import LakePath
 
@@ -48,7 +49,8 @@ def verify_records(lake: LakePath, entries: list[LedgerEntry], report: VerifyRep
 
 def verify_raw(lake: LakePath, report: VerifyReport, expired: Expired) -> None:
     """Every raw file against its manifest. Batches whose files have expired are added to ``expired``."""
-    for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"):
+    found = Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}")
+    for path in tracked(found, "verifying raw batches", "batches"):
         try:
             said = _verify_batch(path.parent, report)
         except (CorruptBatch, FileNotFoundError) as error:

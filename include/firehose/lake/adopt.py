@@ -21,6 +21,7 @@ from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, read_ledger, stored_rows
 from firehose.lake.locks import locked
 from firehose.lake.rowgroups import row_count, time_span
+from firehose.progress import tracked
 from firehose.store import LakePath
 
 _MARK: Final = "watched.json"
@@ -70,7 +71,7 @@ def begin(lake: LakePath, *, lost: bool = False) -> Watched:
         for hour, record_type in sorted({file.of for file in files if file.user}):
             users.restore(lake, record_type, hour)
         _check(lake, entries, files)
-        for file in files:
+        for file in tracked(files, "recording hour files", "files"):
             _record(lake, file)
         mark = Watched(since=datetime.now(UTC), adopted=len(paths))
         _mark(lake).write(msgspec.json.encode(mark))

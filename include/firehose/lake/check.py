@@ -20,6 +20,7 @@ from firehose.lake.adopt import begin, not_lost, watched
 from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, ledger_days, read_day
 from firehose.lake.watch import Difference, behind
+from firehose.progress import tracked
 from firehose.store import LakePath
 
 _CHECKED: Final = "checked.json"
@@ -126,7 +127,7 @@ def _compare(
     known = watch.known_by(entries)
     writers = _writers(entries)
     by_user = {file.of for file in files if file.user}
-    for file in sorted(files):
+    for file in tracked(sorted(files), "comparing hour files", "files"):
         path, whole = file.path(lake), full(file.hour)
         found = watch.difference(lake, file, known, full=whole) or _older(path, file, writers.get(file, []))
         if not file.user and file.of in by_user:

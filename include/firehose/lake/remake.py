@@ -18,6 +18,7 @@ from firehose.lake.layout import HourFile
 from firehose.lake.raws import RawBatch
 from firehose.lake.rowgroups import rows_by_batch
 from firehose.lake.staged import HourRows
+from firehose.progress import tracked
 from firehose.records.registry import shares_queue
 from firehose.store import LakePath
 
@@ -55,7 +56,7 @@ def remake(
     layouts = {hour: users.layout_of(lake, record_type, hour) for hour in hours}
     made = [HourFile(hour, record_type, name) for hour, by in layouts.items() for name in by.names]
     duplicates: dict[HourFile, Counter[str]] = {file: Counter() for file in made}
-    for raw in sources:
+    for raw in tracked(sources, f"reading raw batches for {record_type}", "batches"):
         path = scratch / f"{raw.batch.id}.parquet"
         for hour, part in sorted(raws.write_rows(raw, record_type, hours, path).items()):
             for rows in HourRows(hour, [part], by=layouts[hour]).divided():

@@ -24,6 +24,7 @@ from firehose.lake.footers import displaced
 from firehose.lake.identity import EventIndex, fingerprints, identities
 from firehose.lake.plain import plain_groups
 from firehose.lake.report import LISTED, TypeReport, VerifyReport
+from firehose.progress import tracked
 from firehose.store import LakePath
 
 _ROWS = 20_000
@@ -48,7 +49,7 @@ def verify(lake: LakePath) -> VerifyReport:
     stored: dict[tuple[str, str], int] = {}
     disputes: list[Disputed] = []
     for record_type in schema.TYPES:
-        for path in layout.hour_files(lake, record_type):
+        for path in tracked(layout.hour_files(lake, record_type), f"verifying {record_type}", "files"):
             _verify_hour(lake, path, record_type, report, stored, disputes)
             if len(disputes) >= _DISPUTES:
                 _settle(lake, report, disputes)

@@ -34,6 +34,7 @@ from firehose.maintenance.tiers.quality import Qualities
 from firehose.maintenance.tiers.quarantine import Quarantines
 from firehose.maintenance.tiers.raw import Raws
 from firehose.maintenance.tiers.tables import Tables
+from firehose.progress import tracked
 from firehose.quality.pages import write_front_page
 from firehose.settings import Settings
 from firehose.store import LakePath
@@ -135,7 +136,8 @@ class Maintenance:
             if found.settled != settled.read(self._lake):
                 settled.write(self._lake, found.settled)
             hours = self._chosen(found.files)
-            done = list(hour_files.each(_close, self._lake, hours, self._limits(seconds)))
+            each = hour_files.each(_close, self._lake, hours, self._limits(seconds))
+            done = list(tracked(each, "closing hours", "files", total=len(hours)))
         problems = [outcome.problem for outcome in done if outcome.problem]
         saved, left = sum(outcome.amount for outcome in done), len(hours) - len(done)
         log.info("hours closed", files=len(done) - len(problems), saved=saved, left=left, problems=len(problems))
@@ -150,7 +152,8 @@ class Maintenance:
         """
         with self._alone():
             checks = self._plan().checks
-            done = list(hour_files.each(_verify, self._lake, checks, self._limits(seconds)))
+            each = hour_files.each(_verify, self._lake, checks, self._limits(seconds))
+            done = list(tracked(each, "verifying hours", "files", total=len(checks)))
         problems = [outcome.problem for outcome in done if outcome.problem]
         rows, left = sum(outcome.amount for outcome in done), len(checks) - len(done)
         sound = len(done) - len(problems)

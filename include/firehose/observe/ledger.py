@@ -13,15 +13,15 @@ from firehose.store import LakePath, Listed
 
 #: No batch is longer, so an entry that ends in a span starts at most this long before it.
 LONGEST: Final = timedelta(hours=1)
-#: Entries of older intervals are forgotten: nothing looks further back.
+#: Entries of older intervals are forgotten: what looks every minute looks no further back.
 _KEPT: Final = timedelta(days=4)
 
 
 class RecentLedger:
     """The entries of the latest days of one lake. Keep it for the next look; it holds no older ones."""
 
-    def __init__(self, lake: LakePath) -> None:
-        self.lake = lake
+    def __init__(self, lake: LakePath, keeps: timedelta = _KEPT) -> None:
+        self.lake, self._keeps = lake, keeps
         self._read: dict[Listed, LedgerEntry] = {}
 
     def listed(self, since: datetime, now: datetime) -> dict[str, Listed]:
@@ -43,7 +43,7 @@ class RecentLedger:
         for each in set(listed.values()) - set(self._read):
             if entry := listed_entry(self.lake, each):
                 self._read[each] = entry
-        oldest = f"date={(now - _KEPT).date()}"
+        oldest = f"date={(now - self._keeps).date()}"
         self._read = {each: entry for each, entry in self._read.items() if each.key >= oldest}
         found = (self._read.get(each) for each in listed.values())
         return [entry for entry in found if entry and entry.end > since]

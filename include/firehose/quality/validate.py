@@ -23,6 +23,7 @@ from firehose.batch.lock import exclusive_per_batch
 from firehose.batch.manifest import Manifest
 from firehose.batch.raw import spans
 from firehose.errors import CorruptBatch, PoisonFlood
+from firehose.progress import tracked
 from firehose.quality import result as results
 from firehose.quality import workers
 from firehose.quality.code import CODE
@@ -106,9 +107,8 @@ def _validate_slices(settings: Settings, batch: Batch, manifest: Manifest) -> li
     flood = Flood(manifest, settings.max_quarantine_rate)
     done: list[SliceResult] = []
     # The large ones first, so that the processes end at about the same time.
-    for result in workers.map_unordered(
-        validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes
-    ):
+    results_of = workers.map_unordered(validate_slice, sorted(tasks, key=lambda task: -task.span.size), processes)
+    for result in tracked(results_of, f"validating {batch.id}", "slices", total=len(tasks)):
         done.append(result)
         if said := flood.add(result):
             sample = keep_sample(batch, lake, _bad_paths(lake, batch, done))

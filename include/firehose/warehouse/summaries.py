@@ -21,6 +21,7 @@ from firehose.batch.lock import locks_folder
 from firehose.errors import LockTaken, ServiceUnavailable
 from firehose.lake.ledger import LedgerEntry, listed_entries, listed_entry
 from firehose.lake.watch import Difference, changed
+from firehose.progress import tracked
 from firehose.settings import Settings
 from firehose.store import LakePath
 from firehose.warehouse import event_tables
@@ -99,7 +100,7 @@ def load(client: Client, lake: LakePath) -> RefreshResult:
     waiting = {entry.batch for entry in wanted} - {entry.batch for entry in todo}
     expired = expired_hours(lake, touched(todo, loaded))
     plan = [each for rebuild in rebuilds(todo, loaded) if (each := _left_alone(client, rebuild, expired)).hours]
-    for rebuild in plan:
+    for rebuild in tracked(plan, "loading summaries", "days of tables"):
         _rebuild(client, rebuild)
     event_tables.load(client, todo, loaded, expired)
     crash.reached(crash.Point.REBUILT)

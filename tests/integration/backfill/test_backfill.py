@@ -96,7 +96,7 @@ def test_a_backfill_that_redis_forgets_starts_again(settings: Settings, redis_cl
     note(redis_client, gap())
     with Proxy(settings.archive_url.replace("ws", "http", 1).partition("/xrpc")[0], wipe) as proxy:
         lost = firehose(settings, "backfill", "--archive", proxy.url)
-    assert lost.returncode == 1
+    assert lost.returncode == 75
     assert "lost what this backfill wrote" in lost.stderr
     assert [one.filled for one in noted(redis_client)] == [""]
     assert firehose(settings, "backfill").returncode == 0
@@ -394,7 +394,7 @@ def test_without_an_archive_it_says_so(settings: Settings, redis_client: redis.R
     assert "does not answer" in one_line(firehose(no_redis, "backfill").stderr)
     wrong = firehose(settings, "backfill", "--archive", "no url")
     assert "is not a Jetstream host" in one_line(wrong.stderr)
-    assert [away.returncode, wrong.returncode] == [1, 1]
+    assert [away.returncode, wrong.returncode] == [75, 1]
 
 
 def test_a_full_disk_is_named(archive: process.SimulatorProcess) -> None:

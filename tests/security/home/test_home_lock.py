@@ -52,7 +52,7 @@ def test_a_second_command_on_a_home_says_who_runs_and_changes_nothing(tmp_path: 
         before = content(tmp_path)
         done = firehose(home, command, *options, TMPDIR=str(tmp_path / "elsewhere"))
         assert content(tmp_path) == before
-    assert done.returncode == 1
+    assert done.returncode == 75
     assert done.stderr.startswith(f"firehose: the home {home} is in use by `firehose demo` since 20")
     assert f"(process {os.getpid()}, ports 6379, 8080): stop that first" in done.stderr
     assert done.stderr.count("\n") == 1
