@@ -94,6 +94,13 @@ class Settings(EndpointSettings, frozen=True, kw_only=True):
         ),
     ] = ""
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
+    airflow_url: Annotated[
+        str,
+        Meta(
+            description="Airflow's address, whose health page is asked; empty: localhost at FIREHOSE_AIRFLOW_PORT",
+            extra=must(checks.optional(checks.url("http", "https"))),
+        ),
+    ] = ""
     docs_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Data Docs")] = 8081
     simulator_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's simulator")] = 6008
     max_error_rate: Annotated[
@@ -142,6 +149,11 @@ class Settings(EndpointSettings, frozen=True, kw_only=True):
                 "see docs/operations.md, A lake in an object store"
             )
         return LocalLake(Path(self.lake).expanduser().absolute())
+
+    @property
+    def airflow_at(self) -> str:
+        """Airflow's address."""
+        return (self.airflow_url or f"http://localhost:{self.airflow_port}").rstrip("/")
 
     @property
     def home_path(self) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Final
 
 import msgspec
@@ -64,8 +65,11 @@ def read_gaps(lake: LakePath) -> list[Gap]:
     return resolve(_records(lake))
 
 
-def known_gaps(settings: Settings, connect: Connect = buffer.client) -> list[Gap]:
+def known_gaps(settings: Settings, connect: Connect = buffer.client, since: date | None = None) -> list[Gap]:
     """Every gap that the lake or Redis knows of: what no drain has taken to the lake yet counts as well.
+
+    ``since``: only records in batches from that day on are read, so that it costs no more as the lake grows. A
+    gap whose first record is older has its latest one all the same, if that is not.
 
     Raises:
         ServiceUnavailable: Redis does not answer.
@@ -74,7 +78,16 @@ def known_gaps(settings: Settings, connect: Connect = buffer.client) -> list[Gap
     """
     with buffer.connected(settings, connect) as client:  # first: what a drain takes from there is in the lake then
         waiting = [gap for _, gap in _waiting(client, "-", "+")]
-    return resolve([*waiting, *_records(settings.lake_path)])
+    return resolve([*waiting, *_records(settings.lake_path, since)])
+
+
+def recent_gaps(lake: LakePath, since: date) -> list[Gap]:
+    """As :func:`read_gaps`, by the records in batches from a day on.
+
+    Raises:
+        CorruptLake: a file of the coverage ledger cannot be read.
+    """
+    return resolve(_records(lake, since))
 
 
 def damaged(lake: LakePath) -> Iterator[str]:
@@ -86,13 +99,17 @@ def damaged(lake: LakePath) -> Iterator[str]:
             yield str(error)
 
 
-def _paths(lake: LakePath) -> list[LakePath]:
-    return Area.COVERAGE.of(lake).find("date=*/batch=*.json")
+def _paths(lake: LakePath, since: date | None = None) -> list[LakePath]:
+    area = Area.COVERAGE.of(lake)
+    if since is None:
+        return area.find("date=*/batch=*.json")
+    days = [day for day in area.folders("date=*") if day.name >= f"date={since}"]
+    return [path for day in days for path in day.find("batch=*.json")]
 
 
-def _records(lake: LakePath) -> list[Gap]:
+def _records(lake: LakePath, since: date | None = None) -> list[Gap]:
     lake.require_current()
-    return [record for path in _paths(lake) for record in read_records(path)]
+    return [record for path in _paths(lake, since) for record in read_records(path)]
 
 
 def gaps_of(settings: Settings, batch: Batch, connect: Connect = buffer.client) -> list[Gap]:

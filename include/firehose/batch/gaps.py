@@ -69,6 +69,66 @@ def open_gaps(gaps: Iterable[Gap]) -> list[Gap]:
     return [gap for gap in gaps if not gap.filled]
 
 
+class GapLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Gaps of one reason, queue and host that adjoin or overlap, filled by the same or all open: one to a reader.
+
+    ``ids`` are those of the records that it stands for, ``noted_us`` is when the last of them was written.
+    """
+
+    reason: Reason
+    queue: str  # empty: all
+    host: str
+    protocol: str
+    filled: str  # empty: open
+    from_us: int
+    to_us: int
+    noted_us: int
+    ids: list[str]
+
+
+def lines(gaps: Iterable[Gap]) -> list[GapLine]:
+    """The gaps as few lines, in the order of time: an hour in which nothing listened is one, and not twelve."""
+    found: list[GapLine] = []
+    last: dict[tuple[str, ...], int] = {}
+    for gap in sorted(gaps, key=lambda gap: (gap.from_us, gap.to_us, gap.id)):
+        kind = (gap.reason, gap.queue, gap.host, gap.protocol, gap.filled)
+        at = last.get(kind)
+        if at is not None and gap.from_us <= found[at].to_us:
+            found[at] = _longer(found[at], gap)
+            continue
+        last[kind] = len(found)
+        found.append(
+            GapLine(
+                reason=gap.reason,
+                queue=gap.queue,
+                host=gap.host,
+                protocol=gap.protocol,
+                filled=gap.filled,
+                from_us=gap.from_us,
+                to_us=gap.to_us,
+                noted_us=gap.noted_us,
+                ids=[gap.id],
+            )
+        )
+    return found
+
+
+def _longer(line: GapLine, gap: Gap) -> GapLine:
+    return msgspec.structs.replace(
+        line,
+        to_us=max(line.to_us, gap.to_us),
+        noted_us=max(line.noted_us, gap.noted_us),
+        ids=[*line.ids, gap.id],
+    )
+
+
+def missing_between_us(gaps: Iterable[Gap], low_us: int, high_us: int, queue: str = "") -> int:
+    """As :func:`missing_us`, of a half-open span of time."""
+    wanted = (gap for gap in open_gaps(gaps) if not queue or gap.queue in ("", queue))
+    cut = ((max(gap.from_us, low_us), min(gap.to_us, high_us)) for gap in wanted)
+    return sum(high - low for low, high in merged(cut))
+
+
 def missing_us(gaps: Iterable[Gap], queue: str = "") -> int:
     """Microseconds in which something is missing, overlaps once: of any queue, or of the one named."""
     wanted = (gap for gap in open_gaps(gaps) if not queue or gap.queue in ("", queue))

@@ -74,7 +74,7 @@ class LateFrames:
         oldest = self._oldest()
         if oldest is None:
             return []
-        begin = max(first_start_ms, _first_interval_ms(self._settings), _skipped_until_ms(self._lake))
+        begin = max(first_start_ms, _first_interval_ms(self._settings), skipped_until_ms(self._lake))
         drained = [DrainedInterval(0, begin), *self._drained(oldest)]
         found = self._with_frames(
             [interval._replace(end_ms=min(interval.end_ms, self._batch.start_ms)) for interval in drained]
@@ -150,11 +150,16 @@ def skip(lake: LakePath, batch: Batch) -> None:
         CorruptLake: the record of earlier ones cannot be read.
     """
     with (locks_folder(lake) / "skipped.lock").lock():
-        if batch.end_ms > _skipped_until_ms(lake):
+        if batch.end_ms > skipped_until_ms(lake):
             _skipped_path(lake).write(msgspec.json.encode(batch.end_ms))
 
 
-def _skipped_until_ms(lake: LakePath) -> int:
+def skipped_until_ms(lake: LakePath) -> int:
+    """The end of what was skipped because the ingester had not been started yet; 0: nothing was.
+
+    Raises:
+        CorruptLake: the record cannot be read.
+    """
     path = _skipped_path(lake)
     try:
         return msgspec.json.decode(path.read_bytes(), type=int)

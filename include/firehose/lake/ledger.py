@@ -149,6 +149,14 @@ def listed_entries(lake: LakePath) -> dict[str, Listed]:
     return {match[1]: each for match, each in found if match}
 
 
+def listed_day(lake: LakePath, day: date) -> dict[str, Listed]:
+    """The same of the batches that start on a day. It looks at nothing else, however long the ledger is."""
+    name = re.compile(r"batch=([^/]+)\.json")
+    folder = f"date={day}"
+    found = ((name.fullmatch(each.key), each) for each in (_folder(lake) / folder).listing())
+    return {match[1]: each._replace(key=f"{folder}/{each.key}") for match, each in found if match}
+
+
 def ledger_days(lake: LakePath) -> list[date]:
     """The days on which batches of the ledger start, in order."""
     folders = _folder(lake).folders("date=????-??-??")

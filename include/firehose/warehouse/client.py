@@ -30,8 +30,10 @@ _SERVER_TEXT = re.compile(r"Code:\s*(\d+)\.\s*(?:DB::Exception:\s*)*(.*)", re.DO
 _TRAILER = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)|\s*\(for url [^()]*\)$")
 
 
-def connect(settings: Settings, role: Role = "loader") -> Client:
+def connect(settings: Settings, role: Role = "loader", timeout_s: int | None = None) -> Client:
     """Connect to the server at ``settings.clickhouse_url``; ``loader`` may write, ``analyst`` may only read.
+
+    ``timeout_s``: for whoever must not wait as long as a statement of the role may take.
 
     Raises:
         ServiceUnavailable: nothing answers there.
@@ -52,7 +54,7 @@ def connect(settings: Settings, role: Role = "loader") -> Client:
             # A rebuild of a large day outlasts what an analyst may ask for.
             settings=_loader_settings(settings) if loads else {},
             # Just over the server's own limit, so that the server reports what took too long.
-            send_receive_timeout=_LOAD_SECONDS + 30 if loads else settings.query_max_seconds + 30,
+            send_receive_timeout=timeout_s or (_LOAD_SECONDS if loads else settings.query_max_seconds) + 30,
         )
     except ClickHouseError as error:
         where = redacted(settings.clickhouse_url)

@@ -1,0 +1,92 @@
+"""Gaps and coverage as an operator reads them: open gaps as few lines, and the share of time that is covered.
+
+Lives here: the reading of the latest records. Must not: say what a gap is (firehose.batch.gaps).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from firehose.batch import buffer
+from firehose.batch.buffer import Connect
+from firehose.batch.coverage import known_gaps, recent_gaps
+from firehose.batch.gaps import GapLine, lines, missing_between_us, open_gaps
+from firehose.errors import ServiceUnavailable
+from firehose.settings import Settings
+from ingester.contract.gap import Gap
+
+#: The longest span over which coverage is reported, and how far back records are read.
+LONGEST: Final = timedelta(days=30)
+_DAY: Final = timedelta(days=1)
+
+
+class CoverageState(msgspec.Struct, frozen=True, kw_only=True):
+    """Gaps of the last 30 days. ``open``: those that nothing has filled.
+
+    ``covered``: by a span's hours, the share of it in which nothing of any type is missing; of the time since the
+    first interval. ``redis``: empty, or why records that no drain has taken to the lake are not among them.
+    """
+
+    open: list[GapLine]
+    open_records: int
+    filled_records: int
+    missing_s: dict[int, float]
+    covered: dict[int, float]
+    redis: str
+
+
+def gaps(settings: Settings, now: datetime, connect: Connect = buffer.client) -> tuple[list[Gap], str]:
+    """The gaps of the last 30 days, and why those in Redis are not among them; empty: they are.
+
+    Raises:
+        CorruptLake: a file of the coverage ledger cannot be read.
+    """
+    since = (now - LONGEST - _DAY).date()
+    try:
+        return known_gaps(settings, connect, since), ""
+    except ServiceUnavailable as error:
+        return recent_gaps(settings.lake_path, since), str(error)
+
+
+def coverage(
+    settings: Settings,
+    found: Sequence[Gap],
+    redis: str,
+    now: datetime,
+    spans: Sequence[timedelta] = (timedelta(hours=24), LONGEST),
+) -> CoverageState:
+    """What these gaps mean for the latest ``spans``. Pure."""
+    missing = {_hours(span): missing_s(found, now, span) for span in spans}
+    whole = {_hours(span): _covered(settings, found, now, span) for span in spans}
+    still_open = open_gaps(found)
+    return CoverageState(
+        open=lines(still_open),
+        open_records=len(still_open),
+        filled_records=len(found) - len(still_open),
+        missing_s=missing,
+        covered=whole,
+        redis=redis,
+    )
+
+
+def missing_s(found: Sequence[Gap], now: datetime, span: timedelta) -> float:
+    """Seconds of the latest ``span`` in which something of any type is missing."""
+    return missing_between_us(found, _us(now - span), _us(now)) / 1e6
+
+
+def _covered(settings: Settings, found: Sequence[Gap], now: datetime, span: timedelta) -> float:
+    begin = datetime.fromisoformat(settings.start_date) if settings.start_date else now - span
+    seconds = min(span, max(now - begin, timedelta(seconds=1))).total_seconds()
+    return max(0.0, 1 - missing_s(found, now, timedelta(seconds=seconds)) / seconds)
+
+
+def _hours(span: timedelta) -> int:
+    return int(span.total_seconds()) // 3600
+
+
+def _us(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e6)

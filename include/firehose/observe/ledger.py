@@ -1,0 +1,64 @@
+"""The latest entries of the batch ledger, read once each: who looks every minute reads what is new.
+
+Lives here: that memory. Must not: say what follows from the entries.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from firehose.lake.ledger import LedgerEntry, ledger_days, listed_day, listed_entry
+from firehose.store import LakePath, Listed
+
+#: No batch is longer, so an entry that ends in a span starts at most this long before it.
+LONGEST: Final = timedelta(hours=1)
+#: Entries of older intervals are forgotten: nothing looks further back.
+_KEPT: Final = timedelta(days=4)
+
+
+class RecentLedger:
+    """The entries of the latest days of one lake. Keep it for the next look; it holds no older ones."""
+
+    def __init__(self, lake: LakePath) -> None:
+        self.lake = lake
+        self._read: dict[Listed, LedgerEntry] = {}
+
+    def listed(self, since: datetime, now: datetime) -> dict[str, Listed]:
+        """The batches that end in [since, now], in order, by their names alone: nothing is read."""
+        first, days = (since - LONGEST).date(), (now.date() - (since - LONGEST).date()).days
+        found: dict[str, Listed] = {}
+        for number in range(days + 1):
+            found |= listed_day(self.lake, first + timedelta(days=number))
+        earliest = f"{since - LONGEST:%Y%m%dT%H%M%SZ}"
+        return {name: each for name, each in sorted(found.items()) if name >= earliest}
+
+    def entries(self, since: datetime, now: datetime) -> list[LedgerEntry]:
+        """Those batches, in order.
+
+        Raises:
+            CorruptLake: an entry cannot be read.
+        """
+        listed = self.listed(since, now)
+        for each in set(listed.values()) - set(self._read):
+            if entry := listed_entry(self.lake, each):
+                self._read[each] = entry
+        oldest = f"date={(now - _KEPT).date()}"
+        self._read = {each: entry for each, entry in self._read.items() if each.key >= oldest}
+        found = (self._read.get(each) for each in listed.values())
+        return [entry for entry in found if entry and entry.end > since]
+
+    def newest(self, now: datetime) -> LedgerEntry | None:
+        """The published batch with the latest interval, however old it is; None: none was published.
+
+        Raises:
+            CorruptLake: its entry cannot be read.
+        """
+        if recent := self.entries(now - LONGEST, now):
+            return recent[-1]
+        days: list[date] = ledger_days(self.lake)
+        for day in reversed(days):
+            for each in sorted(listed_day(self.lake, day).values(), reverse=True):
+                if entry := listed_entry(self.lake, each):
+                    return entry
+        return None

@@ -1,0 +1,103 @@
+"""What other services say: how far ClickHouse's tables are behind the ledger, and how Airflow is.
+
+Lives here: the questions, each with a time limit of seconds. Must not: judge the answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import urllib.error
+import urllib.request
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from firehose.errors import ServiceUnavailable
+from firehose.observe.ledger import RecentLedger
+from firehose.settings import Settings
+from firehose.warehouse.client import clickhouse_errors, connect
+
+#: A service that takes longer to answer is said to be away.
+TIMEOUT_S: Final = 10
+
+
+class SummaryState(msgspec.Struct, frozen=True, kw_only=True):
+    """Batches of the span that the ledger has and ClickHouse has not loaded, or in another edition.
+
+    ``behind_s``: how long ago the oldest of them was published. ``loaded_at``: the last load.
+    """
+
+    span_s: float
+    behind: int
+    behind_s: float
+    oldest: str
+    loaded: int
+    loaded_at: datetime | None
+
+
+class AirflowState(msgspec.Struct, frozen=True, kw_only=True):
+    """Airflow's own word. ``paused``: DAGs of this project that are; None: nobody was asked who may know."""
+
+    metadatabase: str
+    scheduler: str
+    scheduler_heartbeat: datetime | None
+    scheduler_silent_s: float | None
+    dag_processor: str
+    paused: list[str] | None
+
+
+def summaries(settings: Settings, ledger: RecentLedger, now: datetime, span: timedelta) -> SummaryState:
+    """Compare the ledger's listing with what ClickHouse says that it has loaded. As the read-only analyst.
+
+    Raises:
+        ServiceUnavailable: ClickHouse does not answer.
+        FirehoseError: it refuses the statement.
+    """
+    since = now - span
+    listed = ledger.listed(since, now)
+    with clickhouse_errors(), contextlib.closing(connect(settings, "analyst", timeout_s=TIMEOUT_S)) as client:
+        query = "SELECT id, stamp, loaded_at FROM ops.batches FINAL WHERE batch >= {since:DateTime64(3, 'UTC')}"
+        parameters = {"since": since - timedelta(days=1)}
+        rows = client.query(query, parameters=parameters, tz_mode="aware").result_rows
+    loaded = {name: stamp for name, stamp, _ in rows}
+    behind = [name for name, each in listed.items() if loaded.get(name) != each.stamp]
+    entries = {entry.batch: entry for entry in ledger.entries(since, now)}
+    waiting = [entries[name] for name in behind if name in entries]
+    oldest = min(waiting, key=lambda entry: entry.published_at, default=None)
+    return SummaryState(
+        span_s=span.total_seconds(),
+        behind=len(behind),
+        behind_s=max(0.0, (now - oldest.published_at).total_seconds()) if oldest else 0.0,
+        oldest=oldest.batch if oldest else "",
+        loaded=sum(1 for name in listed if name in loaded),
+        loaded_at=max((at for _, _, at in rows), default=None),
+    )
+
+
+def airflow(settings: Settings, now: datetime, paused: list[str] | None = None) -> AirflowState:
+    """Airflow's health page, which needs no login. ``paused`` is for whoever may ask Airflow for it: its tasks.
+
+    Raises:
+        ServiceUnavailable: it does not answer, or not with its health.
+    """
+    address = f"{settings.airflow_at}/api/v2/monitor/health"
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:  # noqa: S310 - the setting is http(s)
+            said: dict[str, Any] = json.load(answer)
+        scheduler = said["scheduler"]
+        beat = scheduler["latest_scheduler_heartbeat"]
+        heard = datetime.fromisoformat(beat) if beat else None
+        return AirflowState(
+            metadatabase=str(said["metadatabase"]["status"]),
+            scheduler=str(scheduler["status"]),
+            scheduler_heartbeat=heard,
+            scheduler_silent_s=max(0.0, (now - heard).total_seconds()) if heard else None,
+            dag_processor=str(said.get("dag_processor", {}).get("status")),
+            paused=paused,
+        )
+    except (OSError, urllib.error.URLError) as error:
+        raise ServiceUnavailable(f"Airflow at {settings.airflow_at} does not answer ({error})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ServiceUnavailable(f"{address}: not Airflow's health ({type(error).__name__}: {error})") from error
