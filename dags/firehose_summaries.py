@@ -34,6 +34,7 @@ def firehose_summaries() -> None:
         import contextlib
 
         import msgspec
+        from firehose_hooks import count
 
         from firehose.settings import load
         from firehose.warehouse.client import connect
@@ -43,7 +44,9 @@ def firehose_summaries() -> None:
         settings = load()
         with contextlib.closing(connect(settings)) as client:
             migrate(client, settings)
-        return dict(msgspec.to_builtins(refresh(settings)._asdict()))
+        done = refresh(settings)
+        count(settings, done)
+        return dict(msgspec.to_builtins(done._asdict()))
 
     refresh()
 

@@ -16,6 +16,7 @@ from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from firehose_connections import REDIS, SMTP
 
+from firehose.batch import tally
 from firehose.settings import Settings, SettingsError
 from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE, RedisAccess
@@ -54,6 +55,15 @@ def redis_client(settings: Settings) -> redis.Redis:
     options |= access.options() | {"credential_provider": _Login(hook)}
     pool = redis.ConnectionPool(connection_class=kind, **options)
     return redis.Redis.from_pool(pool)
+
+
+def count(settings: Settings, result: object) -> None:
+    """Keep the numbers of a step's result for the exporter. Never fails the task, whose work is done."""
+    try:
+        with redis_client(settings) as client:
+            tally.record(client, result)
+    except (redis.RedisError, SettingsError) as error:
+        log.warning("not counted", result=type(result).__name__, reason=error)
 
 
 class _Login(redis.CredentialProvider):

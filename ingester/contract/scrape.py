@@ -25,12 +25,13 @@ Collect = Callable[[], Iterable[tuple[Metric, Values]]]
 _PATIENCE_S: Final = 5.0
 
 
-def registry(collect: Collect) -> CollectorRegistry:
-    """What ``collect`` gives, and what the client library knows of this process: CPU, memory, open files."""
+def registry(collect: Collect, *, process: bool = True) -> CollectorRegistry:
+    """What ``collect`` gives; with ``process`` also what the client library knows of it: CPU, memory, open files."""
     from prometheus_client import CollectorRegistry, ProcessCollector  # a process without a listener needs none
 
     made = CollectorRegistry()
-    ProcessCollector(registry=made)
+    if process:
+        ProcessCollector(registry=made)
     made.register(_Collector(collect))
     return made
 
