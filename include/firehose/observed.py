@@ -31,7 +31,6 @@ QUEUE_EVENTS: Final = _gauge(
 )
 QUEUE_FRAMES: Final = _gauge("queue_frames", "frames", "Frames that wait in a queue", _QUEUE)
 QUEUE_BYTES: Final = _gauge("queue_bytes", "bytes", "Memory that a queue takes in Redis", _QUEUE)
-QUEUE_OLDEST: Final = _gauge("queue_oldest_seconds", "seconds", "Age of the oldest frame that no drain has taken")
 REDIS_USED: Final = _gauge("redis_used_bytes", "bytes", "Memory that Redis uses")
 REDIS_MAX: Final = _gauge("redis_max_bytes", "bytes", "Redis' maxmemory; 0: no limit is set")
 REDIS_SHARE: Final = _gauge("redis_used_ratio", "share", "Use of Redis' maxmemory")

@@ -26,7 +26,7 @@ _PATIENCE_S: Final = 5.0
 
 
 def registry(collect: Collect, *, process: bool = True) -> CollectorRegistry:
-    """What ``collect`` gives; with ``process`` also what the client library knows of it: CPU, memory, open files."""
+    """What ``collect`` gives; with ``process`` also CPU, memory and open files of this process."""
     from prometheus_client import CollectorRegistry, ProcessCollector  # a process without a listener needs none
 
     made = CollectorRegistry()

@@ -129,8 +129,8 @@ class Looker:
     def _summed(self, now: datetime, seconds: float) -> Iterator[tuple[Metric, Values]]:
         try:
             self._sums.advance(now, seconds)
-        except (FirehoseError, OSError) as error:
-            log.warning("sums unknown", reason=error)
+        except OSError as error:  # a disk that is full: they are written down later
+            log.warning("sums not kept", reason=error)
         if self._sums.whole:
             for name, values in self._sums.values().items():
                 yield _BY_NAME[name], values

@@ -20,6 +20,7 @@ from firehose import metrics, observed
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.manifest import Manifest, QueueFile
+from firehose.errors import FirehoseError
 from firehose.lake import ledger
 from firehose.lake.ledger import LedgerCounts, LedgerEntry, Rebuilt
 from firehose.store import LakePath, Listed, LocalLake
@@ -74,8 +75,7 @@ class Sums:
     def advance(self, now: datetime, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Read what is new, for about ``seconds``: a lake that was never read takes several calls.
 
-        Raises:
-            CorruptBatch, CorruptLake: a manifest or an entry cannot be read.
+        A day with a file that cannot be read is one line in the log, and keeps its sums.
         """
         until, changed = clock() + seconds, False
         if not self._waiting and clock() - self._all_at >= _ALL_S:
@@ -96,6 +96,13 @@ class Sums:
             self._file.write(msgspec.json.encode(self._state))
 
     def _read_day(self, name: str, day: date) -> bool:
+        try:
+            return self._add_day(name, day)
+        except FirehoseError as error:
+            log.warning("day not summed", of=name, day=day, reason=error)
+            return False
+
+    def _add_day(self, name: str, day: date) -> bool:
         """Add what a day's sums have risen by; False if nothing has changed."""
         key, source = f"{name}/{day}", self._sources[name]
         listed = source.listed(self._lake, day)
