@@ -1,14 +1,14 @@
 """What happens at each place that the finder finds: a path of losses, or why nothing is lost there.
 
-Lives here: the list. A new place fails the test until it is here. If an event or a span of time can leave its way there,
-name its path: it must be counted by the path's metric. Must not: take a reason that is not true.
+Lives here: the list. A new place fails the test until it is here. If an event or a span of time can leave its way
+there, name its path: it must be counted by the path's metric. Must not: take a reason that is not true.
 """
 
 from __future__ import annotations
 
 from ingester.contract.losses import LossPath as L
 
-#: By ``module::function``: the idioms found there (``×n``: that often), and what becomes of what they meet.
+#: By ``module::function``: the idioms found there (``*n``: that often), and what becomes of what they meet.
 Place = tuple[str, L | tuple[L, ...] | str]
 
 _WAITS = "nothing is dropped: it is tried again, or waits at the source"
@@ -17,22 +17,22 @@ _NOT_EVENTS = "not an event, nor a time of one"
 
 PLACES: dict[str, Place] = {
     # The ingester: from the socket to Redis.
-    "ingester/__main__::main": ("except×2", "the process ends, with a code and a line"),
-    "ingester/pump::Pump._read": ("except×2 reject", (L.DEAD_LETTER, L.NOTICE)),
-    "ingester/pump::Pump._begin": ("except×2 reject", (L.DEAD_LETTER, L.NOTICE)),
+    "ingester/__main__::main": ("except*2", "the process ends, with a code and a line"),
+    "ingester/pump::Pump._read": ("except*2 reject", (L.DEAD_LETTER, L.NOTICE)),
+    "ingester/pump::Pump._begin": ("except*2 reject", (L.DEAD_LETTER, L.NOTICE)),
     "ingester/buffer/buffers::Buffer.reject": ("dead_letter", L.DEAD_LETTER),
     "ingester/buffer/buffers::BufferV2.add": ("except reject", L.DEAD_LETTER),
     "ingester/buffer/buffers::BufferV2.begin": ("except reject", L.DEAD_LETTER),
     "ingester/buffer/buffers::BufferV2.reject": ("dead_letter", L.DEAD_LETTER),
-    "ingester/jetstream/envelope::classify": ("dead_letter×2 except", L.DEAD_LETTER),
+    "ingester/jetstream/envelope::classify": ("dead_letter*2 except", L.DEAD_LETTER),
     "ingester/jetstream/envelope::dead_letter": ("dead_letter", L.DEAD_LETTER),
     "ingester/jetstream/events_v2::dead_letter": ("dead_letter", L.DEAD_LETTER),
     "ingester/jetstream/events_v2::read": ("except", "the slow path reads the frame again"),
     "ingester/jetstream/events_v2::_notice": ("SourceNotice", L.NOTICE),
     "ingester/jetstream/compression::Dictionaries.of": ("except", "the stream comes uncompressed instead"),
     "ingester/jetstream/dictionary::_cut": ("suppress", _NOT_EVENTS),
-    "ingester/buffer/delivery::Delivery.write": ("break except×2", _WAITS),
-    "ingester/buffer/delivery::Delivery._reclaim": ("Restart×2 break except", L.FORGOTTEN),
+    "ingester/buffer/delivery::Delivery.write": ("break except*2", _WAITS),
+    "ingester/buffer/delivery::Delivery._reclaim": ("Restart*2 break except", L.FORGOTTEN),
     "ingester/buffer/exchange::_known": ("except", L.STATE_UNREADABLE),
     "ingester/buffer/exchange::_number": ("except", L.STATE_UNREADABLE),
     "ingester/contract/resyncs::Resyncs.learn": ("except", L.STATE_UNREADABLE),
@@ -40,16 +40,16 @@ PLACES: dict[str, Place] = {
     "ingester/position/gaps::_gap": ("Gap", L.GAP),
     "ingester/position/gaps::Gaps.replayed": ("continue", "a gap that this host's events do not concern"),
     "ingester/position/partial_hosts::PartialHosts.adopt": ("except", L.STATE_UNREADABLE),
-    "ingester/position/resume::arrived": ("Restart×2", L.FORGOTTEN),
-    "ingester/service::Service._begin": ("restart×2", "nothing is in memory yet"),
+    "ingester/position/resume::arrived": ("Restart*2", L.FORGOTTEN),
+    "ingester/service::Service._begin": ("restart*2", "nothing is in memory yet"),
     "ingester/service::Service._follow": ("restart", L.FORGOTTEN),
     "ingester/service::Service._settle": ("except", L.FORGOTTEN),
-    "ingester/service::Service._stream": ("except×2", L.FORGOTTEN),
+    "ingester/service::Service._stream": ("except*2", L.FORGOTTEN),
     "ingester/service::Service.stop": ("abandon", L.UNWRITTEN),
-    "ingester/manifests::_read": ("except×2", L.MANIFEST_UNREADABLE),
+    "ingester/manifests::_read": ("except*2", L.MANIFEST_UNREADABLE),
     "ingester/manifests::_hole": ("except", "a record that cannot be read counts as a hole: more is read again"),
     "ingester/manifests::_since": ("continue", "a batch that is being drained: its events are still in Redis"),
-    "ingester/manifests::_before_first_hole": ("break×2 continue", "the search ends earlier: more is read again"),
+    "ingester/manifests::_before_first_hole": ("break*2 continue", "the search ends earlier: more is read again"),
     "ingester/manifests::last_drained": ("except", "there is no lake, so it goes on as it was told"),
     "ingester/lease::acquire": ("continue except", _WAITS),
     "ingester/health::Notifier._send": ("except", _NOT_EVENTS),
@@ -82,7 +82,7 @@ PLACES: dict[str, Place] = {
     "firehose/batch/gaps::lines": ("continue", "the gap is part of another line"),
     "firehose/batch/manifest::read": ("except", "there is none yet: Redis is read"),
     "firehose/batch/manifest::first_start_ms": ("continue except", "a later manifest says the same"),
-    "firehose/batch/orphans::orphans": ("continue×2 except", "what remains is listed"),
+    "firehose/batch/orphans::orphans": ("continue*2 except", "what remains is listed"),
     "firehose/batch/raw::_chunk": ("break", "the next chunk goes on there"),
     "firehose/batch/tally::add": ("except", "a count is lost, which the log says; no event is"),
     "firehose/batch/tally::counts": ("except", _NOT_EVENTS),
@@ -102,24 +102,24 @@ PLACES: dict[str, Place] = {
     "firehose/quality/result::read_slice": ("except", "the slice is made"),
     "firehose/quality/quarantine::Quarantine.__exit__": ("remove", "nothing was quarantined"),
     "firehose/quality/quarantine::gather": (
-        "remove×2",
+        "remove*2",
         "the sample of a flood, and the tombstone of an earlier file",
     ),
     "firehose/quality/quarantine::keep_sample": ("break", L.UNPUBLISHED),
-    "firehose/quality/workers::_work": ("except×3", "a worker's error ends the step"),
+    "firehose/quality/workers::_work": ("except*3", "a worker's error ends the step"),
     "firehose/quality/suites::_told_too_long": ("continue", _NOT_EVENTS),
     "firehose/quality/pages::_row": ("except", _NOT_EVENTS),
     "firehose/quality/pages::write_front_page": ("discard_all suppress", L.EXPIRED),
     # Publication and rebuild.
     "firehose/lake/hourfile::_append": ("filter", L.DUPLICATE),
-    "firehose/lake/losses::of_rows": ("filter×2", (L.DUPLICATE, L.DISPLACED)),
+    "firehose/lake/losses::of_rows": ("filter*2", (L.DUPLICATE, L.DISPLACED)),
     "firehose/lake/losses::of_file": ("filter", (L.DUPLICATE, L.DISPLACED)),
     "firehose/lake/carry::carry": ("filter", (L.DUPLICATE, L.DISPLACED)),
     "firehose/lake/carry::_rewrite": ("filter", (L.DUPLICATE, L.DISPLACED)),
     "firehose/lake/carry::_small": ("break", _COLUMNS),
     "firehose/lake/edges::_copies": ("filter", _COLUMNS),
-    "firehose/lake/edges::copies_that_stay": ("filter×2", _COLUMNS),
-    "firehose/lake/sides::_rows_of_group": ("filter×2", _COLUMNS),
+    "firehose/lake/edges::copies_that_stay": ("filter*2", _COLUMNS),
+    "firehose/lake/sides::_rows_of_group": ("filter*2", _COLUMNS),
     "firehose/lake/closed_file::_in_order": ("filter", "each row comes with the span of time that it lies in"),
     "firehose/lake/closing::_form": ("except", _NOT_EVENTS),
     "firehose/lake/staged::HourRows.read": ("continue filter", "rows of another account's file"),
@@ -137,7 +137,7 @@ PLACES: dict[str, Place] = {
     "firehose/lake/rebuild::rebuild": ("displaced=", L.DISPLACED),
     "firehose/lake/remake::remake": ("discard", "scratch files"),
     "firehose/lake/displacement::displaced": ("continue except", "it is counted by the file that can be read"),
-    "firehose/lake/displacement::_short": ("continue×2", _COLUMNS),
+    "firehose/lake/displacement::_short": ("continue*2", _COLUMNS),
     # Backfills.
     "firehose/backfill/one_gap::GapBackfill.report": ("absent=", L.ABSENT),
     "firehose/backfill/events::_dead_letter": ("dead_letter", L.QUARANTINED),
@@ -148,7 +148,7 @@ PLACES: dict[str, Place] = {
         "sealed since it began: the gap's end lies before it",
     ),
     "firehose/backfill/reading::SegmentPart.rows": ("continue", "a row that was read before"),
-    "firehose/backfill/run::_Run.fill": ("break continue×2 except", "the gap stays open, and the report says why"),
+    "firehose/backfill/run::_Run.fill": ("break continue*2 except", "the gap stays open, and the report says why"),
     "firehose/backfill/run::_Run._fetch": ("except", "the gap stays open, and the report says why"),
     "firehose/backfill/run::_Run._missing": ("filter", _NOT_EVENTS),
     "firehose/backfill/buffer::BackfillBuffer.begin": ("except", "progress that cannot be read: it begins again"),
@@ -159,9 +159,9 @@ PLACES: dict[str, Place] = {
     "firehose/backfill/refusals::_said": ("except", _NOT_EVENTS),
     "firehose/backfill/refusals::_target": ("except", _NOT_EVENTS),
     "firehose/backfill/refusals::_wait_s": ("except", _NOT_EVENTS),
-    "firehose/backfill/retries::retried": ("except×2", _WAITS),
+    "firehose/backfill/retries::retried": ("except*2", _WAITS),
     # Maintenance: what retention removes.
-    "firehose/maintenance/run::Maintenance.expire": ("remove removed=×2", L.EXPIRED),
+    "firehose/maintenance/run::Maintenance.expire": ("remove removed=*2", L.EXPIRED),
     "firehose/maintenance/removal::remove": ("remove", L.EXPIRED),
     "firehose/maintenance/tiers/aside::Asides.remove": ("remove", L.EXPIRED),
     "firehose/maintenance/tiers/base::OfBatch.remove": ("discard except", L.EXPIRED),
@@ -169,7 +169,7 @@ PLACES: dict[str, Place] = {
     "firehose/maintenance/tiers/hours::Hours._against": ("filter", _NOT_EVENTS),
     "firehose/maintenance/tiers/logs::Logs.files": ("suppress", _NOT_EVENTS),
     "firehose/maintenance/tiers/logs::Logs.items": ("continue suppress", _NOT_EVENTS),
-    "firehose/maintenance/tiers/logs::Logs.remove": ("break×2 except unlink", L.EXPIRED),
+    "firehose/maintenance/tiers/logs::Logs.remove": ("break*2 except unlink", L.EXPIRED),
     "firehose/maintenance/tiers/quarantine::Quarantines.prepare": ("except", "it stays, and an alert says so"),
     "firehose/maintenance/tiers/base::_size": ("except", _NOT_EVENTS),
     "firehose/maintenance/tiers/base::by_batch": ("continue except", "a folder of another name is not touched"),

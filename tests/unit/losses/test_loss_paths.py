@@ -1,4 +1,4 @@
-"""Every place at which an event or a span of time can leave its way is known, and every such path has a counter."""
+"""Every place where an event or a span of time can leave its way is known, and every such path has a counter."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def listed() -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for place, (idioms, _) in PLACES.items():
         for each in idioms.split():
-            idiom, _, number = each.partition("×")
+            idiom, _, number = each.partition("*")
             found[place, idiom] += int(number or 1)
     return found
 
 
 def test_every_place_in_the_source_is_in_the_list_and_says_what_becomes_of_what_it_meets() -> None:
     there = finder.places()
-    unknown = {f"{place}: {idiom}×{number}" for (place, idiom), number in (there - listed()).items()}
+    unknown = {f"{place}: {idiom}*{number}" for (place, idiom), number in (there - listed()).items()}
     assert unknown == set(), "say in tests/unit/losses/places.py which path it is, or why nothing is lost there"
-    gone = {f"{place}: {idiom}×{number}" for (place, idiom), number in (listed() - there).items()}
+    gone = {f"{place}: {idiom}*{number}" for (place, idiom), number in (listed() - there).items()}
     assert gone == set(), "not in the source any more: take it out of places.py"
 
 
