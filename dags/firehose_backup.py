@@ -8,8 +8,8 @@ Once a day, if `FIREHOSE_BACKUP` names a place; otherwise there is no schedule, 
    `FIREHOSE_LAKE_CHECK_DAYS` days. Damage fails the run: `firehose backup --whole` sends again what the lake has.
 3. **prune** removes the sets that `FIREHOSE_BACKUP_KEEP_DAYS` and `…_WEEKS` do not keep, and what no set needs.
 
-How to restore: docs/operations.md, "Backup and restore". Clearing or triggering a run is always safe. The daily
-check of the lake says in an alert when the last set is too old, whatever the reason is.
+How to restore: docs/operations.md, "Backup and restore". Clearing or triggering a run is always safe. The
+monitor says in an alert when the last set is too old, whatever the reason is.
 """
 
 from __future__ import annotations

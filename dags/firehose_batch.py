@@ -6,8 +6,8 @@ newest one goes first: live data does not wait for a backlog.
 1. **drain** copies what Redis received in the interval to `_raw/`, and only then deletes it there. Skips the run
    if the ingester had not been started yet, or was away and has come back since (the gap is recorded in
    `_coverage/`); fails if the ingester was not running then and has not run since, or if the disk has less room
-   than `FIREHOSE_DISK_RESERVE_MIB`: Redis keeps the events. Alerts on a disk that fills up, on open gaps of the
-   interval, and on data of other programs in Redis, which is moved away and kept.
+   than `FIREHOSE_DISK_RESERVE_MIB`: Redis keeps the events. Alerts on data of other programs in Redis, which is
+   moved away and kept.
 2. **validate** splits the rows into good ones and `_quarantine/`, runs the Great Expectations suites and builds
    Data Docs. A failed suite alerts; its good rows are published all the same. A flood of bad events
    (`FIREHOSE_MAX_QUARANTINE_RATE`) fails the run at once. A killed run goes on where it was.
@@ -45,8 +45,7 @@ def drain() -> dict[str, Any]:
     from firehose_hooks import redis_client, send_mail
 
     from firehose import metrics
-    from firehose.alerts import report_disk, report_foreign, report_gaps
-    from firehose.batch.budget import warning
+    from firehose.alerts import report_foreign
     from firehose.batch.coverage import gaps_of
     from firehose.batch.drain import drain
     from firehose.errors import BeforeFirstStart, MissedInterval
@@ -57,12 +56,9 @@ def drain() -> dict[str, Any]:
         tell = partial(report_foreign, settings, batch.id, send_mail)
         result = drain(settings, batch, tell=tell, connect=redis_client)
     except (BeforeFirstStart, MissedInterval) as error:
-        report_gaps(settings, batch.id, gaps_of(settings, batch, redis_client), send_mail)
         raise AirflowSkipException(str(error)) from error
-    report_gaps(settings, batch.id, gaps := gaps_of(settings, batch, redis_client), send_mail)
-    if batch.start.minute == 0:  # once an hour is enough
-        report_disk(settings, warning(settings, settings.lake_path), send_mail)
-    return {**msgspec.to_builtins(result), metrics.OPEN_GAPS.field: len(gaps)}
+    open_gaps = gaps_of(settings, batch, redis_client)
+    return {**msgspec.to_builtins(result), metrics.OPEN_GAPS.field: len(open_gaps)}
 
 
 @task(pool=MEMORY_POOL)

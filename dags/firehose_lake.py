@@ -6,8 +6,6 @@ listing shows as they were when nothing differed are not compared again. A share
 well, so that each one is read once in `FIREHOSE_LAKE_CHECK_DAYS` days: that finds changed bytes. The ledger is
 compared, too: that finds a file and its record that are older than a batch that wrote there.
 
-A second task alerts if `FIREHOSE_BACKUP` is set and the last backup is older than `FIREHOSE_BACKUP_ALERT_HOURS`.
-
 All differences come in one alert, and the run fails. Nothing is changed: `firehose rebuild` makes an hour again
 from the raw batches (docs/operations.md, "An hour file is not what its record says"). After days without a run
 the next run reads more files. Clearing or triggering a run is always safe.
@@ -19,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, dag, task
-from firehose_wiring import CHECK_AT, DEFAULT_ARGS, require_backup, start_date
+from firehose_wiring import CHECK_AT, DEFAULT_ARGS, start_date
 
 
 @dag(
@@ -33,23 +31,7 @@ from firehose_wiring import CHECK_AT, DEFAULT_ARGS, require_backup, start_date
     tags=["firehose", "lake"],
 )
 def firehose_lake() -> None:
-    """Wire the tasks, which do not wait for each other."""
-
-    @task
-    def backup_age() -> dict[str, Any]:
-        """How old the last backup is, whether `firehose_backup` runs or not."""
-        import msgspec
-        from firehose_hooks import send_mail
-
-        from firehose.alerts import report_backup
-        from firehose.backup.coverage import state
-        from firehose.settings import load
-
-        settings = load()
-        require_backup(settings)
-        found = state(settings)
-        report_backup(settings, found.last, found.age_hours, send_mail)
-        return dict(msgspec.to_builtins(found))
+    """Wire the task."""
 
     @task
     def check() -> dict[str, Any]:
@@ -68,7 +50,6 @@ def firehose_lake() -> None:
         return {"files": report.files, "read": report.read, "read_bytes": report.read_bytes}
 
     check()
-    backup_age()
 
 
 firehose_lake()

@@ -10,8 +10,8 @@ Each hour, so that at no time of the day raw files and open hours pile up, which
    is provably in the lake, quarantine, quality pages, files set aside, days of tables, logs. `_audit/` says so.
 4. **share** lets the Iceberg tables in `_iceberg/` follow, if `FIREHOSE_ICEBERG` is set (docs/other-tools.md).
 
-An hour that is not sound fails its task, and keeps its raw files. An alert says once a day that something stays
-although its time is over (docs/operations.md, "What is kept, and for how long"). `firehose maintenance` shows what
+An hour that is not sound fails its task, and keeps its raw files. An alert says that something stays although its
+time is over (docs/operations.md, "What is kept, and for how long"). `firehose maintenance` shows what
 would be done. Clearing or triggering a run is always safe; during `firehose maintenance --do` it has to wait.
 """
 
@@ -75,7 +75,6 @@ def expire() -> dict[str, Any]:
     from firehose.alerts import report_kept
     from firehose.maintenance.backups import verified_backup
     from firehose.maintenance.run import Maintenance
-    from firehose.maintenance.told import news
     from firehose.settings import load
 
     settings, run = load(), get_current_context()["run_id"]
@@ -83,9 +82,7 @@ def expire() -> dict[str, Any]:
     held = verified_backup(settings)
     done = Maintenance(settings, f"firehose_maintenance {run}", logs=logs, backup=held).expire()
     count(settings, done)
-    with news(settings.lake_path, "kept", done.alarming) as untold:
-        if untold:
-            report_kept(settings, done.alarming, send_mail)
+    report_kept(settings, done.alarming, send_mail)
     return dict(msgspec.to_builtins(done))
 
 

@@ -16,6 +16,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.task.priority_strategy import PriorityWeightStrategy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.models import TaskInstance
 
     from firehose.batch.interval import Batch
@@ -27,6 +29,10 @@ BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
 CHECK_AT: Final = "20 4 * * *"
 #: When the lake is maintained: each hour, since raw files and open hours take more room than closed ones.
 MAINTAIN_AT: Final = "50 * * * *"
+#: When the monitor looks: each minute.
+MONITOR_AT: Final = "* * * * *"
+#: The DAGs that must not stay paused. The monitor's own is watched from outside; without backups theirs may be.
+WATCHED: Final = tuple(f"firehose_{name}" for name in ("batch", "summaries", "maintenance", "lake", "backup"))
 #: When a backup is made each day, before the lake is checked.
 BACKUP_AT: Final = "40 2 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
@@ -65,11 +71,18 @@ class PipelineRetries(RetryPolicy):
         if isinstance(exception, hopeless | errors.CorruptBackup | errors.RestoreUnfinished | SettingsError):
             return RetryDecision.fail("the same input fails again: an operator has to act")
         if isinstance(exception, errors.NotListening):
-            # A heartbeat may come late, but not by much. Many such intervals wait in a row after an outage of
-            # the ingester, and each one that retries keeps a live batch waiting. Clearing raises max_tries.
-            first = try_number <= max_tries - RETRIES + 1
-            return RetryDecision.retry(timedelta(seconds=20)) if first else RetryDecision.fail("nothing was heard")
+            # Once the ingester is back, the next try records the gap and skips the run: so an outage of a quarter
+            # of an hour leaves no failed run. A longer one leaves those of its last quarter. Clearing raises
+            # max_tries.
+            waited = try_number - (max_tries - RETRIES) - 1
+            if waited < len(_SILENCE_WAITS_S):
+                return RetryDecision.retry(timedelta(seconds=_SILENCE_WAITS_S[max(waited, 0)]))
+            return RetryDecision.fail("nothing was heard")
         return RetryDecision.default()
+
+
+#: How long a run waits for an ingester that is away, try by try.
+_SILENCE_WAITS_S: Final = (20, 60, 120, 240, 480)
 
 
 def alert(context: Context) -> None:
@@ -81,6 +94,15 @@ def alert(context: Context) -> None:
     task_failed(context, send_mail)
 
 
+def lower(context: Context) -> None:
+    """Airflow calls this in the process of a task that has succeeded or was skipped: its alert is over."""
+    from firehose_hooks import send_mail
+
+    from firehose.alerts import task_succeeded
+
+    task_succeeded(context, send_mail)
+
+
 DEFAULT_ARGS: Final[dict[str, Any]] = {
     "owner": "firehose",
     "retries": RETRIES,
@@ -90,6 +112,8 @@ DEFAULT_ARGS: Final[dict[str, Any]] = {
     "max_retry_delay": timedelta(minutes=5),
     "retry_policy": PipelineRetries(),
     "on_failure_callback": alert,
+    "on_success_callback": lower,
+    "on_skipped_callback": lower,
     "execution_timeout": timedelta(minutes=15),
 }
 
@@ -139,6 +163,33 @@ def start_date() -> datetime:
             "such as 2026-11-23T20:40:00Z, for the DAG processor, the scheduler and the workers"
         )
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def monitor_task_context() -> tuple[Settings, Callable[[], list[str]]]:
+    """The settings for a look from within a task, and what tells which DAGs are paused.
+
+    Raises:
+        AirflowSkipException: the lake is being restored: there is nothing to watch yet.
+    """
+    import msgspec
+
+    from firehose.areas import require_whole
+    from firehose.errors import RestoreUnfinished
+
+    settings = _settings()
+    try:
+        require_whole(settings.lake_path)
+    except RestoreUnfinished as error:
+        raise AirflowSkipException(str(error)) from error
+    # The address by which tasks reach Airflow works from here, whatever is the one for people.
+    here = conf.get("core", "execution_api_server_url", fallback="").removesuffix("/").removesuffix("/execution")
+    get_dag = get_current_context()["ti"].get_dag
+
+    def paused() -> list[str]:
+        watched = (name for name in WATCHED if settings.backup or name != "firehose_backup")
+        return [name for name in watched if get_dag(name).is_paused]
+
+    return (msgspec.structs.replace(settings, airflow_url=here) if here else settings), paused
 
 
 def current_batch() -> Batch:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from firehose.endpoint_settings import EndpointSettings
+from firehose.alert_settings import AlertSettings
 from firehose.store import BadPlace, LakePath, LocalLake, ObjectLake, Place
 from ingester.contract import checks
 from ingester.contract.settings import (
@@ -22,7 +22,7 @@ from ingester.contract.settings import (
 __all__ = ["DEFAULT_HOME", "Settings", "SettingsError", "checked", "load", "redacted"]
 
 
-class Settings(EndpointSettings, frozen=True, kw_only=True):
+class Settings(AlertSettings, frozen=True, kw_only=True):
     """Every setting of the project. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
     archive_url: Annotated[
@@ -94,13 +94,6 @@ class Settings(EndpointSettings, frozen=True, kw_only=True):
         ),
     ] = ""
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
-    airflow_url: Annotated[
-        str,
-        Meta(
-            description="Airflow's address, whose health page is asked; empty: localhost at FIREHOSE_AIRFLOW_PORT",
-            extra=must(checks.optional(checks.url("http", "https"))),
-        ),
-    ] = ""
     exporter_listen: Annotated[
         str,
         Meta(
@@ -125,24 +118,6 @@ class Settings(EndpointSettings, frozen=True, kw_only=True):
         float,
         Meta(gt=0, le=1, description="Share of quarantined events, of a type or all, above which a batch stops"),
     ] = 0.5
-    alert_webhook_url: Annotated[
-        str,
-        Meta(
-            description="Failures are posted here as JSON; empty: no webhook",
-            extra=must(checks.optional(checks.url("http", "https"))),
-        ),
-    ] = ""
-    alert_email: Annotated[
-        str,
-        Meta(description="Failures are mailed here; empty: no mail", extra=must(checks.optional(checks.mail))),
-    ] = ""
-    smtp_url: Annotated[
-        str,
-        Meta(
-            description="smtp://user:password@host:port, or smtps://…, for FIREHOSE_ALERT_EMAIL",
-            extra=must(checks.optional(checks.url("smtp", "smtps"))),
-        ),
-    ] = ""
 
     @property
     def lake_path(self) -> LakePath:

@@ -12,13 +12,14 @@ from typing import Annotated, Final
 import typer
 
 from firehose.errors import FirehoseError
-from firehose_cli import bench, logs, metrics
+from firehose_cli import alerts, bench, logs, metrics
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
 from firehose_cli.clickhouse import clickhouse_serve
 from firehose_cli.coverage import coverage
 from firehose_cli.crosscheck import crosscheck
+from firehose_cli.deadman import deadman
 from firehose_cli.demo import demo
 from firehose_cli.ending import one_line
 from firehose_cli.maintenance import maintenance
@@ -60,6 +61,7 @@ _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "upgrade-lake": upgrade_lake,
         "backup": backup,
         "restore": restore,
+        "deadman": deadman,
     },
     "Check and repair": {
         "verify": verify,
@@ -97,6 +99,7 @@ for panel, commands in _PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
 app.command(hidden=True)(heal)  # the former name
+app.add_typer(alerts.app, name="alerts", rich_help_panel="Operate")
 app.add_typer(metrics.app, name="metrics", rich_help_panel="Operate")
 app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 

@@ -1,49 +1,44 @@
-"""Alerts an operator: by mail, by webhook, or both, as the settings say.
+"""What tasks raise and lower themselves: failures, bad data, foreign data, what maintenance keeps.
 
-Lives here: when there is an alert, and its details. Must not: its words (catalogue.py); send it (sinks.py); know
-Airflow, whose context comes in as a mapping, and whose mail hook as ``send_mail``.
+All else is found by the monitor (:mod:`firehose.monitor`), by looking. Both go through the same states
+(delivery.py). Lives here: the details of these. Must not: their words (catalogue.py); know Airflow, whose context
+comes in as a mapping, and whose mail hook as ``send_mail``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from firehose.alerts import catalogue
 from firehose.alerts.catalogue import Alert
-from firehose.alerts.sinks import SendMail, notify
+from firehose.alerts.delivery import Alerting
+from firehose.alerts.sinks import SendMail
+from firehose.alerts.state import Finding
+from firehose.errors import NotListening, ServiceUnavailable
 from firehose.settings import Settings, SettingsError, load, redacted
-from ingester.contract.gap import Gap, Reason
 from ingester.contract.logs import get_logger
 
 __all__ = [
     "SendMail",
-    "report_backup",
-    "report_disk",
+    "found",
     "report_foreign",
-    "report_gaps",
     "report_kept",
     "report_quality",
     "send",
     "task_failed",
+    "task_succeeded",
 ]
 
 log = get_logger(__name__)
 
-#: What each reason means, for an operator who sees it for the first time.
-_MEANING: Final[dict[Reason, str]] = {
-    Reason.LATE: "the host began later than it was asked to",
-    Reason.REFUSED: "the host no longer has what was asked for",
-    Reason.STALL: "connected, but nothing came",
-    Reason.PARTIAL: "the host sends far less of this type than usual",
-    Reason.OVERSIZE: "a message that was too large to be read was skipped",
-    Reason.OUTAGE: "the ingester was away",
-    Reason.REDIS_LOST: "Redis lost what it held",
-    Reason.NOT_LISTENING: "nothing listened",
-}
-#: At most this many gaps are listed one by one.
+#: At most this many items are listed one by one.
 _LISTED: Final = 20
+#: The services whose absence explains a failure because of an absent service.
+_SERVICES: Final = ("redis_away", "redis_cannot_write", "clickhouse_away")
+#: Each of its runs is an interval of its own: another one that succeeds mends nothing.
+_BY_RUN: Final = "firehose_batch"
 
 
 class Quality(Protocol):
@@ -63,18 +58,39 @@ class Quality(Protocol):
     def docs(self) -> str: ...
 
 
+def found(
+    alert: Alert, details: Mapping[str, str], *, about: str = "", since: datetime | None = None, **values: object
+) -> Finding:
+    """That an alert's condition is there, ``since`` then; ``values`` go into its words."""
+    title, text = alert.words(values)
+    return Finding(alert=alert, title=title, text=text, details=dict(details), about=about, since=since)
+
+
 def send(
-    settings: Settings, alert: Alert, details: Mapping[str, str], send_mail: SendMail, **values: object
+    settings: Settings,
+    alert: Alert,
+    details: Mapping[str, str],
+    send_mail: SendMail,
+    *,
+    item: str = "",
+    **values: Any,
 ) -> None:
-    """Send an alert of the catalogue to every sink; ``values`` go into its words. Never raises for a sink."""
-    notify(settings, alert.notice(details, **values), send_mail)
+    """Raise an alert of the catalogue from a task; see :meth:`firehose.alerts.delivery.Alerting.raise_`."""
+    Alerting(settings, send_mail).raise_(found(alert, details, about="", since=None, **values), item)
 
 
 def task_failed(context: Mapping[str, Any], send_mail: SendMail) -> None:
-    """Report a failed task, from the context that Airflow hands to a callback. Never raises for a sink."""
+    """Report a failed task, from the context that Airflow hands to a callback. Never raises for a sink.
+
+    That nothing listened is no failure of the task: the monitor sees the ingester itself, and intervals that stay
+    without a batch.
+    """
     ti, run = context["ti"], context.get("dag_run")
     error = context.get("exception")
     reason = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error or "unknown")
+    if isinstance(error, NotListening):
+        log.warning("nothing listened; the monitor says so", dag=ti.dag_id, task=ti.task_id, run=ti.run_id)
+        return
     details = {
         "dag": ti.dag_id,
         "task": ti.task_id,
@@ -83,13 +99,20 @@ def task_failed(context: Mapping[str, Any], send_mail: SendMail) -> None:
         "try": str(ti.try_number),
         "log": str(getattr(ti, "log_url", "") or "see Airflow"),
     }
-    try:
-        settings = load()
-    except SettingsError as problem:
-        log.error("alert not sent", dag=ti.dag_id, task=ti.task_id, reason=problem)
+    if (settings := _settings(ti)) is None:
         return
-    values = {"dag": ti.dag_id, "task": ti.task_id, "reason": redacted(reason)}
-    send(settings, catalogue.TASK_FAILED, details, send_mail, **values)
+    about, said = f"{ti.dag_id}.{ti.task_id}", redacted(reason)
+    finding = found(catalogue.TASK_FAILED, details, about=about, dag=ti.dag_id, task=ti.task_id, reason=said)
+    causes = _SERVICES if isinstance(error, ServiceUnavailable) else ()
+    Alerting(settings, send_mail).raise_(finding, ti.run_id, causes)
+
+
+def task_succeeded(context: Mapping[str, Any], send_mail: SendMail) -> None:
+    """Lower what :func:`task_failed` has raised, if it has: for this run, or for all where any run will do."""
+    ti = context["ti"]
+    if settings := _settings(ti):
+        item = ti.run_id if ti.dag_id == _BY_RUN else ""
+        Alerting(settings, send_mail).lower(catalogue.TASK_FAILED, f"{ti.dag_id}.{ti.task_id}", item)
 
 
 def report_quality(settings: Settings, batch_id: str, result: Quality, send_mail: SendMail) -> bool:
@@ -106,43 +129,22 @@ def report_quality(settings: Settings, batch_id: str, result: Quality, send_mail
         "failed expectations": failed,
         "data docs": result.docs,
     }
-    values = {"batch": batch_id, "error_rate": result.error_rate, "failed": failed}
-    send(settings, catalogue.BAD_DATA, details, send_mail, **values)
-    return True
-
-
-def report_gaps(settings: Settings, batch_id: str, gaps: Sequence[Gap], send_mail: SendMail) -> bool:
-    """Alert if a batch brought gaps that nothing has filled. One message for all; each is logged as well."""
-    if not gaps:
-        return False
-    lines = [_line(gap) for gap in gaps]
-    for line in lines:
-        log.warning("gap in coverage", batch=batch_id, gap=line)
-    details = {"batch": batch_id} | {f"gap {n}": line for n, line in enumerate(lines[:_LISTED], 1)}
-    if len(lines) > _LISTED:
-        details["and"] = f"{len(lines) - _LISTED} more"
-    number = "gap" if len(lines) == 1 else f"{len(lines)} gaps"
-    send(settings, catalogue.GAP, details, send_mail, batch=batch_id, gaps=number)
+    words: dict[str, Any] = {"batch": batch_id, "error_rate": result.error_rate, "failed": failed}
+    send(settings, catalogue.BAD_DATA, details, send_mail, item=batch_id, **words)
     return True
 
 
 def report_foreign(settings: Settings, batch_id: str, send_mail: SendMail, said: str) -> None:
     """Alert on what another program has put into Redis, and what the drain has done about it: ``said``."""
     log.error("foreign data in Redis", batch=batch_id, found=said)
-    send(settings, catalogue.FOREIGN_DATA, {"batch": batch_id}, send_mail, batch=batch_id, found=said)
-
-
-def report_disk(settings: Settings, said: str, send_mail: SendMail) -> bool:
-    """Alert on what the disk budget says of the lake's disk, if anything."""
-    if said:
-        log.warning("disk fills up", found=said)
-        send(settings, catalogue.DISK, {"lake": str(settings.lake_path)}, send_mail, said=said)
-    return bool(said)
+    details = {"batch": batch_id}
+    send(settings, catalogue.FOREIGN_DATA, details, send_mail, item=batch_id, batch=batch_id, found=said)
 
 
 def report_kept(settings: Settings, kept: Sequence[str], send_mail: SendMail) -> bool:
-    """Alert on what maintenance keeps because something about it is wrong."""
+    """Alert on what maintenance keeps because something about it is wrong; or say that nothing is any more."""
     if not kept:
+        Alerting(settings, send_mail).lower(catalogue.KEPT)
         return False
     for line in kept:
         log.warning("kept although its time is over", kept=line)
@@ -151,28 +153,12 @@ def report_kept(settings: Settings, kept: Sequence[str], send_mail: SendMail) ->
     return True
 
 
-def report_backup(settings: Settings, last: str, age_hours: float, send_mail: SendMail) -> bool:
-    """Alert if the last complete backup set is too old, or there is none (an age below 0)."""
-    if 0 <= age_hours < settings.backup_alert_hours:
-        return False
-    said = f"The last complete backup is {age_hours:.0f} hours old" if last else "There is no complete backup"
-    details = {"place": redacted(settings.backup.partition("?")[0]), "last set": last or "none"}
-    send(settings, catalogue.BACKUP_OLD, details, send_mail, said=said, hours=settings.backup_alert_hours)
-    return True
-
-
-def _line(gap: Gap) -> str:
-    span = f"{_moment(gap.from_us)} to {_moment(gap.to_us)}"
-    where = f"{gap.host} ({gap.protocol})" if gap.host else "no host"
-    return f"{span}, {gap.queue or 'all types'}, {where}: {gap.reason}, {_MEANING[gap.reason]}"
-
-
-def _moment(moment_us: int) -> str:
-    # Times of a source: what no calendar has is shown as it came.
+def _settings(ti: Any) -> Settings | None:
     try:
-        return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment_us):%Y-%m-%dT%H:%M:%S.%fZ}"
-    except OverflowError:
-        return f"{moment_us} µs"
+        return load()
+    except SettingsError as problem:
+        log.error("alert not sent", dag=ti.dag_id, task=ti.task_id, reason=problem)
+        return None
 
 
 def _instant(run: object, name: str) -> str:

@@ -23,8 +23,8 @@ from ingester.contract.logs import get_logger
 log = get_logger(__name__)
 
 PART: Final = "lake"
-#: What is of a process and not of the lake; and tables of hour files, which maintenance makes again.
-_LEFT_OUT: Final = (f"{Area.LOCKS}/", f"{Area.REBUILD}/", f"{Area.ICEBERG}/")
+#: What is of a process or of this moment and not of the lake; and tables that maintenance makes again.
+_LEFT_OUT: Final = (f"{Area.LOCKS}/", f"{Area.REBUILD}/", f"{Area.ICEBERG}/", f"{Area.ALERTS}/")
 _DAY: Final = re.compile(r"(_[a-z]+/date=[^/]+|year=\d+/month=\d+/day=\d+)/")
 #: Key of an hour file.
 HOUR_FILE: Final = re.compile(r"year=\d+/month=\d+/day=\d+/hour=\d+/([a-z_]+/user_did=[^/]+/)?[a-z_]+\.parquet")

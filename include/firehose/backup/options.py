@@ -21,6 +21,7 @@ _SECRETS: Final = (
     "clickhouse_loader_password",
     "clickhouse_analyst_password",
     "alert_webhook_url",  # whoever knows the address may post there
+    "alert_slack_url",
 )
 #: Where a home is, and its services: a restore says so anew.
 _OF_THE_PLACE: Final = ("home", "lake")

@@ -13,10 +13,13 @@ import msgspec
 import redis
 from redis.exceptions import NoPermissionError
 
+from firehose.batch.buffer import BACKFILL_BYTES_KEY
+from firehose.settings import Settings
 from ingester.contract import wire
 
 #: Nodes of a stream that Redis looks at to say how large it is.
 _SAMPLES: Final = 20
+_MIB: Final = 1024 * 1024
 
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +59,14 @@ class BufferState(msgspec.Struct, frozen=True, kw_only=True):
         return sum(known) if known or not self.frames else None
 
 
+class ArchiveState(msgspec.Struct, frozen=True, kw_only=True):
+    """What backfills have downloaded on this UTC day. ``limit_bytes`` 0: no limit, and ``share`` is None."""
+
+    used_bytes: int
+    limit_bytes: int
+    share: float | None
+
+
 def buffer(client: redis.Redis, events_a_frame: Mapping[str, float]) -> BufferState:
     """What Redis holds. ``events_a_frame``: of the last batch, by queue; there is no count of events in Redis.
 
@@ -77,6 +88,17 @@ def buffer(client: redis.Redis, events_a_frame: Mapping[str, float]) -> BufferSt
         aof_bytes=int(kept.get("aof_current_size", 0)) if has_aof else None,
         aof_ok=kept.get("aof_last_write_status") == "ok" if has_aof else None,
     )
+
+
+def archive(client: redis.Redis, settings: Settings, now: datetime) -> ArchiveState:
+    """How much backfills have downloaded today, as they count it in Redis.
+
+    Raises:
+        redis.RedisError: Redis does not answer, or refuses.
+    """
+    said = client.hget(BACKFILL_BYTES_KEY, f"{now:%Y-%m-%d}") or b"0"
+    used, limit = int(cast(bytes, said)), settings.archive_day_mib * _MIB
+    return ArchiveState(used_bytes=used, limit_bytes=limit, share=used / limit if limit else None)
 
 
 def _depth(client: redis.Redis, queue: str, events: float | None) -> QueueDepth:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import urllib.error
 import urllib.request
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
+from cryptography import x509
 
 from firehose.errors import ServiceUnavailable
 from firehose.observe.ledger import RecentLedger
@@ -21,6 +24,8 @@ from firehose.warehouse.client import clickhouse_errors, connect
 
 #: A service that takes longer to answer is said to be away.
 TIMEOUT_S: Final = 10
+#: What is reached by TLS, and its usual port.
+_TLS_PORTS: Final = {"rediss": 6379, "https": 443, "smtps": 465}
 
 
 class SummaryState(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +51,14 @@ class AirflowState(msgspec.Struct, frozen=True, kw_only=True):
     scheduler_silent_s: float | None
     dag_processor: str
     paused: list[str] | None
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """The certificate that a service of the settings shows. ``error``: why it could not be seen."""
+
+    place: str
+    until: datetime | None
+    error: str = ""
 
 
 def summaries(settings: Settings, ledger: RecentLedger, now: datetime, span: timedelta) -> SummaryState:
@@ -74,6 +87,27 @@ def summaries(settings: Settings, ledger: RecentLedger, now: datetime, span: tim
         loaded=sum(1 for name in listed if name in loaded),
         loaded_at=max((at for _, _, at in rows), default=None),
     )
+
+
+def certificates(settings: Settings) -> list[Certificate]:
+    """Those of our own services that are reached by TLS. Whether one is trusted is for its clients to find out."""
+    addresses = (settings.redis_url, settings.clickhouse_url, settings.airflow_url, settings.smtp_url)
+    places = {_place(address) for address in addresses if urlsplit(address).scheme in _TLS_PORTS}
+    return [_certificate(*place) for place in sorted(places)]
+
+
+def _place(address: str) -> tuple[str, int]:
+    parts = urlsplit(address)
+    return parts.hostname or "localhost", parts.port or _TLS_PORTS[parts.scheme]
+
+
+def _certificate(host: str, port: int) -> Certificate:
+    place = f"{host}:{port}"
+    try:
+        shown = ssl.get_server_certificate((host, port), timeout=TIMEOUT_S)
+        return Certificate(place=place, until=x509.load_pem_x509_certificate(shown.encode()).not_valid_after_utc)
+    except (OSError, ValueError) as error:
+        return Certificate(place=place, until=None, error=" ".join(str(error).split()))
 
 
 def airflow(settings: Settings, now: datetime, paused: list[str] | None = None) -> AirflowState:

@@ -18,11 +18,12 @@ from firehose.batch.buffer import Connect
 from firehose.errors import FirehoseError
 from firehose.observe import batches, coverage, services, storage
 from firehose.observe.batches import BatchState, QualityState
-from firehose.observe.buffer import BufferState, buffer
+from firehose.observe.buffer import ArchiveState, BufferState, archive, buffer
 from firehose.observe.coverage import CoverageState
 from firehose.observe.ingester import IngesterState, ingester
 from firehose.observe.ledger import RecentLedger
-from firehose.observe.services import AirflowState, SummaryState
+from firehose.observe.objectives import ObjectiveState, objectives
+from firehose.observe.services import AirflowState, Certificate, SummaryState
 from firehose.observe.storage import DiskState, RetentionState, StorageState
 from firehose.settings import Settings
 from ingester.contract.gap import Gap
@@ -53,6 +54,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     disks: list[DiskState] | None = None
     storage: StorageState | None = None
     airflow: AirflowState | None = None
+    certificates: list[Certificate] | None = None
+    archive: ArchiveState | None = None
+    objectives: ObjectiveState | None = None
     unknown: dict[str, str] = {}
 
 
@@ -129,6 +133,9 @@ class _Look:
             "retention": lambda: storage.retention(settings, ledger, now),
             "disks": lambda: storage.disks(settings),
             "storage": lambda: storage.storage(settings, ledger, now, DAY),
+            "certificates": lambda: services.certificates(settings),
+            "archive": lambda: self._redis(lambda client: archive(client, settings, now)),
+            "objectives": lambda: objectives(settings, ledger, self._known_gaps(), now),
             "airflow": lambda: services.airflow(settings, now, self._paused()),
         }
         found: dict[str, Any] = {
@@ -155,9 +162,11 @@ class _Look:
         return coverage.coverage(self._settings, *self._gaps, self._now)
 
     def _of_batches(self) -> BatchState:
-        known = self._gaps[0] if self._gaps else []
-        self._batches = batches.batches(self._settings, self._ledger, known, self._now, DAY)
+        self._batches = batches.batches(self._settings, self._ledger, self._known_gaps(), self._now, DAY)
         return self._batches
+
+    def _known_gaps(self) -> list[Gap]:
+        return self._gaps[0] if self._gaps else []
 
     def _events_a_frame(self) -> dict[str, float]:
         return self._batches.events_a_frame if self._batches else {}

@@ -1,10 +1,11 @@
-"""What an alert says: of a failed task, and of bad data."""
+"""What tasks raise and lower: failures, bad data, what maintenance keeps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,12 +13,13 @@ import msgspec
 import pytest
 
 from firehose import alerts
-from firehose.alerts.catalogue import Notice
+from firehose.alerts import delivery
+from firehose.alerts.catalogue import Kind, Notice
 from firehose.alerts.sinks import SendMail
-from firehose.settings import Settings
-from ingester.contract.gap import Gap, Reason
+from firehose.errors import NotListening
+from firehose.settings import Settings, load
 
-Sent = list[tuple[str, str, Mapping[str, str]]]
+Sent = list[Notice]
 
 
 def no_mail(message: EmailMessage) -> None:
@@ -37,22 +39,22 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """What was handed to the sinks."""
+def sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sent:
+    """What was handed to the sinks, of a pipeline with its lake in ``tmp_path``."""
     found: Sent = []
 
-    def keep(_settings: Settings, notice: Notice, _send_mail: SendMail) -> None:
-        found.append((notice.title, notice.text, notice.details))
+    def keep(_settings: Settings, notice: Notice, _send_mail: SendMail, _to: Iterable[str]) -> dict[str, str]:
+        found.append(notice)
+        return {}
 
-    monkeypatch.setattr(alerts, "notify", keep)
+    monkeypatch.setattr(delivery, "deliver", keep)
+    monkeypatch.setenv("FIREHOSE_LAKE", str(tmp_path))
     return found
 
 
-def context(**changes: Any) -> dict[str, Any]:
+def context(*, dag_id: str = "firehose_batch", run_id: str = "scheduled__1", **changes: Any) -> dict[str, Any]:
     """What Airflow hands to a callback."""
-    ti = SimpleNamespace(
-        dag_id="firehose_batch", task_id="drain", run_id="scheduled__1", try_number=6, log_url="http://x/log"
-    )
+    ti = SimpleNamespace(dag_id=dag_id, task_id="drain", run_id=run_id, try_number=6, log_url="http://x/log")
     start, end = datetime(2026, 11, 23, 20, 40, tzinfo=UTC), datetime(2026, 11, 23, 20, 45, tzinfo=UTC)
     run = SimpleNamespace(data_interval_start=start, data_interval_end=end)
     return {"ti": ti, "dag_run": run, "exception": OSError("redis://user:pw@host is away")} | changes
@@ -60,10 +62,10 @@ def context(**changes: Any) -> dict[str, Any]:
 
 def test_a_failed_task_is_named_with_its_run_interval_try_and_log(sent: Sent) -> None:
     alerts.task_failed(context(), no_mail)
-    ((title, text, details),) = sent
-    assert title == "firehose_batch.drain failed"
-    assert text == "OSError: redis://***@host is away"
-    assert details == {
+    (notice,) = sent
+    assert notice.title == "firehose_batch.drain failed"
+    assert notice.text == "OSError: redis://***@host is away"
+    assert notice.details == {
         "dag": "firehose_batch",
         "task": "drain",
         "run": "scheduled__1",
@@ -89,6 +91,29 @@ def test_wrong_settings_do_not_hide_the_failure(
     assert 'event="alert not sent" dag=firehose_batch task=drain reason="FIREHOSE_NO_SUCH_SETTING' in caplog.text
 
 
+def test_a_failure_is_told_once_and_is_over_when_its_run_has_succeeded(sent: Sent) -> None:
+    for run in ("scheduled__1", "scheduled__2", "scheduled__1"):
+        alerts.task_failed(context(run_id=run), no_mail)
+    alerts.task_succeeded(context(run_id="scheduled__3"), no_mail)
+    alerts.task_succeeded(context(run_id="scheduled__1"), no_mail)
+    assert [notice.kind for notice in sent] == [Kind.FIRING]
+    alerts.task_succeeded(context(run_id="scheduled__2"), no_mail)
+    alerts.task_succeeded(context(run_id="scheduled__2"), no_mail)
+    assert [notice.kind for notice in sent] == [Kind.FIRING, Kind.CLEARED]
+    assert sent[1].thread == sent[0].thread
+
+
+def test_any_later_run_will_do_where_runs_are_not_intervals(sent: Sent) -> None:
+    alerts.task_failed(context(dag_id="firehose_summaries"), no_mail)
+    alerts.task_succeeded(context(dag_id="firehose_summaries", run_id="another"), no_mail)
+    assert [notice.kind for notice in sent] == [Kind.FIRING, Kind.CLEARED]
+
+
+def test_that_nothing_listened_is_not_the_tasks_failure(sent: Sent) -> None:
+    alerts.task_failed(context(exception=NotListening("b")), no_mail)
+    assert sent == []
+
+
 @pytest.mark.parametrize(
     ("result", "alerted"),
     [
@@ -98,48 +123,17 @@ def test_wrong_settings_do_not_hide_the_failure(
     ],
 )
 def test_bad_data_alerts_and_good_data_does_not(sent: Sent, result: Result, alerted: bool) -> None:
-    assert alerts.report_quality(Settings(max_error_rate=0.01), "20261123T204000Z", result, no_mail) is alerted
+    assert alerts.report_quality(load(max_error_rate=0.01), "20261123T204000Z", result, no_mail) is alerted
     assert len(sent) == alerted
     if alerted:
-        _, text, details = sent[0]
-        assert details["data docs"] == "/docs/index.html"
-        assert all(expectation in text for expectation in result.failed_expectations)
+        assert sent[0].details["data docs"] == "/docs/index.html"
+        assert all(expectation in sent[0].text for expectation in result.failed_expectations)
 
 
-def gap(number: int, reason: Reason = Reason.LATE, **more: Any) -> Gap:
-    """A gap of one minute."""
-    start = 1_795_465_800_000_000 + number * 60_000_000
-    return Gap(id=f"g{number}", reason=reason, from_us=start, to_us=start + 60_000_000, noted_us=1, **more)
-
-
-def test_no_gap_is_no_alert(sent: Sent) -> None:
-    assert not alerts.report_gaps(Settings(), "b", [], no_mail)
-    assert sent == []
-
-
-def test_every_gap_is_listed_in_one_alert_and_in_the_log(sent: Sent, caplog: pytest.LogCaptureFixture) -> None:
-    gaps = [gap(0, queue="likes", host="wss://one", protocol="v2"), gap(1, Reason.NOT_LISTENING)]
-    assert alerts.report_gaps(Settings(), "20261123T205000Z", gaps, no_mail)
-    ((title, text, details),) = sent
-    assert title == "2 gaps in coverage, batch 20261123T205000Z"
-    assert "firehose coverage --open" in text
-    assert details["gap 1"] == (
-        "2026-11-23T20:30:00.000000Z to 2026-11-23T20:31:00.000000Z, likes, wss://one (v2): "
-        "late, the host began later than it was asked to"
-    )
-    assert details["gap 2"].endswith("all types, no host: not_listening, nothing listened")
-    assert all(details[f"gap {n}"] in caplog.text for n in (1, 2))
-
-
-def test_a_flood_of_gaps_is_one_short_alert_and_a_long_log(sent: Sent, caplog: pytest.LogCaptureFixture) -> None:
-    alerts.report_gaps(Settings(), "b", [gap(n) for n in range(50)], no_mail)
-    ((_, _, details),) = sent
-    assert details["and"] == "30 more"
-    assert len(details) == 22
-    assert len(caplog.records) == 50
-
-
-def test_every_reason_has_a_meaning_and_any_time_can_be_shown(sent: Sent) -> None:
-    odd = Gap(id="x", reason=Reason.REFUSED, from_us=-(10**20), to_us=10**20, noted_us=1)
-    for number, reason in enumerate(Reason):
-        assert alerts.report_gaps(Settings(), "b", [gap(number, reason), odd], no_mail)
+def test_what_maintenance_keeps_is_told_until_it_keeps_nothing(sent: Sent) -> None:
+    for kept in ([], ["a is damaged"], ["a is damaged", "b too"], []):
+        assert alerts.report_kept(load(), kept, no_mail) is bool(kept)
+    firing, cleared = sent
+    assert (firing.kind, cleared.kind) == (Kind.FIRING, Kind.CLEARED)
+    assert firing.details == {"item 1": "a is damaged"} and "a is damaged" in firing.text
+    assert cleared.details == {"item 1": "a is damaged", "item 2": "b too"}
