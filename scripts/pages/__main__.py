@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/, and Grafana's dashboards. Each has a test that fails when it is out of date.
+"""Writes the generated pages of docs/, and Grafana's dashboards. Each has a test that fails when it is old.
 
 Lives here: which page comes from where. Must not: rendering.
 """
