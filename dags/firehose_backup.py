@@ -26,19 +26,22 @@ from firehose_wiring import DEFAULT_ARGS, backup_timetable, require_backup, star
 def copy() -> dict[str, Any]:
     """Everything that has changed, to the backup. Holds some 16 MiB of it at a time."""
     import msgspec
-    from firehose_hooks import clickhouse_settings, redis_client
+    from firehose_hooks import clickhouse_settings, count, redis_client
 
     from firehose.backup.run import backup
 
     settings = clickhouse_settings()
     require_backup(settings)
-    return dict(msgspec.to_builtins(backup(settings, redis_client)))
+    done = backup(settings, redis_client)
+    count(settings, done)
+    return dict(msgspec.to_builtins(done))
 
 
 @step
 def verify() -> dict[str, Any]:
     """What was sent is there as it was."""
     import msgspec
+    from firehose_hooks import count
 
     from firehose.backup.verify import verify
     from firehose.errors import CorruptBackup
@@ -46,6 +49,7 @@ def verify() -> dict[str, Any]:
 
     settings = load()
     found = verify(settings, share_days=settings.lake_check_days)
+    count(settings, found)
     if found.damaged:
         raise CorruptBackup(
             f"{found.name}: {len(found.damaged)} objects; {found.damaged[0]}: firehose backup --whole"
@@ -57,11 +61,14 @@ def verify() -> dict[str, Any]:
 def prune() -> dict[str, Any]:
     """Sets that are not kept, and what no set needs."""
     import msgspec
+    from firehose_hooks import count
 
     from firehose.backup.prune import prune
     from firehose.settings import load
 
-    return dict(msgspec.to_builtins(prune(load())))
+    settings = load()
+    count(settings, done := prune(settings))
+    return dict(msgspec.to_builtins(done))
 
 
 @dag(

@@ -37,12 +37,15 @@ def firehose_lake() -> None:
     @step
     def check() -> dict[str, Any]:
         """Every hour file against its record. Holds a few bytes of a file at a time."""
+        from firehose_hooks import count
+
         from firehose.lake.check import check
         from firehose.lake.watch import changed
         from firehose.settings import load
 
         settings = load()
         report = check(settings.lake_path, settings.lake_check_days)
+        count(settings, report)
         if report.differences:
             raise changed(report.differences, f"{len(report.differences)} of {report.files} hour files differ")
         return {"files": report.files, "read": report.read, "read_bytes": report.read_bytes}

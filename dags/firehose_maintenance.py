@@ -32,12 +32,15 @@ SECONDS = 2400
 def close() -> dict[str, Any]:
     """Hour files in open form. Holds a part of an hour at a time."""
     import msgspec
+    from firehose_hooks import count
 
     from firehose.errors import CorruptLake
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
-    done = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").close(SECONDS)
+    settings = load()
+    done = Maintenance(settings, f"firehose_maintenance {get_current_context()['run_id']}").close(SECONDS)
+    count(settings, done)
     if done.problems:
         raise CorruptLake(f"{len(done.problems)} hours cannot be closed: {'; '.join(done.problems[:10])}")
     return dict(msgspec.to_builtins(done))
@@ -47,12 +50,15 @@ def close() -> dict[str, Any]:
 def check() -> dict[str, Any]:
     """Hour files, row by row, also if one could not be closed. Holds a row group at a time."""
     import msgspec
+    from firehose_hooks import count
 
     from firehose.errors import CorruptLake
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
-    found = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").check(SECONDS)
+    settings = load()
+    found = Maintenance(settings, f"firehose_maintenance {get_current_context()['run_id']}").check(SECONDS)
+    count(settings, found)
     if found.problems:
         raise CorruptLake(f"{len(found.problems)} hour files are not sound: {'; '.join(found.problems[:10])}")
     return dict(msgspec.to_builtins(found))
@@ -65,7 +71,7 @@ def expire() -> dict[str, Any]:
 
     import msgspec
     from airflow.sdk.configuration import conf
-    from firehose_hooks import clickhouse_settings, send_mail
+    from firehose_hooks import clickhouse_settings, count, send_mail
 
     from firehose.alerts import report_kept
     from firehose.maintenance.backups import verified_backup
@@ -75,6 +81,7 @@ def expire() -> dict[str, Any]:
     logs = (Path(conf.get("logging", "base_log_folder")), settings.home_path / "logs")
     held = verified_backup(settings)
     done = Maintenance(settings, f"firehose_maintenance {run}", logs=logs, backup=held).expire()
+    count(settings, done)
     report_kept(settings, done.alarming, send_mail)
     return dict(msgspec.to_builtins(done))
 
@@ -82,10 +89,15 @@ def expire() -> dict[str, Any]:
 @step(trigger_rule="all_done")
 def share() -> dict[str, Any]:
     """Iceberg tables over closed hours, for other tools. Holds the metadata of a table at a time."""
+    from firehose_hooks import count
+
     from firehose.maintenance.run import Maintenance
     from firehose.settings import load
 
-    done = Maintenance(load(), f"firehose_maintenance {get_current_context()['run_id']}").share()
+    settings = load()
+    done = Maintenance(settings, f"firehose_maintenance {get_current_context()['run_id']}").share()
+    if done:
+        count(settings, done)
     return {"shared": done.shared, "taken": done.taken, "behind": done.behind} if done else {}
 
 

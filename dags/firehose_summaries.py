@@ -35,7 +35,7 @@ def firehose_summaries() -> None:
         import contextlib
 
         import msgspec
-        from firehose_hooks import clickhouse_settings
+        from firehose_hooks import clickhouse_settings, count
 
         from firehose.warehouse.client import connect
         from firehose.warehouse.migrate import migrate
@@ -44,7 +44,9 @@ def firehose_summaries() -> None:
         settings = clickhouse_settings()
         with contextlib.closing(connect(settings)) as client:
             migrate(client, settings)
-        return dict(msgspec.to_builtins(refresh(settings)._asdict()))
+        done = refresh(settings)
+        count(settings, done)
+        return dict(msgspec.to_builtins(done._asdict()))
 
     refresh()
 

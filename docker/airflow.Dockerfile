@@ -3,7 +3,7 @@ FROM apache/airflow:3.3.2-python3.11
 
 USER root
 # A named volume takes the owner of the folder that it is first mounted on.
-RUN install -d -o airflow -g 0 -m 0755 /lake /opt/airflow/auth
+RUN install -d -o airflow -g 0 -m 0755 /lake /opt/airflow/auth /opt/airflow/exporter
 
 USER airflow
 COPY requirements.txt docker/airflow-requirements.txt /tmp/

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from ingester import errors
+from ingester import errors, listener
 from ingester.backoff import delays
 from ingester.buffer.delivery import Delivery
 from ingester.buffer.sink import Sink
@@ -65,6 +65,7 @@ async def _serve(settings: IngesterSettings) -> None:
     pauses = min(5.0, settings.backoff_max_s)
     delivery = Delivery(sink, settings, lambda: delays(0.05, pauses), notifier.progress)
     service = Service(settings, delivery, notifier)
+    listener.start(settings.ingester_metrics, service.gauges)
     running = asyncio.create_task(service.run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)

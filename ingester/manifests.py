@@ -12,8 +12,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ingester.contract import metrics
+from ingester.contract.counting import count
 from ingester.contract.gap import Gap, Reason
 from ingester.contract.logs import get_logger
+from ingester.contract.losses import LossPath
 from ingester.contract.wire import LAKE_COVERAGE, LAKE_RAW
 from ingester.errors import LakeOutdated
 from ingester.position.position import LIVE, AtTime, Position
@@ -113,6 +116,7 @@ def _read(path: Path) -> _Found | None:
     except FileNotFoundError:  # a batch that is being drained
         return None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        count(metrics.LOSSES, label=LossPath.MANIFEST_UNREADABLE.code)
         log.error("manifest_unreadable", path=path, reason=error, hint="resuming before this batch")
         return _Found(path, None)
 

@@ -6,7 +6,7 @@ Lives here: the wiring of source, pump, writer and health. Must not: formats, co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,8 +15,11 @@ from ingester.backoff import delays
 from ingester.buffer.delivery import Delivery
 from ingester.buffer.exchange import Claim
 from ingester.buffer.writer import Writer
+from ingester.contract import metrics
+from ingester.contract.counting import count
 from ingester.contract.gap import Reason
 from ingester.contract.logs import get_logger
+from ingester.contract.metrics import Metric
 from ingester.contract.settings import IngesterSettings
 from ingester.errors import SourceRefused, Unwritten
 from ingester.health import Notifier
@@ -88,6 +91,15 @@ class Service:
                 ) from None
         log.info("stopped", written=self._writer.written, cursor=self._writer.position.cursor)
 
+    def gauges(self) -> Mapping[Metric, float]:
+        """The numbers of this moment. Safe to call from another thread: it only reads."""
+        writer = self._writer
+        return {
+            metrics.CONNECTED: writer.connected,
+            metrics.WRITER: self._claimed,
+            metrics.WAITING: writer.pending,
+        }
+
     async def _begin(self, claim: Claim) -> None:
         """Continue where the process before stopped, with the state that it left in Redis."""
         if claim.cursor and claim.protocol not in ("", V1, V2):
@@ -134,6 +146,7 @@ class Service:
             if self._writer.received > before or self._source.stepping:
                 pauses = self._pauses()
             delay = next(pauses)
+            count(metrics.DISCONNECTS, label=cause.lower())
             log.warning("disconnected", cause=cause.lower(), reason=reason, retry_s=round(delay, 2))
             self._notifier.status(f"reconnecting: {reason}")
             self._notifier.progress()

@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping
 
 from websockets.asyncio.client import ClientConnection
 
+from ingester.contract import metrics
+from ingester.contract.counting import count
 from ingester.contract.gap import Reason
 from ingester.contract.logs import get_logger
+from ingester.contract.losses import LossPath
 from ingester.contract.settings import IngesterSettings, redacted
 from ingester.errors import SourceRefused
 from ingester.jetstream import session
@@ -156,6 +159,7 @@ class Source:
 
     def noticed(self, notice: SourceNotice) -> None:
         """Log what the server says about the stream."""
+        count(metrics.LOSSES, label=LossPath.NOTICE.code)
         clamped = notice.name == "OutdatedCursor"
         if clamped:
             self._resume = self._resume._replace(refused=True)

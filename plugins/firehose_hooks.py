@@ -19,6 +19,7 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from firehose_connections import CLICKHOUSE, REDIS, SMTP
 
+from firehose.batch import tally
 from firehose.settings import Settings, SettingsError, load
 from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE, RedisAccess
@@ -83,6 +84,15 @@ def _missing(name: str) -> SettingsError:
         f"Airflow has no connection {name}: make it, or set [workers] secrets_backend to "
         "firehose_connections.SettingsBackend in Airflow's configuration, which takes the FIREHOSE_ settings"
     )
+
+
+def count(settings: Settings, result: object) -> None:
+    """Keep the numbers of a step's result for the exporter. Never fails the task, whose work is done."""
+    try:
+        with redis_client(settings) as client:
+            tally.record(client, result)
+    except (redis.RedisError, SettingsError) as error:
+        log.warning("not counted", result=type(result).__name__, reason=error)
 
 
 class _Login(redis.CredentialProvider):

@@ -28,7 +28,8 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     files that tables and views may read; None: they are in an object store, and the network stays open.
     ``rights``: a ClickHouse server's ``users.xml`` with the profiles ``loader`` and ``analyst``. ``url``: http, on
     loopback. ``total_memory_mib`` 0: half of the machine's memory. ``timeout_s``: a client that neither sends nor
-    reads for this long is cut off. ``sandbox``: ``auto``, where the kernel has one, or ``require``.
+    reads for this long is cut off. ``monitoring_password``: of the user ``monitoring``, for whom alone
+    ``/metrics`` is; empty: there is no such page. ``sandbox``: ``auto``, where the kernel has one, or ``require``.
 
     ``program``, ``names`` and ``smaller`` are for messages: the names of this program and of each field for the
     caller's users, and what makes a query of theirs smaller.
@@ -39,6 +40,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     rights: Path
     loader_password: str
     analyst_password: str
+    monitoring_password: str = ""
     loader: _Name = "loader"
     analyst: _Name = "analyst"
     url: str = "http://127.0.0.1:8123"

@@ -17,6 +17,13 @@ from ingester.contract.settings import must
 class EndpointSettings(RetentionSettings, frozen=True, kw_only=True):
     """What queries may take, and who may ask. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
+    clickhouse_monitoring_password: Annotated[
+        str,
+        Meta(
+            description="Password of the user monitoring, who alone may read /metrics of the embedded endpoint; "
+            "empty: there is no such page"
+        ),
+    ] = ""
     query_max_memory_mib: Annotated[
         int, Meta(ge=64, le=2**24, description="Memory limit of one query on the embedded endpoint")
     ] = 4096

@@ -1,14 +1,18 @@
 """The metrics of the whole project: a closed list, of which `make docs` makes docs/metrics.md.
 
-Lives here: names, types, units and help texts of what batches, refreshes, checks and backfills count; those of the
-ingester are in ``ingester.contract.metrics``. A field that counts is annotated with its metric. Must not: count,
-or export.
+Lives here: names, types, units and help texts of what batches, refreshes, checks and backfills count; what the
+exporter measures is in ``firehose.observed``, those of the ingester in ``ingester.contract.metrics``. A field that
+counts is annotated with its metric. Must not: count, or export.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from firehose import observed
+from firehose.observed import OBSERVED
+from ingester.contract.losses import LossPath
+from ingester.contract.metrics import LOSS_METRICS as LOSSES_OF_INGESTER
 from ingester.contract.metrics import METRICS as OF_INGESTER
 from ingester.contract.metrics import Kind, Metric
 
@@ -34,6 +38,9 @@ FOREIGN: Final = _counter(
 )
 MISCOUNTED: Final = _counter(
     "miscounted_frames", "frames", "miscounted", "Frames that held another number of events than they said", _QUEUE
+)
+LATE: Final = _counter(
+    "late_frames", "frames", "late", "Frames of other intervals, which no drain of their own would take", _QUEUE
 )
 MINUTES_HEARD: Final = _counter(
     "heard_minutes", "minutes", "minutes_heard", "Minutes in which the ingester was connected to the source"
@@ -128,5 +135,25 @@ BACKFILL_BYTES: Final = _counter(
     "Bytes downloaded for one gap, or on one UTC day (in Redis)",
 )
 
-#: Every metric of the project.
-METRICS: Final = OF_INGESTER + tuple(value for value in list(vars().values()) if isinstance(value, Metric))
+#: Those that steps count.
+OF_STEPS: Final = tuple(value for value in list(vars().values()) if isinstance(value, Metric))
+#: Every metric of ingester and pipeline; the embedded endpoint, which knows neither, has a list of its own.
+METRICS: Final = OF_INGESTER + OF_STEPS + OBSERVED
+#: What counts each path of losses.
+LOSS_METRICS: Final[dict[LossPath, Metric]] = {
+    **LOSSES_OF_INGESTER,
+    LossPath.FOREIGN_ENTRY: FOREIGN,
+    LossPath.MISCOUNTED: MISCOUNTED,
+    LossPath.LATE_FRAME: LATE,
+    LossPath.FOREIGN_KEY: observed.FOREIGN_KEYS,
+    LossPath.SKIPPED_INTERVAL: observed.SKIPPED,
+    LossPath.MISSED_INTERVAL: observed.MISSED,
+    LossPath.QUARANTINED: QUARANTINED,
+    LossPath.UNPUBLISHED: observed.UNPUBLISHED,
+    LossPath.DUPLICATE: DUPLICATES,
+    LossPath.DISPLACED: DISPLACED,
+    LossPath.REBUILD_LOST: LOST,
+    LossPath.ABSENT: BACKFILL_ABSENT,
+    LossPath.EXPIRED: EXPIRED,
+    LossPath.NOT_LOADED: observed.SUMMARIES_BEHIND,
+}

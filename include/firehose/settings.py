@@ -108,6 +108,21 @@ class Settings(AlertSettings, frozen=True, kw_only=True):
     airflow_password: Annotated[
         str, Meta(description="Its password; empty: that of the embedded Airflow in FIREHOSE_HOME")
     ] = ""
+    exporter_listen: Annotated[
+        str,
+        Meta(
+            description="Address HOST:PORT at which `firehose metrics serve` gives its metrics",
+            extra=must(checks.address),
+        ),
+    ] = "127.0.0.1:9465"
+    exporter_probe_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86_400,
+            description="Seconds between two rounds of the exporter's questions to ClickHouse; 0: it asks none",
+        ),
+    ] = 60.0
     docs_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Data Docs")] = 8081
     simulator_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's simulator")] = 6008
     max_error_rate: Annotated[

@@ -31,6 +31,8 @@ def backfill(gap: _Gaps = None, archive: _Archive = "", dry_run: _DryRun = False
     """Fetch the events of gaps in coverage from a Jetstream v2 archive into Redis."""
     from firehose.backfill.run import archive_host
     from firehose.backfill.run import backfill as run
+    from firehose.batch import tally
+    from firehose.batch.buffer import connected
     from firehose.settings import load
 
     settings = load()
@@ -39,6 +41,9 @@ def backfill(gap: _Gaps = None, archive: _Archive = "", dry_run: _DryRun = False
     margin_us = round(margin * 1e6)
     for report in run(settings, host, gap or (), dry_run=dry_run, margin_us=margin_us, announce=_announce):
         typer.echo(_line(report))
+        if not dry_run:
+            with connected(settings) as client:
+                tally.record(client, report)
         reports += 1
     if not reports:
         typer.echo("no gap is open", err=True)

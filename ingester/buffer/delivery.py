@@ -14,7 +14,8 @@ from typing import TypeVar, TypeVarTuple
 from ingester.buffer.buffers import Buffer
 from ingester.buffer.exchange import Claim, Flush, Held
 from ingester.buffer.sink import Sink
-from ingester.contract import crash
+from ingester.contract import crash, metrics
+from ingester.contract.counting import count
 from ingester.contract.logs import get_logger
 from ingester.contract.settings import IngesterSettings
 from ingester.errors import SinkUnavailable, StateLost, Superseded
@@ -91,7 +92,11 @@ class Delivery:
             except StateLost:
                 await self._reclaim()
         self.set_position(buffer.position)
-        return loop.time() - began if refused else 0.0
+        took_s = loop.time() - began
+        count(metrics.FLUSHES)
+        count(metrics.FLUSH_SECONDS, took_s)
+        count(metrics.REFUSED_SECONDS, refused_s := took_s if refused else 0.0)
+        return refused_s
 
     async def _reclaim(self) -> None:
         """Claim again after Redis lost this writer's state; raises Restart unless the cursor is still the same."""

@@ -10,9 +10,12 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
+from ingester.contract import metrics
+from ingester.contract.counting import count
 from ingester.contract.frame import Frame
 from ingester.contract.gap import Gap
 from ingester.contract.logs import get_logger
+from ingester.contract.losses import LossPath
 from ingester.jetstream.hosts import V1, V2
 from ingester.position.position import LIVE, AfterEvent, Position
 
@@ -100,6 +103,7 @@ def _number(name: str, text: str) -> int:
     try:
         return int(text or 0)
     except ValueError:
+        count(metrics.LOSSES, label=LossPath.STATE_UNREADABLE.code)
         log.error("state_unreadable", field=name, value=ascii(text[:100]))
         return 0
 
@@ -109,5 +113,6 @@ def _known(gaps: str) -> tuple[Gap, ...]:
         return _decode(gaps)
     except (msgspec.MsgspecError, UnicodeError) as error:
         # From another version or another program. The records themselves are in the stream of gaps already.
+        count(metrics.LOSSES, label=LossPath.STATE_UNREADABLE.code)
         log.warning("open_gaps_unreadable", reason=error)
         return ()

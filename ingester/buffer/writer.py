@@ -13,7 +13,9 @@ from typing import Final
 from ingester.buffer.buffers import Buffer, buffer_for
 from ingester.buffer.delivery import Delivery
 from ingester.buffer.exchange import Flush
-from ingester.contract import crash, wire
+from ingester.contract import crash, metrics, wire
+from ingester.contract.counting import count
+from ingester.contract.losses import LossPath
 from ingester.contract.resyncs import Resyncs
 from ingester.contract.settings import IngesterSettings
 from ingester.jetstream.hosts import Host
@@ -77,6 +79,7 @@ class Writer:
 
     def restart(self, position: Position) -> None:
         """Forget the events in memory; those after ``position`` are received (again) next."""
+        count(metrics.LOSSES, self.pending, LossPath.FORGOTTEN.code)
         self._delivery.set_position(position)
         self.buffer = Buffer(position)
         self._under_way = 0
@@ -133,6 +136,7 @@ class Writer:
 
     def abandon(self) -> None:
         """Give up the write under way, because the process ends."""
+        count(metrics.LOSSES, self.pending, LossPath.UNWRITTEN.code)
         if self._writing is not None:
             self._writing.cancel()
 

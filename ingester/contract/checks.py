@@ -62,6 +62,27 @@ def optional(check: Check) -> Check:
     return lambda value: check(value) if value else ""
 
 
+def host_and_port(value: str) -> tuple[str, int]:
+    """The parts of HOST:PORT; an IPv6 address is in brackets.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    host, _, port = value.rpartition(":")
+    if not _HOST_NAME.fullmatch(host.strip("[]")) or not port.isdecimal() or not 0 <= int(port) < 65536:
+        raise ValueError("must be HOST:PORT, 127.0.0.1:9464 for example")
+    return host.strip("[]"), int(port)
+
+
+def address(value: str) -> str:
+    """Accept HOST:PORT."""
+    try:
+        host_and_port(value)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def folder(value: str) -> str:
     """Accept a path that can be made absolute; it need not exist."""
     if wrong := name(value):

@@ -1,6 +1,7 @@
-"""The ingester's metrics: every number in ``firehose:metadata`` that shows its state, each named once.
+"""The ingester's metrics: its numbers in ``firehose:metadata``, and those of its process, each named once.
 
-Lives here: the type of a metric, and the ingester's closed list. Must not: count (``lua/`` does), or export.
+Lives here: the type of a metric, and the ingester's closed list. Must not: count (``lua/`` and ``counting.py``
+do), or export.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from ingester.contract import wire
+from ingester.contract.losses import LossPath
 
 
 class Kind(StrEnum):
@@ -18,10 +20,20 @@ class Kind(StrEnum):
     GAUGE = "gauge"  # up and down
 
 
+class By(StrEnum):
+    """The process that exports a metric."""
+
+    EXPORTER = "exporter"  # firehose metrics serve
+    INGESTER = "ingester"
+    ENDPOINT = "endpoint"  # the embedded ClickHouse endpoint
+    EACH = "each"  # all three, about their own process
+
+
 class Metric(NamedTuple):
     """One number: ``name`` is the exported one, ``field`` what counts it (of a Redis hash, or of a step's result).
 
     What is counted times ``factor`` is in ``unit``. Where ``field`` ends in a colon, the label's value follows it.
+    No ``field``: it is measured when it is asked for.
     """
 
     name: str
@@ -31,6 +43,7 @@ class Metric(NamedTuple):
     field: str
     labels: tuple[str, ...] = ()
     factor: float = 1.0
+    by: By = By.EXPORTER
 
 
 _MS: Final = 1e-3
@@ -92,8 +105,52 @@ LEASE_END: Final = Metric(
     factor=_MS,
 )
 
+
+def _of_process(name: str, kind: Kind, unit: str, text: str, *labels: str) -> Metric:
+    return Metric(f"firehose_ingester_{name}", kind, unit, text, "", labels, by=By.INGESTER)
+
+
+CONNECTED: Final = _of_process("connected", Kind.GAUGE, "1 or 0", "1 while it is connected to a host")
+WRITER: Final = _of_process("writer", Kind.GAUGE, "1 or 0", "1 once it may write; a spare waits for that")
+WAITING: Final = _of_process(
+    "waiting_events", Kind.GAUGE, "events", "Events received that are not known to be in Redis"
+)
+DISCONNECTS: Final = _of_process(
+    "disconnects_total", Kind.COUNTER, "connections", "Connections that ended or were not made", "cause"
+)
+FLUSHES: Final = _of_process("flushes_total", Kind.COUNTER, "flushes", "Writes to Redis, empty ones included")
+FLUSH_SECONDS: Final = _of_process(
+    "flush_seconds_total", Kind.COUNTER, "seconds", "Time from a flush's begin until Redis had it on disk"
+)
+REFUSED_SECONDS: Final = _of_process(
+    "refused_seconds_total", Kind.COUNTER, "seconds", "The part of it for which Redis accepted nothing"
+)
+GAPS_NOTED: Final = _of_process(
+    "gaps_total", Kind.COUNTER, "records", "Records of gaps written: begun, grown, filled or final", "reason"
+)
+LOSSES: Final = _of_process(
+    "losses_total", Kind.COUNTER, "occurrences", "What took a path of losses in this process", "path"
+)
+
+#: Those that are fields of ``firehose:metadata``. They outlive the process, and the exporter reads them there.
+OF_METADATA: Final = (EVENTS, EVENTS_OF_QUEUE, LAG, LAST_EVENT, LAST_FLUSH, FIRST_START, LEASE_END)
+#: Those of a process, which it exports itself; its counters start at 0 with it.
+OF_PROCESS: Final = (
+    *(CONNECTED, WRITER, WAITING, DISCONNECTS, FLUSHES, FLUSH_SECONDS, REFUSED_SECONDS),
+    *(GAPS_NOTED, LOSSES),
+)
 #: Every metric of the ingester.
-METRICS: Final = (EVENTS, EVENTS_OF_QUEUE, LAG, LAST_EVENT, LAST_FLUSH, FIRST_START, LEASE_END)
+METRICS: Final = OF_METADATA + OF_PROCESS
+#: What counts each path of losses in the ingester; the pipeline's are in ``firehose.metrics``.
+LOSS_METRICS: Final = {
+    LossPath.DEAD_LETTER: LOSSES,
+    LossPath.NOTICE: LOSSES,
+    LossPath.FORGOTTEN: LOSSES,
+    LossPath.UNWRITTEN: LOSSES,
+    LossPath.STATE_UNREADABLE: LOSSES,
+    LossPath.MANIFEST_UNREADABLE: LOSSES,
+    LossPath.GAP: GAPS_NOTED,
+}
 #: The other fields of ``firehose:metadata``: where to go on, and who may write. Not numbers to watch.
 STATE: Final = (
     wire.META_CURSOR,

@@ -12,6 +12,10 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
+from ingester.contract import metrics
+from ingester.contract.counting import count
+from ingester.contract.losses import LossPath
+
 #: How many revisions are remembered. A server sends an account's records right after its sync event, so this is
 #: the number of accounts that may be sent again at the same time.
 MOST: Final = 256
@@ -68,6 +72,7 @@ class Resyncs:
         try:
             known: Iterable[tuple[str, str]] = _state(state or b"[]")
         except _UNREADABLE:
+            count(metrics.LOSSES, label=LossPath.STATE_UNREADABLE.code)
             return
         for did, rev in known:
             self.announce(did, rev)

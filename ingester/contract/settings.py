@@ -123,6 +123,14 @@ class IngesterSettings(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: Annotated[
         float, Meta(gt=0, le=_DAY_S, description="How long a silent writer keeps the right to write")
     ] = 15.0
+    ingester_metrics: Annotated[
+        str,
+        Meta(
+            description="Address HOST:PORT at which the ingester serves its metrics to Prometheus, 127.0.0.1:9464 "
+            "for example; empty: nowhere",
+            extra=must(checks.optional(checks.address)),
+        ),
+    ] = ""
     log_level: Annotated[
         str, Meta(description="Log level", extra=must(checks.one_of("DEBUG", "INFO", "WARNING", "ERROR")))
     ] = "INFO"

@@ -11,7 +11,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from ingester.contract import wire
+from ingester.contract import metrics, wire
+from ingester.contract.counting import count
+from ingester.contract.losses import LossPath
 
 #: A cursor found in a broken message is used only if it is this near (µs) to the one before: a cursor in the
 #: future would make the next connection start at the live tail, and lose the events between.
@@ -76,6 +78,7 @@ def follow(last: int, named: int, leap: int, limit: int) -> tuple[int, int]:
 
 def dead_letter(message: bytes, error: Exception, last_us: int) -> tuple[str, int, bytes]:
     """The result of :func:`classify` for a message that cannot be read because of ``error``."""
+    count(metrics.LOSSES, label=LossPath.DEAD_LETTER.code)
     time_us = last_us
     if found := _TIME_US.search(message):
         named = int(found[1])

@@ -12,7 +12,9 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from msgspec import Meta, Raw
 
-from ingester.contract import wire
+from ingester.contract import metrics, wire
+from ingester.contract.counting import count
+from ingester.contract.losses import LossPath
 from ingester.contract.resyncs import Resyncs
 from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.hosts import V2_METHOD, V2_TIME_CURSOR
@@ -172,6 +174,7 @@ def dead_letter(message: bytes, error: Exception, last_us: int, last_seq: int) -
     ``last_us`` and ``last_seq`` are those of the event before. The sequence number advances to the one that the
     bytes seem to contain: to the least of several, since records and upstream events may contain others.
     """
+    count(metrics.LOSSES, label=LossPath.DEAD_LETTER.code)
     named = map(int, _SEQ.findall(message)) if last_seq else ()
     seq = min((n for n in named if last_seq < n <= last_seq + PLAUSIBLE_SEQ), default=last_seq)
     line = wire.dead_letter(message, f"{type(error).__name__}: {error}", last_us)

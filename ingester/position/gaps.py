@@ -11,6 +11,8 @@ from typing import Final
 
 import msgspec
 
+from ingester.contract import metrics
+from ingester.contract.counting import count
 from ingester.contract.gap import OLD_REASONS, Gap, Reason
 from ingester.contract.logs import get_logger
 from ingester.jetstream.hosts import Host
@@ -143,6 +145,7 @@ class Gaps:
         # Even if the clock was set back, the newer record must have the later time.
         gap = msgspec.structs.replace(gap, noted_us=max(now_us, before + 1))
         self.pending.append(gap)
+        count(metrics.GAPS_NOTED, label=gap.reason)
         _log(gap, begun)
         return gap
 

@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from ingester.contract import metrics
+from ingester.contract.counting import count
 from ingester.contract.gap import Gap
 from ingester.contract.logs import get_logger
+from ingester.contract.losses import LossPath
 from ingester.jetstream.hosts import Host
 from ingester.position.dropout import DropoutDetector
 from ingester.position.gaps import Gaps, instant
@@ -49,6 +52,7 @@ class PartialHosts:
             if history:
                 self._detector.adopt(history)
         except msgspec.MsgspecError as error:  # from another version: the history is built again
+            count(metrics.LOSSES, label=LossPath.STATE_UNREADABLE.code)
             log.warning("history_unreadable", reason=error)
         gaps = self._gaps.open_partial()
         for gap in gaps:

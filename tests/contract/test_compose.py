@@ -49,6 +49,37 @@ def environment(service: str) -> dict[str, str]:
     return {name: VARIABLE.sub(value, text) for name, text in given.items()}
 
 
+def scraped() -> dict[str, str]:
+    """The services that Prometheus asks, with their ports."""
+    config = yaml.safe_load((ROOT / "include/prometheus/prometheus.yml").read_text())
+    targets = [
+        target for job in config["scrape_configs"] for of in job["static_configs"] for target in of["targets"]
+    ]
+    return dict(target.split(":") for target in targets)
+
+
+def test_prometheus_and_grafana_ask_who_listens() -> None:
+    where = {
+        "ingester": environment("ingester")["FIREHOSE_INGESTER_METRICS"],
+        "exporter": environment("exporter")["FIREHOSE_EXPORTER_LISTEN"],
+    }
+    assert scraped() == {name: address.rpartition(":")[2] for name, address in where.items()}
+    (source,) = yaml.safe_load((ROOT / "include/grafana/provisioning/datasources/prometheus.yml").read_text())[
+        "datasources"
+    ]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((ROOT / "include/grafana/provisioning/dashboards/firehose.yml").read_text())[
+        "providers"
+    ]
+    assert any(provider["options"]["path"] in volume for volume in SERVICES["grafana"]["volumes"])
+
+
+def test_monitoring_is_a_profile_of_its_own() -> None:
+    chosen = {name for name, entry in SERVICES.items() if entry.get("profiles") == ["monitoring"]}
+    assert chosen == {"exporter", "prometheus", "grafana"}
+    assert all("profiles" not in entry for name, entry in SERVICES.items() if name not in chosen)
+
+
 def test_follows_the_compose_specification() -> None:
     found = importlib.util.find_spec("check_jsonschema")
     if found is None or found.origin is None:
@@ -75,7 +106,7 @@ def test_project_settings_exist_and_are_valid(service: str) -> None:
     kind = IngesterSettings if service == "ingester" else Settings
     ours = {name: value for name, value in environment(service).items() if name.startswith("FIREHOSE_")}
     read_settings(kind, ours, closed=True)
-    assert bool(ours) == (service == "ingester" or service in AIRFLOW)
+    assert bool(ours) == (service in ("ingester", "exporter") or service in AIRFLOW)
 
 
 def test_airflow_options_exist() -> None:
@@ -144,7 +175,7 @@ def test_every_service_is_watched_limited_and_pinned(service: str) -> None:
     assert set(entry["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
     assert "restart" in entry
     assert ("healthcheck" in entry) == (service != "airflow-init")
-    assert re.search(r":\d+\.\d+", entry["image"]), "a tag that moves"
+    assert re.search(r":v?\d+\.\d+", entry["image"]), "a tag that moves"
     for port in entry.get("ports", []):
         assert port.startswith("127.0.0.1:"), port
 
@@ -152,6 +183,7 @@ def test_every_service_is_watched_limited_and_pinned(service: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_addresses_name_services_and_their_ports(service: str) -> None:
     listening = {"redis": "6379", "postgres": "5432", "clickhouse": "8123", "airflow-api-server": "8080"}
+    listening |= {"grafana": "3000"}
     for name, value in environment(service).items():
         for host, port in re.findall(r"//(?:[^@/\s]*@)?([\w.-]+):(\d+)", value):
             assert listening.get(host) == port or name == "AIRFLOW__API__BASE_URL", f"{name}={value}"
@@ -183,6 +215,7 @@ def test_services_share_a_network_only_where_one_needs_the_other() -> None:
         for value in environment(name).values():
             hosts = re.findall(r"//(?:[^@/\s]*@)?([\w.-]+):\d+", value)
             needed |= {frozenset((name, host)) for host in hosts if host != name}
+    needed |= {frozenset(("prometheus", host)) for host in scraped()} | {frozenset(("grafana", "prometheus"))}
     # Airflow's services share one environment; of them only the tasks, which the scheduler forks, work with data.
     tasks = {"redis", "clickhouse"}
     needed -= {frozenset((name, other)) for name in AIRFLOW if name != "airflow-scheduler" for other in tasks}
@@ -193,11 +226,11 @@ def test_services_share_a_network_only_where_one_needs_the_other() -> None:
             both = [c for c in found if {frozenset((a, c)), frozenset((b, c))} <= needed]
             assert frozenset((a, b)) in needed or both or {a, b} <= set(AIRFLOW), f"{a} and {b} on {network}"
     internal = {network for network, options in networks.items() if options and options["internal"]}
-    assert internal == {"buffer", "airflow", "warehouse"}
+    assert internal == {"buffer", "airflow", "warehouse", "monitoring"}
     for name, entry in SERVICES.items():
         outside = set(entry["networks"]) - internal
         assert bool(entry.get("ports")) <= bool(outside), f"{name}: its ports would not be published"
-        assert not outside or name in {"clickhouse", "ingester", *AIRFLOW}, name
+        assert not outside or name in {"clickhouse", "ingester", "grafana", *AIRFLOW}, name
 
 
 def test_volumes_and_mounted_files_exist() -> None:
@@ -205,7 +238,7 @@ def test_volumes_and_mounted_files_exist() -> None:
     files = {source for source in mounted if source.startswith(".")}
     assert mounted - files == set(COMPOSE["volumes"])
     for source in files:
-        assert (ROOT / source).is_file(), source
+        assert (ROOT / source).exists(), source
 
 
 def test_both_sides_see_the_lake_at_the_path_that_settings_say() -> None:

@@ -24,6 +24,7 @@ from firehose.lake.check import check
 from firehose.lake.ledger import read_entry
 from firehose.lake.publish import publish
 from firehose.maintenance.run import Maintenance
+from firehose.observed import OBSERVED
 from firehose.quality.validate import validate
 from firehose.warehouse.summaries import refresh
 from ingester.buffer.exchange import Flush
@@ -72,7 +73,7 @@ def test_every_number_of_a_step_is_a_metric_of_the_list_and_every_metric_is_coun
         "annotate them, see firehose/metrics.py"
     )
     counted = {note for notes in found.values() for note in notes}
-    assert set(metrics.METRICS) == counted | set(ingester_metrics.METRICS), (
+    assert set(metrics.METRICS) == counted | set(ingester_metrics.METRICS) | set(OBSERVED), (
         "a metric is in the list exactly if it annotates a field that a step of STEPS returns"
     )
     names = {(name.rpartition(".")[2], note) for name, notes in found.items() for note in notes}
@@ -98,7 +99,7 @@ def test_the_ingester_writes_its_metrics_and_its_state_and_nothing_else(
     sink.close()
     assert lags[0] < lags[1], "an empty flush counts how far behind the last event has fallen since"
     queue_fields = {ingester_metrics.EVENTS_OF_QUEUE.field + queue for queue in wire.QUEUES}
-    listed = {metric.field for metric in ingester_metrics.METRICS} - {ingester_metrics.EVENTS_OF_QUEUE.field}
+    listed = {metric.field for metric in ingester_metrics.OF_METADATA} - {ingester_metrics.EVENTS_OF_QUEUE.field}
     written = {name.decode() for name in cast(list[bytes], redis_client.hkeys(wire.METADATA_KEY))}
     assert written == listed | queue_fields | set(ingester_metrics.STATE)
     assert redis_client.hget(wire.METADATA_KEY, ingester_metrics.EVENTS.field) == b"%d" % len(wire.QUEUES)
@@ -108,7 +109,7 @@ def test_names_are_unique_and_say_their_kind() -> None:
     names = [metric.name for metric in metrics.METRICS]
     assert len(set(names)) == len(names)
     for metric in metrics.METRICS:
-        assert re.fullmatch(r"firehose_[a-z_]+", metric.name)
+        assert re.fullmatch(r"(firehose|process)_[a-z_]+", metric.name)
         assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
         assert metric.help
         assert metric.unit

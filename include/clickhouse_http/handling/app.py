@@ -5,6 +5,7 @@ Lives here: routes. Must not: how a request is handled, SQL, calls into chDB.
 
 from __future__ import annotations
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from clickhouse_http.handling.handler import QueryResponse
 from clickhouse_http.handling.state import Endpoint
+from clickhouse_http.rights.users import MONITORING
 
 
 def application(endpoint: Endpoint) -> Starlette:
@@ -25,6 +27,16 @@ def application(endpoint: Endpoint) -> Starlette:
             return PlainTextResponse("Ok.\n")
         return QueryResponse(endpoint, incoming)
 
+    async def numbers(incoming: Request) -> Response:
+        """For the user ``monitoring`` alone: they show what the loader and other analysts do."""
+        if not endpoint.users.monitored:
+            return await unknown(incoming, Exception())
+        if not endpoint.users.may_monitor(incoming.headers):
+            await endpoint.passwords.slow_down(incoming.client.host if incoming.client else "unknown")
+            text = f"{incoming.url.path} is for the user {MONITORING}: log in with its password.\n"
+            return PlainTextResponse(text, 401, {"WWW-Authenticate": 'Basic realm="metrics"'})
+        return Response(endpoint.counts.page(), media_type=CONTENT_TYPE_LATEST)
+
     async def unknown(incoming: Request, _error: Exception) -> Response:
         return PlainTextResponse(
             f"There is no handle {incoming.url.path}\n\nUse / or /ping for health checks.\n", 404
@@ -35,6 +47,7 @@ def application(endpoint: Endpoint) -> Starlette:
             Route("/", root, methods=["GET", "POST"]),
             Route("/ping", ok, methods=["GET"]),
             Route("/replicas_status", ok, methods=["GET"]),
+            Route("/metrics", numbers, methods=["GET"]),
         ],
         exception_handlers={404: unknown},
     )

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from clickhouse_http import exceptions
+from clickhouse_http.handling import counts
 from clickhouse_http.handling.execution import Execution, check_connected
 from clickhouse_http.handling.receiving import Receiving
 from clickhouse_http.handling.response import ResultResponse
@@ -48,20 +49,26 @@ class QueryResponse(Response):
         """Answer, and leave one line in the log: never the URL, which may hold a password."""
         started = time.monotonic()
         answer = ResultResponse(self._endpoint.server, send)
-        who = "-"
+        who, role = "-", ""
+        outcome = counts.OK
         try:
             user, given = await self._user()
-            who = user.name
+            who, role = user.name, user.role
             with self._endpoint.admission.slot(user.role):
                 await self._answer(user, await self._read(user, given, answer), answer)
         except exceptions.QueryError as error:
+            outcome = counts.outcome(error)
             await answer.fail(error, None if self._incoming.complete else self._incoming.discard)
         except ClientDisconnect:
-            answer.outcome = "the client went away"
+            answer.outcome, outcome = "the client went away", counts.GONE
         except asyncio.CancelledError:
             # uvicorn's grace period is over; raised again, this would only be logged as a crash.
-            answer.outcome = "given up at the stop"
+            answer.outcome, outcome = "given up at the stop", counts.STOPPED
+        except BaseException:
+            outcome = counts.ERROR
+            raise
         finally:
+            self._endpoint.counts.ended(role, outcome, time.monotonic() - started)
             self._endpoint.workers.submit(answer.close)
             self._endpoint.workers.submit(self._form.close)
         if who != "-":  # failed logins are counted in bursts: they must not fill the log

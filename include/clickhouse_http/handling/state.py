@@ -18,6 +18,7 @@ from clickhouse_http.config import EndpointConfig
 from clickhouse_http.engine.engine import Engine
 from clickhouse_http.engine.table_memory import TableBudget
 from clickhouse_http.handling.advice import Advisor
+from clickhouse_http.handling.counts import Counts
 from clickhouse_http.handling.progress import Progress, Running
 from clickhouse_http.handling.response import Server
 from clickhouse_http.http.bursts import Bursts
@@ -75,6 +76,7 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         self.progress = Progress(self._running)
+        self.counts = Counts(self.admission, self.spool)
 
     async def _running(self) -> Running:
         return await self.work(self.engine.progress)

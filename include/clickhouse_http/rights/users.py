@@ -1,4 +1,4 @@
-"""The endpoint's two users, and the login of a request.
+"""The endpoint's two users, the one who may only read its metrics, and the login of a request.
 
 Lives here: reading credentials from a request and comparing them. Must not: rights (the engine holds them).
 """
@@ -18,6 +18,8 @@ from clickhouse_http.errors import InvalidConfig
 
 LOADER: Final = "loader"
 ANALYST: Final = "analyst"
+#: May read the metrics, and cannot send a query.
+MONITORING: Final = "monitoring"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,21 @@ class Users:
             if name in self._known:
                 raise InvalidConfig(f"both users are called {name!r}; give them different names")
             self._known[name] = (User(name, role), password.encode())
+        self._monitoring = config.monitoring_password.encode()
+
+    @property
+    def monitored(self) -> bool:
+        """True if there is a user who may read the metrics."""
+        return bool(self._monitoring)
+
+    def may_monitor(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether a request comes from the user ``monitoring``, by its headers (by lower-case name)."""
+        try:
+            name, password = _credentials(headers, {})
+        except exceptions.QueryError:
+            return False
+        matches = hmac.compare_digest(password.encode("utf-8", "surrogateescape"), self._monitoring)
+        return self.monitored and matches and name == MONITORING
 
     def authenticate(self, headers: Mapping[str, str], parameters: Mapping[str, str]) -> User:
         """The user of a request. ``headers`` are by lower-case name, ``parameters`` those of the URL.

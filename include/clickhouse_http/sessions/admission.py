@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from clickhouse_http import exceptions
 from clickhouse_http.engine.table_memory import TableBudget
@@ -30,10 +30,22 @@ _WAIT_S: Final = 10.0
 _MIB: Final = 1024 * 1024
 
 
+class Now(NamedTuple):
+    """What a user's queries take at this moment, and what they may take."""
+
+    running: int
+    slots: int
+    waiting: int
+    granted_mib: int
+    share_mib: int
+    tables_mib: int
+
+
 @dataclass
 class _User:
     share_mib: int
     running: int = 0
+    waiting: int = 0
     granted_mib: int = 0
     given_back: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -45,6 +57,20 @@ class Admission:
         self._limits = limits
         self._tables = tables
         self._users = {role: _User(limits.share_mib(role)) for role in SLOTS}
+
+    def roles(self) -> dict[str, Now]:
+        """The state of each user."""
+        return {
+            role: Now(
+                user.running,
+                SLOTS[role],
+                user.waiting,
+                user.granted_mib,
+                user.share_mib,
+                self._tables.held_mib(role),
+            )
+            for role, user in self._users.items()
+        }
 
     @contextmanager
     def slot(self, role: str) -> Iterator[None]:
@@ -99,6 +125,7 @@ class Admission:
             found = self._size(role, self._left(role) // times, wish, user.share_mib // times)
             return found > 0
 
+        user.waiting += 1
         try:
             async with asyncio.timeout(wait_s), user.given_back:
                 await user.given_back.wait_for(affordable)
@@ -110,6 +137,8 @@ class Admission:
                 f"{self._left(role)} MiB of its {user.share_mib} MiB ({self._limits.total_called}); "
                 "try again later",
             ) from None
+        finally:
+            user.waiting -= 1
         return found
 
     def _size(self, role: str, left: int, wish: int | None, highest: int) -> int:

@@ -34,6 +34,7 @@ _AS_SET: Final = {
     "loader_password": "clickhouse_loader_password",
     "analyst": "clickhouse_analyst",
     "analyst_password": "clickhouse_analyst_password",
+    "monitoring_password": "clickhouse_monitoring_password",
     "query_memory_mib": "query_max_memory_mib",
     "query_seconds": "query_max_seconds",
     "total_memory_mib": "query_total_memory_mib",

@@ -24,12 +24,17 @@ log = get_logger(__name__)
 _LOGGED: Final = 10
 
 
-def copy_queue(client: redis.Redis, spans: list[Span], folder: LakePath, queue: str) -> QueueFile | None:
-    """Copy the entries of ``spans`` (ms) durably into ``folder``; None, and no file, if there is none."""
+def copy_queue(
+    client: redis.Redis, spans: list[Span], own: Span, folder: LakePath, queue: str
+) -> QueueFile | None:
+    """Copy the entries of ``spans`` (ms) durably into ``folder``; None, and no file, if there is none.
+
+    ``own`` of them is the batch's interval: frames of the others are late.
+    """
     path = folder / f"{queue}.jsonl.zst"
     with path.replacing() as part, part.open("wb") as out:
         copy = _Copy(out, queue)
-        ranges = [found for start_ms, end_ms in spans if (found := copy.span(client, start_ms, end_ms))]
+        ranges = [found for span in spans if (found := copy.span(client, *span, late=span != own))]
     if not ranges:
         path.remove()
         return None
@@ -42,16 +47,17 @@ class _Copy:
     def __init__(self, out: BinaryIO, queue: str) -> None:
         self._out, self._queue = out, queue
         self._digest = hashlib.sha256()
-        self._frames = self._events = self._size = self._foreign = self._miscounted = 0
+        self._frames = self._events = self._size = self._foreign = self._miscounted = self._late = 0
         self._first_us = self._last_us = 0
         self._index: list[tuple[int, int]] = []
 
-    def span(self, client: redis.Redis, start_ms: int, end_ms: int) -> tuple[str, str] | None:
+    def span(self, client: redis.Redis, start_ms: int, end_ms: int, *, late: bool) -> tuple[str, str] | None:
         """Copy one span; returns the first and last id, or None."""
         first = last = b""
         for chunk in buffer.frames(client, self._queue, str(start_ms), str(end_ms - 1)):
             for entry in chunk:
                 self._add(entry)
+            self._late += len(chunk) if late else 0
             first, last = first or chunk[0].id, chunk[-1].id
             crash.reached(crash.Point.RAW_COPYING)
         return (first.decode(), last.decode()) if first else None
@@ -89,5 +95,6 @@ class _Copy:
             last_us=self._last_us,
             foreign=self._foreign,
             miscounted=self._miscounted,
+            late=self._late,
             index=self._index,
         )

@@ -15,9 +15,9 @@ from typing import Annotated, cast
 import msgspec
 import redis
 
-from firehose import crash, metrics
+from firehose import crash, metrics, observed
 from firehose.areas import Area
-from firehose.batch import ahead, budget, buffer, coverage, foreign, late
+from firehose.batch import ahead, budget, buffer, coverage, foreign, late, tally
 from firehose.batch import manifest as manifests
 from firehose.batch.buffer import Connect, redis_ms
 from firehose.batch.copying import copy_queue
@@ -103,8 +103,9 @@ def _copy(client: redis.Redis, settings: Settings, batch: Batch, held: ExitStack
     if not heard and not _any_frame(client, batch):
         _refuse_silence(client, first_start_ms, batch, lake)
     older = LateFrames(client, settings, batch, held).spans(first_start_ms)
-    spans = [*older, (batch.start_ms, batch.end_ms), *ahead.span(client, lake, held)]
-    queues = {queue: made for queue in wire.QUEUES if (made := copy_queue(client, spans, folder, queue))}
+    own = (batch.start_ms, batch.end_ms)
+    spans = [*older, own, *ahead.span(client, lake, held)]
+    queues = {queue: made for queue in wire.QUEUES if (made := copy_queue(client, spans, own, folder, queue))}
     learnt = coverage.take(client, lake, batch)
     manifest = Manifest(
         batch=batch.id,
@@ -176,11 +177,13 @@ def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake
     # A Redis that was lost begins again, and with it the first start: the lake knows better.
     if batch.end_ms <= first_start_ms and not _ran_before(lake, batch):
         late.skip(lake, batch)
+        tally.add(client, observed.SKIPPED)
         raise BeforeFirstStart(f"batch {batch.id} ended before the ingester was first started")
     if client.zcount(wire.HEARTBEATS_KEY, batch.end_ms, "+inf"):
         coverage.record_silence(lake, batch)
         coverage.take(client, lake, batch)
         coverage.forget(client, lake, batch)
+        tally.add(client, observed.MISSED)
         raise MissedInterval(
             f"batch {batch.id}: nothing listened in this interval, and the ingester has been back since; what its "
             f"cursor still reached is in later batches, and the gap is in {coverage.records_path(lake, batch)}"

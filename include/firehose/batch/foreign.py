@@ -14,9 +14,9 @@ from typing import Any, Final, cast
 import msgspec
 import redis
 
-from firehose import crash
+from firehose import crash, observed
 from firehose.areas import Area
-from firehose.batch import buffer
+from firehose.batch import buffer, tally
 from firehose.batch.frame import Entry, as_command
 from firehose.batch.lock import locks_folder
 from firehose.batch.scripts import script
@@ -36,6 +36,7 @@ _TYPES: Final = {
     wire.HEARTBEATS_KEY: "zset",
     buffer.BACKFILL_KEY: "hash",
     buffer.BACKFILL_BYTES_KEY: "hash",
+    tally.KEY: "hash",
     **dict.fromkeys(_STREAMS, "stream"),
 }
 _ASIDE: Final = ":misplaced"
@@ -79,6 +80,7 @@ def _set_aside(client: redis.Redis, lake: LakePath, tell: Tell) -> list[str]:
         said.append(f"{len(ids)} entries of {wire.COVERAGE_KEY} are not gaps, and kept in {path}")
     if said:
         tell("; ".join(said))
+    tally.add(client, observed.FOREIGN_KEYS, by=len(moved) + sum(map(len, records.values())))
     for key in moved:
         client.unlink(key + _ASIDE)
     for ids in records.values():

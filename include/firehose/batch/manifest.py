@@ -28,8 +28,8 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     those of the interval, before them those of older frames that no other batch took, and after them those of
     frames whose ids are far in the future. ``frames`` are entries; ``foreign`` of them were not frames, and are in
     the file as dead letters, which count as events; ``miscounted`` held another number of events than they said.
-    ``index`` has the bytes of each entry's frames, in order, compressed and decompressed; manifests of earlier
-    versions have none.
+    ``late`` of the frames lay outside the interval. ``index`` has the bytes of each entry's frames, in order,
+    compressed and decompressed; manifests of earlier versions have none.
     """
 
     name: str
@@ -42,6 +42,7 @@ class QueueFile(msgspec.Struct, frozen=True, kw_only=True):
     last_us: int
     foreign: Annotated[int, metrics.FOREIGN] = 0
     miscounted: Annotated[int, metrics.MISCOUNTED] = 0
+    late: Annotated[int, metrics.LATE] = 0
     index: list[tuple[int, int]] = []
 
 

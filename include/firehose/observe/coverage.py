@@ -21,6 +21,8 @@ from ingester.contract.gap import Gap
 
 #: The longest span over which coverage is reported, and how far back records are read.
 LONGEST: Final = timedelta(days=30)
+#: The spans over which coverage is reported: those by which one sees how fast an objective's allowance goes.
+SPANS: Final = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), LONGEST)
 _DAY: Final = timedelta(days=1)
 
 
@@ -57,7 +59,7 @@ def coverage(
     found: Sequence[Gap],
     redis: str,
     now: datetime,
-    spans: Sequence[timedelta] = (timedelta(hours=24), LONGEST),
+    spans: Sequence[timedelta] = SPANS,
 ) -> CoverageState:
     """What these gaps mean for the latest ``spans``. Pure."""
     missing = {_hours(span): missing_s(found, now, span) for span in spans}
