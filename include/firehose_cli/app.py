@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from firehose.errors import FirehoseError
-from firehose_cli import bench, logs
+from firehose_cli import bench, logs, service
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
@@ -97,6 +97,7 @@ for panel, commands in _PANELS.items():
     for name, command in commands.items():
         app.command(name, rich_help_panel=panel)(command)
 app.command(hidden=True)(heal)  # the former name
+app.add_typer(service.app, name="service", rich_help_panel="Operate")
 app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 
 
