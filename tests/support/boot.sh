@@ -18,9 +18,7 @@ cd "$root"
 
 mount -t proc proc proc
 mount -t sysfs -o ro sysfs sys
-mount -t tmpfs -o mode=755 tmpfs sys/fs/cgroup
-mkdir sys/fs/cgroup/systemd
-mount -t cgroup -o none,name=systemd cgroup sys/fs/cgroup/systemd
+mount -t cgroup2 cgroup2 sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs dev
 cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty dev
 mkdir dev/pts dev/shm

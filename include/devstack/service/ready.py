@@ -7,10 +7,9 @@ is from now on the unit's main one (``Type=notify``); then it ends. Must not: ru
 from __future__ import annotations
 
 import os
+import select
 import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -61,21 +60,32 @@ _QUESTIONS: Final[dict[str, Callable[[Settings], bool]]] = {
 
 
 def main(part: str, command: list[str]) -> int:
-    """Run ``command``; its exit code where it ends before it answers."""
+    """Start ``command`` and wait until it answers; 1 if it ends before."""
     try:
         settings = load()
         _QUESTIONS[part](settings)  # a password that cannot be read is noticed here
     except SettingsError as error:
         print(f"firehose: {error}", file=sys.stderr)  # noqa: T201 - the one line that a user reads
         return 1
-    process = subprocess.Popen(command)
+    server = _start(command)
+    ended = os.pidfd_open(server)
     while not _QUESTIONS[part](settings):
-        if (code := process.poll()) is not None:
-            return code if code >= 0 else 128 - code
-        time.sleep(_PAUSE_S)
-    _hand_over(process.pid)
-    # Not sys.exit: nothing of a process that goes on is tidied up.
-    os._exit(0)
+        if select.select([ended], [], [], _PAUSE_S)[0]:
+            return 1  # it has said why
+    _hand_over(server)
+    return 0
+
+
+def _start(command: list[str]) -> int:
+    """Start ``command`` as a child of systemd, which then notices its end; returns its process id."""
+    reading, writing = os.pipe()
+    if not (between := os.fork()):
+        if not (server := os.fork()):
+            os.execv(command[0], command)  # noqa: S606 - a unit's own command line
+        os.write(writing, str(server).encode())
+        os._exit(0)
+    os.waitpid(between, 0)
+    return int(os.read(reading, 20))
 
 
 def _hand_over(pid: int) -> None:
