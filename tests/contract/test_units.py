@@ -116,7 +116,7 @@ def test_a_spare_differs_from_the_ingester_in_its_name_only() -> None:
 
 
 def test_paths_of_another_place_are_in_every_unit_and_none_of_the_shipped_ones() -> None:
-    here = Path("/srv/v2")
+    here = Path("/opt/bluesky-firehose-2")
     programs, package, lake = here / ".venv/bin", here / "include/firehose", Path("/data/lake")
     places = Places(programs, here, package, "/usr/local/bin/redis-server", 7000, lake)
     for name, text in units.texts(PARTS, places).items():

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Becomes systemd as PID 1 of its own namespaces, with an overlay of this machine's root: nothing that happens there
-# reaches the machine. $1: an empty folder; $2: the checkout, which lies in /opt/bluesky-firehose there; $3: the
-# prefix of its Python, which lies in /opt/python there; $4: a script that runs in the new root before systemd does.
+# reaches the machine. $1: an empty folder; $2: the folder of its journal; $3: the checkout, which lies in
+# /opt/bluesky-firehose there; $4: the prefix of its Python, which lies in /opt/python there; $5: a script that runs in
+# the new root before systemd does.
 set -eu
-scratch=$1 checkout=$2 python=$3 prepare=$4
+scratch=$1 log=$2 checkout=$3 python=$4 prepare=$5
 root=$scratch/root
 
 mount -t tmpfs -o size=2g,mode=755 boot "$scratch"
@@ -28,8 +29,8 @@ ln -s pts/ptmx dev/ptmx
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 for folder in run tmp var/tmp; do mount -t tmpfs -o mode=1777 tmpfs "$folder"; done
 chmod 755 run
-mkdir -p opt/bluesky-firehose opt/bluesky-firehose-next opt/python var/log/journal "$scratch.log"
-mount --bind "$scratch.log" var/log/journal
+mkdir -p opt/bluesky-firehose opt/bluesky-firehose-next opt/python var/log/journal
+mount --bind "$log" var/log/journal
 
 # The checkout twice, as two versions in two folders, and Python where every user can read it.
 mount --bind "$python" opt/python

@@ -19,17 +19,19 @@ from firehose.errors import FirehoseError
 
 _PROPERTIES: Final = (
     *("Id", "LoadState", "ActiveState", "SubState", "Result", "Type", "NRestarts", "MemoryCurrent", "StatusText"),
-    *("ExecMainCode", "ExecMainStatus", "StateChangeTimestamp"),
+    "StateChangeTimestamp",
 )
 _FORMAT: Final = "%a %Y-%m-%d %H:%M:%S %Z"
-_KILLED: Final = (2, 3)  # CLD_KILLED, CLD_DUMPED
+#: The message that a unit's process has ended, and how many of them are looked at.
+_EXITED: Final = "98e322203f7a4ed290d09fe03c09fe15"
+_ENDS: Final = 1000
 
 
 class UnitState(msgspec.Struct, frozen=True, kw_only=True):
     """A unit. ``since`` is in UTC, and empty where it never changed; ``problem`` is empty where all is well.
 
-    ``last_exit`` is of the last process that ended: an exit code, ``signal N``, or empty. ``memory`` (bytes) is
-    None where systemd does not account for it.
+    ``last_exit`` is of the last process that did not end well, as long as the journal has it. ``memory`` (bytes)
+    is None where systemd does not account for it.
     """
 
     unit: str
@@ -56,10 +58,11 @@ def unit_states() -> list[UnitState]:
     if not shutil.which("systemctl") or not Path("/run/systemd/system").is_dir():
         raise FirehoseError("systemd does not run this machine, so its units have no state")
     names = units.services(current.files) + _spares()
+    exits = _last_exits()
     shown = systemd.output(["systemctl", "show", "--timestamp=utc", f"-p{','.join(_PROPERTIES)}", *names])
     found = list(_blocks(shown))
     writer = any(_is_ingester(unit["Id"]) and unit["ActiveState"] == "active" for unit in found)
-    return [_state(unit, writer=writer) for unit in found]
+    return [_state(unit, exits.get(unit["Id"], ""), writer=writer) for unit in found]
 
 
 def _spares() -> list[str]:
@@ -73,13 +76,13 @@ def _blocks(shown: str) -> Iterator[dict[str, str]]:
         yield dict.fromkeys(_PROPERTIES, "") | {name: value for name, _, value in pairs}
 
 
-def _state(unit: dict[str, str], *, writer: bool) -> UnitState:
+def _state(unit: dict[str, str], last_exit: str, *, writer: bool) -> UnitState:
     return UnitState(
         unit=unit["Id"],
         state=f"{unit['ActiveState']} ({unit['SubState']})",
         since=_instant(unit["StateChangeTimestamp"]),
         restarts=int(unit["NRestarts"] or 0),
-        last_exit=_last_exit(unit),
+        last_exit=last_exit,
         memory=int(unit["MemoryCurrent"]) if unit["MemoryCurrent"].isdigit() else None,
         says=unit["StatusText"],
         problem=problem(unit, writer=writer),
@@ -104,11 +107,15 @@ def _is_ingester(name: str) -> bool:
     return name == INGESTER or name.startswith(SPARE)
 
 
-def _last_exit(unit: dict[str, str]) -> str:
-    code, status = int(unit["ExecMainCode"] or 0), unit["ExecMainStatus"]
-    if not code:  # none has ended yet
-        return ""
-    return f"signal {status}" if code in _KILLED else status
+def _last_exits() -> dict[str, str]:
+    """How the last process of each unit that failed ended; from the journal, since systemd forgets it."""
+    asked = ["journalctl", "--quiet", "--reverse", f"--lines={_ENDS}", "--output=json", f"MESSAGE_ID={_EXITED}"]
+    found: dict[str, str] = {}
+    for line in systemd.output(asked).splitlines():
+        said: dict[str, str] = msgspec.json.decode(line)
+        how = f"{said.get('EXIT_CODE', '')} {said.get('EXIT_STATUS', '')}".strip()
+        found.setdefault(said.get("UNIT", ""), how)
+    return found
 
 
 def _instant(said: str) -> str:

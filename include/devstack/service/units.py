@@ -7,6 +7,7 @@ Must not: read or write anything of the machine.
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -84,14 +85,13 @@ def _for(places: Places, text: str) -> str:
     lines = text.splitlines(keepends=True)
     if places.lake is None:  # there is no folder to mount, make or write
         lines = [line for line in lines if _LAKE not in line]
-    replaced = "".join(lines)
-    for shipped, here in (
-        ("/opt/bluesky-firehose/.venv/bin", places.bin),
-        ("/opt/bluesky-firehose/include/firehose", places.package),
-        ("/opt/bluesky-firehose", places.root),
-        ("/usr/bin/redis-server", places.redis),
-        ("--port 6379", f"--port {places.redis_port}"),
-        (_LAKE, places.lake),
-    ):
-        replaced = replaced.replace(shipped, str(here))
-    return replaced
+    here = {
+        "/opt/bluesky-firehose/.venv/bin": places.bin,
+        "/opt/bluesky-firehose/include/firehose": places.package,
+        "/opt/bluesky-firehose": places.root,
+        "/usr/bin/redis-server": places.redis,
+        "--port 6379": f"--port {places.redis_port}",
+        _LAKE: places.lake,
+    }
+    # At once: what is put in may contain what is looked for.
+    return re.sub("|".join(here), lambda found: str(here[found[0]]), "".join(lines))
