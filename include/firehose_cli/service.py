@@ -46,12 +46,12 @@ def install(
 ) -> None:
     """Write the units of this version, with what they need, and enable them. Repeating it changes nothing.
 
-    An ingester and the check from outside always; --with adds a Redis, the embedded ClickHouse, and Airflow.
+    An ingester always; --with adds a Redis, the embedded ClickHouse, and Airflow with a check from outside of it.
     Settings and passwords in /etc/bluesky-firehose are made where they are missing, and kept.
     """
     from devstack.service.install import plan_install
 
-    host = _host(root)
+    host = _host(root, dry_run=dry_run)
     _execute(plan_install(host, _chosen(parts), now=now), dry_run=dry_run, show=show)
 
 
@@ -60,7 +60,7 @@ def rollback(root: Root = None, dry_run: DryRun = False, show: Show = False) -> 
     """Return to the units before the last upgrade, with their interpreter, and restart. Twice returns again."""
     from devstack.service.install import plan_rollback
 
-    host = _host(root)
+    host = _host(root, dry_run=dry_run)
     _execute(plan_rollback(host), dry_run=dry_run, show=show)
 
 
@@ -69,7 +69,7 @@ def uninstall(root: Root = None, dry_run: DryRun = False) -> None:
     """Stop the services and remove their units. Settings, passwords, user and data stay."""
     from devstack.service.install import LEFT, plan_uninstall
 
-    host = _host(root)
+    host = _host(root, dry_run=dry_run)
     _execute(plan_uninstall(host), dry_run=dry_run, show=False)
     typer.echo(f"left as they are: {', '.join(LEFT)}, and the user bluesky-firehose", err=True)
 
@@ -90,21 +90,30 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
     raise typer.Exit(0 if healthy else 1)
 
 
-def _execute(plan: Plan, *, dry_run: bool, show: bool) -> None:
-    from devstack.service import systemd
-    from devstack.service.install import execute
+@app.command("exec", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def execute_inside(context: typer.Context) -> None:
+    """Run a firehose command as the services' user with their settings: firehose service exec verify --quick."""
+    from devstack.service.inside import run_inside
+
+    _only_root()
+    raise typer.Exit(run_inside(context.args))
+
+
+def _only_root() -> None:
     from firehose.errors import FirehoseError
 
-    if not dry_run and os.geteuid():
-        raise FirehoseError(
-            "only root may change services: repeat it with sudo, or with --dry-run to see what it does"
-        )
+    if os.geteuid():
+        raise FirehoseError("only root may do that: repeat it with sudo")
+
+
+def _execute(plan: Plan, *, dry_run: bool, show: bool) -> None:
+    from devstack.service.install import execute
+
     for line in _lines(plan, show=show):
         typer.echo(line)
     if dry_run:
         typer.echo("nothing was changed", err=True)
     else:
-        systemd.require(plan.host)
         execute(plan)
 
 
@@ -112,7 +121,7 @@ def _lines(plan: Plan, *, show: bool) -> list[str]:
     """The plan as a user reads it, in the order in which it is done."""
     files = plan.new.current.files if plan.new.current else {}
     found = [f"run     {shlex.join(command)}" for command in plan.stop]
-    found += [f"make    /{path} (mode 0600)" for path in plan.secrets]
+    found += [f"make    /{path} (mode 0600)" for path in (*plan.secrets, *plan.redis_files)]
     for name, text in files.items():
         found.append(f"{'write' if name in plan.write else 'keep '}   {name}")
         if name in plan.changed_by_hand and name in plan.write:
@@ -137,10 +146,15 @@ def _chosen(parts: str | None) -> tuple[str, ...] | None:
     return tuple(part for part in PARTS if part in named)
 
 
-def _host(root: Path | None) -> Host:
-    from devstack.service.systemd import Host
+def _host(root: Path | None, *, dry_run: bool) -> Host:
+    """The machine, or the image at ``root``; refused at once where nothing could be done there."""
+    from devstack.service import systemd
 
-    return Host() if root is None else Host(root.absolute(), runs=False)
+    host = systemd.Host() if root is None else systemd.Host(root.absolute(), runs=False)
+    if not dry_run:
+        _only_root()
+        systemd.require(host)
+    return host
 
 
 def _print(states: list[UnitState]) -> None:

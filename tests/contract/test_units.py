@@ -122,7 +122,8 @@ def test_paths_of_another_place_are_in_every_unit_and_none_of_the_shipped_ones()
     for name, text in units.texts(PARTS, places).items():
         code = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
         for shipped in (
-            "/opt/bluesky-firehose",
+            "/opt/bluesky-firehose/",
+            "-2-2",
             "/usr/bin/redis-server",
             "6379",
             "/var/lib/bluesky-firehose/lake",

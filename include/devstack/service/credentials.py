@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from devstack.embedded import airflow
-from devstack.embedded.redis_config import write_access
+from devstack.embedded.redis_config import ACL, USERS, write_access
 from devstack.service.machine import CLICKHOUSE_ENV, ETC, HOME, REDIS_PASSWORDS, SECRETS_ENV, SETTINGS
 from devstack.service.units import AIRFLOW, CLICKHOUSE, REDIS
 from firehose import files
@@ -55,6 +55,12 @@ _AIRFLOW_SECRETS: Final = {"fernet-key": 32, "api-secret": 64, "jwt-secret": 64}
 def missing(root: Path, parts: tuple[str, ...]) -> dict[Path, str]:
     """Those of :func:`texts` that are not there."""
     return {path: text for path, text in texts(parts).items() if not (root / path).exists()}
+
+
+def of_redis(root: Path, parts: tuple[str, ...]) -> list[Path]:
+    """The files that :func:`make` makes of Redis, where it is one of ``parts`` and they are not there."""
+    names = [REDIS_PASSWORDS / name for name in (*USERS, ACL)] if REDIS in parts else []
+    return [name for name in names if not (root / name).exists()]
 
 
 def make(root: Path, wanted: dict[Path, str], parts: tuple[str, ...]) -> None:

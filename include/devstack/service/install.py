@@ -16,7 +16,7 @@ from devstack.embedded import airflow
 from devstack.service import credentials, machine, record, systemd, units
 from devstack.service.record import Generation, Installed
 from devstack.service.systemd import Host
-from devstack.service.units import AIRFLOW, TARGET, TIMER
+from devstack.service.units import AIRFLOW, DEADMAN, TARGET, TIMER
 from firehose import files
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
@@ -36,6 +36,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     changed_by_hand: list[str]
     remove: list[str]
     secrets: dict[Path, str]
+    redis_files: list[Path]
     stop: list[list[str]]
     commands: list[list[str]]
 
@@ -92,6 +93,7 @@ def plan_uninstall(host: Host) -> Plan:
         changed_by_hand=[],
         remove=sorted(current.files),
         secrets={},
+        redis_files=[],
         stop=[host.systemctl("disable", *names), *ends],
         commands=[["systemctl", "daemon-reload"]] if host.runs else [],
     )
@@ -136,6 +138,7 @@ def _plan(host: Host, installed: Installed, new: Generation, secrets: dict[Path,
         ),
         remove=gone,
         secrets=secrets,
+        redis_files=credentials.of_redis(host.root, new.parts),
         stop=[host.systemctl("disable", *flags, *ended)] if ended else [],
         commands=_commands(host, new, now=now, restart=current is not None and current != new),
     )
@@ -148,11 +151,13 @@ def _commands(host: Host, new: Generation, *, now: bool, restart: bool) -> list[
     ]
     if host.runs:
         found.append(["systemctl", "daemon-reload"])
-    enabled = [name for name in units.services(new.files) if name != "bluesky-firehose-deadman.service"]
+    enabled = [name for name in units.services(new.files) if name != DEADMAN]
     found.append(host.systemctl("enable", *enabled))
     if host.runs and now:
         # Units of the target follow it; a timer that runs keeps its time.
-        found += [["systemctl", "restart" if restart else "start", TARGET], ["systemctl", "start", TIMER]]
+        found.append(["systemctl", "restart" if restart else "start", TARGET])
+        if TIMER in enabled:
+            found.append(["systemctl", "start", TIMER])
     return found
 
 

@@ -14,37 +14,39 @@ from typing import Final, NamedTuple
 
 SYSTEM: Final = Path("/etc/systemd/system")
 TARGET: Final = "bluesky-firehose.target"
+DEADMAN: Final = "bluesky-firehose-deadman.service"
 TIMER: Final = "bluesky-firehose-deadman.timer"
 INGESTER: Final = "bluesky-firehose-ingester.service"
 SPARE: Final = "bluesky-firehose-spare@"
+_REDIS: Final = "bluesky-firehose-redis.service"
+_CLICKHOUSE: Final = "bluesky-firehose-clickhouse.service"
 #: The parts that a machine may have beside an ingester, in the order in which they start.
 REDIS, CLICKHOUSE, AIRFLOW = PARTS = ("redis", "clickhouse", "airflow")
 
-_INGESTER: Final = (
-    TARGET,
-    "bluesky-firehose-.service.d/sandbox.conf",
-    INGESTER,
-    f"{SPARE}.service",
-)
-_ALWAYS: Final = (
-    f"{INGESTER}.d/lake.conf",
-    f"{SPARE}.service.d/lake.conf",
-    "bluesky-firehose-deadman.service",
-    TIMER,
-)
+#: Of each part the files by their name in /etc/systemd/system: the names of those that they are made of.
+_INGESTER: Final = {
+    name: name for name in (TARGET, "bluesky-firehose-.service.d/sandbox.conf", INGESTER, f"{SPARE}.service")
+}
+_ALWAYS: Final = {f"{name}.d/lake.conf": "lake.conf" for name in (INGESTER, f"{SPARE}.service")}
 _OF_PART: Final = {
-    REDIS: ("bluesky-firehose-redis.service",),
-    CLICKHOUSE: (
-        "bluesky-firehose-clickhouse.service",
-        "bluesky-firehose-clickhouse.service.d/syscalls.conf",
-    ),
-    AIRFLOW: (
-        "bluesky-firehose-airflow-.service.d/airflow.conf",
-        "bluesky-firehose-airflow-init.service",
-        "bluesky-firehose-airflow-api-server.service",
-        "bluesky-firehose-airflow-scheduler.service",
-        "bluesky-firehose-airflow-dag-processor.service",
-    ),
+    REDIS: {_REDIS: _REDIS},
+    CLICKHOUSE: {_CLICKHOUSE: _CLICKHOUSE, f"{_CLICKHOUSE}.d/syscalls.conf": "syscalls.conf"},
+    AIRFLOW: {
+        "bluesky-firehose-airflow-.service.d/pipeline.conf": "pipeline.conf",
+        "bluesky-firehose-airflow-.service.d/airflow.conf": "airflow.conf",
+        **{
+            name: name
+            for name in (
+                "bluesky-firehose-airflow-init.service",
+                "bluesky-firehose-airflow-api-server.service",
+                "bluesky-firehose-airflow-scheduler.service",
+                "bluesky-firehose-airflow-dag-processor.service",
+            )
+        },
+        f"{DEADMAN}.d/pipeline.conf": "pipeline.conf",
+        DEADMAN: DEADMAN,
+        TIMER: TIMER,
+    },
 }
 _ELSEWHERE: Final = {
     "sysusers.conf": Path("/etc/sysusers.d/bluesky-firehose.conf"),
@@ -68,9 +70,9 @@ def texts(parts: tuple[str, ...], places: Places) -> dict[str, str]:
     """The files of the ingester and of ``parts`` by their path on the machine."""
     ours = Path(str(resources.files("devstack"))) / "service" / "units"
     ingesters = Path(str(resources.files("ingester"))) / "systemd"
-    found = {SYSTEM / name: ingesters / name for name in _INGESTER}
-    found |= {SYSTEM / name: ours / name for name in _ALWAYS}
-    found |= {SYSTEM / name: ours / name for part in parts for name in _OF_PART[part]}
+    found = {SYSTEM / name: ingesters / source for name, source in _INGESTER.items()}
+    for files in (_ALWAYS, *(_OF_PART[part] for part in parts)):
+        found |= {SYSTEM / name: ours / source for name, source in files.items()}
     found |= {path: ours / name for name, path in _ELSEWHERE.items()}
     return {str(path): _for(places, source.read_text()) for path, source in found.items()}
 
