@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from firehose.errors import FirehoseError
-from firehose_cli import alerts, batches, bench, logs, metrics, progress, quarantine
+from firehose_cli import alerts, batches, bench, logs, metrics, progress, quarantine, service
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
@@ -115,6 +115,7 @@ app.add_typer(batches.app, name="batches", rich_help_panel="Watch")
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Check and repair")
 app.add_typer(alerts.app, name="alerts", rich_help_panel="Operate")
 app.add_typer(metrics.app, name="metrics", rich_help_panel="Operate")
+app.add_typer(service.app, name="service", rich_help_panel="Operate")
 app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 
 

@@ -19,8 +19,12 @@ from jetstream_simulator.errors import SimulatorError
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Run a command inside. Files and folders that it and its children make are for this user only."""
-    os.umask(0o077)
+    """Run a command inside. Files and folders that it and its children make are for this user only.
+
+    A umask that keeps others out already was chosen by somebody, say for a group that may read, and stays.
+    """
+    if (given := os.umask(0o077)) & 0o007 == 0o007:
+        os.umask(given)
     try:
         yield
     except (FirehoseError, SettingsError, EndpointError, SimulatorError) as error:

@@ -25,6 +25,8 @@ _ADVICE: Final = "an env file has lines of the form FIREHOSE_NAME=value"
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of ``$FIREHOSE_ENV_FILE``, else of ``firehose.env`` in the home, if that exists.
 
+    It may name a folder, such as that of a service's credentials: then each of its ``*.env`` is read, by name.
+
     Raises:
         SettingsError: the named file does not exist, or the file cannot be read.
     """
@@ -32,6 +34,9 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     if wrong := checks.folder(named or home):
         raise SettingsError(complaint("env_file" if named else "home", named or home, wrong))
     path = (Path(named) if named else Path(home) / ENV_FILE_NAME).expanduser()
+    if named and path.is_dir():
+        found = [read(file) for file in sorted(path.glob("*.env"))]
+        return {name: value for values in found for name, value in values.items()}
     if named and not path.is_file():
         raise SettingsError(f"{PREFIX}ENV_FILE: no file at {path}; name an existing file or unset it")
     return read(path) if path.is_file() else {}

@@ -9,6 +9,7 @@ import base64
 import configparser
 import hashlib
 import importlib.metadata
+import io
 import json
 import os
 import secrets
@@ -128,16 +129,23 @@ def _write_config(home: Path, options: dict[str, dict[str, object]]) -> None:
     old.read(path)
     for section, option, size in _SECRETS:
         kept = old.get(section, option, fallback="")
-        options.setdefault(section, {})[option] = kept or _new_secret(size)
+        options.setdefault(section, {})[option] = kept or new_secret(size)
+    with _private(path) as stream:
+        stream.write(config_text(options))
+
+
+def config_text(options: dict[str, dict[str, object]]) -> str:
+    """The text of an ``airflow.cfg`` with these options."""
     config = configparser.ConfigParser(interpolation=None)
     for section, values in options.items():
         # Airflow interpolates, so a percent sign in a path must be doubled.
         config[section] = {name: str(value).replace("%", "%%") for name, value in values.items()}
-    with _private(path) as stream:
-        config.write(stream)
+    text = io.StringIO()
+    config.write(text)
+    return text.getvalue()
 
 
-def _new_secret(size: int) -> str:
+def new_secret(size: int) -> str:
     """Random bytes in URL-safe base64, the only form that a Fernet key may have."""
     return base64.urlsafe_b64encode(secrets.token_bytes(size)).decode()
 

@@ -23,10 +23,10 @@ ADMIN: Final = "admin"
 #: The administrator's socket, in the folder with its password.
 SOCKET: Final = "admin.sock"
 _CONFIG: Final = "redis.conf"
-_ACL: Final = "users.acl"
+ACL: Final = "users.acl"
 # A user without any rights.
 _NOTHING: Final = "resetchannels -@all"
-_USERS: Final = (*ROLES, ADMIN)
+USERS: Final = (*ROLES, ADMIN)
 
 
 def write_access(folder: Path, *, login: tuple[str, str] | None = None, rotate: str = "") -> None:
@@ -38,13 +38,13 @@ def write_access(folder: Path, *, login: tuple[str, str] | None = None, rotate: 
     Raises:
         FirehoseError: no such user, an impossible login, or a file that cannot be written.
     """
-    if rotate and rotate not in _USERS:
-        raise FirehoseError(f"Redis has no user {rotate!r} of this project; choose one of {', '.join(_USERS)}")
+    if rotate and rotate not in USERS:
+        raise FirehoseError(f"Redis has no user {rotate!r} of this project; choose one of {', '.join(USERS)}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        hashes = {user: _sha256(_password(folder / user, new=user == rotate)) for user in _USERS}
-        files.write_bytes(folder / _ACL, _acl(hashes, login).encode(), mode=0o600)
+        hashes = {user: _sha256(_password(folder / user, new=user == rotate)) for user in USERS}
+        files.write_bytes(folder / ACL, _acl(hashes, login).encode(), mode=0o600)
     except OSError as error:
         raise FirehoseError(
             f"{folder}: cannot be written ({error.strerror}); check its owner and the disk"
@@ -53,7 +53,7 @@ def write_access(folder: Path, *, login: tuple[str, str] | None = None, rotate: 
 
 def write_config(folder: Path, options: dict[str, object]) -> Path:
     """Copy the configuration into ``folder``, followed by ``options``; returns the path to start a server with."""
-    options = options | {"aclfile": folder / _ACL, "unixsocketperm": "700"}
+    options = options | {"aclfile": folder / ACL, "unixsocketperm": "700"}
     lines = "".join(f"{name} {_quoted(str(value))}\n" for name, value in options.items())
     files.write_bytes(folder / _CONFIG, ((TEMPLATES / _CONFIG).read_text() + "\n" + lines).encode(), mode=0o600)
     return folder / _CONFIG
@@ -88,7 +88,7 @@ def _password(path: Path, *, new: bool) -> str:
 
 def _acl(hashes: dict[str, str], login: tuple[str, str] | None) -> str:
     """``users.acl`` in the form that Redis reads: one user per line, no comments."""
-    text = re.sub(r"^#.*\n|^\n", "", (TEMPLATES / _ACL).read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^#.*\n|^\n", "", (TEMPLATES / ACL).read_text(), flags=re.MULTILINE)
     text = re.sub(r"\n +", " ", text)
     for user, digest in hashes.items():
         text = text.replace(f"#{user.upper()} ", f"#{digest} ")

@@ -1,12 +1,9 @@
-"""The service as systemd sees it: its unit file, and what it says over the notify socket."""
+"""The service as systemd sees it: its unit files, and what it says over the notify socket."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,11 +13,7 @@ from ingester import errors
 from tests.support.ingester import NOWHERE, Ingest, Source, cursor, event
 from tests.support.waiting import until
 
-UNIT = Path(__file__).parents[3] / "ingester" / "systemd" / "bluesky-firehose-ingester.service"
-# systemd 254 and newer know these; an older one says that it ignores them.
-NEW_KEYS = ("RestartSteps", "RestartMaxDelaySec")
-
-needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
+UNITS = Path(__file__).parents[3] / "ingester" / "systemd"
 
 
 class NotifySocket:
@@ -84,22 +77,6 @@ def test_not_ready_without_a_source(tmp_path: Path, ingest: Ingest) -> None:
 
 
 def test_exit_codes_that_forbid_a_restart() -> None:
-    (codes,) = re.findall(r"^RestartPreventExitStatus=(.*)$", UNIT.read_text(), re.MULTILINE)
-    assert {int(code) for code in codes.split()} == {errors.SETTINGS, errors.FENCED, errors.REFUSED}
-
-
-@needs_systemd
-def test_unit_is_valid(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/bluesky-firehose/.venv/bin/python", sys.executable))
-    run = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=60)
-    said = [line for line in run.stderr.splitlines() if UNIT.name in line]
-    assert [line for line in said if not any(f"Unknown key '{key}'" in line for key in NEW_KEYS)] == []
-
-
-@needs_systemd
-def test_unit_is_locked_down() -> None:
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(UNIT)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    (level,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", run.stdout)
-    assert float(level) <= 1.5
+    for unit in UNITS.glob("*.service"):
+        (codes,) = re.findall(r"^RestartPreventExitStatus=(.*)$", unit.read_text(), re.MULTILINE)
+        assert {int(code) for code in codes.split()} == {errors.SETTINGS, errors.FENCED, errors.REFUSED}
