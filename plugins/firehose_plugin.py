@@ -15,6 +15,7 @@ from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 from firehose_notes import RunNotes
 from firehose_timetable import BatchTimetable
+from firehose_web import FASTAPI_APP, VIEW
 from firehose_wiring import NewestFirst
 
 from ingester.contract.logs import get_logger
@@ -91,6 +92,8 @@ class FirehosePlugin(AirflowPlugin):
     listeners = [WarmImports(), RunNotes()]  # noqa: RUF012 - Airflow declares it a plain class attribute
     timetables = [BatchTimetable]  # noqa: RUF012 - as above
     priority_weight_strategies = [NewestFirst]  # noqa: RUF012 - as above
+    fastapi_apps = [FASTAPI_APP]  # noqa: RUF012 - as above
+    external_views = [VIEW]  # noqa: RUF012 - as above
 
 
 if sys.argv[1:3] == ["celery", "worker"]:

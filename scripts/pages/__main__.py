@@ -1,4 +1,6 @@
-"""Writes every generated page into docs/. Each page also has a test that fails when it is out of date.
+"""Writes every generated page: of docs/, and the Firehose page's runbook.
+
+Each also has a test that fails when it is out of date.
 
 Lives here: which page comes from where. Must not: rendering.
 """
@@ -10,7 +12,7 @@ import sys
 from pathlib import Path
 
 from firehose.settings_table import markdown as settings_page
-from scripts.pages import cookbook, metrics, schema
+from scripts.pages import cookbook, metrics, runbook, schema
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -26,6 +28,7 @@ def main() -> None:
     }
     for name, text in pages.items():
         (DOCS / f"{name}.md").write_text(text, encoding="utf-8")
+    runbook.TARGET.write_text(runbook.part(), encoding="utf-8")
 
 
 def _dags() -> str:
