@@ -16,6 +16,7 @@ from airflow.plugins_manager import AirflowPlugin
 from firehose_connection_tests import list_connections, make_testable
 from firehose_notes import RunNotes
 from firehose_timetable import BatchTimetable
+from firehose_web import FASTAPI_APP, VIEW
 from firehose_wiring import NewestFirst
 
 from ingester.contract.logs import get_logger
@@ -93,6 +94,8 @@ class FirehosePlugin(AirflowPlugin):
     listeners = [WarmImports(), RunNotes()]  # noqa: RUF012 - Airflow declares it a plain class attribute
     timetables = [BatchTimetable]  # noqa: RUF012 - as above
     priority_weight_strategies = [NewestFirst]  # noqa: RUF012 - as above
+    fastapi_apps = [FASTAPI_APP]  # noqa: RUF012 - as above
+    external_views = [VIEW]  # noqa: RUF012 - as above
 
 
 if sys.argv[1:2] == ["api-server"]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from airflow.providers.standard.decorators.python import _PythonDecoratedOperator
 from airflow.sdk.bases.decorator import task_decorator_factory
 from airflow.sdk.exceptions import AirflowSkipException
+from firehose_links import LINKS
 from firehose_notes import SAID
 from firehose_wiring import RefusedRun
 
@@ -31,6 +32,7 @@ class Step(_PythonDecoratedOperator):
     """A function as a task."""
 
     custom_operator_name = "@step"
+    operator_extra_links = LINKS
 
     def execute(self, context: Context) -> Any:
         """Run the function.

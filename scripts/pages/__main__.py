@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/, and Grafana's dashboards. Each has a test that fails when it is old.
+"""Writes the generated pages: of docs/, of the Firehose page, Grafana's dashboards. Each has a test that fails when it is old.
 
 Lives here: which page comes from where. Must not: rendering.
 """
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from firehose.settings_table import markdown as settings_page
-from scripts.pages import alerts, commands, cookbook, dashboards, metrics, schema
+from scripts.pages import alerts, commands, cookbook, dashboards, metrics, runbook, schema
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -29,6 +29,7 @@ def main() -> None:
         (DOCS / f"{name}.md").write_text(text, encoding="utf-8")
     alerts.write(DOCS / "operations.md")
     dashboards.write(DOCS.parent / "include" / "grafana" / "dashboards")
+    runbook.TARGET.write_text(runbook.part(), encoding="utf-8")
 
 
 def _dags() -> str:

@@ -27,13 +27,14 @@ _DAY: Final = timedelta(days=1)
 
 
 class CoverageState(msgspec.Struct, frozen=True, kw_only=True):
-    """Gaps of the last 30 days. ``open``: those that nothing has filled.
+    """Gaps of the last 30 days. ``open``: those that nothing has filled; ``all``: the filled ones as well.
 
     ``covered``: by a span's hours, the share of it in which nothing of any type is missing; of the time since the
     first interval. ``redis``: empty, or why records that no drain has taken to the lake are not among them.
     """
 
     open: list[GapLine]
+    all: list[GapLine]
     open_records: int
     filled_records: int
     missing_s: dict[int, float]
@@ -67,6 +68,7 @@ def coverage(
     still_open = open_gaps(found)
     return CoverageState(
         open=lines(still_open),
+        all=lines(found),
         open_records=len(still_open),
         filled_records=len(found) - len(still_open),
         missing_s=missing,

@@ -14,9 +14,12 @@ from firehose.backup import coverage as backups
 from firehose.backup.coverage import BackupState
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
+from firehose.batch.manifest import QueueFile
 from firehose.lake import records, verification
 from firehose.lake.layout import HourFile
+from firehose.lake.records import HourRecord
 from firehose.observe.ledger import RecentLedger
+from firehose.records.registry import REGISTRY
 from firehose.settings import Settings
 from firehose.store import LocalLake
 
@@ -34,8 +37,22 @@ class DiskState(msgspec.Struct, frozen=True, kw_only=True):
     share: float
 
 
+class TypeStorage(msgspec.Struct, frozen=True, kw_only=True):
+    """What one record type takes. ``json_event``: JSON bytes an event of its queue, in the last batch; None: none."""
+
+    files: int
+    rows: int
+    bytes: int
+    json_event: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """JSON bytes an event over the lake's bytes a row."""
+        return self.json_event / (self.bytes / self.rows) if self.json_event and self.rows and self.bytes else None
+
+
 class StorageState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hours of a span take in the lake.
+    """What the hours of a span take in the lake, in all and by record type.
 
     ``json_bytes``: ``json_events`` events of the last batch, as they came. ``ratio``: JSON bytes an event over the
     lake's bytes a row; None: one of them is not known.
@@ -48,6 +65,7 @@ class StorageState(msgspec.Struct, frozen=True, kw_only=True):
     json_events: int
     json_bytes: int
     ratio: float | None
+    types: dict[str, TypeStorage] = {}
 
 
 class RetentionState(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,14 +103,18 @@ def storage(settings: Settings, ledger: RecentLedger, now: datetime, span: timed
     lake = settings.lake_path
     entries = ledger.entries(now - span, now)
     files = {file for entry in entries for file in entry.files}
-    known = [found for file in files if (found := records.read(file.path(lake)).now) and not found.is_gone]
+    read = [(file.record_type, records.read(file.path(lake)).now) for file in files]
+    by_type = [(name, record) for name, record in read if record and not record.is_gone]
+    known = [record for _, record in by_type]
     rows, size = sum(record.rows for record in known), sum(record.bytes for record in known)
     events, json_bytes = 0, 0
+    json_event: dict[str, float] = {}
     for entry in reversed(entries[-12:]):
         manifest = manifests.read(manifests.folder_of(lake, Batch.of(entry.start, entry.end)))
         if manifest and (indexed := [queue for queue in manifest.queues.values() if queue.index]):
             events = sum(queue.events for queue in indexed)
             json_bytes = sum(plain for queue in indexed for _, plain in queue.index)
+            json_event = {name: _json_event(queue) for name, queue in manifest.queues.items() if queue.index}
             break
     both = events and rows and size
     return StorageState(
@@ -103,6 +125,26 @@ def storage(settings: Settings, ledger: RecentLedger, now: datetime, span: timed
         json_events=events,
         json_bytes=json_bytes,
         ratio=(json_bytes / events) / (size / rows) if both else None,
+        types={
+            name: _type_storage(
+                [record for of, record in by_type if of == name], json_event.get(REGISTRY[name].queue)
+            )
+            for name in sorted({name for name, _ in by_type})
+            if name in REGISTRY
+        },
+    )
+
+
+def _json_event(queue: QueueFile) -> float:
+    return sum(plain for _, plain in queue.index) / queue.events if queue.events else 0.0
+
+
+def _type_storage(known: list[HourRecord], json_event: float | None) -> TypeStorage:
+    return TypeStorage(
+        files=len(known),
+        rows=sum(record.rows for record in known),
+        bytes=sum(record.bytes for record in known),
+        json_event=json_event,
     )
 
 

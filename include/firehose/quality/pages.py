@@ -78,6 +78,11 @@ def _pages(lake: LakePath) -> dict[str, str]:
     }
 
 
+def pages_of(lake: L, batch_id: str) -> dict[str, L]:
+    """The Data Docs of one batch, by suite; empty once they are not kept any more."""
+    return {page.parents[2].name: page for page in _validations(lake).find(f"*/{batch_id}/*/*.html")}
+
+
 def _row(path: LakePath, pages: Mapping[str, str]) -> str:
     batch = path.parent.name.removeprefix("batch=")
     try:

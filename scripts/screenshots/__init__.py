@@ -1,0 +1,1 @@
+"""Pictures of the Firehose page for README and docs: ``make screenshots``."""
