@@ -1,4 +1,6 @@
-"""Writes the generated pages: of docs/, of the Firehose page, Grafana's dashboards. Each has a test that fails when it is old.
+"""Writes the generated pages: docs/, the Firehose page's runbook, Grafana's dashboards.
+
+Each has a test that fails when it is out of date.
 
 Lives here: which page comes from where. Must not: rendering.
 """
