@@ -100,6 +100,9 @@ PLACES: dict[str, Place] = {
     "firehose/quality/result::finish": ("remove", _NOT_EVENTS),
     "firehose/quality/result::latest_results": ("break", _NOT_EVENTS),
     "firehose/quality/result::read_slice": ("except", "the slice is made"),
+    "firehose/quality/quarantined::events": ("filter", "events are chosen for a list, and stay where they are"),
+    "firehose/quality/quarantined::judge": ("continue", "it is only judged, and stays in quarantine"),
+    "firehose/quality/quarantined::_of_batch": ("except", "no file: there is nothing to list"),
     "firehose/quality/quarantine::Quarantine.__exit__": ("remove", "nothing was quarantined"),
     "firehose/quality/quarantine::gather": (
         "remove*2",
