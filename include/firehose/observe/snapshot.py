@@ -39,8 +39,8 @@ _REDIS_S: Final = 5.0
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What the pipeline is like. A part that is None is not known: ``unknown`` says why, by the part's name.
 
-    ``backup`` is None without a reason where no backup is set. ``paused``: the DAGs that are; None without a reason
-    where nobody was asked who may know, which are Airflow's tasks.
+    ``backup`` is None without a reason where no backup is set. ``paused``: the DAGs that are; None without a
+    reason where nobody was asked who may know, which are Airflow's tasks.
     """
 
     at: datetime
