@@ -22,9 +22,7 @@ def rebuild(
     partial: Annotated[
         bool, typer.Option("--partial", help="Rebuild from the raw batches that are left, even if rows are lost.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object for each file.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each file.")] = False,
 ) -> None:
     """Make hour files again from the raw batches; the old ones are kept in the lake's _aside/."""
     import msgspec
