@@ -25,10 +25,19 @@ _Margin = Annotated[
     float,
     typer.Option(min=0, help="Seconds to fetch before and after a gap: two hosts' clocks may differ that much."),
 ]
+_Json = Annotated[bool, typer.Option("--json", help="Print a JSON object for each gap, one a line.")]
 
 
-def backfill(gap: _Gaps = None, archive: _Archive = "", dry_run: _DryRun = False, margin: _Margin = 60) -> None:
+def backfill(
+    gap: _Gaps = None,
+    archive: _Archive = "",
+    dry_run: _DryRun = False,
+    margin: _Margin = 60,
+    as_json: _Json = False,
+) -> None:
     """Fetch the events of gaps in coverage from a Jetstream v2 archive into Redis."""
+    import msgspec
+
     from firehose.backfill.run import archive_host
     from firehose.backfill.run import backfill as run
     from firehose.batch import tally
@@ -40,7 +49,7 @@ def backfill(gap: _Gaps = None, archive: _Archive = "", dry_run: _DryRun = False
     reports = 0
     margin_us = round(margin * 1e6)
     for report in run(settings, host, gap or (), dry_run=dry_run, margin_us=margin_us, announce=_announce):
-        typer.echo(_line(report))
+        typer.echo(msgspec.json.encode(report) if as_json else _line(report))
         if not dry_run:
             with connected(settings) as client:
                 tally.record(client, report)

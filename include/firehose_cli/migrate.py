@@ -18,6 +18,9 @@ def migrate(
     show: Annotated[
         bool, typer.Option("--list", help="Change nothing: list the migrations, and when each was applied")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --list: a JSON object for each migration, one a line.")
+    ] = False,
 ) -> None:
     """Create or update ClickHouse's tables, and the views over the lake."""
     from firehose import settings
@@ -29,7 +32,7 @@ def migrate(
     loaded = settings.load()
     with closing(connect(loaded)) as client:
         if show:
-            _print(migration_list.listed(client))
+            _print(migration_list.listed(client), as_json=as_json)
             return
         for statement in sql(client, loaded) if dry_run else ():
             typer.echo(f"{statement};\n")
@@ -42,11 +45,16 @@ def migrate(
         typer.echo("the schema is current", err=True)
 
 
-def _print(migrations: list[Listed]) -> None:
+def _print(migrations: list[Listed], *, as_json: bool) -> None:
+    import msgspec
     from rich.table import Table
 
     from firehose_cli.console import stdout
 
+    if as_json:
+        for each in migrations:
+            typer.echo(msgspec.json.encode(each._asdict()))
+        return
     table = Table("number", "name", "applied (UTC)", "file", box=None)
     for each in migrations:
         applied = f"{each.applied_at:%Y-%m-%d %H:%M:%S}" if each.applied_at else ""

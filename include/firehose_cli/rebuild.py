@@ -22,8 +22,11 @@ def rebuild(
     partial: Annotated[
         bool, typer.Option("--partial", help="Rebuild from the raw batches that are left, even if rows are lost.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object for each file.")] = False,
 ) -> None:
     """Make hour files again from the raw batches; the old ones are kept in the lake's _aside/."""
+    import msgspec
+
     from firehose.lake.rebuild import differing, in_order
     from firehose.lake.rebuild import rebuild as run
     from firehose_cli.lake import existing_lake, hours_of, types_of
@@ -32,7 +35,8 @@ def rebuild(
     wanted = dict.fromkeys(in_order(types_of(record_type)), hours) if record_type else differing(lake, hours)
     for kind, of_kind in wanted.items():
         for done in run(lake, kind, of_kind, reason=reason, partial=partial):
-            typer.echo(_line(done))
+            fields = {**msgspec.structs.asdict(done), "file": str(done.file)}
+            typer.echo(msgspec.json.encode(fields) if as_json else _line(done))
     if wanted:
         typer.echo("The next batch updates the summaries; to update them now: firehose summaries", err=True)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import uuid
+from contextlib import suppress
 from typing import Final
 
 from firehose.areas import Area
@@ -36,15 +37,9 @@ def writable(settings: Settings) -> Finding:
             "run this as the user who runs Airflow's tasks; else see to the folder's owner",
         )
     finally:
-        _remove(probe)
+        with suppress(OSError):
+            probe.remove()
     return ok(f"{lake}: written, replaced and removed a file")
-
-
-def _remove(probe: object) -> None:
-    try:
-        probe.remove()  # type: ignore[attr-defined]
-    except OSError:
-        return
 
 
 def one_disk(settings: Settings) -> Finding:

@@ -87,7 +87,8 @@ def _holders() -> dict[int, str]:
                 continue
             # Words of the command line only: the rest may hold what is nobody's business.
             words = [word.rpartition("/")[2] for word in process.cmdline()[:6] if not word.startswith("-")]
-            who = f"{' '.join(words)[:80] or process.name()} (process {process.pid})"
+            said = " ".join(" ".join(words).split())[:80].rstrip()
+            who = f"{said or process.name()} (process {process.pid})"
             found.update((connection.laddr.port, who) for connection in listening)
     return found
 

@@ -100,7 +100,7 @@ def _secrets(settings: Settings) -> list[str]:
             found.add(value)
         elif "://" in value and "," not in value:
             found.update(_login(value))
-    found.add(settings.alert_webhook_url)  # whoever knows it may post there
+    found |= {settings.alert_webhook_url, settings.alert_slack_url}  # whoever knows one may post there
     return sorted((secret for secret in found if len(secret) >= _SECRET), key=len, reverse=True)
 
 

@@ -20,10 +20,12 @@ def anywhere(settings: Settings) -> Finding:
     named = [
         *(["mail"] if settings.alert_email else []),
         *(["a webhook"] if settings.alert_webhook_url else []),
+        *(["Slack"] if settings.alert_slack_url else []),
     ]
     if not named:
         return warning(
-            "alerts go nowhere but to the logs", "set FIREHOSE_ALERT_EMAIL or FIREHOSE_ALERT_WEBHOOK_URL"
+            "alerts go nowhere but to the logs",
+            "set FIREHOSE_ALERT_EMAIL, FIREHOSE_ALERT_WEBHOOK_URL or FIREHOSE_ALERT_SLACK_URL",
         )
     return ok(f"alerts go to {' and '.join(named)}")
 
@@ -59,14 +61,23 @@ def _connected(scheme: str, name: str, port: int) -> smtplib.SMTP:
 
 def webhook(settings: Settings) -> Finding:
     """Something listens where the webhook is. Nothing is posted."""
-    if not settings.alert_webhook_url:
-        return not_checked("FIREHOSE_ALERT_WEBHOOK_URL is not set")
-    parts = urlsplit(settings.alert_webhook_url)
+    return _listens(settings.alert_webhook_url, "FIREHOSE_ALERT_WEBHOOK_URL")
+
+
+def slack(settings: Settings) -> Finding:
+    """Something listens where Slack's webhook is. Nothing is posted."""
+    return _listens(settings.alert_slack_url, "FIREHOSE_ALERT_SLACK_URL")
+
+
+def _listens(url: str, setting: str) -> Finding:
+    if not url:
+        return not_checked(f"{setting} is not set")
+    parts = urlsplit(url)
     name, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     try:
         socket.create_connection((name, port), timeout=_TIMEOUT_S).close()
     except OSError as error:
-        return failure(f"{name}:{port} does not answer ({error})", "see to FIREHOSE_ALERT_WEBHOOK_URL")
+        return failure(f"{name}:{port} does not answer ({error})", f"see to {setting}")
     return ok(f"{name}:{port} answers")
 
 
@@ -74,4 +85,5 @@ CHECKS: Final = (
     Check("alerts.anywhere", anywhere),
     Check("alerts.mail", mail, timeout_s=25.0),
     Check("alerts.webhook", webhook),
+    Check("alerts.slack", slack),
 )

@@ -210,6 +210,26 @@ def test_a_check_that_hangs_or_breaks_is_a_failure_of_its_own(server: RedisServe
     assert "the check itself failed (KeyError: 'surprise')" in second.finding.said
 
 
+def test_what_a_check_says_has_no_secret_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secrets = {
+        "CLICKHOUSE_LOADER_PASSWORD": "load%er-pass",
+        "ARCHIVE_KEY": "key-of-archive",
+        "SMTP_URL": "smtp://me:mail%40pass@mail.example:25",
+        "ALERT_WEBHOOK_URL": "https://hooks.example/very/private",
+    }
+    monkeypatch.setenv("FIREHOSE_HOME", str(tmp_path))
+    for name, value in secrets.items():
+        monkeypatch.setenv(f"FIREHOSE_{name}", value)
+
+    def talks(settings: Settings) -> Finding:
+        said = f"{settings.clickhouse_loader_password} {settings.archive_key} {settings.alert_webhook_url}"
+        return failure(f"{said} mail@pass {settings.smtp_url}", f"use {settings.archive_key}")
+
+    (result,) = run([Check("a.talks", talks)])
+    assert result.finding.said == "*** *** *** *** smtp://***@mail.example:25"
+    assert result.finding.remedy == "use ***"
+
+
 def test_mail_that_is_refused_and_mail_that_is_taken() -> None:
     with mail_server(0, login=("me", "right-word")) as box:
         right = sinks.mail(Settings(smtp_url=f"smtp://127.0.0.1:{box.port}"))

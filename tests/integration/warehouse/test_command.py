@@ -44,7 +44,12 @@ def test_migrate_then_summaries_then_query(empty: Client, small_lake: LakeBuilde
     assert dry.stdout.startswith("CREATE DATABASE IF NOT EXISTS firehose;\n\nCREATE DATABASE IF NOT EXISTS ops;\n")
     assert "applied view events" in run("migrate").stderr
     assert run("migrate").stderr == "the schema is current\n"
+    rows = [json.loads(line) for line in run("migrate", "--list", "--json").stdout.splitlines()]
+    assert [row["number"] for row in rows] == [*range(1, len(rows) + 1)] and all(row["applied_at"] for row in rows)
     assert re.match(r"loaded 2 batches, rebuilt 2 hours in \d+\.\d s\n", run("summaries").stderr)
+    assert json.loads(run("summaries", "--json").stdout) == {"batches": [], "hours": 0, "waiting": []} | {
+        "seconds": pytest.approx(0, abs=60)
+    }
     answer = run(
         "query", "SELECT lang, sum(posts) AS n FROM firehose.languages_by_hour GROUP BY lang ORDER BY lang"
     )
