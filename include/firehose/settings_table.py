@@ -13,8 +13,8 @@ _HEAD = """\
 # Settings
 
 Made by `firehose settings`; do not edit. Each setting is an environment variable, or a line of the env file:
-`$FIREHOSE_ENV_FILE`, else `firehose.env` in `FIREHOSE_HOME`. The environment wins over the file. A wrong value
-and an unknown `FIREHOSE_` variable are refused at start.
+`$FIREHOSE_ENV_FILE` (of a folder: each `*.env` in it), else `firehose.env` in `FIREHOSE_HOME`. The environment
+wins over the file. A wrong value and an unknown `FIREHOSE_` variable are refused at start.
 
 | variable | read by | type | default | meaning |
 |---|---|---|---|---|

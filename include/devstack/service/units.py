@@ -19,9 +19,10 @@ TIMER: Final = "bluesky-firehose-deadman.timer"
 INGESTER: Final = "bluesky-firehose-ingester.service"
 SPARE: Final = "bluesky-firehose-spare@"
 _REDIS: Final = "bluesky-firehose-redis.service"
+_METRICS: Final = "bluesky-firehose-metrics.service"
 _CLICKHOUSE: Final = "bluesky-firehose-clickhouse.service"
 #: The parts that a machine may have beside an ingester, in the order in which they start.
-REDIS, CLICKHOUSE, AIRFLOW = PARTS = ("redis", "clickhouse", "airflow")
+REDIS, CLICKHOUSE, AIRFLOW, METRICS = PARTS = ("redis", "clickhouse", "airflow", "metrics")
 
 #: Of each part the files by their name in /etc/systemd/system: the names of those that they are made of.
 _INGESTER: Final = {
@@ -47,6 +48,7 @@ _OF_PART: Final = {
         DEADMAN: DEADMAN,
         TIMER: TIMER,
     },
+    METRICS: {f"{_METRICS}.d/pipeline.conf": "pipeline.conf", _METRICS: _METRICS},
 }
 _ELSEWHERE: Final = {
     "sysusers.conf": Path("/etc/sysusers.d/bluesky-firehose.conf"),
