@@ -14,14 +14,13 @@ from airflow.sdk import (
     Asset,
     Context,
     CronDataIntervalTimetable,
-    DeadlineAlert,
     RetryDecision,
     RetryPolicy,
     get_current_context,
 )
 from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineReference
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.task.priority_strategy import PriorityWeightStrategy
 from firehose_timetable import BatchTimetable
