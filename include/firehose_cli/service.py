@@ -36,7 +36,7 @@ def install(
         typer.Option(
             "--with",
             metavar="PARTS",
-            help="Also install redis, clickhouse and airflow, comma-separated; by default what is installed.",
+            help="Also install redis, clickhouse, airflow, metrics; comma-separated. Default: what is installed.",
         ),
     ] = None,
     now: Annotated[bool, typer.Option("--now", help="Start the services; restart them after an upgrade.")] = False,
@@ -46,7 +46,8 @@ def install(
 ) -> None:
     """Write the units of this version, with what they need, and enable them. Repeating it changes nothing.
 
-    An ingester always; --with adds a Redis, the embedded ClickHouse, and Airflow with a check from outside of it.
+    An ingester always; --with adds a Redis, the embedded ClickHouse, Airflow with a check from outside of it, and
+    the exporter for Prometheus.
     Settings and passwords in /etc/bluesky-firehose are made where they are missing, and kept.
     """
     from devstack.service.install import plan_install
@@ -124,7 +125,7 @@ def _lines(plan: Plan, *, show: bool) -> list[str]:
     found += [f"make    /{path} (mode 0600)" for path in (*plan.secrets, *plan.redis_files)]
     for name, text in files.items():
         found.append(f"{'write' if name in plan.write else 'keep '}   {name}")
-        if name in plan.changed_by_hand and name in plan.write:
+        if name in plan.changed_by_hand:
             found.append(
                 "        it was changed by hand, which is lost: `systemctl edit` makes a drop-in that stays"
             )

@@ -134,7 +134,7 @@ def _plan(host: Host, installed: Installed, new: Generation, secrets: dict[Path,
         new=installed.followed_by(new),
         write={name: text for name, text in new.files.items() if here[name] != text},
         changed_by_hand=sorted(
-            name for name, text in before.items() if here[name] is not None and here[name] != text
+            name for name, text in new.files.items() if here[name] not in (None, text, before.get(name))
         ),
         remove=gone,
         secrets=secrets,

@@ -171,7 +171,9 @@ def test_a_file_that_was_changed_by_hand_is_named(root: Path) -> None:
     (root / str(unit).lstrip("/")).write_text("[Service]\nExecStart=/bin/true\n")
     (root / "opt/v0").mkdir(parents=True)
     (root / "opt/v0/python").touch()
-    assert install.plan_rollback(Host(root, runs=False)).changed_by_hand == [str(unit)]
+    plan = install.plan_rollback(Host(root, runs=False))
+    assert plan.changed_by_hand == [str(unit)]
+    assert str(unit) in plan.write
 
 
 def test_uninstalling_removes_what_is_on_record_and_nothing_else(root: Path) -> None:
