@@ -1,7 +1,7 @@
 """docs/metrics.md: the closed lists of metrics and of paths of losses, as tables.
 
-Must not: the lists themselves (``firehose/metrics.py``, ``firehose/observed.py``, ``ingester/contract/metrics.py`` and
-``losses.py``, ``clickhouse_http/metrics.py``).
+Must not: the lists themselves (``firehose/metrics.py``, ``firehose/observed.py``, ``clickhouse_http/metrics.py``, and
+``metrics.py`` and ``losses.py`` of ``ingester/contract``).
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from ingester.contract.metrics import OF_METADATA, By, Metric
 _HEAD: Final = """\
 # Metrics
 
-Made by `make docs`; do not edit. This is everything that the project counts. Who reads it, and how it is set up, is in
-[operations](operations.md#metrics-and-dashboards).
+Made by `make docs`; do not edit. This is everything that the project counts. Who reads it, and how it is set up, is
+in [operations](operations.md#metrics-and-dashboards).
 
-A counter only rises; a gauge goes up and down. *Exported by*: the `exporter` (`firehose metrics serve`), the `ingester` or the
-`endpoint` (the embedded ClickHouse) from their own process, or `each` of them. *Counted as*: the field that counts, in one of
+A counter only rises; a gauge goes up and down. *Exported by*: the `exporter` (`firehose metrics serve`), the
+`ingester` or the `endpoint` (the embedded ClickHouse) from their own process, or `each` of them. *Counted as*: the
+field that counts, and where it is:
 
-- `metadata`: the Redis hash `firehose:metadata`, which the ingester writes with each flush and which outlives it; in µs or ms
-  where the field's name says so;
+- `metadata`: the Redis hash `firehose:metadata`, which the ingester writes with each flush and which outlives it; in
+  µs or ms where the field's name says so;
 - `files`: manifests and ledger entries, which the exporter sums ([how](operations.md#how-counters-rise));
-- `counts`: the Redis hash `firehose:counts`, to which a step's result is added when it is done; it starts at 0 again if Redis
-  is lost;
+- `counts`: the Redis hash `firehose:counts`, to which a step's result is added when it is done; it starts at 0 again
+  if Redis is lost;
 - `now`: measured when it is looked at; `process`: counted by a process, from 0 on.
 
 | name | type | unit | labels | exported by | counted as | meaning |
@@ -38,9 +39,9 @@ A counter only rises; a gauge goes up and down. *Exported by*: the `exporter` (`
 _LOSSES: Final = """
 ## Paths of losses
 
-Every path on which an event or a span of time is dropped, set aside, skipped or called a duplicate. `tests/unit/losses` finds
-the places in the source and fails for one that is not in its list, and names for each path the test that takes it and sees its
-counter rise.
+Every path on which an event or a span of time is dropped, set aside, skipped or called a duplicate. `tests/unit/losses`
+finds the places in the source and fails for one that is not in its list; it names for each path the test that takes it
+and sees its counter rise.
 
 | path | counted by | meaning |
 |---|---|---|
@@ -73,9 +74,7 @@ def _counted_as(metric: Metric) -> str:
 
 def _endpoint_row(metric: of_endpoint.Metric) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
-    return (
-        f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {By.ENDPOINT} | process | {metric.help} |\n"
-    )
+    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {By.ENDPOINT} | process | {metric.help} |\n"
 
 
 def _loss_row(path: LossPath) -> str:

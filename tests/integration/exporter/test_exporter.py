@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from firehose.warehouse.summaries import RefreshResult
 from ingester.contract import metrics as of_ingester
 from ingester.contract import wire
 from ingester.contract.metrics import By
+from tests.integration.monitoring.monitored import promtool
 from tests.support.frames import add_frames, minutes
 from tests.support.maintained import LIKES, published
 from tests.support.waiting import until
@@ -152,6 +154,21 @@ def test_a_service_answers_while_it_looks_and_ends_when_it_is_told(
         assert "FIREHOSE_EXPORTER_LISTEN" in said
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+
+
+def test_names_are_as_prometheus_wants_them(settings: Settings, redis_client: redis.Redis) -> None:
+    """By its own checker: units, suffixes, help texts."""
+    published(settings, redis_client, {minutes(1)[0]: LIKES[:60]})
+    tally.record(redis_client, RefreshResult((), (), hours=3, seconds=1.5, open_gaps=9))
+    page, _ = command(settings, "show").communicate(timeout=120)
+    done = subprocess.run(
+        [promtool(), "check", "metrics"], input=page, capture_output=True, text=True, timeout=60, check=False
+    )
+    # An hour is a thing of the lake there, not a unit.
+    said = [
+        line for line in (done.stdout + done.stderr).splitlines() if not re.search(r"_hours_total use base", line)
+    ]
+    assert said == []
 
 
 def test_a_textfile_is_whole(settings: Settings, redis_client: redis.Redis, tmp_path: Path) -> None:
