@@ -83,7 +83,7 @@ REBUILT: Final = _counter("rebuilt_rows", "rows", "rows", "Rows of hour files ma
 LOST: Final = _counter("lost_rows", "rows", "lost", "Rows that a rebuild could not make again", _TYPE)
 
 # The summaries' refresh, the daily check, the coverage.
-HOURS_LOADED: Final = _counter("summary_hours", "hours", "hours", "Hours rebuilt in ClickHouse, of any table")
+HOURS_LOADED: Final = _counter("loaded_hours", "hours", "hours", "Hours rebuilt in ClickHouse, of any table")
 REFRESH_SECONDS: Final = _gauge("refresh_seconds", "seconds", "seconds", "How long the last refresh took")
 OPEN_GAPS: Final = _gauge("open_gaps", "gaps", "open_gaps", "Gaps in coverage that nothing has filled")
 FILES_COMPARED: Final = _gauge("checked_files", "files", "files", "Hour files compared by the last daily check")

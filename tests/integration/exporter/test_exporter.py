@@ -131,7 +131,7 @@ def test_what_steps_count_in_redis_is_shown(settings: Settings, redis_client: re
         tally.record(redis_client, RefreshResult((), (), hours=3, seconds=1.5, open_gaps=9))
     tally.add(redis_client, metrics.EXPIRED, 4, "raw")
     found = shown(settings)
-    assert found["firehose_summary_hours_total"] == 6
+    assert found["firehose_loaded_hours_total"] == 6
     assert found["firehose_refresh_seconds"] == 1.5
     assert found["firehose_expired_items_total{raw}"] == 4
     assert found["firehose_open_gaps"] == 0, "what the lake says goes before what a step said once"
