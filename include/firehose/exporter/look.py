@@ -124,9 +124,9 @@ class Looker:
         for metric in observed.OF_DRAINS:
             counted.setdefault(metric.name, {(): 0.0})
         for name, values in counted.items():
-            metric = _BY_NAME.get(name)
-            if metric is not None and metric not in BY_LOOKING:
-                yield metric, {key: number for key, number in values.items() if len(key) == len(metric.labels)}
+            known = _BY_NAME.get(name)
+            if known is not None and known not in BY_LOOKING:
+                yield known, {key: number for key, number in values.items() if len(key) == len(known.labels)}
 
     def _summed(self, now: datetime, seconds: float) -> Iterator[tuple[Metric, Values]]:
         try:
