@@ -21,12 +21,20 @@ _QUEUE: Final = ("queue",)
 _TIER: Final = ("tier",)
 
 
-def _counter(name: str, unit: str, field: str, text: str, labels: tuple[str, ...] = ()) -> Metric:
-    return Metric(f"firehose_{name}_total", Kind.COUNTER, unit, text, field, labels)
+_MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
 
 
-def _gauge(name: str, unit: str, field: str, text: str, labels: tuple[str, ...] = ()) -> Metric:
-    return Metric(f"firehose_{name}", Kind.GAUGE, unit, text, field, labels)
+def _counter(
+    name: str, unit: str, field: str, text: str, labels: tuple[str, ...] = (), factor: float = 1.0
+) -> Metric:
+    return Metric(f"firehose_{name}_total", Kind.COUNTER, unit, text, field, labels, factor)
+
+
+def _gauge(
+    name: str, unit: str, field: str, text: str, labels: tuple[str, ...] = (), factor: float = 1.0
+) -> Metric:
+    return Metric(f"firehose_{name}", Kind.GAUGE, unit, text, field, labels, factor)
 
 
 # The drain's.
@@ -43,7 +51,11 @@ LATE: Final = _counter(
     "late_frames", "frames", "late", "Frames of other intervals, which no drain of their own would take", _QUEUE
 )
 MINUTES_HEARD: Final = _counter(
-    "heard_minutes", "minutes", "minutes_heard", "Minutes in which the ingester was connected to the source"
+    "heard_seconds",
+    "seconds",
+    "minutes_heard",
+    "Minutes in which the ingester was connected to the source, in seconds",
+    factor=_MINUTE,
 )
 
 # The validation's, where received = good + quarantined, and the publication's, where duplicates are not good:
@@ -71,7 +83,7 @@ REBUILT: Final = _counter("rebuilt_rows", "rows", "rows", "Rows of hour files ma
 LOST: Final = _counter("lost_rows", "rows", "lost", "Rows that a rebuild could not make again", _TYPE)
 
 # The summaries' refresh, the daily check, the coverage.
-HOURS_LOADED: Final = _counter("summary_hours", "hours", "hours", "Hours rebuilt in ClickHouse, of any table")
+HOURS_LOADED: Final = _counter("loaded_hours", "hours", "hours", "Hours rebuilt in ClickHouse, of any table")
 REFRESH_SECONDS: Final = _gauge("refresh_seconds", "seconds", "seconds", "How long the last refresh took")
 OPEN_GAPS: Final = _gauge("open_gaps", "gaps", "open_gaps", "Gaps in coverage that nothing has filled")
 FILES_COMPARED: Final = _gauge("checked_files", "files", "files", "Hour files compared by the last daily check")
@@ -113,9 +125,15 @@ BACKUP_VERIFIED_BYTES: Final = _counter("backup_verified_bytes", "bytes", "size"
 BACKUP_PRUNED: Final = _counter(
     "backup_pruned_objects", "objects", "objects", "Objects of backups that no set needed any more"
 )
-BACKUP_AGE: Final = _gauge("backup_age_hours", "hours", "age_hours", "Age of the last complete backup set")
+BACKUP_AGE: Final = _gauge(
+    "backup_age_seconds", "seconds", "age_hours", "Age of the last complete backup set", factor=_HOUR
+)
 RESTORE_AGE: Final = _gauge(
-    "restore_age_hours", "hours", "restore_age_hours", "Time since the last restore that was complete"
+    "restore_age_seconds",
+    "seconds",
+    "restore_age_hours",
+    "Time since the last restore that was complete",
+    factor=_HOUR,
 )
 
 # The backfills'.

@@ -202,7 +202,7 @@ _BATCHES: Final = (
 _STORAGE: Final = (
     _stat("Compression", "Bytes of an event as JSON to bytes of its row", "short", "firehose_compression_ratio"),
     _stat("Disk of the lake", "In use", "percentunit", "firehose_disk_used_ratio", 0.9),
-    _stat("Last backup", "Hours since the last complete set", "h", "firehose_backup_age_hours", 36),
+    _stat("Last backup", "Since the last complete set", "s", "firehose_backup_age_seconds", 129600),
     _stat("A question of the lake", "Of one day, by the exporter", "s", 'firehose_probe_seconds{query="lake"}', 5),
     Panel(
         "Disks",

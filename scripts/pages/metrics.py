@@ -1,7 +1,7 @@
 """docs/metrics.md: the closed lists of metrics and of paths of losses, as tables.
 
-Must not: the lists themselves (``firehose/metrics.py``, ``firehose/observed.py``, ``ingester/contract/metrics.py`` and
-``losses.py``, ``clickhouse_http/metrics.py``).
+Must not: the lists themselves (``firehose/metrics.py``, ``firehose/observed.py``, ``clickhouse_http/metrics.py``,
+and ``metrics.py`` and ``losses.py`` of ``ingester/contract``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from clickhouse_http import metrics as of_endpoint
+from firehose.exporter.look import BY_LOOKING
 from firehose.exporter.sums import SUMMED
 from firehose.metrics import LOSS_METRICS, METRICS, OF_STEPS
 from firehose.observed import OF_DRAINS
@@ -18,17 +19,18 @@ from ingester.contract.metrics import OF_METADATA, By, Metric
 _HEAD: Final = """\
 # Metrics
 
-Made by `make docs`; do not edit. This is everything that the project counts. Who reads it, and how it is set up, is in
-[operations](operations.md#metrics-and-dashboards).
+Made by `make docs`; do not edit. This is everything that the project counts. Who reads it, and how it is set
+up, is in [operations](operations.md#metrics-and-dashboards).
 
-A counter only rises; a gauge goes up and down. *Exported by*: the `exporter` (`firehose metrics serve`), the `ingester` or the
-`endpoint` (the embedded ClickHouse) from their own process, or `each` of them. *Counted as*: the field that counts, in one of
+A counter only rises; a gauge goes up and down. *Exported by*: the `exporter` (`firehose metrics serve`), the
+`ingester` or the `endpoint` (the embedded ClickHouse) from their own process, or `each` of them. *Counted
+as*: the field that counts, and where it is:
 
-- `metadata`: the Redis hash `firehose:metadata`, which the ingester writes with each flush and which outlives it; in µs or ms
-  where the field's name says so;
+- `metadata`: the Redis hash `firehose:metadata`, which the ingester writes with each flush and which outlives
+  it; in µs or ms where the field's name says so;
 - `files`: manifests and ledger entries, which the exporter sums ([how](operations.md#how-counters-rise));
-- `counts`: the Redis hash `firehose:counts`, to which a step's result is added when it is done; it starts at 0 again if Redis
-  is lost;
+- `counts`: the Redis hash `firehose:counts`, to which a step's result is added when it is done; it starts at
+  0 again if Redis is lost;
 - `now`: measured when it is looked at; `process`: counted by a process, from 0 on.
 
 | name | type | unit | labels | exported by | counted as | meaning |
@@ -38,9 +40,9 @@ A counter only rises; a gauge goes up and down. *Exported by*: the `exporter` (`
 _LOSSES: Final = """
 ## Paths of losses
 
-Every path on which an event or a span of time is dropped, set aside, skipped or called a duplicate. `tests/unit/losses` finds
-the places in the source and fails for one that is not in its list, and names for each path the test that takes it and sees its
-counter rise.
+Every path on which an event or a span of time is dropped, set aside, skipped or called a duplicate.
+`tests/unit/losses` finds the places in the source and fails for one that is not in its list; it names for
+each path the test that takes it and sees its counter rise.
 
 | path | counted by | meaning |
 |---|---|---|
@@ -66,16 +68,15 @@ def _counted_as(metric: Metric) -> str:
         return f"metadata{said}"
     if metric in SUMMED:
         return f"files{said}"
-    if metric in (*OF_STEPS, *OF_DRAINS):
+    if metric in (*OF_STEPS, *OF_DRAINS) and metric not in BY_LOOKING:
         return f"counts{said}"
     return "now" if metric.by is By.EXPORTER else "process"
 
 
 def _endpoint_row(metric: of_endpoint.Metric) -> str:
     labels = ", ".join(f"`{label}`" for label in metric.labels)
-    return (
-        f"| `{metric.name}` | {metric.kind} | {metric.unit} | {labels} | {By.ENDPOINT} | process | {metric.help} |\n"
-    )
+    cells = (f"`{metric.name}`", metric.kind, metric.unit, labels, By.ENDPOINT, "process", metric.help)
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _loss_row(path: LossPath) -> str:

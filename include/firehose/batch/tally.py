@@ -43,7 +43,7 @@ def record(client: redis.Redis, result: object) -> None:
             labelled: Mapping[str, float] = value if isinstance(value, dict) else {"": value}
             for metric in (note for note in get_args(hint) if isinstance(note, Metric)):
                 for label, number in labelled.items():
-                    add(client, metric, number, label)
+                    add(client, metric, number * metric.factor, label)
 
 
 def counts(client: redis.Redis) -> dict[str, dict[tuple[str, ...], float]]:

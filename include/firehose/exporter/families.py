@@ -133,11 +133,9 @@ def _rest(seen: Snapshot) -> Families:
     if seen.retention:
         yield observed.UNVERIFIED, {(): len(seen.retention.unverified)}
     if seen.backup:  # an age below 0: there is none
-        yield metrics.BACKUP_AGE, _known(seen.backup.age_hours if seen.backup.age_hours >= 0 else None)
-        yield (
-            metrics.RESTORE_AGE,
-            _known(seen.backup.restore_age_hours if seen.backup.restore_age_hours >= 0 else None),
-        )
+        ages = {metrics.BACKUP_AGE: seen.backup.age_hours, metrics.RESTORE_AGE: seen.backup.restore_age_hours}
+        for metric, age in ages.items():
+            yield metric, _known(age * metric.factor if age >= 0 else None)
 
 
 def _known(value: float | None) -> Values:

@@ -42,8 +42,12 @@ _SLOW: Final = frozenset({"storage", "retention", "backup"})
 #: The sums of a lake that was never read take this long (seconds) of each look until they are whole.
 _SUMS_S: Final = 10.0
 #: What is computed from a snapshot although a step counts it too: the newer one of the two.
-_BY_LOOKING: Final = {metrics.OPEN_GAPS.name, metrics.DISK_USED.name, metrics.BACKUP_AGE.name}
-_BY_LOOKING.add(metrics.RESTORE_AGE.name)
+BY_LOOKING: Final = frozenset(
+    {
+        *(metrics.OPEN_GAPS, metrics.DISK_USED, metrics.ERROR_RATE),
+        *(metrics.BACKUP_AGE, metrics.RESTORE_AGE),
+    }
+)
 _BY_NAME: Final = {metric.name: metric for metric in metrics.METRICS}
 
 
@@ -120,11 +124,9 @@ class Looker:
         for metric in observed.OF_DRAINS:
             counted.setdefault(metric.name, {(): 0.0})
         for name, values in counted.items():
-            if name in _BY_NAME and name not in _BY_LOOKING:
-                yield (
-                    _BY_NAME[name],
-                    {key: n for key, n in values.items() if len(key) == len(_BY_NAME[name].labels)},
-                )
+            known = _BY_NAME.get(name)
+            if known is not None and known not in BY_LOOKING:
+                yield known, {key: number for key, number in values.items() if len(key) == len(known.labels)}
 
     def _summed(self, now: datetime, seconds: float) -> Iterator[tuple[Metric, Values]]:
         try:

@@ -192,7 +192,7 @@ def _of_manifest(lake: LakePath, listed: Listed) -> Mapping[Series, float]:
     counts: Counter[Series] = Counter()
     if manifest is None:
         return counts
-    counts[metrics.MINUTES_HEARD.name, ""] += manifest.minutes_heard
+    counts[metrics.MINUTES_HEARD.name, ""] += manifest.minutes_heard * int(metrics.MINUTES_HEARD.factor)
     for queue, found in manifest.queues.items():
         counts.update(_numbers(found, queue))
     return counts

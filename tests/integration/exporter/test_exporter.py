@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from firehose.warehouse.summaries import RefreshResult
 from ingester.contract import metrics as of_ingester
 from ingester.contract import wire
 from ingester.contract.metrics import By
+from tests.integration.monitoring.monitored import promtool
 from tests.support.frames import add_frames, minutes
 from tests.support.maintained import LIKES, published
 from tests.support.waiting import until
@@ -129,7 +131,7 @@ def test_what_steps_count_in_redis_is_shown(settings: Settings, redis_client: re
         tally.record(redis_client, RefreshResult((), (), hours=3, seconds=1.5, open_gaps=9))
     tally.add(redis_client, metrics.EXPIRED, 4, "raw")
     found = shown(settings)
-    assert found["firehose_summary_hours_total"] == 6
+    assert found["firehose_loaded_hours_total"] == 6
     assert found["firehose_refresh_seconds"] == 1.5
     assert found["firehose_expired_items_total{raw}"] == 4
     assert found["firehose_open_gaps"] == 0, "what the lake says goes before what a step said once"
@@ -152,6 +154,21 @@ def test_a_service_answers_while_it_looks_and_ends_when_it_is_told(
         assert "FIREHOSE_EXPORTER_LISTEN" in said
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+
+
+def test_names_are_as_prometheus_wants_them(settings: Settings, redis_client: redis.Redis) -> None:
+    """By its own checker: units, suffixes, help texts."""
+    published(settings, redis_client, {minutes(1)[0]: LIKES[:60]})
+    tally.record(redis_client, RefreshResult((), (), hours=3, seconds=1.5, open_gaps=9))
+    page, _ = command(settings, "show").communicate(timeout=120)
+    done = subprocess.run(
+        [promtool(), "check", "metrics"], input=page, capture_output=True, text=True, timeout=60, check=False
+    )
+    # An hour is a thing of the lake there, not a unit.
+    said = [
+        line for line in (done.stdout + done.stderr).splitlines() if not re.search(r"_hours_total use base", line)
+    ]
+    assert said == []
 
 
 def test_a_textfile_is_whole(settings: Settings, redis_client: redis.Redis, tmp_path: Path) -> None:

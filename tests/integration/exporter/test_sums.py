@@ -56,7 +56,7 @@ def on_disk(settings: Settings) -> Counter[str]:
         found["batches"] += 1
     for path in lake.glob("_raw/*/*/manifest.json"):
         manifest = json.loads(path.read_text())
-        found["heard"] += manifest["minutes_heard"]
+        found["heard"] += 60 * manifest["minutes_heard"]
         for queue in manifest["queues"].values():
             found.update({f"drained {name}": queue[name] for name in ("events", "frames", "size", "late")})
     return found

@@ -57,7 +57,7 @@ CASES: dict[str, Case] = {
     ),
     "FirehoseSummariesBehind": ({"firehose_summaries_behind_seconds": ("2000", "0")}, 10, 5),
     "FirehoseRawUnverified": ({"firehose_expiring_unverified_batches": ("2", "0")}, 70, 5),
-    "FirehoseBackupOld": ({"firehose_backup_age_hours": ("37", "1")}, 20, 5),
+    "FirehoseBackupOld": ({"firehose_backup_age_seconds": ("133200", "3600")}, 20, 5),
     "FirehoseQueriesRefused": (
         {
             'clickhouse_http_queries_total{role="analyst",outcome="ok"}': ("+10", "+10"),
