@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
@@ -18,6 +21,16 @@ _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
 def stdout() -> Console:
     """Standard output. A pipe or file has no width, so tables are not wrapped there."""
     return Console(width=None if sys.stdout.isatty() else UNBOUNDED, markup=False)
+
+
+@contextmanager
+def until_closed() -> Iterator[None]:
+    """Write to standard output within, until the reader (``| head``) has had enough: that is a way to end."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python flushes standard output once more at exit: give that flush somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def harmless(text: str) -> str:

@@ -84,10 +84,12 @@ def show(
 ) -> None:
     """Print quarantined events with their reason, and what came over the wire."""
     from firehose.quality.quarantined import events
+    from firehose_cli.console import until_closed
     from firehose_cli.lake import existing_lake
 
     found = events(existing_lake(), _wanted(batch, record_type, reason, since, until))
-    _print(islice(found, limit) if limit else found, as_json=as_json)
+    with until_closed():
+        _print(islice(found, limit) if limit else found, as_json=as_json)
 
 
 @app.command()

@@ -5,7 +5,6 @@ Lives here: reading the statement, printing the answer. Must not: connecting, SQ
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from firehose_cli.console import harmless
+from firehose_cli.console import harmless, until_closed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,14 +58,11 @@ def query(
 
 
 def _copy(chunks: Iterator[bytes]) -> None:
-    """Write to standard output until it is all there, or the reader (``| head``) has had enough."""
-    try:
+    """Write to standard output until it is all there, or the reader has had enough."""
+    with until_closed():
         for chunk in chunks:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit: give that flush somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(body: bytes, seconds: float) -> None:

@@ -5,16 +5,16 @@ Lives here: options, the one-line form. Must not: connect, choose events (fireho
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Final, Optional
 
 import typer
 
-from firehose_cli.console import harmless
+from firehose_cli.console import harmless, until_closed
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -84,18 +84,13 @@ def _show(events: Iterator[Seen], *, as_json: bool) -> None:
     from firehose_cli.console import stdout
 
     console = stdout()
-    try:
+    with until_closed(), suppress(KeyboardInterrupt):
         for event in events:
             if as_json:
                 sys.stdout.buffer.write(event.raw.replace(b"\n", b" ").rstrip() + b"\n")
                 sys.stdout.buffer.flush()
             else:
                 console.print(line(event), no_wrap=True, overflow="ellipsis", crop=True)
-    except KeyboardInterrupt:
-        return
-    except BrokenPipeError:
-        # Python flushes standard output once more at exit: give that flush somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def line(event: Seen) -> Text:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,11 +28,11 @@ def top(
     """Show events a second by type, lag, what waits in Redis, and the batches at work. Ctrl-C ends it."""
     from firehose.observe.rates import Sampler
     from firehose.settings import load
-    from firehose_cli.console import stdout
+    from firehose_cli.console import stdout, until_closed
 
     sampler = Sampler(load())
     console = stdout()
-    try:
+    with until_closed(), suppress(KeyboardInterrupt):
         if as_json:
             while True:
                 _print_json(_next(sampler, every))
@@ -39,10 +40,8 @@ def top(
                     return
         if once or not console.is_terminal:
             console.print(_screen(_next(sampler, every)))
-            return
-        _redraw(sampler, every)
-    except KeyboardInterrupt:
-        return
+        else:
+            _redraw(sampler, every)
 
 
 def _next(sampler: Sampler, every: float) -> Rates:

@@ -118,6 +118,15 @@ def test_top_in_a_pipe_ends_by_itself(settings: Settings, write: Write) -> None:
     assert "likes" in done.stdout and "lag" in done.stdout and "\x1b" not in done.stdout
     one = json.loads(firehose("top", "--every", "0.2", "--once", "--json", **options(settings)).stdout)
     assert one["ingester"]["queue_events"]["likes"] == 4
+    given = {f"FIREHOSE_{name.upper()}": str(value) for name, value in options(settings).items()}
+    closed = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{FIREHOSE} top --json --every 0.2 | head -1"],
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], "HOME": settings.home} | given,
+        check=False,
+        timeout=60,
+    )
+    assert (closed.returncode, closed.stderr, closed.stdout.count(b"\n")) == (0, b"", 1)
     away = firehose("top", "--once", home=settings.home, redis_url="redis://127.0.0.1:1/0", lake=settings.lake)
     assert (away.returncode, away.stderr.count("\n")) == (75, 1)
 
