@@ -7,20 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from devstack.embedded.airflow import commands, prepare_airflow_home
+from devstack.embedded.airflow import prepare_airflow_home
 from devstack.embedded.redis import free_port
 from tests.support.logins import PASSWORDS
-from tests.support.sinks import Webhook, web_server
-from tests.support.waiting import until
+from tests.support.sinks import Webhook
+from tests.support.sinks import web_server as sink
 from tests.support.warm import Warm, warm
+from tests.support.web_server import WebServer, web_server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,23 +58,13 @@ def warm_airflow(airflow_home: dict[str, str]) -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
-def api_server(warm_airflow: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of that Airflow's web interface, which knows the DAGs."""
+def api_server(warm_airflow: Warm) -> Iterator[WebServer]:
+    """That Airflow's web server, which knows the DAGs."""
     done = warm_airflow.airflow("dags", "reserialize")
     assert done.returncode == 0, done.stdout[-3000:]
-    port, log = free_port(), tmp_path_factory.mktemp("api-server") / "log"
-    command = [*commands()["api-server"], "--port", str(port)]
-    with log.open("wb") as stream:
-        process = subprocess.Popen(command, env=warm_airflow.environment, stdout=stream, stderr=stream)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        until(lambda: answers(f"{address}/api/v2/version"), 120, what=f"Airflow answers, see {log}")
-        yield address
-    finally:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
-        process.kill()
-        process.wait()
+    home = Path(warm_airflow.environment["AIRFLOW_HOME"])
+    with web_server(warm_airflow.environment, home, free_port()) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -89,17 +78,8 @@ def described(airflow_home: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-def answers(address: str) -> bool:
-    """Tell whether something answers there."""
-    try:
-        with urllib.request.urlopen(address, timeout=10):  # noqa: S310 - ours
-            return True
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     """A running sink of alerts."""
-    with web_server() as server:
+    with sink() as server:
         yield server

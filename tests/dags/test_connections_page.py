@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from devstack.embedded import clickhouse as endpoint
@@ -16,6 +16,7 @@ from devstack.embedded.redis import free_port
 from firehose.settings import Settings
 from tests.support.sinks import mail_server
 from tests.support.warm import Warm
+from tests.support.web_server import WebServer
 
 _LIST = "from firehose_connection_tests import list_connections; list_connections()"
 
@@ -23,41 +24,32 @@ _LIST = "from firehose_connection_tests import list_connections; list_connection
 class Page:
     """The interface behind the page, for its one user."""
 
-    def __init__(self, address: str, password: str) -> None:
-        self._address, self._token = address, ""
-        self._token = self.ask("/auth/token", {"username": "admin", "password": password})["access_token"]
-
-    def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
-        """The answer as JSON; with a body it is a POST, unless said otherwise."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._address}{path}", data, method=method)  # noqa: S310 - ours
-        request.add_header("Content-Type", "application/json")
-        if self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - ours
-            return json.load(answer)
+    def __init__(self, server: WebServer) -> None:
+        self._client = httpx.Client(
+            base_url=server.url, headers={"Authorization": f"Bearer {server.token}"}, timeout=60
+        )
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The connections by id, as the page shows them."""
-        return {row["connection_id"]: row for row in self.ask("/api/v2/connections")["connections"]}
+        return {row["connection_id"]: row for row in self._client.get("/api/v2/connections").json()["connections"]}
 
     def test(self, row: dict[str, Any]) -> tuple[bool, str]:
         """What pressing Test says."""
-        said = self.ask("/api/v2/connections/test", {name: row[name] for name in row if name != "team_name"})
+        body = {name: row[name] for name in row if name != "team_name"}
+        said = self._client.post("/api/v2/connections/test", json=body).json()
         return said["status"], said["message"]
 
     def enter(self, row: dict[str, Any]) -> None:
         """Change a row."""
         entity = {name: row[name] for name in row if name != "team_name"}
         body = {"actions": [{"action": "update", "entities": [entity]}]}
-        said = self.ask("/api/v2/connections", body, "PATCH")
+        said = self._client.patch("/api/v2/connections", json=body).json()
         assert not said["update"]["errors"], said
 
 
 @pytest.fixture
-def page(warm_airflow: Warm, api_server: str) -> Page:
-    home = Path(warm_airflow.environment["AIRFLOW_HOME"])
-    return Page(api_server, json.loads((home / "simple_auth_manager_passwords.json").read_text())["admin"])
+def page(api_server: WebServer) -> Page:
+    return Page(api_server)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.command import firehose
 from tests.support.warm import Warm
+from tests.support.web_server import WebServer
 
 #: Six batches, of which the first and the fourth have run; the fourth has failed.
 SPAN = ("--from", "2026-11-23T20:00", "--to", "2026-11-23T20:30")
@@ -38,7 +39,7 @@ for minute, state in ((0, "success"), (15, "failed")):
 
 
 @pytest.fixture
-def batches(warm_airflow: Warm, api_server: str) -> Path:
+def batches(warm_airflow: Warm, api_server: WebServer) -> Path:
     """The folder of an Airflow whose web interface answers, and which has these two runs."""
     home = Path(warm_airflow.environment["AIRFLOW_HOME"])
     with contextlib.closing(sqlite3.connect(home / "airflow.db", timeout=30)) as connection, connection:
@@ -68,21 +69,21 @@ def ids(*minutes: int) -> list[str]:
     return [f"20261123T20{minute:02}00Z" for minute in minutes]
 
 
-def test_missing_failed_or_all_batches_are_listed_and_nothing_is_run(batches: Path, api_server: str) -> None:
+def test_missing_failed_or_all_batches_are_listed_and_nothing_is_run(batches: Path, api_server: WebServer) -> None:
     before = runs(batches)
     for option, expected in (
         ("--missing", ids(5, 10, 20, 25)),
         ("--failed", ids(5, 10, 15, 20, 25)),
         ("--all", ids(0, 5, 10, 15, 20, 25)),
     ):
-        done = rerun(batches, api_server, option, *SPAN)
+        done = rerun(batches, api_server.url, option, *SPAN)
         assert (done.returncode, done.stdout.split()) == (0, expected), done.stderr
         assert done.stderr.strip() == f"{len(expected)} batches; --do runs them"
     assert runs(batches) == before
 
 
-def test_failed_and_missing_batches_are_queued(batches: Path, api_server: str) -> None:
-    done = rerun(batches, api_server, "--failed", *SPAN, "--do", "--json")
+def test_failed_and_missing_batches_are_queued(batches: Path, api_server: WebServer) -> None:
+    done = rerun(batches, api_server.url, "--failed", *SPAN, "--do", "--json")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert said["batches"] == ids(5, 10, 15, 20, 25) and said["backfill"] > 0
@@ -92,7 +93,7 @@ def test_failed_and_missing_batches_are_queued(batches: Path, api_server: str) -
         # Airflow names the runs that a backfill makes by itself, by the end of the interval.
         **{f"backfill__2026-11-23T20:{end}:00+00:00": "queued" for end in (10, 15, 25, 30)},
     }
-    again = rerun(batches, api_server, "--failed", *SPAN, "--do")
+    again = rerun(batches, api_server.url, "--failed", *SPAN, "--do")
     assert (again.returncode, again.stdout) == (0, ""), again.stderr
     assert again.stderr.strip() == "0 batches: nothing to run"
 
@@ -107,15 +108,15 @@ def test_failed_and_missing_batches_are_queued(batches: Path, api_server: str) -
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    batches: Path, api_server: str, arguments: tuple[str, ...], password: str, said: str
+    batches: Path, api_server: WebServer, arguments: tuple[str, ...], password: str, said: str
 ) -> None:
-    done = rerun(batches, api_server, *arguments, password=password)
+    done = rerun(batches, api_server.url, *arguments, password=password)
     assert done.returncode != 0 and said in " ".join(done.stderr.split()), done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_an_airflow_that_is_away_is_said_in_one_line(batches: Path, free_port: int) -> None:
     done = rerun(batches, f"http://127.0.0.1:{free_port}", "--failed", *SPAN)
-    assert done.returncode == 1
+    assert done.returncode == 75, "trying again may help"
     assert f"Airflow at http://127.0.0.1:{free_port} does not answer" in done.stderr
     assert len(done.stderr.splitlines()) == 1

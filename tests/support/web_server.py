@@ -37,7 +37,7 @@ def web_server(environ: Mapping[str, str], home: Path, port: int) -> Iterator[We
     url, log = f"http://localhost:{port}", home / "api-server.log"
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            airflow.commands()["api-server"],
+            [*airflow.commands()["api-server"], "--port", str(port)],
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             stdout=stream,
