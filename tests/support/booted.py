@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from tests.support.waiting import until
 
 ROOT: Final = Path(__file__).parents[2]
@@ -25,7 +27,7 @@ _NAMESPACES: Final = ("--pid", "--fork", "--kill-child", "--mount", "--uts", "--
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 
 
-def why_not() -> str:
+def _why_not() -> str:
     """Why this machine cannot boot one; empty: it can."""
     if os.geteuid():
         return "only root may make the namespaces of a boot"
@@ -98,9 +100,13 @@ class Booted:
 def booted(scratch: Path, prepare: str) -> Iterator[Booted]:
     """Boot a system; ``prepare`` is a shell script that runs in its root before systemd does.
 
+    The test is skipped where this machine cannot do that.
+
     Raises:
         AssertionError: it did not come up; the message is what it said.
     """
+    if reason := _why_not():
+        pytest.skip(reason)
     root, log, script, said = scratch / "boot", scratch / "journal", scratch / "prepare.sh", scratch / "said"
     root.mkdir()
     log.mkdir()

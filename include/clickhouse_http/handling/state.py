@@ -6,6 +6,7 @@ Lives here: one object with the engine, the limits and the threads. Must not: si
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -47,6 +48,9 @@ def _intake() -> Mapping[str, ThreadPoolExecutor]:
     }
 
 
+log = logging.getLogger(__name__)
+
+
 def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MAX_QUERIES + _CANCEL_WORKERS, thread_name_prefix="query", initializer=_give_way)
 
@@ -54,7 +58,10 @@ def _workers() -> ThreadPoolExecutor:
 def _give_way() -> None:
     """Lower the priority of this thread, and of those that the engine starts from it, below the event loop's: with
     all slots busy there are a hundred of them, and a ping would have to wait for its turn."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    except OSError as error:  # a sandbox that refuses it: an initializer that fails would break the pool for good
+        log.warning("threads keep their priority: %s", error)
 
 
 @dataclass

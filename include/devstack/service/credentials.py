@@ -39,8 +39,9 @@ def texts(parts: tuple[str, ...]) -> dict[Path, str]:
         SECRETS_ENV: _SECRETS,
     }
     if CLICKHOUSE in parts:
-        users = ("CLICKHOUSE_LOADER_PASSWORD", "CLICKHOUSE_ANALYST_PASSWORD")
-        found[CLICKHOUSE_ENV] = "".join(env_file.line(user, secrets.token_urlsafe(24)) for user in users)
+        users = ("LOADER", "ANALYST", "MONITORING")
+        lines = (env_file.line(f"CLICKHOUSE_{user}_PASSWORD", secrets.token_urlsafe(24)) for user in users)
+        found[CLICKHOUSE_ENV] = "".join(lines)
     if AIRFLOW in parts:
         folder = ETC / "airflow"
         found |= {folder / name: airflow.new_secret(size) for name, size in _AIRFLOW_SECRETS.items()}

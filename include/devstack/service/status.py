@@ -19,7 +19,7 @@ from firehose.errors import FirehoseError
 
 _PROPERTIES: Final = (
     *("Id", "LoadState", "ActiveState", "SubState", "Result", "Type", "NRestarts", "MemoryCurrent", "StatusText"),
-    "StateChangeTimestamp",
+    *("StateChangeTimestamp", "Job"),
 )
 _FORMAT: Final = "%a %Y-%m-%d %H:%M:%S %Z"
 #: The message that a unit's process has ended, and how many of them are looked at.
@@ -100,6 +100,8 @@ def problem(unit: dict[str, str], *, writer: bool) -> str:
         return "" if writer else "no ingester writes yet"
     if state == "active":
         return ""
+    if state == "inactive" and unit["Job"] not in ("", "0"):
+        return "waits until what it needs has started"
     return f"{state}, {result}" if result not in ("", "success") else f"is {state}"
 
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Final
 
 import pytest
 
-from tests.support.booted import Booted, booted, why_not
+from tests.support.booted import Booted, booted
 from tests.support.waiting import until
-
-WHY_NOT: Final = why_not()
-pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 FIREHOSE = "/opt/bluesky-firehose/.venv/bin/firehose"
 SCHEDULER = "bluesky-firehose-airflow-scheduler.service"

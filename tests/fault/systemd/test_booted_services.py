@@ -8,18 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import redis
 
 from ingester.contract import wire
-from tests.support.booted import Booted, booted, why_not
+from tests.support.booted import Booted, booted
 from tests.support.ingester import cursor, known, metadata, stored
 from tests.support.waiting import until
-
-WHY_NOT: Final = why_not()
-pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 INGESTER, SPARE = "bluesky-firehose-ingester.service", "bluesky-firehose-spare@west.service"
 REDIS, CLICKHOUSE = "bluesky-firehose-redis.service", "bluesky-firehose-clickhouse.service"

@@ -200,6 +200,7 @@ def test_uninstalling_removes_what_is_on_record_and_nothing_else(root: Path) -> 
         (WAITS | {"Id": units.INGESTER}, False, "no ingester writes yet"),
         (WAITS | {"Id": "bluesky-firehose-spare@west.service"}, True, ""),
         (WAITS, True, "is activating"),
+        ({"ActiveState": "inactive", "Job": "74"}, True, "waits until what it needs has started"),
     ],
 )  # fmt: skip
 def test_what_counts_as_healthy(changed: dict[str, Any], writer: bool, said: str) -> None:
@@ -210,6 +211,7 @@ def test_what_counts_as_healthy(changed: dict[str, Any], writer: bool, said: str
         "SubState": "running",
         "Result": "success",
         "Type": "notify",
+        "Job": "0",
     }
     assert status.problem(unit | changed, writer=writer) == said
 
