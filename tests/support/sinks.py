@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -42,12 +42,13 @@ class Mailbox(Message):
 
 
 class Webhook(HTTPServer):
-    """Bodies, in ``bodies``; each is answered with ``status``."""
+    """Bodies, in ``bodies``; each is answered with ``status``, once ``before`` has been called."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.bodies: list[dict[str, Any]] = []
         self.status = 200
+        self.before: Callable[[], None] = lambda: None
 
     def url(self, path: str = "alerts") -> str:
         """Where to post to; any path will do."""
@@ -60,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.bodies.append(json.loads(body))
+        self.server.before()
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -104,8 +106,8 @@ def mail_server(
         controller.stop()
 
 
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
-    """A server's context with a certificate for ``name``, and the file that a client trusts."""
+def certificate(folder: Path, name: str, days: int = 1) -> tuple[ssl.SSLContext, Path]:
+    """A server's context with a certificate for ``name``, valid for ``days``, and the file that clients trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -116,7 +118,7 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
