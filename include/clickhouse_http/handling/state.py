@@ -31,6 +31,8 @@ from clickhouse_http.rights.users import Users
 from clickhouse_http.sessions.admission import MAX_QUERIES, Admission
 from clickhouse_http.sessions.sessions import Sessions
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 _CANCEL_WORKERS: Final = 8
 _INTAKE_WORKERS: Final = 2
@@ -46,9 +48,6 @@ def _intake() -> Mapping[str, ThreadPoolExecutor]:
         role: ThreadPoolExecutor(_INTAKE_WORKERS, thread_name_prefix=f"intake-{role}", initializer=_give_way)
         for role in (users.LOADER, users.ANALYST, NOT_LOGGED_IN)
     }
-
-
-log = logging.getLogger(__name__)
 
 
 def _workers() -> ThreadPoolExecutor:

@@ -28,6 +28,7 @@ WHOLE = ("", "many", "1.5", "-1", "99999999999999999999999")
 SECONDS = ("", "soon", "0", "-1", "nan", "inf", "1e400")
 SHARES = ("", "some", "-0.1", "1.1", "nan")
 TEXT = ("a\nb", "a\x00b", "\udcff")
+ADDRESSES = ("rubbish", "h:port", "h:99999", ":9464", "h:", "a b:1", "http://h:1", "a\nb:1")
 WORD = ("", " ", *TEXT)
 
 #: For every setting values that it must refuse.
@@ -64,6 +65,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "backoff_max_s": SECONDS,
     "ingester_name": WORD,
     "lease_s": SECONDS,
+    "ingester_metrics": ADDRESSES,
     "log_level": ("", "info", "LOUD"),
     "close_after_hours": (*WHOLE, "0", "8761"),
     "maintenance_processes": (*WHOLE, "0", "257"),
@@ -85,6 +87,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "backup_keep_weeks": WHOLE,
     "backup_alert_hours": (*WHOLE, "0"),
     "airflow_database_url": ("rubbish", "mysql://h/d", "postgresql://u:hunter2@h:99999/d"),
+    "clickhouse_monitoring_password": TEXT,
     "query_max_memory_mib": WHOLE,
     "query_max_seconds": WHOLE,
     "clickhouse_sandbox": ("", "off", "AUTO"),
@@ -122,6 +125,8 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "clickhouse_lake": ("s3://bucket/*", "/a?", "a\nb"),
     "clickhouse_cluster": ("two words", "a-b", "1st", "a\nb", "a'b"),
     "airflow_port": PORTS,
+    "exporter_listen": ("", *ADDRESSES),
+    "exporter_probe_s": ("x", "-1", "86401", "nan"),
     "docs_port": PORTS,
     "simulator_port": PORTS,
     "max_error_rate": SHARES,

@@ -181,7 +181,6 @@ PLACES: dict[str, Place] = {
     "firehose/maintenance/fate::fate": ("filter", _NOT_EVENTS),
     "firehose/maintenance/plan::make": ("continue", "it stays"),
     "firehose/maintenance/hour_files::each.done": ("except", "it is a problem of the result, and the task fails"),
-    "firehose/maintenance/told::_read": ("except", _NOT_EVENTS),
     # ClickHouse.
     "firehose/warehouse/summaries::load": ("waiting=", L.NOT_LOADED),
     "firehose/warehouse/event_tables::load": ("continue", "its rows have been added just before"),
