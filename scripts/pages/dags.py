@@ -100,6 +100,7 @@ def _schedule(dag: Any) -> str:
 def _task(task: Any) -> dict[str, Any]:
     timeout: timedelta | None = task.execution_timeout
     callbacks: list[Callable[..., object]] = list(task.on_failure_callback)
+    over = {*task.on_success_callback, *task.on_skipped_callback}
     return {
         "upstream": sorted(task.upstream_task_ids),
         "pool": task.pool,
@@ -109,6 +110,7 @@ def _task(task: Any) -> dict[str, Any]:
         "timeout_s": timeout.total_seconds() if timeout else 0,
         "outlets": [outlet.name for outlet in task.outlets],
         "callbacks": [callback.__name__ for callback in callbacks],
+        "over": [callback.__name__ for callback in over],
     }
 
 

@@ -78,9 +78,13 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
 
     rebuild(LocalLake(tmp_path), schema.LIKES, [HOUR], reason="moved away")
     publish(settings, second)
-    assert run("firehose_lake", FIREHOSE_BACKUP=str(tmp_path.with_name("kept")))
-    assert [body["title"] for body in webhook.bodies[2:]] == ["no recent backup"], "and no other alert"
-    assert "There is no complete backup" in webhook.bodies[2]["reason"]
+    assert run("firehose_lake")
+    assert [(body["state"], body["key"]) for body in webhook.bodies[2:]] == [
+        ("cleared", "task_failed/firehose_lake.check")
+    ]
+    assert run("firehose_monitor", FIREHOSE_BACKUP=str(tmp_path.with_name("kept")))
+    assert [body["title"] for body in webhook.bodies[3:]] == ["no recent backup"], "and no other alert"
+    assert "There is none" in webhook.bodies[3]["reason"]
     report = verify(LocalLake(tmp_path))
     assert report.ok, report.problems
     assert report.types[schema.LIKES].rows == len(LIKES)
@@ -89,4 +93,4 @@ def test_a_file_that_is_gone_stops_its_batch_and_fails_the_daily_check(
     assert run("firehose_maintenance")
     proof = verification.read(LocalLake(path))
     assert proof and proof.rows == len(LIKES)
-    assert len(webhook.bodies) == 3 and len(list(tmp_path.glob("_raw/*/*/*.zst"))) == 2
+    assert len(webhook.bodies) == 4 and len(list(tmp_path.glob("_raw/*/*/*.zst"))) == 2

@@ -44,6 +44,7 @@ def test_every_task_retries_with_backoff_ends_and_alerts(described: dict[str, An
             assert task["backoff"] > 1, f"{where}: True is 1.0, and that is no backoff"
             assert 0 < task["timeout_s"] <= 3600, where
             assert task["callbacks"] == ["alert"], where
+            assert task["over"] == ["lower"], f"{where}: nobody would hear that its failure is over"
 
 
 def test_every_pool_exists(described: dict[str, Any]) -> None:

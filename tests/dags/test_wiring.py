@@ -41,8 +41,7 @@ json.dump({
     "unforeseen": decide(MemoryError(), 1, 5),
     "corrupt": decide(errors.CorruptBatch(""), 1, 5),
     "settings": decide(SettingsError(""), 1, 5),
-    "silent": decide(errors.NotListening(""), 1, 5),
-    "still silent": decide(errors.NotListening(""), 2, 5),
+    "silent": [decide(errors.NotListening(""), number, 5) for number in range(1, 7)],
     "silent after clearing": decide(errors.NotListening(""), 3, 7),
     "scheduled": batch("scheduled", "20:40:00Z", "20:45:00Z"),
     "scheduled when batches were shorter": batch("scheduled", "20:41:00Z", "20:42:00Z"),
@@ -107,9 +106,10 @@ def test_what_fails_again_fails_at_once(outcome: dict[str, Any]) -> None:
     assert outcome["corrupt"] == outcome["settings"] == ["fail", None]
 
 
-def test_an_interval_that_nobody_listened_to_is_retried_once(outcome: dict[str, Any]) -> None:
-    assert outcome["silent"] == ["retry", 20]
-    assert outcome["still silent"] == ["fail", None]
+def test_an_interval_that_nobody_listened_to_waits_for_a_quarter_of_an_hour(outcome: dict[str, Any]) -> None:
+    *waits, last = outcome["silent"]
+    assert waits == [["retry", seconds] for seconds in (20, 60, 120, 240, 480)]
+    assert sum(seconds for _, seconds in waits) > 900 and last == ["fail", None]
     assert outcome["silent after clearing"] == ["retry", 20]
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from firehose.alerts import book as books
-from firehose.alerts import state as states
+from firehose.alerts import transitions
 from firehose.alerts.book import Kept
 from firehose.alerts.catalogue import Alert, Kind, Notice, Severity
 from firehose.alerts.sinks import SendMail, deliver, sinks
@@ -52,7 +52,7 @@ class Alerting:
         with books.opened(self._settings) as kept:
             now = self._clock()
             self._send_owed(kept)
-            changed, messages = states.looked(kept.book, findings, judged, now, self._patience)
+            changed, messages = transitions.looked(kept.book, findings, judged, now, self._patience)
             # The monitor may have run since the one outside has looked.
             last = max(ran, changed.ran or ran) if ran else now
             self._send(kept, msgspec.structs.replace(changed, ran=last), messages)
@@ -66,10 +66,10 @@ class Alerting:
         try:
             with books.opened(self._settings) as kept:
                 now = self._clock()
-                self._send(kept, *states.raised(kept.book, finding, item, now, self._patience, causes))
+                self._send(kept, *transitions.raised(kept.book, finding, item, now, self._patience, causes))
         except (OSError, FirehoseError) as error:
             log.error("an alert is sent without looking at what was sent", alert=finding.key, reason=error)
-            _, messages = states.raised(Book(), finding, item, self._clock(), self._patience)
+            _, messages = transitions.raised(Book(), finding, item, self._clock(), self._patience)
             for message in messages:
                 self._deliver(message.state, message.kind, sinks(self._settings))
 
@@ -80,7 +80,7 @@ class Alerting:
             if key not in books.read(self._settings).states:
                 return
             with books.opened(self._settings) as kept:
-                self._send(kept, *states.lowered(kept.book, key, item, self._clock()))
+                self._send(kept, *transitions.lowered(kept.book, key, item, self._clock()))
         except (OSError, FirehoseError) as error:
             log.error("an alert is over, and that could not be noted", alert=key, reason=error)
 

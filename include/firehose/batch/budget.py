@@ -1,6 +1,6 @@
-"""The disk budget: how full the lake's disk is, and what follows: a warning first, then nothing more is taken in.
+"""The disk budget: how full the lake's disk is, and from where on nothing more is taken in.
 
-Must not: free any room (:mod:`firehose.maintenance` does), send an alert.
+Must not: free any room (:mod:`firehose.maintenance` does), send an alert (:mod:`firehose.monitor` does).
 """
 
 from __future__ import annotations
@@ -27,14 +27,6 @@ def require_room(settings: Settings, lake: LakePath) -> None:
             f"{settings.disk_reserve_mib} is to stay free: nothing was taken from Redis, which keeps it. Make "
             "room (`firehose maintenance` says what could be removed), then clear the failed runs"
         )
-
-
-def warning(settings: Settings, lake: LakePath) -> str:
-    """What to tell an operator about a disk that fills up; empty: it has room."""
-    disk = lake.disk()
-    if disk is None or disk.share * 100 <= settings.disk_warn_percent:
-        return ""
-    return f"{lake}: {said(settings, disk)}"
 
 
 def said(settings: Settings, disk: Disk) -> str:

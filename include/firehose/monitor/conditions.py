@@ -118,7 +118,7 @@ def _certificates(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 
 
 def _paused(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
-    for dag in (seen.airflow.paused if seen.airflow else None) or ():
+    for dag in seen.paused or ():
         yield found(catalogue.DAG_PAUSED, {}, about=dag, dag=dag)
 
 
@@ -165,7 +165,7 @@ CONDITIONS: Final = (
     Condition(catalogue.ARCHIVE_QUOTA, "archive", of_sources.archive_quota),
     Condition(catalogue.AIRFLOW_AWAY, "", _airflow_away),
     Condition(catalogue.SCHEDULER, "airflow", _scheduler),
-    Condition(catalogue.DAG_PAUSED, "airflow", _paused),
+    Condition(catalogue.DAG_PAUSED, "paused", _paused),
     Condition(catalogue.CLICKHOUSE_AWAY, "", _clickhouse_away),
     Condition(catalogue.BATCH_LATE, "batches", of_batches.late),
     Condition(catalogue.BATCH_SLOW, "batches", of_batches.slow),

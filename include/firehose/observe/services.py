@@ -43,14 +43,13 @@ class SummaryState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AirflowState(msgspec.Struct, frozen=True, kw_only=True):
-    """Airflow's own word. ``paused``: DAGs of this project that are; None: nobody was asked who may know."""
+    """Airflow's own word."""
 
     metadatabase: str
     scheduler: str
     scheduler_heartbeat: datetime | None
     scheduler_silent_s: float | None
     dag_processor: str
-    paused: list[str] | None
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,8 +109,8 @@ def _certificate(host: str, port: int) -> Certificate:
         return Certificate(place=place, until=None, error=" ".join(str(error).split()))
 
 
-def airflow(settings: Settings, now: datetime, paused: list[str] | None = None) -> AirflowState:
-    """Airflow's health page, which needs no login. ``paused`` is for whoever may ask Airflow for it: its tasks.
+def airflow(settings: Settings, now: datetime) -> AirflowState:
+    """Airflow's health page, which needs no login.
 
     Raises:
         ServiceUnavailable: it does not answer, or not with its health.
@@ -129,7 +128,6 @@ def airflow(settings: Settings, now: datetime, paused: list[str] | None = None) 
             scheduler_heartbeat=heard,
             scheduler_silent_s=max(0.0, (now - heard).total_seconds()) if heard else None,
             dag_processor=str(said.get("dag_processor", {}).get("status")),
-            paused=paused,
         )
     except (OSError, urllib.error.URLError) as error:
         raise ServiceUnavailable(f"Airflow at {settings.airflow_at} does not answer ({error})") from error

@@ -39,7 +39,8 @@ _REDIS_S: Final = 5.0
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What the pipeline is like. A part that is None is not known: ``unknown`` says why, by the part's name.
 
-    ``backup`` is None without a reason where no backup is set.
+    ``backup`` is None without a reason where no backup is set. ``paused``: the DAGs that are; None without a
+    reason where nobody was asked who may know, which are Airflow's tasks.
     """
 
     at: datetime
@@ -54,6 +55,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     disks: list[DiskState] | None = None
     storage: StorageState | None = None
     airflow: AirflowState | None = None
+    paused: list[str] | None = None
     certificates: list[Certificate] | None = None
     archive: ArchiveState | None = None
     objectives: ObjectiveState | None = None
@@ -133,10 +135,11 @@ class _Look:
             "retention": lambda: storage.retention(settings, ledger, now),
             "disks": lambda: storage.disks(settings),
             "storage": lambda: storage.storage(settings, ledger, now, DAY),
+            "paused": self._paused,
             "certificates": lambda: services.certificates(settings),
             "archive": lambda: self._redis(lambda client: archive(client, settings, now)),
             "objectives": lambda: objectives(settings, ledger, self._known_gaps(), now),
-            "airflow": lambda: services.airflow(settings, now, self._paused()),
+            "airflow": lambda: services.airflow(settings, now),
         }
         found: dict[str, Any] = {
             name: self._part(name, read) for name, read in readers.items() if name not in without

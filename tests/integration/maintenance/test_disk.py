@@ -10,10 +10,11 @@ import pytest
 import redis
 
 from firehose import schema
-from firehose.alerts import report_disk
 from firehose.batch import budget
 from firehose.batch.drain import drain
 from firehose.errors import DiskLow
+from firehose.monitor.conditions import judge
+from firehose.observe import PARTS, Observer
 from firehose.settings import Settings
 from tests.support.frames import fill, minutes
 from tests.support.maintained import HOUR, LIKES, maintenance
@@ -35,6 +36,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+def disk_alerts(settings: Settings) -> list[str]:
+    """What the monitor would say of the lake's disk."""
+    seen = Observer(settings, without=frozenset(PARTS) - {"disks"}).look()
+    return [found.text for found in judge(settings, seen, ["disks"])[0] if found.key == "disk_fills_up/lake"]
+
+
 def test_a_disk_that_fills_up_is_told_of_and_then_nothing_leaves_redis(
     small_disk: Path, tmp_path: Path, redis_client: redis.Redis, redis_url: str
 ) -> None:
@@ -42,13 +49,12 @@ def test_a_disk_that_fills_up_is_told_of_and_then_nothing_leaves_redis(
     lake, (one, two) = settings.local_lake, minutes(2)
     fill(redis_client, LIKES[:50], one)
     fill(redis_client, LIKES[50:90], two)
-    assert budget.warning(settings, lake) == ""
     drain(settings, one)
+    assert disk_alerts(settings) == []
 
     (small_disk / "other").write_bytes(b"\0" * (7 * MIB + MIB // 2))
-    said = budget.warning(settings, lake)
-    assert "of the disk is used" in said and "drains stop below 2.1 MB free" in said
-    assert report_disk(settings, said, lambda _: None)
+    (said,) = disk_alerts(settings)
+    assert "of the disk is used" in said and "drains stop below 2 MiB free" in said
     before = redis_client.dump("firehose:likes:queue"), sorted(lake.glob("_*/**/*"))
     with pytest.raises(
         DiskLow, match=r"FIREHOSE_DISK_RESERVE_MIB=2 is to stay free: nothing was taken .*`firehose maintenance`"
@@ -68,7 +74,6 @@ def test_an_object_store_has_no_disk_that_fills_up(bucket_store: ObjectStore, tm
     lake = bucket_store.lake(tmp_path / "lake")
     settings = Settings(disk_reserve_mib=2**24, disk_warn_percent=1)
     budget.require_room(settings, lake)
-    assert budget.warning(settings, lake) == ""
     with pytest.raises(DiskLow):
         budget.require_room(settings, settings.local_lake)
 

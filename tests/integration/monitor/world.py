@@ -82,6 +82,11 @@ class World:
         """Let the monitor look each minute; what was sent, as ``state key``. ``alive``: the ingester flushes."""
         return self._each(minutes, alive, self._monitor)
 
+    def look_after(self, minutes: int) -> list[str]:
+        """As :meth:`look`, with one look at the end of these minutes."""
+        self.now += (minutes - 1) * MINUTE
+        return self.look()
+
     def look_from_outside(self, minutes: int = 1, *, alive: bool = True) -> list[str]:
         """Let the deadman look each minute. What it prints is in ``problems``."""
         return self._each(minutes, alive, self._deadman)
@@ -110,6 +115,7 @@ class Health(HTTPServer):
         super().__init__(("127.0.0.1", 0), _Page)
         self.scheduler = "healthy"
         self.heartbeat = datetime.now(UTC)
+        self.said: dict[str, Any] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -128,7 +134,7 @@ class _Page(BaseHTTPRequestHandler):
         }
         self.send_response(200 if found else 404)
         self.end_headers()
-        self.wfile.write(json.dumps(said).encode())
+        self.wfile.write(json.dumps(self.server.said or said).encode())
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the test's output clean."""

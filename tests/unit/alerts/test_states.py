@@ -11,7 +11,8 @@ import pytest
 
 from firehose.alerts import catalogue, found
 from firehose.alerts.catalogue import ALERTS, Alert, Kind
-from firehose.alerts.state import Book, Finding, Patience, Phase, Silence, looked, lowered, raised
+from firehose.alerts.state import Book, Finding, Patience, Phase, Silence
+from firehose.alerts.transitions import looked, lowered, raised
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
