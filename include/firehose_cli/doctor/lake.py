@@ -93,7 +93,7 @@ def room(settings: Settings) -> Finding:
         return not_checked("the lake is in an object store, which has no such limit")
     said = budget.said(settings, disk)
     budget.require_room(settings, lake)
-    if budget.warning(settings, lake):
+    if disk.share * 100 > settings.disk_warn_percent:
         return warning(said, "firehose maintenance says what could be removed; --do removes it")
     return ok(said)
 
