@@ -19,7 +19,7 @@ from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.lake.ledger import LedgerEntry, entry_path, read_entry, write_entry
+from firehose.lake.ledger import LedgerEntry, entry_path, ledger_days, read_entry, write_entry
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
@@ -42,8 +42,9 @@ _HOST: Final = "wss://jetstream2.us-east.bsky.network"
 def make(settings: Settings, client: redis.Redis, batches: int = 288, events_a_batch: int = 1500) -> list[Batch]:
     """Fill Redis and the lake with the latest ``batches`` intervals, and those that end meanwhile.
 
-    What an earlier run has made stays.
+    Batches that an earlier run has made stay; what waited at its end does not.
     """
+    client.delete(*map(wire.stream_key, wire.QUEUES))
     chance = random.Random(13)  # noqa: S311 - a picture has to look the same twice
     made = [_latest(batches)]
     client.hset(wire.METADATA_KEY, mapping={wire.META_FIRST_START_MS: made[0].start_ms, wire.META_PROTOCOL: "v2"})
@@ -105,6 +106,8 @@ def _put_back(settings: Settings, batch: Batch, chance: random.Random) -> None:
 
 def _older_gaps(settings: Settings, first: Batch) -> None:
     """Gaps of the weeks before, most of them filled; and a first batch, so that there was a lake then."""
+    if min(ledger_days(settings.lake_path)) < (first.start - timedelta(days=20)).date():
+        return  # an earlier run made them
     began = Batch.of(first.start - timedelta(days=25), first.end - timedelta(days=25))
     told = LedgerEntry(
         batch=began.id, start=began.start, end=began.end, published_at=began.end, counts={}, hours={}

@@ -42,6 +42,9 @@ WHERE run_id = ? AND dag_run.state = ?"""
 _DEADLINE = """\
 SELECT missed, callback.state FROM deadline JOIN dag_run ON dag_run.id = deadline.dagrun_id
 JOIN callback ON callback.id = deadline.callback_id WHERE run_id = ? AND callback.state = 'success'"""
+_LINKS = """\
+SELECT key, value FROM xcom
+WHERE key LIKE '_link_%' AND dag_id = 'firehose_batch' AND task_id = ? AND run_id = ?"""
 _STATE = """\
 SELECT state, try_number FROM task_instance
 WHERE dag_id = 'firehose_batch' AND task_id = ? ORDER BY run_id DESC"""
@@ -120,6 +123,12 @@ def test_killed_tasks_are_run_again(
     assert note.startswith(f"Batch {hour.id}: {hour.start:%Y-%m-%d %H:%M} to {hour.end:%H:%M} UTC")
     assert f"{EVENTS:,} events received" in note and f"{stored:,} stored in" in note
     assert json.loads(told) | {"batch": hour.id, "stored": stored} == json.loads(told)
+    page = "/plugin/firehose/firehose"
+    assert {key: json.loads(link) for key, link in rows(database, _LINKS, "publish", f"scheduled__{hour.id}")} == {
+        "_link_BatchLink": f"{page}/batches/{hour.id}#ledger",
+        "_link_QualityLink": f"{page}/batches/{hour.id}#quality",
+        "_link_RunbookLink": f"{page}/runbook#a-task-failed",
+    }
     assert "drain: skipped: " in (note := run(database, before, "success")[0])
     assert "before the ingester was first started" in note
     assert until(lambda: rows(database, _DEADLINE, f"scheduled__{damaged.id}"), 90) == [(1, "success")]
