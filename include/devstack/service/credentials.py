@@ -40,8 +40,8 @@ def texts(parts: tuple[str, ...]) -> dict[Path, str]:
     }
     if CLICKHOUSE in parts:
         users = ("LOADER", "ANALYST", "MONITORING")
-        lines = (env_file.line(f"CLICKHOUSE_{user}_PASSWORD", secrets.token_urlsafe(24)) for user in users)
-        found[CLICKHOUSE_ENV] = "".join(lines)
+        passwords = (env_file.line(f"CLICKHOUSE_{user}_PASSWORD", secrets.token_urlsafe(24)) for user in users)
+        found[CLICKHOUSE_ENV] = "".join(passwords)
     if AIRFLOW in parts:
         folder = ETC / "airflow"
         found |= {folder / name: airflow.new_secret(size) for name, size in _AIRFLOW_SECRETS.items()}
