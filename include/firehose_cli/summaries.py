@@ -6,11 +6,18 @@ import typer
 
 
 def summaries() -> None:
-    """Bring ClickHouse's summary tables up to the lake's batch ledger."""
-    from firehose import settings
+    """Bring ClickHouse's schema up to date, and its summary tables up to the lake's batch ledger."""
+    import contextlib
+
+    from firehose.settings import load
+    from firehose.warehouse.client import connect
+    from firehose.warehouse.migrate import migrate
     from firehose.warehouse.summaries import refresh
 
-    result = refresh(settings.load())
+    settings = load()
+    with contextlib.closing(connect(settings)) as client:
+        migrate(client, settings)
+    result = refresh(settings)
     typer.echo(
         f"loaded {len(result.batches)} batches, rebuilt {result.hours} hours in {result.seconds:.1f} s", err=True
     )

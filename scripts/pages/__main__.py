@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from firehose.settings_table import markdown as settings_page
-from scripts.pages import cookbook, metrics, schema
+from scripts.pages import compose, cookbook, metrics, schema
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -26,6 +26,7 @@ def main() -> None:
     }
     for name, text in pages.items():
         (DOCS / f"{name}.md").write_text(text, encoding="utf-8")
+    compose.FILE.write_text(compose.with_settings(compose.FILE.read_text()))
 
 
 def _dags() -> str:
