@@ -1,7 +1,7 @@
-"""podman without a registry, beside any other podman of this machine: its own storage, configuration and base image.
+"""podman without a registry, beside any other podman of this machine: with storage and configuration of its own.
 
-Lives here: how podman is asked, and the stand-ins for the official images, made of Debian's packages. Must not: what the
-compose file says (stack.py).
+Lives here: how podman is asked, and the stand-ins for the official images, made of Debian's packages. Must not:
+what the compose file says (stack.py).
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ _PROGRAMS: Final = {
 }
 #: What a container may open at most; where this machine has less, it asks for that.
 NOFILE: Final = min(16384, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+NPROC: Final = 4096
 #: Without limits of their own, containers ask for more than an unprivileged machine has.
 _CONTAINERS: Final = f"""\
 [containers]
-default_ulimits = ["nofile={NOFILE}:{NOFILE}", "nproc=4096:4096"]
+default_ulimits = ["nofile={NOFILE}:{NOFILE}", "nproc={NPROC}:{NPROC}"]
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
@@ -123,7 +124,7 @@ class Engine:
 
 
 def require_programs() -> None:
-    """Install Debian's packages where root can; elsewhere the tests are skipped with the line that says what to do."""
+    """Install Debian's packages where root can; elsewhere the tests are skipped, and say what to do."""
     missing = [package for program, package in _PROGRAMS.items() if not shutil.which(program)]
     if not missing:
         return

@@ -69,7 +69,7 @@ def test_secrets_are_required_and_have_no_default() -> None:
         if re.search("PASSWORD|SECRET|KEY|START_DATE", name):
             assert operator == "?", name
             assert example[name] == "", name
-    for name in re.findall(r"^\s*(\w*(?:PASSWORD|SECRET|KEY|AUTH))\b:", TEXT, re.MULTILINE):
+    for name in re.findall(r"^\s*(\w*(?:PASSWORD|SECRET|KEY|AUTH))\b: ", TEXT, re.MULTILINE):
         assert re.search(rf"{name}: .*\$\{{\w+:\?", TEXT), f"{name} is not taken from .env"
 
 

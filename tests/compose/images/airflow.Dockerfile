@@ -7,6 +7,6 @@ RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-c
     && install -d -o airflow -g 0 -m 0775 /opt/airflow /opt/airflow/logs /opt/airflow/dags /opt/airflow/plugins
 COPY --chmod=0755 airflow-entrypoint.sh /entrypoint
 USER airflow
-ENV HOME=/home/airflow AIRFLOW_HOME=/opt/airflow PATH=/home/airflow/.local/bin:$PATH PYTHONUNBUFFERED=1
+ENV LANG=C.UTF-8 HOME=/home/airflow AIRFLOW_HOME=/opt/airflow PATH=/home/airflow/.local/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /opt/airflow
 ENTRYPOINT ["/usr/bin/dumb-init", "--", "/entrypoint"]

@@ -5,7 +5,7 @@ RUN groupadd --system --gid 999 postgres && useradd --system --uid 999 --gid pos
     && apt-get update && apt-get install --yes --no-install-recommends postgresql \
     && apt-get clean && rm -rf /var/lib/apt/lists/* && rm -rf /var/lib/postgresql/* \
     && install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/data \
-    && install -d -o postgres -g postgres -m 0775 /var/run/postgresql
+    && install -d -o postgres -g postgres -m 3777 /var/run/postgresql
 COPY --chmod=0755 postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
 ENV PATH=/usr/lib/postgresql/15/bin:$PATH PGDATA=/var/lib/postgresql/data
 VOLUME /var/lib/postgresql/data
