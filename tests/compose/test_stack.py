@@ -85,13 +85,26 @@ def test_the_image_has_no_embedded_services(stack: Stack) -> None:
     assert stack.execute("airflow-scheduler", "python", "-c", code).strip() == "[]"
 
 
+def test_an_alert_reaches_its_mailbox(stack: Stack) -> None:
+    """As docs/operations.md says to try it. What was missed meanwhile is fetched."""
+    stack.engine.podman("stop", container("ingester"))
+    wait(
+        lambda: "oncall@example.org" in stack.logs("mail"), "a mail", 400, lambda: stack.logs("airflow-scheduler")
+    )
+    mail = stack.logs("mail")
+    assert "Subject:" in mail
+    assert not [name for name, value in stack.secrets.items() if value in mail]
+    stack.engine.podman("start", container("ingester"))
+    stack.wait_healthy("ingester")
+
+
 @pytest.mark.parametrize("service", _LONG_RUNNING)
 def test_a_killed_service_comes_back(stack: Stack, service: str) -> None:
     stack.kill(service)
     stack.wait_healthy(service)
 
 
-def test_a_killed_task_runs_again_and_nothing_is_lost(stack: Stack) -> None:
+def test_nothing_was_lost_by_that(stack: Stack) -> None:
     assert_nothing_is_lost(stack)
 
 

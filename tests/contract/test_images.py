@@ -33,6 +33,15 @@ def test_what_is_copied_exists_and_is_in_the_context(path: Path) -> None:
     assert copied
 
 
+def test_a_checkout_under_a_strict_umask_makes_the_same_image() -> None:
+    for path in DOCKERFILES:
+        text = path.read_text()
+        opened = " ".join(re.findall(r"chmod -R a\+rX (.*?)(?: \\\n|\n)", text))
+        for line in re.findall(r"^COPY (.*)$", text, re.MULTILINE):
+            *_, target = line.split()
+            assert target.startswith(("/tmp/", "/opt/airflow/bin/", *opened.split())), f"{path.name}: {line}"
+
+
 def test_compose_builds_these_files() -> None:
     text = (ROOT / "docker-compose.yaml").read_text()
     assert set(re.findall(r"dockerfile: (\S+)", text)) == {str(path.relative_to(ROOT)) for path in DOCKERFILES}

@@ -1,7 +1,7 @@
 """The official entrypoint's steps, then the embedded endpoint on a port of its own behind a forwarder.
 
-The steps are those of clickhouse/clickhouse-server's entrypoint.sh: the folders that the merged configuration names
-are made and, as root, given to the server's user. A lake that is mounted read-only ends it there, as the real one.
+The steps are those of clickhouse/clickhouse-server's entrypoint.sh: folders of the merged configuration are made
+and, as root, given to the server's user. A lake that is mounted read-only ends it there, as it ends the real one.
 """
 
 from __future__ import annotations
