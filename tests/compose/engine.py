@@ -68,7 +68,7 @@ class Engine:
         }
 
     def podman(self, *arguments: str, check: bool = True, timeout_s: float = 900) -> str:
-        """Run podman; returns what it prints, errors included."""
+        """Run podman; returns what it and the container print, errors included."""
         done = subprocess.run(
             ["podman", *arguments],
             env=self.environment,

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -152,7 +153,8 @@ class Stack:
 
     def inspect(self, service: str) -> dict[str, Any]:
         """The container as podman describes it."""
-        found: list[dict[str, Any]] = json.loads(self.engine.podman("inspect", container(service)))
+        said = self.engine.podman("inspect", container(service))
+        found: list[dict[str, Any]] = json.loads(said[said.index("[\n") :])  # after warnings
         return found[0]
 
     def kill(self, service: str) -> None:
@@ -162,14 +164,19 @@ class Stack:
         wait(lambda: self.inspect(service)["State"]["Pid"] not in (0, before), f"{service} is started again", 60)
 
     def query(self, sql: str, user: str = "analyst") -> str:
-        """Ask ClickHouse on its published port, as a user of the host does."""
+        """Ask ClickHouse on its published port, as a user of the host does; an error is an answer as well."""
         password = self.secrets[f"CLICKHOUSE_{user.upper()}_PASSWORD"]
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.settings['CLICKHOUSE_PORT']}/?{urllib.parse.urlencode({'query': sql})}",
             headers={"X-ClickHouse-User": user, "X-ClickHouse-Key": password},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return str(answer.read().decode().strip())
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return str(answer.read().decode().strip())
+        except urllib.error.HTTPError as error:
+            return str(error.read().decode().strip())
+        except OSError as error:
+            return str(error)
 
     def volume(self, name: str) -> Path:
         """A named volume's folder on the host."""

@@ -52,8 +52,11 @@ def _workers() -> ThreadPoolExecutor:
 
 def _give_way() -> None:
     """Lower the priority of this thread, and of those that the engine starts from it, below the event loop's: with
-    all slots busy there are a hundred of them, and a ping would have to wait for its turn."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+    all slots busy there are a hundred of them, and a ping would have to wait for its turn.
+
+    An endpoint that was started with a lower priority still keeps it: only root may raise one."""
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(_NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 @dataclass
