@@ -9,10 +9,10 @@ STAMP := $(VENV)/.installed
 # Some container images set it. Then every process, and the tests start hundreds, would compile each module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env demo quick test soak mutants check bench lock docs screenshots clean
+.PHONY: help env demo quick test test-compose soak mutants check bench lock docs screenshots clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 env: $(STAMP)  ## Make .venv from the locks
 
@@ -29,10 +29,13 @@ quick: env  ## Run the unit and property tests, in half a minute
 
 # The longest first, so that all workers end together. Three of them: a test waits for services half of its time.
 FOLDERS := $(patsubst %/,%,$(wildcard tests/[a-z]*/))
-SLOW := tests/dags $(filter-out tests/dags tests/fixtures tests/property tests/support tests/unit,$(FOLDERS))
+SLOW := tests/dags $(filter-out tests/compose tests/dags tests/fixtures tests/property tests/support tests/unit,$(FOLDERS))
 
 test: quick  ## Run every test, the quick ones first
 	@$(VENV)/bin/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(SLOW)
+
+test-compose: env  ## Run docker-compose.yaml with podman: health, secrets, kills, lost volumes, an upgrade (root; for the night)
+	@COMPOSE_TEST=1 $(VENV)/bin/pytest --exitfirst --timeout 1800 tests/compose
 
 soak: env  ## Run 200 random schedules of faults from socket to lake, and ask the oracle after each
 	@$(VENV)/bin/python -m tests.fault.soak $(SOAK)
@@ -52,13 +55,15 @@ bench: env  ## Measure ingest and batch throughput
 	@$(VENV)/bin/firehose bench batch
 
 lock: env  ## Compile the locks from the .in files
-	@for name in requirements requirements-dev requirements-uv; do \
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes \
+	  requirements.in requirements-embedded.in -o requirements.txt
+	@for name in requirements-dev requirements-uv; do \
 	  $(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes \
 	    $$name.in -o $$name.txt || exit 1; done
 	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes -c requirements.txt \
 	  ingester/requirements.in -o ingester/requirements.txt
-	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-deps \
-	  docker/airflow-requirements.in -o docker/airflow-requirements.txt
+	@$(VENV)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes -c requirements.txt \
+	  requirements.in docker/airflow-requirements.in -o docker/airflow-requirements.txt
 
 docs: env  ## Write the generated pages
 	@$(VENV)/bin/python -m scripts.pages

@@ -5,6 +5,8 @@ COPY ingester/requirements.txt /tmp/requirements.txt
 RUN pip install --no-cache-dir --require-hashes -r /tmp/requirements.txt
 COPY ingester /app/ingester
 COPY docker/ingester_health.py /app/ingester_health.py
+# The checkout may have been made by somebody who lets nobody else read files (umask 077).
+RUN chmod -R a+rX /app
 
 WORKDIR /app
 USER 10001:10001

@@ -10,13 +10,20 @@ import typer
 def summaries(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Bring ClickHouse's summary tables up to the lake's batch ledger."""
+    """Bring ClickHouse's schema up to date, and its summary tables up to the lake's batch ledger."""
+    import contextlib
+
     import msgspec
 
-    from firehose import settings
+    from firehose.settings import load
+    from firehose.warehouse.client import connect
+    from firehose.warehouse.migrate import migrate
     from firehose.warehouse.summaries import refresh
 
-    result = refresh(settings.load())
+    settings = load()
+    with contextlib.closing(connect(settings)) as client:
+        migrate(client, settings)
+    result = refresh(settings)
     if as_json:
         loaded = {"batches": result.batches, "hours": result.hours, "seconds": result.seconds}
         typer.echo(msgspec.json.encode(loaded | {"waiting": result.waiting}))

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from firehose.settings_table import markdown as settings_page
-from scripts.pages import alerts, commands, cookbook, dashboards, metrics, runbook, schema
+from scripts.pages import alerts, commands, compose, cookbook, dashboards, metrics, runbook, schema
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -32,6 +32,7 @@ def main() -> None:
     alerts.write(DOCS / "operations.md")
     dashboards.write(DOCS.parent / "include" / "grafana" / "dashboards")
     runbook.TARGET.write_text(runbook.part(), encoding="utf-8")
+    compose.FILE.write_text(compose.with_settings(compose.FILE.read_text()))
 
 
 def _dags() -> str:

@@ -56,9 +56,12 @@ def _workers() -> ThreadPoolExecutor:
 
 def _give_way() -> None:
     """Lower the priority of this thread, and of those that the engine starts from it, below the event loop's: with
-    all slots busy there are a hundred of them, and a ping would have to wait for its turn."""
+    all slots busy there are a hundred of them, and a ping would have to wait for its turn.
+
+    An endpoint that was started with a lower priority still keeps it: only root may raise one."""
+    thread = threading.get_native_id()
     try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        os.setpriority(os.PRIO_PROCESS, thread, max(_NICE, os.getpriority(os.PRIO_PROCESS, thread)))
     except OSError as error:  # a sandbox that refuses it: an initializer that fails would break the pool for good
         log.warning("threads keep their priority: %s", error)
 

@@ -34,6 +34,11 @@ def lock_path(lake: L, batch_id: str) -> L:
     return locks_folder(lake) / f"batch-{batch_id}.lock"
 
 
+def step_runs(lake: LakePath, batch_id: str) -> bool:
+    """Tell whether a step of the batch is at work now, in any process."""
+    return lock_path(lake, batch_id).is_locked()
+
+
 def exclusive_per_batch(
     step: Callable[Concatenate[Settings, Batch, P], R],
 ) -> Callable[Concatenate[Settings, Batch, P], R]:

@@ -12,6 +12,7 @@ from typing import Final
 from firehose import files
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
+from firehose.batch.lock import step_runs
 from firehose.errors import CorruptBatch
 from firehose.store import LakePath
 
@@ -29,7 +30,7 @@ def orphans(lake: LakePath) -> Iterator[str]:
         named = {_DRAFT, *(queue.name for queue in manifest.queues.values())} if manifest else set()
         there = {*(path.name for path in folder.find("*")), *folder.unfinished()}
         if names := sorted(there - named - {manifests.NAME}):
-            if _is_being_drained(lake, folder.name.removeprefix("batch=")):
+            if step_runs(lake, folder.name.removeprefix("batch=")):
                 continue
             where = folder.key_in(lake)
             yield f"{where}: {_left_over(names)}" if manifest else f"{where}: {_died(names)}"
@@ -45,7 +46,3 @@ def _died(names: list[str]) -> str:
 
 def _left_over(names: list[str]) -> str:
     return f"its manifest does not name {', '.join(names)}, left of a drain that died; remove it"
-
-
-def _is_being_drained(lake: LakePath, batch_id: str) -> bool:
-    return (Area.LOCKS.of(lake) / f"batch-{batch_id}.lock").is_locked()

@@ -57,6 +57,7 @@ def verify(lake: LakePath) -> VerifyReport:
         places.verify_catch_all(lake, record_type, report)
     _settle(lake, report, disputes)
     accounting.expired_rows(lake, stored, report, expired)
+    accounting.leave_out_unpublished(lake, entries, stored)
     accounting.verify_ledger(entries, report, stored)
     accounting.verify_quarantine(lake, entries, report, expired)
     accounting.verify_audit(lake, report, expired)

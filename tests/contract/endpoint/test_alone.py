@@ -144,3 +144,19 @@ def test_every_field_is_a_setting_of_the_project() -> None:
     names = endpoint_config(Settings()).names
     assert set(EndpointConfig.__struct_fields__) - set(names) == {"rights", "program", "names", "smaller"}
     assert {name.removeprefix(PREFIX).lower() for name in names.values()} <= set(Settings.__struct_fields__)
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_started_with_the_lowest_priority_it_answers(tmp_path: Path, fields: dict[str, object]) -> None:
+    """Only root may raise a priority, and a server in a container is not root."""
+    config = EndpointConfig(
+        folder=tmp_path / "data",
+        lake=tmp_path / "parquet",
+        rights=USERS_XML,
+        loader_password=LOADER[1],
+        analyst_password=ANALYST[1],
+        url=str(fields["url"]),
+    )
+    without_rights = ["setpriv", "--bounding-set=-sys_nice", "nice", "-n", "19"]
+    with start(config, tmp_path / "log", lambda command: [*without_rights, *command]) as endpoint:
+        assert ask(endpoint.url, "SELECT 1", LOADER).strip() == "1"

