@@ -153,7 +153,7 @@ def test_data_that_is_ten_minutes_old_is_stale(tmp_path: Path) -> None:
                     {"expr": "firehose:stale:bool", "eval_time": "10m", "exp_samples": [stale[0]]},
                     {"expr": "firehose:stale:bool", "eval_time": "11m", "exp_samples": [stale[1]]},
                     {"expr": firing, "eval_time": "10m", "exp_samples": []},
-                    {"expr": firing, "eval_time": "12m", "exp_samples": [{"labels": "{}", "value": 1}]},
+                    {"expr": firing, "eval_time": "14m", "exp_samples": [{"labels": "{}", "value": 1}]},
                 ],
             }
         ],
