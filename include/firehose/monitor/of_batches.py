@@ -51,9 +51,9 @@ def slow(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 def missing(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Intervals that are over for a while and of which nothing is known."""
     state = seen.batches
-    old = [each for each in state.missing if seen.at - each.end >= allowed_age(settings)] if state else []
+    spans = state.missing if state else []
+    ripe = f"{seen.at - allowed_age(settings) - timedelta(minutes=settings.batch_minutes):%Y%m%dT%H%M%SZ}"
+    old = [name for span in spans for name in span.batches if name <= ripe]
     if old:
-        details = {each.batches[0]: f"{each.start:%H:%M} to {each.end:%H:%M}, {len(each.batches)}" for each in old}
-        count = sum(len(each.batches) for each in old)
-        first, last = f"{old[0].start:%Y-%m-%d %H:%M}", f"{old[-1].end:%Y-%m-%d %H:%M} UTC"
-        yield found(catalogue.MISSING, details, first=first, last=last, count=count)
+        details = {f"from {span.batches[0]}": f"{len(span.batches)} intervals" for span in spans}
+        yield found(catalogue.MISSING, details, first=old[0], last=old[-1], count=len(old))

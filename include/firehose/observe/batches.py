@@ -96,7 +96,7 @@ def batches(
     published = {entry.batch for entry in entries}
     manifest = manifests.read(manifests.folder_of(lake, Batch.of(newest.start, newest.end))) if newest else None
     expected = _floor(now, length) - length
-    begin = _begin(settings, entries, skipped_until_ms(lake), since)
+    begin = _begin(settings, entries, skipped_until_ms(lake), since, now)
     delays = [(entry.published_at - entry.end).total_seconds() for entry in entries]
     return BatchState(
         span_s=span.total_seconds(),
@@ -174,13 +174,15 @@ def _running(settings: Settings, names: Iterable[str], now: datetime) -> Iterabl
             yield Running(batch=name, since=manifest.created_at, age_s=age)
 
 
-def _begin(settings: Settings, entries: list[LedgerEntry], skipped_ms: int, since: datetime) -> datetime:
+def _begin(
+    settings: Settings, entries: list[LedgerEntry], skipped_ms: int, since: datetime, now: datetime
+) -> datetime:
     """From when on there have to be batches: nothing is missing of the time before the first start."""
     begins = [since, datetime.fromtimestamp(skipped_ms / 1000, UTC)]
     if settings.start_date:
         begins.append(datetime.fromisoformat(settings.start_date).astimezone(UTC))
-    elif entries:
-        begins.append(entries[0].start)
+    else:  # nobody has said: from the first batch on
+        begins.append(entries[0].start if entries else now)
     return max(begins)
 
 

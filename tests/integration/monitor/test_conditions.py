@@ -192,12 +192,15 @@ def test_batches_missing(world: World, redis_client: redis.Redis, batches: list[
     published(world.settings, redis_client, {batches[0]: LIKES[:50], batches[3]: LIKES[50:60]})
     refresh(world.settings)
     # What comes after them is not what this is about: batches that are late explain those that are missing.
-    found, _ = judge(world.settings, Observer(world.settings).look(world.now + 4 * MINUTE), PARTS)
+    then = batches[2].end + 5 * MINUTE
+    found, _ = judge(world.settings, Observer(world.settings).look(then), PARTS)
     (missing,) = [finding for finding in found if finding.key == "batches_missing"]
-    assert missing.title == "2 intervals have no batch" and batches[1].id in missing.details
+    assert missing.title == "2 intervals have no batch"
+    assert f"{batches[1].id} to {batches[2].id}" in missing.text
+    assert missing.details[f"from {batches[1].id}"] == "2 intervals"
     for batch in batches[1:3]:
         record_silence(world.settings.lake_path, batch)
-    found, _ = judge(world.settings, Observer(world.settings).look(world.now + 4 * MINUTE), PARTS)
+    found, _ = judge(world.settings, Observer(world.settings).look(then), PARTS)
     assert "batches_missing" not in {finding.key for finding in found}
 
 
