@@ -37,8 +37,8 @@ log = get_logger(__name__)
 _LISTED: Final = 20
 #: The services whose absence explains a failure because of an absent service.
 _SERVICES: Final = ("redis_away", "redis_cannot_write", "clickhouse_away")
-#: Each of its runs is an interval of its own: another one that succeeds mends nothing.
-_BY_RUN: Final = "firehose_batch"
+#: Each of its runs is an interval of its own: one over another interval that succeeds mends nothing.
+_BY_INTERVAL: Final = "firehose_batch"
 
 
 class Quality(Protocol):
@@ -104,14 +104,14 @@ def task_failed(context: Mapping[str, Any], send_mail: SendMail) -> None:
     about, said = f"{ti.dag_id}.{ti.task_id}", redacted(reason)
     finding = found(catalogue.TASK_FAILED, details, about=about, dag=ti.dag_id, task=ti.task_id, reason=said)
     causes = _SERVICES if isinstance(error, ServiceUnavailable) else ()
-    Alerting(settings, send_mail).raise_(finding, ti.run_id, causes)
+    Alerting(settings, send_mail).raise_(finding, _item(context), causes)
 
 
 def task_succeeded(context: Mapping[str, Any], send_mail: SendMail) -> None:
-    """Lower what :func:`task_failed` has raised, if it has: for this run, or for all where any run will do."""
+    """Lower what :func:`task_failed` has raised: for this interval, or for all where any run will do."""
     ti = context["ti"]
     if settings := _settings(ti):
-        item = ti.run_id if ti.dag_id == _BY_RUN else ""
+        item = _item(context) if ti.dag_id == _BY_INTERVAL else ""
         Alerting(settings, send_mail).lower(catalogue.TASK_FAILED, f"{ti.dag_id}.{ti.task_id}", item)
 
 
@@ -151,6 +151,12 @@ def report_kept(settings: Settings, kept: Sequence[str], send_mail: SendMail) ->
     details = {f"item {n}": line for n, line in enumerate(kept[:_LISTED], 1)}
     send(settings, catalogue.KEPT, details, send_mail, count=len(kept), said=kept[0])
     return True
+
+
+def _item(context: Mapping[str, Any]) -> str:
+    """The interval of a run; a run that is made anew over it is about the same."""
+    start = _instant(context.get("dag_run"), "data_interval_start")
+    return str(context["ti"].run_id) if start == "?" else start
 
 
 def _settings(ti: Any) -> Settings | None:

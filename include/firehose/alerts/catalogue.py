@@ -36,6 +36,7 @@ class Kind(StrEnum):
 class Notice(NamedTuple):
     """A message about an alert, with its words filled in. ``runbook`` is an address relative to the project.
 
+    ``at`` is when it is sent, ``since`` when it began, ``until`` when it was so last, if it is over.
     ``key`` names the alert and what it is about; ``thread`` is the id of the first mail about it, ``first`` tells
     whether this is that one. ``causes`` are likely ones, ``also`` other alerts that this one explains.
     """
@@ -50,6 +51,7 @@ class Notice(NamedTuple):
     key: str = ""
     at: datetime | None = None
     since: datetime | None = None
+    until: datetime | None = None
     thread: str = ""
     causes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
@@ -62,7 +64,8 @@ class Notice(NamedTuple):
     @property
     def lasted(self) -> timedelta:
         """For how long it has been so."""
-        return self.at - self.since if self.at and self.since else timedelta()
+        end = self.until or self.at
+        return end - self.since if end and self.since else timedelta()
 
 
 class Alert(NamedTuple):

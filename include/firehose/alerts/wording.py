@@ -36,7 +36,7 @@ def text(notice: Notice) -> str:
 
 def _lines(notice: Notice) -> Iterator[str]:
     if notice.kind is Kind.CLEARED:
-        span = f"from {_instant(notice.since)} to {_instant(notice.at)}"
+        span = f"from {_instant(notice.since)} to {_instant(notice.until)}"
         yield f"It is over. It lasted {length(notice.lasted)}, {span}."
         yield f"It was: {notice.text}"
     else:

@@ -20,7 +20,7 @@ from firehose.batch import buffer
 from firehose.batch.ahead import AHEAD_MS
 from firehose.batch.buffer import Connect
 from firehose.batch.foreign import gap_of
-from firehose.batch.gaps import BY_ARCHIVE, open_gaps, resolve
+from firehose.batch.gaps import BY_ARCHIVE, lines, open_gaps, resolve
 from firehose.batch.interval import Batch
 from firehose.errors import CorruptLake
 from firehose.settings import Settings
@@ -113,7 +113,7 @@ def _records(lake: LakePath, since: date | None = None) -> list[Gap]:
 
 
 def gaps_of(settings: Settings, batch: Batch, connect: Connect = buffer.client) -> list[Gap]:
-    """The open gaps of which this batch has a record. What is known by now counts, in any batch or still in Redis.
+    """The open gaps of which this batch has a record; each is logged. What is known by now counts, wherever it is.
 
     Raises:
         ServiceUnavailable: Redis does not answer.
@@ -122,7 +122,10 @@ def gaps_of(settings: Settings, batch: Batch, connect: Connect = buffer.client) 
     """
     if not (ids := {record.id for record in read_records(records_path(settings.lake_path, batch))}):
         return []
-    return [gap for gap in open_gaps(known_gaps(settings, connect)) if gap.id in ids]
+    found = [gap for gap in open_gaps(known_gaps(settings, connect)) if gap.id in ids]
+    for line in lines(found):
+        log.warning("gap in coverage", batch=batch.id, gap=line)
+    return found
 
 
 def take(client: redis.Redis, lake: LakePath, batch: Batch) -> list[Gap]:

@@ -85,6 +85,12 @@ class GapLine(msgspec.Struct, frozen=True, kw_only=True):
     noted_us: int
     ids: list[str]
 
+    def __str__(self) -> str:
+        """``2026-11-23T20:00:00.000+00:00 to …, likes, wss://one (v1): late``."""
+        where = f"{self.host} ({self.protocol})" if self.host else "no host"
+        span = f"{instant(self.from_us)} to {instant(self.to_us)}"
+        return f"{span}, {self.queue or 'all types'}, {where}: {self.reason}"
+
 
 def lines(gaps: Iterable[Gap]) -> list[GapLine]:
     """The gaps as few lines, in the order of time: an hour in which nothing listened is one, and not twelve."""

@@ -9,7 +9,7 @@ from typing import Final
 from firehose.alerts import catalogue, found
 from firehose.alerts.state import Finding
 from firehose.alerts.wording import length
-from firehose.batch.gaps import GapLine, instant
+from firehose.batch.gaps import GapLine
 from firehose.observe import Snapshot
 from firehose.observe.ingester import IngesterState
 from firehose.settings import Settings
@@ -132,9 +132,7 @@ def _of(state: IngesterState) -> dict[str, str]:
 
 
 def _line(line: GapLine) -> str:
-    where = f"{line.host} ({line.protocol})" if line.host else "no host"
-    span = f"{instant(line.from_us)} to {instant(line.to_us)}"
-    return f"{span}, {line.queue or 'all types'}, {where}: {line.reason}, {_MEANING[line.reason]}"
+    return f"{line}, {_MEANING[line.reason]}"
 
 
 def _time(moment_us: int) -> datetime:

@@ -33,7 +33,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
-    """Intervals in a row that are over, and neither drained, published, skipped nor recorded as a gap."""
+    """Intervals in a row that are over, and neither drained, published, skipped nor within a recorded gap."""
 
     start: datetime
     end: datetime
@@ -197,10 +197,13 @@ def _missing(
     silence = (gap for gap in gaps if gap.reason is Reason.NOT_LISTENING)
     there += [(gap.from_us // 1_000_000, gap.to_us // 1_000_000) for gap in silence]
     spans = merged(there)
+    # Where the ingester itself says that it was away all the time, there was nothing to drain.
+    outages = merged((-(-gap.from_us // 1_000_000), gap.to_us // 1_000_000) for gap in gaps if not gap.queue)
     found: list[tuple[datetime, list[str]]] = []
     start, end_of_last = _ceil(begin, length), None
     while start + length <= now:
-        if not _touches(spans, _s(start), _s(start + length)):
+        low, high = _s(start), _s(start + length)
+        if not _touches(spans, low, high) and not any(since <= low and high <= to for since, to in outages):
             if start != end_of_last:
                 found.append((start, []))
             found[-1][1].append(f"{start:%Y%m%dT%H%M%SZ}")

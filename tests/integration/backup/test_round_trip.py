@@ -55,9 +55,9 @@ def test_a_full_loss_is_restored_as_it_was(loaded: World, tmp_path: Path) -> Non
     done = restore_into(settings, home, None, ())
     assert (done.verdict, done.problems, done.batches, done.rows) == ("sound", [], 0, 400)
     assert done.secrets == [
+        "FIREHOSE_ALERT_WEBHOOK_URL",
         "FIREHOSE_CLICKHOUSE_LOADER_PASSWORD",
         "FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD",
-        "FIREHOSE_ALERT_WEBHOOK_URL",
     ]
     said = (home / "firehose.env").read_text()
     assert "FIREHOSE_BATCH_MINUTES=1\n" in said and f"FIREHOSE_LAKE={home}/lake\n" in said

@@ -106,6 +106,11 @@ def test_batches_are_published_at_work_missing_or_silent(
         batches[3].start,
         batches[4].end,
     )
+    away = [(batches[3].start_ms - 1) * 1000, batches[4].end_ms * 1000 - 1]
+    outage = Gap(id="o", reason=Reason.OUTAGE, from_us=away[0], to_us=away[1], noted_us=1, filled="replay")
+    redis_client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: msgspec.json.encode(outage)})
+    (later,) = (look(settings, now).batches or found.batches).missing
+    assert later.batches == [batches[4].id], "in the other one the ingester was away all the time"
     assert found.batches.late_s == 270 - 60 + 0, "the interval after the newest one ended 3.5 minutes ago"
     assert found.batches.took_s is not None and found.batches.events_a_frame == {wire.LIKES: 100.0}
     assert found.quality and found.quality.error_rate == 0.0 and found.quality.received == 100

@@ -52,10 +52,12 @@ def sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sent:
     return found
 
 
-def context(*, dag_id: str = "firehose_batch", run_id: str = "scheduled__1", **changes: Any) -> dict[str, Any]:
+def context(
+    *, dag_id: str = "firehose_batch", run_id: str = "scheduled__1", minute: int = 40, **changes: Any
+) -> dict[str, Any]:
     """What Airflow hands to a callback."""
     ti = SimpleNamespace(dag_id=dag_id, task_id="drain", run_id=run_id, try_number=6, log_url="http://x/log")
-    start, end = datetime(2026, 11, 23, 20, 40, tzinfo=UTC), datetime(2026, 11, 23, 20, 45, tzinfo=UTC)
+    start, end = datetime(2026, 11, 23, 20, minute, tzinfo=UTC), datetime(2026, 11, 23, 20, 45, tzinfo=UTC)
     run = SimpleNamespace(data_interval_start=start, data_interval_end=end)
     return {"ti": ti, "dag_run": run, "exception": OSError("redis://user:pw@host is away")} | changes
 
@@ -92,13 +94,13 @@ def test_wrong_settings_do_not_hide_the_failure(
 
 
 def test_a_failure_is_told_once_and_is_over_when_its_run_has_succeeded(sent: Sent) -> None:
-    for run in ("scheduled__1", "scheduled__2", "scheduled__1"):
-        alerts.task_failed(context(run_id=run), no_mail)
-    alerts.task_succeeded(context(run_id="scheduled__3"), no_mail)
-    alerts.task_succeeded(context(run_id="scheduled__1"), no_mail)
+    for minute in (1, 2, 1):
+        alerts.task_failed(context(minute=minute), no_mail)
+    alerts.task_succeeded(context(minute=3), no_mail)
+    alerts.task_succeeded(context(minute=1, run_id="made anew"), no_mail)
     assert [notice.kind for notice in sent] == [Kind.FIRING]
-    alerts.task_succeeded(context(run_id="scheduled__2"), no_mail)
-    alerts.task_succeeded(context(run_id="scheduled__2"), no_mail)
+    alerts.task_succeeded(context(minute=2), no_mail)
+    alerts.task_succeeded(context(minute=2), no_mail)
     assert [notice.kind for notice in sent] == [Kind.FIRING, Kind.CLEARED]
     assert sent[1].thread == sent[0].thread
 

@@ -43,6 +43,7 @@ def notice(title: str, kind: Kind = Kind.FIRING, minutes: int = 0) -> Notice:
         key="gap",
         since=AT,
         at=AT + timedelta(minutes=minutes),
+        until=AT + timedelta(minutes=minutes) if kind is Kind.CLEARED else None,
         thread="gap.20261126T120000",
         causes=("one", "another"),
         also=("no data",),

@@ -127,6 +127,7 @@ def test_the_message_that_it_is_over_names_what_went_with_it() -> None:
     *_, (_, kind, key) = watch.sent
     assert (kind, key) == ("firing", "ingester_down")
     state = watch.book.states["ingester_down"]
+    assert state.notice(Kind.CLEARED, watch.now).until == watch.now - MINUTE, "it was so a minute ago"
     assert set(state.also) == {NO_DATA.title, LAG.title, GAP.title}
     assert state.notice(Kind.CLEARED, watch.now).also == tuple(state.also)
 
