@@ -78,7 +78,7 @@ def _jetstream(look: Look) -> _Figures | None:
 def _ingester(look: Look) -> _Figures | None:
     if (known := look.snapshot.ingester) is None:
         return None
-    lines = [("events ever", words.count(known.events)), ("last flush", _ago(known.silent_s))]
+    lines = [("in all", words.count(known.events)), ("flushed", _ago(known.silent_s))]
     return _Figures(
         words.count(_rate(look.snapshot)), "events/min", [*lines, ("cursor", words.clock(known.cursor_time))]
     )

@@ -49,6 +49,8 @@ def share(number: float | None) -> str:
     percent = number * 100
     if 99.995 <= percent < 100:
         return "99.99 %"
+    if 0 < percent < 0.005:
+        return "under 0.01 %"
     return f"{percent:.2f} %" if percent not in (0, 100) else f"{percent:.0f} %"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -20,7 +19,7 @@ from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.lake.ledger import entry_path, read_entry, write_entry
+from firehose.lake.ledger import LedgerEntry, entry_path, read_entry, write_entry
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
@@ -41,35 +40,37 @@ _HOST: Final = "wss://jetstream2.us-east.bsky.network"
 
 
 def make(settings: Settings, client: redis.Redis, batches: int = 288, events_a_batch: int = 1500) -> list[Batch]:
-    """Fill Redis and the lake with the latest ``batches`` intervals; what came since then waits."""
+    """Fill Redis and the lake with the latest ``batches`` intervals, and those that end meanwhile; the rest waits."""
     chance = random.Random(13)  # noqa: S311 - a picture has to look the same twice
-    made = list(_intervals(batches))
+    made = [_latest(batches)]
     client.hset(wire.METADATA_KEY, mapping={wire.META_FIRST_START_MS: made[0].start_ms, wire.META_PROTOCOL: "v2"})
-    for number, batch in enumerate(made):
+    while made[-1].end.timestamp() <= time.time():
+        number, batch = len(made) - 1, made[-1]
         if number in _SILENT:
             coverage.record_silence(settings.lake_path, batch)
-            continue
-        _take(settings, client, batch, number, events_a_batch)
-        _put_back(settings, batch, chance)
-        log.info("batch", number=number, of=batches)
+        else:
+            _take(settings, client, batch, number, events_a_batch)
+            _put_back(settings, batch, chance)
+            log.info("batch", number=number, of=batches)
+        made.append(Batch.of(batch.end, batch.end + (batch.end - batch.start)))
+    made.pop()
     _older_gaps(settings, made[0])
     _present(client, made[-1].end, events_a_batch)
     return made
 
 
-def _intervals(count: int) -> Iterator[Batch]:
+def _latest(count: int) -> Batch:
+    """The first of the latest ``count`` intervals that are over."""
     length = 60 * MINUTES
-    end = int(time.time()) // length * length
-    for number in range(count, 0, -1):
-        start = datetime.fromtimestamp(end - number * length, UTC)
-        yield Batch.of(start, start + timedelta(seconds=length))
+    start = datetime.fromtimestamp((int(time.time()) // length - count) * length, UTC)
+    return Batch.of(start, start + timedelta(seconds=length))
 
 
 def _take(settings: Settings, client: redis.Redis, batch: Batch, number: int, events_a_batch: int) -> None:
     hour = batch.start.hour + batch.start.minute / 60
     count = round(events_a_batch * (1 + 0.5 * math.sin((hour - 14) / 24 * 2 * math.pi)))
     rate = count / (batch.end - batch.start).total_seconds()
-    malformed = 0.03 if number == _BAD else 0.0004
+    malformed = 0.03 if number == _BAD else 0.0
     _hear(client, batch.start, batch.end)
     made = events(count, seed=number, start_us=batch.start_ms * 1000, rate=rate, malformed=malformed)
     fill(client, made, batch)
@@ -99,7 +100,10 @@ def _put_back(settings: Settings, batch: Batch, chance: random.Random) -> None:
 
 
 def _older_gaps(settings: Settings, first: Batch) -> None:
-    """Gaps of the weeks before, most of them filled."""
+    """Gaps of the weeks before, most of them filled; and a first batch, so that there was a lake then."""
+    began = Batch.of(first.start - timedelta(days=25), first.end - timedelta(days=25))
+    told = LedgerEntry(batch=began.id, start=began.start, end=began.end, published_at=began.end, counts={}, hours={})
+    write_entry(entry_path(settings.lake_path, began), told)
     for days, minutes, reason, filled in (
         (2, 14, Reason.OUTAGE, "replay"),
         (5, 95, Reason.REFUSED, "archive"),

@@ -25,12 +25,12 @@ EXECUTABLE: Final = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Page:
-    """A tab. ``requests`` are the addresses that it has asked for, ``errors`` what its console complained of."""
+    """A tab. ``answered`` are the addresses that have answered it, ``errors`` what its console complained of."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._number = 0
-        self.requests: list[str] = []
+        self.answered: list[str] = []
         self.errors: list[str] = []
         self._events: list[str] = []
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -74,8 +74,8 @@ class Page:
     def _next(self) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(self._connection.recv(timeout=60))
         self._events.append(name := message.get("method", ""))
-        if name == "Network.requestWillBeSent":
-            self.requests.append(message["params"]["request"]["url"])
+        if name == "Network.responseReceived":
+            self.answered.append(message["params"]["response"]["url"])
         elif name == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
             entry = message["params"]["entry"]
             self.errors.append(f"{entry['text']} {entry.get('url', '')}")
