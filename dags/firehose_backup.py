@@ -26,12 +26,11 @@ from firehose_wiring import DEFAULT_ARGS, backup_timetable, require_backup, star
 def copy() -> dict[str, Any]:
     """Everything that has changed, to the backup. Holds some 16 MiB of it at a time."""
     import msgspec
-    from firehose_hooks import redis_client
+    from firehose_hooks import clickhouse_settings, redis_client
 
     from firehose.backup.run import backup
-    from firehose.settings import load
 
-    settings = load()
+    settings = clickhouse_settings()
     require_backup(settings)
     return dict(msgspec.to_builtins(backup(settings, redis_client)))
 

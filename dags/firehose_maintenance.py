@@ -65,15 +65,14 @@ def expire() -> dict[str, Any]:
 
     import msgspec
     from airflow.sdk.configuration import conf
-    from firehose_hooks import send_mail
+    from firehose_hooks import clickhouse_settings, send_mail
 
     from firehose.alerts import report_kept
     from firehose.maintenance.backups import verified_backup
     from firehose.maintenance.run import Maintenance
     from firehose.maintenance.told import news
-    from firehose.settings import load
 
-    settings, run = load(), get_current_context()["run_id"]
+    settings, run = clickhouse_settings(), get_current_context()["run_id"]
     logs = (Path(conf.get("logging", "base_log_folder")), settings.home_path / "logs")
     held = verified_backup(settings)
     done = Maintenance(settings, f"firehose_maintenance {run}", logs=logs, backup=held).expire()

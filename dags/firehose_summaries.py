@@ -35,13 +35,13 @@ def firehose_summaries() -> None:
         import contextlib
 
         import msgspec
+        from firehose_hooks import clickhouse_settings
 
-        from firehose.settings import load
         from firehose.warehouse.client import connect
         from firehose.warehouse.migrate import migrate
         from firehose.warehouse.summaries import refresh
 
-        settings = load()
+        settings = clickhouse_settings()
         with contextlib.closing(connect(settings)) as client:
             migrate(client, settings)
         return dict(msgspec.to_builtins(refresh(settings)._asdict()))

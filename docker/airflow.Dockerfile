@@ -16,4 +16,5 @@ COPY --chown=airflow:0 include /opt/airflow/include
 COPY --chown=airflow:0 plugins /opt/airflow/plugins
 COPY --chown=airflow:0 dags /opt/airflow/dags
 COPY --chown=airflow:0 --chmod=0755 docker/airflow-init.sh /opt/airflow/docker/airflow-init.sh
-ENV PYTHONPATH=/opt/airflow:/opt/airflow/include
+# The plugins too: Airflow imports its secrets backend before it knows of its plugins.
+ENV PYTHONPATH=/opt/airflow:/opt/airflow/include:/opt/airflow/plugins

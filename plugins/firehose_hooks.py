@@ -1,7 +1,7 @@
-"""How a task reaches Redis and the mail server: the providers' hooks, with the rules of this project on top.
+"""How a task reaches Redis, ClickHouse and the mail server: Airflow's connections, with our rules on top.
 
-Lives here: the client and the mailer that tasks hand to ``firehose``. Must not: be imported when a DAG file is
-parsed.
+Lives here: the client, the settings and the mailer that tasks hand to ``firehose``. Must not: be imported when a
+DAG file is parsed.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 from email.message import EmailMessage
 from smtplib import SMTP as SmtpClient
 from typing import Final, cast
+from urllib.parse import urlencode
 
+import msgspec
 import redis
 from airflow.providers.redis.hooks.redis import RedisHook
 from airflow.providers.smtp.hooks.smtp import SmtpHook
+from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
-from firehose_connections import REDIS, SMTP
+from firehose_connections import CLICKHOUSE, REDIS, SMTP
 
-from firehose.settings import Settings, SettingsError
+from firehose.settings import Settings, SettingsError, load
 from ingester.contract.logs import get_logger
 from ingester.contract.redis_access import PIPELINE, RedisAccess
 
@@ -39,10 +42,7 @@ def redis_client(settings: Settings) -> redis.Redis:
         made = hook.get_conn().connection_pool  # type: ignore[no-untyped-call]  # the provider gives no type
         extra = hook.get_connection(REDIS).extra_dejson
     except AirflowNotFoundException:
-        raise SettingsError(
-            f"Airflow has no connection {REDIS}: set [workers] secrets_backend to "
-            "firehose_connections.SettingsBackend in Airflow's configuration"
-        ) from None
+        raise _missing(REDIS) from None
     log.info("Redis through an Airflow connection", redis=access.where, connection=REDIS)
     options = {name: value for name, value in extra.items() if name != "ssl"}
     kind = made.connection_class
@@ -54,6 +54,35 @@ def redis_client(settings: Settings) -> redis.Redis:
     options |= access.options() | {"credential_provider": _Login(hook)}
     pool = redis.ConnectionPool(connection_class=kind, **options)
     return redis.Redis.from_pool(pool)
+
+
+def clickhouse_settings() -> Settings:
+    """The settings, with address and login of ClickHouse as the connection :data:`CLICKHOUSE` has them.
+
+    Raises:
+        SettingsError: a wrong setting, or an Airflow that does not have the connection.
+    """
+    try:
+        connection: Connection = BaseHook.get_connection(CLICKHOUSE)
+    except AirflowNotFoundException:
+        raise _missing(CLICKHOUSE) from None
+    options = connection.extra_dejson
+    scheme = "https" if options.pop("secure", False) else "http"
+    place = f"{scheme}://{connection.host}:{connection.port or (8443 if scheme == 'https' else 8123)}"
+    log.info("ClickHouse through an Airflow connection", clickhouse=place, connection=CLICKHOUSE)
+    return msgspec.structs.replace(
+        load(),
+        clickhouse_url=place + (f"?{urlencode(options)}" if options else ""),
+        clickhouse_loader=connection.login or "",
+        clickhouse_loader_password=connection.password or "",
+    )
+
+
+def _missing(name: str) -> SettingsError:
+    return SettingsError(
+        f"Airflow has no connection {name}: make it, or set [workers] secrets_backend to "
+        "firehose_connections.SettingsBackend in Airflow's configuration, which takes the FIREHOSE_ settings"
+    )
 
 
 class _Login(redis.CredentialProvider):
@@ -74,7 +103,7 @@ class _Login(redis.CredentialProvider):
 
 def send_mail(message: EmailMessage) -> None:
     """Send a mail through the connection :data:`SMTP`. Raises whatever the hook and the server give."""
-    hook = _Mailer(smtp_conn_id=SMTP)
+    hook = Mailer(smtp_conn_id=SMTP)
     try:
         hook.get_conn()
         hook.send(message)
@@ -82,7 +111,7 @@ def send_mail(message: EmailMessage) -> None:
         hook.close()
 
 
-class _Mailer(SmtpHook):
+class Mailer(SmtpHook):
     """The provider's hook, with TLS where the server offers it, and no password without."""
 
     @property

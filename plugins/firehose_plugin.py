@@ -13,6 +13,7 @@ from typing import Final
 
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
+from firehose_connection_tests import list_connections, make_testable
 from firehose_notes import RunNotes
 from firehose_timetable import BatchTimetable
 from firehose_web import FASTAPI_APP, VIEW
@@ -43,6 +44,7 @@ class WarmImports:
         """Airflow calls this in every component and in every task; only the scheduler needs it."""
         if _is_scheduler(component):
             _check_pools()
+            list_connections()
             warm_up()
 
 
@@ -96,5 +98,7 @@ class FirehosePlugin(AirflowPlugin):
     external_views = [VIEW]  # noqa: RUF012 - as above
 
 
+if sys.argv[1:2] == ["api-server"]:
+    make_testable()
 if sys.argv[1:3] == ["celery", "worker"]:
     _warm_celery()

@@ -101,6 +101,14 @@ class Settings(EndpointSettings, frozen=True, kw_only=True):
             extra=must(checks.optional(checks.url("http", "https"))),
         ),
     ] = ""
+    airflow_connections: Annotated[
+        str,
+        Meta(
+            description="Where tasks have the logins of Redis, ClickHouse and mail server from: these settings, "
+            "or (airflow) Airflow's connections firehose_redis, firehose_clickhouse and firehose_smtp",
+            extra=must(checks.one_of("settings", "airflow")),
+        ),
+    ] = "settings"
     airflow_user: Annotated[
         str, Meta(description="User of Airflow for `firehose batches rerun`", extra=must(checks.name))
     ] = "admin"

@@ -9,6 +9,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -95,6 +96,25 @@ except Exception as error:
     print(f"{type(error).__name__}: {error}")
 """
 )
+_CLICKHOUSE = (
+    _PREPARE
+    + """
+from tests.dags.test_connections import parts
+made = hooks.clickhouse_settings()
+print(json.dumps([parts(made.clickhouse_url), made.clickhouse_loader, made.clickhouse_loader_password]))
+"""
+)
+_OWN = (
+    _PREPARE
+    + """
+from tests.dags.test_connections import parts
+made = hooks.redis_client(load()).connection_pool.make_connection()
+login = list(made.credential_provider.get_credentials())
+house = hooks.clickhouse_settings()
+of_house = [parts(house.clickhouse_url), house.clickhouse_loader, house.clickhouse_loader_password]
+print(json.dumps([[made.host, made.port, made.db, login], of_house]))
+"""
+)
 _MAIL = (
     _PREPARE
     + """
@@ -146,9 +166,45 @@ def test_a_task_logs_in_to_redis_as_the_role_each_time_it_connects(redis_url: st
 def test_an_airflow_without_the_connection_is_one_line(tmp_path: Path) -> None:
     done = run(_NONE, {}, tmp_path, AIRFLOW__WORKERS__SECRETS_BACKEND="")
     assert done.stdout.splitlines()[-1] == (
-        "SettingsError: Airflow has no connection firehose_redis: set [workers] secrets_backend to "
-        "firehose_connections.SettingsBackend in Airflow's configuration"
+        "SettingsError: Airflow has no connection firehose_redis: make it, or set [workers] secrets_backend to "
+        "firehose_connections.SettingsBackend in Airflow's configuration, which takes the FIREHOSE_ settings"
     )
+
+
+@pytest.mark.parametrize(
+    "url", ["http://house.example", "https://house.example:9443", "http://house.example:1?compress=0"]
+)
+def test_a_task_asks_clickhouse_by_the_connection_that_the_settings_make(url: str, tmp_path: Path) -> None:
+    login = {"FIREHOSE_CLICKHOUSE_LOADER": "filler", "FIREHOSE_CLICKHOUSE_LOADER_PASSWORD": PASSWORD}
+    done = run(_CLICKHOUSE, {}, tmp_path, FIREHOSE_CLICKHOUSE_URL=url, **login)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found == [parts(url), "filler", PASSWORD]
+    assert PASSWORD not in done.stderr
+
+
+def test_connections_of_airflows_own_count_where_they_are_wanted(tmp_path: Path) -> None:
+    # From Airflow's next backend, as they would come from any.
+    own = {
+        "AIRFLOW_CONN_FIREHOSE_REDIS": json.dumps(
+            {"conn_type": "redis", "host": "redis.example", "port": 7000, "login": "me", "password": "mine"}
+            | {"extra": {"db": 3}}
+        ),
+        "AIRFLOW_CONN_FIREHOSE_CLICKHOUSE": "clickhouse://me:mine@house.example:9443/?secure=true",
+    }
+    of_settings = {"FIREHOSE_REDIS_URL": "redis://a:b@other.example", "FIREHOSE_CLICKHOUSE_URL": "http://other"}
+    done = run(_OWN, {}, tmp_path, FIREHOSE_AIRFLOW_CONNECTIONS="airflow", **own, **of_settings)
+    redis_place, house = json.loads(done.stdout.splitlines()[-1])
+    assert redis_place == ["redis.example", 7000, 3, ["me", "mine"]]
+    assert house == [["https", "house.example", 9443, {}], "me", "mine"]
+    done = run(_OWN, {}, tmp_path, **own, **of_settings)
+    assert json.loads(done.stdout.splitlines()[-1])[0][0] == "other.example", "the settings come first otherwise"
+
+
+def parts(url: str) -> list[Any]:
+    """An address in parts, its port always named."""
+    found = urlsplit(url)
+    port = found.port or (8443 if found.scheme == "https" else 8123)
+    return [found.scheme, found.hostname, port, dict(parse_qsl(found.query))]
 
 
 class Case(NamedTuple):

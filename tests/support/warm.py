@@ -50,7 +50,8 @@ class Warm:
 @contextlib.contextmanager
 def warm(environment: Mapping[str, str]) -> Iterator[Warm]:
     """The process until the end of the block."""
-    made = {**environment, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    path = [*filter(None, sys.path), *filter(None, [environment.get("PYTHONPATH")])]
+    made = {**environment, "PYTHONPATH": os.pathsep.join(path)}
     with subprocess.Popen(
         [sys.executable, "-c", _SERVE], env=made, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -127,6 +127,7 @@ class Supervisor:
         config["rpcinterface:supervisor"] = {
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
         }
+        config["supervisorctl"] = {"serverurl": f"unix:///proc/self/cwd/{_SOCKET}"}
         for service in self._wanted:
             config[f"program:{service.name}"] = _program(service)
         text = io.StringIO()

@@ -49,6 +49,9 @@ def prepare_airflow_home(
     _make_password(home)
     environment = {name: value for name, value in env.items() if not name.startswith("AIRFLOW_")}
     environment |= {"AIRFLOW_HOME": str(home), "GX_ANALYTICS_ENABLED": "false"}
+    # Airflow imports its secrets backend before it knows of its plugins.
+    others = [path for path in env.get("PYTHONPATH", "").split(os.pathsep) if path and path != str(plugins)]
+    environment["PYTHONPATH"] = os.pathsep.join([str(plugins), *others])
     _initialise(home, environment)
     return environment
 
@@ -87,6 +90,8 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
             "hostname_callable": "socket.gethostname",
             "simple_auth_manager_users": f"{USER}:admin",
             "simple_auth_manager_passwords_file": home / _PASSWORDS,
+            # On this machine only, by its one user: the page of connections may test them.
+            "test_connection": "Enabled",
             "execution_api_server_url": f"http://127.0.0.1:{port}/execution/",
         },
         # SQLAlchemy decodes percent signs in it.
@@ -105,6 +110,8 @@ def options(home: Path, dags: Path, plugins: Path, port: int) -> dict[str, dict[
             "parsing_processes": 1,
             "refresh_interval": 10,
         },
+        # Their passwords, for the test: the page itself has none.
+        "secrets": {"backend": "firehose_connections.SettingsBackend"},
         # A supervisor that misses the exit of its task notices it at the next heartbeat: after 1 s instead of 5.
         "workers": {
             "min_heartbeat_interval": 1,

@@ -21,16 +21,21 @@ SHOWN = 200
 _HEAD = """\
 <!doctype html><html lang="en"><head><meta charset="utf-8"><title>Data quality by batch</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1c2430}
+:root{color-scheme:light dark}.wide{overflow-x:auto}
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem}
 table{border-collapse:collapse;width:100%}
-th,td{padding:.35rem .7rem;text-align:left;border-bottom:1px solid #dde3ea}
+th,td{padding:.35rem .7rem;text-align:left;border-bottom:1px solid #8886}
 td.n{text-align:right;font-variant-numeric:tabular-nums}.ok{color:#176b3a}.bad{color:#a32020;font-weight:600}
-a{color:#0b57a4;margin-right:.6rem}</style></head><body><h1>Data quality by batch</h1>
-<p>The suites that failed and the pages of Great Expectations (Data Docs) for each batch, latest first.</p>
-<table><thead><tr><th>batch</th><th>suites</th><th>good</th><th>quarantined</th><th>error rate</th>
-<th>Data Docs</th></tr></thead><tbody>
+a{color:#0b57a4;margin-right:.6rem}
+@media(prefers-color-scheme:dark){.ok{color:#5fc88d}.bad{color:#ff8f8f}a{color:#7db8f5}}</style></head><body>
+<h1>Data quality by batch</h1>
+<p>The suites that failed and the pages of Great Expectations (Data Docs) for each batch, latest first. The latest
+{shown} batches have pages; what earlier ones counted is in the ledger and in ClickHouse's
+<code>ops.batch_counts</code>.</p>
+<div class="wide"><table><thead><tr><th>batch</th><th>suites</th><th>good</th><th>quarantined</th>
+<th>error rate</th><th>Data Docs</th></tr></thead><tbody>
 """
-_FOOT = "</tbody></table></body></html>\n"
+_FOOT = "</tbody></table></div></body></html>\n"
 # Where the Data Docs' own pages lead home: we keep no index of Great Expectations' there.
 _HOME = '<!doctype html><meta http-equiv="refresh" content="0; url=../index.html">Home\n'
 
@@ -45,7 +50,7 @@ def write_front_page(lake: LakePath) -> None:
     latest = latest_results(lake, SHOWN)
     pages = _pages(lake)
     rows = "".join(_row(path, pages) for path in latest)
-    front_page(lake).write((_HEAD + rows + _FOOT).encode())
+    front_page(lake).write((_HEAD.replace("{shown}", str(SHOWN)) + rows + _FOOT).encode())
     (docs_folder(lake) / "index.html").write(_HOME.encode())
     if len(latest) == SHOWN:
         oldest = latest[-1].parent.name.removeprefix("batch=")

@@ -1,5 +1,7 @@
 """How our Data Docs are built: a page that fails is an error, files are whole, and no event's text is markup.
 
+Pages have our own frame and style (templates/), since those of Great Expectations load both from nine hosts.
+
 Great Expectations' own builder logs what a page fails with and goes on without it. The site's configuration
 (suites.py) names these classes, and Great Expectations makes the objects. Must not: know batches.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from functools import cache
 from html import escape
+from importlib import resources
 from typing import Any, Final
 
 from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
@@ -55,10 +58,12 @@ class Folder(TupleFilesystemStoreBackend):
         self._site = TARGETS[base_directory]
 
     def _set(self, key: tuple[str, ...], value: str | bytes, **_: Any) -> None:
+        if key[0] == "static":  # fonts, pictures and scripts, of which our pages use none
+            return
         named: str = self._convert_key_to_filepath(key)  # type: ignore[no-untyped-call]  # not ours
         path = self._site / named
         content = value.encode() if isinstance(value, str) else value
-        # Fonts and pictures come again with each build.
+        # A suite's page comes again with each build.
         if not path.exists() or path.read_bytes() != content:
             path.write(content)
 
@@ -80,7 +85,13 @@ def _as_text(value: Any) -> Any:
     return value
 
 
+class View(DefaultJinjaPageView):
+    """A page in our own frame."""
+
+    _template = "quality_page.j2"
+
+
 @cache
-def _view() -> DefaultJinjaPageView:
+def _view() -> View:
     """One for the process: each new one would compile its templates, a third of the time of a build."""
-    return DefaultJinjaPageView()
+    return View(custom_views_directory=str(resources.files("firehose.quality") / "templates"))

@@ -68,6 +68,15 @@ def test_a_second_parent_leaves_a_running_demo_alone(demo: LightDemo, tmp_path: 
     assert demo.held() == before
 
 
+def test_supervisorctl_speaks_with_the_demos_supervisor(demo: LightDemo) -> None:
+    demo.wait_until_streaming()
+    command = [str(Path(FIREHOSE).parent / "supervisorctl"), "-c", "supervisord.conf", "status"]
+    done = subprocess.run(command, cwd=demo.run, capture_output=True, text=True, timeout=60, check=False)
+    states = dict(line.split()[:2] for line in done.stdout.splitlines())
+    assert set(states) == {"redis", "simulator", "ingester"}, done.stdout + done.stderr
+    assert set(states.values()) <= {"STARTING", "RUNNING"}
+
+
 def test_once_leaves_the_home_of_a_demo_alone(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "airflow").mkdir(parents=True)
