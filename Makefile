@@ -9,10 +9,10 @@ STAMP := $(VENV)/.installed
 # Some container images set it. Then every process, and the tests start hundreds, would compile each module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env demo quick test soak mutants check bench lock docs clean
+.PHONY: help env demo quick test soak mutants check bench lock docs screenshots clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 env: $(STAMP)  ## Make .venv from the locks
 
@@ -62,6 +62,9 @@ lock: env  ## Compile the locks from the .in files
 
 docs: env  ## Write the generated pages
 	@$(VENV)/bin/python -m scripts.pages
+
+screenshots: env  ## Take the pictures in docs/images, with a headless Chromium, in a quarter of an hour
+	@$(VENV)/bin/python -m scripts.screenshots
 
 clean:  ## Remove the environment and what tools left behind; no data
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache include/*.egg-info

@@ -29,7 +29,6 @@ _STATIC: Final = {
     "icon.svg": "image/svg+xml",
     "page.css": "text/css",
     "page.js": "text/javascript",
-    "quality.css": "text/css",
 }
 _LATEST: Final = 12
 
@@ -117,8 +116,6 @@ def _files(app: FastAPI, watch: Watch, pages: Pages) -> None:
                 404, "There is no such quality page; FIREHOSE_KEEP_QUALITY_DAYS says how long they stay."
             )
         content, media = found
-        if media == "text/html":
-            content = responses.styled(content, responses.root(request))
         return Response(content, media_type=media, headers=responses.headers(responses.QUALITY_POLICY))
 
     @app.get("/runbook")

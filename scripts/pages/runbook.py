@@ -36,9 +36,11 @@ def slug(heading: str) -> str:
 
 
 def _keep_links_within(token: Token) -> None:
-    """Of a link to another file of the repository only its text stays: there is no such file beside the page."""
+    """Of a link to another file of the repository only its text stays, of a picture nothing: neither is there."""
     opened: list[bool] = []
     for child in token.children or []:
+        if child.type == "image":
+            child.type, child.content = "text", ""
         if child.type == "link_open":
             opened.append(str(child.attrGet("href")).startswith(("#", "https://")))
         elif child.type != "link_close":

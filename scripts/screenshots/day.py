@@ -35,12 +35,12 @@ MINUTES: Final = 5
 #: Batches of the day in which nothing was heard, counted from its first one.
 _SILENT: Final = range(100, 104)
 #: One that has more bad events than a suite allows.
-_BAD: Final = 201
+BAD: Final = 201
 _HOST: Final = "wss://jetstream2.us-east.bsky.network"
 
 
 def make(settings: Settings, client: redis.Redis, batches: int = 288, events_a_batch: int = 1500) -> list[Batch]:
-    """Fill Redis and the lake with the latest ``batches`` intervals, and those that end meanwhile; the rest waits."""
+    """Fill Redis and the lake with the latest ``batches`` intervals, and those that end meanwhile."""
     chance = random.Random(13)  # noqa: S311 - a picture has to look the same twice
     made = [_latest(batches)]
     client.hset(wire.METADATA_KEY, mapping={wire.META_FIRST_START_MS: made[0].start_ms, wire.META_PROTOCOL: "v2"})
@@ -55,7 +55,6 @@ def make(settings: Settings, client: redis.Redis, batches: int = 288, events_a_b
         made.append(Batch.of(batch.end, batch.end + (batch.end - batch.start)))
     made.pop()
     _older_gaps(settings, made[0])
-    _present(client, made[-1].end, events_a_batch)
     return made
 
 
@@ -70,7 +69,7 @@ def _take(settings: Settings, client: redis.Redis, batch: Batch, number: int, ev
     hour = batch.start.hour + batch.start.minute / 60
     count = round(events_a_batch * (1 + 0.5 * math.sin((hour - 14) / 24 * 2 * math.pi)))
     rate = count / (batch.end - batch.start).total_seconds()
-    malformed = 0.03 if number == _BAD else 0.0
+    malformed = 0.03 if number == BAD else 0.0
     _hear(client, batch.start, batch.end)
     made = events(count, seed=number, start_us=batch.start_ms * 1000, rate=rate, malformed=malformed)
     fill(client, made, batch)
@@ -102,7 +101,9 @@ def _put_back(settings: Settings, batch: Batch, chance: random.Random) -> None:
 def _older_gaps(settings: Settings, first: Batch) -> None:
     """Gaps of the weeks before, most of them filled; and a first batch, so that there was a lake then."""
     began = Batch.of(first.start - timedelta(days=25), first.end - timedelta(days=25))
-    told = LedgerEntry(batch=began.id, start=began.start, end=began.end, published_at=began.end, counts={}, hours={})
+    told = LedgerEntry(
+        batch=began.id, start=began.start, end=began.end, published_at=began.end, counts={}, hours={}
+    )
     write_entry(entry_path(settings.lake_path, began), told)
     for days, minutes, reason, filled in (
         (2, 14, Reason.OUTAGE, "replay"),
@@ -127,7 +128,7 @@ def _older_gaps(settings: Settings, first: Batch) -> None:
         coverage.records_path(settings.lake_path, batch).write(b"[" + encoded(gap) + b"]")
 
 
-def _present(client: redis.Redis, since: datetime, events_a_batch: int) -> None:
+def present(client: redis.Redis, since: datetime, events_a_batch: int = 1500) -> None:
     """What has come since the last interval: it waits in Redis, and the ingester is at work."""
     now = datetime.now(UTC)
     batch = Batch.of(since, since + timedelta(minutes=MINUTES))

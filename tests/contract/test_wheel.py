@@ -24,7 +24,7 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [*(path.parent for path in ROOT.glob("include/*/__init__.py")), ROOT / "ingester"]
-DATA = (".acl", ".conf", ".json", ".lua", ".sql", ".xml")
+DATA = (".acl", ".conf", ".css", ".html", ".j2", ".js", ".json", ".lua", ".sql", ".svg", ".xml")
 EVENTS = 2000
 
 

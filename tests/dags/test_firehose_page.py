@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -160,18 +160,27 @@ def test_airflows_menu_has_it(site: Site) -> None:
         assert client.get("/api/v2/plugins/importErrors").json()["import_errors"] == []
 
 
-def test_airflow_starts_without_what_only_the_page_needs(warm_airflow: Warm) -> None:
+def test_a_process_of_airflow_starts_without_what_only_the_page_needs(airflow_home: dict[str, str]) -> None:
     script = """
 import sys
 sys.path.insert(0, "plugins")
+import airflow.sdk
 before = set(sys.modules)
 import firehose_web, firehose_links
 print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
 """
-    done = warm_airflow.python("-c", script)
-    assert done.returncode == 0, done.stdout
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=airflow_home, cwd=ROOT, capture_output=True, text=True, check=True
+    )
     new = set(done.stdout.splitlines()[-1].split())
-    assert "firehose_web" in new and not new & {"firehose_page", "fastapi", "firehose", "jinja2"}
+    assert "firehose_web" in new and not new & {
+        "firehose_page",
+        "fastapi",
+        "firehose",
+        "jinja2",
+        "pyarrow",
+        "pandas",
+    }
 
 
 def test_tasks_have_links(warm_airflow: Warm) -> None:
@@ -186,14 +195,17 @@ for dag, run in (
     ("firehose_lake", "scheduled__2026-11-23T20:40:00+00:00"),
 ):
     print(*(f"{link.name}={link.get_link(None, ti_key=Key(dag_id=dag, run_id=run))}" for link in LINKS), sep="|")
-from airflow.models.dagbag import DagBag
 """
     done = warm_airflow.python("-c", script)
     assert done.returncode == 0, done.stdout
     page = "/plugin/firehose/firehose"
     batch = f"Batch={page}/batches/20261123T204000Z#ledger|Quality page={page}/batches/20261123T204000Z#quality"
     book = f"Runbook={page}/runbook#a-task-failed"
-    assert done.stdout.splitlines()[-3:] == [f"{batch}|{book}", f"{batch}|{book}", f"Batch=|Quality page=|{book}"]
+    assert [line for line in done.stdout.splitlines() if "Runbook=" in line] == [
+        f"{batch}|{book}",
+        f"{batch}|{book}",
+        f"Batch=|Quality page=|{book}",
+    ]
 
 
 needs_browser = pytest.mark.skipif(browser.EXECUTABLE is None, reason="there is no chromium on PATH")

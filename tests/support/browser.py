@@ -49,7 +49,8 @@ class Page:
     def go(self, url: str) -> None:
         """Open an address, and wait until it is loaded."""
         self._events.clear()
-        self.do("Page.navigate", url=url)
+        if "loaderId" not in self.do("Page.navigate", url=url):
+            return  # only the section is another one
         while "Page.loadEventFired" not in self._events:
             self._next()
 

@@ -32,7 +32,7 @@ class BatchPast(msgspec.Struct, frozen=True, kw_only=True):
     ``drained_at``: when its events had left Redis; ``bytes``: what they took there, compressed; ``lag_s``: how old
     the newest event in Redis was then. ``foreign``: entries that were not frames; ``miscounted``: frames that held
     another number of events than they said. ``lost``: rows that a rebuild could not make again. ``failed``: the
-    expectations that failed; None: its quality result is not kept any more. ``problem``: a file that cannot be read.
+    expectations that failed; None: its quality result is not kept. ``problem``: a file that cannot be read.
     """
 
     batch: str

@@ -38,7 +38,7 @@ class DiskState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TypeStorage(msgspec.Struct, frozen=True, kw_only=True):
-    """What one record type takes. ``json_event``: JSON bytes an event of its queue, in the last batch; None: none."""
+    """What one record type takes. ``json_event``: JSON bytes an event of its queue, in the last batch."""
 
     files: int
     rows: int

@@ -1,4 +1,4 @@
-"""What the pages show of a real Redis and a lake that the real steps have filled, also of what hostile hosts sent."""
+"""What the pages show of a real Redis and a lake that the real steps have filled; also of what is hostile."""
 
 from __future__ import annotations
 

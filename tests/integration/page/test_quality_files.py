@@ -16,7 +16,7 @@ PAGE = b"<html><head><script>fetch('/api/v2/connections')</script></head><body>t
 OUTSIDE = [
     "../secret.html", "docs/../../secret.html", "..%2fsecret.html", "%2e%2e/secret.html", "..\\secret.html",
     "/etc/passwd.html", "//etc/passwd.html", "docs//../../secret.html", "./../secret.html", "docs/%00/../x.html",
-    "x.html%00.png", "....//secret.html", "%252e%252e/secret.html", "～/secret.html",
+    "x.html%00.png", "....//secret.html", "%252e%252e/secret.html", "~/secret.html",
 ]  # fmt: skip
 
 
@@ -37,7 +37,6 @@ def test_nothing_of_a_page_runs(settings: Settings, folder: Path, opened: Open) 
     assert "allow-scripts" not in policy["sandbox"] and "allow-forms" not in policy["sandbox"]
     assert policy["default-src"] == ["'none'"] and "script-src" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert '<link rel="stylesheet" href="/firehose/static/quality.css">' in answer.text
 
 
 @pytest.mark.parametrize("name", OUTSIDE)

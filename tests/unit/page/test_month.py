@@ -45,7 +45,7 @@ def test_a_day_is_what_is_known_of_it() -> None:
     )
     assert sorted(found) == [*range(1, 29)]
     states = {number: day.state for number, day in found.items()}
-    assert {states[1], states[2]} == {"before"} and states[3] == "whole" and {states[21], states[28]} == {"future"}
+    assert states[1] == states[2] == "before" and states[3] == "whole" and states[21] == states[28] == "future"
     assert (states[10], states[11], states[14]) == ("open", "open", "filled")
     assert found[10].covered == 23 / 24 and found[11].covered == 23 / 24 and found[14].covered == 1
     assert found[10].reasons == ["outage"] and "outage, all types: 2026-02-10 23:00:00" in found[10].spans[0].title
@@ -74,4 +74,4 @@ def test_coverage_is_the_hours_without_an_open_gap(spans: list[tuple[int, int, b
     for number in range(3, 20):
         hours = set(range((number - 1) * 24, number * 24))
         assert found[number].covered == pytest.approx((24 - len(hours & missing)) / 24), number
-        assert all(0 <= span.x and span.x + span.width <= 1000 for span in found[number].spans)
+        assert all(span.x >= 0 and span.x + span.width <= 1000 for span in found[number].spans)
