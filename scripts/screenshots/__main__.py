@@ -6,6 +6,8 @@ Chromium. Must not: touch a home of yours.
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 import secrets
 import shutil
@@ -18,6 +20,8 @@ from typing import Final
 
 from devstack.embedded import airflow, clickhouse
 from devstack.embedded.redis import RedisServer, free_port
+from firehose.batch.interval import Batch
+from firehose.lake.ledger import entry_path, read_entry
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
@@ -36,41 +40,48 @@ _THEMES: Final = ("light", "dark")
 
 
 def main() -> None:
-    """Take them."""
+    """Take them. An argument names a folder to make the day in, and to find it there the next time."""
     if browser.EXECUTABLE is None:
         sys.exit("make screenshots: there is no chromium on PATH; on Debian: apt-get install chromium")
     logs.setup("WARNING")
-    with (
-        tempfile.TemporaryDirectory(prefix="firehose-screenshots-") as folder,
-        _site(Path(folder)) as (web, batch),
-    ):
-        shutil.rmtree(IMAGES, ignore_errors=True)
-        IMAGES.mkdir()
-        with browser.browser({"_token": web.token}, web.url) as page:
-            for width in _WIDTHS:
-                for theme in _THEMES:
-                    _take(page, web, batch, width, theme)
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    with tempfile.TemporaryDirectory(prefix="firehose-screenshots-") as folder:
+        home = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else Path(folder)
+        home.mkdir(exist_ok=True)
+        with _site(home) as (web, batch), browser.browser({"_token": web.token}, web.url) as page:
+            shutil.rmtree(IMAGES, ignore_errors=True)
+            IMAGES.mkdir()
+            for width, theme in itertools.product(_WIDTHS, _THEMES):
+                _inside_airflow(page, web, width, theme)
+            for width, theme, name, path in (
+                (1600, "light", "overview", ""),
+                (1600, "dark", "overview", ""),
+                (1024, "light", "batches", "batches"),
+                (1024, "dark", "batch", f"batches/{batch}"),
+                (1024, "light", "coverage", "coverage"),
+                (1024, "dark", "storage", "storage"),
+                (390, "dark", "coverage", "coverage"),
+                (390, "light", "batch", f"batches/{batch}"),
+            ):
+                _show(page, width, theme)
+                page.go(f"{web.url}/firehose/{path}")
+                picture = page.picture(whole=name == "overview")
+                (IMAGES / f"{name}-{width}-{theme}.png").write_bytes(picture)
 
 
-def _take(page: Page, web: WebServer, batch: str, width: int, theme: str) -> None:
-    """The page inside Airflow, and the whole of each of its views."""
-    page.look(width, 1000, dark=theme == "dark")
+def _inside_airflow(page: Page, web: WebServer, width: int, theme: str) -> None:
+    _show(page, width, theme)
     page.go(f"{web.url}/plugin/firehose")
     page.run(f"localStorage.setItem('theme', '{theme}')")
     page.go(f"{web.url}/plugin/firehose")
     frame = "document.querySelector('iframe')?.contentDocument"
     until(lambda: page.run(f"!!{frame}?.querySelector('.flow')"), what="Airflow shows the page", pause_s=0.5)
     (IMAGES / f"firehose-{width}-{theme}.png").write_bytes(page.picture())
-    for name, path in (
-        ("overview", ""),
-        ("batches", "batches"),
-        ("batch", f"batches/{batch}"),
-        ("coverage", "coverage"),
-        ("storage", "storage"),
-    ):
-        page.go(f"{web.url}/firehose/{path}")
-        picture = page.picture(whole=name in ("overview", "batch"))
-        (IMAGES / f"{name}-{width}-{theme}.png").write_bytes(picture)
+
+
+def _show(page: Page, width: int, theme: str) -> None:
+    page.look(width, 1000, dark=theme == "dark")
+    page.run(f"try {{ localStorage.setItem('theme', '{theme}') }} catch {{}}")
 
 
 @contextmanager
@@ -96,7 +107,13 @@ def _site(home: Path) -> Iterator[tuple[WebServer, str]]:
                 until(
                     lambda: reader.get("/firehose/snapshot.json").status_code == 200, what="the figures are read"
                 )
-                yield web, made[day.BAD].id
+                yield web, _worst(settings, made)
+
+
+def _worst(settings: Settings, made: list[Batch]) -> str:
+    """The batch of the day with the most events in quarantine."""
+    entries = [entry for batch in made if (entry := read_entry(entry_path(settings.lake_path, batch)))]
+    return max(entries, key=lambda entry: sum(of.quarantined for of in entry.counts.values())).batch
 
 
 @contextmanager

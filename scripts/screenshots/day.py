@@ -35,18 +35,23 @@ MINUTES: Final = 5
 #: Batches of the day in which nothing was heard, counted from its first one.
 _SILENT: Final = range(100, 104)
 #: One that has more bad events than a suite allows.
-BAD: Final = 201
+_BAD: Final = 201
 _HOST: Final = "wss://jetstream2.us-east.bsky.network"
 
 
 def make(settings: Settings, client: redis.Redis, batches: int = 288, events_a_batch: int = 1500) -> list[Batch]:
-    """Fill Redis and the lake with the latest ``batches`` intervals, and those that end meanwhile."""
+    """Fill Redis and the lake with the latest ``batches`` intervals, and those that end meanwhile.
+
+    What an earlier run has made stays.
+    """
     chance = random.Random(13)  # noqa: S311 - a picture has to look the same twice
     made = [_latest(batches)]
     client.hset(wire.METADATA_KEY, mapping={wire.META_FIRST_START_MS: made[0].start_ms, wire.META_PROTOCOL: "v2"})
     while made[-1].end.timestamp() <= time.time():
         number, batch = len(made) - 1, made[-1]
-        if number in _SILENT:
+        if read_entry(entry_path(settings.lake_path, batch)) is not None:
+            pass  # of an earlier run
+        elif number in _SILENT:
             coverage.record_silence(settings.lake_path, batch)
         else:
             _take(settings, client, batch, number, events_a_batch)
@@ -69,7 +74,7 @@ def _take(settings: Settings, client: redis.Redis, batch: Batch, number: int, ev
     hour = batch.start.hour + batch.start.minute / 60
     count = round(events_a_batch * (1 + 0.5 * math.sin((hour - 14) / 24 * 2 * math.pi)))
     rate = count / (batch.end - batch.start).total_seconds()
-    malformed = 0.03 if number == BAD else 0.0
+    malformed = 0.03 if number == _BAD else 0.0
     _hear(client, batch.start, batch.end)
     made = events(count, seed=number, start_us=batch.start_ms * 1000, rate=rate, malformed=malformed)
     fill(client, made, batch)
