@@ -42,8 +42,9 @@ _HOST: Final = "wss://jetstream2.us-east.bsky.network"
 def make(settings: Settings, client: redis.Redis, batches: int = 288, events_a_batch: int = 1500) -> list[Batch]:
     """Fill Redis and the lake with the latest ``batches`` intervals, and those that end meanwhile.
 
-    What an earlier run has made stays.
+    Batches that an earlier run has made stay; what waited at its end does not.
     """
+    client.delete(*map(wire.stream_key, wire.QUEUES))
     chance = random.Random(13)  # noqa: S311 - a picture has to look the same twice
     made = [_latest(batches)]
     client.hset(wire.METADATA_KEY, mapping={wire.META_FIRST_START_MS: made[0].start_ms, wire.META_PROTOCOL: "v2"})

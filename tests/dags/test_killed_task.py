@@ -39,6 +39,9 @@ SELECT content, user_id, extra FROM dag_run
 LEFT JOIN dag_run_note ON dag_run_note.dag_run_id = dag_run.id
 LEFT JOIN asset_event ON source_dag_id = dag_id AND source_run_id = run_id
 WHERE run_id = ? AND dag_run.state = ?"""
+_LINKS = """\
+SELECT key, value FROM xcom
+WHERE key LIKE '_link_%' AND dag_id = 'firehose_batch' AND task_id = ? AND run_id = ?"""
 _STATE = """\
 SELECT state, try_number FROM task_instance
 WHERE dag_id = 'firehose_batch' AND task_id = ? ORDER BY run_id DESC"""
@@ -116,6 +119,12 @@ def test_killed_tasks_are_run_again(
     assert note.startswith(f"Batch {hour.id}: {hour.start:%Y-%m-%d %H:%M} to {hour.end:%H:%M} UTC")
     assert f"{EVENTS:,} events received" in note and f"{stored:,} stored in" in note
     assert json.loads(told) | {"batch": hour.id, "stored": stored} == json.loads(told)
+    page = "/plugin/firehose/firehose"
+    assert {key: json.loads(link) for key, link in rows(database, _LINKS, "publish", f"scheduled__{hour.id}")} == {
+        "_link_BatchLink": f"{page}/batches/{hour.id}#ledger",
+        "_link_QualityLink": f"{page}/batches/{hour.id}#quality",
+        "_link_RunbookLink": f"{page}/runbook#a-task-failed",
+    }
     assert "drain: skipped: " in (note := run(database, before, "success")[0])
     assert "before the ingester was first started" in note
     assert f"drain: CorruptBatch: {damage}: not a manifest" in run(database, damaged, "failed")[0]
