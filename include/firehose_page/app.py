@@ -56,7 +56,7 @@ def _figures(app: FastAPI, watch: Watch, pages: Pages) -> None:
     def overview(request: Request) -> Response:
         if (look := watch.look()) is None:
             return responses.reading(pages, request)
-        return responses.page(pages.overview(request, look, watch.begins(), _LATEST))
+        return responses.page(pages.overview(request, look, watch.begins, _LATEST))
 
     @app.get("/batches")
     def batches(request: Request, day: str = "") -> Response:
@@ -74,7 +74,7 @@ def _figures(app: FastAPI, watch: Watch, pages: Pages) -> None:
         first = _date(f"{month}-01") if month else today.replace(day=1)
         if first < today - MONTHS_BACK:
             raise HTTPException(404, "Months of more than a year ago are not shown here; see: firehose coverage")
-        return responses.page(pages.coverage(request, look, first, _gaps(watch, look, first), watch.begins()))
+        return responses.page(pages.coverage(request, look, first, _gaps(watch, look, first), watch.begins))
 
     @app.get("/storage")
     def storage(request: Request) -> Response:

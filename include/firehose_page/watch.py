@@ -50,6 +50,8 @@ class Watch:
         self._lock = Lock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="firehose-page")
         self._reader: Reader | None = None
+        #: The first day of the ledger; None: nothing was published.
+        self.begins: date | None = None
         self._latest: Look | None = None
         self._failure: Exception | None = None
         self._taken = 0.0
@@ -100,12 +102,6 @@ class Watch:
 
         return lines(recent_gaps(self.reader.settings.lake_path, first))
 
-    def begins(self) -> date | None:
-        """The first day of the ledger; None: nothing was published."""
-        from firehose.lake.ledger import ledger_days
-
-        return min(ledger_days(self.reader.settings.lake_path), default=None)
-
     def _take(self) -> None:
         try:
             self._latest, self._failure = self._see(), None
@@ -116,12 +112,15 @@ class Watch:
             self._under_way = None
 
     def _see(self) -> Look:
+        from firehose.lake.ledger import ledger_days
         from firehose.observe import DAY, Observer
         from firehose.observe.history import History
 
         if self._reader is None:
             settings = self._load()
             self._reader = Reader(settings, Observer(settings), History(settings.lake_path))
+        if self.begins is None:  # it does not change, and a listing of years takes a while
+            self.begins = min(ledger_days(self._reader.settings.lake_path), default=None)
         snapshot = self._reader.observer.look()
         entries = self._reader.observer.ledger.entries(snapshot.at - DAY, snapshot.at) if snapshot.batches else []
         return Look(snapshot, self._reader.history.of(entries))

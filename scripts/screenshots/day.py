@@ -19,7 +19,7 @@ from firehose.batch import coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
-from firehose.lake.ledger import LedgerEntry, entry_path, read_entry, write_entry
+from firehose.lake.ledger import LedgerEntry, entry_path, ledger_days, read_entry, write_entry
 from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
@@ -106,6 +106,8 @@ def _put_back(settings: Settings, batch: Batch, chance: random.Random) -> None:
 
 def _older_gaps(settings: Settings, first: Batch) -> None:
     """Gaps of the weeks before, most of them filled; and a first batch, so that there was a lake then."""
+    if min(ledger_days(settings.lake_path)) < (first.start - timedelta(days=20)).date():
+        return  # an earlier run made them
     began = Batch.of(first.start - timedelta(days=25), first.end - timedelta(days=25))
     told = LedgerEntry(
         batch=began.id, start=began.start, end=began.end, published_at=began.end, counts={}, hours={}

@@ -17,7 +17,7 @@ from firehose.settings import Settings
 from firehose_page.app import create_app
 from tests.support.waiting import until
 
-Open = Callable[[Settings], httpx.Client]
+Open = Callable[..., httpx.Client]
 
 
 @pytest.fixture
@@ -35,21 +35,27 @@ def settings(tmp_path: Path, redis_url: str) -> Settings:
 
 @pytest.fixture
 def opened() -> Iterator[Open]:
-    """Opens the page over some settings, and waits for its figures."""
+    """Opens the page over some settings, and waits for its figures. ``root``: the outer application's path."""
     with ExitStack() as servers:
 
-        def page(settings: Settings) -> httpx.Client:
-            client = servers.enter_context(_served(settings))
-            until(lambda: client.get("/firehose/snapshot.json").status_code != 503, what="the first look is taken")
+        def page(
+            settings: Settings | Callable[[], Settings],
+            root: str = "",
+            authorize: Callable[..., None] = lambda: None,
+        ) -> httpx.Client:
+            load = (lambda: settings) if isinstance(settings, Settings) else settings
+            client = servers.enter_context(_served(load, root, authorize))
+            asked = f"{root}/firehose/snapshot.json"
+            until(lambda: client.get(asked).status_code != 503, what="the first look is taken")
             return client
 
         yield page
 
 
 @contextmanager
-def _served(settings: Settings) -> Iterator[httpx.Client]:
-    outer = FastAPI()
-    outer.mount("/firehose", create_app(lambda: settings, lambda: None, "/login"))
+def _served(load: Callable[[], Settings], root: str, authorize: Callable[..., None]) -> Iterator[httpx.Client]:
+    outer = FastAPI(root_path=root)
+    outer.mount("/firehose", create_app(load, authorize, "/login"))
     server = uvicorn.Server(uvicorn.Config(outer, port=(port := free_port()), log_config=None, lifespan="off"))
     thread = Thread(target=server.run)
     thread.start()

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from fastapi import HTTPException
 
 from firehose.batch.coverage import record_silence, records_path
 from firehose.batch.interval import Batch
 from firehose.lake.ledger import Rebuilt, entry_path, read_entry, write_entry
 from firehose.quality.result import read_result, write_result
-from firehose.settings import Settings
+from firehose.settings import Settings, SettingsError
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason, encoded_list
 from tests.integration.page.conftest import Open
@@ -225,9 +226,37 @@ def test_an_empty_home_has_pages_as_well(settings: Settings, opened: Open) -> No
     assert client.get("/firehose/batches/20261126T120000Z").status_code == 404
 
 
-def test_a_wrong_setting_is_one_line(settings: Settings, opened: Open) -> None:
-    answer = opened(msgspec.structs.replace(settings, redis_url="redis://:secret@127.0.0.1:1/0")).get("/firehose/")
-    assert answer.status_code == 200 and "secret" not in answer.text
+def test_no_secret_of_a_setting_is_shown(settings: Settings, opened: Open) -> None:
+    client = opened(msgspec.structs.replace(settings, redis_url="redis://:s3cr3tw0rd@127.0.0.1:1/0"))
+    for view in (*VIEWS, "snapshot.json"):
+        answer = client.get(f"/firehose/{view}")
+        assert answer.status_code == 200 and "s3cr3tw0rd" not in answer.text, view
+
+
+def test_an_airflow_below_a_path_has_its_links_there(
+    settings: Settings, batches: list[Batch], opened: Open
+) -> None:
+    links = Page(opened(settings, "/airflow").get("/airflow/firehose/").text).links
+    assert f"/airflow/firehose/batches/{batches[0].id}" in links
+    assert f"/airflow/dags/firehose_batch/runs/scheduled__{batches[0].id}" in links
+    assert not [link for link in links if not link.startswith("/airflow/")]
+
+    def nobody() -> None:
+        raise HTTPException(401)
+
+    answer = opened(settings, "/airflow", nobody).get("/airflow/firehose/coverage?month=2026-11")
+    assert answer.headers["location"] == "/airflow/login?next=%2Fairflow%2Ffirehose%2Fcoverage%3Fmonth%3D2026-11"
+
+
+def test_a_wrong_setting_is_one_line(opened: Open) -> None:
+    def load() -> Settings:
+        raise SettingsError("FIREHOSE_LAKE=<b>: must be a folder")
+
+    client = opened(load)
+    for path in ("", "snapshot.json"):
+        answer = client.get(f"/firehose/{path}")
+        assert answer.status_code == 500 and "Traceback" not in answer.text
+        assert "FIREHOSE_LAKE=<b>: must be a folder" in (answer.text if path else Page(answer.text).text)
 
 
 @pytest.mark.parametrize(
