@@ -1,4 +1,4 @@
-"""How far the loaded tables are behind the ledger, by a snapshot: a real ClickHouse against the ledger's listing."""
+"""How far the loaded tables are behind the ledger, by a snapshot: a real ClickHouse against the listing."""
 
 from __future__ import annotations
 
