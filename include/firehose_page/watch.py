@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: A look is taken again for whoever comes after this time.
 FRESH_S: Final = 5.0
 #: How long a view waits for a look that is under way, before it shows the one before.
-PATIENCE_S: Final = 0.6
+PATIENCE_S: Final = 0.3
 #: How far back months are shown: a month's gaps may be in any file of the coverage ledger since.
 MONTHS_BACK: Final = timedelta(days=400)
 
@@ -64,7 +64,7 @@ class Watch:
             raise RuntimeError("nobody has looked yet")
         return self._reader
 
-    def look(self, patience_s: float = PATIENCE_S) -> Look | None:
+    def look(self) -> Look | None:
         """The latest figures. None: the first look is still being taken.
 
         Raises:
@@ -76,7 +76,7 @@ class Watch:
                 self._under_way = self._worker.submit(self._take)
             under_way = self._under_way
         if under_way is not None:
-            wait([under_way], patience_s)
+            wait([under_way], PATIENCE_S if self._latest else 0)  # the first one takes seconds
         if self._failure is not None:
             raise self._failure
         return self._latest

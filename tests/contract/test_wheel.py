@@ -24,24 +24,7 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [*(path.parent for path in ROOT.glob("include/*/__init__.py")), ROOT / "ingester"]
-DATA = (
-    *(
-        ".acl",
-        ".conf",
-        ".css",
-        ".html",
-        ".j2",
-        ".js",
-        ".json",
-        ".lua",
-        ".service",
-        ".sql",
-        ".svg",
-        ".target",
-        ".timer",
-    ),
-    ".xml",
-)
+DATA = tuple(".acl .conf .css .html .j2 .js .json .lua .service .sql .svg .target .timer .xml".split())
 EVENTS = 2000
 
 

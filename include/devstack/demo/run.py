@@ -123,6 +123,7 @@ def _show_addresses(settings: Settings, console: Console) -> None:
     shown = {
         "Airflow": f"http://localhost:{settings.airflow_port}  user {USER}, password "
         f"{password(settings.home_path / 'airflow')}",
+        "Firehose": f"http://localhost:{settings.airflow_port}/plugin/firehose  the page inside Airflow",
         "Data Docs": f"http://localhost:{settings.docs_port}",
         "ClickHouse": f"{settings.clickhouse_url}  user {settings.clickhouse_analyst}, password "
         f"{settings.clickhouse_analyst_password}",
