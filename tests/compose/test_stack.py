@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
-from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,8 +38,8 @@ def test_the_operators_commands_are_there(stack: Stack) -> None:
     said = stack.execute("airflow-scheduler", "firehose", "verify", "--quick")
     assert "all is well" in said
     assert "FIREHOSE_BATCH_MINUTES" in stack.execute("airflow-scheduler", "firehose", "settings")
-    answer = stack.execute("airflow-scheduler", "firehose", "query", "SELECT count() AS n FROM firehose.likes")
-    assert int(answer.split()[1]) > 0
+    asked = "SELECT count() > 0 AS found FROM firehose.likes"
+    assert "\n1" in stack.execute("airflow-scheduler", "firehose", "query", asked).replace(" ", "")
     assert "schema is current" in stack.execute("airflow-scheduler", "firehose", "migrate")
     backup = ("env", "FIREHOSE_BACKUP=/tmp/backup", "firehose", "backup")
     assert "Airflow's database is not in the set" not in stack.execute("airflow-scheduler", *backup)
@@ -71,7 +71,19 @@ def test_secrets_are_nowhere_but_in_the_environment(stack: Stack) -> None:
         tag = f"localhost/bluesky-firehose/{image}:0.1.0"
         seen[f"{image}: layers"] = stack.engine.podman("history", "--no-trunc", tag)
         seen[f"{image}: environment"] = stack.engine.podman("image", "inspect", tag)
-        look = ("run", "--rm", "--network=none", "--entrypoint", "find", tag, "/", "-xdev", "-name", ".env*")
+        look = (
+            "run",
+            "--rm",
+            "--network=none",
+            "--user=0",
+            "--entrypoint",
+            "find",
+            tag,
+            "/",
+            "-xdev",
+            "-name",
+            ".env*",
+        )
         assert not stack.engine.podman(*look, "-type", "f").strip()
     # What podman was started with is its own command line, not a service's.
     for where, text in seen.items():
@@ -104,10 +116,6 @@ def test_a_killed_service_comes_back(stack: Stack, service: str) -> None:
     stack.wait_healthy(service)
 
 
-def test_nothing_was_lost_by_that(stack: Stack) -> None:
-    assert_nothing_is_lost(stack)
-
-
 def test_airflows_database_is_cleaned(stack: Stack) -> None:
     assert "airflow-clean: rows" not in stack.logs("airflow-clean")
     assert stack.healthy("airflow-clean")
@@ -118,7 +126,6 @@ def test_down_and_up_keep_everything(stack: Stack) -> None:
     stack.compose("down")
     stack.up()
     assert_kept(before, stack)
-    assert_nothing_is_lost(stack)
 
 
 @pytest.mark.parametrize("service", ["redis", "clickhouse"])
@@ -129,10 +136,13 @@ def test_a_lost_volume_is_recovered(stack: Stack, service: str) -> None:
     stack.engine.podman("volume", "rm", f"{PROJECT}_{service}")
     stack.up()
     assert_kept(before, stack)
-    assert_nothing_is_lost(stack)
     if service == "clickhouse":
         assert "loaded" in stack.execute("airflow-scheduler", "firehose", "summaries")
         assert int(stack.query("SELECT count() FROM ops.batches")) >= published(stack) - 1
+
+
+def test_nothing_was_lost_by_all_that(stack: Stack) -> None:
+    assert_nothing_is_lost(stack)
 
 
 def test_a_lake_of_another_owner_is_refused_in_one_line(stack: Stack) -> None:
@@ -197,7 +207,7 @@ def assert_nothing_is_lost(stack: Stack) -> None:
         lambda: published(stack) >= until, "two more batches", 360, lambda: stack.logs("airflow-scheduler")[-3000:]
     )
     wanted = expected_rows(sent)
-    newest = max(row["time_us"] for part in wanted.values() for row in part) - timedelta(seconds=10)
+    newest = max(row["time_us"] for part in wanted.values() for row in part) - 10_000_000
 
     def missing() -> dict[str, int]:
         found = rows(lake(stack))
@@ -215,9 +225,5 @@ def assert_nothing_is_lost(stack: Stack) -> None:
     stack.execute("airflow-scheduler", "firehose", "verify")
 
 
-def _keys(of: list[dict[str, object]], until: object) -> set[str]:
-    return {
-        json.dumps(row, sort_keys=True, default=str)
-        for row in of
-        if row["time_us"] < until  # type: ignore[operator]
-    }
+def _keys(of: list[dict[str, Any]], until_us: int) -> set[str]:
+    return {json.dumps(row, sort_keys=True, default=str) for row in of if row["time_us"] < until_us}
