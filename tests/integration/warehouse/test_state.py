@@ -50,7 +50,7 @@ def ask(client: Client, name: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def liked(client: Client, settings: Settings, lake: LakeBuilder) -> Client:
-    """One account likes a post five times and takes it back; three like another, one of them twice; one is left without."""
+    """One account likes a post five times and takes it back; three like another; one post is left without."""
     fickle = [like("fan", 10 * n, f"k{n}", STAR) for n in range(5)]
     fickle += [undo(LIKE, "fan", 10 * n + 5, f"k{n}") for n in range(5)]
     steady = [like(f"a{n}", n, "k", MODEST) for n in range(3)]
