@@ -38,6 +38,8 @@ def settings() -> dict[str, str]:
         "FIREHOSE_START_DATE": now(),
         "FIREHOSE_BATCH_MINUTES": "1",
         "FIREHOSE_JETSTREAM_URL": "ws://simulator:6008/subscribe",
+        # From the source's first event, not from when the ingester came.
+        "FIREHOSE_START_CURSOR": "1",
         "FIREHOSE_ALERT_EMAIL": "oncall@example.org",
         "FIREHOSE_SMTP_URL": "smtp://mail:2525",
         "REDIS_MAXMEMORY": "512mb",
