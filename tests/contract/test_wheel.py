@@ -82,7 +82,7 @@ def test_all_data_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as content:
         names = set(content.namelist())
     data = [path for package in PACKAGES for path in package.rglob("*") if path.suffix in DATA]
-    assert {path.suffix for path in data} == set(DATA)
+    assert {path.suffix for path in data} == DATA
     assert {str(path.relative_to(ROOT)).removeprefix("include/") for path in data} - names == set()
 
 
