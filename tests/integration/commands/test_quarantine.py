@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import redis
+from typer.testing import CliRunner
 
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
@@ -22,6 +23,7 @@ from firehose.batch.interval import Batch
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.verify import verify
 from firehose.settings import Settings
+from firehose_cli.app import app
 from ingester.contract import crash
 from jetstream_simulator import generate
 from tests.support.command import FIREHOSE, firehose
@@ -172,7 +174,7 @@ def test_a_replay_that_was_killed_is_repeated(
         timeout=120,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    again = quarantine(settings, "replay", "--do", "--json")
+    again = CliRunner().invoke(app, ["quarantine", "replay", "--do", "--json"], env=environment(settings))
     assert json.loads(again.stdout)["replayed"], "the quarantine file may be the new one already"
     now = counts(settings, batch)
     assert now["quarantined"] < was["quarantined"]

@@ -16,6 +16,8 @@ import redis
 
 import jetstream_simulator
 from firehose.jetstream import host_of
+from firehose.settings import Settings
+from firehose.tap.buffered import messages as from_redis
 from firehose.tap.events import read_frame
 from firehose.tap.wanted import Wanted
 from ingester.contract import wire
@@ -147,6 +149,32 @@ def test_redis_is_read_and_not_changed(
     out, said = tapping.communicate(timeout=30)
     assert (tapping.returncode, out, said) == (0, b"", b"")
     assert before == {key: redis_client.dump(key) for key in before}
+
+
+class _Over(Exception):
+    """Ends a stream that has no end."""
+
+
+def test_only_what_comes_from_now_on_is_shown(
+    redis_url: str, redis_client: redis.Redis, lines: list[bytes], tmp_path: Path
+) -> None:
+    posts = [line for line in lines if queue_of(line) == wire.POSTS]
+    (batch,) = minutes(1)
+    add_frames(redis_client, wire.POSTS, posts[:10], batch)
+    looks: list[float] = []
+
+    def between_looks(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 1:
+            redis_client.xadd(wire.stream_key(wire.POSTS), frame(posts[10:15]))
+        if len(looks) == 3:
+            raise _Over
+
+    seen: list[bytes] = []
+    settings = Settings(home=str(tmp_path), redis_url=redis_url)
+    with pytest.raises(_Over):
+        seen.extend(event.raw for event in from_redis(settings, Wanted(), between_looks))
+    assert seen == posts[10:15]
 
 
 def test_a_closed_pipe_ends_it_quietly(tmp_path: Path) -> None:
