@@ -125,8 +125,15 @@ class Stack:
                 self.wait_healthy(name)
 
     def up_one(self, service: str) -> None:
-        """Start a service; a container of another version makes room."""
-        self.compose("up", "--detach", "--no-deps", "--no-build", service)
+        """Start a service; a container of another image makes room, which podman-compose does not see itself."""
+        again = ["--force-recreate"] if self._has_another_image(service) else []
+        self.compose("up", "--detach", "--no-deps", "--no-build", *again, service)
+
+    def _has_another_image(self, service: str) -> bool:
+        if service not in self.services or not self.engine.succeeds("container", "exists", container(service)):
+            return False
+        wanted = self.engine.podman("image", "inspect", "--format", "{{.Id}}", self.services[service]["image"])
+        return str(self.inspect(service)["Image"]) not in wanted
 
     def _wait_for(self, service: str, condition: str) -> None:
         if condition == "service_healthy":
