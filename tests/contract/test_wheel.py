@@ -24,7 +24,22 @@ from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = [*(path.parent for path in ROOT.glob("include/*/__init__.py")), ROOT / "ingester"]
-DATA = tuple(".acl .conf .css .html .j2 .js .json .lua .service .sql .svg .target .timer .xml".split())
+DATA = {
+    ".acl",
+    ".conf",
+    ".css",
+    ".html",
+    ".j2",
+    ".js",
+    ".json",
+    ".lua",
+    ".service",
+    ".sql",
+    ".svg",
+    ".target",
+    ".timer",
+}
+DATA |= {".xml"}
 EVENTS = 2000
 
 
