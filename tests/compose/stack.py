@@ -135,6 +135,12 @@ class Stack:
         wanted = self.engine.podman("image", "inspect", "--format", "{{.Id}}", self.services[service]["image"])
         return str(self.inspect(service)["Image"]) not in wanted
 
+    def down(self) -> None:
+        """As `docker compose down`, but the source goes on, and with it the record of what it has sent."""
+        for service in reversed(self.services):
+            self.engine.podman("stop", "--time", "60", container(service), check=False)
+            self.engine.podman("rm", "--force", container(service))
+
     def _wait_for(self, service: str, condition: str) -> None:
         if condition == "service_healthy":
             self.wait_healthy(service)

@@ -123,7 +123,7 @@ def test_airflows_database_is_cleaned(stack: Stack) -> None:
 
 def test_down_and_up_keep_everything(stack: Stack) -> None:
     before = rows(lake(stack))
-    stack.compose("down")
+    stack.down()
     stack.up()
     assert_kept(before, stack)
 
