@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def test_every_package_is_under_the_contracts() -> None:
 
 def test_every_package_has_a_layer_and_no_cycles() -> None:
     [order] = contract(name="Packages: imports point down")
-    assert {name.strip() for layer in order["layers"] for name in layer.split("|")} == ON_DISK
+    assert {name.strip() for layer in order["layers"] for name in re.split("[|:]", layer)} == ON_DISK
     [acyclic] = contract(type="acyclic_siblings")
     assert set(acyclic["ancestors"]) == ON_DISK and "skip_descendants" not in acyclic
 

@@ -17,6 +17,14 @@ def test_the_projects_own_migrations_can_be_read() -> None:
     assert all(m.statements for m in found)
 
 
+def test_a_migration_that_was_once_released_is_never_edited() -> None:
+    # ClickHouse remembers each by its digest and goes on with no other one: not even a comment may change.
+    lines = Path(__file__).with_name("released_migrations.txt").read_text().split()
+    released = dict(zip(lines[1::2], lines[::2], strict=True))
+    there = {f"{one.name}.sql": one.sha256 for one in read_migrations(SQL_FOLDER / "migrations")}
+    assert there == released, "write a new migration; a new one is added to released_migrations.txt"
+
+
 def test_statements_end_with_a_semicolon_at_the_end_of_a_line() -> None:
     assert split_statements("SELECT ';', 1; -- a\n;\n\nSELECT 2;  \n") == ("SELECT ';', 1; -- a", "SELECT 2")
 

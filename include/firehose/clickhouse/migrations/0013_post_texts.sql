@@ -46,8 +46,8 @@ CREATE TABLE IF NOT EXISTS ops.post_changes
     at        DateTime64(6, 'UTC') COMMENT 'When the change was seen' CODEC(Delta, ZSTD(1)),
     did       String               COMMENT 'The account' CODEC(ZSTD(3)),
     rkey      String               COMMENT 'Record key of the post' CODEC(ZSTD(3)),
-    rev       String               COMMENT 'Revision of the account''s repository that changed it: forms of the post with a lower one no longer exist' CODEC(ZSTD(3)),
+    rev       String               COMMENT 'Revision of the account''s repository that changed it: forms of the post with a lower one are no more' CODEC(ZSTD(3)),
     operation Enum8('update' = 2, 'delete' = 3) COMMENT 'update or delete' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY day ORDER BY (rkey, did, rev)
-COMMENT 'Edits and deletions of posts: what ends an earlier form of a post';
+COMMENT 'Edits and deletions of posts: what makes an earlier form of a post no more';
