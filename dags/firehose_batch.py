@@ -33,7 +33,6 @@ from firehose_wiring import (
     MAX_BATCH_RUNS,
     MEMORY_POOL,
     NEWEST_FIRST,
-    batch_deadline,
     batch_timetable,
     current_batch,
     start_date,
@@ -102,7 +101,6 @@ def publish() -> dict[str, Any]:
     start_date=start_date(),
     catchup=True,
     max_active_runs=MAX_BATCH_RUNS,
-    deadline=batch_deadline(),
     default_args=DEFAULT_ARGS | {"weight_rule": NEWEST_FIRST},
     tags=["firehose", "batch"],
 )

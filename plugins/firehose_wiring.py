@@ -19,13 +19,9 @@ from airflow.sdk import (
     get_current_context,
 )
 from airflow.sdk.configuration import conf
-from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.task.priority_strategy import PriorityWeightStrategy
 from firehose_timetable import BatchTimetable
-
-from ingester.contract.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +30,6 @@ if TYPE_CHECKING:
 
     from firehose.batch.interval import Batch
     from firehose.settings import Settings
-
-log = get_logger(__name__)
 
 #: Published batches: ``firehose_batch`` updates it, ``firehose_summaries`` wakes up on it.
 BATCHES: Final = Asset("firehose_batches", uri="firehose://lake/batches")
@@ -146,28 +140,6 @@ def batch_timetable() -> BatchTimetable:
     """
     minutes = _settings().batch_minutes
     return BatchTimetable("0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", timezone="UTC")
-
-
-def batch_deadline() -> DeadlineAlert:
-    """By when a run of a batch has to end: Airflow's page of deadlines shows which will not, and which have not.
-
-    The alert about it is the monitor's, which knows one cause from many runs.
-
-    Raises:
-        SettingsError: a wrong setting.
-    """
-    settings = _settings()
-    return DeadlineAlert(
-        name="firehose_batch_deadline",
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(minutes=settings.batch_minutes) * settings.alert_batch_percent / 100,
-        callback=SyncCallback(note_missed_deadline),
-    )
-
-
-def note_missed_deadline(context: dict[str, Any] | None = None) -> None:
-    """Airflow has the executor call this; without a callback there is no deadline."""
-    log.warning("run has missed its deadline", run=((context or {}).get("dag_run") or {}).get("dag_run_id"))
 
 
 def backup_timetable() -> CronDataIntervalTimetable | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from firehose_cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from devstack.service.install import Plan
     from devstack.service.status import UnitState
@@ -88,7 +90,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
         typer.echo(msgspec.json.encode({"healthy": healthy, "units": states}))
     else:
         _print(states)
-    raise typer.Exit(0 if healthy else 1)
+    raise typer.Exit(ExitCode.of(ok=healthy))
 
 
 @app.command("exec", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -174,7 +174,7 @@ def test_the_command_lists_the_gaps_newest_last(
     app.command()(command)
     write(lake, at(20), gap(at(20), 5, "late", queue="likes", host="wss://one", protocol="v1"))
     write(lake, at(19), gap(at(19), 1, "early", filled="replay"), gap(at(20, 4), 2, "over it"))
-    everything = CliRunner().invoke(app, [], catch_exceptions=False)
+    everything = CliRunner().invoke(app, ["--each"], catch_exceptions=False)
     assert [line.split()[-1] for line in everything.stdout.splitlines()[1:]] == [
         "early",
         "late",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -93,4 +94,5 @@ def end(running: LightDemo) -> None:
     assert running.process.stdout is not None
     running.process.stdout.close()
     for holder in sorted(running.held().values(), key=lambda held: held.name != RUNNER):
-        psutil.Process(holder.pid).kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # its supervisor's end has been its own
+            psutil.Process(holder.pid).kill()
