@@ -81,7 +81,7 @@ def test_what_waits_is_counted_by_the_events_a_frame_of_the_last_batch(
     ]  # of the session's server, and another test's perhaps
     redis_client.config_set("maxmemory", 1 << 30)
     found = look(settings).buffer
-    redis_client.config_set("maxmemory", before)
+    redis_client.config_set("maxmemory", before or 0)
     assert found is not None
     published_none = found.queues[wire.LIKES]
     assert (published_none.frames, published_none.events) == (2, None), "no batch is published yet"
