@@ -84,7 +84,7 @@ def database(tmp_path: Path, redis_url: str, hour: Batch, migrated: Path) -> Ite
         service.wait()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_killed_tasks_are_run_again(
     database: Path, redis_client: redis.Redis, hour: Batch, tmp_path: Path
 ) -> None:
@@ -95,12 +95,12 @@ def test_killed_tasks_are_run_again(
     damage.write(b"{")
     fill(redis_client, hour)
     # The task alone, which its supervisor notices.
-    until(lambda: task_at_work(database, "validate", lake, hour), 200).send_signal(signal.SIGKILL)
+    until(lambda: task_at_work(database, "validate", lake, hour), 400).send_signal(signal.SIGKILL)
     # The supervisor alone: only the scheduler can notice, and the task works on without it.
-    supervisor = until(lambda: task_at_work(database, "publish", lake, hour), 200).parent()
+    supervisor = until(lambda: task_at_work(database, "publish", lake, hour), 400).parent()
     assert supervisor is not None
     supervisor.send_signal(signal.SIGKILL)
-    until(lambda: state(database, "publish")["state"] == "success", 200)
+    until(lambda: state(database, "publish")["state"] == "success", 400)
 
     assert {name: state(database, name)["try_number"] for name in ("drain", "validate", "publish")} == {
         "drain": 1,
