@@ -55,7 +55,7 @@ def answer(system: Booted, question: str) -> str:
 
 
 def test_events_reach_an_answer_and_the_shutdown_is_in_order(system: Booted) -> None:
-    until(lambda: system.show(SCHEDULER, "ActiveState") == "active", 400, what="all of it has started")
+    until(lambda: system.show(SCHEDULER, "ActiveState") == "active", 240, what="all of it has started")
     counted = "SELECT sum(stored) FROM ops.batch_counts"
     until(
         lambda: answer(system, counted).isdigit() and int(answer(system, counted)) > 0,
