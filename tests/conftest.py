@@ -65,6 +65,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[_HOME], ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """A command that a test runs in its own process keeps others out of files, also of those of later tests."""
+    given = os.umask(0o022)
+    os.umask(given)
+    yield
+    os.umask(given)
+
+
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.RedisServer]:
     """One server for the whole session. A test that stops or fills Redis starts a server of its own."""
