@@ -11,13 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from firehose_connections import MADE, TLS, WHERE_OFFERED
 
-from ingester.contract.logs import get_logger
-
 if TYPE_CHECKING:
     from airflow.providers.redis.hooks.redis import RedisHook
     from airflow.providers.smtp.hooks.smtp import SmtpHook
-
-log = get_logger(__name__)
 
 _MADE: Final = (
     "Made from the FIREHOSE_ settings, where the password is. Press Test. To enter it here instead: "

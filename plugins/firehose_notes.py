@@ -11,12 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.listeners import hookimpl
 
-from ingester.contract.logs import get_logger
-
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
-
-log = get_logger(__name__)
 
 #: What a task says in one line when it is skipped or fails, as an XCom.
 SAID: Final = "said"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from airflow.providers.standard.decorators.python import _PythonDecoratedOperator
 from airflow.sdk.bases.decorator import task_decorator_factory
 from airflow.sdk.exceptions import AirflowSkipException
+from firehose_failures import RefusedRun
 from firehose_links import LINKS
 from firehose_notes import SAID
-from firehose_wiring import RefusedRun
 
 from ingester.contract.logs import get_logger
 

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import (
     Asset,
-    Context,
     CronDataIntervalTimetable,
-    RetryDecision,
-    RetryPolicy,
     get_current_context,
 )
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.task.priority_strategy import PriorityWeightStrategy
+from firehose_failures import RETRIES, PipelineRetries, RefusedRun, alert, lower
 from firehose_timetable import BatchTimetable
 
 if TYPE_CHECKING:
@@ -45,7 +43,6 @@ WATCHED: Final = tuple(f"firehose_{name}" for name in ("batch", "summaries", "ma
 BACKUP_AT: Final = "40 2 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
-RETRIES: Final = 5
 #: One day of batches of five minutes. After an outage a run for each missed interval is made at once, so that the
 #: newest one is among those to choose from; what runs at a time is limited by the executor and by the pool.
 MAX_BATCH_RUNS: Final = 288
@@ -64,57 +61,6 @@ class NewestFirst(PriorityWeightStrategy):
 NEWEST_FIRST: Final = f"{NewestFirst.__module__}.{NewestFirst.__qualname__}"
 #: A batch's id, or the time that Airflow itself puts into run ids.
 _MOMENT: Final = re.compile(r"\d{8}T\d{6}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-
-
-class PipelineRetries(RetryPolicy):
-    """Retries errors that may pass with time. Others fail at once, so that they do not delay other runs."""
-
-    def evaluate(
-        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
-    ) -> RetryDecision:
-        """Airflow asks this in the task's process, once a failure."""
-        from firehose import errors
-        from firehose.settings import SettingsError
-
-        hopeless = errors.CorruptBatch | errors.CorruptLake | errors.LakeOutdated | errors.PoisonFlood
-        if isinstance(exception, hopeless | errors.CorruptBackup | errors.RestoreUnfinished | SettingsError):
-            return RetryDecision.fail("the same input fails again: an operator has to act")
-        if isinstance(exception, errors.NotListening):
-            # Once the ingester is back, the next try records the gap and skips the run: so an outage of a quarter
-            # of an hour leaves no failed run. A longer one leaves those of its last quarter. Clearing raises
-            # max_tries.
-            waited = try_number - (max_tries - RETRIES) - 1
-            if waited < len(_SILENCE_WAITS_S):
-                return RetryDecision.retry(timedelta(seconds=_SILENCE_WAITS_S[max(waited, 0)]))
-            return RetryDecision.fail("nothing was heard")
-        return RetryDecision.default()
-
-
-class RefusedRun(AirflowFailException):
-    """A run that somebody has triggered by hand over what is no batch: nothing of the pipeline has failed."""
-
-
-#: How long a run waits for an ingester that is away, try by try.
-_SILENCE_WAITS_S: Final = (20, 60, 120, 240, 480)
-
-
-def alert(context: Context) -> None:
-    """Airflow calls this in the failed task's process (or in the DAG processor, where that one is gone)."""
-    from firehose_hooks import send_mail
-
-    from firehose.alerts import task_failed
-
-    if not isinstance(context.get("exception"), RefusedRun):  # who has triggered it sees the red run
-        task_failed(context, send_mail)
-
-
-def lower(context: Context) -> None:
-    """Airflow calls this in the process of a task that has succeeded or was skipped: its alert is over."""
-    from firehose_hooks import send_mail
-
-    from firehose.alerts import task_succeeded
-
-    task_succeeded(context, send_mail)
 
 
 DEFAULT_ARGS: Final[dict[str, Any]] = {

@@ -29,7 +29,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``rights``: a ClickHouse server's ``users.xml`` with the profiles ``loader`` and ``analyst``. ``url``: http, on
     loopback. ``total_memory_mib`` 0: half of the machine's memory. ``timeout_s``: a client that neither sends nor
     reads for this long is cut off. ``monitoring_password``: of the user ``monitoring``, for whom alone
-    ``/metrics`` is; empty: there is no such page. ``sandbox``: ``auto``, where the kernel has one, or ``require``.
+    ``/metrics`` is; empty: that page answers 404. ``sandbox``: ``auto``, where the kernel has one, or ``require``.
 
     ``program``, ``names`` and ``smaller`` are for messages: the names of this program and of each field for the
     caller's users, and what makes a query of theirs smaller.

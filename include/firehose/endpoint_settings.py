@@ -21,7 +21,7 @@ class EndpointSettings(RetentionSettings, frozen=True, kw_only=True):
         str,
         Meta(
             description="Password of the user monitoring, who alone may read /metrics of the embedded endpoint; "
-            "empty: there is no such page"
+            "empty: that page answers 404"
         ),
     ] = ""
     query_max_memory_mib: Annotated[

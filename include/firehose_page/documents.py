@@ -79,7 +79,7 @@ def batch(settings: Settings, batch_id: str) -> BatchFile | None:
 
 
 def parsed(batch_id: str, minutes: int) -> Batch | None:
-    """The interval of a batch's id; None: it is no such id."""
+    """The interval of a batch's id; None: it is not the id of a batch."""
     try:
         return Batch.parse(batch_id, minutes * 60) if _ID.fullmatch(batch_id) else None
     except ValueError:

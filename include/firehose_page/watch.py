@@ -69,7 +69,7 @@ class Watch:
 
         Raises:
             SettingsError: a setting is wrong. Whatever else the latest look has failed with; a service that is
-                away is no failure.
+                away is not a failure.
         """
         with self._lock:
             if self._under_way is None and time.monotonic() - self._taken > FRESH_S:

@@ -24,7 +24,7 @@ class LossPath(Enum):
     FOREIGN_ENTRY = "foreign_entry", "an entry of a queue that is not a frame: kept as dead letters"
     MISCOUNTED = "miscounted", "a frame with another number of events than it says: all are kept"
     LATE_FRAME = "late_frame", "a frame whose interval was drained already: taken along by a later batch"
-    FOREIGN_KEY = "foreign_key", "a key of a foreign type, or an entry that is no gap: moved aside and kept"
+    FOREIGN_KEY = "foreign_key", "a key of a foreign type, or an entry that is not a gap: moved aside and kept"
     SKIPPED_INTERVAL = "skipped_interval", "an interval from before the first start: no batch"
     MISSED_INTERVAL = "missed_interval", "an interval in which nothing listened: a gap instead of a batch"
     # In validation and publication.

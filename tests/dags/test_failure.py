@@ -12,11 +12,11 @@ _ALERTS = """
 import sys
 from types import SimpleNamespace
 sys.path.insert(0, "plugins")
-import firehose_wiring as wiring
+import firehose_failures as failures
 from firehose.errors import CorruptBatch
 ti = SimpleNamespace(dag_id="firehose_batch", task_id="drain", run_id="r", try_number=1, log_url="")
-for error in (wiring.RefusedRun("typed wrongly"), CorruptBatch("not refused")):
-    wiring.alert({"ti": ti, "dag_run": None, "exception": error})
+for error in (failures.RefusedRun("typed wrongly"), CorruptBatch("not refused")):
+    failures.alert({"ti": ti, "dag_run": None, "exception": error})
 """
 
 

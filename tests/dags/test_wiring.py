@@ -14,13 +14,14 @@ import inspect, json, sys
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 sys.path.insert(0, "plugins")
+import firehose_failures as failures
 import firehose_wiring as wiring
 from airflow.sdk.exceptions import AirflowFailException
 from firehose import errors
 from firehose.settings import SettingsError
 
 def decide(error, try_number, max_tries):
-    decision = wiring.PipelineRetries().evaluate(error, try_number, max_tries)
+    decision = failures.PipelineRetries().evaluate(error, try_number, max_tries)
     return [decision.action.value, decision.retry_delay and decision.retry_delay.total_seconds()]
 
 def batch(run_type, start, end):

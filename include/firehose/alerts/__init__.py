@@ -82,7 +82,7 @@ def send(
 def task_failed(context: Mapping[str, Any], send_mail: SendMail) -> None:
     """Report a failed task, from the context that Airflow hands to a callback. Never raises for a sink.
 
-    That nothing listened is no failure of the task: the monitor sees the ingester itself, and intervals that stay
+    That nothing listened is not a task's fault: the monitor sees the ingester itself, and intervals that stay
     without a batch.
     """
     ti, run = context["ti"], context.get("dag_run")

@@ -1,6 +1,6 @@
 """The published batches of a span, one by one: when each step was done, what came of it, how old its events were.
 
-There is no store of samples: a batch's own files say when it was drained and published, how many bytes waited in
+Samples are not stored: a batch's own files say when it was drained and published, how many bytes waited in
 Redis, and the time of the newest event then. Lives here: the reading, each file once. Must not: judge it.
 """
 
