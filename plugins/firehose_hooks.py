@@ -112,7 +112,17 @@ class _Login(redis.CredentialProvider):
 
 
 def send_mail(message: EmailMessage) -> None:
-    """Send a mail through the connection :data:`SMTP`. Raises whatever the hook and the server give."""
+    """Send a mail through the connection :data:`SMTP`. Raises whatever the hook and the server give.
+
+    Raises:
+        ValueError: there is neither that connection nor the setting that makes it.
+    """
+    try:
+        BaseHook.get_connection(SMTP)
+    except AirflowNotFoundException:
+        raise ValueError(
+            f"FIREHOSE_SMTP_URL is not set, and Airflow has no connection {SMTP}: set one of them"
+        ) from None
     hook = Mailer(smtp_conn_id=SMTP)
     try:
         hook.get_conn()

@@ -200,6 +200,19 @@ def test_connections_of_airflows_own_count_where_they_are_wanted(tmp_path: Path)
     assert json.loads(done.stdout.splitlines()[-1])[0][0] == "other.example", "the settings come first otherwise"
 
 
+def test_a_mail_goes_through_airflows_own_connection_where_that_is_wanted(tmp_path: Path) -> None:
+    given = {"own": ""}  # no FIREHOSE_SMTP_URL
+    wanted = {"FIREHOSE_AIRFLOW_CONNECTIONS": "airflow", "FIREHOSE_ALERT_EMAIL": "ops@example.org"}
+    with mail_server(0) as box:
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": box.port, "extra": {"disable_ssl": True}}
+        done = run(_MAIL, given, tmp_path, AIRFLOW_CONN_FIREHOSE_SMTP=json.dumps(connection), **wanted)
+    (mail,) = box.received
+    assert mail["To"] == "ops@example.org" and "title of own" in mail["Subject"]
+    without = run(_MAIL, given, tmp_path, FIREHOSE_ALERT_EMAIL="ops@example.org")
+    assert "FIREHOSE_SMTP_URL is not set, and Airflow has no connection firehose_smtp" in without.stdout
+    assert "alert not sent" not in done.stdout
+
+
 def parts(url: str) -> list[Any]:
     """An address in parts, its port always named."""
     found = urlsplit(url)

@@ -33,7 +33,7 @@ SLACK: Final = "slack"
 #: Slack refuses longer texts.
 _SLACK_TEXT: Final = 2900
 
-#: Sends a mail through the server of ``FIREHOSE_SMTP_URL``. May raise anything.
+#: Sends a mail through the server that is set, or says in one line that none is. May raise anything.
 SendMail = Callable[[EmailMessage], None]
 
 
@@ -46,7 +46,7 @@ def sinks(settings: Settings) -> list[str]:
 def deliver(settings: Settings, notice: Notice, send_mail: SendMail, to: Iterable[str]) -> dict[str, str]:
     """Send a notice to these sinks; by sink what went wrong, empty: it worked. Each is tried and logged."""
     senders: dict[str, tuple[str, Callable[[], None]]] = {
-        MAIL: (settings.smtp_url, lambda: _mail(settings, notice, send_mail)),
+        MAIL: (settings.smtp_url, lambda: send_mail(message(settings, notice))),
         WEBHOOK: (settings.alert_webhook_url, lambda: _post(settings.alert_webhook_url, _body(notice))),
         SLACK: (settings.alert_slack_url, lambda: _post(settings.alert_slack_url, _slack(notice))),
     }
@@ -75,12 +75,6 @@ def _try(sink: str, notice: Notice, url: str, send: Callable[[], None]) -> str:
         return wrong
     log.info("alert sent", sink=sink, host=host, **about)
     return ""
-
-
-def _mail(settings: Settings, notice: Notice, send_mail: SendMail) -> None:
-    if not settings.smtp_url:
-        raise ValueError("FIREHOSE_SMTP_URL is not set; it must be smtp://host:port or smtps://host:port")
-    send_mail(message(settings, notice))
 
 
 def message(settings: Settings, notice: Notice) -> EmailMessage:

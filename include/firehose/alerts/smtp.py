@@ -20,9 +20,11 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def mailer(settings: Settings) -> Callable[[EmailMessage], None]:
-    """What sends a mail. It raises whatever the server gives."""
+    """What sends a mail. It raises whatever the server gives, or a ValueError where no server is set."""
 
     def send(message: EmailMessage) -> None:
+        if not settings.smtp_url:
+            raise ValueError("FIREHOSE_SMTP_URL is not set; it must be smtp://host:port or smtps://host:port")
         parts = urlsplit(settings.smtp_url)
         host, over_tls = parts.hostname or "localhost", parts.scheme == "smtps"
         context = ssl.create_default_context()

@@ -51,7 +51,7 @@ def _pairs(s: Settings) -> list[tuple[bool, str, str]]:
     redis, clickhouse = urlsplit(s.redis_url), urlsplit(s.clickhouse_url)
     return [
         (
-            bool(s.alert_email) and not s.smtp_url,
+            bool(s.alert_email) and not s.smtp_url and s.airflow_connections == "settings",
             "FIREHOSE_ALERT_EMAIL is set, and no server to send mail by",
             "set FIREHOSE_SMTP_URL",
         ),

@@ -13,6 +13,7 @@ import pytest
 
 from firehose.alerts.catalogue import Kind, Notice, Severity
 from firehose.alerts.sinks import SendMail, deliver, sinks
+from firehose.alerts.smtp import mailer
 from firehose.settings import Settings
 from tests.support.sinks import Webhook, web_server
 
@@ -110,7 +111,8 @@ def test_a_sink_that_fails_is_one_line_and_the_other_still_delivers(
 
 
 def test_a_mail_address_without_a_server_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    tell(Settings(alert_email="ops@example.org"), notice("title"), no_mail)
+    settings = Settings(alert_email="ops@example.org")
+    tell(settings, notice("title"), mailer(settings))
     (record,) = caplog.records
     assert "FIREHOSE_SMTP_URL is not set" in record.getMessage()
 
