@@ -8,41 +8,79 @@
 )
 AS WITH
     -- Grouping all records of a day of the network takes gigabytes, so records are left out that cannot be among the wanted
-    -- ones. Those with the largest rows say what the last of these has at least; then all records are summed in four million
-    -- buckets, and those are grouped whose bucket has as much. Scalars, since a subquery that is named twice runs twice.
+    -- ones. Scalars, since a subquery that is named twice runs twice.
+    -- A record has at most a row for each hour in each part; the parts are counted without reading them.
     (
-        SELECT if(count() < {top:UInt32}, 0, min(net))
+        SELECT count() * (greatest(dateDiff('hour', {since:DateTime('UTC')}, {until:DateTime('UTC')}), 0) + 2)
         FROM
         (
-            SELECT sum(e.made) - sum(e.undone) AS net
+            SELECT _part, count() FROM ops.engagement_by_hour
+            WHERE day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+            GROUP BY _part
+        )
+    ) AS rows_of_one,
+    -- So the records with the largest rows are found among a few rows, and the last wanted one of them says what it takes.
+    (
+        SELECT min(made)
+        FROM
+        (
+            SELECT made FROM ops.engagement_by_hour
+            WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+            AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+            ORDER BY made DESC LIMIT {top:UInt32} * least(rows_of_one, 50)
+        )
+    ) AS among_the_largest,
+    (
+        SELECT if(count() < {top:UInt32}, 0, greatest(min(net), 0))
+        FROM
+        (
+            SELECT toInt64(sum(e.made)) - toInt64(sum(e.undone)) AS net
             FROM ops.engagement_by_hour AS e
             WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
             AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
                 AND (account, record) IN
                 (
-                    SELECT account, record FROM ops.engagement_by_hour
-                    WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+                    SELECT account, record
+                    FROM
+                    (
+                        SELECT account, record, made FROM ops.engagement_by_hour
+                        PREWHERE made >= among_the_largest
+                        WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
             AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
-                    ORDER BY made DESC LIMIT {top:UInt32} * 2
+                        LIMIT {top:UInt32} * 200
+                    )
+                    GROUP BY account, record
+                    ORDER BY sum(made) DESC
+                    LIMIT {top:UInt32} * 2
                 )
             GROUP BY account, record, collection
             ORDER BY net DESC
             LIMIT {top:UInt32}
         )
-    ) AS least,
-    ifNull(least, 0) > 1 AS some_cannot,
+    ) AS it_takes,
+    -- Rows below this one add up to at most half of it in one record, so that a record without a larger row is left out
+    -- unread; the others are summed in four million buckets, as if each lacked that half. (OrZero: scalars are 0 in a plan.)
+    toUInt64(1 + intDivOrZero(it_takes, 2 * rows_of_one)) AS large,
     (
         SELECT groupArray(bucket)
         FROM
         (
             SELECT toUInt32(bitAnd(cityHash64(account, record), 0x3fffff)) AS bucket
             FROM ops.engagement_by_hour
-            WHERE some_cannot AND kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+            PREWHERE made >= large
+            WHERE it_takes > 1 AND kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
             AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
             GROUP BY bucket
-            HAVING sum(made) >= least
+            HAVING sum(made) + rows_of_one * (large - 1) >= it_takes
         )
     ) AS buckets,
+    (
+        SELECT groupUniqArray((account, record)) FROM ops.engagement_by_hour
+        PREWHERE made >= large
+        WHERE it_takes > 1 AND kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
+            AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
+            AND toUInt32(bitAnd(cityHash64(account, record), 0x3fffff)) IN (SELECT arrayJoin(buckets))
+    ) AS candidates,
     (
         SELECT groupArray((account, collection, record, made, undone, net, a_day))
         FROM
@@ -52,7 +90,7 @@ AS WITH
             FROM ops.engagement_by_hour AS e
             WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
             AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
-                AND (NOT some_cannot OR toUInt32(bitAnd(cityHash64(account, record), 0x3fffff)) IN (SELECT arrayJoin(buckets)))
+                AND (it_takes <= 1 OR (account, record) IN (SELECT one.1, one.2 FROM (SELECT arrayJoin(candidates) AS one)))
             GROUP BY account, record, collection
             ORDER BY net DESC, account, record
             LIMIT {top:UInt32}
