@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -18,7 +20,7 @@ FROM firehose.top_records(
 )
 """
 #: Likes of the record of a rank in all, and in how many of 36 hours.
-SHAPES = {
+SHAPES: Final[dict[str, tuple[Callable[[int], int], int]]] = {
     "one hour each": (lambda rank: 400_000 // (rank + 1), 1),
     "spread over all hours": (lambda rank: 400_000 // (rank + 1), 36),
     "nearly equal": (lambda rank: 72 - rank % 7, 36),
