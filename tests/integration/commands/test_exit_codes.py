@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from firehose_cli.app import app
 from firehose_cli.exit_codes import ExitCode
 from scripts.pages import commands as commands_page
 from tests.support.command import FIREHOSE, firehose
+from tests.support.forks import run_all
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -73,26 +73,14 @@ COMMANDS = [*every_command()]
 def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
     """Every command, run where there is nothing: no lake, no service, no archive."""
     home = tmp_path_factory.mktemp("empty")
-
-    def run(name: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [FIREHOSE, *name.split(), *ARGUMENTS.get(name, [])],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-            cwd=home,
-            env={
-                **{"PATH": "/usr/bin:/bin", "HOME": str(home), "FIREHOSE_HOME": str(home / "home")},
-                **{"FIREHOSE_LAKE": str(home / "lake"), "FIREHOSE_REDIS_URL": f"redis://{AWAY}/0"},
-                **{"FIREHOSE_CLICKHOUSE_URL": f"http://{AWAY}", "FIREHOSE_AIRFLOW_URL": f"http://{AWAY}"},
-                "FIREHOSE_JETSTREAM_URL": f"ws://{AWAY}/subscribe",
-            },
-        )
-
-    names = [name for name in COMMANDS if name not in SERVE]
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(names, pool.map(run, names), strict=True))
+    environment = {
+        **{"PATH": "/usr/bin:/bin", "HOME": str(home), "FIREHOSE_HOME": str(home / "home")},
+        **{"FIREHOSE_LAKE": str(home / "lake"), "FIREHOSE_REDIS_URL": f"redis://{AWAY}/0"},
+        **{"FIREHOSE_CLICKHOUSE_URL": f"http://{AWAY}", "FIREHOSE_AIRFLOW_URL": f"http://{AWAY}"},
+        "FIREHOSE_JETSTREAM_URL": f"ws://{AWAY}/subscribe",
+    }
+    commands = {name: [*name.split(), *ARGUMENTS.get(name, [])] for name in COMMANDS if name not in SERVE}
+    return run_all(commands, home, environment)
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in SERVE])

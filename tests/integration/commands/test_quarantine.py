@@ -9,14 +9,15 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import redis
 from typer.testing import CliRunner
 
+from devstack.embedded.redis import RedisServer
 from firehose.batch import manifest as manifests
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
@@ -28,6 +29,7 @@ from ingester.contract import crash
 from jetstream_simulator import generate
 from tests.support.command import FIREHOSE, firehose
 from tests.support.frames import fill, minutes
+from tests.support.logins import copy_passwords
 
 ROOT = Path(__file__).parents[3]
 EVENTS = [*generate.events(600, seed=8, start_us=1_780_002_000_000_000, rate=5, malformed=0.02)]
@@ -43,43 +45,56 @@ publish(load(), batch)
 """
 
 
-@pytest.fixture
-def settings(tmp_path: Path, redis_url: str) -> Settings:
-    return Settings(
-        home=str(tmp_path),
-        lake=str(tmp_path / "lake"),
-        redis_url=redis_url,
-        max_quarantine_rate=1.0,
-        start_date="",
-    )
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def batch() -> Batch:
     return minutes(1)[0]
 
 
-@pytest.fixture
-def ruled_strictly(settings: Settings, batch: Batch, redis_client: redis.Redis, tmp_path: Path) -> Settings:
-    """A batch that a version published whose rules let no delete pass."""
-    fill(redis_client, EVENTS, batch)
-    drain(settings, batch)
+@pytest.fixture(scope="module")
+def published(batch: Batch, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with a lake and a batch that a version published whose rules let no delete pass."""
+    folder = tmp_path_factory.mktemp("published")
+    home = folder / "home"
+    settings = settings_in(home, redis_server.url)
+    copy_passwords(redis_server, home)
+    with redis_server.client() as client:
+        client.flushall()
+        fill(client, EVENTS, batch)
+        drain(settings, batch)
+        client.flushall()
+    code = folder / "code"
     for package in ("include/firehose", "ingester"):
-        shutil.copytree(
-            ROOT / package, tmp_path / "code" / Path(package).name, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    rules = tmp_path / "code/firehose/records/rules.py"
+        shutil.copytree(ROOT / package, code / Path(package).name, ignore=shutil.ignore_patterns("__pycache__"))
+    rules = code / "firehose/records/rules.py"
     was = rules.read_text()
     rules.write_text(was.replace('OPERATIONS: Final = (*WRITES, "delete")', "OPERATIONS: Final = WRITES"))
     assert rules.read_text() != was
     subprocess.run(
         [sys.executable, "-c", STRICTER, batch.id],
-        env=environment(settings) | {"PYTHONPATH": str(tmp_path / "code")},
-        cwd=tmp_path / "code",
+        env=environment(settings) | {"PYTHONPATH": str(code)},
+        cwd=code,
         check=True,
         timeout=200,
     )
-    return settings
+    yield home
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def ruled_strictly(published: Path, tmp_path: Path, redis_url: str) -> Settings:
+    """Settings of a copy of it."""
+    shutil.copytree(published, tmp_path / "home")
+    return settings_in(tmp_path / "home", redis_url)
+
+
+def settings_in(home: Path, redis_url: str) -> Settings:
+    return Settings(
+        home=str(home),
+        lake=str(home / "lake"),
+        redis_url=redis_url,
+        max_quarantine_rate=1.0,
+        start_date="",
+    )
 
 
 def environment(settings: Settings) -> dict[str, str]:
