@@ -28,6 +28,7 @@ def _stop_what_was_started() -> None:
 
 
 Events = Annotated[int, typer.Option(min=1000, help="How many events to measure with.")]
+Rounds = Annotated[int, typer.Option(min=1, help="How often each question is asked, after a first time.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -92,6 +93,7 @@ def query(
 def cookbook(
     events: Annotated[int, typer.Option(min=24_000, help="How many events the day has.")] = 1_000_000,
     hours: Annotated[int, typer.Option(min=1, max=24, help="How many of its hours to simulate.")] = 24,
+    rounds: Rounds = 3,
     as_json: Json = False,
 ) -> None:
     """Each recipe of the cookbook on a simulated day, beside the lake. 10 million events take an hour.
@@ -100,7 +102,7 @@ def cookbook(
     """
     from devstack.bench.cookbook import bench_cookbook
 
-    _print(bench_cookbook(events, hours), as_json)
+    _print(bench_cookbook(events, hours, rounds), as_json)
 
 
 @app.command()
@@ -169,6 +171,7 @@ def concurrency(
     events: Annotated[int, typer.Option(min=12_000, help="How many events the day has.")] = 600_000,
     analysts: Annotated[int, typer.Option(min=1, max=48, help="How many ask at a time.")] = 16,
     seconds: Annotated[int, typer.Option(min=1, help="How long they ask.")] = 60,
+    rounds: Rounds = 10,
     as_json: Json = False,
 ) -> None:
     """Many analysts at the embedded endpoint while batches are loaded, beside one alone.
@@ -179,7 +182,7 @@ def concurrency(
     from firehose.errors import FirehoseError
 
     logs.progress()
-    report = bench_concurrency(events, analysts, seconds)
+    report = bench_concurrency(events, analysts, seconds, rounds)
     _print(report, as_json)
     if report.errors or report.torn:
         raise FirehoseError(

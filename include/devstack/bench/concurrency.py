@@ -47,7 +47,6 @@ log = get_logger(__name__)
 _BATCHES: Final = (2, 1, 3)
 _WINDOW_S: Final = 300
 _HOUR_S: Final = 3600
-_ALONE_ROUNDS: Final = 10
 
 #: The value of each key and hour, by check.
 Values = dict[str, dict[tuple[str, str], int]]
@@ -77,8 +76,8 @@ class ConcurrencyReport(msgspec.Struct, frozen=True, kw_only=True):
     peak_rss_mib: float
 
 
-def bench_concurrency(events: int, count: int, seconds: float, rounds: int = _ALONE_ROUNDS) -> ConcurrencyReport:
-    """Measure with ``count`` analysts, for ``seconds`` seconds, on a day of ``events`` events.
+def bench_concurrency(events: int, count: int, seconds: float, rounds: int) -> ConcurrencyReport:
+    """Measure on a day of ``events`` events: one analyst ``rounds`` times, then ``count`` for ``seconds`` seconds.
 
     Raises:
         FirehoseError: a step fails, or what was loaded at the end is not what the ledger says.

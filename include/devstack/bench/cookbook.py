@@ -35,7 +35,6 @@ from firehose.warehouse.summaries import refresh
 
 #: The same questions without the tables of events, by the names of the recipes.
 ON_THE_LAKE: Final = Path(__file__).parent / "on_the_lake"
-_RUNS: Final = 3
 _LITTLE: Final = 64 * 2**20
 _COUNTED: Final = """
 SELECT sumIf(value, event = 'SelectedRows'), sumIf(value, event = 'ReadBufferFromFileDescriptorReadBytes')
@@ -71,8 +70,8 @@ class CookbookReport(msgspec.Struct, frozen=True, kw_only=True):
     on_the_lake: dict[str, Figures]
 
 
-def bench_cookbook(events: int, hours: int) -> CookbookReport:
-    """Measure on a day of ``events`` simulated events, or on its first ``hours``."""
+def bench_cookbook(events: int, hours: int, rounds: int) -> CookbookReport:
+    """Measure on the first ``hours`` of a day of ``events`` events; each is asked ``rounds`` times when hot."""
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         settings = of_own(Path(name, "home"), str(Path(name, "lake")))
         began = time.monotonic()
@@ -81,7 +80,7 @@ def bench_cookbook(events: int, hours: int) -> CookbookReport:
         with clickhouse.start(settings):
             load(settings)
             loaded = time.monotonic()
-            asked, on_the_lake = measure(settings)
+            asked, on_the_lake = measure(settings, rounds)
     seconds = {"make the day": round(made - began, 1), "load it": round(loaded - made, 1)}
     return CookbookReport(name="cookbook", events=total, seconds=seconds, recipes=asked, on_the_lake=on_the_lake)
 
@@ -106,33 +105,33 @@ def load(settings: Settings) -> None:
             client.command(f"OPTIMIZE TABLE {table} FINAL")
 
 
-def measure(settings: Settings) -> tuple[dict[str, Figures], dict[str, Figures]]:
+def measure(settings: Settings, rounds: int) -> tuple[dict[str, Figures], dict[str, Figures]]:
     """The figures of each recipe, and of each baseline."""
     baselines = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ON_THE_LAKE.glob("*.sql"))}
     with closing(connect(settings)) as client:
-        asked = {recipe.name: _measured(client, settings, recipe.sql) for recipe in recipes()}
-        on_the_lake = {name: _measured(client, settings, sql) for name, sql in baselines.items()}
+        asked = {recipe.name: _measured(client, settings, recipe.sql, rounds) for recipe in recipes()}
+        on_the_lake = {name: _measured(client, settings, sql, rounds) for name, sql in baselines.items()}
     return asked, on_the_lake
 
 
-def _measured(client: Client, settings: Settings, sql: str) -> Figures:
+def _measured(client: Client, settings: Settings, sql: str, rounds: int) -> Figures:
     try:
         with clickhouse_errors():
-            return _figures(client, settings, sql)
+            return _figures(client, settings, sql, rounds)
     except ServiceUnavailable:
         raise
     except FirehoseError as error:
         return Figures(error=str(error))
 
 
-def _figures(client: Client, settings: Settings, sql: str) -> Figures:
+def _figures(client: Client, settings: Settings, sql: str, rounds: int) -> Figures:
     (before,) = client.query(_COUNTED).result_rows
     first = _seconds(client, sql)
     (after,) = client.query(_COUNTED).result_rows
     rows, read = (int(end) - int(start) for start, end in zip(before, after, strict=True))
     return Figures(
         first_s=round(first, 4),
-        hot_s=round(statistics.median(_seconds(client, sql) for _ in range(_RUNS)), 4),
+        hot_s=round(statistics.median(_seconds(client, sql) for _ in range(rounds)), 4),
         rows=rows,
         read_mb=round(read / 1e6, 2),
         peak_mib=round(_peak(client, settings, sql) / 2**20, 1),
