@@ -20,8 +20,7 @@ import firehose_cli
 from firehose_cli.app import app
 from firehose_cli.exit_codes import ExitCode
 from scripts.pages import commands as commands_page
-from tests.support.command import FIREHOSE, firehose
-from tests.support.forks import run_all
+from tests.support.command import FIREHOSE, firehose, run
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +79,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.Comp
         "FIREHOSE_JETSTREAM_URL": f"ws://{AWAY}/subscribe",
     }
     commands = {name: [*name.split(), *ARGUMENTS.get(name, [])] for name in COMMANDS if name not in SERVE}
-    return run_all(commands, home, environment)
+    return {name: run(arguments, environment, home) for name, arguments in commands.items()}
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in SERVE])
