@@ -74,7 +74,8 @@ class Alert(NamedTuple):
     ``wait``: how long it has to be so before it is told. ``hold``: how long it has to be over before that is told.
     ``lasts``: one that a task raises is over when it was not raised again for this long; None: when it is lowered,
     or its condition is over. ``explained_by``: while one of these is there, this one is a consequence and is told
-    with it. ``setting``: the field of the settings with its threshold.
+    with it. ``recurs``: once its causes have come this often while it lasted, it is told by itself; 0: never.
+    ``setting``: the field of the settings with its threshold.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Alert(NamedTuple):
     wait: timedelta = timedelta()
     hold: timedelta = 2 * _MINUTE
     lasts: timedelta | None = None
+    recurs: int = 0
     setting: str = ""
 
     def key(self, about: str = "") -> str:
@@ -112,6 +114,8 @@ class Alert(NamedTuple):
 _UPSTREAM: Final = ("redis_away", "redis_cannot_write", "ingester_down", "no_data")
 #: Why no DAG runs.
 _AIRFLOW: Final = ("airflow_away", "scheduler_down", "monitor_silent")
+#: An outage that comes this often is no longer single ones.
+_OFTEN: Final = 3
 
 
 def _stops(dag: str) -> tuple[str, ...]:
@@ -384,7 +388,7 @@ BLIND: Final = Alert(
     wait=5 * _MINUTE,
 )
 
-# Objectives.
+# Objectives. Each waits for as long as its short window remembers a single outage.
 FRESHNESS: Final = Alert(
     "freshness_burns",
     Severity.ERROR,
@@ -394,6 +398,7 @@ FRESHNESS: Final = Alert(
     causes=("batches come late again and again: see `delay_max_s` in `firehose status --json`",),
     explained_by=(*_UPSTREAM, *_AIRFLOW, *_stops("firehose_batch"), "batch_late", "batch_slow"),
     wait=30 * _MINUTE,
+    recurs=_OFTEN,
     setting="slo_percent",
 )
 COVERAGE: Final = Alert(
@@ -403,8 +408,39 @@ COVERAGE: Final = Alert(
     "{said}: at this rate the month's budget of {budget:.2g}% is used up {burn:.0f} times.",
     "an-objective-is-missed",
     causes=("gaps that nothing fills: `firehose coverage --open`",),
-    explained_by=("redis_away", "redis_cannot_write", "ingester_down", "no_data", "lag", "gap"),
+    # Not by a gap, which is a warning: what nothing has filled for half an hour, and is this much, is lost.
+    explained_by=("redis_away", "redis_cannot_write", "ingester_down", "no_data", "lag"),
     wait=30 * _MINUTE,
+    recurs=_OFTEN,
+    setting="slo_percent",
+)
+QUERIES: Final = Alert(
+    "queries_burn",
+    Severity.ERROR,
+    "questions are answered late too often",
+    "{said}, which are {limit} s: at this rate the month's budget of {budget:.2g}% is used up {burn:.0f} times.",
+    "an-objective-is-missed",
+    causes=("analysts' queries take the machine: `firehose top`", "the lake's disk or store is slow"),
+    explained_by=("clickhouse_away",),
+    wait=30 * _MINUTE,
+    recurs=_OFTEN,
+    setting="alert_query_seconds",
+)
+SLOWLY: Final = Alert(
+    "burns_slowly",
+    Severity.WARNING,
+    "the objective {objective} is missed a little, for days",
+    "{said}: at this rate the month's budget of {budget:.2g}% is used up {burn:.1f} times.",
+    "an-objective-is-missed",
+    causes=("short outages that come again and again", "a machine that is just too slow"),
+    explained_by=(
+        *("freshness_burns", "coverage_burns", "queries_burn", "batch_late", "clickhouse_away"),
+        *(*_UPSTREAM, *_AIRFLOW, *_stops("firehose_batch")),
+    ),
+    # The short one of its windows: an outage that was told by itself is no longer in it when this is told.
+    wait=6 * _HOUR,
+    hold=_HOUR,
+    recurs=_OFTEN,
     setting="slo_percent",
 )
 

@@ -130,7 +130,8 @@ def _explained(states: Iterable[AlertState], now: datetime) -> dict[str, AlertSt
     for state in [*found.values()]:
         cause = _cause(state, found, now)
         held = now if cause else state.held
-        found[state.key] = msgspec.structs.replace(state, explained=cause, held=held)
+        episodes = state.episodes + bool(cause and not state.explained)
+        found[state.key] = msgspec.structs.replace(state, explained=cause, held=held, episodes=episodes)
         known = found.get(cause)
         if known and not state.told and state.title not in known.also:
             found[cause] = msgspec.structs.replace(known, also=[*known.also, state.title])
@@ -151,8 +152,10 @@ def _cause(state: AlertState, states: Mapping[str, AlertState], now: datetime) -
 
 def _due(book: Book, state: AlertState, now: datetime, patience: Patience) -> Message | None:
     """What has to be sent of an alert that is there, if anything; with the state after it."""
-    if state.explained or book.silence(state, now):
+    if (state.explained and not state.recurs) or book.silence(state, now):
         return None
+    if state.phase is Phase.PENDING and state.recurs:
+        return _message(state, Phase.FIRING, Kind.FIRING, now)
     if state.phase is Phase.PENDING:
         begin = state.since if state.held is None else state.held
         wait = state.alert.wait if state.held is None else max(state.alert.wait, GRACE)

@@ -116,6 +116,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "alert_certificate_days": (*WHOLE, "0", "366"),
     "alert_archive_percent": (*WHOLE, "0", "101"),
     "source_keeps_hours": (*WHOLE, "0"),
+    "alert_query_seconds": ("x", "-1", "301", "nan"),
     "slo_percent": ("", "most", "0", "100", "-1"),
     "airflow_url": ("rubbish", "ftp://h", "https://", "https://h:99999"),
     "archive_url": ("rubbish", "ftp://h", "https://", "https://h:99999"),
