@@ -420,7 +420,7 @@ QUERIES: Final = Alert(
     "questions are answered late too often",
     "{said}, which are {limit} s: at this rate the month's budget of {budget:.2g}% is used up {burn:.0f} times.",
     "an-objective-is-missed",
-    causes=("analysts' queries take the machine: `firehose top`", "the lake's disk or store is slow"),
+    causes=("analysts' queries take the machine", "the lake's disk or store is slow"),
     explained_by=("clickhouse_away",),
     wait=30 * _MINUTE,
     recurs=_OFTEN,

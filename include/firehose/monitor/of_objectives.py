@@ -32,9 +32,9 @@ FAST: Final = (Burn(14.4, 3600, 300), Burn(6.0, 21_600, 1800))
 SLOW: Final = (Burn(1.0, 259_200, 21_600),)
 
 
-_MISSING: Final = "of the last {} events are missing"
-_STALE: Final = "of the last {} data was too old"
-_LATE: Final = "of the questions of the last {} were not answered in time"
+_MISSING: Final = "In {share:.1%} of the last {span} events are missing"
+_STALE: Final = "In {share:.1%} of the last {span} data was too old"
+_LATE: Final = "{share:.1%} of the questions of the last {span} were not answered in time"
 
 
 def freshness(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
@@ -77,5 +77,5 @@ def _burning(settings: Settings, burns: tuple[Burn, ...], shares: Mapping[int, f
 
 def _words(settings: Settings, burn: Burn, shares: Mapping[int, float], text: str) -> dict[str, object]:
     share, budget = shares[burn.long], Limits.of(settings).budget_share
-    said = f"{share:.1%} {text.format(length(timedelta(seconds=burn.long)))}"
+    said = text.format(share=share, span=length(timedelta(seconds=burn.long)))
     return {"said": said, "budget": budget * 100, "burn": share / budget}

@@ -148,7 +148,7 @@ def test_an_unknown_setting_has_a_suggestion_and_the_other_checks_go_on(tmp_path
     assert found["redis.policy"]["state"] == State.NOT_CHECKED
     asked = firehose("doctor", "--only", "nonsense", home=tmp_path)
     assert (asked.returncode, asked.stdout) == (1, "")
-    assert "there are versions, settings" in asked.stderr
+    assert "there are machine, versions, settings" in asked.stderr
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_kept_although_over(world: World, redis_client: redis.Redis, batches: li
     assert not report_kept(world.settings, maintenance(world.settings).expire().alarming, mail)
     told = [f"{body['state']} {body['key']}" for body in world.webhook.bodies]
     assert told == ["firing kept_although_over", "cleared kept_although_over"]
-    assert "does not have the bytes" in world.webhook.bodies[0]["reason"]
+    assert "likes is not what its record says" in world.webhook.bodies[0]["reason"]
 
 
 def test_bad_data(world: World) -> None:

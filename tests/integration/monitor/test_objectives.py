@@ -49,7 +49,7 @@ def test_freshness_burns(world: World) -> None:
     sent = late(world)
     assert sorted(sent) == ["cleared batch_late", "firing batch_late", "firing freshness_burns"]
     (body,) = [body for body in world.webhook.bodies if body["key"] == "freshness_burns"]
-    assert "of the last 6 h 0 min data was too old" in body["reason"]
+    assert "In 15.0% of the last 1 h 0 min data was too old" in body["reason"]
     world.publish(world.now + 40 * MINUTE)
     assert world.look_after(40) == ["cleared freshness_burns"]
 
