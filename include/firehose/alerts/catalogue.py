@@ -418,7 +418,7 @@ QUERIES: Final = Alert(
     "queries_burn",
     Severity.ERROR,
     "questions are answered late too often",
-    "{said}, which are {limit} s: at this rate the month's budget of {budget:.2g}% is used up {burn:.0f} times.",
+    "{said}: at this rate the month's budget of {budget:.2g}% is used up {burn:.0f} times.",
     "an-objective-is-missed",
     causes=("analysts' queries take the machine", "the lake's disk or store is slow"),
     explained_by=("clickhouse_away",),

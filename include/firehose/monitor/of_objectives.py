@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from firehose.alerts import catalogue, found
+from firehose.alerts.catalogue import Alert
 from firehose.alerts.limits import Limits
 from firehose.alerts.state import Finding
 from firehose.alerts.wording import length
@@ -34,48 +35,50 @@ SLOW: Final = (Burn(1.0, 259_200, 21_600),)
 
 _MISSING: Final = "In {share:.1%} of the last {span} events are missing"
 _STALE: Final = "In {share:.1%} of the last {span} data was too old"
-_LATE: Final = "{share:.1%} of the questions of the last {span} were not answered in time"
+_LATE: Final = "{share:.1%} of the questions of the last {span} were not answered within {limit:g} s"
 
 
 def freshness(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Data was too old for too much of the latest hours."""
-    if (state := seen.objectives) and (burn := _burning(settings, FAST, state.stale)):
-        yield found(catalogue.FRESHNESS, {}, **_words(settings, burn, state.stale, _STALE))
+    if seen.objectives:
+        yield from _burns(catalogue.FRESHNESS, settings, FAST, seen.objectives.stale, _STALE)
 
 
 def coverage(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Time is missing, too much of the latest hours."""
-    if (state := seen.objectives) and (burn := _burning(settings, FAST, state.missing)):
-        yield found(catalogue.COVERAGE, {}, **_words(settings, burn, state.missing, _MISSING))
+    if seen.objectives:
+        yield from _burns(catalogue.COVERAGE, settings, FAST, seen.objectives.missing, _MISSING)
 
 
 def queries(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Too many of the monitor's questions to ClickHouse were not answered in their time."""
-    if (state := seen.queries) and (burn := _burning(settings, FAST, state.bad)):
-        limit = f"{Limits.of(settings).query_seconds:g}"
-        yield found(catalogue.QUERIES, {}, limit=limit, **_words(settings, burn, state.bad, _LATE))
+    if seen.queries:
+        yield from _burns(catalogue.QUERIES, settings, FAST, seen.queries.bad, _LATE)
 
 
 def slowly(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """One of the objectives has been missed a little for days; each by itself."""
-    if seen.trend is None:
-        return
-    shares = {"freshness": (seen.trend.stale, _STALE), "coverage": (seen.trend.missing, _MISSING)}
+    if seen.trend:
+        yield from _burns(catalogue.SLOWLY, settings, SLOW, seen.trend.stale, _STALE, "freshness")
+        yield from _burns(catalogue.SLOWLY, settings, SLOW, seen.trend.missing, _MISSING, "coverage")
     if seen.queries:
-        shares["queries"] = seen.queries.bad, _LATE
-    for name, (share, text) in shares.items():
-        if burn := _burning(settings, SLOW, share):
-            words = _words(settings, burn, share, text)
-            yield found(catalogue.SLOWLY, {}, about=name, objective=name, **words)
+        yield from _burns(catalogue.SLOWLY, settings, SLOW, seen.queries.bad, _LATE, "queries")
 
 
-def _burning(settings: Settings, burns: tuple[Burn, ...], shares: Mapping[int, float]) -> Burn | None:
+def _burns(
+    alert: Alert,
+    settings: Settings,
+    burns: tuple[Burn, ...],
+    shares: Mapping[int, float],
+    text: str,
+    objective: str = "",
+) -> Iterator[Finding]:
     """The first pair of windows in which the budget is used up too fast."""
-    budget = Limits.of(settings).budget_share
-    return next((each for each in burns if min(shares[each.long], shares[each.short]) > each.rate * budget), None)
-
-
-def _words(settings: Settings, burn: Burn, shares: Mapping[int, float], text: str) -> dict[str, object]:
-    share, budget = shares[burn.long], Limits.of(settings).budget_share
-    said = text.format(share=share, span=length(timedelta(seconds=burn.long)))
-    return {"said": said, "budget": budget * 100, "burn": share / budget}
+    limits = Limits.of(settings)
+    for burn in burns:
+        if min(shares[burn.long], shares[burn.short]) > burn.rate * limits.budget_share:
+            share = shares[burn.long]
+            said = text.format(share=share, span=length(timedelta(seconds=burn.long)), limit=limits.query_seconds)
+            budget, times = limits.budget_share * 100, share / limits.budget_share
+            yield found(alert, {}, about=objective, said=said, budget=budget, burn=times, objective=objective)
+            return

@@ -100,7 +100,7 @@ class World:
                 entry = LedgerEntry(
                     batch=batch.id, start=begin, end=end, published_at=at or end + MINUTE / 2, counts={}, hours={}
                 )
-                path = entry_path(self.settings.lake_path, batch)
+                path = entry_path(self.settings.local_lake, batch)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_entry(path, entry)
 
