@@ -10,7 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
-from firehose.alerts.catalogue import BY_NAME, Alert, Kind, Notice, Severity
+from firehose.alerts.alert import Alert, Kind, Notice, Severity
+from firehose.alerts.catalogue import BY_NAME
 
 
 class Phase(StrEnum):
@@ -34,7 +35,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """See :meth:`firehose.alerts.catalogue.Alert.key`."""
+        """See :meth:`firehose.alerts.alert.Alert.key`."""
         return self.alert.key(self.about)
 
 

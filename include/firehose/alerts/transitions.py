@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from firehose.alerts.catalogue import BY_NAME, Kind, Severity
+from firehose.alerts.alert import Kind, Severity
+from firehose.alerts.catalogue import BY_NAME
 from firehose.alerts.state import AlertState, Book, Finding, Message, Patience, Phase
 
 #: After the cause of a consequence is over, the consequence has this long to end as well before it is told.

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from firehose.alerts import catalogue, found
-from firehose.alerts.catalogue import Alert
+from firehose.alerts.alert import Alert
 from firehose.alerts.limits import Limits
 from firehose.alerts.state import Finding
 from firehose.alerts.wording import length

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from firehose.alerts.catalogue import Severity
+from firehose.alerts.alert import Severity
 from firehose.alerts.state import Finding
 from firehose.batch.budget import size
 from firehose.observe import Snapshot

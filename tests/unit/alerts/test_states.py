@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from firehose.alerts import catalogue, found
-from firehose.alerts.catalogue import ALERTS, Alert, Kind
+from firehose.alerts.alert import Alert, Kind
+from firehose.alerts.catalogue import ALERTS
 from firehose.alerts.state import Book, Finding, Patience, Phase, Silence
 from firehose.alerts.transitions import looked, lowered, raised
 
