@@ -107,8 +107,21 @@ class AlertSettings(EndpointSettings, frozen=True, kw_only=True):
     ] = 24
     slo_percent: Annotated[
         float,
-        Meta(gt=0, lt=100, description="Objective: share of time that is covered, and in which data is fresh"),
+        Meta(
+            gt=0,
+            lt=100,
+            description="Objectives: share of time that is covered, of fresh data, of answers in time",
+        ),
     ] = 99.9
+    alert_query_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=300,
+            description="Objective: ClickHouse answers a question of a day within these seconds; 0: it is not "
+            "asked",
+        ),
+    ] = 5
     airflow_url: Annotated[
         str,
         Meta(

@@ -109,6 +109,9 @@ SERVICE_PROCESSES: Final = _gauge("service_processes", "processes", "Our process
 PART_KNOWN: Final = _gauge(
     "part_known", "1 or 0", "0: this part could not be read, and is not exported", ("part",)
 )
+LIMIT: Final = _gauge(
+    "limit", "seconds or share", "What alerts compare with, as the settings have it; rules follow them", ("limit",)
+)
 LOOKED: Final = _gauge("exporter_last_look_timestamp_seconds", _INSTANT, "When the exporter last looked")
 LOOK_SECONDS: Final = _gauge("exporter_look_seconds", "seconds", "How long that took")
 

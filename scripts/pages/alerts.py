@@ -10,7 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from firehose.alerts.catalogue import ALERTS, Alert
+from firehose.alerts.alert import Alert
+from firehose.alerts.catalogue import ALERTS
 from firehose.alerts.wording import length
 
 _MARKS: Final = ("<!-- alerts: made by make docs -->", "<!-- alerts: end -->")

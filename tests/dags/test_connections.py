@@ -118,7 +118,7 @@ print(json.dumps([[made.host, made.port, made.db, login], of_house]))
 _MAIL = (
     _PREPARE
     + """
-from firehose.alerts.catalogue import Notice, Severity
+from firehose.alerts.alert import Notice, Severity
 from firehose.alerts.sinks import deliver
 logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO, force=True)
 for name, url in given.items():

@@ -71,6 +71,7 @@ def test_a_flood_raises_an_alert_at_once_and_is_let_through_on_demand(
         "publish": ("upstream_failed", 0),
     }
     (body,) = webhook.bodies
+    assert (body["state"], body["key"]) == ("firing", "task_failed/firehose_batch.validate")
     assert body["title"] == "firehose_batch.validate failed"
     for word in (
         "PoisonFlood: batch",

@@ -17,7 +17,7 @@ from typing import Final
 from devstack.service import machine, record, systemd
 from devstack.service.machine import CLICKHOUSE_ENV, HOME, REDIS_PASSWORDS, SECRETS_ENV, SETTINGS
 from firehose.errors import FirehoseError
-from ingester.contract.redis_access import MONITORING, PIPELINE
+from ingester.contract.redis_access import INGESTER, MONITORING, PIPELINE
 
 _USER: Final = "bluesky-firehose"
 #: The lake's files are for its group as well: ClickHouse and the ingester read them.
@@ -37,9 +37,8 @@ def run_inside(arguments: list[str]) -> int:
     if current is None:
         raise FirehoseError("nothing is installed here, so there are no settings of services to run it with")
     with tempfile.TemporaryDirectory(prefix="bluesky-firehose-", dir=root / "run") as folder:
-        for name in _FILES:
-            if (root / name).exists():
-                shutil.copy(root / name, folder)
+        for name in _files(root):
+            shutil.copy(root / name, folder)
         for path in (Path(folder), *Path(folder).iterdir()):
             shutil.chown(path, _USER, _USER)
         process = subprocess.Popen(
@@ -53,6 +52,12 @@ def run_inside(arguments: list[str]) -> int:
         )
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the command, which says what follows from it
         return process.wait()
+
+
+def _files(root: Path) -> list[Path]:
+    """Those that are there; the ingester's password only where it is the one of this machine."""
+    names = _FILES if (root / REDIS_PASSWORDS / PIPELINE).exists() else (*_FILES, REDIS_PASSWORDS / INGESTER)
+    return [name for name in names if (root / name).exists()]
 
 
 def _environment(folder: str, lake: str) -> dict[str, str]:

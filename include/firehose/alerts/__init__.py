@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from firehose.alerts import catalogue
-from firehose.alerts.catalogue import Alert
+from firehose.alerts.alert import Alert
 from firehose.alerts.delivery import Alerting
 from firehose.alerts.sinks import SendMail
 from firehose.alerts.state import Finding

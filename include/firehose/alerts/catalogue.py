@@ -2,116 +2,27 @@
 
 Lives here: each alert's name, severity, words, likely causes, patience, what explains it, and its section of
 docs/operations.md. Must not: decide when there is one. A new alert is an entry here, the condition that finds it
-(``firehose.monitor.conditions``) or the task that raises it, and its section.
+(``firehose.monitor.conditions``) or the task that raises it, its section, and its tests
+(tests/unit/alerts/test_every_alert.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Final, NamedTuple
+from datetime import timedelta
+from typing import Final
+
+from firehose.alerts.alert import Alert, Severity
 
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
-
-
-class Severity(StrEnum):
-    """How soon an operator has to look."""
-
-    ERROR = "error"  # something has stopped, and stays so until an operator acts
-    WARNING = "warning"  # the pipeline goes on; look on the next working day
-
-
-class Kind(StrEnum):
-    """Why a message about an alert is sent."""
-
-    FIRING = "firing"
-    ESCALATED = "escalated"
-    REPEATED = "repeated"
-    CLEARED = "cleared"
-    TEST = "test"
-
-
-class Notice(NamedTuple):
-    """A message about an alert, with its words filled in. ``runbook`` is an address relative to the project.
-
-    ``at`` is when it is sent, ``since`` when it began, ``until`` when it was so last, if it is over.
-    ``key`` names the alert and what it is about; ``thread`` is the id of the first mail about it, ``first`` tells
-    whether this is that one. ``causes`` are likely ones, ``also`` other alerts that this one explains.
-    """
-
-    name: str
-    severity: Severity
-    title: str
-    text: str
-    runbook: str
-    details: Mapping[str, str]
-    kind: Kind = Kind.FIRING
-    key: str = ""
-    at: datetime | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    thread: str = ""
-    causes: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-
-    @property
-    def first(self) -> bool:
-        """Tell whether no mail of the thread was sent before."""
-        return self.kind in (Kind.FIRING, Kind.TEST)
-
-    @property
-    def lasted(self) -> timedelta:
-        """For how long it has been so."""
-        end = self.until or self.at
-        return end - self.since if end and self.since else timedelta()
-
-
-class Alert(NamedTuple):
-    """``name`` is for programs and does not change; ``title`` and ``text`` are templates of ``str.format``.
-
-    ``wait``: how long it has to be so before it is told. ``hold``: how long it has to be over before that is told.
-    ``lasts``: one that a task raises is over when it was not raised again for this long; None: when it is lowered,
-    or its condition is over. ``explained_by``: while one of these is there, this one is a consequence and is told
-    with it. ``setting``: the field of the settings with its threshold.
-    """
-
-    name: str
-    severity: Severity
-    title: str
-    text: str
-    runbook: str
-    causes: tuple[str, ...] = ()
-    explained_by: tuple[str, ...] = ()
-    wait: timedelta = timedelta()
-    hold: timedelta = 2 * _MINUTE
-    lasts: timedelta | None = None
-    setting: str = ""
-
-    def key(self, about: str = "") -> str:
-        """The key of this alert about something."""
-        return f"{self.name}/{about}" if about else self.name
-
-    def words(self, values: Mapping[str, object]) -> tuple[str, str]:
-        """Title and text, with ``values`` in them."""
-        return self.title.format_map(values), self.text.format_map(values)
-
-    def notice(self, details: Mapping[str, str], **values: object) -> Notice:
-        """This alert, with ``values`` in its title and text."""
-        title, text = self.words(values)
-        return Notice(self.name, self.severity, title, text, self.page, details, causes=self.causes)
-
-    @property
-    def page(self) -> str:
-        """The runbook's address."""
-        return f"docs/operations.md#{self.runbook}"
 
 
 #: Why batches have nothing to take.
 _UPSTREAM: Final = ("redis_away", "redis_cannot_write", "ingester_down", "no_data")
 #: Why no DAG runs.
 _AIRFLOW: Final = ("airflow_away", "scheduler_down", "monitor_silent")
+#: An outage that comes this often is no longer single ones.
+_OFTEN: Final = 3
 
 
 def _stops(dag: str) -> tuple[str, ...]:
@@ -384,7 +295,7 @@ BLIND: Final = Alert(
     wait=5 * _MINUTE,
 )
 
-# Objectives.
+# Objectives. Each waits for as long as its short window remembers a single outage.
 FRESHNESS: Final = Alert(
     "freshness_burns",
     Severity.ERROR,
@@ -394,6 +305,7 @@ FRESHNESS: Final = Alert(
     causes=("batches come late again and again: see `delay_max_s` in `firehose status --json`",),
     explained_by=(*_UPSTREAM, *_AIRFLOW, *_stops("firehose_batch"), "batch_late", "batch_slow"),
     wait=30 * _MINUTE,
+    recurs=_OFTEN,
     setting="slo_percent",
 )
 COVERAGE: Final = Alert(
@@ -403,8 +315,39 @@ COVERAGE: Final = Alert(
     "{said}: at this rate the month's budget of {budget:.2g}% is used up {burn:.0f} times.",
     "an-objective-is-missed",
     causes=("gaps that nothing fills: `firehose coverage --open`",),
-    explained_by=("redis_away", "redis_cannot_write", "ingester_down", "no_data", "lag", "gap"),
+    # Not by a gap, which is a warning: what nothing has filled for half an hour, and is this much, is lost.
+    explained_by=("redis_away", "redis_cannot_write", "ingester_down", "no_data", "lag"),
     wait=30 * _MINUTE,
+    recurs=_OFTEN,
+    setting="slo_percent",
+)
+QUERIES: Final = Alert(
+    "queries_burn",
+    Severity.ERROR,
+    "questions are answered late too often",
+    "{said}: at this rate the month's budget of {budget:.2g}% is used up {burn:.0f} times.",
+    "an-objective-is-missed",
+    causes=("analysts' queries take the machine", "the lake's disk or store is slow"),
+    explained_by=("clickhouse_away",),
+    wait=30 * _MINUTE,
+    recurs=_OFTEN,
+    setting="alert_query_seconds",
+)
+SLOWLY: Final = Alert(
+    "burns_slowly",
+    Severity.WARNING,
+    "the objective {objective} is missed a little, for days",
+    "{said}: at this rate the month's budget of {budget:.2g}% is used up {burn:.1f} times.",
+    "an-objective-is-missed",
+    causes=("short outages that come again and again", "a machine that is just too slow"),
+    explained_by=(
+        *("freshness_burns", "coverage_burns", "queries_burn", "batch_late", "clickhouse_away"),
+        *(*_UPSTREAM, *_AIRFLOW, *_stops("firehose_batch")),
+    ),
+    # The short one of its windows: an outage that was told by itself is no longer in it when this is told.
+    wait=6 * _HOUR,
+    hold=_HOUR,
+    recurs=_OFTEN,
     setting="slo_percent",
 )
 

@@ -14,8 +14,8 @@ import msgspec
 
 from firehose.alerts import book as books
 from firehose.alerts import transitions
+from firehose.alerts.alert import Alert, Kind, Notice, Severity
 from firehose.alerts.book import Kept
-from firehose.alerts.catalogue import Alert, Kind, Notice, Severity
 from firehose.alerts.sinks import SendMail, deliver, sinks
 from firehose.alerts.state import AlertState, Book, Finding, Message, Patience, Phase, Silence
 from firehose.errors import FirehoseError

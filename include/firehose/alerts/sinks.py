@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from firehose.alerts import wording
-from firehose.alerts.catalogue import Kind, Notice
+from firehose.alerts.alert import Kind, Notice
 from firehose.settings import Settings
 from ingester.contract.logs import get_logger
 

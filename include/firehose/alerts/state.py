@@ -10,7 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
-from firehose.alerts.catalogue import BY_NAME, Alert, Kind, Notice, Severity
+from firehose.alerts.alert import Alert, Kind, Notice, Severity
+from firehose.alerts.catalogue import BY_NAME
 
 
 class Phase(StrEnum):
@@ -34,14 +35,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """See :meth:`firehose.alerts.catalogue.Alert.key`."""
+        """See :meth:`firehose.alerts.alert.Alert.key`."""
         return self.alert.key(self.about)
 
 
 class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that is there. ``since``: it is so since then; ``seen``: it was so then, last of all.
 
-    ``explained``: the alert, by its key, of which it is a consequence now; ``held``: when that was so last.
+    ``explained``: the alert, by its key, of which it is a consequence now; ``held``: when that was so last;
+    ``episodes``: how often that has begun.
     ``also``: titles of the consequences that were told with this one. ``raised``: by a task, so it is not for the
     monitor's look to say that it is over; ``items``: what it was raised for, by name. ``owed``: what sinks, by
     their names, have not been told since they failed.
@@ -60,6 +62,7 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     ended: datetime | None = None
     explained: str = ""
     held: datetime | None = None
+    episodes: int = 0
     also: list[str] = []
     raised: bool = False
     items: dict[str, str] = {}
@@ -69,6 +72,11 @@ class AlertState(msgspec.Struct, frozen=True, kw_only=True):
     def alert(self) -> Alert:
         """Its entry in the catalogue. A name that this version does not know is one that was removed."""
         return BY_NAME.get(self.name) or Alert(self.name, Severity.WARNING, self.title, self.text, "alerts")
+
+    @property
+    def recurs(self) -> bool:
+        """Tell whether its causes have come and gone so often that they no longer explain it."""
+        return 0 < self.alert.recurs <= self.episodes
 
     @property
     def told(self) -> bool:

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from firehose.alerts.catalogue import BY_NAME, Kind, Severity
+from firehose.alerts.alert import Kind, Severity
+from firehose.alerts.catalogue import BY_NAME
 from firehose.alerts.state import AlertState, Book, Finding, Message, Patience, Phase
 
 #: After the cause of a consequence is over, the consequence has this long to end as well before it is told.
@@ -130,7 +131,8 @@ def _explained(states: Iterable[AlertState], now: datetime) -> dict[str, AlertSt
     for state in [*found.values()]:
         cause = _cause(state, found, now)
         held = now if cause else state.held
-        found[state.key] = msgspec.structs.replace(state, explained=cause, held=held)
+        episodes = state.episodes + bool(cause and not state.explained)
+        found[state.key] = msgspec.structs.replace(state, explained=cause, held=held, episodes=episodes)
         known = found.get(cause)
         if known and not state.told and state.title not in known.also:
             found[cause] = msgspec.structs.replace(known, also=[*known.also, state.title])
@@ -151,8 +153,10 @@ def _cause(state: AlertState, states: Mapping[str, AlertState], now: datetime) -
 
 def _due(book: Book, state: AlertState, now: datetime, patience: Patience) -> Message | None:
     """What has to be sent of an alert that is there, if anything; with the state after it."""
-    if state.explained or book.silence(state, now):
+    if (state.explained and not state.recurs) or book.silence(state, now):
         return None
+    if state.phase is Phase.PENDING and state.recurs:
+        return _message(state, Phase.FIRING, Kind.FIRING, now)
     if state.phase is Phase.PENDING:
         begin = state.since if state.held is None else state.held
         wait = state.alert.wait if state.held is None else max(state.alert.wait, GRACE)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from firehose.alerts.catalogue import Kind, Notice, Severity
+from firehose.alerts.alert import Kind, Notice, Severity
 
 _SAID: Final = {
     Kind.FIRING: "{}",

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
+
 from firehose import metrics, observed
+from firehose.alerts.limits import Limits
 from firehose.observe import PARTS, Snapshot
 from firehose.observe.batches import BatchState, QualityState
 from firehose.observe.buffer import BufferState
@@ -17,6 +20,7 @@ from firehose.observe.coverage import CoverageState
 from firehose.observe.ingester import IngesterState
 from firehose.observe.services import AirflowState
 from firehose.observe.storage import DiskState, StorageState
+from firehose.settings import Settings
 from ingester.contract import metrics as of_ingester
 from ingester.contract.metrics import Metric
 from ingester.contract.scrape import Values
@@ -45,6 +49,12 @@ def of_snapshot(seen: Snapshot) -> Families:
     if seen.airflow:
         yield from _airflow(seen.airflow)
     yield from _rest(seen)
+
+
+def of_limits(settings: Settings) -> Families:
+    """The limits that rules compare with: those of the monitor."""
+    limits: dict[str, float] = msgspec.structs.asdict(Limits.of(settings))
+    yield observed.LIMIT, {(name,): value for name, value in limits.items()}
 
 
 def _ingester(seen: IngesterState) -> Families:

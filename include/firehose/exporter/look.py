@@ -38,7 +38,7 @@ log = get_logger(__name__)
 
 LOOK_S: Final = 15.0
 _SLOW_S: Final = 300.0
-_SLOW: Final = frozenset({"storage", "retention", "backup"})
+_SLOW: Final = frozenset({"storage", "retention", "backup", "trend"})
 #: The sums of a lake that was never read take this long (seconds) of each look until they are whole.
 _SUMS_S: Final = 10.0
 #: What is computed from a snapshot although a step counts it too: the newer one of the two.
@@ -81,11 +81,13 @@ class Looker:
         """Look once; ``sums_s``: how long to read what was never summed. Never raises for a service or a file."""
         begun, now = time.monotonic(), datetime.now(UTC)
         snapshot = self._snapshot(begun, now)
-        if self._settings.exporter_probe_s and begun - self._probe_at >= self._settings.exporter_probe_s:
+        asks = self._settings.exporter_probe_s and self._settings.alert_query_seconds
+        if asks and begun - self._probe_at >= self._settings.exporter_probe_s:
             self._probe_at = begun
             self._probe.ask()
         found = [
             *families.of_snapshot(snapshot),
+            *families.of_limits(self._settings),
             *self._counts(),
             *self._summed(now, sums_s),
             *self._host.look(),

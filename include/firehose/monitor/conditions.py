@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from firehose.alerts import catalogue, found
-from firehose.alerts.catalogue import Alert
+from firehose.alerts.alert import Alert
+from firehose.alerts.limits import Limits
 from firehose.alerts.state import Finding
 from firehose.alerts.wording import length
-from firehose.monitor import of_batches, of_sources
+from firehose.monitor import of_batches, of_objectives, of_sources
 from firehose.observe import Snapshot
 from firehose.settings import Settings
 
@@ -27,8 +28,6 @@ _OWN: Final = {
     "summaries": "clickhouse_away",
     "airflow": "airflow_away",
 }
-#: An objective is missed if both windows (seconds) of a pair use up the budget this many times too fast.
-_BURNS: Final = ((14.4, 3600, 300), (6.0, 21_600, 1800))
 _Find = Callable[[Settings, Snapshot], Iterable[Finding]]
 
 
@@ -78,14 +77,14 @@ def _reason(said: str) -> str:
 
 def _summaries(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     state = seen.summaries
-    if state and state.behind_s > settings.alert_summaries_minutes * 60:
+    if state and state.behind_s > Limits.of(settings).summaries_seconds:
         since, minutes = seen.at - timedelta(seconds=state.behind_s), state.behind_s / 60
         yield found(catalogue.SUMMARIES, {}, since=since, count=state.behind, oldest=state.oldest, minutes=minutes)
 
 
 def _disks(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     for disk in seen.disks or ():
-        if disk.share * 100 > settings.disk_warn_percent:
+        if disk.share > Limits.of(settings).disk_share:
             said = f"{disk.path}: {disk.share:.0%} of the disk is used, {disk.free_bytes // _MIB} MiB are free"
             more = f"warning above {settings.disk_warn_percent}%"
             if disk.name == "lake":
@@ -103,7 +102,7 @@ def _unverified(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 
 def _backup_old(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     state = seen.backup
-    if state is None or 0 <= state.age_hours < settings.backup_alert_hours:
+    if state is None or 0 <= state.age_hours * 3600 < Limits.of(settings).backup_seconds:
         return
     said = f"The last complete backup is {state.age_hours:.0f} hours old" if state.last else "There is none"
     details = {"last set": state.last or "none", "last verified": state.verified or "none"}
@@ -112,8 +111,9 @@ def _backup_old(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 
 def _certificates(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     for each in seen.certificates or ():
-        if each.until and (left := each.until - seen.at) < timedelta(days=settings.alert_certificate_days):
-            days, until = left.total_seconds() / 86_400, f"{each.until:%Y-%m-%d}"
+        left_s = (each.until - seen.at).total_seconds() if each.until else None
+        if each.until and left_s is not None and left_s < Limits.of(settings).certificate_seconds:
+            days, until = left_s / 86_400, f"{each.until:%Y-%m-%d}"
             yield found(catalogue.CERTIFICATE, {}, about=each.place, place=each.place, days=days, until=until)
 
 
@@ -129,27 +129,6 @@ def _scheduler(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
         said = f"Its last heartbeat is {length(timedelta(seconds=silent))} old" if silent else "It has had none"
         details = {"database": state.metadatabase, "dag processor": state.dag_processor}
         yield found(catalogue.SCHEDULER, details, said=said)
-
-
-def _freshness(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
-    if state := seen.objectives:
-        limit = length(timedelta(seconds=state.limit_s))
-        yield from _burns(catalogue.FRESHNESS, settings, state.stale, f"older than {limit}")
-
-
-def _coverage(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
-    if state := seen.objectives:
-        yield from _burns(catalogue.COVERAGE, settings, state.missing, "with events missing")
-
-
-def _burns(alert: Alert, settings: Settings, shares: dict[int, float], what: str) -> Iterator[Finding]:
-    budget = 1 - settings.slo_percent / 100
-    for limit, long, short in _BURNS:
-        burn = shares[long] / budget
-        if burn > limit and shares[short] / budget > limit:
-            said = f"{shares[long]:.1%} of the last {length(timedelta(seconds=long))} were {what}"
-            yield found(alert, {}, said=said, budget=budget * 100, burn=burn)
-            return
 
 
 #: Every condition, in the order in which messages go out.
@@ -176,6 +155,8 @@ CONDITIONS: Final = (
     Condition(catalogue.BACKUP_OLD, "backup", _backup_old),
     Condition(catalogue.CERTIFICATE, "certificates", _certificates),
     Condition(catalogue.BLIND, "", _blind),
-    Condition(catalogue.FRESHNESS, "objectives", _freshness),
-    Condition(catalogue.COVERAGE, "objectives", _coverage),
+    Condition(catalogue.FRESHNESS, "objectives", of_objectives.freshness),
+    Condition(catalogue.COVERAGE, "objectives", of_objectives.coverage),
+    Condition(catalogue.QUERIES, "queries", of_objectives.queries),
+    Condition(catalogue.SLOWLY, "trend", of_objectives.slowly),
 )

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from firehose.alerts import catalogue, found
+from firehose.alerts.limits import Limits
 from firehose.alerts.state import Finding
 from firehose.observe import Snapshot
-from firehose.observe.objectives import allowed_age
 from firehose.settings import Settings
 
 
@@ -17,10 +17,10 @@ def late(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     state = seen.batches
     if state is None or not (state.newest or settings.start_date):
         return
-    age = timedelta(seconds=state.late_s + state.length_s)
-    if age > allowed_age(settings):
+    age_s = state.late_s + state.length_s
+    if age_s > Limits.of(settings).age_seconds:
         details = {"newest": state.newest or "none", "expected": state.expected}
-        minutes, since = age.total_seconds() / 60, seen.at - timedelta(seconds=state.late_s)
+        minutes, since = age_s / 60, seen.at - timedelta(seconds=state.late_s)
         yield found(catalogue.BATCH_LATE, details, since=since, minutes=minutes, newest=state.newest or "none")
 
 
@@ -29,7 +29,7 @@ def slow(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     state = seen.batches
     if state is None:
         return
-    limit_s = state.length_s * settings.alert_batch_percent / 100
+    limit_s = Limits.of(settings).batch_seconds
     ages = [(each.age_s, each.batch, "is not published") for each in state.running]
     ages += [(state.took_s, state.newest, "took until now")] if state.took_s else []
     over = [each for each in ages if each[0] > limit_s]
@@ -52,7 +52,8 @@ def missing(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Intervals that are over for a while and of which nothing is known."""
     state = seen.batches
     spans = state.missing if state else []
-    ripe = f"{seen.at - allowed_age(settings) - timedelta(minutes=settings.batch_minutes):%Y%m%dT%H%M%SZ}"
+    patience = timedelta(seconds=Limits.of(settings).age_seconds, minutes=settings.batch_minutes)
+    ripe = f"{seen.at - patience:%Y%m%dT%H%M%SZ}"
     old = [name for span in spans for name in span.batches if name <= ripe]
     if old:
         details = {f"from {span.batches[0]}": f"{len(span.batches)} intervals" for span in spans}

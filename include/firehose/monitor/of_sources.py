@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from firehose.alerts import catalogue, found
+from firehose.alerts.limits import Limits
 from firehose.alerts.state import Finding
 from firehose.alerts.wording import length
 from firehose.batch.gaps import GapLine
@@ -16,8 +17,6 @@ from firehose.settings import Settings
 from ingester.contract.gap import Reason
 
 _MIB: Final = 1024 * 1024
-#: Longer than any flush and any pause between two attempts to reach Redis.
-_SILENT_S: Final = 60.0
 #: An operator needs this long to fetch what the source is about to forget.
 _NOTICE: Final = timedelta(hours=4)
 #: At most this many lines are listed one by one.
@@ -36,14 +35,14 @@ _MEANING: Final[dict[Reason, str]] = {
 
 def ingester_down(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """It has not flushed for a minute, or it was to be started and never was."""
-    state = seen.ingester
+    state, limit_s = seen.ingester, Limits.of(settings).silent_seconds
     if state is None:
         return
     if state.silent_s is None:
         started = settings.start_date and datetime.fromisoformat(settings.start_date).astimezone(UTC)
-        if started and seen.at - started > timedelta(seconds=_SILENT_S):
+        if started and seen.at - started > timedelta(seconds=limit_s):
             yield found(catalogue.INGESTER_DOWN, {}, span="since this Redis was started")
-    elif state.silent_s > max(_SILENT_S, settings.lease_s * 2):
+    elif state.silent_s > limit_s:
         lasted = timedelta(seconds=state.silent_s)
         begun = seen.at - lasted
         yield found(catalogue.INGESTER_DOWN, _of(state), since=begun, span=f"for {length(lasted)}")
@@ -51,13 +50,13 @@ def ingester_down(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 
 def no_data(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """It runs, and was not connected in any of the latest minutes."""
-    state = seen.ingester
-    if state is None or state.silent_s is None or state.silent_s > _SILENT_S:
+    state, limits = seen.ingester, Limits.of(settings)
+    if state is None or state.silent_s is None or state.silent_s > limits.silent_seconds:
         return
     unheard_s = state.unheard_s
     if unheard_s is None and state.first_start:
         unheard_s = (seen.at - state.first_start).total_seconds()
-    if unheard_s and unheard_s > settings.alert_no_data_minutes * 60:
+    if unheard_s and unheard_s > limits.unheard_seconds:
         host, since = state.host or "the source", seen.at - timedelta(seconds=unheard_s)
         yield found(catalogue.NO_DATA, _of(state), since=since, host=host, minutes=unheard_s / 60)
 
@@ -65,14 +64,14 @@ def no_data(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 def lag(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Its last event is old, whether events come or not."""
     state = seen.ingester
-    if state and state.lag_s and state.lag_s > settings.alert_lag_minutes * 60:
+    if state and state.lag_s and state.lag_s > Limits.of(settings).lag_seconds:
         yield found(catalogue.LAG, _of(state), minutes=state.lag_s / 60)
 
 
 def buffer(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Redis uses more of its memory than it should."""
     state = seen.buffer
-    if state and state.share and state.share * 100 > settings.alert_buffer_percent:
+    if state and state.share and state.share > Limits.of(settings).buffer_share:
         oldest = f"{state.oldest:%Y-%m-%d %H:%M} UTC" if state.oldest else "an unknown time"
         details = {
             "memory": f"{state.used_bytes // _MIB} of {state.max_bytes // _MIB} MiB",
@@ -91,7 +90,7 @@ def redis_disk(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 def gap(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Gaps that are open for a while, and that the source may still fill: what is older stays in the ledger."""
     lines = _recent(settings, seen)
-    ripe = timedelta(minutes=settings.alert_gap_minutes)
+    ripe = timedelta(seconds=Limits.of(settings).gap_seconds)
     lines = [line for line in lines if seen.at - _time(line.noted_us) >= ripe]
     if lines:
         details = {f"gap {n}": _line(line) for n, line in enumerate(lines[:_LISTED], 1)}
@@ -104,7 +103,7 @@ def gap(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 
 def retention(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Open gaps whose beginning the source forgets within hours."""
-    kept = timedelta(hours=settings.source_keeps_hours)
+    kept = timedelta(seconds=Limits.of(settings).source_seconds)
     near = [line for line in _recent(settings, seen) if seen.at > _time(line.from_us) + kept - _NOTICE]
     if near:
         details = {f"gap {n}": _line(line) for n, line in enumerate(near[:_LISTED], 1)}
@@ -115,14 +114,14 @@ def retention(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 def archive_quota(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
     """Backfills have nearly used what they may download today."""
     state = seen.archive
-    if state and state.share is not None and state.share * 100 >= settings.alert_archive_percent:
+    if state and state.share is not None and state.share >= Limits.of(settings).archive_share:
         used, limit = state.used_bytes // _MIB, state.limit_bytes // _MIB
         yield found(catalogue.ARCHIVE_QUOTA, {}, share=state.share, used=used, limit=limit)
 
 
 def _recent(settings: Settings, seen: Snapshot) -> list[GapLine]:
     """Open gaps of which the source may still have something."""
-    oldest = seen.at - timedelta(hours=settings.source_keeps_hours)
+    oldest = seen.at - timedelta(seconds=Limits.of(settings).source_seconds)
     return [line for line in (seen.coverage.open if seen.coverage else ()) if _time(line.to_us) > oldest]
 
 

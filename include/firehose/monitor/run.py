@@ -18,12 +18,17 @@ from firehose.alerts.sinks import SendMail
 from firehose.alerts.state import Book
 from firehose.alerts.wording import length
 from firehose.batch.buffer import Connect
+from firehose.errors import FirehoseError
+from firehose.monitor.asking import ask
 from firehose.monitor.conditions import judge
 from firehose.observe import PARTS, Observer, Snapshot, quick_client
 from firehose.settings import Settings
 
 #: What no alert is about.
 _NOT_ASKED: Final = frozenset({"storage", "quality"})
+#: What is looked at this often only, since it reads the entries of days.
+_SELDOM: Final = frozenset({"trend"})
+_SELDOM_S: Final = 1800
 #: What only the one outside can see while Airflow is well: all else is the monitor's.
 _OUTSIDE: Final = frozenset({"airflow_away", "scheduler_down", "monitor_silent"})
 
@@ -41,8 +46,11 @@ def monitor(
     Raises:
         LockTaken: another process is sending for a minute and a half.
     """
-    seen = _look(settings, connect, paused, clock)
-    findings, judged = judge(settings, seen, _asked())
+    now = clock()
+    asked = _parts(_last_run(settings), now)
+    ask(settings, now)
+    seen = _look(settings, connect, paused, now, asked)
+    findings, judged = judge(settings, seen, asked)
     # That this runs is what the alert about its silence waits for.
     judged |= {catalogue.MONITOR_SILENT.name}
     return Alerting(settings, send_mail, clock).looked(findings, judged)
@@ -65,9 +73,11 @@ def deadman(
         if ran is None:  # counted from the first look on: the monitor may just have been installed
             kept.write(msgspec.structs.replace(kept.book, ran=now))
             ran = now
-    seen = _look(settings, connect, None, clock)
-    findings, judged = judge(settings, seen, _asked())
-    silent = now - ran >= timedelta(minutes=settings.alert_monitor_minutes)
+    silent, asked = now - ran >= timedelta(minutes=settings.alert_monitor_minutes), _parts(ran, now)
+    if silent:
+        ask(settings, now)
+    seen = _look(settings, connect, None, now, asked)
+    findings, judged = judge(settings, seen, asked)
     if silent:
         details = {"last run": f"{ran:%Y-%m-%dT%H:%M:%SZ}"}
         findings.append(found(catalogue.MONITOR_SILENT, details, since=ran, span=f"{length(now - ran)} ago"))
@@ -78,10 +88,25 @@ def deadman(
     return Alerting(settings, send_mail, clock).looked(told, decided, ran=ran), problems
 
 
-def _look(settings: Settings, connect: Connect, paused: Callable[[], list[str]] | None, clock: Clock) -> Snapshot:
-    now: datetime = clock()
-    return Observer(settings, connect=connect, paused=paused, without=_NOT_ASKED).look(now)
+def _look(
+    settings: Settings,
+    connect: Connect,
+    paused: Callable[[], list[str]] | None,
+    now: datetime,
+    parts: frozenset[str],
+) -> Snapshot:
+    without = frozenset(PARTS) - parts
+    return Observer(settings, connect=connect, paused=paused, without=without).look(now)
 
 
-def _asked() -> frozenset[str]:
-    return frozenset(PARTS) - _NOT_ASKED
+def _parts(ran: datetime | None, now: datetime) -> frozenset[str]:
+    """What is looked at now, after a look at ``ran``. Of the rest nothing is decided."""
+    seldom = ran is None or ran.timestamp() // _SELDOM_S != now.timestamp() // _SELDOM_S
+    return frozenset(PARTS) - _NOT_ASKED - (frozenset() if seldom else _SELDOM)
+
+
+def _last_run(settings: Settings) -> datetime | None:
+    try:
+        return books.read(settings).ran
+    except (OSError, FirehoseError):  # the states are then kept in the home, and the look says what is wrong
+        return None

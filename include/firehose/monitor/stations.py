@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from firehose.alerts.catalogue import Severity
+from firehose.alerts.alert import Severity
 from firehose.alerts.state import Finding
 from firehose.batch.budget import size
 from firehose.observe import Snapshot
@@ -166,7 +166,8 @@ def _objectives(seen: Snapshot) -> str:
     if state is None:
         return ""
     stale, missing = max(state.stale.values(), default=0.0), max(state.missing.values(), default=0.0)
-    return f"at worst {stale:.2%} of a window stale, {missing:.2%} with events missing"
+    answers = f", {max(seen.queries.bad.values()):.2%} of answers late" if seen.queries else ""
+    return f"at worst {stale:.2%} of a window stale, {missing:.2%} with events missing{answers}"
 
 
 def _clock(moment: datetime) -> str:
@@ -195,8 +196,11 @@ _PLACES: Final = (
     ),
     _Place(
         "objectives",
-        ("objectives", "certificates"),
-        ("freshness_burns", "coverage_burns", "certificate_ends", "not_observable"),
+        ("objectives", "queries", "trend", "certificates"),
+        (
+            *("freshness_burns", "coverage_burns", "queries_burn", "burns_slowly"),
+            *("certificate_ends", "not_observable"),
+        ),
         _objectives,
     ),
 )

@@ -1,4 +1,4 @@
-"""How much of the latest hours missed the objectives: time in which data was stale, time that is missing.
+"""How much of the latest hours and days missed the objectives: time in which data was stale, time that is missing.
 
 Lives here: shares of windows, from the ledger's times and the records of gaps. Must not: say which are too many.
 """
@@ -11,14 +11,16 @@ from typing import Final
 
 import msgspec
 
+from firehose.alerts.limits import Limits
 from firehose.lake.ledger import LedgerEntry
 from firehose.observe.coverage import missing_s
 from firehose.observe.ledger import LONGEST, RecentLedger
 from firehose.settings import Settings
 from ingester.contract.gap import Gap
 
-#: Short and long windows of alerts by burn rate, in seconds.
-WINDOWS: Final = (300, 1800, 3600, 21_600)
+#: Short and long windows of alerts by burn rate, in seconds: of fast ones, and of slow ones, which read more.
+FAST: Final = (300, 1800, 3600, 21_600)
+SLOW: Final = (21_600, 259_200)
 
 
 class ObjectiveState(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,23 +31,20 @@ class ObjectiveState(msgspec.Struct, frozen=True, kw_only=True):
     missing: dict[int, float]
 
 
-def allowed_age(settings: Settings) -> timedelta:
-    """How old the newest data in the lake may be: a batch is made when its interval is over, and takes time."""
-    return max(timedelta(minutes=settings.alert_fresh_minutes), 2 * timedelta(minutes=settings.batch_minutes))
-
-
-def objectives(settings: Settings, ledger: RecentLedger, gaps: Sequence[Gap], now: datetime) -> ObjectiveState:
+def objectives(
+    settings: Settings, ledger: RecentLedger, gaps: Sequence[Gap], now: datetime, windows: Sequence[int] = FAST
+) -> ObjectiveState:
     """The shares of all windows.
 
     Raises:
         CorruptLake: an entry of the ledger cannot be read.
     """
-    limit = allowed_age(settings)
-    longest = timedelta(seconds=WINDOWS[-1])
+    limit = timedelta(seconds=Limits.of(settings).age_seconds)
+    longest = timedelta(seconds=max(windows))
     entries = ledger.entries(now - longest - limit - LONGEST, now)
     begin = datetime.fromisoformat(settings.start_date).astimezone(UTC) if settings.start_date else None
-    stale = {seconds: _stale(entries, now, timedelta(seconds=seconds), limit, begin) for seconds in WINDOWS}
-    missing = {seconds: missing_s(gaps, now, timedelta(seconds=seconds)) / seconds for seconds in WINDOWS}
+    stale = {seconds: _stale(entries, now, timedelta(seconds=seconds), limit, begin) for seconds in windows}
+    missing = {seconds: missing_s(gaps, now, timedelta(seconds=seconds)) / seconds for seconds in windows}
     return ObjectiveState(limit_s=limit.total_seconds(), stale=stale, missing=missing)
 
 

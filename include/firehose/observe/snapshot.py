@@ -17,12 +17,13 @@ from firehose.batch import buffer as redis_buffer
 from firehose.batch.buffer import Connect
 from firehose.errors import FirehoseError
 from firehose.observe import batches, coverage, services, storage
+from firehose.observe.answers import QueryState, queries
 from firehose.observe.batches import BatchState, QualityState
 from firehose.observe.buffer import ArchiveState, BufferState, archive, buffer
 from firehose.observe.coverage import CoverageState
 from firehose.observe.ingester import IngesterState, ingester
 from firehose.observe.ledger import RecentLedger
-from firehose.observe.objectives import ObjectiveState, objectives
+from firehose.observe.objectives import SLOW, ObjectiveState, objectives
 from firehose.observe.services import AirflowState, Certificate, SummaryState
 from firehose.observe.storage import DiskState, RetentionState, StorageState
 from firehose.settings import Settings
@@ -40,7 +41,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What the pipeline is like. A part that is None is not known: ``unknown`` says why, by the part's name.
 
     ``backup`` is None without a reason where no backup is set. ``paused``: the DAGs that are; None without a
-    reason where nobody was asked who may know, which are Airflow's tasks.
+    reason where nobody was asked who may know, which are Airflow's tasks. ``queries`` is None without a reason
+    where the monitor asks ClickHouse nothing. ``trend``: objectives over days, which reads more than all else.
     """
 
     at: datetime
@@ -59,6 +61,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     certificates: list[Certificate] | None = None
     archive: ArchiveState | None = None
     objectives: ObjectiveState | None = None
+    queries: QueryState | None = None
+    trend: ObjectiveState | None = None
     unknown: dict[str, str] = {}
 
 
@@ -139,6 +143,8 @@ class _Look:
             "certificates": lambda: services.certificates(settings),
             "archive": lambda: self._redis(lambda client: archive(client, settings, now)),
             "objectives": lambda: objectives(settings, ledger, self._known_gaps(), now),
+            "queries": lambda: queries(settings, now),
+            "trend": lambda: objectives(settings, ledger, self._known_gaps(), now, SLOW),
             "airflow": lambda: services.airflow(settings, now),
         }
         found: dict[str, Any] = {

@@ -14,7 +14,9 @@ from firehose_cli.doctor import (
     clock,
     configuration,
     files,
+    ingester,
     jetstream,
+    kind,
     lake,
     ports,
     redis,
@@ -24,11 +26,13 @@ from firehose_cli.doctor import (
 from firehose_cli.doctor.check import Check
 
 CHECKS: Final[tuple[Check, ...]] = (
+    *kind.CHECKS,
     *versions.CHECKS,
     *configuration.CHECKS,
     *files.CHECKS,
     *ports.CHECKS,
     *redis.CHECKS,
+    *ingester.CHECKS,
     *lake.CHECKS,
     *clickhouse.CHECKS,
     *clock.CHECKS,
@@ -41,7 +45,7 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 
 def chosen(names: Sequence[str]) -> list[Check]:
-    """The checks of these names or subjects; all of them if none is named.
+    """The checks of these names or subjects; all that belong to this machine if none is named.
 
     Raises:
         FirehoseError: there is no such check.
@@ -50,4 +54,6 @@ def chosen(names: Sequence[str]) -> list[Check]:
         if not any(name in (check.name, check.subject) for check in CHECKS):
             subjects = ", ".join(dict.fromkeys(check.subject for check in CHECKS))
             raise FirehoseError(f"--only {name}: no such check; there are {subjects}, and single ones: --list")
-    return [check for check in CHECKS if not names or check.name in names or check.subject in names]
+    if not names:
+        return [check for check in CHECKS if kind.belongs(check)]
+    return [check for check in CHECKS if check.name in names or check.subject in names]

@@ -14,7 +14,8 @@ from firehose.batch import buffer
 from firehose.jetstream import host_of
 from firehose.settings import Settings
 from firehose_cli.doctor.check import Check, Finding, failure, not_checked, ok, warning
-from ingester.contract.redis_access import PIPELINE, RedisAccess
+from firehose_cli.doctor.ingester import role
+from ingester.contract.redis_access import RedisAccess
 
 #: Above this, an interval may be drained before it is over by Redis' clock; far above it, runs wait or come early.
 _SKEW_S: Final = 1.0
@@ -34,13 +35,13 @@ def _judged(skew_s: float, whose: str, tolerance_s: float) -> Finding:
 def against_redis(settings: Settings) -> Finding:
     """The clock of the machine that Redis runs on, whose times are the ids of entries."""
     try:
-        with buffer.client(settings, PIPELINE, socket_timeout=5, socket_connect_timeout=5) as client:
+        with buffer.client(settings, role(settings), socket_timeout=5, socket_connect_timeout=5) as client:
             client.ping()
             before = time.time()
             theirs = buffer.redis_ms(client) / 1000
             after = time.time()
     except redis.RedisError as error:
-        return not_checked(str(buffer.unavailable(RedisAccess.of(settings, PIPELINE), error)))
+        return not_checked(str(buffer.unavailable(RedisAccess.of(settings, role(settings)), error)))
     return _judged(theirs - (before + after) / 2, "Redis'", _SKEW_S)
 
 

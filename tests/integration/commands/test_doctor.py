@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ from firehose_cli.doctor import catalogue, lake, sinks
 from firehose_cli.doctor import redis as redis_checks
 from firehose_cli.doctor.check import Check, Finding, State, failure
 from firehose_cli.doctor.running import run
+from ingester.contract import wire
+from ingester.contract.redis_access import INGESTER
 from jetstream_simulator.process import SimulatorProcess
 from tests.support.command import firehose
 from tests.support.endpoint import endpoint_settings, running_endpoint
@@ -91,6 +94,31 @@ def test_a_pipeline_that_is_well_has_no_failure(
         assert secret.strip() not in said
 
 
+def test_a_machine_with_an_ingester_alone_is_asked_what_belongs_to_it(
+    tmp_path: Path, server: RedisServer, source: SimulatorProcess
+) -> None:
+    home = tmp_path / "ingester"
+    passwords = home / "redis-access"
+    passwords.mkdir(parents=True, mode=0o700)
+    copy(server.access / INGESTER, passwords)
+    where = {"redis_url": server.url, "jetstream_url": source.events_url}
+    code, found, _ = doctor(home, **where)
+    assert code == 0, found
+    assert "an ingester alone" in found["machine.kind"]["said"]
+    assert {name.partition(".")[0] for name in found} == {
+        *("machine", "versions", "settings", "files", "redis", "ingester", "clock", "jetstream")
+    }
+    assert found["redis.reachable"]["state"] == found["clock.redis"]["state"] == State.OK
+    assert found["ingester.flushes"]["state"] == State.WARNING, "it has not been started"
+    unchecked = {name for name, each in found.items() if each["state"] == State.NOT_CHECKED}
+    assert unchecked <= {"files.keys", "files.env", "redis.overcommit"}
+    with server.client() as client:
+        client.hset(wire.METADATA_KEY, wire.META_LAST_FLUSH_MS, 1)
+    code, found, _ = doctor(home, "--only", "ingester", "--only", "lake.room", **where)
+    assert (code, set(found)) == (1, {"ingester.flushes", "lake.room"}), "what is named is checked"
+    assert found["ingester.flushes"]["state"] == State.FAILURE
+
+
 def test_nothing_is_there_and_one_cause_is_one_failure(tmp_path: Path) -> None:
     port = free_port()
     code, found, said = doctor(
@@ -120,7 +148,7 @@ def test_an_unknown_setting_has_a_suggestion_and_the_other_checks_go_on(tmp_path
     assert found["redis.policy"]["state"] == State.NOT_CHECKED
     asked = firehose("doctor", "--only", "nonsense", home=tmp_path)
     assert (asked.returncode, asked.stdout) == (1, "")
-    assert "there are versions, settings" in asked.stderr
+    assert "there are machine, versions, settings" in asked.stderr
 
 
 @pytest.mark.parametrize(

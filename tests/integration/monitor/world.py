@@ -6,7 +6,7 @@ Lives here: turning the clock, an ingester that flushes by its own code, Airflow
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,6 +18,8 @@ import redis
 
 from firehose.alerts.smtp import mailer
 from firehose.alerts.state import Book
+from firehose.batch.interval import Batch
+from firehose.lake.ledger import LedgerEntry, entry_path, write_entry
 from firehose.monitor.run import deadman, monitor
 from firehose.settings import Settings
 from ingester.buffer.exchange import Flush
@@ -31,11 +33,15 @@ MINUTE = timedelta(minutes=1)
 
 
 class World:
-    """A watched pipeline. ``now`` is the monitor's clock; ``settings`` may be replaced between two looks."""
+    """A watched pipeline. ``now`` is the monitor's clock; ``settings`` may be replaced between two looks.
+
+    ``published``: up to here :meth:`publish` has filled the ledger.
+    """
 
     def __init__(self, settings: Settings, client: redis.Redis, mailbox: Mailbox, webhook: Webhook) -> None:
         self.settings, self.client, self.mailbox, self.webhook = settings, client, mailbox, webhook
         self.now = datetime.now(UTC).replace(microsecond=0)
+        self.published = self.now.replace(second=0)
         self.paused: Callable[[], list[str]] = list
         self.problems: list[str] = []
         self.book = Book()
@@ -77,6 +83,26 @@ class World:
             id=gap_id, reason=Reason.OUTAGE, from_us=low, to_us=high, noted_us=noted, host="one", filled=filled
         )
         self.client.xadd(wire.COVERAGE_KEY, {wire.FIELD_GAP: encoded(made)})
+
+    def publish(self, until: datetime, *, at: datetime | None = None, but: Container[datetime] = ()) -> None:
+        """Entries of the ledger for the intervals up to ``until`` that have none, ``but`` some.
+
+        Each was published half a minute after its end, or ``at`` a moment. Of a lake they are all that a look at
+        batches needs, and real batches cannot be made of times that Redis' own clock has not reached.
+        """
+        length = timedelta(minutes=self.settings.batch_minutes)
+        while self.published + length <= until:
+            begin = self.published
+            self.published += length
+            if begin not in but:
+                end = self.published
+                batch = Batch.of(begin, end)
+                entry = LedgerEntry(
+                    batch=batch.id, start=begin, end=end, published_at=at or end + MINUTE / 2, counts={}, hours={}
+                )
+                path = entry_path(self.settings.local_lake, batch)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_entry(path, entry)
 
     def look(self, minutes: int = 1, *, alive: bool = True) -> list[str]:
         """Let the monitor look each minute; what was sent, as ``state key``. ``alive``: the ingester flushes."""

@@ -117,6 +117,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "alert_archive_percent": (*WHOLE, "0", "101"),
     "source_keeps_hours": (*WHOLE, "0"),
     "slo_percent": ("", "most", "0", "100", "-1"),
+    "alert_query_seconds": ("x", "-1", "301", "nan"),
     "airflow_url": ("rubbish", "ftp://h", "https://", "https://h:99999"),
     "archive_url": ("rubbish", "ftp://h", "https://", "https://h:99999"),
     "archive_key": ("hunter2\n", "hunter2\x00", "\udcff"),

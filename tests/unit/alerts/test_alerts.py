@@ -14,7 +14,7 @@ import pytest
 
 from firehose import alerts
 from firehose.alerts import delivery
-from firehose.alerts.catalogue import Kind, Notice
+from firehose.alerts.alert import Kind, Notice
 from firehose.alerts.sinks import SendMail
 from firehose.errors import NotListening
 from firehose.settings import Settings, load

@@ -11,7 +11,8 @@ import pytest
 
 from firehose import alerts
 from firehose.alerts import catalogue
-from firehose.alerts.catalogue import ALERTS, Alert, Severity
+from firehose.alerts.alert import Alert, Severity
+from firehose.alerts.catalogue import ALERTS
 from firehose.monitor.conditions import CONDITIONS
 from firehose.settings import Settings
 from scripts.pages import alerts as alerts_page

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from firehose.alerts.catalogue import Kind, Notice, Severity
+from firehose.alerts.alert import Kind, Notice, Severity
 from firehose.alerts.sinks import SendMail, deliver, sinks
 from firehose.alerts.smtp import mailer
 from firehose.settings import Settings

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from firehose.alerts import catalogue, found
-from firehose.alerts.catalogue import ALERTS, Alert, Kind
+from firehose.alerts.alert import Alert, Kind
+from firehose.alerts.catalogue import ALERTS
 from firehose.alerts.state import Book, Finding, Patience, Phase, Silence
 from firehose.alerts.transitions import looked, lowered, raised
 
@@ -226,3 +227,32 @@ def test_no_alert_explains_itself_however_long_the_way() -> None:
 
     for alert in ALERTS:
         above(alert.name, frozenset())
+
+
+BURN = found(catalogue.COVERAGE, {}, said="much", budget=0.1, burn=20.0)
+
+
+def test_what_follows_from_single_outages_is_told_once_they_come_a_third_time() -> None:
+    watch = Watch()
+    for _ in range(2):
+        watch.look(DOWN, BURN, minutes=3)
+        assert watch.look(BURN, minutes=20) == ["cleared ingester_down"], "what is left of the outage is its own"
+    assert watch.look(DOWN, BURN) == ["firing coverage_burns"], "at once, beside its cause"
+    watch.look(DOWN, BURN, minutes=3)
+    assert "cleared coverage_burns" in watch.look(minutes=4)
+
+
+def test_a_long_outage_is_one_and_what_comes_after_a_quiet_time_is_counted_anew() -> None:
+    watch = Watch()
+    for _ in range(4):
+        assert "firing coverage_burns" not in watch.look(DOWN, BURN, minutes=300)
+        assert watch.look(BURN, minutes=20) == ["cleared ingester_down"]
+        assert watch.look(minutes=5) == []
+    assert watch.book.states == {}
+
+
+def test_other_consequences_stay_consequences_however_often() -> None:
+    watch = Watch()
+    for _ in range(5):
+        watch.look(DOWN, NO_DATA, minutes=3)
+        assert watch.look(NO_DATA, minutes=5) == ["cleared ingester_down"]
