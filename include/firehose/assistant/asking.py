@@ -13,16 +13,16 @@ from datetime import date, datetime
 from typing import Any, Final, Literal, TypedDict
 
 from clickhouse_connect.driver.client import Client
-from urllib3.exceptions import HTTPError
 
 from firehose import settings
-from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.errors import FirehoseError
 from firehose.search import run
 from firehose.search.parser import parse
 from firehose.search.tree import QueryError
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.cookbook import Recipe, recipes
 from firehose.warehouse.incomplete import warning
+from firehose.warehouse.stream import streamed
 
 #: The most of an answer, whatever is asked for.
 MAX_ROWS: Final = 1000
@@ -143,45 +143,18 @@ def _recipe(recipe: Recipe, *, with_sql: bool) -> dict[str, str]:
 def _rows(client: Client, sql: str, most: int) -> tuple[list[list[str]], list[list[Any]], bool]:
     """The two lines of names and types, the first rows, and whether there were more.
 
-    What is more is not fetched: closing the connection ends the query.
+    What is more is not fetched.
     """
     head: list[list[str]] = []
     rows: list[list[Any]] = []
     size = 0
-    answer: Any = client.raw_stream(sql, settings=_SETTINGS, fmt=_FORMAT)
-    try:
-        for line in _lines(answer):
-            if len(head) < 2:
-                head.append(json.loads(line))
-                continue
+    with streamed(client, sql, _FORMAT, settings=_SETTINGS) as body:
+        for line in body.lines():
             size += len(line)
-            if len(rows) == most or size > MAX_BYTES:
+            if len(head) == 2 and (len(rows) == most or size > MAX_BYTES):
                 return head, rows, True
-            rows.append(_row(line))
-    finally:
-        answer.close()
+            (rows if len(head) == 2 else head).append(json.loads(line))
     return head, rows, False
-
-
-def _row(line: bytes) -> list[Any]:
-    try:
-        made: list[Any] = json.loads(line)
-    except ValueError:  # an error that came after the first rows
-        text = " ".join(line.decode(errors="replace").split())
-        raise ServiceUnavailable(f"ClickHouse broke the answer off: {text}") from None
-    return made
-
-
-def _lines(answer: Any) -> Iterator[bytes]:
-    rest = b""
-    try:
-        while block := answer.read(1 << 16):
-            *lines, rest = (rest + block).split(b"\n")
-            yield from filter(None, lines)
-    except HTTPError as error:
-        raise ServiceUnavailable("ClickHouse broke the answer off; ask for fewer rows or hours") from error
-    if rest:
-        yield rest
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

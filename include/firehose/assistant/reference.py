@@ -85,8 +85,8 @@ def coverage() -> str:
         [
             "# Coverage",
             f"Hours from {first:%Y-%m-%d %H:00} to {last:%Y-%m-%d %H:00} UTC. Of {rows} hours of a type, {lacking}"
-            f" lack something: {missing:.0f} s in open gaps, {unaccounted:.0f} s of which nothing is known. The view"
-            " firehose.completeness has each.",
+            f" lack something: {missing:.0f} s in open gaps, {unaccounted:.0f} s of which nothing is known. The"
+            " view firehose.completeness has each.",
             "## Hours that lack something, the latest 200",
             *(lines or ["- none"]),
             "## Open gaps, the latest 100",

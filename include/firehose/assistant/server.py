@@ -11,7 +11,7 @@ from typing import Annotated, Final, ParamSpec, TypeVar
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
-from mcp_types import ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from firehose.assistant import asking, reference
@@ -27,14 +27,14 @@ _UNTRUSTED: Final = (
 _INSTRUCTIONS: Final = (
     "Every event of the Bluesky network that a pipeline has kept, in ClickHouse, read-only. Read the resources"
     " firehose://schema and firehose://coverage first, and firehose://limits before you state a number: it lists"
-    " what this data cannot tell. The tool recipes has tested queries for common questions. If an answer's `missing`"
-    f" is not empty, say so with the number. {_UNTRUSTED}"
+    " what this data cannot tell. The tool recipes has tested queries for common questions. If an answer's"
+    f" `missing` is not empty, say so with the number. {_UNTRUSTED}"
 )
 _QUERY: Final = (
     "Run SQL on ClickHouse as the read-only analyst. Aggregate in SQL: an answer has at most"
     f" {MAX_ROWS} rows and {MAX_BYTES // 1000} kB, and `truncated` says that there were more. Views named after"
-    " record types (firehose.posts, likes, follows, …) need a condition on date or hour_start. `missing` says which"
-    f" events the lake lacks of what was read. {_UNTRUSTED}"
+    " record types (firehose.posts, likes, follows, …) need a condition on date or hour_start. `missing` says"
+    f" which events the lake lacks of what was read. {_UNTRUSTED}"
 )
 _SEARCH: Final = (
     'Search the texts of posts. Words in any script, "phrases", -word, OR, #tag, from: to: mentions: domain: lang:'

@@ -14,13 +14,14 @@ import pyarrow as pa
 from clickhouse_connect.driver.external import ExternalData
 
 from firehose.client import IncompleteData
-from firehose.dataset import answers, arrow, statements
+from firehose.dataset import arrow, statements
 from firehose.dataset.asked import Asked, Narrowing
 from firehose.dataset.completeness import Completeness, completeness
 from firehose.dataset.sources import Source
 from firehose.dataset.statements import Part
 from firehose.errors import FirehoseError
 from firehose.warehouse.client import clickhouse_errors
+from firehose.warehouse.stream import streamed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,10 +142,10 @@ class Selection:
         snapshot, wanted = self._snapshot, self.schema
         client = self._source.ready(self.asked.record_type)
         for part in snapshot.parts:
-            for batch in answers.batches(
-                client, statements.rows(self.asked, snapshot.runs, part), self._accounts()
-            ):
-                yield arrow.conform(batch, wanted)
+            statement = statements.rows(self.asked, snapshot.runs, part)
+            with streamed(client, statement, "ArrowStream", tables=self._accounts()) as body:
+                for batch in pa.ipc.open_stream(body):
+                    yield arrow.conform(batch, wanted)
 
     def _accounts(self) -> ExternalData | None:
         """The accounts as a table that comes with the request: there may be more than a statement can hold."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -250,3 +252,58 @@ def test_errors_say_what_to_write(home: Home, tmp_path: Path, files: Dataset) ->
         firehose.open("http://127.0.0.1:9")
     with pytest.raises(AttributeError, match="'pots' is not a record type: posts, likes"):
         files.pots  # noqa: B018 - the attribute is what fails
+
+
+def counts(home: Home, sql: str) -> dict[str, int]:
+    """What DuckDB counts in the files of a type, which stand for ``{posts}`` and so on."""
+    hours = f"{home.lake.root}/year=*/month=*/day=*/hour=*"
+    files = {name: f"read_parquet('{hours}/{name}.parquet', union_by_name = true)" for name in schema.TYPES}
+    with duckdb.connect() as connection:
+        return dict(connection.execute(sql.format(**files)).fetchall())
+
+
+def notebook(name: str) -> Any:
+    """The app of a notebook in docs/notebooks."""
+    path = Path(__file__).parents[3] / "docs" / "notebooks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.app
+
+
+def drawn(chart: Any) -> str:
+    """The chart as its library draws it, which checks it against its grammar."""
+    return json.dumps(chart.to_dict())
+
+
+def test_the_notebook_of_a_day_counts_what_duckdb_counts_and_shades_what_is_missing(home: Home) -> None:
+    given = {"source": str(home.lake.root), "day_asked": None, "share": 1.0}
+    _, made = notebook("a_day_on_bluesky").run(defs=given)
+    with made["lake"]:
+        assert str(made["day"]) == "2026-02-03"
+        by_type = made["by_type"].groupby("type")["events"].sum()
+        for name in ("posts", "likes", "follows"):
+            assert by_type[name] == sum(counts(home, f"SELECT did, count(*) FROM {{{name}}} GROUP BY 1").values())
+        tongues = "SELECT name, count(*) FROM (SELECT unnest(languages) AS name FROM {posts}) GROUP BY 1"
+        assert made["by_language"].groupby("languages")["events"].sum().to_dict() == counts(home, tongues) != {}
+        assert made["shaded"]["why"].tolist() == ["late", "unknown"]
+        assert "2026-02-03T05:10:00" in drawn(made["activity"]) and "late" in drawn(made["rhythm"])
+        assert drawn(made["languages"])
+
+
+def test_the_notebook_of_a_post_follows_the_most_liked_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD", home.settings.clickhouse_analyst_password)
+    span = {"since": None, "until": None}
+    given = {"source": home.settings.clickhouse_url, "uri_asked": None, "span": span}
+    _, made = notebook("how_a_post_spreads").run(defs=given)
+    with made["lake"]:
+        likes = counts(home, "SELECT subject_uri, count(*) FROM {likes} WHERE subject_uri IS NOT NULL GROUP BY 1")
+        assert likes[made["uri"]] == max(likes.values())
+        engagement = made["engagement"]
+        of_post = f"subject_uri = '{made['uri']}'"
+        liked = counts(home, f"SELECT 'likes', count(*) FROM {{likes}} WHERE {of_post} AND operation = 'create'")
+        assert engagement[engagement["kind"] == "likes"]["so_far"].tolist() == [*range(1, liked["likes"] + 1)]
+        answers = f"SELECT 'all', count(*) FROM {{posts}} WHERE reply_root_uri = '{made['uri']}'"
+        assert len(made["thread"]) == counts(home, answers)["all"]
+        assert drawn(made["spreading"]) and drawn(made["depths"])
