@@ -26,6 +26,7 @@ from firehose_cli.doctor.command import doctor
 from firehose_cli.ending import one_line
 from firehose_cli.explain import explain
 from firehose_cli.maintenance import maintenance
+from firehose_cli.mcp import mcp
 from firehose_cli.migrate import migrate
 from firehose_cli.once import once
 from firehose_cli.query import query
@@ -57,7 +58,7 @@ app = typer.Typer(
 #: The commands by what someone wants to do, in the order in which the help shows them.
 _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Try it": {"demo": demo, "once": once, "simulate": simulate},
-    "Ask questions": {"query": query, "search": search, "coverage": coverage},
+    "Ask questions": {"query": query, "search": search, "coverage": coverage, "mcp": mcp},
     "Watch": {"status": status, "top": top, "tap": tap},
     "Operate": {
         "doctor": doctor,

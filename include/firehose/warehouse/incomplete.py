@@ -89,9 +89,9 @@ def _said(client: Client, found: list[Read]) -> str:
     if not types:
         return ""
     of = "all types" if len(types) == len(schema.TYPES) else ", ".join(sorted(types))
-    span = f"from {_minute(first)} to {_minute(last)} UTC"
+    span = f"from {minute(first)} to {minute(last)} UTC"
     of_all = "" if all(map(_has_span, found)) else ", counted over all hours where the query names no span"
-    return f"warning: events are missing in this answer: up to {_length(seconds)} of {of}, {span}{of_all}; {_SEE}"
+    return f"warning: events are missing in this answer: up to {length(seconds)} of {of}, {span}{of_all}; {_SEE}"
 
 
 def _has_span(read: Read) -> bool:
@@ -103,9 +103,9 @@ def _condition(read: Read) -> str:
     return " AND ".join([f"type IN ({types})", *(f"({each})" for each in read.conditions)])
 
 
-def _minute(moment: datetime) -> str:
+def minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _length(seconds: float) -> str:
+def length(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds < 60 else f"{timedelta(seconds=round(seconds))} (h:mm:ss)"
