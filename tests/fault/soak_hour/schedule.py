@@ -1,0 +1,83 @@
+"""Injects one fault after another, at intervals, and says each as it happens.
+
+Lives here: the order, the waits, and what was done. Must not: judge.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tests.fault.soak_hour.availability import Outage
+from tests.fault.soak_hour.expectations import AFTER_S, Done, Told, fired
+from tests.fault.soak_hour.faults import FAULTS, PATIENCE_S, Fault
+from tests.fault.soak_hour.plant import Plant
+
+_LOOK_S: Final = 0.5
+
+
+class Schedule:
+    """``done`` and ``outages`` are what was injected so far, ``failed`` the faults that could not be."""
+
+    def __init__(self, plant: Plant, only: Sequence[str], seed: int, say: Callable[[str], None]) -> None:
+        self.done: list[Done] = []
+        self.outages: dict[str, list[Outage]] = {}
+        self.failed: list[str] = []
+        self._plant, self._say = plant, say
+        self._faults = _in_order([fault for fault in FAULTS if not only or fault.name in only], seed)
+        self._beside: list[threading.Thread] = []
+
+    def run(self, until_s: float, every_s: float) -> None:
+        """One after the other until then (monotonic); what is left is said, and counts as failed."""
+        for number, fault in enumerate(self._faults, 1):
+            began = time.monotonic()
+            if began >= until_s:
+                self.failed.append(f"{fault.name}: the time was over before it came")
+                continue
+            what = f"fault {number}/{len(self._faults)}, {fault.name}"
+            if fault.beside:
+                thread = threading.Thread(target=self._inject, args=(what, fault), daemon=True)
+                self._beside.append(thread)
+                thread.start()
+                continue
+            self._inject(what, fault)
+            time.sleep(max(0.0, min(began + every_s, until_s) - time.monotonic()))
+        for thread in self._beside:
+            thread.join(2 * AFTER_S)
+
+    def _inject(self, what: str, fault: Fault) -> None:
+        self._say(f"{what}: begins")
+        begun = time.time()
+        try:
+            how = fault.does(
+                self._plant, lambda alert: self._until_told(Done(fault.name, begun, time.time()), alert)
+            )
+        except Exception as error:  # noqa: BLE001 - the others go on; it is in the report
+            how = f"could not be injected: {type(error).__name__}: {error}"
+            self.failed.append(f"{fault.name}: {how}")
+        ended = time.time()
+        self.done.append(Done(fault.name, begun, ended, fault.fires, fault.may))
+        for probe in fault.down:
+            self.outages.setdefault(probe, []).append(Outage(fault.name, begun, ended))
+        self._say(f"{what}: over after {ended - begun:.0f} s; {how}")
+
+    def _until_told(self, so_far: Done, alert: str) -> str:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            message: Told | None = fired(so_far, alert, self._plant.told())
+            if message is not None:
+                return f"{alert} was told after {message.at_s - so_far.begin_s:.0f} s"
+            time.sleep(_LOOK_S)
+        return f"{alert} was not told within {PATIENCE_S:.0f} s"
+
+
+def _in_order(faults: list[Fault], seed: int) -> list[Fault]:
+    """The first two of the list come first: their alerts take long to clear or to fire. Others by the seed."""
+    slow = [fault for fault in faults if fault in FAULTS[:2]]
+    rest = [fault for fault in faults if fault not in slow]
+    random.Random(seed).shuffle(rest)
+    # What runs beside others does not wait for them.
+    return sorted(slow, key=lambda fault: not fault.beside) + rest
