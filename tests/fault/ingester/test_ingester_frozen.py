@@ -1,4 +1,4 @@
-"""The ingester is frozen and goes on (SIGSTOP, a suspended machine): what came meanwhile is there, or a gap says so.
+"""The ingester is frozen and goes on (SIGSTOP, a suspended machine): what came meanwhile is there, or is a gap.
 
 An interval in which nothing was heard does not stay open where nothing is missing.
 """

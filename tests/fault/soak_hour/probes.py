@@ -6,6 +6,7 @@ Must not: judge.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +39,8 @@ class Probes:
     def __init__(self, plant: Plant) -> None:
         self.seen: dict[str, list[Probe]] = {INGEST: [], ANSWERS: []}
         self._plant = plant
+        # It says at length that an endpoint is away, which a probe notes in a line.
+        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
         self._stop = threading.Event()
         self._known_us = 0
         looks: dict[str, tuple[Callable[[], str], float]] = {
