@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import secrets
 import shutil
 import sys
@@ -17,6 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -95,7 +95,6 @@ def _run(options: argparse.Namespace, root: Path, say: Callable[[str], None]) ->
         time.sleep(max(0.0, began + options.minutes * 60 - time.monotonic()))
         _wait_until_clear(plant, say)
         seconds = time.monotonic() - began
-        load = os.getloadavg()
         stop.set()
         probes.stop()
         processes: list[Verdict] = sampling.stop()
@@ -109,7 +108,7 @@ def _run(options: argparse.Namespace, root: Path, say: Callable[[str], None]) ->
         return Report(
             vars(options),
             seconds,
-            load,
+            (median(sampling.load), max(sampling.load)),
             [done.fault for done in schedule.done],
             schedule.failed,
             {name: availability(seen, schedule.outages.get(name, [])) for name, seen in probes.seen.items()},

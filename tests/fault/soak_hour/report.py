@@ -23,7 +23,7 @@ class Report(NamedTuple):
 
     asked: dict[str, Any]
     seconds: float
-    load: tuple[float, float, float]
+    load: tuple[float, float]
     faults: list[str]
     failed: list[str]
     availability: dict[str, Availability]
@@ -77,8 +77,8 @@ class Report(NamedTuple):
 
     def as_text(self) -> Iterator[str]:
         """The table, line by line."""
-        load = ", ".join(f"{each:.1f}" for each in self.load)
-        yield f"{self.seconds / 60:.0f} minutes, {len(self.faults)} faults; load of the machine at the end {load}"
+        load = f"load of the machine {self.load[0]:.1f} (median), {self.load[1]:.1f} (most)"
+        yield f"{self.seconds / 60:.0f} minutes, {len(self.faults)} faults; {load}"
         yield from self._availability()
         yield from self._processes()
         events = self.events

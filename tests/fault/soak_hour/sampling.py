@@ -5,6 +5,7 @@ Lives here: the reading of /proc in a thread, and which samples belong to one pr
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -46,9 +47,10 @@ class Verdict(NamedTuple):
 
 
 class Sampling:
-    """Samples until it is stopped."""
+    """Samples until it is stopped. ``load``: processes that wanted to run, of the last minute at each sample."""
 
     def __init__(self, plant: Plant) -> None:
+        self.load: list[float] = []
         self._plant = plant
         self._lives: dict[tuple[str, int], Life] = {}
         self._stop = threading.Event()
@@ -63,6 +65,7 @@ class Sampling:
 
     def _sample(self) -> None:
         while not self._stop.wait(_EVERY_S):
+            self.load.append(os.getloadavg()[0])
             for service, pid in self._plant.processes().items():
                 with suppress(psutil.Error):
                     self._add(service, psutil.Process(pid))

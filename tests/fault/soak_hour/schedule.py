@@ -9,10 +9,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from tests.fault.soak_hour.availability import Outage
-from tests.fault.soak_hour.expectations import AFTER_S, Done, Told, fired
+from tests.fault.soak_hour.expectations import AFTER_S, Done, Told, fired, still_told
 from tests.fault.soak_hour.faults import FAULTS, PATIENCE_S, Fault
 from tests.fault.soak_hour.plant import Plant
 
@@ -49,6 +50,8 @@ class Schedule:
             thread.join(2 * AFTER_S)
 
     def _inject(self, what: str, fault: Fault) -> None:
+        if fault.fires and not fault.beside:
+            self._until_quiet()
         self._say(f"{what}: begins")
         begun = time.time()
         try:
@@ -64,6 +67,18 @@ class Schedule:
             self.outages.setdefault(probe, []).append(Outage(fault.name, begun, ended))
         self._say(f"{what}: over after {ended - begun:.0f} s; {how}")
 
+    def _until_quiet(self) -> None:
+        """Wait until alerts of earlier faults are over: one that is told, or that another explains, is not sent.
+
+        Those of the first two, which last, explain none.
+        """
+        lasting = {alert for fault in FAULTS[:2] for alert in fault.fires}
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if not {key.partition("/")[0] for key in still_told(self._plant.told())} - lasting:
+                return
+            time.sleep(_LOOK_S)
+
     def _until_told(self, so_far: Done, alert: str) -> str:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
@@ -75,9 +90,19 @@ class Schedule:
 
 
 def _in_order(faults: list[Fault], seed: int) -> list[Fault]:
-    """The first two of the list come first: their alerts take long to clear or to fire. Others by the seed."""
-    slow = [fault for fault in faults if fault in FAULTS[:2]]
-    rest = [fault for fault in faults if fault not in slow]
-    random.Random(seed).shuffle(rest)
+    """The first two of the list come first: their alerts take long to clear or to fire. Others by the seed.
+
+    After each that fires an alert comes one that fires none: the alert clears meanwhile.
+    """
+    dice = random.Random(seed)
+    first = [fault for fault in faults if fault in FAULTS[:2]]
+    loud, quiet = (
+        dice.sample(part, len(part))
+        for part in (
+            [fault for fault in faults if fault not in first and fault.fires],
+            [fault for fault in faults if fault not in first and not fault.fires],
+        )
+    )
+    mixed = [fault for pair in zip_longest(loud, quiet) for fault in pair if fault]
     # What runs beside others does not wait for them.
-    return sorted(slow, key=lambda fault: not fault.beside) + rest
+    return sorted(first, key=lambda fault: not fault.beside) + mixed
