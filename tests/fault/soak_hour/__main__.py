@@ -99,6 +99,8 @@ def _run(options: argparse.Namespace, root: Path, say: Callable[[str], None]) ->
         probes.stop()
         processes: list[Verdict] = sampling.stop()
         watch.join()
+        found = {name: availability(seen, schedule.outages.get(name, [])) for name, seen in probes.seen.items()}
+        say("; ".join(f"{name}: {each.own:.3%}, of all looks {each.raw:.3%}" for name, each in found.items()))
         say("the source ends, and what it has sent becomes batches")
         _end(plant)
         made = ending.take_in_the_rest(plant.settings, urlsplit(plant.settings.redis_url).port or 0)
@@ -111,7 +113,7 @@ def _run(options: argparse.Namespace, root: Path, say: Callable[[str], None]) ->
             (median(sampling.load), max(sampling.load)),
             [done.fault for done in schedule.done],
             schedule.failed,
-            {name: availability(seen, schedule.outages.get(name, [])) for name, seen in probes.seen.items()},
+            found,
             processes,
             events,
             outcomes(schedule.done, told),

@@ -18,6 +18,7 @@ from typing import Final, Self
 import psutil
 import redis
 
+from devstack.demo.source import jetstream_answers
 from devstack.embedded import airflow, leash
 from devstack.embedded.ownership import RUN
 from devstack.embedded.redis import free_port
@@ -44,6 +45,7 @@ SERVICES: Final = (
 #: The source forgets what is older than this (minutes): longer than any fault lasts.
 _SOURCE_KEEPS: Final = 20
 _STARTS_S: Final = 600.0
+_NEVER_S: Final = 3600.0
 
 
 class Plant:
@@ -66,6 +68,8 @@ class Plant:
             self.mailbox = entered.enter_context(mail_server(0))
             self.environ = self._environment()
             os.environ |= self.environ
+            # The demo takes a simulator of its own if its source does not answer within five seconds.
+            until(lambda: self._answers_s() < 1.0, 120, what="the source answers at once", pause_s=0.5)
             self.demo = self._start("demo")
             entered.callback(self.end)
             self._wait_for_results()
@@ -182,12 +186,20 @@ class Plant:
                 [FIREHOSE, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environ
             )
 
+    def _answers_s(self) -> float:
+        """How long a handshake through the relay takes."""
+        began = time.monotonic()
+        why = jetstream_answers(self.environ["FIREHOSE_JETSTREAM_URL"])
+        return _NEVER_S if why else time.monotonic() - began
+
     def _wait_for_results(self) -> None:
         said = self.home / "demo.log"
 
         def ready() -> bool:
-            assert self.demo.poll() is None, f"the demo has ended:\n{said.read_text()[-2000:]}"
-            return "Ctrl-C stops everything." in said.read_text()
+            text = said.read_text()
+            assert self.demo.poll() is None, f"the demo has ended:\n{text[-2000:]}"
+            assert "using the built-in simulator" not in text, f"the demo found no source: {text[:500]}"
+            return "Ctrl-C stops everything." in text
 
         until(ready, _STARTS_S, what="an analyst is answered", pause_s=0.5)
 
