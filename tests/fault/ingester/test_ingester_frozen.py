@@ -10,6 +10,7 @@ import re
 import signal
 import threading
 import time
+from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
 
@@ -55,7 +56,13 @@ def test_a_frozen_ingester_says_what_it_has_missed(
                 break
         connection.socket.close()
 
-    with Source([], behave=behave) as source, ingest(source.url) as ingester, fed(sent):
+    with (
+        Source([], behave=behave) as source,
+        ExitStack() as last,
+        ingest(source.url) as ingester,
+        fed(sent),
+    ):
+        last.callback(over.set)
         until(lambda: stored(redis_client))
         assert ingester.process is not None
         os.kill(ingester.process.pid, signal.SIGSTOP)
@@ -63,10 +70,9 @@ def test_a_frozen_ingester_says_what_it_has_missed(
         frozen.set()
         until(lambda: time.time() > began + OUTAGE_S + 2)
         os.kill(ingester.process.pid, signal.SIGCONT)
-        until(lambda: ingester.said("event=filled"))
+        until(lambda: any(gap.filled for gap in known(redis_client)))
         newest = sent[-1]
         until(lambda: newest in stored(redis_client))
-        over.set()
         assert ingester.said("event=frozen")
         assert len(source.connections) == (1 if host is Host.WAITS else 2)
     # What the drain records of an interval in the middle of it, once it learns of it.

@@ -15,8 +15,8 @@ from tests.fault.soak_hour.plant import Plant
 from tests.fault.soak_hour.probes import ANSWERS, INGEST
 from tests.support.waiting import until
 
-#: An alert that does not come in this time (seconds) does not come.
-PATIENCE_S: Final = 480.0
+#: An alert that does not come in this time (seconds) does not come; of a paused DAG it waits for ten minutes.
+_PATIENCE_S: Final = 480.0
 #: Longer than the source's connection, the data watchdog (30 s), the lease (15 s) and any batch of the demo.
 _FROZEN_S: Final = 150.0
 _SHORT_S: Final = 60.0
@@ -34,6 +34,7 @@ class Fault(NamedTuple):
     """``does`` injects it, waits until it is over, and says in a few words how it went.
 
     ``down``: probes whose very thing is away meanwhile. ``beside``: it disturbs no other one, and runs along.
+    ``patience_s``: how long it waits for its alert.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Fault(NamedTuple):
     may: tuple[str, ...] = ()
     down: tuple[str, ...] = ()
     beside: bool = False
+    patience_s: float = _PATIENCE_S
 
 
 def _killed(service: str) -> Callable[[Plant, Until], str]:
@@ -100,7 +102,7 @@ def _source_away(plant: Plant, told: Until) -> str:
 def _garbage(plant: Plant, told: Until) -> str:
     """Three in a hundred messages, until it is told that batches are bad."""
     share, began, known = 0.03, time.monotonic(), len(plant.relay.inserted)
-    deadline = began + PATIENCE_S
+    deadline = began + _PATIENCE_S
     while not any(message.alert == "bad_data" for message in plant.told()) and time.monotonic() < deadline:
         made = len(plant.relay.inserted)
         messages = [_RUBBISH[n % 4].replace(b"%d", b"%d" % n) + b" %d" % n for n in range(made, made + 100)]
@@ -152,7 +154,7 @@ def _dag_paused(plant: Plant, told: Until) -> str:
 
 FAULTS: Final = (
     Fault("source sends rubbish", _garbage, ("bad_data",), may=("foreign_data",)),
-    Fault("DAG paused", _dag_paused, ("dag_paused",), beside=True),
+    Fault("DAG paused", _dag_paused, ("dag_paused",), beside=True, patience_s=2 * _PATIENCE_S),
     Fault("ingester killed", _killed("ingester")),
     Fault("Redis killed", _killed("redis"), may=("task_failed",)),
     Fault("endpoint killed", _killed("clickhouse"), may=("task_failed",)),

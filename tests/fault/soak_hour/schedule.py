@@ -13,11 +13,12 @@ from itertools import zip_longest
 from typing import Final
 
 from tests.fault.soak_hour.availability import Outage
-from tests.fault.soak_hour.expectations import AFTER_S, Done, Told, fired, still_told
-from tests.fault.soak_hour.faults import FAULTS, PATIENCE_S, Fault
+from tests.fault.soak_hour.expectations import AFTER_S, Done, fired, still_told
+from tests.fault.soak_hour.faults import FAULTS, Fault
 from tests.fault.soak_hour.plant import Plant
 
 _LOOK_S: Final = 0.5
+_QUIET_S: Final = 480.0
 
 
 class Schedule:
@@ -55,9 +56,7 @@ class Schedule:
         self._say(f"{what}: begins")
         begun = time.time()
         try:
-            how = fault.does(
-                self._plant, lambda alert: self._until_told(Done(fault.name, begun, time.time()), alert)
-            )
+            how = fault.does(self._plant, lambda alert: self._until_told(fault, begun, alert))
         except Exception as error:  # noqa: BLE001 - the others go on; it is in the report
             how = f"could not be injected: {type(error).__name__}: {error}"
             self.failed.append(f"{fault.name}: {how}")
@@ -73,20 +72,18 @@ class Schedule:
         Those of the first two, which last, explain none.
         """
         lasting = {alert for fault in FAULTS[:2] for alert in fault.fires}
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + _QUIET_S
         while time.monotonic() < deadline:
             if not {key.partition("/")[0] for key in still_told(self._plant.told())} - lasting:
                 return
             time.sleep(_LOOK_S)
 
-    def _until_told(self, so_far: Done, alert: str) -> str:
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            message: Told | None = fired(so_far, alert, self._plant.told())
-            if message is not None:
-                return f"{alert} was told after {message.at_s - so_far.begin_s:.0f} s"
+    def _until_told(self, fault: Fault, begun: float, alert: str) -> str:
+        while (now := time.time()) < begun + fault.patience_s:
+            if message := fired(Done(fault.name, begun, now), alert, self._plant.told()):
+                return f"{alert} was told after {message.at_s - begun:.0f} s"
             time.sleep(_LOOK_S)
-        return f"{alert} was not told within {PATIENCE_S:.0f} s"
+        return f"{alert} was not told within {fault.patience_s:.0f} s"
 
 
 def _in_order(faults: list[Fault], seed: int) -> list[Fault]:
