@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 # Some container images set it. Then every process, and the tests start hundreds, would compile each module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env demo quick test test-compose soak mutants check bench lock docs screenshots clean
+.PHONY: help env demo quick test test-compose soak soak-hour mutants check bench lock docs screenshots clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test-compose: env  ## Run docker-compose.yaml with podman: health, secrets, kill
 
 soak: env  ## Run 200 random schedules of faults from socket to lake, and ask the oracle after each
 	@$(VENV)/bin/python -m tests.fault.soak $(SOAK)
+
+soak-hour: env  ## Run the whole pipeline for an hour at 100,000 events a minute, with a fault every few minutes
+	@$(VENV)/bin/python -m tests.fault.soak_hour $(SOAK_HOUR)
 
 mutants: env  ## Plant bugs of one edit each in a copy, and see that the tests named for them fail
 	@$(VENV)/bin/python -m tests.mutations $(MUTANTS)

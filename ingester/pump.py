@@ -18,6 +18,7 @@ from ingester.contract.settings import IngesterSettings
 from ingester.jetstream.dictionary import UNREADABLE
 from ingester.jetstream.disconnected import Cause, Disconnected
 from ingester.jetstream.events_v2 import SourceNotice
+from ingester.position.gaps import OUTAGE_S
 from ingester.source import Source
 
 log = get_logger(__name__)
@@ -34,13 +35,13 @@ class Pump:
         settings: IngesterSettings,
         source: Source,
         writer: Writer,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
     ) -> None:
         self._settings = settings
         self._source = source
         self._writer = writer
         self._clock = clock
-        self._seen, self._heard = 0, clock()
+        self._seen, self._heard, self._turned = 0, clock(), clock()
         self._reported = clock()
 
     async def run(self, connection: ClientConnection) -> None:
@@ -51,11 +52,12 @@ class Pump:
             Restart: the same, from another position.
             Fenced, Superseded, SinkRefused: this process may not write any more.
         """
-        self._heard = self._clock()
+        self._heard = self._turned = self._clock()
         reader = asyncio.create_task(self._read(connection))
         try:
             while True:
                 await asyncio.wait([reader], timeout=self._settings.flush_ms / 1000)
+                self._wake()
                 if reader.done():  # before anything is written: its error may forbid that
                     reader.result()
                 self._writer.tick()
@@ -100,6 +102,17 @@ class Pump:
         except SourceNotice as notice:
             self._source.noticed(notice)
 
+    def _wake(self) -> None:
+        """Notice that the process was frozen (SIGSTOP, a suspended machine): it wrote nothing meanwhile.
+
+        Batches of that time have neither events nor heartbeats, and the host's silence is not the host's.
+        """
+        now = self._clock()
+        frozen_s, self._turned = now - self._turned, now
+        if frozen_s > OUTAGE_S:
+            self._heard = now
+            self._source.frozen(self._writer.position, frozen_s)
+
     def _watch(self) -> None:
         """The data watchdog. A stream that is not read, because Redis takes nothing, is not a silent one."""
         now = self._clock()
@@ -108,6 +121,7 @@ class Pump:
         elif now - self._heard > self._settings.data_timeout_s:
             raise Disconnected(Cause.SILENT, f"no data for {self._settings.data_timeout_s:g} s")
         self._source.check(self._writer.counts, self._writer.counted_us)
+        self._source.continued(self._writer.position)
         if self._source.passed(self._writer.position):
             raise Disconnected(Cause.OVERSIZE_SKIPPED, "the message that was too large is behind the stream")
         if now - self._reported >= REPORT_S:

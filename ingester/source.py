@@ -138,6 +138,18 @@ class Source:
         self._partial.arrived(first, self.host, now_us)
         self._away_since = None
 
+    def frozen(self, written: Position, seconds: float) -> None:
+        """Record that this process did not run for a while; what its connection brings now says what is missing.
+
+        ``written`` is the last event in Redis.
+        """
+        log.warning("frozen", seconds=round(seconds, 1), hint="the process was stopped, or its machine was")
+        self._gaps.begin(Reason.OUTAGE, written, self._now_us(), seconds)
+
+    def continued(self, written: Position) -> None:
+        """Settle the gap of :meth:`frozen` once the same connection is past it."""
+        self._gaps.continued(written, self._now_us())
+
     def passed(self, written: Position) -> bool:
         """True once the stream, which now leaves large messages out, is past the one that ended connections."""
         self._resume, before = resume.passed(self._resume, written, self.host)

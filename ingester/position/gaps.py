@@ -55,11 +55,23 @@ class Gaps:
         """Drop the first pending records: they are in Redis now."""
         del self.pending[: len(gaps)]
 
-    def begin(self, reason: Reason, before: Position, now_us: int) -> None:
-        """Open a gap from ``before`` to now; whether it will be filled is not known yet."""
+    def begin(self, reason: Reason, before: Position, now_us: int, idle_s: float = 0.0) -> None:
+        """Open a gap from ``before``, or from ``idle_s`` seconds ago if that is earlier, to now.
+
+        Whether it will be filled is not known yet.
+        """
         if before.host and before.time_us:
-            gap = self._as_open(_gap(reason, before.time_us, before.host, before.protocol, now_us))
+            from_us = _idle_since(before, idle_s, now_us) if idle_s else before.time_us
+            gap = self._as_open(_gap(reason, from_us, before.host, before.protocol, now_us))
             self._open[gap.id] = self._note(gap, now_us, begun=True)
+
+    def continued(self, written: Position, now_us: int) -> None:
+        """Close the gap of a process that was frozen once its connection has brought what came since.
+
+        A connection gives everything in order, or ends: then :meth:`resumed` settles the gap.
+        """
+        for gap in [gap for gap in self.open if gap.reason is Reason.OUTAGE and gap.to_us <= written.time_us]:
+            self.close(msgspec.structs.replace(gap, filled=REPLAY), now_us)
 
     def partial(self, host: Host, queue: str, from_us: int, to_us: int, now_us: int) -> None:
         """Open a gap for a host that sends hardly any events of a queue, or extend it."""
@@ -109,6 +121,10 @@ class Gaps:
         if not undecided and away_s > OUTAGE_S:
             undecided = [_gap(Reason.OUTAGE, before.time_us, before.host, before.protocol, now_us)]
         for gap in undecided:
+            if late_us and gap.from_us < before.time_us:
+                # A frozen process still got what lay in its socket: that is there, and the rest is another gap.
+                self.close(msgspec.structs.replace(gap, to_us=before.time_us, filled=REPLAY), now_us)
+                gap = _gap(gap.reason, before.time_us, gap.host, gap.protocol, gap.to_us)
             self.close(_concluded(gap, late_us, now_us), now_us)
         for gap in [gap for gap in self.open if gap.reason is Reason.OVERSIZE and gap.from_us < before.time_us]:
             # The process that met the message died after the stream had passed it.
@@ -126,8 +142,7 @@ class Gaps:
         would record them as intervals without an ingester; this record, which spans them, fills them.
         """
         if before.host and before.time_us:
-            from_us = min(before.time_us, now_us - int(idle_s * 1_000_000))
-            gap = _gap(Reason.OUTAGE, from_us, before.host, before.protocol, now_us)
+            gap = _gap(Reason.OUTAGE, _idle_since(before, idle_s, now_us), before.host, before.protocol, now_us)
             self._note(msgspec.structs.replace(gap, filled=REPLAY), now_us)
 
     def oversize(self, before: Position, after: Position, now_us: int) -> None:
@@ -168,6 +183,11 @@ def _gap(reason: Reason, from_us: int, host: str, protocol: str, to_us: int, que
         protocol=protocol,
         queue=queue,
     )
+
+
+def _idle_since(before: Position, idle_s: float, now_us: int) -> int:
+    """Where a gap begins that must span the time without heartbeats, which is this machine's, not the host's."""
+    return min(before.time_us, now_us - int(idle_s * 1_000_000))
 
 
 def _what(gap: Gap) -> tuple[str, int, str, str]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +19,8 @@ from firehose.batch.interval import Batch
 from firehose.settings import Settings
 from ingester.contract.gap import Reason
 from ingester.position.gaps import OUTAGE_S, REPLAY
+from tests.fault.ingester.feeding import fed, utc
 from tests.support.ingester import IngesterProcess, Source, known, stored
-from tests.support.ingester import event as numbered
 from tests.support.waiting import until
 
 
@@ -74,29 +71,3 @@ def test_time_in_which_redis_accepted_nothing_is_not_an_open_gap(tmp_path: Path,
         coverage.record_silence(settings.lake_path, silent)
         assert [gap.filled for gap in coverage.known_gaps(settings)] == [REPLAY, REPLAY]
         assert open_gaps(coverage.known_gaps(settings)) == []
-
-
-@contextmanager
-def fed(sent: list[bytes]) -> Iterator[None]:
-    """In the block the source has another event each 20 ms."""
-    stop = threading.Event()
-
-    def feed() -> None:
-        for number in itertools.count():
-            original = numbered(number)
-            sent.append(original.replace(b"1700000000%06d" % (number * 1000), b"%d" % (time.time_ns() // 1000)))
-            if stop.wait(0.02):
-                return
-
-    feeding = threading.Thread(target=feed)
-    feeding.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        feeding.join()
-
-
-def utc(moment: float) -> datetime:
-    """A moment, in whole seconds."""
-    return datetime.fromtimestamp(int(moment), UTC)

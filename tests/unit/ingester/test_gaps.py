@@ -124,3 +124,25 @@ def test_the_open_records_are_exactly_what_is_missing(
     still_open = set(range(1000, now_us)) if stalled and first and first >= now_us else set()
     assert missing(gaps) == late | still_open
     assert still_open <= late and not gaps.open
+
+
+def test_a_frozen_process_has_a_gap_until_its_connection_is_past_it() -> None:
+    gaps = Gaps()
+    gaps.begin(Reason.OUTAGE, BEFORE, 9000, 0.0085)
+    gaps.continued(AfterEvent(8999, 8999, "a", "v1"), 9500)
+    (still,) = gaps.open
+    assert (still.from_us, still.to_us, still.filled) == (500, 9000, ""), "it spans the time without heartbeats"
+    gaps.continued(AfterEvent(9000, 9000, "a", "v1"), 9600)
+    assert not gaps.open and missing(gaps) == set()
+    assert last(gaps)["outage:a:500"].filled == "replay"
+
+
+def test_of_a_frozen_process_whose_connection_was_lost_only_what_nobody_gave_is_missing() -> None:
+    gaps = Gaps()
+    gaps.begin(Reason.OUTAGE, BEFORE, 9000)
+    received = AfterEvent(4000, 4000, "a", "v1")  # these lay in its socket
+    gaps.resumed(received, 6000, SAME_HOST, 9100, 1.0, Reason.LATE)
+    assert missing(gaps) == set(range(4000, 6000))
+    filled = sorted((gap.from_us, gap.to_us) for gap in last(gaps).values() if gap.filled)
+    assert filled == [(1000, 4000), (6000, 9100)]
+    assert not gaps.open
