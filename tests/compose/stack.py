@@ -75,9 +75,11 @@ class Stack:
             self._secrets.write_text(json.dumps({name: _secret(name) for name in _SECRETS}))
         self.secrets: dict[str, str] = json.loads(self._secrets.read_text())
         self.settings = settings
-        self.services: dict[str, dict[str, Any]] = yaml.safe_load((checkout / "docker-compose.yaml").read_text())[
-            "services"
-        ]
+        every = yaml.safe_load((checkout / "docker-compose.yaml").read_text())["services"]
+        # As `docker compose` without --profile.
+        self.services: dict[str, dict[str, Any]] = {
+            name: entry for name, entry in every.items() if "profiles" not in entry
+        }
 
     def compose(self, *arguments: str, timeout_s: float = 300) -> str:
         """Run podman-compose on the compose file."""
