@@ -20,7 +20,7 @@ IMAGES: Final = Path(__file__).parent / "images"
 _PROGRAMS: Final = {
     "podman": "podman",
     "runc": "runc",
-    "debootstrap": "debootstrap",
+    "mmdebstrap": "mmdebstrap",
     "iptables": "iptables",
     "/usr/lib/podman/netavark": "netavark",
     "/usr/lib/podman/aardvark-dns": "aardvark-dns",
@@ -42,7 +42,7 @@ network_backend = "netavark"
 _STORAGE: Final = '[storage]\ndriver = "overlay"\ngraphroot = "{home}/storage"\nrunroot = "{home}/run"\n'
 #: Certificates and pip's settings, without which a site with a proxy reaches no registry.
 _SITE: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
-_DEBIAN: Final = "localhost/debootstrap:bookworm"
+_DEBIAN: Final = "localhost/debian:bookworm"
 _BASE: Final = "localhost/stand-in-base:latest"
 #: The official image, and the Dockerfile of what stands in for it.
 STAND_INS: Final = {
@@ -114,12 +114,11 @@ class Engine:
             self.build(f"localhost/{official}", IMAGES / f"{name}.Dockerfile", context)
 
     def _import_debian(self) -> None:
-        folder, archive = self.home / "debian", self.home / "debian.tar"
+        # Straight to an archive: what an interrupted run leaves is written over by the next.
+        archive = self.home / "debian.tar"
         packages = "--include=ca-certificates,python3,python3-pip,curl"
-        _run("debootstrap", "--variant=minbase", packages, "bookworm", str(folder))
-        _run("tar", "-C", str(folder), "--exclude=./var/cache/apt/archives/*.deb", "-cf", str(archive), ".")
+        _run("mmdebstrap", "--variant=apt", packages, "bookworm", str(archive))
         self.podman("import", "--quiet", str(archive), _DEBIAN)
-        shutil.rmtree(folder)
         archive.unlink()
 
 
