@@ -88,9 +88,9 @@ class Stack:
 
     def compose(self, *arguments: str, timeout_s: float = 300) -> str:
         """Run podman-compose on the compose file."""
-        (self.folder / ".env").write_text(
-            "".join(f"{name}={value}\n" for name, value in (self.secrets | self.settings).items())
-        )
+        # As an operator makes it: the example, filled in. What it leaves empty stays empty.
+        given = "".join(f"{name}={value}\n" for name, value in (self.secrets | self.settings).items())
+        (self.folder / ".env").write_text((self.checkout / ".env.example").read_text() + given)
         command = [sys.executable, "-m", "podman_compose", "--in-pod=false", "--project-name", PROJECT]
         # As Docker: a read-only container has no temporary folders but those that it is given.
         command += ["--podman-run-args=--read-only-tmpfs=false"]
