@@ -1,5 +1,5 @@
 # The ingester alone: no Airflow, no pandas. Build context: the repository's root.
-FROM python:3.11.13-slim-bookworm
+FROM python:3.11.15-slim-bookworm
 
 COPY ingester/requirements.txt /tmp/requirements.txt
 RUN pip install --no-cache-dir --require-hashes -r /tmp/requirements.txt

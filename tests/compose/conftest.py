@@ -23,12 +23,12 @@ _BEFORE_TAGS = "880f139"
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    """podman, with the stand-ins for the official images."""
+    """podman, with what images are made from."""
     if not os.environ.get("COMPOSE_TEST"):
         pytest.skip("make test-compose runs these")
     require_programs()
     made = Engine(_HOME)
-    made.make_stand_ins()
+    made.make_base()
     return made
 
 

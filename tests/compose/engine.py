@@ -20,7 +20,7 @@ IMAGES: Final = Path(__file__).parent / "images"
 _PROGRAMS: Final = {
     "podman": "podman",
     "runc": "runc",
-    "debootstrap": "debootstrap",
+    "mmdebstrap": "mmdebstrap",
     "iptables": "iptables",
     "/usr/lib/podman/netavark": "netavark",
     "/usr/lib/podman/aardvark-dns": "aardvark-dns",
@@ -42,15 +42,16 @@ network_backend = "netavark"
 _STORAGE: Final = '[storage]\ndriver = "overlay"\ngraphroot = "{home}/storage"\nrunroot = "{home}/run"\n'
 #: Certificates and pip's settings, without which a site with a proxy reaches no registry.
 _SITE: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
-_DEBIAN: Final = "localhost/debootstrap:bookworm"
+_DEBIAN: Final = "localhost/debian:bookworm"
 _BASE: Final = "localhost/stand-in-base:latest"
-#: The official image, and the Dockerfile of what stands in for it.
+#: The official image without its tag, and the Dockerfile of what stands in for it.
 STAND_INS: Final = {
-    "redis:7.2.7-bookworm": "redis",
-    "postgres:17.5-bookworm": "postgres",
-    "python:3.11.13-slim-bookworm": "python",
-    "apache/airflow:3.3.2-python3.11": "airflow",
-    "clickhouse/clickhouse-server:26.9": "clickhouse",
+    "redis": "redis",
+    "postgres": "postgres",
+    "python": "python",
+    "apache/airflow": "airflow",
+    "clickhouse/clickhouse-server": "clickhouse",
+    "prom/prometheus": "prometheus",
 }
 
 
@@ -99,8 +100,8 @@ class Engine:
         named = ["--ignorefile", str(ignore)] if ignore.exists() else []
         self.podman(*("build", "--network", "host", "--tag", tag, "--file", str(dockerfile)), *named, str(context))
 
-    def make_stand_ins(self) -> None:
-        """The images that the project's files name, under these names."""
+    def make_base(self) -> None:
+        """What every stand-in starts from."""
         if not self.succeeds("image", "exists", _DEBIAN):
             self._import_debian()
         site = self.home / "base"
@@ -109,17 +110,19 @@ class Engine:
                 (site / "site" / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, site / "site" / path.relative_to("/"))
         self.build(_BASE, IMAGES / "base.Dockerfile", site)
-        for official, name in STAND_INS.items():
-            context = ROOT if name == "clickhouse" else IMAGES
-            self.build(f"localhost/{official}", IMAGES / f"{name}.Dockerfile", context)
+
+    def stand_in(self, official: str) -> None:
+        """An official image, under the name and tag that the project's files have for it."""
+        name = STAND_INS[official.rpartition(":")[0]]
+        context = ROOT if name == "clickhouse" else IMAGES
+        self.build(f"localhost/{official}", IMAGES / f"{name}.Dockerfile", context)
 
     def _import_debian(self) -> None:
-        folder, archive = self.home / "debian", self.home / "debian.tar"
+        # Straight to an archive: what an interrupted run leaves is written over by the next.
+        archive = self.home / "debian.tar"
         packages = "--include=ca-certificates,python3,python3-pip,curl"
-        _run("debootstrap", "--variant=minbase", packages, "bookworm", str(folder))
-        _run("tar", "-C", str(folder), "--exclude=./var/cache/apt/archives/*.deb", "-cf", str(archive), ".")
+        _run("mmdebstrap", "--variant=apt", packages, "bookworm", str(archive))
         self.podman("import", "--quiet", str(archive), _DEBIAN)
-        shutil.rmtree(folder)
         archive.unlink()
 
 

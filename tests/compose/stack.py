@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -36,7 +37,6 @@ _SECRETS: Final = (
 _BESIDE: Final[dict[str, Any]] = {
     "services": {
         "simulator": {
-            "image": "clickhouse/clickhouse-server:26.9",  # the stand-in has the project's code
             "user": "0:0",
             "entrypoint": ["python", "-P", "-m", "jetstream_simulator"],
             "command": [
@@ -50,14 +50,15 @@ _BESIDE: Final[dict[str, Any]] = {
             "networks": ["jetstream"],
         },
         "mail": {
-            "image": "python:3.11.13-slim-bookworm",
-            "command": ["python", "-u", "-m", "smtpd", "-n", "-c", "DebuggingServer", "0.0.0.0:2525"],
+            "entrypoint": ["python", "-u", "-m", "smtpd"],
+            "command": ["-n", "-c", "DebuggingServer", "0.0.0.0:2525"],
             "networks": ["alerts"],
         },
         "clickhouse": {"ulimits": {"nofile": {"soft": NOFILE, "hard": NOFILE}, "nproc": NPROC}},
     }
 }
 _START_S: Final = 300.0
+_FROM: Final = re.compile(r"^FROM (\S+)", re.MULTILINE)
 
 
 class Stack:
@@ -69,21 +70,27 @@ class Stack:
         (folder / "sent").mkdir(exist_ok=True)
         beside = copy.deepcopy(_BESIDE)
         beside["services"]["simulator"]["volumes"] = [f"{folder}/sent:/sent"]
-        (folder / "beside.yaml").write_text(yaml.safe_dump(beside))
         self._secrets = folder / "secrets.json"
         if not self._secrets.exists():
             self._secrets.write_text(json.dumps({name: _secret(name) for name in _SECRETS}))
         self.secrets: dict[str, str] = json.loads(self._secrets.read_text())
         self.settings = settings
-        self.services: dict[str, dict[str, Any]] = yaml.safe_load((checkout / "docker-compose.yaml").read_text())[
+        every: dict[str, dict[str, Any]] = yaml.safe_load((checkout / "docker-compose.yaml").read_text())[
             "services"
         ]
+        # As `docker compose` without --profile.
+        self.services = {name: entry for name, entry in every.items() if "profiles" not in entry}
+        # Nothing stands in for Grafana.
+        self.monitoring = {name: every[name] for name in ("exporter", "prometheus") if name in every}
+        for name in ("simulator", "mail"):
+            beside["services"][name]["image"] = every["clickhouse"]["image"]  # the stand-in has the project's code
+        (folder / "beside.yaml").write_text(yaml.safe_dump(beside))
 
     def compose(self, *arguments: str, timeout_s: float = 300) -> str:
         """Run podman-compose on the compose file."""
-        (self.folder / ".env").write_text(
-            "".join(f"{name}={value}\n" for name, value in (self.secrets | self.settings).items())
-        )
+        # As an operator makes it: the example, filled in. What it leaves empty stays empty.
+        given = "".join(f"{name}={value}\n" for name, value in (self.secrets | self.settings).items())
+        (self.folder / ".env").write_text((self.checkout / ".env.example").read_text() + given)
         command = [sys.executable, "-m", "podman_compose", "--in-pod=false", "--project-name", PROJECT]
         # As Docker: a read-only container has no temporary folders but those that it is given.
         command += ["--podman-run-args=--read-only-tmpfs=false"]
@@ -103,11 +110,17 @@ class Stack:
         return done.stdout
 
     def build(self) -> None:
-        """The images that the compose file builds, each once."""
-        for entry in self.services.values():
-            if "build" in entry:
-                dockerfile = self.checkout / entry["build"]["dockerfile"]
-                self.engine.build(f"localhost/{entry['image']}", dockerfile, self.checkout)
+        """The images that the compose file builds, each once, on stand-ins for those that it names."""
+        every = [*self.services.values(), *self.monitoring.values()]
+        built = {
+            entry["image"]: self.checkout / entry["build"]["dockerfile"] for entry in every if "build" in entry
+        }
+        named = {entry["image"] for entry in every} - built.keys()
+        bases = {_FROM.findall(path.read_text())[0] for path in built.values()}
+        for official in sorted(named | bases):
+            self.engine.stand_in(official)
+        for image, dockerfile in built.items():
+            self.engine.build(f"localhost/{image}", dockerfile, self.checkout)
 
     def up(self) -> None:
         """As `docker compose up --detach`: each service once those that it depends on are as it wants them."""
@@ -127,7 +140,8 @@ class Stack:
     def up_one(self, service: str) -> None:
         """Start a service; a container of another image makes room, which podman-compose does not see itself."""
         again = ["--force-recreate"] if self._has_another_image(service) else []
-        self.compose("up", "--detach", "--no-deps", "--no-build", *again, service)
+        profile = ["--profile", "monitoring"] if service in self.monitoring else []
+        self.compose(*profile, "up", "--detach", "--no-deps", "--no-build", *again, service)
 
     def _has_another_image(self, service: str) -> bool:
         if service not in self.services or not self.engine.succeeds("container", "exists", container(service)):

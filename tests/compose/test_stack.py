@@ -8,11 +8,15 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
+import yaml
 
+from tests.compose.engine import ROOT
 from tests.compose.stack import PROJECT, Stack, container, wait
 from tests.support.pipeline import Rows, expected_rows, rows
 
@@ -44,6 +48,22 @@ def test_the_operators_commands_are_there(stack: Stack) -> None:
     backup = ("env", "FIREHOSE_BACKUP=/tmp/backup", "firehose", "backup")
     assert "Airflow's database is not in the set" not in stack.execute("airflow-scheduler", *backup)
     assert list(stack.volume("airflow-logs").rglob("*.log"))
+
+
+def test_prometheus_asks_everybody_and_its_rules_work(stack: Stack) -> None:
+    for name in stack.monitoring:
+        stack.up_one(name)
+    for name in stack.monitoring:
+        stack.wait_healthy(name)
+    up = {"exporter:9465": "up", "ingester:9464": "up"}
+    wait(lambda: targets(stack) == up, "both are asked", 120, lambda: str(targets(stack)))
+    written = [rule for name in ("alerts", "objectives") for group in groups_of(name) for rule in group["rules"]]
+    healthy = {"ok": len(written)}
+    wait(lambda: rule_healths(stack) == healthy, "every rule works", 120, lambda: str(rule_healths(stack)))
+    asked = "firehose_ingester_events_total > 0"
+    wait(lambda: prometheus(stack, f"query?query={quote(asked)}")["result"], asked, 60)
+    for name in reversed(stack.monitoring):
+        stack.engine.podman("rm", "--force", "--time", "10", container(name))
 
 
 def test_airflow_answers_its_user(stack: Stack) -> None:
@@ -173,6 +193,32 @@ def test_an_upgrade_keeps_the_data(stack: Stack, earlier: Path) -> None:
     wait(lambda: published(stack) > published_before, "this version publishes", 240)
     wait(lambda: "schema is current" in stack.execute("airflow-scheduler", "firehose", "migrate"), "migrated", 60)
     assert_nothing_is_lost(stack)
+
+
+def prometheus(stack: Stack, path: str) -> dict[str, Any]:
+    """What Prometheus answers; it has no port."""
+    said = stack.execute("prometheus", "wget", "-q", "-O", "-", f"http://127.0.0.1:9090/api/v1/{path}")
+    answer: dict[str, Any] = json.loads(said[said.index('{"status"') :])["data"]  # after warnings
+    return answer
+
+
+def targets(stack: Stack) -> dict[str, str]:
+    """Whom Prometheus asks, and how they are."""
+    return {
+        urlsplit(target["scrapeUrl"]).netloc: target["health"]
+        for target in prometheus(stack, "targets")["activeTargets"]
+    }
+
+
+def rule_healths(stack: Stack) -> Counter[str]:
+    """How many rules work, and how many do not."""
+    return Counter(rule["health"] for group in prometheus(stack, "rules")["groups"] for rule in group["rules"])
+
+
+def groups_of(name: str) -> list[dict[str, Any]]:
+    """The groups of a file of rules."""
+    found: list[dict[str, Any]] = yaml.safe_load((ROOT / f"include/prometheus/{name}.yml").read_text())["groups"]
+    return found
 
 
 def await_rows(stack: Stack, table: str) -> None:

@@ -95,13 +95,30 @@ def test_secrets_are_required_and_have_no_default() -> None:
     used = {name: operator for name, operator, _ in VARIABLE.findall(TEXT)}
     assert used.keys() <= example.keys()
     assert example.keys() - used.keys() <= COMPOSE["x-settings"].keys()
+    # Of a profile: the next test.
+    assert used.pop("GRAFANA_ADMIN_PASSWORD") == "-"
     for name, operator in used.items():
         assert operator, f"{name}: neither required nor with a default"
         if re.search("PASSWORD|SECRET|KEY|START_DATE", name):
             assert operator == "?", name
             assert example[name] == "", name
-    for name in re.findall(r"^\s*(\w*(?:PASSWORD|SECRET|KEY|AUTH))\b: ", TEXT, re.MULTILINE):
+    for name in re.findall(r"^\s*(?!GF_)(\w*(?:PASSWORD|SECRET|KEY|AUTH))\b: ", TEXT, re.MULTILINE):
         assert re.search(rf"{name}: .*\$\{{\w+:\?", TEXT), f"{name} is not taken from .env"
+
+
+@pytest.mark.parametrize("password", ["", "word"])
+def test_grafana_does_not_start_without_a_password(password: str) -> None:
+    shell, option, script = SERVICES["grafana"]["entrypoint"]
+    assert VARIABLE.fullmatch(SERVICES["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"])[3] == ""  # type: ignore[index]
+    done = subprocess.run(
+        [shell, option, script.replace("$$", "$").replace("exec /run.sh", "echo started")],
+        env={"GF_SECURITY_ADMIN_PASSWORD": password},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == ((0, "started\n") if password else (1, ""))
+    assert len(done.stderr.splitlines()) == (not password)
 
 
 def test_every_setting_reaches_the_containers_or_is_set_there() -> None:

@@ -1,4 +1,4 @@
-# apache/airflow:3.3.2-python3.11 without Airflow, which the project's lock installs whole: user airflow (50000:0), its folders,
+# apache/airflow without Airflow, which the project's lock installs whole: user airflow (50000:0), its folders,
 # its entrypoint's commands, pip that installs for that user, curl and Postgres' client programs.
 FROM localhost/stand-in-base
 RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client dumb-init \

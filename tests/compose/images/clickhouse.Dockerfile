@@ -1,4 +1,4 @@
-# clickhouse/clickhouse-server:26.9: the project's embedded endpoint, which is the same engine, behind the official entrypoint's
+# clickhouse/clickhouse-server: the project's embedded endpoint, which is the same engine, behind the official entrypoint's
 # steps, user clickhouse (101). It stands in for the server and nothing else does. Build context: the repository's root.
 FROM localhost/stand-in-base
 RUN groupadd --gid 101 clickhouse && useradd --uid 101 --gid 101 --no-create-home clickhouse \

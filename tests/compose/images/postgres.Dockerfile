@@ -1,4 +1,4 @@
-# postgres:17.5-bookworm as far as docker-compose.yaml uses it: the official entrypoint's steps, user postgres (999).
+# postgres as far as docker-compose.yaml uses it: the official entrypoint's steps, user postgres (999).
 FROM localhost/stand-in-base
 RUN groupadd --system --gid 999 postgres && useradd --system --uid 999 --gid postgres --home-dir /var/lib/postgresql postgres \
     && mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf \

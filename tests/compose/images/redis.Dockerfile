@@ -1,4 +1,4 @@
-# redis:7.2.7-bookworm as far as docker-compose.yaml uses it: redis-server and redis-cli, user redis (999), /data.
+# redis as far as docker-compose.yaml uses it: redis-server and redis-cli, user redis (999), /data.
 FROM localhost/stand-in-base
 RUN groupadd --system --gid 999 redis && useradd --system --uid 999 --gid redis --home-dir /data redis \
     && apt-get update && apt-get install --yes --no-install-recommends redis-server \
