@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from firehose.monitor.asking import ask
-from firehose.observe import answers
+from firehose.monitor.conditions import judge
+from firehose.observe import PARTS, Observer, answers
 from firehose.observe.answers import Span, queries
 from tests.integration.monitor.world import MINUTE, World
 
@@ -147,3 +148,16 @@ def test_answers_are_counted_by_five_minutes_for_three_days(world: World) -> Non
     assert sum(span.asked for span in spans) == 2 * len(answers.QUERIES), "those of the first five minutes are old"
     state = queries(world.settings, world.now)
     assert state and state.asked == sum(span.asked for span in spans) and set(state.bad.values()) == {0.0}
+
+
+def test_what_cannot_be_read_neither_begins_nor_ends_a_slow_burn(world: World) -> None:
+    world.flush()
+    path = world.settings.local_lake / "_alerts" / "answers.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"{")
+    world.change(alert_query_seconds=300)
+    _, judged = judge(world.settings, Observer(world.settings).look(world.now), PARTS)
+    assert not judged & {"queries_burn", "burns_slowly"}
+    path.unlink()
+    _, judged = judge(world.settings, Observer(world.settings).look(world.now), PARTS)
+    assert judged >= {"queries_burn", "burns_slowly"}
