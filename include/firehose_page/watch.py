@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FRESH_S: Final = 5.0
 #: How long a view waits for a look that is under way, before it shows the one before.
 PATIENCE_S: Final = 0.3
+#: Parts of a snapshot that no view shows: this one reads the entries of days.
+_NOT_SHOWN: Final = frozenset({"trend"})
 #: How far back months are shown: a month's gaps may be in any file of the coverage ledger since.
 MONTHS_BACK: Final = timedelta(days=400)
 
@@ -118,7 +120,7 @@ class Watch:
 
         if self._reader is None:
             settings = self._load()
-            self._reader = Reader(settings, Observer(settings), History(settings.lake_path))
+            self._reader = Reader(settings, Observer(settings, without=_NOT_SHOWN), History(settings.lake_path))
         if self.begins is None:  # it does not change, and a listing of years takes a while
             self.begins = min(ledger_days(self._reader.settings.lake_path), default=None)
         snapshot = self._reader.observer.look()

@@ -37,7 +37,7 @@ def run_inside(arguments: list[str]) -> int:
     if current is None:
         raise FirehoseError("nothing is installed here, so there are no settings of services to run it with")
     with tempfile.TemporaryDirectory(prefix="bluesky-firehose-", dir=root / "run") as folder:
-        for name in _files(root):
+        for name in files_of(root):
             shutil.copy(root / name, folder)
         for path in (Path(folder), *Path(folder).iterdir()):
             shutil.chown(path, _USER, _USER)
@@ -54,7 +54,7 @@ def run_inside(arguments: list[str]) -> int:
         return process.wait()
 
 
-def _files(root: Path) -> list[Path]:
+def files_of(root: Path) -> list[Path]:
     """Those that are there; the ingester's password only where it is the one of this machine."""
     names = _FILES if (root / REDIS_PASSWORDS / PIPELINE).exists() else (*_FILES, REDIS_PASSWORDS / INGESTER)
     return [name for name in names if (root / name).exists()]

@@ -323,7 +323,7 @@ COVERAGE: Final = Alert(
 )
 QUERIES: Final = Alert(
     "queries_burn",
-    Severity.ERROR,
+    Severity.WARNING,
     "questions are answered late too often",
     "{said}: at this rate the month's budget of {budget:.2g}% is used up {burn:.0f} times.",
     "an-objective-is-missed",

@@ -95,6 +95,7 @@ class Alerting:
 
     def test(self) -> dict[str, str]:
         """Send a test to every sink; by sink what went wrong, empty: it worked."""
+        now = self._clock()
         notice = Notice(
             "test",
             Severity.WARNING,
@@ -104,8 +105,9 @@ class Alerting:
             {"host": socket.gethostname()},
             kind=Kind.TEST,
             key="test",
-            at=self._clock(),
-            since=self._clock(),
+            at=now,
+            # No two mails may have one id: the second would be taken for a copy, and dropped.
+            thread=f"test.{now:%Y%m%dT%H%M%S.%f}",
         )
         return deliver(self._settings, notice, self._send_mail, sinks(self._settings))
 

@@ -66,5 +66,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             error_share=settings.max_error_rate,
             disk_share=settings.disk_warn_percent / 100,
             archive_share=settings.alert_archive_percent / 100,
-            budget_share=1 - settings.slo_percent / 100,
+            budget_share=round(1 - settings.slo_percent / 100, 9),
         )

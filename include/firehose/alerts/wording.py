@@ -45,7 +45,8 @@ def _lines(notice: Notice) -> Iterator[str]:
         if notice.since:
             lasted = f" ({length(notice.lasted)})" if notice.lasted >= timedelta(minutes=1) else ""
             yield f"since: {_instant(notice.since)}{lasted}"
-        yield f"severity: {_HOW_BAD[notice.severity]}"
+        if notice.kind is not Kind.TEST:
+            yield f"severity: {_HOW_BAD[notice.severity]}"
         if notice.causes:
             yield f"likely causes: {'; '.join(notice.causes)}"
     if notice.also:

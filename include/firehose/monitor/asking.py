@@ -21,7 +21,10 @@ _LEAST_S: Final = 10.0
 
 
 def ask(settings: Settings, now: datetime) -> None:
-    """Ask, and count the answers. What cannot be written down is a line in the log: the look goes on."""
+    """Ask, and count the answers. What cannot be written down is a line in the log: the look goes on.
+
+    Nothing is counted before the first good answer: a new ClickHouse has no tables, and no lake to read.
+    """
     limit_s = settings.alert_query_seconds
     if not limit_s:
         return
@@ -29,6 +32,8 @@ def ask(settings: Settings, now: datetime) -> None:
     bad = sum(seconds is None or seconds > limit_s for seconds in took)
     try:
         lake = settings.lake_path
-        answers.write(lake, answers.added(answers.read(lake), now, len(took), bad))
+        counted = answers.read(lake)
+        if counted or bad < len(took):
+            answers.write(lake, answers.added(counted, now, len(took), bad))
     except (OSError, FirehoseError) as error:
         log.warning("answers not counted", asked=len(took), bad=bad, reason=error)

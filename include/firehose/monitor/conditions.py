@@ -32,17 +32,21 @@ _Find = Callable[[Settings, Snapshot], Iterable[Finding]]
 
 
 class Condition(NamedTuple):
-    """How an alert is found. ``part`` of the snapshot has to be known for that; empty: it is about what is not."""
+    """How an alert is found. ``part`` of the snapshot has to be known for that; empty: it is about what is not.
+
+    ``beside``: another part that has to be known.
+    """
 
     alert: Alert
     part: str
     find: _Find
+    beside: str = ""
 
 
 def judge(settings: Settings, seen: Snapshot, looked_at: Iterable[str]) -> tuple[list[Finding], frozenset[str]]:
     """What is so in a snapshot of these parts, and the names of the alerts that it could decide upon."""
     known = {part for part in looked_at if part not in seen.unknown}
-    decided = [condition for condition in CONDITIONS if not condition.part or condition.part in known]
+    decided = [condition for condition in CONDITIONS if {condition.part, condition.beside} - {""} <= known]
     findings = [finding for condition in decided for finding in condition.find(settings, seen)]
     return findings, frozenset(condition.alert.name for condition in decided)
 
@@ -158,5 +162,5 @@ CONDITIONS: Final = (
     Condition(catalogue.FRESHNESS, "objectives", of_objectives.freshness),
     Condition(catalogue.COVERAGE, "objectives", of_objectives.coverage),
     Condition(catalogue.QUERIES, "queries", of_objectives.queries),
-    Condition(catalogue.SLOWLY, "trend", of_objectives.slowly),
+    Condition(catalogue.SLOWLY, "trend", of_objectives.slowly, beside="queries"),
 )

@@ -29,6 +29,8 @@ QUERIES: Final = {
     "summary": "SELECT type, sum(events) FROM firehose.events_by_minute WHERE day >= yesterday() GROUP BY type",
     "lake": "SELECT count(), uniq(did) FROM firehose.posts WHERE hour_start >= now() - INTERVAL 1 DAY",
 }
+#: Each is asked this often, by who looks each minute.
+_EACH_S: Final = 60
 #: Answers are counted by spans of this many seconds, which is the shortest window.
 _SPAN_S: Final = min(FAST)
 _KEPT_S: Final = max(SLOW)
@@ -46,7 +48,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 class QueryState(msgspec.Struct, frozen=True, kw_only=True):
     """By the seconds of a window, the share of its questions that were not answered within ``limit_s``.
 
-    ``asked``: the questions of the longest window.
+    What was not asked, as before an installation, counts as answered. ``asked``: those of the longest window.
     """
 
     limit_s: float
@@ -83,7 +85,7 @@ def queries(settings: Settings, now: datetime) -> QueryState | None:
     return QueryState(
         limit_s=settings.alert_query_seconds,
         asked=sum(span.asked for span in recent),
-        bad={seconds: _bad(recent, now.timestamp() - seconds) for seconds in sorted({*FAST, *SLOW})},
+        bad={seconds: _bad(recent, now.timestamp(), seconds) for seconds in sorted({*FAST, *SLOW})},
     )
 
 
@@ -119,8 +121,8 @@ def _path(lake: LakePath) -> LakePath:
     return Area.ALERTS.of(lake) / _NAME
 
 
-def _bad(spans: list[Span], since_s: float) -> float:
-    """The share of bad ones since then; a span that has begun before counts as long as a part of it is after."""
-    within = [span for span in spans if span.begin_s + _SPAN_S > since_s]
-    asked = sum(span.asked for span in within)
-    return sum(span.bad for span in within) / asked if asked else 0.0
+def _bad(spans: list[Span], now_s: float, seconds: int) -> float:
+    """The share of bad ones in a window. A span that has begun before it counts while a part of it is within."""
+    within = [span for span in spans if span.begin_s + _SPAN_S > now_s - seconds]
+    asked = max(sum(span.asked for span in within), len(QUERIES) * seconds // _EACH_S)
+    return sum(span.bad for span in within) / asked

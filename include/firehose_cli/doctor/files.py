@@ -53,13 +53,14 @@ def env_file(settings: Settings) -> Finding:
 
 
 def home(settings: Settings) -> Finding:
-    """Others cannot look into the home."""
+    """Others cannot look into the home. Its group may: systemd's units share the lake by theirs."""
     path = settings.home_path
     if not path.is_dir():
         return not_checked(f"there is no {path}: only the embedded services, the demo and drafts need it")
-    if _open_to_others([path]):
-        return warning(f"others can look into {path}", f"chmod 700 {path}")
-    return ok(f"{path} is for its owner only")
+    mode = path.stat().st_mode
+    if mode & stat.S_IRWXO:
+        return warning(f"others can look into {path}", f"chmod o= {path}")
+    return ok(f"{path} is for its owner {'and its group ' if mode & stat.S_IRWXG else ''}only")
 
 
 CHECKS: Final = (

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from firehose.monitor.asking import ask
-from firehose.observe import answers
+from firehose.monitor.conditions import judge
+from firehose.observe import PARTS, Observer, answers
 from firehose.observe.answers import Span, queries
 from tests.integration.monitor.world import MINUTE, World
 
@@ -112,17 +113,22 @@ def test_burns_slowly_for_queries(world: World) -> None:
 
 
 def test_queries_burn(world: World) -> None:
-    """Real questions: none is answered within a microsecond, and all are within five minutes."""
+    """Real questions: all are answered within five minutes, and none within a microsecond."""
+    world.change(alert_query_seconds=300)
+    assert world.look() == []
     world.change(alert_query_seconds=1e-6)
     assert world.look() == world.look_after(29) == []
     assert world.look() == ["firing queries_burn"]
-    assert "100.0% of the questions of the last 1 h 0 min" in world.webhook.bodies[-1]["reason"]
+    asked, bad = 2 * 60, 2 * 3
+    assert f"{bad / asked:.1%} of the questions of the last 1 h 0 min" in world.webhook.bodies[-1]["reason"]
     world.change(alert_query_seconds=300)
     assert world.look_after(40) == ["cleared queries_burn"]
 
 
 def test_without_a_clickhouse_the_questions_have_no_answer_and_it_is_the_cause(world: World) -> None:
-    world.change(alert_query_seconds=5, clickhouse_url="http://127.0.0.1:1")
+    world.change(alert_query_seconds=300)
+    assert world.look() == []
+    world.change(clickhouse_url="http://127.0.0.1:1")
     assert world.look(4) == ["firing clickhouse_away"]
     assert world.look_after(40) == []
     assert world.book.states["queries_burn"].explained == "clickhouse_away"
@@ -131,6 +137,9 @@ def test_without_a_clickhouse_the_questions_have_no_answer_and_it_is_the_cause(w
 def test_answers_are_counted_by_five_minutes_for_three_days(world: World) -> None:
     begun = world.now.replace(minute=0, second=0)
     assert queries(world.settings, begun) is None, "nothing is asked"
+    world.change(alert_query_seconds=1e-6)
+    ask(world.settings, begun)
+    assert answers.read(world.settings.lake_path) == [], "nothing is counted before the first good answer"
     world.change(alert_query_seconds=300)
     for minute in (0, 1, 7, 3 * 24 * 60):
         world.now = begun + minute * MINUTE
@@ -139,3 +148,16 @@ def test_answers_are_counted_by_five_minutes_for_three_days(world: World) -> Non
     assert sum(span.asked for span in spans) == 2 * len(answers.QUERIES), "those of the first five minutes are old"
     state = queries(world.settings, world.now)
     assert state and state.asked == sum(span.asked for span in spans) and set(state.bad.values()) == {0.0}
+
+
+def test_what_cannot_be_read_neither_begins_nor_ends_a_slow_burn(world: World) -> None:
+    world.flush()
+    path = world.settings.local_lake / "_alerts" / "answers.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"{")
+    world.change(alert_query_seconds=300)
+    _, judged = judge(world.settings, Observer(world.settings).look(world.now), PARTS)
+    assert not judged & {"queries_burn", "burns_slowly"}
+    path.unlink()
+    _, judged = judge(world.settings, Observer(world.settings).look(world.now), PARTS)
+    assert judged >= {"queries_burn", "burns_slowly"}

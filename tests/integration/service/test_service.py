@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devstack.service import credentials, install, machine, record, status, units
+from devstack.service import credentials, inside, install, machine, record, status, units
 from devstack.service.record import Generation, Installed
 from devstack.service.systemd import Host
 from devstack.service.units import AIRFLOW, CLICKHOUSE, REDIS, SYSTEM, Places
@@ -123,6 +123,14 @@ def generation(python: str, parts: tuple[str, ...] = (REDIS,)) -> Generation:
     """A set of units."""
     texts = units.texts(parts, HERE._replace(bin=Path(python).parent))
     return Generation(version="1", python=python, parts=parts, files=texts)
+
+
+def test_a_command_has_the_ingesters_password_only_where_there_is_no_other(root: Path) -> None:
+    write(root, machine.REDIS_PASSWORDS / "ingester", "i")
+    write(root, machine.SETTINGS, "")
+    assert inside.files_of(root) == [machine.SETTINGS, machine.REDIS_PASSWORDS / "ingester"]
+    write(root, machine.REDIS_PASSWORDS / "pipeline", "p")
+    assert inside.files_of(root) == [machine.SETTINGS, machine.REDIS_PASSWORDS / "pipeline"]
 
 
 def test_the_set_before_is_kept_and_twice_back_is_forward_again() -> None:
