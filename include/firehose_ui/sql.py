@@ -1,0 +1,140 @@
+"""The SQL view's server side: a statement of the reader, run as the analyst; its progress, cancel, and downloads.
+
+Must not: change or judge the statement. What an analyst may do is the endpoint's to decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final
+
+import msgspec
+
+from firehose.errors import FirehoseError
+from firehose_ui.answers import told
+from firehose_ui.clickhouse import ClickHouse, Head, Part, Progress, refusal
+
+#: What the page shows of an answer; a download has all of it.
+MOST_ROWS: Final = 1_000
+MOST_BYTES: Final = 4 << 20
+ROWS: Final = "JSONCompactEachRowWithNamesAndTypes"
+#: Of a download: the format of ClickHouse, the ending of the file, and its media type.
+FORMATS: Final = {
+    "csv": ("CSVWithNames", "text/csv; charset=utf-8"),
+    "parquet": ("Parquet", "application/vnd.apache.parquet"),
+    "json": ("JSONEachRow", "application/x-ndjson"),
+}
+_SETTINGS: Final = {
+    "send_progress_in_http_headers": "1",
+    "cancel_http_readonly_queries_on_client_close": "1",
+    "output_format_json_quote_64bit_integers": "1",
+    "output_format_json_validate_utf8": "1",
+}
+
+
+class Running:
+    """The statements that run, by reader and the id that the page gave them."""
+
+    def __init__(self) -> None:
+        self._stops: dict[tuple[str, str], asyncio.Event] = {}
+
+    def cancel(self, reader: str, query: str) -> bool:
+        """Stop a statement of this reader. Returns whether it ran."""
+        stop = self._stops.get((reader, query))
+        if stop is not None:
+            stop.set()
+        return stop is not None
+
+    async def answer(self, clickhouse: ClickHouse, reader: str, query: str, sql: str) -> AsyncGenerator[bytes]:
+        """Lines of JSON: progress, columns, rows, and how it ended."""
+        stop = self._stops[reader, query] = asyncio.Event()
+        try:
+            async with aclosing(_lines(clickhouse, sql, stop)) as lines:
+                async for line in lines:
+                    yield msgspec.json.encode(line) + b"\n"
+        except FirehoseError as error:
+            yield msgspec.json.encode(told(error)) + b"\n"
+        finally:
+            self._stops.pop((reader, query), None)
+
+
+async def _lines(clickhouse: ClickHouse, sql: str, stop: asyncio.Event) -> AsyncGenerator[dict[str, Any]]:
+    """The parts of an answer until there is enough of it, or the reader has it stopped."""
+    buffer, sent, read = b"", 0, 0
+    tabular = True
+    async with aclosing(_until(clickhouse.ask(sql, ROWS, None, _SETTINGS), stop)) as parts:
+        async for part in parts:
+            if isinstance(part, Progress):
+                yield {"progress": part._asdict()}
+            elif isinstance(part, Head):
+                tabular = part.headers.get("x-clickhouse-format", ROWS) == ROWS
+            else:
+                read += len(part)
+                buffer += part
+                if not tabular:
+                    yield {"text": buffer.decode(errors="replace")}
+                    buffer = b""
+                else:
+                    *lines, buffer = buffer.split(b"\n")
+                    if rows := [_row(line) for line in lines[: MOST_ROWS + 2 - sent]]:
+                        yield {"rows": rows}
+                    sent += len(rows)
+                if sent >= MOST_ROWS + 2 or read > MOST_BYTES:
+                    yield {"end": "cut"}
+                    return
+    yield {"end": "stopped" if stop.is_set() else "whole"}
+
+
+def _row(line: bytes) -> list[Any]:
+    """A row; or the error that ends an answer in the middle.
+
+    Raises:
+        Refused: it is one.
+    """
+    try:
+        return msgspec.json.decode(line, type=list[Any])
+    except msgspec.MsgspecError:
+        raise refusal(line) from None
+
+
+async def _until(parts: AsyncGenerator[Part], stop: asyncio.Event) -> AsyncGenerator[Part]:
+    """``parts`` until ``stop`` is set; the iteration that is left closes the connection to ClickHouse."""
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(parts))
+            await asyncio.wait((coming, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                await asyncio.wait((coming,))
+                return
+            try:
+                yield coming.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        stopped.cancel()
+        await parts.aclose()
+
+
+async def download(clickhouse: ClickHouse, sql: str, output_format: str) -> tuple[Head, AsyncGenerator[bytes]]:
+    """The head of an answer, and its bytes as they come.
+
+    Raises:
+        Refused: ClickHouse's error, as long as nothing was sent.
+        ServiceUnavailable: it does not answer.
+    """
+    parts = clickhouse.ask(sql, output_format, None, {"output_format_json_validate_utf8": "1"})
+    async for part in parts:
+        if isinstance(part, Head):
+            return part, _bytes(parts)
+    raise FirehoseError("ClickHouse's answer has no head")
+
+
+async def _bytes(parts: AsyncGenerator[Part]) -> AsyncGenerator[bytes]:
+    async with aclosing(parts) as open_parts:
+        async for part in open_parts:
+            if isinstance(part, bytes):
+                yield part
