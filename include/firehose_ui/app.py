@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -72,18 +73,13 @@ def create_app(settings: Settings, place: Place) -> ASGIApp:
     ]
     open_to_all = [
         Route("/", lambda _: RedirectResponse("/overview", 307)),
-        *(Route(f"/{view}", page_file(page, "index.html")) for view in VIEWS),
-        Route("/static/{name}", lambda request: _file(page, request.path_params["name"])),
-        Route("/api/session", lambda request: as_json({"login": place.login, "reader": page.reader(request)})),
-        Route("/api/login", lambda request: _login(page, request), methods=["POST"]),
-        Route("/api/logout", lambda request: _logout(page, request), methods=["POST"]),
+        *(Route(f"/{view}", partial(_view, page)) for view in VIEWS),
+        Route("/static/{name}", partial(_static, page)),
+        Route("/api/session", partial(_session, page)),
+        Route("/api/login", partial(_login, page), methods=["POST"]),
+        Route("/api/logout", partial(_logout, page), methods=["POST"]),
     ]
     return Guard(Starlette(routes=[*open_to_all, *asked]), place)
-
-
-def page_file(page: Page, name: str) -> Callable[[Request], Response]:
-    """The route of one file of the bundle."""
-    return lambda _: _file(page, name)
 
 
 def _asked(page: Page, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -190,12 +186,21 @@ async def _body(request: Request) -> dict[str, str]:
         raise BadValue("the question must be a JSON object of texts") from None
 
 
-def _file(page: Page, name: str) -> Response:
-    path = page.files.get(name)
+async def _view(page: Page, _: Request) -> Response:
+    """The document, which is asked for each time: it names the scripts of now."""
+    return FileResponse(page.files["index.html"], headers={"Cache-Control": "no-cache"})
+
+
+async def _static(page: Page, request: Request) -> Response:
+    """Names of scripts and styles have their hash in them."""
+    path = page.files.get(request.path_params["name"])
     if path is None:
         return as_json({"error": {"kind": "value", "code": 0, "text": "there is no such file"}}, 404)
-    # Names of scripts and styles have their hash; the document is asked for each time.
-    return FileResponse(path, headers={"Cache-Control": "no-cache" if name == "index.html" else _SAME})
+    return FileResponse(path, headers={"Cache-Control": _SAME})
+
+
+async def _session(page: Page, request: Request) -> Response:
+    return as_json({"login": page.place.login, "reader": page.reader(request)})
 
 
 def _too_often(wait_s: int) -> Response:

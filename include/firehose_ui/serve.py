@@ -15,7 +15,7 @@ from clickhouse_http.http.connection_limits import ConnectionLimits
 from clickhouse_http.http.protocol import BoundedProtocol
 from firehose import settings as project_settings
 from firehose.errors import FirehoseError, ServiceUnavailable
-from firehose.settings import Settings
+from firehose.settings import Settings, SettingsError
 from firehose_ui.app import create_app
 from firehose_ui.place import Place, place
 from ingester.contract import logs
@@ -46,6 +46,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         log_level="warning",
         timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=30,
     )
     try:
         config.load()
@@ -82,9 +83,9 @@ def _listener(where: Place) -> socket.socket:
 
 
 if __name__ == "__main__":
-    settings = project_settings.load()
-    logs.setup(settings.log_level)
     try:
+        settings = project_settings.load()
+        logs.setup(settings.log_level)
         serve(settings)
-    except FirehoseError as error:
+    except (FirehoseError, SettingsError) as error:
         sys.exit(f"firehose: {error}")

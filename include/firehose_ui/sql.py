@@ -6,15 +6,16 @@ Must not: change or judge the statement. What an analyst may do is the endpoint'
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
-from firehose.errors import FirehoseError
+from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose_ui.answers import told
-from firehose_ui.clickhouse import ClickHouse, Head, Part, Progress, refusal
+from firehose_ui.clickhouse import ClickHouse, Head, Part, Progress, Refused, refusal
 
 #: What the page shows of an answer; a download has all of it.
 MOST_ROWS: Final = 1_000
@@ -78,8 +79,11 @@ async def _lines(clickhouse: ClickHouse, sql: str, stop: asyncio.Event) -> Async
                     buffer = b""
                 else:
                     *lines, buffer = buffer.split(b"\n")
-                    if rows := [_row(line) for line in lines[: MOST_ROWS + 2 - sent]]:
+                    rows = _rows(lines[: MOST_ROWS + 2 - sent])
+                    if rows:
                         yield {"rows": rows}
+                    if len(rows) < min(len(lines), MOST_ROWS + 2 - sent):
+                        raise await _late([*lines[len(rows) :], buffer], parts)
                     sent += len(rows)
                 if sent >= MOST_ROWS + 2 or read > MOST_BYTES:
                     yield {"end": "cut"}
@@ -87,16 +91,22 @@ async def _lines(clickhouse: ClickHouse, sql: str, stop: asyncio.Event) -> Async
     yield {"end": "stopped" if stop.is_set() else "whole"}
 
 
-def _row(line: bytes) -> list[Any]:
-    """A row; or the error that ends an answer in the middle.
+def _rows(lines: list[bytes]) -> list[list[Any]]:
+    """The rows of these lines, until one that is none: it begins an error that ends an answer in the middle."""
+    rows: list[list[Any]] = []
+    with contextlib.suppress(msgspec.MsgspecError):
+        for line in lines:
+            rows.append(msgspec.json.decode(line, type=list[Any]))
+    return rows
 
-    Raises:
-        Refused: it is one.
-    """
-    try:
-        return msgspec.json.decode(line, type=list[Any])
-    except msgspec.MsgspecError:
-        raise refusal(line) from None
+
+async def _late(begun: list[bytes], parts: AsyncGenerator[Part]) -> Refused:
+    """The error of which these lines are the beginning. The connection ends with it."""
+    said = b"\n".join(begun)
+    with contextlib.suppress(ServiceUnavailable):
+        async for part in parts:
+            said += part if isinstance(part, bytes) else b""
+    return refusal(said)
 
 
 async def _until(parts: AsyncGenerator[Part], stop: asyncio.Event) -> AsyncGenerator[Part]:

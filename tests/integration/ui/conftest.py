@@ -1,7 +1,7 @@
 """One lake, one endpoint, one page and one browser for all tests of the page.
 
-The lake has some hours of simulated events on two days, a gap, time of which nothing is known, and records of somebody
-who tries to be markup.
+The lake has some hours of simulated events on two days, a gap, time of which nothing is known, and records of
+somebody who tries to be markup.
 """
 
 from __future__ import annotations
