@@ -57,7 +57,7 @@ class Guard:
         try:
             await self._app(scope, receive, with_headers)
         except FirehoseError as error:
-            # Within a download: the connection ends without the answer's end, so that no browser takes it for whole.
+            # Within a download: the connection ends before the answer does, so no browser takes it for whole.
             log.warning("an answer was cut off", why=str(error))
 
     def _refusal(self, scope: Scope, headers: Headers) -> str:

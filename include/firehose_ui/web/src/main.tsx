@@ -128,7 +128,7 @@ function Login({ done }: { done: (session: Session) => void }) {
 
 function Logout({ session, done }: { session: Session; done: (session: Session) => void }) {
   const leave = () =>
-    post("/api/logout", {})
+    fetched("/api/logout", { method: "POST" })
       .then((answer) => answer.json())
       .then(done);
   return <button onClick={leave}>{words.logout(session.reader ?? "")}</button>;
