@@ -38,6 +38,18 @@ const look = EditorView.theme({
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--selection) !important" },
 });
 
+/** Typing over lines that are selected: left to itself, Chromium writes a style attribute, which the policy refuses. */
+const overLines = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { from, to } = view.state.selection.main;
+    const lines = view.state.doc.lineAt(from).number !== view.state.doc.lineAt(to).number;
+    if (event.inputType !== "insertText" || !event.data || !lines || view.composing) return false;
+    view.dispatch({ ...view.state.replaceSelection(event.data), userEvent: "input.type", scrollIntoView: true });
+    event.preventDefault();
+    return true;
+  },
+});
+
 interface Props {
   text: string;
   /** Columns by table. */
@@ -70,6 +82,7 @@ export function Editor({ text, schema, change, run }: Props) {
           history(),
           bracketMatching(),
           closeBrackets(),
+          overLines,
           autocompletion(),
           syntaxHighlighting(colours),
           look,

@@ -40,16 +40,17 @@ export default function Overview({ state }: { state: State }) {
 function Cards({ span, state }: { span: Span; state: State }) {
   const lacks = useLacks(span.since, span.until);
   const before = useLacks(span.since - span.shift, span.until - span.shift, span.shift > 0);
+  const compared = useCompared(span);
   return (
     <>
     <div class="cards charts">
-      <Activity span={span} lacks={lacks} before={before} />
-      <Accounts span={span} lacks={lacks} />
+      <Activity span={span} lacks={lacks ?? NONE} before={before ?? NONE} />
+      <Accounts span={span} lacks={lacks ?? NONE} />
     </div>
     <div class="cards">
-      <Names name="hashtags" span={span} state={state} prefix="#" />
-      <Names name="domains" span={span} state={state} prefix="" />
-      <Languages span={span} />
+      <Names name="hashtags" {...{ span, state, compared }} prefix="#" />
+      <Names name="domains" {...{ span, state, compared }} prefix="" />
+      <Languages span={span} compared={compared} />
       <TopPosts span={span} state={state} />
     </div>
     </>
@@ -58,9 +59,9 @@ function Cards({ span, state }: { span: Span; state: State }) {
 
 const NONE: Lack[] = [];
 
-function useLacks(since: number, until: number, wanted = true): Lack[] {
+function useLacks(since: number, until: number, wanted = true): Lack[] | undefined {
   const path = wanted ? asked("/api/coverage", { since: Math.max(0, Math.floor(since)), until: Math.ceil(until) }) : "";
-  return useAsked<{ lacks: Lack[] }>(path).value?.lacks ?? NONE;
+  return useAsked<{ lacks: Lack[] }>(path).value?.lacks;
 }
 
 function Activity({ span, lacks, before }: { span: Span; lacks: Lack[]; before: Lack[] }) {
@@ -129,23 +130,38 @@ function lined(rows: Rows | undefined, at: number[], names: string[], lacks: Lac
   }));
 }
 
-/** Whole hours of a span and of the one before, and by what the latter has to be multiplied for its coverage. */
-function useCompared(span: Span) {
+interface Compared {
+  hours: ReturnType<typeof wholeHours>;
+  /** By what the span before has to be multiplied, as it was covered; 0: it was not; undefined: not known yet. */
+  scale: number | undefined;
+}
+
+/** Whole hours of a span, and of the one before. */
+function useCompared(span: Span): Compared {
   const hours = wholeHours(span);
   const lacks = useLacks(hours.since, hours.until);
   const before = useLacks(hours.before, hours.before_until);
+  if (!lacks || !before) return { hours, scale: undefined };
   const there = hours.until - hours.since - missing(lacks, hours.since, hours.until);
   const then = hours.before_until - hours.before - missing(before, hours.before, hours.before_until);
   return { hours, scale: then > 0 ? Math.max(there, 1) / then : 0 };
 }
 
-const compared = (before: unknown, scale: number) => (scale ? Number(before) * scale : undefined);
+const expected = (before: unknown, scale: number | undefined) => (scale ? Number(before) * scale : undefined);
 
-function Names({ name, span, state, prefix }: { name: "hashtags" | "domains"; span: Span; state: State; prefix: string }) {
+interface NamesProps {
+  name: "hashtags" | "domains";
+  span: Span;
+  state: State;
+  compared: Compared;
+  prefix: string;
+}
+
+function Names({ name, span, state, compared, prefix }: NamesProps) {
   const { overview } = words;
   const order = state[name] || "most";
-  const { hours, scale } = useCompared(span);
-  const answer = useQuery(name, { ...hours, order, scale: scale || 1 });
+  const { hours, scale } = compared;
+  const answer = useQuery(name, scale === undefined ? undefined : { ...hours, order, scale: scale || 1 });
   const options: [string, string][] = [
     ["most", overview.most],
     ["rising", overview.rising],
@@ -165,7 +181,7 @@ function Names({ name, span, state, prefix }: { name: "hashtags" | "domains"; sp
               key: String(row[0]),
               label: prefix + String(row[0]),
               value: Number(row[1]),
-              before: compared(row[2], scale),
+              before: expected(row[2], scale),
             }))}
           />
         )}
@@ -178,9 +194,9 @@ function against(span: Span): string {
   return { 86_400: words.span.theDay, 604_800: words.span.theWeek }[span.shift] ?? words.span.theSpan;
 }
 
-function Languages({ span }: { span: Span }) {
+function Languages({ span, compared }: { span: Span; compared: Compared }) {
   const { overview } = words;
-  const { hours, scale } = useCompared(span);
+  const { hours, scale } = compared;
   const answer = useQuery("languages", hours);
   return (
     <Card name="languages" title={overview.languages} about={`${overview.languagesAbout}. ${overview.before(against(span))}`}>
@@ -192,7 +208,7 @@ function Languages({ span }: { span: Span }) {
               key: String(row[0]),
               label: language(String(row[0])),
               value: Number(row[1]),
-              before: compared(row[2], scale),
+              before: expected(row[2], scale),
             }))}
           />
         )}
