@@ -26,6 +26,7 @@ from firehose_ui.answers import as_json, failure, whole
 from firehose_ui.clickhouse import ClickHouse
 from firehose_ui.coverage import Row, lacks
 from firehose_ui.guard import Guard
+from firehose_ui.kept import Kept
 from firehose_ui.named import BadValue
 from firehose_ui.place import Place
 from firehose_ui.rates import Buckets
@@ -51,6 +52,7 @@ class Page:
         self.files = bundle.files()
         self.sessions = Sessions()
         self.readers = Readers(settings)
+        self.kept = Kept()
         self.running = sql.Running()
         self.questions = Buckets(settings.ui_requests_a_minute, _BURST)
         self.logins = Buckets(_LOGINS_A_MINUTE, _LOGINS_A_MINUTE)
@@ -103,7 +105,10 @@ async def _query(page: Page, request: Request, _: str) -> Response:
     query = page.queries.get(request.path_params["name"])
     if query is None:
         raise BadValue(f"there is no query {request.path_params['name']!r}")
-    body = await whole(page.clickhouse, query.sql, query.values(dict(request.query_params)), "JSONCompact")
+    values = query.values(dict(request.query_params))
+    ask = partial(whole, page.clickhouse, query.sql, values, "JSONCompact")
+    question = (query.name, *sorted(values.items()))
+    body = await page.kept.answer(question, query.kept_s, ask) if query.kept_s else await ask()
     return Response(body, media_type="application/json")
 
 

@@ -1,7 +1,8 @@
 """The named queries of the views: one ``.sql`` file each, asked with typed values that the server binds.
 
 A file begins with a line of comment that says what it tells. A value is bound where the statement has
-``{name:Type}``; ``-- one of NAME: a, b`` lists the values that it may have. Must not: run them.
+``{name:Type}``; ``-- one of NAME: a, b`` lists the values that it may have; ``-- kept N s``: it takes long, and an answer
+may be so old. Must not: run them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from firehose.errors import FirehoseError
 
 FOLDER: Final = Path(__file__).parent / "queries"
 _PLACE: Final = re.compile(r"\{(\w+):([^{}]+)\}")
+_KEPT: Final = re.compile(r"-- kept (\d+) s")
 _CHOICE: Final = re.compile(r"-- one of (\w+): (.+)")
 _LONGEST: Final = 4_000
 _LAST: Final = 4_102_444_800  # 2100, which every type of time holds
@@ -28,13 +30,17 @@ class BadValue(FirehoseError):
 
 
 class NamedQuery(NamedTuple):
-    """``types`` are those of its values by name, ``choices`` the values that some are limited to."""
+    """``types`` are those of its values by name, ``choices`` the values that some are limited to.
+
+    ``kept_s``: for how many seconds an answer may be given again.
+    """
 
     name: str
     about: str
     sql: str
     types: dict[str, str]
     choices: dict[str, frozenset[str]]
+    kept_s: int
 
     def values(self, given: Mapping[str, str]) -> dict[str, str]:
         """The values as ClickHouse takes them.
@@ -73,7 +79,8 @@ def _read(path: Path) -> NamedQuery:
     if unknown := sorted(set(types.values()) - set(_BY_TYPE)):
         raise FirehoseError(f"{path.name}: no check of values of type {unknown[0]}")
     choices = {name: frozenset(values.split(", ")) for name, values in _CHOICE.findall(text)}
-    return NamedQuery(path.stem, text.partition("\n")[0].removeprefix("-- "), text, types, choices)
+    kept_s = int(kept[1]) if (kept := _KEPT.search(text)) else 0
+    return NamedQuery(path.stem, text.partition("\n")[0].removeprefix("-- "), text, types, choices, kept_s)
 
 
 def _text(value: str) -> str:

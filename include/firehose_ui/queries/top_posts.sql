@@ -1,5 +1,6 @@
 -- The posts that accounts gave most likes or reposts in whole hours, with text and handle where they are known
 -- one of kind: like, repost
+-- kept 60 s
 WITH
     (
         SELECT groupArray((uri, accounts))
