@@ -140,12 +140,14 @@ def test_the_address_has_the_state(site: Site, tab: Page) -> None:
             select.dispatchEvent(new Event('change', {{bubbles: true}})) }})()""")
     tab.run("[...document.querySelectorAll('.controls button')].find(b => b.textContent == '6 hours').click()")
     wanted = {"compare": "day", "zone": "UTC", "step": "15 minutes", "span": "hours6"}
-    assert until(lambda: state(tab) == wanted, what="the address has it") is True
-    shown(tab, "!!" + card("activity", ".plot[data-lines='12']"))
-    opened(tab, tab.run("location.href"))
+    until(lambda: state(tab) == wanted, what="the address has it")
     shown(tab, "!!" + card("activity", ".plot[data-lines='12']"))
     tab.run("history.back()")
-    until(lambda: "span" not in state(tab) or state(tab)["span"] == "hours6")
+    until(lambda: "span" not in state(tab), what="the step back undoes the last choice")
+    tab.run("history.forward()")
+    until(lambda: state(tab) == wanted, what="and the step forward makes it again")
+    opened(tab, tab.run("location.href"))
+    shown(tab, "!!" + card("activity", ".plot[data-lines='12']"))
 
 
 def test_a_brush_zooms_in(site: Site, tab: Page) -> None:

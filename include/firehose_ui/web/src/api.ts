@@ -1,5 +1,5 @@
 // Questions to the page's own server, and what a view knows of an answer while it waits.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 export type Values = Record<string, string | number>;
 export type Row = unknown[];
@@ -50,6 +50,8 @@ export interface Answer<T> {
   /** The latest answer: of an earlier question while a new one runs. */
   value: T | undefined;
   failure: Failure | undefined;
+  /** The value answers the question of now, not an earlier one. */
+  current: boolean;
   waiting: boolean;
   /** It takes longer than a reader expects. */
   slow: boolean;
@@ -60,14 +62,14 @@ const SLOW_MS = 2000;
 
 /** Ask for JSON, and again when the path changes; an empty path asks nothing. */
 export function useAsked<T>(path: string): Answer<T> {
-  const [state, set] = useState<Omit<Answer<T>, "again">>({
+  const [state, set] = useState<Omit<Answer<T>, "again" | "current"> & { of: string }>({
+    of: "",
     value: undefined,
     failure: undefined,
     waiting: path !== "",
     slow: false,
   });
   const [round, setRound] = useState(0);
-  const last = useRef("");
   useEffect(() => {
     if (!path) return;
     const stop = new AbortController();
@@ -76,8 +78,7 @@ export function useAsked<T>(path: string): Answer<T> {
     fetched(path, { signal: stop.signal })
       .then((answer) => answer.json())
       .then((value: T) => {
-        last.current = path;
-        set({ value, failure: undefined, waiting: false, slow: false });
+        set({ of: path, value, failure: undefined, waiting: false, slow: false });
       })
       .catch((error: unknown) => {
         if (stop.signal.aborted) return;
@@ -90,7 +91,7 @@ export function useAsked<T>(path: string): Answer<T> {
       clearTimeout(slow);
     };
   }, [path, round]);
-  return { ...state, again: () => setRound((number) => number + 1) };
+  return { ...state, current: path !== "" && state.of === path, again: () => setRound((number) => number + 1) };
 }
 
 export interface Rows {

@@ -1,10 +1,10 @@
 // What is going on: activity, accounts, languages, tags, links and posts of a span, beside the span before.
-import { useMemo } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import { change, type State } from "../address";
 import { asked, useAsked, useQuery, type Rows } from "../api";
 import { Chart, type Line } from "../chart";
 import { of, missing, type Lack } from "../coverage";
-import { Bars, Card, Choice, Shown, type Bar } from "../parts";
+import { Bars, Card, Choice, Shown, Waiting, type Bar } from "../parts";
 import { edges, wholeHours, type Span } from "../span";
 import { Controls } from "../controls";
 import { Posts } from "../posts";
@@ -44,8 +44,8 @@ function Cards({ span, state }: { span: Span; state: State }) {
   return (
     <>
     <div class="cards charts">
-      <Activity span={span} lacks={lacks ?? NONE} before={before ?? NONE} />
-      <Accounts span={span} lacks={lacks ?? NONE} />
+      <Activity span={span} lacks={lacks} before={before} />
+      <Accounts span={span} lacks={lacks} />
     </div>
     <div class="cards">
       <Names name="hashtags" {...{ span, state, compared }} prefix="#" />
@@ -61,61 +61,82 @@ const NONE: Lack[] = [];
 
 function useLacks(since: number, until: number, wanted = true): Lack[] | undefined {
   const path = wanted ? asked("/api/coverage", { since: Math.max(0, Math.floor(since)), until: Math.ceil(until) }) : "";
-  return useAsked<{ lacks: Lack[] }>(path).value?.lacks;
+  const answer = useAsked<{ lacks: Lack[] }>(path);
+  return answer.current ? answer.value?.lacks : undefined;
 }
 
-function Activity({ span, lacks, before }: { span: Span; lacks: Lack[]; before: Lack[] }) {
+interface ChartProps {
+  span: Span;
+  lacks: Lack[] | undefined;
+}
+
+function Activity({ span, lacks, before }: ChartProps & { before: Lack[] | undefined }) {
   const { since, until, step, zone, shift } = span;
   const answer = useQuery("activity", { since, until, step, zone });
   const earlier = useQuery("activity", shift ? { since: Math.max(0, since - shift), until: until - shift, step, zone } : undefined);
-  const at = useMemo(() => edges(since, until, step, zone), [since, until, step, zone]);
-  const lines = useMemo(() => {
-    const found = lined(answer.value, at, TYPES, lacks);
-    if (!shift || !earlier.value) return found;
-    const then = edges(since - shift, until - shift, step, zone);
-    const dashed = lined(earlier.value, then, TYPES, before).map((line, number) => ({
-      ...line,
-      name: words.chart.before(line.name),
-      values: at.slice(0, -1).map((_, index) => line.values[index] ?? null),
-      lacks: line.lacks.map((lack) => ({ ...lack, since: lack.since + shift, until: lack.until + shift })),
-      like: number,
-    }));
-    return [...found, ...dashed];
-  }, [answer.value, earlier.value, at, lacks, before, shift]);
+  const ready = answer.current && lacks && (!shift || (earlier.current && before));
+  const drawn = useLast(ready ? [answer.value, earlier.value, lacks, before, span] : undefined, () => {
+    const at = edges(since, until, step, zone);
+    const lines = lined(answer.value, at, TYPES, lacks ?? NONE);
+    if (shift) lines.push(...dashed(lined(earlier.value, edges(since - shift, until - shift, step, zone), TYPES, before ?? NONE), at, shift));
+    return { edges: at, since, until, zone, lines, lacks: lacks ?? NONE, step };
+  });
   const { overview, steps } = words;
+  const shown = drawn?.step ?? step;
   return (
-    <Card name="activity" title={overview.activity} about={overview.activityAbout(steps[step] ?? step)}>
+    <Card name="activity" title={overview.activity} about={overview.activityAbout(steps[shown] ?? shown)}>
       <Shown answer={answer} empty={(rows) => rows.data.length === 0}>
-        {() => <Chart name="activity" title={overview.activity} edges={at} {...{ since, until, zone, lines, lacks }} zoom={zoom} />}
+        {() => (drawn ? <Chart name="activity" title={overview.activity} {...drawn} zoom={zoom} /> : <Waiting slow={false} />)}
       </Shown>
     </Card>
   );
 }
 
-function Accounts({ span, lacks }: { span: Span; lacks: Lack[] }) {
+/** Lines of the span before, drawn over the steps of this one. */
+function dashed(lines: Line[], at: number[], shift: number): Line[] {
+  return lines.map((line, number) => ({
+    ...line,
+    name: words.chart.before(line.name),
+    values: at.slice(0, -1).map((_, index) => line.values[index] ?? null),
+    lacks: line.lacks.map((lack) => ({ ...lack, since: lack.since + shift, until: lack.until + shift })),
+    like: number,
+  }));
+}
+
+function Accounts({ span, lacks }: ChartProps) {
   const { zone } = span;
   const { since, until } = wholeHours(span);
   const step = ["day", "week", "month"].includes(span.step) ? span.step : "hour";
   const answer = useQuery("accounts", { since, until, step, zone });
-  const at = useMemo(() => edges(since, until, step, zone), [since, until, step, zone]);
-  // Twice the time does not have twice the accounts: a step that lacks some is left out, not scaled.
-  const lines = useMemo(
-    () =>
-      lined(answer.value, at, ACCOUNTS, lacks).map((line) => ({
-        ...line,
-        lacks: NONE,
-        values: line.values.map((value, number) => (missing(lacks, at[number]!, Math.min(at[number + 1]!, span.until)) > (at[number + 1]! - at[number]!) / 50 ? null : value)),
-      })),
-    [answer.value, at, lacks],
-  );
+  const drawn = useLast(answer.current && lacks ? [answer.value, lacks, span] : undefined, () => {
+    const at = edges(since, until, step, zone);
+    const found = lacks ?? NONE;
+    // Twice the time does not have twice the accounts: a step that lacks some is left out, not scaled.
+    const whole = (number: number) => missing(found, at[number]!, Math.min(at[number + 1]!, span.until)) < (at[number + 1]! - at[number]!) / 50;
+    const lines = lined(answer.value, at, ACCOUNTS, found).map((line) => ({
+      ...line,
+      lacks: NONE,
+      values: line.values.map((value, number) => (whole(number) ? value : null)),
+    }));
+    return { edges: at, since, until, zone, lines, lacks: found };
+  });
   const { overview, steps } = words;
   return (
     <Card name="accounts" title={overview.accounts} about={overview.accountsAbout(steps[step] ?? step)}>
       <Shown answer={answer} empty={(rows) => rows.data.length === 0}>
-        {() => <Chart name="accounts" title={overview.accounts} edges={at} {...{ since, until, zone, lines, lacks }} zoom={zoom} />}
+        {() => (drawn ? <Chart name="accounts" title={overview.accounts} {...drawn} zoom={zoom} /> : <Waiting slow={false} />)}
       </Shown>
     </Card>
   );
+}
+
+/** What was made of these parts; until all of the next ones are there, what was made of the last ones. */
+function useLast<T>(parts: unknown[] | undefined, make: () => T): T | undefined {
+  const last = useRef<{ parts: unknown[]; made: T } | undefined>(undefined);
+  if (parts && (last.current?.parts.length !== parts.length || parts.some((part, number) => part !== last.current?.parts[number]))) {
+    last.current = { parts, made: make() };
+  }
+  return last.current?.made;
 }
 
 const zoom = (since: number, until: number) => change({ since: String(since), until: String(Math.max(until, since + 60)), span: "" });
