@@ -6,13 +6,9 @@ somebody who tries to be markup.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -31,7 +27,7 @@ from tests.integration.warehouse.gaps import gap, write
 from tests.integration.warehouse.lakes import LakeBuilder
 from tests.support import browser
 from tests.support.browser import Page
-from tests.support.waiting import until
+from tests.support.ui_server import served
 
 START: Final = datetime(2026, 5, 28, 10, tzinfo=UTC)
 YESTERDAY: Final = START - timedelta(days=1)
@@ -73,32 +69,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         refresh(settings)
         with served(settings) as url:
             yield Site(url, settings, events)
-
-
-@contextmanager
-def served(settings: Settings, **more: str) -> Iterator[str]:
-    """The page as a process; its address. ``more`` are settings of it."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("FIREHOSE_")}
-    environ |= {
-        "FIREHOSE_HOME": settings.home,
-        "FIREHOSE_LAKE": settings.lake,
-        "FIREHOSE_CLICKHOUSE_URL": settings.clickhouse_url,
-        "FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD": settings.clickhouse_analyst_password,
-        "FIREHOSE_UI_LISTEN": f"127.0.0.1:{(port := free_port())}",
-        "FIREHOSE_UI_REQUESTS_A_MINUTE": "0",
-    }
-    environ |= {f"FIREHOSE_UI_{name.upper()}": value for name, value in more.items()}
-    said = Path(settings.home) / f"ui-{port}.log"
-    with said.open("wb") as log:
-        command = [sys.executable, "-P", "-m", "firehose_ui.serve"]
-        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
-    try:
-        until(lambda: "listening" in said.read_text() or process.poll() is not None, 60, what="the page is served")
-        assert process.poll() is None, said.read_text()
-        yield said.read_text().removeprefix("listening on ").strip()
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def simulated() -> Iterator[dict[str, Any]]:

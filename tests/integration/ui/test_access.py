@@ -20,7 +20,8 @@ from firehose.settings import Settings
 from firehose_ui.app import create_app
 from firehose_ui.place import place
 from firehose_ui.sessions import line
-from tests.integration.ui.conftest import Site, served
+from tests.integration.ui.conftest import Site
+from tests.support.ui_server import served
 from tests.support.waiting import until
 
 
