@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 # Some container images set it. Then every process, and the tests start hundreds, would compile each module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env demo quick test test-compose soak soak-hour mutants check bench lock docs screenshots clean
+.PHONY: help env demo quick test test-compose soak soak-hour mutants check bench lock docs ui screenshots clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,10 @@ lock: env  ## Compile the locks from the .in files
 
 docs: env  ## Write the generated pages
 	@$(VENV)/bin/python -m scripts.pages
+
+ui:  ## Build the page for readers again, from npm packages (needs node)
+	@cd include/firehose_ui/web && npm ci --ignore-scripts --no-audit --no-fund --loglevel error \
+	  && node_modules/.bin/tsc --project . && node build.mjs
 
 screenshots: env  ## Take the pictures in docs/images, with a headless Chromium, in a quarter of an hour
 	@$(VENV)/bin/python -m scripts.screenshots

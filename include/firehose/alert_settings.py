@@ -9,12 +9,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from firehose.endpoint_settings import EndpointSettings
+from firehose.ui_settings import UiSettings
 from ingester.contract import checks
 from ingester.contract.settings import must
 
 
-class AlertSettings(EndpointSettings, frozen=True, kw_only=True):
+class AlertSettings(UiSettings, frozen=True, kw_only=True):
     """Where alerts go and their thresholds. Each field is the variable ``FIREHOSE_<FIELD>``."""
 
     alert_webhook_url: Annotated[

@@ -41,6 +41,7 @@ from firehose_cli.status import status
 from firehose_cli.summaries import summaries
 from firehose_cli.tap import tap
 from firehose_cli.top import top
+from firehose_cli.ui import ui
 from firehose_cli.upgrade_lake import upgrade_lake
 from firehose_cli.verify import verify
 
@@ -58,7 +59,7 @@ app = typer.Typer(
 #: The commands by what someone wants to do, in the order in which the help shows them.
 _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
     "Try it": {"demo": demo, "once": once, "simulate": simulate},
-    "Ask questions": {"query": query, "search": search, "coverage": coverage, "mcp": mcp},
+    "Ask questions": {"ui": ui, "query": query, "search": search, "coverage": coverage, "mcp": mcp},
     "Watch": {"status": status, "top": top, "tap": tap},
     "Operate": {
         "doctor": doctor,

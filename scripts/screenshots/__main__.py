@@ -1,4 +1,4 @@
-"""Takes the pictures of the Firehose page in ``docs/images``: ``make screenshots``. About a quarter of an hour.
+"""Takes the pictures of the two pages in ``docs/images``: ``make screenshots``. About a quarter of an hour.
 
 A simulated day is made in a folder of its own, by the real steps; Airflow's web server shows it to a headless
 Chromium. Must not: touch a home of yours.
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 from devstack.embedded import airflow, clickhouse
 from devstack.embedded.redis import RedisServer, free_port
@@ -30,11 +31,17 @@ from ingester.contract import logs
 from scripts.screenshots import day
 from tests.support import browser
 from tests.support.browser import Page
+from tests.support.ui_server import served
 from tests.support.waiting import until
 from tests.support.web_server import WebServer, web_server
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGES: Final = ROOT / "docs" / "images"
+_FIRST_QUERY: Final = """\
+SELECT toStartOfHour(minute) AS hour, sum(events) AS total, sumIf(events, type = 'posts') AS posts
+FROM events_by_minute
+GROUP BY hour
+ORDER BY hour"""
 _WIDTHS: Final = (390, 1024, 1600)
 _THEMES: Final = ("light", "dark")
 
@@ -48,7 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="firehose-screenshots-") as folder:
         home = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else Path(folder)
         home.mkdir(exist_ok=True)
-        with _site(home) as (web, batch), browser.browser({"_token": web.token}, web.url) as page:
+        with _site(home) as (web, batch, settings), browser.browser({"_token": web.token}, web.url) as page:
             shutil.rmtree(IMAGES, ignore_errors=True)
             IMAGES.mkdir()
             for width, theme in itertools.product(_WIDTHS, _THEMES):
@@ -67,6 +74,33 @@ def main() -> None:
                 page.go(f"{web.url}/firehose/{path}")
                 picture = page.picture(whole=name == "overview")
                 (IMAGES / f"{name}-{width}-{theme}.png").write_bytes(picture)
+            with served(settings) as url:
+                for width, theme in itertools.product(_WIDTHS, _THEMES):
+                    _for_readers(page, url, width, theme)
+
+
+#: Views of the page for readers: the name of the picture, the address, and what is done there.
+_VIEWS: Final = (
+    ("ui-overview", "overview#zone=UTC&compare=span", ""),
+    (
+        "ui-sql",
+        f"sql#{urlencode({'q': _FIRST_QUERY, 'as': 'chart'})}",
+        "document.querySelector('button.main').click()",
+    ),
+)
+
+
+def _for_readers(page: Page, url: str, width: int, theme: str) -> None:
+    for name, path, then in _VIEWS:
+        page.look(width, 1000, dark=theme == "dark")
+        page.go("about:blank")
+        page.go(f"{url}/{path}")
+        loading = "document.querySelector('.wait, [aria-busy=true]')"
+        until(lambda: page.run(f"!!document.querySelector('h1') && !{loading}"), what=name, pause_s=0.2)  # noqa: B023 - it is called at once
+        if then:
+            page.run(then)
+            until(lambda: page.run("!!document.querySelector('.result .plot canvas')"), what=name, pause_s=0.2)
+        (IMAGES / f"{name}-{width}-{theme}.png").write_bytes(page.picture(whole=True))
 
 
 def _inside_airflow(page: Page, web: WebServer, width: int, theme: str) -> None:
@@ -85,7 +119,7 @@ def _show(page: Page, width: int, theme: str) -> None:
 
 
 @contextmanager
-def _site(home: Path) -> Iterator[tuple[WebServer, str]]:
+def _site(home: Path) -> Iterator[tuple[WebServer, str, Settings]]:
     """A day in its home, loaded into ClickHouse, with Airflow's web server; and one of its batches."""
     with RedisServer(home) as server:
         settings = Settings(
@@ -107,7 +141,7 @@ def _site(home: Path) -> Iterator[tuple[WebServer, str]]:
                 until(
                     lambda: reader.get("/firehose/snapshot.json").status_code == 200, what="the figures are read"
                 )
-                yield web, _worst(settings, made)
+                yield web, _worst(settings, made), settings
 
 
 def _worst(settings: Settings, made: list[Batch]) -> str:

@@ -36,6 +36,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 AIRFLOW = [name for name in SERVICES if name.startswith("airflow-")]
 LOCK = (ROOT / "requirements.txt").read_text()
+#: What a service calls itself for those outside.
+OWN_ADDRESSES = ("AIRFLOW__API__BASE_URL", "FIREHOSE_UI_URL")
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::([?-])([^}]*))?\}")
 
 
@@ -156,7 +158,7 @@ def test_project_settings_exist_and_are_valid(service: str) -> None:
     kind = IngesterSettings if service == "ingester" else Settings
     ours = {name: value for name, value in environment(service).items() if name.startswith("FIREHOSE_")}
     read_settings(kind, ours, closed=True)
-    assert bool(ours) == (service in ("ingester", "exporter") or service in AIRFLOW)
+    assert bool(ours) == (service in ("ingester", "exporter", "ui") or service in AIRFLOW)
 
 
 def test_airflow_options_exist() -> None:
@@ -233,10 +235,10 @@ def test_every_service_is_watched_limited_and_pinned(service: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_addresses_name_services_and_their_ports(service: str) -> None:
     listening = {"redis": "6379", "postgres": "5432", "clickhouse": "8123", "airflow-api-server": "8080"}
-    listening |= {"grafana": "3000"}
+    listening |= {"grafana": "3000", "ui": "8082"}
     for name, value in environment(service).items():
         for host, port in re.findall(r"//(?:[^@/\s]*@)?([\w.-]+):(\d+)", value):
-            assert listening.get(host) == port or name == "AIRFLOW__API__BASE_URL", f"{name}={value}"
+            assert listening.get(host) == port or name in OWN_ADDRESSES, f"{name}={value}"
     for port in SERVICES[service].get("ports", []):
         assert port.rsplit(":", 1)[1] == listening[service]
 
@@ -280,7 +282,7 @@ def test_services_share_a_network_only_where_one_needs_the_other() -> None:
     for name, entry in SERVICES.items():
         outside = set(entry["networks"]) - internal
         assert bool(entry.get("ports")) <= bool(outside), f"{name}: its ports would not be published"
-        assert not outside or name in {"clickhouse", "ingester", "grafana", *AIRFLOW}, name
+        assert not outside or name in {"clickhouse", "ingester", "grafana", "ui", *AIRFLOW}, name
 
 
 def test_volumes_and_mounted_files_exist() -> None:

@@ -9,8 +9,9 @@ from typing import Final
 
 from xdist.scheduler import LoadFileScheduling
 
-#: Folders whose tests share what takes longer to start than it would to wait for each other: an Airflow.
-TOGETHER: Final = ("tests/dags/",)
+#: Folders whose tests share what takes longer to start than it would to wait for each other: an Airflow; the page
+#: for readers with its lake.
+TOGETHER: Final = ("tests/dags/", "tests/integration/ui/")
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types

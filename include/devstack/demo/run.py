@@ -121,6 +121,7 @@ def _watch(
 
 def _show_addresses(settings: Settings, console: Console) -> None:
     shown = {
+        "Page": f"http://{settings.ui_listen}  what is going on, and SQL",
         "Airflow": f"http://localhost:{settings.airflow_port}  user {USER}, password "
         f"{password(settings.home_path / 'airflow')}",
         "Firehose": f"http://localhost:{settings.airflow_port}/plugin/firehose  the page inside Airflow",

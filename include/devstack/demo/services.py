@@ -22,6 +22,7 @@ from devstack.embedded.redis_config import login_of
 from firehose.areas import Area
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
+from ingester.contract import checks
 
 #: The number of databases of a Redis server by default.
 _DATABASES: Final = 16
@@ -50,6 +51,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
     docs_server = [*PYTHON, "devstack.demo.docs_server"]
     simulator = [*PYTHON, "jetstream_simulator", "--port", str(settings.simulator_port), "--malformed", "0.002"]
     clickhouse_port = urlsplit(settings.clickhouse_url).port or 8123
+    _, ui_port = checks.host_and_port(settings.ui_listen)
     found = [
         Service(
             name="redis", command=redis.prepare(), priority=10, port=redis_port, setting="REDIS_URL", last=True
@@ -62,6 +64,7 @@ def services(settings: Settings, *, simulated: bool) -> list[Service]:
             setting="CLICKHOUSE_URL",
         ),
         Service(name="data-docs", command=docs_server, priority=20, port=settings.docs_port, setting="DOCS_PORT"),
+        Service(name="ui", command=[*PYTHON, "firehose_ui.serve"], priority=30, port=ui_port, setting="UI_LISTEN"),
         *(
             Service(
                 name=f"airflow-{name}",

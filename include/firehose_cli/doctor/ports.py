@@ -12,6 +12,7 @@ import psutil
 
 from firehose.settings import Settings
 from firehose_cli.doctor.check import Check, Finding, failure, ok, warning
+from ingester.contract import checks
 
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -31,6 +32,9 @@ def _ports(s: Settings) -> list[Port]:
     found = [
         Port("Airflow", s.airflow_port, "FIREHOSE_AIRFLOW_PORT", ("airflow", "uvicorn", "gunicorn")),
         Port("the quality pages", s.docs_port, "FIREHOSE_DOCS_PORT", ("docs_server",)),
+        Port(
+            "the page", checks.host_and_port(s.ui_listen)[1], "FIREHOSE_UI_LISTEN", ("firehose_ui", "firehose ui")
+        ),
         Port("the simulator", s.simulator_port, "FIREHOSE_SIMULATOR_PORT", ("simulator", "simulate")),
     ]
     if redis.hostname in _HERE:

@@ -36,6 +36,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         "FIREHOSE_LAKE": str(tmp_path / LAKE),
         "FIREHOSE_REDIS_URL": f"redis://localhost:{free_port()}/0",
         "FIREHOSE_CLICKHOUSE_URL": f"http://localhost:{free_port()}",
+        "FIREHOSE_UI_LISTEN": f"127.0.0.1:{free_port()}",
         **{f"FIREHOSE_{name}_PORT": port for name, port in ports.items()},
     }
 
@@ -55,7 +56,15 @@ def demo(environ: dict[str, str], *options: str) -> subprocess.CompletedProcess[
 def test_the_demo_ends_in_results_stops_cleanly_and_goes_on(environ: dict[str, str], tmp_path: Path) -> None:
     first = demo(environ, "--until-results")
     assert first.returncode == 0, first.stderr
-    for said in ("events can be queried", "likes", "Airflow", "user admin, password", "Data Docs", "ClickHouse"):
+    for said in (
+        "events can be queried",
+        "likes",
+        "Airflow",
+        "user admin, password",
+        "Data Docs",
+        "ClickHouse",
+        "Page",
+    ):
         assert said in first.stderr
     assert verify(LocalLake(tmp_path / LAKE)).ok
     batches = {entry.batch for entry in read_ledger(LocalLake(tmp_path / LAKE))}

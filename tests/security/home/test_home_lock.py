@@ -22,6 +22,7 @@ def firehose(home: Path, *arguments: str, **environ: str) -> subprocess.Complete
     urls = {
         "FIREHOSE_REDIS_URL": f"redis://localhost:{free_port()}/0",
         "FIREHOSE_CLICKHOUSE_URL": f"http://localhost:{free_port()}",
+        "FIREHOSE_UI_LISTEN": f"127.0.0.1:{free_port()}",
     }
     given = {"PATH": os.environ["PATH"], "HOME": str(home.parent), "FIREHOSE_HOME": str(home)}
     return subprocess.run(

@@ -98,6 +98,12 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "http_timeout_s": SECONDS,
     "http_allowed_hosts": ("https://h", "h:80", "a b", "a,,b", "x\ny"),
     "http_allowed_origins": ("h", "https://", "https://h/p", "ftp://h", "https://u:hunter2@h", "*"),
+    "ui_listen": ("", *ADDRESSES),
+    "ui_url": ("rubbish", "ftp://h", "http://", "https://h:99999", "https://a b"),
+    "ui_certificate": ("a\nb", "~nobody-of-this-name/x"),
+    "ui_key": ("a\nb", "~nobody-of-this-name/x"),
+    "ui_readers": ("a\nb", "~nobody-of-this-name/x"),
+    "ui_requests_a_minute": WHOLE,
     "alert_webhook_url": ("rubbish", "ftp://h/", "https://", "https://h:99999/hunter2", "https://h/a\nb"),
     "alert_email": ("nobody", "a@b@c", "a@b\nBcc: c@d", "a b@c"),
     "smtp_url": ("rubbish", "http://h", "smtp://", "smtp://u:hunter2@h:99999"),
@@ -206,6 +212,7 @@ def run(command: list[str], tmp_path: Path, **environ: str) -> str:
     clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "FIREHOSE_HOME": str(tmp_path / "home")}
     clean |= {"FIREHOSE_LAKE": str(tmp_path / "lake"), "FIREHOSE_REDIS_URL": f"redis://localhost:{free_port()}/0"}
     clean |= {"FIREHOSE_CLICKHOUSE_URL": f"http://localhost:{free_port()}"}
+    clean |= {"FIREHOSE_UI_LISTEN": f"127.0.0.1:{free_port()}"}
     clean |= {f"FIREHOSE_{name}_PORT": str(free_port()) for name in ("AIRFLOW", "DOCS", "SIMULATOR")}
     done = subprocess.run(
         command, cwd=ROOT, env=clean | environ, capture_output=True, text=True, timeout=60, check=False
@@ -222,6 +229,8 @@ COMMANDS = {
     "query": [FIREHOSE, "query", "SELECT 1"],
     "ingester": [sys.executable, "-m", "ingester"],
     "clickhouse": [FIREHOSE, "clickhouse"],
+    "page": [FIREHOSE, "ui"],
+    "page of the demo": [sys.executable, "-m", "firehose_ui.serve"],
     "clickhouse of the demo": [sys.executable, "-m", "devstack.embedded.clickhouse"],
 }
 

@@ -1,0 +1,45 @@
+// The posts that were given most in a span, with their texts and authors: as text, whatever they say.
+import { useQuery, type Row } from "./api";
+import { compact, count } from "./format";
+import { Shown } from "./parts";
+import { words } from "./words";
+
+interface Props {
+  kind: "like" | "repost";
+  since: number;
+  until: number;
+}
+
+export function Posts({ kind, since, until }: Props) {
+  const answer = useQuery("top_posts", { kind, since, until });
+  return (
+    <Shown answer={answer} empty={(rows) => rows.data.length === 0}>
+      {(rows) => (
+        <ol class="posts">
+          {rows.data.map((row) => (
+            <Post key={String(row[0])} row={row} />
+          ))}
+        </ol>
+      )}
+    </Shown>
+  );
+}
+
+/** A record: its address, how many gave it something, its text and its author's handle, where these are known. */
+function Post({ row }: { row: Row }) {
+  const [uri, given, text, handle] = row as [string, number, string | null, string | null];
+  return (
+    <li>
+      <b title={count(Number(given))}>{compact(Number(given))}</b>
+      <div>
+        <p class="text" dir="auto">
+          {text === null ? <span class="quiet">{words.overview.textUnknown}</span> : text}
+        </p>
+        <p class="quiet break">
+          {words.overview.by} <bdi>{handle ? `@${handle}` : uri.split("/")[2]}</bdi> · <code>{uri}</code>
+        </p>
+      </div>
+    </li>
+  );
+}
+
