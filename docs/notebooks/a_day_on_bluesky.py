@@ -5,6 +5,7 @@ marimo edit docs/notebooks/a_day_on_bluesky.py -- --source ~/tmp/bluesky_data
 
 import marimo
 
+__generated_with = "0.25.2"
 app = marimo.App(app_title="A day on Bluesky")
 
 

@@ -5,6 +5,7 @@ marimo edit docs/notebooks/how_a_post_spreads.py -- --source ~/tmp/bluesky_data
 
 import marimo
 
+__generated_with = "0.25.2"
 app = marimo.App(app_title="How a post spreads")
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +17,7 @@ import duckdb
 import msgspec
 import pandas as pd
 import polars as pl
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -31,6 +35,8 @@ from firehose.warehouse.summaries import refresh
 from jetstream_simulator import generate
 from tests.integration.warehouse.gaps import gap, publish, write
 from tests.integration.warehouse.lakes import LakeBuilder, drop_databases
+from tests.support.processes import runs
+from tests.support.waiting import until
 
 #: 3 February 2026, 04:10 to 06:26.
 FIRST = datetime(2026, 2, 3, 4, tzinfo=UTC)
@@ -307,3 +313,23 @@ def test_the_notebook_of_a_post_follows_the_most_liked_one(home: Home, monkeypat
         answers = f"SELECT 'all', count(*) FROM {{posts}} WHERE reply_root_uri = '{made['uri']}'"
         assert len(made["thread"]) == counts(home, answers)["all"]
         assert drawn(made["spreading"]) and drawn(made["depths"])
+
+
+def test_the_engine_over_files_ends_with_its_reader_even_if_that_is_killed(home: Home, tmp_path: Path) -> None:
+    code = (
+        "import sys, time, firehose\n"
+        "lake = firehose.open(sys.argv[1])\n"
+        "print(lake.posts.completeness.complete, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", code, str(home.lake.root)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as reader:
+        try:
+            assert reader.stdout is not None
+            assert reader.stdout.readline() == "False\n"
+            (engine,) = psutil.Process(reader.pid).children()
+            assert runs(engine)
+        finally:
+            reader.kill()
+    until(lambda: not runs(engine), what="the end of the engine")
