@@ -104,6 +104,7 @@ def _run(options: argparse.Namespace, root: Path, say: Callable[[str], None]) ->
         say("the source ends, and what it has sent becomes batches")
         _end(plant)
         made = ending.take_in_the_rest(plant.settings, urlsplit(plant.settings.redis_url).port or 0)
+        plant.keep()
         say(f"{made} batches were left; the oracle looks for {plant.record.count:,} events")
         events = account(plant.settings.local_lake, plant.record.ended(), plant.record.kinds, plant.relay.inserted)
         told = plant.told()

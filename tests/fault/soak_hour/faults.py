@@ -6,6 +6,8 @@ choose when (schedule.py), judge.
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -20,6 +22,7 @@ _PATIENCE_S: Final = 480.0
 #: Longer than the source's connection, the data watchdog (30 s), the lease (15 s) and any batch of the demo.
 _FROZEN_S: Final = 150.0
 _SHORT_S: Final = 60.0
+_MIB: Final = 1 << 20
 #: What no Jetstream sends, in four ways; each message gets a number, so that no two are the same.
 _RUBBISH: Final = (b'{"kind":"commit","did":', b"[1,2,%d]", b"\xff\xfe\x00 rubbish", b'{"time_us":"soon"}')
 #: How the late consequences of an outage may be told: what piled up takes the machine a while.
@@ -28,6 +31,10 @@ _LATE_MONITOR: Final = ("monitor_silent", "not_observable")
 
 #: Waits until a sink was told of an alert; says how that went.
 Until = Callable[[str], str]
+
+
+class CannotBe(Exception):
+    """The machine does not allow this fault: it is left out with a word."""
 
 
 class Fault(NamedTuple):
@@ -144,6 +151,20 @@ def _endpoint_down(plant: Plant, told: Until) -> str:
         plant.run("clickhouse", True)
 
 
+def _disk_full(plant: Plant, told: Until) -> str:
+    """No room for a drain: Redis keeps what comes, and runs that were refused are tried again."""
+    if not plant.disk_is_small:
+        raise CannotBe("only root may mount a small disk for the lake")
+    ballast = plant.lake / ".ballast"
+    with ballast.open("wb") as stream:
+        room = shutil.disk_usage(plant.lake).free - plant.settings.disk_reserve_mib * _MIB // 2
+        os.posix_fallocate(stream.fileno(), 0, room)
+    try:
+        return told("disk_fills_up")
+    finally:
+        ballast.unlink()
+
+
 def _dag_paused(plant: Plant, told: Until) -> str:
     set_paused(plant, "firehose_lake", True)
     try:
@@ -188,6 +209,7 @@ FAULTS: Final = (
         may=("task_failed", *_PILED_UP),
         down=(ANSWERS,),
     ),
+    Fault("disk full", _disk_full, ("disk_fills_up",), may=("task_failed", *_PILED_UP)),
     Fault(
         "scheduler frozen",
         _held("airflow-scheduler", "scheduler_down"),

@@ -6,6 +6,7 @@ Lives here: starting, ending and reaching them. Must not: choose a fault (faults
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from tests.fault.soak_hour.expectations import Told
 from tests.fault.soak_hour.record import Record
 from tests.fault.soak_hour.relay import Relay
 from tests.support.command import FIREHOSE
+from tests.support.disks import mounted
 from tests.support.sinks import mail_server, web_server
 from tests.support.waiting import until
 
@@ -44,6 +46,8 @@ SERVICES: Final = (
 )
 #: The source forgets what is older than this (minutes): longer than any fault lasts.
 _SOURCE_KEEPS: Final = 20
+#: An hour of 100,000 events a minute takes half of it. It is in memory: only root has a disk of its own to fill.
+_DISK_MIB: Final = 3072
 _STARTS_S: Final = 600.0
 _NEVER_S: Final = 3600.0
 
@@ -52,7 +56,7 @@ class Plant:
     """All of it in ``home``. Entering starts it and waits until an analyst is answered; leaving ends it."""
 
     def __init__(self, home: Path, rate: float, seed: int, batch_minutes: int) -> None:
-        self.home = home
+        self.home, self.lake = home, home / "disk" / "lake"
         self.rate, self._seed, self._minutes = rate, seed, batch_minutes
         self._entered = ExitStack()
         self._told_at: list[float] = []
@@ -66,6 +70,7 @@ class Plant:
             self.webhook = entered.enter_context(web_server())
             self.webhook.before = lambda: self._told_at.append(time.time())
             self.mailbox = entered.enter_context(mail_server(0))
+            self.disk_is_small = entered.enter_context(mounted(self.home / "disk", _DISK_MIB))
             self.environ = self._environment()
             os.environ |= self.environ
             # The demo takes a simulator of its own if its source does not answer within five seconds.
@@ -110,6 +115,11 @@ class Plant:
         """Freeze a service, or let it go on."""
         os.kill(self.pid(service), signal.SIGSTOP if held else signal.SIGCONT)
 
+    def keep(self) -> None:
+        """Copy the lake to where it stays, if its own disk is in memory."""
+        if self.disk_is_small:
+            shutil.copytree(self.lake, self.home / "lake", dirs_exist_ok=True)
+
     def run(self, service: str, runs: bool) -> None:
         """Have the process runner stop a service, or start it."""
         control = [sys.executable, "-m", "supervisor.supervisorctl", "-c", "supervisord.conf"]
@@ -118,7 +128,7 @@ class Plant:
 
     def task(self) -> psutil.Process | None:
         """The process of a task that works on a batch now: it holds the batch's lock."""
-        locks = {str(path.stat().st_ino) for path in (self.home / "lake" / ".locks").glob("batch*")}
+        locks = {str(path.stat().st_ino) for path in (self.lake / ".locks").glob("batch*")}
         for line in Path("/proc/locks").read_text().splitlines():
             _, kind, _, _, pid, file, *_ = line.split()
             if kind == "FLOCK" and file.rpartition(":")[2] in locks:
@@ -161,8 +171,10 @@ class Plant:
         ports = {name: free_port() for name in ("redis", "clickhouse", "airflow", "docs", "exporter", "ingester")}
         settings = {
             "home": self.home / "home",
-            "lake": self.home / "lake",
+            "lake": self.lake,
             "jetstream_url": f"ws://127.0.0.1:{self.relay.port}/subscribe",
+            # A twelfth of the disk: what is left of a full one is less, and more than its alert allows to be used.
+            "disk_reserve_mib": _DISK_MIB // 12,
             "start_cursor": 1,
             "batch_minutes": self._minutes,
             "redis_url": f"redis://localhost:{ports['redis']}/0",
