@@ -180,9 +180,7 @@ _ADVICE: Final[dict[type[Exception], _Advice]] = {
         "the mark under the query shows the place; docs/search.md has the grammar",
     ),
     Refused: _Advice(
-        (
-            "a statement in the page for readers that ClickHouse does not understand, or a limit or right of the analyst",
-        ),
+        ("the page's reader wrote what ClickHouse does not understand, or what an analyst may not do",),
         "what the line says; docs/endpoint.md has the limits",
     ),
     BadValue: _Advice(
