@@ -14,6 +14,8 @@ from firehose import errors
 from firehose.search.tree import QueryError
 from firehose.settings import SettingsError
 from firehose_cli.explanations.entry import Entry, Kind
+from firehose_ui.clickhouse import Refused
+from firehose_ui.named import BadValue
 from jetstream_simulator.errors import SimulatorError
 
 _OPERATIONS: Final = "docs/operations.md#"
@@ -176,6 +178,14 @@ _ADVICE: Final[dict[type[Exception], _Advice]] = {
     QueryError: _Advice(
         ("a quotation mark without its pair, an unknown condition, a date of another form",),
         "the mark under the query shows the place; docs/search.md has the grammar",
+    ),
+    Refused: _Advice(
+        ("the page's reader wrote what ClickHouse does not understand, or what an analyst may not do",),
+        "what the line says; docs/endpoint.md has the limits",
+    ),
+    BadValue: _Advice(
+        ("an address of the page for readers that was changed by hand, or is from another version",),
+        "open the view without what follows the #, and choose again",
     ),
     SettingsError: _Advice(
         ("a typing error in a name or a value", "a password file that is missing or cannot be read"),

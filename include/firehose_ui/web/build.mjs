@@ -14,6 +14,7 @@ mkdirSync(target, { recursive: true });
 
 const made = await build({
   entryPoints: ["src/main.tsx", "src/page.css"],
+  absWorkingDir: here,
   bundle: true,
   splitting: true,
   format: "esm",

@@ -24,7 +24,8 @@ interface Props {
   until: number;
   zone: string;
   lines: Line[];
-  lacks: Lack[];
+  /** Undefined: what was covered is not known, and the steps are moments. */
+  lacks: Lack[] | undefined;
   zoom?: (since: number, until: number) => void;
 }
 
@@ -41,7 +42,7 @@ export function Chart(props: Props) {
 
   useEffect(() => {
     if (!root.current) return;
-    const middles = edges.slice(0, -1).map((at, number) => (at + edges[number + 1]!) / 2);
+    const middles = edges.slice(0, -1).map((at, number) => (props.lacks ? (at + edges[number + 1]!) / 2 : at));
     const tell = (index: number | null | undefined) => {
       if (told.current) told.current.textContent = index == null ? "" : sentence(index);
     };
@@ -80,7 +81,7 @@ export function Chart(props: Props) {
           })),
         ],
         hooks: {
-          drawClear: [(plot) => shade(plot, props.lacks)],
+          drawClear: [(plot) => shade(plot, props.lacks ?? [])],
           setCursor: [(plot) => tell(plot.cursor.idx)],
           setSelect: [(plot) => select(plot, props.zoom)],
         },
@@ -98,7 +99,7 @@ export function Chart(props: Props) {
 
   const toggle = (name: string) =>
     hide((before) => (before.includes(name) ? before.filter((one) => one !== name) : [...before, name]));
-  const whole = covered(props.lacks, since, until);
+  const whole = props.lacks ? covered(props.lacks, since, until) : 1;
   return (
     <div class="chart">
       <div class="legend">
@@ -122,7 +123,7 @@ export function Chart(props: Props) {
       </div>
       <div class="plot" ref={root} role="img" aria-label={words.chart.describe(props.title)} data-lines={lines.length} />
       <p class="told quiet" ref={told} aria-hidden="true" />
-      <p class="quiet coverage">{whole < 1 ? words.gap.some(share(whole)) : words.gap.none}</p>
+      {props.lacks && <p class="quiet coverage">{whole < 1 ? words.gap.some(share(whole)) : words.gap.none}</p>}
       <Values {...props} drawn={drawn} />
     </div>
   );
@@ -148,12 +149,12 @@ function Values({ edges, since, until, lines, lacks, zone, drawn }: Props & { dr
                     {line.name}
                   </th>
                 ))}
-                <th scope="col" class="n">{words.chart.covered}</th>
+                {lacks && <th scope="col" class="n">{words.chart.covered}</th>}
               </tr>
             </thead>
             <tbody>
               {edges.slice(0, -1).map((at, number) => {
-                const part = covered(lacks, Math.max(at, since), Math.min(edges[number + 1]!, until));
+                const part = covered(lacks ?? [], Math.max(at, since), Math.min(edges[number + 1]!, until));
                 return (
                   <tr key={at}>
                     <th scope="row">{moment(at, zone)}</th>
@@ -162,9 +163,11 @@ function Values({ edges, since, until, lines, lacks, zone, drawn }: Props & { dr
                         {value(values[number])}
                       </td>
                     ))}
-                    <td class="n" title={part < 1 ? words.gap.scaled(share(part)) : ""}>
-                      {share(part)}
-                    </td>
+                    {lacks && (
+                      <td class="n" title={part < 1 ? words.gap.scaled(share(part)) : ""}>
+                        {share(part)}
+                      </td>
+                    )}
                   </tr>
                 );
               })}

@@ -202,7 +202,7 @@ function Plotted({ result }: { result: Result }) {
       since={edges[0]!}
       until={edges[edges.length - 1]!}
       zone={ownZone}
-      lacks={[]}
+      lacks={undefined}
       {...{ edges, lines }}
     />
   );
