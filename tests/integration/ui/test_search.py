@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -16,14 +17,10 @@ from tests.integration.warehouse.lakes import type_of
 
 DAY = 86_400
 SPAN = {"since": int(YESTERDAY.timestamp()), "until": int(END.timestamp())}
-FLAGS = {
-    "image": "has_images",
-    "video": "has_video",
-    "gif": "has_gif",
-    "link": "has_link",
-    "quote": "has_quote",
-    "reply": "is_reply",
-    "alt": "len(alt_texts) > 0",
+MEDIA = {
+    "image": {"app.bsky.embed.images"},
+    "video": {"app.bsky.embed.video"},
+    "quote": {"app.bsky.embed.record", "app.bsky.embed.recordWithMedia"},
 }
 
 
@@ -51,9 +48,23 @@ def pages(client: httpx.Client, q: str, **values: Any) -> list[dict[str, Any]]:
             return found
 
 
-def standing(site: Site) -> dict[str, tuple[int, str, list[str]]]:
-    """Each post that was not deleted by its address: when its form of now was seen, its text and languages."""
-    found: dict[str, tuple[int, str, list[str]]] = {}
+def english(record: dict[str, Any]) -> bool:
+    """Whether a post declares English or one of its regions, in whatever case."""
+    langs = record.get("langs") or []
+    return any(re.split("[-_]", lang)[0].lower() == "en" for lang in langs)
+
+
+def created(site: Site) -> Iterator[dict[str, Any]]:
+    """The events that made posts in English."""
+    for event in site.events:
+        made = type_of(event) == "posts" and event["commit"]["operation"] == "create"
+        if made and english(event["commit"]["record"]):
+            yield event
+
+
+def standing(site: Site) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Each post that was not deleted by its address: when its form of now was seen, and its record."""
+    found: dict[str, tuple[int, dict[str, Any]]] = {}
     for event in sorted(site.events, key=lambda event: event["time_us"]):
         if type_of(event) != "posts":
             continue
@@ -62,21 +73,16 @@ def standing(site: Site) -> dict[str, tuple[int, str, list[str]]]:
         if commit["operation"] == "delete":
             found.pop(uri, None)
         else:
-            record = commit["record"]
-            found[uri] = event["time_us"], record["text"], record.get("langs") or []
+            found[uri] = event["time_us"], commit["record"]
     return found
 
 
 def test_pages_have_each_post_once_newest_first(site: Site, client: httpx.Client) -> None:
-    wanted = {
-        uri: at
-        for uri, (at, _, langs) in standing(site).items()
-        if any(lang.split("-")[0] == "en" for lang in langs)
-    }
+    wanted = {uri: at for uri, (at, record) in standing(site).items() if english(record)}
     found = pages(client, "lang:en")
     assert len(wanted) > 100, "more than two pages"
     assert [post["uri"] for post in found] == sorted(wanted, key=lambda uri: -wanted[uri])
-    texts = {uri: text for uri, (_, text, _) in standing(site).items()}
+    texts = {uri: record["text"] for uri, (_, record) in standing(site).items()}
     assert all("".join(piece for piece, _ in post["pieces"]) == texts[post["uri"]] for post in found)
 
 
@@ -93,13 +99,9 @@ def test_what_was_asked_for_is_marked_and_markup_stays_text(client: httpx.Client
 @pytest.mark.parametrize("step", ["minute", "5 minutes", "15 minutes", "hour", "day", "week", "month"])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
 def test_counts_by_the_readers_clock(site: Site, client: httpx.Client, step: str, zone: str) -> None:
-    wanted: Counter[float] = Counter()
-    for event in site.events:
-        if type_of(event) == "posts" and event["commit"]["operation"] == "create":
-            langs = event["commit"]["record"].get("langs") or []
-            wanted[begin(event["time_us"] / 1e6, step, zone)] += any(lang.split("-")[0] == "en" for lang in langs)
+    wanted = Counter(begin(event["time_us"] / 1e6, step, zone) for event in created(site))
     rows = asked(client, "counts", q="lang:en", step=step, zone=zone)["data"]
-    assert rows == [[at, count] for at, count in sorted(wanted.items()) if count]
+    assert rows == [[at, count] for at, count in sorted(wanted.items())]
 
 
 def test_facets_are_those_of_the_lakes_posts(site: Site, client: httpx.Client) -> None:
@@ -108,18 +110,16 @@ def test_facets_are_those_of_the_lakes_posts(site: Site, client: httpx.Client) -
     for facet, name, _, posts in answer["data"]:
         found.setdefault(facet, {})[name] = posts
     files = f"{site.settings.lake}/year=*/month=*/day=*/hour=*/posts.parquet"
-    having = ", ".join(f"if({column}, '{name}', '')" for name, column in FLAGS.items())
     with duckdb.connect() as duck:
         duck.execute(
-            f"CREATE TABLE found AS SELECT *, [{having}] AS parts FROM read_parquet('{files}', "
+            f"CREATE TABLE found AS SELECT * FROM read_parquet('{files}', "
             "hive_partitioning = false) WHERE operation = 'create' AND NOT resync"
-            " AND len(list_filter(languages, l -> l = 'en' OR l LIKE 'en-%')) > 0"
+            " AND len(list_filter(languages, lambda l: l = 'en' OR l LIKE 'en-%')) > 0"
         )
         values = {
             "from": "[did]",
             "lang": "list_distinct(languages)",
             "domain": "list_distinct(list_concat(link_hosts, link_domains))",
-            "has": "parts",
         }
         for facet, each in values.items():
             rows = duck.execute(
@@ -128,6 +128,14 @@ def test_facets_are_those_of_the_lakes_posts(site: Site, client: httpx.Client) -
             ).fetchall()
             assert list(found.get(facet, {}).items()) == rows, facet
         assert answer["counted"] == duck.execute("SELECT count(*) FROM found").fetchone()[0]  # type: ignore[index]
+    media: Counter[str] = Counter()
+    for event in created(site):
+        record = event["commit"]["record"]
+        embed = record.get("embed") or {}
+        kinds = {embed.get("$type"), (embed.get("media") or {}).get("$type")}
+        media.update(name for name, of in MEDIA.items() if kinds & of)
+        media["reply"] += bool(record.get("reply"))
+    assert {name: found["has"].get(name, 0) for name in media} == media and len(media) == 4
 
 
 def test_the_span_is_the_querys_own_where_it_has_one(client: httpx.Client) -> None:
