@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from firehose.errors import FirehoseError, ServiceUnavailable
+from firehose.search.tree import QueryError
 from firehose_ui.clickhouse import ClickHouse, Refused
 from firehose_ui.named import BadValue
 
@@ -32,7 +33,13 @@ def failure(error: FirehoseError) -> Response:
 
 
 def told(error: FirehoseError) -> dict[str, Any]:
-    """An error as views show it: ``kind`` chooses the words, ``code`` is ClickHouse's."""
+    """An error as views show it: ``kind`` chooses the words, ``code`` is ClickHouse's.
+
+    That of a search's query has the place of the character that is wrong.
+    """
+    if isinstance(error, QueryError):
+        text = str(error).partition(": ")[2]
+        return {"error": {"kind": "grammar", "code": 0, "text": text, "position": error.position}}
     kind = (
         "away" if isinstance(error, ServiceUnavailable) else "value" if isinstance(error, BadValue) else "refused"
     )

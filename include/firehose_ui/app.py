@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.cookbook import recipes
-from firehose_ui import bundle, named, sql
+from firehose_ui import bundle, named, search, sql
 from firehose_ui.answers import as_json, failure, whole
 from firehose_ui.clickhouse import ClickHouse
 from firehose_ui.coverage import Row, lacks
@@ -47,6 +47,7 @@ class Page:
 
     def __init__(self, settings: Settings, place: Place) -> None:
         self.place = place
+        self.settings = settings
         self.clickhouse = ClickHouse(settings)
         self.queries = named.load()
         self.files = bundle.files()
@@ -68,6 +69,7 @@ def create_app(settings: Settings, place: Place) -> ASGIApp:
     asked = [
         Route("/api/query/{name}", _asked(page, _query)),
         Route("/api/coverage", _asked(page, _coverage)),
+        Route("/api/search/{name}", _asked(page, _search)),
         Route("/api/cookbook", _asked(page, _cookbook)),
         Route("/api/sql", _asked(page, _sql), methods=["POST"]),
         Route("/api/sql/cancel", _asked(page, _cancel), methods=["POST"]),
@@ -119,6 +121,11 @@ async def _coverage(page: Page, request: Request, _: str) -> Response:
     rows = [Row(*row) for row in msgspec.json.decode(body)["data"]]
     found = lacks(rows, float(given["since"]), float(given["until"]))
     return as_json({"lacks": [each._asdict() for each in found]})
+
+
+async def _search(page: Page, request: Request, _: str) -> Response:
+    name, given = request.path_params["name"], dict(request.query_params)
+    return as_json(await run_in_threadpool(search.answer, page.settings, page.queries["activity"], name, given))
 
 
 async def _cookbook(_: Page, __: Request, ___: str) -> Response:

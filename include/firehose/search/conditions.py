@@ -129,9 +129,21 @@ def span(query: Query, parameters: Parameters) -> list[str]:
     return found
 
 
+def _after(query: Query, parameters: Parameters) -> list[str]:
+    """The condition for posts that follow one, newest first."""
+    if query.after is None:
+        return []
+    at, did = parameters.instant(query.after[0]), parameters.bind(query.after[1])
+    return [f"day <= toDate({at}) AND hour <= toStartOfHour({at}) AND at <= {at} AND (at < {at} OR did < {did})"]
+
+
 def conditions(query: Query, parameters: Parameters, holders: Holders) -> list[str]:
     """All conditions of a query but that on likes; empty: every post matches."""
-    return [*span(query, parameters), *(_clause(clause, parameters, holders) for clause in query.clauses)]
+    return [
+        *span(query, parameters),
+        *_after(query, parameters),
+        *(_clause(clause, parameters, holders) for clause in query.clauses),
+    ]
 
 
 def accounts(query: Query) -> list[Filter]:

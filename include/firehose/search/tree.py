@@ -58,7 +58,8 @@ class Clause(NamedTuple):
 class Query(NamedTuple):
     """All clauses must hold. Posts are those seen from ``since`` on and before ``until``.
 
-    ``as_of``: nothing that happened then or later counts, be it a post, an edit, a deletion or a like.
+    ``as_of``: nothing that happened then or later counts, be it a post, an edit, a deletion or a like. ``after``:
+    only what follows a post (when it was seen, and by whom it is) in the order of newest first.
     """
 
     text: str
@@ -67,6 +68,7 @@ class Query(NamedTuple):
     until: datetime | None = None
     as_of: datetime | None = None
     min_likes: int = 0
+    after: tuple[datetime, str] | None = None
 
     @property
     def terms(self) -> list[Term]:

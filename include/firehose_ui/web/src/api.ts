@@ -5,9 +5,11 @@ export type Values = Record<string, string | number>;
 export type Row = unknown[];
 
 export interface Failure {
-  kind: "login" | "away" | "value" | "refused" | "often" | "offline";
+  kind: "login" | "away" | "value" | "refused" | "often" | "offline" | "grammar";
   code: number;
   text: string;
+  /** Of an error of the grammar: at which character. */
+  position?: number;
 }
 
 export class Failed extends Error {

@@ -6,5 +6,6 @@ export type View = ComponentType<{ state: State }>;
 
 export const views: Record<string, () => Promise<{ default: View }>> = {
   overview: () => import("./views/overview"),
+  search: () => import("./views/search"),
   sql: () => import("./views/sql"),
 };
