@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.cookbook import recipes
-from firehose_ui import bundle, named, sql
+from firehose_ui import bundle, named, post, sql
 from firehose_ui.answers import as_json, failure, whole
 from firehose_ui.clickhouse import ClickHouse
 from firehose_ui.coverage import Row, lacks
@@ -68,6 +68,7 @@ def create_app(settings: Settings, place: Place) -> ASGIApp:
     asked = [
         Route("/api/query/{name}", _asked(page, _query)),
         Route("/api/coverage", _asked(page, _coverage)),
+        Route("/api/post", _asked(page, _post)),
         Route("/api/cookbook", _asked(page, _cookbook)),
         Route("/api/sql", _asked(page, _sql), methods=["POST"]),
         Route("/api/sql/cancel", _asked(page, _cancel), methods=["POST"]),
@@ -119,6 +120,13 @@ async def _coverage(page: Page, request: Request, _: str) -> Response:
     rows = [Row(*row) for row in msgspec.json.decode(body)["data"]]
     found = lacks(rows, float(given["since"]), float(given["until"]))
     return as_json({"lacks": [each._asdict() for each in found]})
+
+
+async def _post(page: Page, request: Request, _: str) -> Response:
+    query = page.queries["post_forms"]
+    values = query.values(dict(request.query_params))
+    found = post.forms(await whole(page.clickhouse, query.sql, values, "JSONCompact"))
+    return as_json({"forms": found})
 
 
 async def _cookbook(_: Page, __: Request, ___: str) -> Response:

@@ -18,7 +18,7 @@ from tests.support.browser import Page
 from tests.support.waiting import until
 
 AXE = Path(__file__).resolve().parents[3] / "include/firehose_ui/web/node_modules/axe-core/axe.min.js"
-VIEWS = ("overview", "sql")
+VIEWS = ("overview", "post", "account", "collections", "sql")
 NOTHING = "\u2013"  # where nothing is known
 SINCE, UNTIL = int(START.timestamp()), int(START.timestamp()) + 12_600
 
