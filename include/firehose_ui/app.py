@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.cookbook import recipes
-from firehose_ui import bundle, named, search, sql
+from firehose_ui import bundle, named, post, search, sql
 from firehose_ui.answers import as_json, failure, whole
 from firehose_ui.clickhouse import ClickHouse
 from firehose_ui.coverage import Row, lacks
@@ -70,6 +70,7 @@ def create_app(settings: Settings, place: Place) -> ASGIApp:
         Route("/api/query/{name}", _asked(page, _query)),
         Route("/api/coverage", _asked(page, _coverage)),
         Route("/api/search/{name}", _asked(page, _search)),
+        Route("/api/post", _asked(page, _post)),
         Route("/api/cookbook", _asked(page, _cookbook)),
         Route("/api/sql", _asked(page, _sql), methods=["POST"]),
         Route("/api/sql/cancel", _asked(page, _cancel), methods=["POST"]),
@@ -126,6 +127,13 @@ async def _coverage(page: Page, request: Request, _: str) -> Response:
 async def _search(page: Page, request: Request, _: str) -> Response:
     name, given = request.path_params["name"], dict(request.query_params)
     return as_json(await run_in_threadpool(search.answer, page.settings, page.queries["activity"], name, given))
+
+
+async def _post(page: Page, request: Request, _: str) -> Response:
+    query = page.queries["post_forms"]
+    values = query.values(dict(request.query_params))
+    found = post.forms(await whole(page.clickhouse, query.sql, values, "JSONCompact"))
+    return as_json({"forms": found})
 
 
 async def _cookbook(_: Page, __: Request, ___: str) -> Response:

@@ -23,6 +23,7 @@ from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 from jetstream_simulator.generate import Generator
 from jetstream_simulator.identifiers import tid
+from tests.integration.ui.strangers import strangers
 from tests.integration.warehouse.gaps import gap, write
 from tests.integration.warehouse.lakes import LakeBuilder
 from tests.support import browser
@@ -61,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         clickhouse_analyst_password="reads",
     )
     lake = LakeBuilder(settings.local_lake)
-    events = [*simulated(), *hostile()]
+    events = [*simulated(), *hostile(), *strangers(HOSTILE)]
     fill(lake, events)
     with clickhouse.start(settings):
         with closing(connect(settings)) as loader:

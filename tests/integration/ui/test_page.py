@@ -19,7 +19,7 @@ from tests.support.ui_server import served
 from tests.support.waiting import until
 
 AXE = Path(__file__).resolve().parents[3] / "include/firehose_ui/web/node_modules/axe-core/axe.min.js"
-VIEWS = ("overview", "search", "sql")
+VIEWS = ("overview", "search", "post", "account", "collections", "sql")
 NOTHING = "\u2013"  # where nothing is known
 SINCE, UNTIL = int(START.timestamp()), int(START.timestamp()) + 12_600
 

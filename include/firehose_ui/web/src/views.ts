@@ -7,5 +7,8 @@ export type View = ComponentType<{ state: State }>;
 export const views: Record<string, () => Promise<{ default: View }>> = {
   overview: () => import("./views/overview"),
   search: () => import("./views/search"),
+  post: () => import("./views/post"),
+  account: () => import("./views/account"),
+  collections: () => import("./views/collections"),
   sql: () => import("./views/sql"),
 };

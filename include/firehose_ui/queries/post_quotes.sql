@@ -1,0 +1,21 @@
+-- The latest quotes of a post: author, address, text, whether taken back, and why its account is not active
+WITH found AS
+(
+    SELECT did, rkey, min(witnessed_at) AS first, max(undone) AS gone FROM firehose.about(uri = {uri:String})
+    WHERE kind = 'quote' AND rkey != ''
+    GROUP BY did, rkey
+    ORDER BY first DESC, did, rkey
+    LIMIT 50
+)
+SELECT 1 AS depth, f.did, concat('at://', f.did, '/app.bsky.feed.post/', f.rkey) AS uri,
+    toFloat64(toUnixTimestamp64Micro(f.first)) / 1e6 AS at, f.gone AS deleted, written.text, ifNull(m.account_status, '') AS status
+FROM found AS f
+LEFT JOIN
+(
+    SELECT did, rkey, argMax(tuple(text), rev).1 AS text FROM firehose.post_texts
+    WHERE hour IN (SELECT toStartOfHour(first) FROM found) AND did IN (SELECT did FROM found)
+    GROUP BY did, rkey
+) AS written ON written.did = f.did AND written.rkey = f.rkey
+LEFT JOIN firehose.account_marks AS m ON m.did = f.did
+ORDER BY f.first DESC, f.did, f.rkey
+SETTINGS join_use_nulls = 1

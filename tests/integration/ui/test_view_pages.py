@@ -1,0 +1,71 @@
+"""Post, Account and Collections in a browser: marks, what is hidden, and texts that stay texts."""
+
+from __future__ import annotations
+
+import json
+
+from tests.integration.ui.conftest import HOSTILE, START, Site
+from tests.integration.ui.strangers import DELETED, EDITED, EDITOR, GONE, HANDLE, SECRET
+from tests.integration.ui.test_page import card, fragment, opened, shown, state, tab
+from tests.support.browser import Page
+
+__all__ = ["tab"]
+SHOWN = "document.querySelector('main').textContent"
+
+
+def is_text(page: Page) -> None:
+    """Nothing of the strangers became markup."""
+    assert page.run("document.querySelectorAll('main img, main script').length") == 0
+    assert page.run("document.title") != "hostile"
+
+
+def says(page: Page, text: str) -> bool:
+    return bool(page.run(f"{SHOWN}.includes({json.dumps(text)})"))
+
+
+def show_inactive(page: Page) -> None:
+    page.run("document.querySelector('.hide input').click()")
+    shown(page, f"{SHOWN}.includes({json.dumps(SECRET)})")
+    assert state(page)["inactive"] == "show"
+
+
+def test_a_post(site: Site, tab: Page) -> None:
+    opened(tab, f"{site.url}/post#{fragment(uri=EDITED)}")
+    shown(tab, card("forms", "pre") + ".textContent")
+    assert says(tab, f"edited {HOSTILE}") and says(tab, "Edited 1 times.")
+    proofs = "[...document.querySelectorAll('.proof')].map(each => each.textContent.split(':')[0])"
+    assert tab.run(proofs) == ["Verified here", "Not verified"]
+    assert says(tab, "Hidden: the account is taken down.") and not says(tab, SECRET)
+    show_inactive(tab)
+    assert says(tab, f"{SECRET} (answer)") and says(tab, f"{SECRET} (quote)")
+    assert says(tab, "The account is taken down.")
+    is_text(tab)
+    opened(tab, f"{site.url}/post#{fragment(uri=DELETED)}")
+    assert "deleted this post" in shown(tab, card("forms", ".deleted") + ".textContent")
+
+
+def test_an_account(site: Site, tab: Page) -> None:
+    opened(tab, f"{site.url}/account#{fragment(handle=HANDLE)}")
+    assert "2 accounts had this handle" in shown(tab, "document.querySelector('.several')?.textContent")
+    marks = shown(tab, "[...document.querySelectorAll('[data-card=posts] li')].map(each => each.textContent)")
+    assert ["deleted" in each.replace("soon deleted", "") for each in marks] == [True, False]
+    assert f"edited {HOSTILE}" in marks[1]
+    is_text(tab)
+    opened(tab, f"{site.url}/account#{fragment(did=GONE)}")
+    shown(tab, card("posts", ".mark"))
+    assert not says(tab, SECRET) and says(tab, "takendown")
+    show_inactive(tab)
+
+
+def test_collections_that_nobody_expected(site: Site, tab: Page) -> None:
+    opened(
+        tab,
+        f"{site.url}/collections#{fragment(since=str(int(START.timestamp())), until=str(int(START.timestamp()) + 12_600))}",
+    )
+    tab.run(
+        "[...document.querySelectorAll('[data-card=collections] a')].find(a => a.textContent == 'com.example.hostile').click()"
+    )
+    assert "onerror" in shown(tab, "document.querySelector('[data-card=samples] .text')?.textContent")
+    assert EDITOR in tab.run("document.querySelector('[data-card=samples]').textContent")
+    assert state(tab)["collection"] == "com.example.hostile"
+    is_text(tab)
