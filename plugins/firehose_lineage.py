@@ -62,7 +62,7 @@ class BatchRunFacet(RunFacet):
         return "urn:bluesky-firehose:openlineage:1-0-0:BatchRunFacet"
 
 
-def lineage(run: DagRun, task: str, returned: Any) -> OperatorLineage:
+def lineage(run: DagRun, task: str, returned: Any) -> OperatorLineage[Any, Any]:
     """The lineage of a task: ``returned`` is its result; None: it has none, so nothing is said of data.
 
     Raises:
@@ -79,7 +79,7 @@ def lineage(run: DagRun, task: str, returned: Any) -> OperatorLineage:
     return OperatorLineage(inputs=inputs, outputs=outputs, run_facets={"firehose_batch": facet})
 
 
-def _of_refresh(settings: Settings, batches: Iterable[str]) -> OperatorLineage:
+def _of_refresh(settings: Settings, batches: Iterable[str]) -> OperatorLineage[Any, Any]:
     """What a refresh has loaded."""
     places, stored = Places(settings), defaultdict[str, int](int)
     for name in batches:
@@ -155,9 +155,8 @@ def _validate(places: Places, settings: Settings, batch: Batch) -> tuple[list[In
     said = _assertions(msgspec.json.decode(gzip.decompress((folder / "suites.json.gz").read_bytes())))
     inputs = []
     for name, queue in _manifest(settings, batch).queues.items():
-        found = _read(places.raw(name), queue.events, queue.size)
         types = [of.name for of in BY_QUEUE[name]]
-        found.inputFacets |= {
+        quality = {
             "dataQualityMetrics": DataQualityMetricsInputDatasetFacet(
                 columnMetrics={}, rowCount=queue.events, bytes=queue.size, fileCount=1
             ),
@@ -165,7 +164,7 @@ def _validate(places: Places, settings: Settings, batch: Batch) -> tuple[list[In
                 [one for record_type in types for one in said.get(record_type, ())]
             ),
         }
-        inputs.append(found)
+        inputs.append(_read(places.raw(name), queue.events, queue.size, **quality))
     outputs = [_written(places.staged(name), counts.good) for name, counts in result.counts.items()]
     return inputs, [*outputs, _written(places.quarantine(), result.quarantined)]
 
@@ -214,9 +213,9 @@ def _assertions(suites: list[dict[str, Any]]) -> dict[str, list[Assertion]]:
     }
 
 
-def _read(of: Dataset, rows: int, size: int | None = None) -> InputDataset:
-    facet = InputStatisticsInputDatasetFacet(rowCount=rows, size=size)
-    return InputDataset(of.namespace, of.name, inputFacets={"inputStatistics": facet})
+def _read(of: Dataset, rows: int, size: int | None = None, **facets: Any) -> InputDataset:
+    facets["inputStatistics"] = InputStatisticsInputDatasetFacet(rowCount=rows, size=size)
+    return InputDataset(of.namespace, of.name, inputFacets=facets)
 
 
 def _written(
