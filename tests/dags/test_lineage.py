@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import openlineage.client.generated as generated
+import pytest
 
 from firehose.batch.interval import Batch
 from firehose.lake.ledger import entry_path, read_entry
@@ -35,6 +36,7 @@ main()
 """
 
 
+@pytest.mark.timeout(900)  # processes for the events of runs are spawned
 def test_each_task_says_what_it_read_and_wrote(
     warm_airflow: Warm, settings: Settings, batch: Batch, webhook: Webhook
 ) -> None:
