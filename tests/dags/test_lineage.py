@@ -28,11 +28,14 @@ from airflow.providers.openlineage import conf
 from airflow.providers.openlineage.plugins import openlineage
 for one in vars(conf).values():
     getattr(one, "cache_clear", lambda: None)()
-for listener in importlib.reload(openlineage).OpenLineageProviderPlugin.listeners:
-    get_listener_manager().add_listener(listener)
+(listener,) = importlib.reload(openlineage).OpenLineageProviderPlugin.listeners
+get_listener_manager().add_listener(listener)
 from airflow.__main__ import main
 sys.argv[0] = "airflow"
-main()
+try:
+    main()
+finally:
+    listener.before_stopping(None)  # its processes, as when a scheduler stops
 """
 
 
