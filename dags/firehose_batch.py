@@ -13,7 +13,8 @@ newest one goes first: live data does not wait for a backlog.
    (`FIREHOSE_MAX_QUARANTINE_RATE`) fails the run at once. A killed run goes on where it was.
 3. **publish** merges the good rows into the hour files and enters the batch in the ledger.
 
-A run's id ends with its batch, the start of its interval; its note says what came of it, or why it was skipped.
+A run's id ends with its batch, the start of its interval; only runs made by a backfill are named by its end. Its
+note says the batch from the start on, and later what came of it, or why it was skipped.
 
 Clearing a run is always safe: a rerun writes the same files from the raw copy; once that has expired
 (`FIREHOSE_KEEP_RAW_HOURS`), validate says so. To run many again, or those that are missing, use the tab Backfills

@@ -7,6 +7,7 @@ runs this.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseOperatorLink
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 _BATCH: Final = re.compile(r"\d{8}T\d{6}Z")
+#: A run that a backfill has made: Airflow names it by the end of its interval.
+_BACKFILL: Final = re.compile(r"backfill__(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00)")
 
 
 class BatchLink(BaseOperatorLink):
@@ -50,8 +53,19 @@ class RunbookLink(BaseOperatorLink):
 
 
 def _batch_page(ti_key: TaskInstanceKey, section: str) -> str:
-    found = _BATCH.search(ti_key.run_id) if ti_key.dag_id == "firehose_batch" else None
-    return page_path(f"batches/{found[0]}#{section}") if found else ""
+    batch = _batch(ti_key.run_id) if ti_key.dag_id == "firehose_batch" else ""
+    return page_path(f"batches/{batch}#{section}") if batch else ""
+
+
+def _batch(run_id: str) -> str:
+    """The id of the batch that a run is for; empty: the run's id does not say it."""
+    if backfill := _BACKFILL.fullmatch(run_id):
+        from firehose.settings import load
+
+        start = datetime.fromisoformat(backfill[1]) - timedelta(minutes=load().batch_minutes)
+        return f"{start.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    found = _BATCH.search(run_id)
+    return found[0] if found else ""
 
 
 LINKS: Final = (BatchLink(), QualityLink(), RunbookLink())

@@ -1,7 +1,7 @@
-"""What a run's note says: which interval it was for, what came of it, why it was skipped or has failed.
+"""What a run's note says: which interval it is for, what came of it, why it was skipped or has failed.
 
-Lives here: the words, and the listener that writes them when a run has ended. Must not: pipeline logic, or a heavy
-import: every Airflow process loads this file; only the scheduler writes notes.
+Lives here: the words, and the listener that writes them when a run begins and when it has ended. Must not:
+pipeline logic, or a heavy import: every Airflow process loads this file; only the scheduler writes notes.
 """
 
 from __future__ import annotations
@@ -26,14 +26,19 @@ class RunNotes:
     """A listener, which Airflow's scheduler calls with the run that it is about to store."""
 
     @hookimpl
+    def on_dag_run_running(self, dag_run: DagRun, msg: str) -> None:
+        """A run that begins: its interval, at once, since Airflow names runs of backfills by the next batch."""
+        _write(dag_run, ended=False)
+
+    @hookimpl
     def on_dag_run_success(self, dag_run: DagRun, msg: str) -> None:
         """A run whose tasks have succeeded or were skipped."""
-        _write(dag_run)
+        _write(dag_run, ended=True)
 
     @hookimpl
     def on_dag_run_failed(self, dag_run: DagRun, msg: str) -> None:
         """A run with a failed task."""
-        _write(dag_run)
+        _write(dag_run, ended=True)
 
 
 def note(interval: str, results: Mapping[str, Mapping[str, Any]], said: Mapping[str, str]) -> str:
@@ -59,8 +64,8 @@ def note(interval: str, results: Mapping[str, Mapping[str, Any]], said: Mapping[
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def _write(run: DagRun) -> None:
-    """Write or replace the note of a run of this project."""
+def _write(run: DagRun, *, ended: bool) -> None:
+    """Write or replace the note of a run of this project; before it has ended, its interval only."""
     from airflow.models.xcom import XComModel
     from sqlalchemy import select
     from sqlalchemy.orm import object_session
@@ -75,7 +80,7 @@ def _write(run: DagRun) -> None:
         XComModel.dag_run_id == run.id, XComModel.key.in_(("return_value", SAID)), XComModel.map_index == -1
     )
     results, said = {}, {}
-    for row in session.execute(found):
+    for row in session.execute(found) if ended else ():
         value = XComModel.deserialize_value(row)
         if row.key == SAID:
             said[row.task_id] = str(value)
@@ -85,5 +90,10 @@ def _write(run: DagRun) -> None:
     if run.data_interval_start and run.data_interval_end and run.dag_id == "firehose_batch":
         start, end = run.data_interval_start, run.data_interval_end
         interval = f"Batch {start:%Y%m%dT%H%M%SZ}: {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC"
-    if text := note(interval, results, said):
+    text = note(interval, results, said)
+    if not text:
+        return
+    if run.dag_run_note is None:
         run.note = (text, _AUTHOR)
+    else:  # Airflow's own setter would store the pair as the text, which ends the scheduler
+        run.dag_run_note.content = text

@@ -33,6 +33,7 @@ class Step(_PythonDecoratedOperator):
 
     custom_operator_name = "@step"
     operator_extra_links = LINKS
+    _returned: Any = None
 
     def execute(self, context: Context) -> Any:
         """Run the function.
@@ -45,7 +46,8 @@ class Step(_PythonDecoratedOperator):
         from firehose.settings import SettingsError, redacted
 
         try:
-            return super().execute(context)
+            self._returned = super().execute(context)
+            return self._returned
         except AirflowSkipException as skipped:
             _say(context, f"skipped: {skipped}")
             raise
@@ -61,6 +63,12 @@ class Step(_PythonDecoratedOperator):
         except Exception as error:
             _say(context, redacted(f"{type(error).__name__}: {error}"))
             raise
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """What the task read and wrote. Only Airflow's OpenLineage provider asks, and only where that is on."""
+        from firehose_lineage import lineage
+
+        return lineage(task_instance.get_template_context()["dag_run"], self.task_id, self._returned)
 
 
 def _say(context: Context, said: str) -> None:

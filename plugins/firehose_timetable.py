@@ -20,7 +20,8 @@ class BatchTimetable(CronDataIntervalTimetable):
     """A run id names the batch, by the start of its interval, as folders, the ledger and quality pages do.
 
     Airflow would take the time at which the run may start, which is the end of the interval: the name of the next
-    batch. Runs that its backfills make are named so: they ask no timetable.
+    batch. Runs that its backfills make are named so: they ask no timetable (``airflow/models/backfill.py`` calls
+    ``DagRun.generate_run_id``), so their notes say the batch from their start on.
     """
 
     def generate_run_id(

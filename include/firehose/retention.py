@@ -81,7 +81,7 @@ class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
             ge=0,
             le=36_500,
             description="Log files of Airflow and of the embedded services to which nothing was written for this "
-            "many days are removed; 0: never",
+            "many days are removed, and older runs from Airflow's database; 0: never",
         ),
     ] = 30
     disk_warn_percent: Annotated[

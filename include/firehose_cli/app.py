@@ -16,6 +16,7 @@ from firehose_cli import alerts, batches, bench, logs, metrics, progress, quaran
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
+from firehose_cli.clean_airflow import clean_airflow
 from firehose_cli.clickhouse import clickhouse_serve
 from firehose_cli.completion import completion, prepare
 from firehose_cli.coverage import coverage
@@ -69,6 +70,7 @@ _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
         "migrate": migrate,
         "summaries": summaries,
         "maintenance": maintenance,
+        "clean-airflow": clean_airflow,
         "redis-access": redis_access,
         "settings": settings,
         "upgrade-lake": upgrade_lake,

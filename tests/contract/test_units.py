@@ -58,7 +58,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs_systemd
 def test_every_unit_is_valid(image: Path) -> None:
-    names = [*SERVICES, units.TARGET, units.TIMER]
+    names = [*SERVICES, units.TARGET, units.TIMER, units.CLEAN_TIMER]
     command = ["systemd-analyze", "verify", "--man=no", f"--root={image}", *names]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     said = [line for line in run.stderr.splitlines() if "bluesky-firehose" in line]

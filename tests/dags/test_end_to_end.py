@@ -148,14 +148,18 @@ def note_gap(settings: Settings, batch: Batch) -> None:
 
 def run_dag(warm_airflow: Warm, settings: Settings, dag_id: str, logical_date: datetime) -> str:
     """`airflow dags test`, which must end in success with no task skipped. Returns its log."""
-    variables = {
-        f"FIREHOSE_{name.upper()}": str(value) for name, value in msgspec.structs.asdict(settings).items()
-    }
-    done = warm_airflow.airflow("dags", "test", dag_id, f"{logical_date:%Y-%m-%dT%H:%M:%SZ}", **variables)
+    done = warm_airflow.airflow(
+        "dags", "test", dag_id, f"{logical_date:%Y-%m-%dT%H:%M:%SZ}", **variables(settings)
+    )
     assert done.returncode == 0, done.stdout[-8000:]
     assert re.search(r"DagRun Finished.*state=success", done.stdout), done.stdout[-3000:]
     assert "new_state=skipped" not in done.stdout
     return done.stdout
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """The settings as a process gets them."""
+    return {f"FIREHOSE_{name.upper()}": str(value) for name, value in msgspec.structs.asdict(settings).items()}
 
 
 def everything(settings: Settings) -> dict[str, tuple[int, bytes]]:

@@ -96,6 +96,8 @@ def test_killed_tasks_are_run_again(
     fill(redis_client, hour)
     # The task alone, which its supervisor notices.
     until(lambda: task_at_work(database, "validate", lake, hour), 400).send_signal(signal.SIGKILL)
+    begun, _, _ = run(database, hour, "running")
+    assert begun == f"Batch {hour.id}: {hour.start:%Y-%m-%d %H:%M} to {hour.end:%H:%M} UTC"
     # The supervisor alone: only the scheduler can notice, and the task works on without it.
     supervisor = until(lambda: task_at_work(database, "publish", lake, hour), 400).parent()
     assert supervisor is not None

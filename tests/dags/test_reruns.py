@@ -82,6 +82,15 @@ def test_missing_failed_or_all_batches_are_listed_and_nothing_is_run(batches: Pa
     assert runs(batches) == before
 
 
+def test_no_batch_before_the_first_one_of_the_dag_is_listed(batches: Path, api_server: WebServer) -> None:
+    begun = ("--from", "2025-12-31T23:50", "--to", "2026-01-01T00:10")
+    done = rerun(batches, api_server.url, "--missing", *begun)
+    assert (done.returncode, done.stdout.split()) == (0, ["20260101T000000Z", "20260101T000500Z"]), done.stderr
+    before = rerun(batches, api_server.url, "--failed", "--from", "2025-12-30", "--to", "2026-01-01", "--do")
+    assert (before.returncode, before.stdout) == (0, ""), before.stderr
+    assert before.stderr.strip() == "0 batches: nothing to run"
+
+
 def test_failed_and_missing_batches_are_queued(batches: Path, api_server: WebServer) -> None:
     done = rerun(batches, api_server.url, "--failed", *SPAN, "--do", "--json")
     assert done.returncode == 0, done.stderr

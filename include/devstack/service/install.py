@@ -16,7 +16,7 @@ from devstack.embedded import airflow
 from devstack.service import credentials, machine, record, systemd, units
 from devstack.service.record import Generation, Installed
 from devstack.service.systemd import Host
-from devstack.service.units import AIRFLOW, DEADMAN, TARGET, TIMER
+from devstack.service.units import AIRFLOW, TARGET, TIMED, TIMER
 from firehose import files
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
@@ -151,7 +151,7 @@ def _commands(host: Host, new: Generation, *, now: bool, restart: bool) -> list[
     ]
     if host.runs:
         found.append(["systemctl", "daemon-reload"])
-    enabled = [name for name in units.services(new.files) if name != DEADMAN]
+    enabled = [name for name in units.services(new.files) if name not in TIMED]
     found.append(host.systemctl("enable", *enabled))
     if host.runs and now:
         # Units of the target follow it; a timer that runs keeps its time.

@@ -16,6 +16,10 @@ SYSTEM: Final = Path("/etc/systemd/system")
 TARGET: Final = "bluesky-firehose.target"
 DEADMAN: Final = "bluesky-firehose-deadman.service"
 TIMER: Final = "bluesky-firehose-deadman.timer"
+CLEAN: Final = "bluesky-firehose-airflow-clean.service"
+CLEAN_TIMER: Final = "bluesky-firehose-airflow-clean.timer"
+#: Services that a timer starts.
+TIMED: Final = (DEADMAN, CLEAN)
 INGESTER: Final = "bluesky-firehose-ingester.service"
 SPARE: Final = "bluesky-firehose-spare@"
 _REDIS: Final = "bluesky-firehose-redis.service"
@@ -42,6 +46,8 @@ _OF_PART: Final = {
                 "bluesky-firehose-airflow-api-server.service",
                 "bluesky-firehose-airflow-scheduler.service",
                 "bluesky-firehose-airflow-dag-processor.service",
+                CLEAN,
+                CLEAN_TIMER,
             )
         },
         f"{DEADMAN}.d/pipeline.conf": "pipeline.conf",

@@ -42,12 +42,15 @@ class Reruns:
     def planned(self, which: Which, since: datetime, until: datetime) -> list[str]:
         """The ids of the batches that begin in [since, until) and would be run, in order. Changes nothing.
 
+        None begins before the DAG's start date: Airflow's backfills would make runs for such intervals, too.
+
         Raises:
             SettingsError: there is no password for Airflow.
             ServiceUnavailable: Airflow does not answer.
             FirehoseError: Airflow refuses; its reason is in the text.
         """
-        said = self._post("/api/v2/backfills/dry_run", self._body(which, since, until), or_none=True)
+        body = self._body(which, since, until)
+        said = self._ask("/api/v2/backfills/dry_run", body, or_none=True) if body else {}
         starts = sorted(datetime.fromisoformat(one["logical_date"]) for one in said.get("backfills", []))
         return [Batch.of(start, start + timedelta(seconds=1)).id for start in starts]
 
@@ -57,27 +60,36 @@ class Reruns:
         Raises:
             SettingsError, ServiceUnavailable, FirehoseError: as for :meth:`planned`; or a backfill still runs.
         """
-        return int(self._post("/api/v2/backfills", self._body(which, since, until))["id"])
+        return int(self._ask("/api/v2/backfills", self._body(which, since, until))["id"])
 
     def _body(self, which: Which, since: datetime, until: datetime) -> dict[str, Any]:
+        """What a backfill is asked for with; empty if the span ends before the DAG's start date."""
+        began = self._ask(f"/api/v2/dags/{DAG}/details")["start_date"]
+        begin = max(since, datetime.fromisoformat(began)) if began else since
         # Airflow takes both ends, by the starts of intervals.
         last = until - timedelta(seconds=1)
-        return {
-            "dag_id": DAG,
-            "from_date": since.isoformat(),
-            "to_date": last.isoformat(),
-            "reprocess_behavior": str(which),
-        }
+        return (
+            {}
+            if begin > last
+            else {
+                "dag_id": DAG,
+                "from_date": begin.isoformat(),
+                "to_date": last.isoformat(),
+                "reprocess_behavior": str(which),
+            }
+        )
 
-    def _post(self, path: str, body: dict[str, Any], *, or_none: bool = False) -> dict[str, Any]:
+    def _ask(self, path: str, body: dict[str, Any] | None = None, *, or_none: bool = False) -> dict[str, Any]:
         if not self._token:
             login = {"username": self._settings.airflow_user, "password": _password(self._settings)}
             self._token = str(self._send("/auth/token", login)["access_token"])
         return self._send(path, body, or_none=or_none)
 
-    def _send(self, path: str, body: dict[str, Any], *, or_none: bool = False) -> dict[str, Any]:
+    def _send(self, path: str, body: dict[str, Any] | None, *, or_none: bool = False) -> dict[str, Any]:
+        """POST with a body, GET without."""
         where = self._settings.airflow_at
-        request = urllib.request.Request(f"{where}{path}", json.dumps(body).encode(), method="POST")  # noqa: S310 - the setting is http(s)
+        sent = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{where}{path}", sent)  # noqa: S310 - the setting is http(s)
         request.add_header("Content-Type", "application/json")
         if self._token:
             request.add_header("Authorization", f"Bearer {self._token}")
