@@ -118,6 +118,6 @@ def classes() -> dict[str, Any]:
         if module.name == "base":  # what Airflow adds has fields of its own, and no schema but the base's
             continue
         for one in vars(importlib.import_module(f"{generated.__name__}.{module.name}")).values():
-            if isinstance(one, type) and hasattr(one, "_get_schema"):
+            if hasattr(one, "_get_schema") and not one.__module__.endswith(".base"):
                 found[one._get_schema()] = one
     return found
