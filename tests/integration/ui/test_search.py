@@ -16,7 +16,7 @@ from tests.integration.ui.test_queries import begin
 from tests.integration.warehouse.lakes import type_of
 
 DAY = 86_400
-SPAN = {"since": int(YESTERDAY.timestamp()), "until": int(END.timestamp())}
+SPAN: dict[str, Any] = {"since": int(YESTERDAY.timestamp()), "until": int(END.timestamp())}
 MEDIA = {
     "image": {"app.bsky.embed.images"},
     "video": {"app.bsky.embed.video"},
