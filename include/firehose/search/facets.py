@@ -24,7 +24,6 @@ _STARTS: Final = {
     "week": "toDateTime(toMonday(at, {zone}), {zone})",
     "month": "toDateTime(toStartOfMonth(at, {zone}), {zone})",
 }
-STEPS: Final = tuple(_STARTS)
 _HAS: Final = {
     "image": "has_images",
     "video": "has_video",
@@ -37,7 +36,7 @@ _HAS: Final = {
 
 
 def by_step(query: Query, holders: Holders, step: str, zone: str) -> Statement:
-    """Rows (second, posts): matching posts by the step in which they were written; ``step``: of ``STEPS``."""
+    """Rows (second, posts): matching posts by the step in which they were written; ``step``: of ``_STARTS``."""
     parameters = Parameters()
     start = _STARTS[step].format(zone=parameters.bind(zone))
     # The zone of the columns is UTC, and a start is an instant in any.

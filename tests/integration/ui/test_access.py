@@ -68,7 +68,7 @@ def certified(folder: Path) -> tuple[str, str]:
 ASKED = (
     ("GET", "/api/query/freshness"),
     ("GET", "/api/coverage"),
-    ("GET", "/api/search/freshness"),
+    ("POST", "/api/search/freshness"),
     ("GET", "/api/cookbook"),
     ("POST", "/api/sql"),
     ("POST", "/api/sql/cancel"),

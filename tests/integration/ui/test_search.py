@@ -16,7 +16,7 @@ from tests.integration.ui.test_queries import begin
 from tests.integration.warehouse.lakes import type_of
 
 DAY = 86_400
-SPAN = {"since": int(YESTERDAY.timestamp()), "until": int(END.timestamp())}
+SPAN: dict[str, Any] = {"since": int(YESTERDAY.timestamp()), "until": int(END.timestamp())}
 MEDIA = {
     "image": {"app.bsky.embed.images"},
     "video": {"app.bsky.embed.video"},
@@ -30,8 +30,12 @@ def client(site: Site) -> Iterator[httpx.Client]:
         yield client
 
 
+def texts(values: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
+
+
 def asked(client: httpx.Client, name: str, **values: Any) -> dict[str, Any]:
-    answer = client.get(f"/api/search/{name}", params=SPAN | values)
+    answer = client.post(f"/api/search/{name}", json=texts(SPAN | values))
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -82,8 +86,8 @@ def test_pages_have_each_post_once_newest_first(site: Site, client: httpx.Client
     found = pages(client, "lang:en")
     assert len(wanted) > 100, "more than two pages"
     assert [post["uri"] for post in found] == sorted(wanted, key=lambda uri: -wanted[uri])
-    texts = {uri: record["text"] for uri, (_, record) in standing(site).items()}
-    assert all("".join(piece for piece, _ in post["pieces"]) == texts[post["uri"]] for post in found)
+    written = {uri: record["text"] for uri, (_, record) in standing(site).items()}
+    assert all("".join(piece for piece, _ in post["pieces"]) == written[post["uri"]] for post in found)
 
 
 def test_what_was_asked_for_is_marked_and_markup_stays_text(client: httpx.Client) -> None:
@@ -165,7 +169,7 @@ def test_the_span_is_the_querys_own_where_it_has_one(client: httpx.Client) -> No
 def test_what_is_wrong_is_said_where_it_is(
     client: httpx.Client, name: str, values: dict[str, str], kind: str, position: int | None
 ) -> None:
-    answer = client.get(f"/api/search/{name}", params=SPAN | values)
+    answer = client.post(f"/api/search/{name}", json=texts(SPAN | values))
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert (error["kind"], error.get("position")) == (kind, position), error

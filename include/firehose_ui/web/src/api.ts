@@ -48,6 +48,13 @@ export function asked(path: string, values: Values = {}): string {
   return text ? `${path}?${text}` : path;
 }
 
+/** Ask a path with its values; those of a search go in the body, so that no log has what a reader looks for. */
+export function sent(path: string, signal: AbortSignal): Promise<Response> {
+  const [where, values] = path.split("?") as [string, string?];
+  if (!where.startsWith("/api/search/")) return fetched(path, { signal });
+  return post(where, Object.fromEntries(new URLSearchParams(values)), signal);
+}
+
 export interface Answer<T> {
   /** The latest answer: of an earlier question while a new one runs. */
   value: T | undefined;
@@ -77,7 +84,7 @@ export function useAsked<T>(path: string): Answer<T> {
     const stop = new AbortController();
     set((before) => ({ ...before, failure: undefined, waiting: true, slow: false }));
     const slow = setTimeout(() => set((before) => ({ ...before, slow: true })), SLOW_MS);
-    fetched(path, { signal: stop.signal })
+    sent(path, stop.signal)
       .then((answer) => answer.json())
       .then((value: T) => {
         set({ of: path, value, failure: undefined, waiting: false, slow: false });

@@ -1,7 +1,7 @@
 // The posts that a search finds, with what was asked for marked; more of them come after the last that is shown.
 import { useEffect, useState } from "preact/hooks";
 import { address, change, follow } from "./address";
-import { asked, Failed, fetched, useAsked, type Failure } from "./api";
+import { asked, Failed, sent, useAsked, type Failure } from "./api";
 import { count, moment } from "./format";
 import { Card, Choice, Problem, Shown, Waiting } from "./parts";
 import { words } from "./words";
@@ -73,7 +73,7 @@ function More(props: { question: Record<string, string | number>; after: string;
   useEffect(() => () => stop.abort(), []);
   const ask = () => {
     turn("waiting");
-    fetched(asked("/api/search/posts", { ...props.question, after }), { signal: stop.signal })
+    sent(asked("/api/search/posts", { ...props.question, after }), stop.signal)
       .then((answer) => answer.json())
       .then((found: Posts) => {
         add((before) => [...before, ...found.posts]);
