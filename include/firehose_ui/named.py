@@ -1,8 +1,8 @@
 """The named queries of the views: one ``.sql`` file each, asked with typed values that the server binds.
 
 A file begins with a line of comment that says what it tells. A value is bound where the statement has
-``{name:Type}``; ``-- one of NAME: a, b`` lists the values that it may have; ``-- kept N s``: it takes long, and an answer
-may be so old. Must not: run them.
+``{name:Type}``; ``-- one of NAME: a, b`` lists the values that it may have; ``-- kept N s``: it takes long,
+and an answer may be so old. Must not: run them.
 """
 
 from __future__ import annotations
