@@ -49,7 +49,7 @@ def _recomputed(row: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
 
 
 def _records(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What the row may have been: ClickHouse gives an empty list of languages where the record has none as well."""
+    """What the row may have been: ClickHouse gives an empty list where a record has no languages."""
     created = row["created_at"]
     instant = None if created is None else datetime.fromisoformat(created).replace(tzinfo=UTC)
     values = row | {"created_at": instant}

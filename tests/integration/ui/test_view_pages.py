@@ -58,13 +58,10 @@ def test_an_account(site: Site, tab: Page) -> None:
 
 
 def test_collections_that_nobody_expected(site: Site, tab: Page) -> None:
-    opened(
-        tab,
-        f"{site.url}/collections#{fragment(since=str(int(START.timestamp())), until=str(int(START.timestamp()) + 12_600))}",
-    )
-    tab.run(
-        "[...document.querySelectorAll('[data-card=collections] a')].find(a => a.textContent == 'com.example.hostile').click()"
-    )
+    since = int(START.timestamp())
+    opened(tab, f"{site.url}/collections#{fragment(since=str(since), until=str(since + 12_600))}")
+    links = "[...document.querySelectorAll('[data-card=collections] a')]"
+    tab.run(f"{links}.find(each => each.textContent == 'com.example.hostile').click()")
     assert "onerror" in shown(tab, "document.querySelector('[data-card=samples] .text')?.textContent")
     assert EDITOR in tab.run("document.querySelector('[data-card=samples]').textContent")
     assert state(tab)["collection"] == "com.example.hostile"

@@ -54,7 +54,7 @@ def test_a_posts_forms_and_what_their_cids_prove(site: Site, client: httpx.Clien
 def test_records_of_posts_are_what_was_sent(site: Site, client: httpx.Client) -> None:
     sent = [e for e in site.events if type_of(e) == "posts" and "record" in e["commit"]]
     for event in sent[::40]:
-        did, collection, rkey = key_of(event)
+        did, rkey = event["did"], event["commit"]["rkey"]
         forms = client.get("/api/post", params={"did": did, "rkey": rkey}).json()["forms"]
         (form,) = [f for f in forms if f["rev"] == event["commit"]["rev"] and f["operation"] != "delete"]
         assert form["record"] == event["commit"]["record"] and form["cid"] == event["commit"]["cid"]
@@ -125,9 +125,9 @@ def test_thread_and_quotes(site: Site, client: httpx.Client, lives: dict[Key, li
     for (did, collection, rkey), events in lives.items():
         replies = [event["commit"].get("record", {}).get("reply") for event in events]
         if collection == POST and any(replies):
-            # An edit that takes the answer back counts as its deletion.
-            gone = replies[-1] is None
+            # An edit that takes the answer to another thread, or back, counts as its deletion from this one.
             reply = next(filter(None, replies))
+            gone = replies[-1] is None or replies[-1]["root"]["uri"] != reply["root"]["uri"]
             parents[f"at://{did}/{POST}/{rkey}"] = (reply["parent"]["uri"], reply["root"]["uri"], gone)
     roots = Counter(root for _, root, _ in parents.values())
     for root in [uri for uri, _ in roots.most_common(3)] + [EDITED]:
