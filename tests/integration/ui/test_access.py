@@ -69,6 +69,7 @@ ASKED = (
     ("GET", "/api/query/freshness"),
     ("GET", "/api/coverage"),
     ("POST", "/api/search/freshness"),
+    ("GET", "/api/post"),
     ("GET", "/api/cookbook"),
     ("POST", "/api/sql"),
     ("POST", "/api/sql/cancel"),
@@ -77,7 +78,6 @@ ASKED = (
 
 
 def test_every_question_needs_a_session(private: httpx.Client) -> None:
-
     routes = create_app(Settings(), place(Settings()))._app.routes  # type: ignore[attr-defined]
     public = {"/api/session", "/api/login", "/api/logout"}
     paths = {route.path.replace("{name}", "freshness") for route in routes if route.path.startswith("/api/")}

@@ -52,7 +52,9 @@ def test_an_account(site: Site, tab: Page) -> None:
     assert f"edited {HOSTILE}" in marks[1]
     is_text(tab)
     opened(tab, f"{site.url}/account#{fragment(did=GONE)}")
-    shown(tab, card("posts", ".mark"))
+    assert "Hidden" in shown(tab, card("posts", ".mark") + ".textContent")
+    at = shown(tab, card("posts", "a[href^='/post']") + ".parentElement.textContent")
+    assert at.endswith("2026-05-28 12:00"), "nothing but the time where it is not deleted"
     assert not says(tab, SECRET) and says(tab, "takendown")
     show_inactive(tab)
 

@@ -58,7 +58,7 @@ export function PostList({ rows, state, hereUri }: { rows: Rows; state: State; h
               <a href={address("post", { uri, ...kept(state) })} onClick={follow}>
                 {moment(Number(at), state.zone || ownZone)}
               </a>
-              {deleted && <strong class="mark"> {words.post.deleted}</strong>}
+              {Boolean(deleted) && <strong class="mark"> {words.post.deleted}</strong>}
             </p>
             <Marked status={status} state={state}>
               <p class="text" dir="auto">
