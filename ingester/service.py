@@ -38,8 +38,8 @@ log = get_logger(__name__)
 
 #: How long (seconds) a stop may take to write the last events to Redis.
 STOP_S: Final = 3.0
-#: How often (seconds) a process that is not connected says that it lives: after a minute without, an alert takes it
-#: for dead.
+#: How often (seconds) a process that is not connected says that it lives: after a minute without, an alert
+#: takes it for dead.
 WAITING_S: Final = 15.0
 
 
