@@ -38,6 +38,9 @@ log = get_logger(__name__)
 
 #: How long (seconds) a stop may take to write the last events to Redis.
 STOP_S: Final = 3.0
+#: How often (seconds) a process that is not connected says that it lives: after a minute without, an alert
+#: takes it for dead.
+WAITING_S: Final = 15.0
 
 
 class Service:
@@ -150,7 +153,14 @@ class Service:
             log.warning("disconnected", cause=cause.lower(), reason=reason, retry_s=round(delay, 2))
             self._notifier.status(f"reconnecting: {reason}")
             self._notifier.progress()
-            await asyncio.sleep(delay)
+            await self._wait(delay)
+
+    async def _wait(self, delay: float) -> None:
+        """Sleep before the next attempt, and say meanwhile that this process lives."""
+        while delay > 0:
+            await self._delivery.waiting()
+            await asyncio.sleep(min(delay, WAITING_S))
+            delay -= WAITING_S
 
     def _pauses(self) -> Iterator[float]:
         return delays(0.25, self._settings.backoff_max_s)

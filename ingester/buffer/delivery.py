@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
 
 from ingester.buffer.buffers import Buffer
@@ -18,7 +19,7 @@ from ingester.contract import crash, metrics
 from ingester.contract.counting import count
 from ingester.contract.logs import get_logger
 from ingester.contract.settings import IngesterSettings
-from ingester.errors import SinkUnavailable, StateLost, Superseded
+from ingester.errors import SinkRefused, SinkUnavailable, StateLost, Superseded
 from ingester.position.position import LIVE, AfterEvent, AtTime, Position
 from ingester.position.restart import Restart, Why
 
@@ -97,6 +98,15 @@ class Delivery:
         count(metrics.FLUSH_SECONDS, took_s)
         count(metrics.REFUSED_SECONDS, refused_s := took_s if refused else 0.0)
         return refused_s
+
+    async def waiting(self) -> None:
+        """Say in Redis that this process lives, although it is not connected and so writes nothing.
+
+        An alert then says that the source is away, and not the ingester. If Redis does not take it, the next write
+        says why.
+        """
+        with suppress(SinkUnavailable, SinkRefused):
+            await self._in_thread(self._sink.waiting)
 
     async def _reclaim(self) -> None:
         """Claim again after Redis lost this writer's state; raises Restart unless the cursor is still the same."""

@@ -27,7 +27,7 @@ _KEYS: Final = [wire.METADATA_KEY, wire.HEARTBEATS_KEY, *map(wire.stream_key, wi
 
 
 class _Client(redis.Redis):
-    """A client whose process may die between a command and its reply; only scripts are sent with it."""
+    """A client whose process may die between a command and its reply; scripts are sent with it."""
 
     def parse_response(self, *args: Any, **options: Any) -> Any:
         crash.reached(crash.Point.COMMAND_SENT)
@@ -118,6 +118,18 @@ class Sink:
         if status == "lost":
             raise StateLost
         self._flush, self._cursor, self._kept = number, cursor or self._cursor, kept
+
+    def waiting(self) -> None:
+        """Note that this process lives and is not connected. Outside of the fence: it moves and renews nothing.
+
+        Raises:
+            SinkUnavailable, SinkRefused: Redis does not take it.
+        """
+        try:
+            seconds, micros = self._redis.time()
+            self._redis.hset(wire.METADATA_KEY, wire.META_WAITING_MS, str(seconds * 1000 + micros // 1000))
+        except redis.RedisError as error:
+            raise refusals.of_error(error, self._access) from None
 
     def close(self) -> None:
         """Close the connection."""

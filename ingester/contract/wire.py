@@ -54,6 +54,7 @@ META_FLUSH: Final = "flush"  # number of the writer's last flush; together with 
 META_LEASE_MS: Final = "lease_ms"  # until when (Redis clock) the writer counts as alive
 META_FIRST_START_MS: Final = "first_start_ms"  # Redis clock at the very first claim
 META_LAST_FLUSH_MS: Final = "last_flush_ms"
+META_WAITING_MS: Final = "waiting_ms"  # Redis clock when the writer last said that it lives, but is not connected
 META_LAG_US: Final = "lag_us"  # Redis clock minus the last event's time_us, at the last flush
 META_EVENTS: Final = "events"  # all events ever written
 META_HISTORY: Final = "history"  # the usual rate of each queue, in JSON, for the next process

@@ -86,7 +86,7 @@ def _ingester(seen: Snapshot) -> str:
     if state is None:
         return ""
     lag = "nothing yet" if state.lag_s is None else f"{state.lag_s:.1f} s behind {state.host or 'the source'}"
-    silent = "" if state.silent_s is None else f", last flush {state.silent_s:.0f} s ago"
+    silent = "" if state.silent_s is None else f", last sign of life {state.silent_s:.0f} s ago"
     return f"{lag}{silent}; {state.events:,} events ever"
 
 

@@ -22,7 +22,8 @@ class IngesterState(msgspec.Struct, frozen=True, kw_only=True):
     """What Redis knows of the ingester; ages in seconds by Redis' clock, None: never.
 
     ``heartbeat``: the last minute in which it was connected to the source. ``lag_s``: Redis' clock minus the time
-    of the last event, at the last flush. ``silent_s``: how long it has flushed nothing, not even an empty flush.
+    of the last event, at the last flush. ``silent_s``: how long it has written nothing, not even an empty
+    flush or that it waits for a connection.
     ``unheard_s``: how long ago the last minute with a connection ended; 0: it is connected.
     ``lease_until``: until when the writer counts as alive. ``events``: all that were ever written.
     ``clock_ahead_s``: Redis' clock minus the one of whoever looks.
@@ -54,6 +55,7 @@ def ingester(client: redis.Redis, now: datetime) -> IngesterState:
     said = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in known.items()}
     ahead = redis_ms(client) / 1000 - datetime.now(UTC).timestamp()
     clock = now + timedelta(seconds=ahead)
+    waited = _moment(said, wire.META_WAITING_MS)
     flushed, heard = _moment(said, wire.META_LAST_FLUSH_MS), _last_heartbeat(client, clock)
     lag = _number(said.get(wire.META_LAG_US, ""))
     return IngesterState(
@@ -66,7 +68,7 @@ def ingester(client: redis.Redis, now: datetime) -> IngesterState:
         cursor_time=_instant(_number(said.get(wire.META_TIME_US, "")) / 1e6),
         lease_until=_moment(said, wire.META_LEASE_MS),
         lag_s=lag / 1e6 if wire.META_LAG_US in said else None,
-        silent_s=_age(clock, flushed),
+        silent_s=_age(clock, max(filter(None, (flushed, waited)), default=None)),
         unheard_s=_age(clock, heard and heard + timedelta(milliseconds=_MINUTE_MS)),
         events=_number(said.get(wire.META_EVENTS, "")),
         queue_events={queue: _number(said.get(wire.EVENTS_PREFIX + queue, "")) for queue in wire.QUEUES},

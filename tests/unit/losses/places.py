@@ -32,6 +32,10 @@ PLACES: dict[str, Place] = {
     "ingester/jetstream/compression::Dictionaries.of": ("except", "the stream comes uncompressed instead"),
     "ingester/jetstream/dictionary::_cut": ("suppress", _NOT_EVENTS),
     "ingester/buffer/delivery::Delivery.write": ("break except*2", _WAITS),
+    "ingester/buffer/delivery::Delivery.waiting": (
+        "suppress",
+        "nothing is dropped: it is a sign of life, and the next write says what is wrong",
+    ),
     "ingester/buffer/delivery::Delivery._reclaim": ("Restart*2 break except", L.FORGOTTEN),
     "ingester/buffer/exchange::_known": ("except", L.STATE_UNREADABLE),
     "ingester/buffer/exchange::_number": ("except", L.STATE_UNREADABLE),
