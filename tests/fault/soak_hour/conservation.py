@@ -37,7 +37,8 @@ Digests = npt.NDArray[np.uint64]
 class Account(NamedTuple):
     """What became of the events. ``problems``: a line for each equation that does not hold.
 
-    ``silent`` are missing and in no recorded gap, ``in_gaps`` are missing and in one.
+    ``silent`` are missing and in no recorded gap, ``in_gaps`` are missing and in one. ``alike``: messages that the
+    source has sent more than once (malformed ones may be the same); of each the first is looked for.
     """
 
     sent: int
@@ -48,6 +49,7 @@ class Account(NamedTuple):
     in_gaps: int
     silent: int
     rubbish: int
+    alike: int
     problems: list[str]
 
 
@@ -62,10 +64,6 @@ def account(lake: Path, sent: Events, kinds: Kinds, rubbish: Sequence[bytes]) ->
     strange = set(np.setdiff1d(once, known, assume_unique=True).tolist())
     foreign = strange - {digest(message) for message in rubbish}
     problems = []
-    if len(known) != len(sent):
-        problems.append(
-            f"the source's record has {len(sent) - len(known)} messages twice: they cannot be told apart"
-        )
     if silent := int(np.sum(~in_gap)):
         span = missing["time_us"][~in_gap]
         problems.append(f"{silent} events are lost, and no gap says so: from {span.min()} to {span.max()} µs")
@@ -96,6 +94,7 @@ def account(lake: Path, sent: Events, kinds: Kinds, rubbish: Sequence[bytes]) ->
         int(np.sum(in_gap)),
         silent,
         len(strange),
+        len(sent) - len(known),
         problems,
     )
 

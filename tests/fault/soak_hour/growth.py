@@ -48,6 +48,18 @@ class Growth(NamedTuple):
         return self.seconds >= SHORTEST_S
 
 
+def least(samples: Sequence[Sample], seconds: float) -> list[Sample]:
+    """The smallest sample of each whole span of ``seconds``: of a buffer, what it holds when it has been emptied."""
+    if not samples:
+        return []
+    spans: dict[int, Sample] = {}
+    for sample in samples:
+        number = int((sample.at_s - samples[0].at_s) // seconds)
+        spans[number] = min(spans.get(number, sample), sample, key=lambda each: each.value)
+    last = int((samples[-1].at_s - samples[0].at_s) // seconds)
+    return [sample for number, sample in spans.items() if number < last]
+
+
 def growth(samples: Sequence[Sample], began_s: float, of: str) -> Growth:
     """The growth of one process that has begun at ``began_s``; ``of``: ``rss`` or ``fds``.
 

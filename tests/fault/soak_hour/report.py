@@ -86,6 +86,8 @@ class Report(NamedTuple):
         yield f"  {events.sent:,} sent, {events.delivered:,} delivered ({events.repeated:,} of them again),"
         yield f"  {events.rows:,} rows, {events.quarantined:,} quarantined, {events.rubbish:,} of them rubbish,"
         yield f"  {events.in_gaps:,} missing in recorded gaps, {events.silent:,} lost without a word"
+        if events.alike:
+            yield f"  {events.alike:,} were sent with the bytes of another: whether both are there cannot be told"
         yield "alerts:"
         for outcome in self.alerts:
             when = f"told {_clock(outcome.fired_s)}, cleared {_clock(outcome.cleared_s)}"

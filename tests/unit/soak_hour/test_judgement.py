@@ -8,7 +8,7 @@ import pytest
 
 from tests.fault.soak_hour.availability import RECOVERY_S, Outage, Probe, availability
 from tests.fault.soak_hour.expectations import Done, Told, outcomes, still_told, unexpected
-from tests.fault.soak_hour.growth import WARM_UP_S, Growth, Sample, growth
+from tests.fault.soak_hour.growth import WARM_UP_S, Growth, Sample, growth, least
 
 MIB = 1 << 20
 HOUR = range(0, 3600, 10)
@@ -32,6 +32,17 @@ def test_a_leak_is_seen_and_noise_warm_up_and_spikes_are_none() -> None:
         assert flat.judged and flat.flat
     spikes_at_the_end = [Sample(at, 200 * MIB + (400 * MIB if at > 3500 else 0)) for at in HOUR]
     assert growth(spikes_at_the_end, 0.0, "rss").flat, "first and last would have said that it has tripled"
+
+
+def test_a_buffer_is_judged_by_what_it_keeps_and_not_by_what_waits_in_it() -> None:
+    for leak_mib, flat in ((0, True), (200, False)):
+        # A batch is drained each five minutes; one comes late.
+        held = [
+            Sample(at, MIB * (60 + at % 300 / 2 + (150 if at > 3000 else 0) + leak_mib * at / 3600)) for at in HOUR
+        ]
+        emptied = [each for each in held if each.at_s < 3000 or each.at_s > 3300]
+        assert growth(least([*emptied], 900), 0.0, "rss").flat is flat
+    assert least([], 900) == [] and not growth(least(held[:80], 900), 0.0, "rss").judged
 
 
 def test_descriptors_that_are_not_closed_are_seen() -> None:
