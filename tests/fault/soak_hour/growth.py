@@ -49,7 +49,7 @@ class Growth(NamedTuple):
 
 
 def least(samples: Sequence[Sample], seconds: float) -> list[Sample]:
-    """The smallest sample of each whole span of ``seconds``: of a buffer, what it holds when it has been emptied."""
+    """The smallest sample of each whole span of ``seconds``: what a buffer holds when it has been emptied."""
     if not samples:
         return []
     spans: dict[int, Sample] = {}

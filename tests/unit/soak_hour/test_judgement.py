@@ -37,9 +37,8 @@ def test_a_leak_is_seen_and_noise_warm_up_and_spikes_are_none() -> None:
 def test_a_buffer_is_judged_by_what_it_keeps_and_not_by_what_waits_in_it() -> None:
     for leak_mib, flat in ((0, True), (200, False)):
         # A batch is drained each five minutes; one comes late.
-        held = [
-            Sample(at, MIB * (60 + at % 300 / 2 + (150 if at > 3000 else 0) + leak_mib * at / 3600)) for at in HOUR
-        ]
+        waits = {at: at % 300 / 2 + (150 if at > 3000 else 0) for at in HOUR}
+        held = [Sample(at, MIB * (60 + waits[at] + leak_mib * at / 3600)) for at in HOUR]
         emptied = [each for each in held if each.at_s < 3000 or each.at_s > 3300]
         assert growth(least([*emptied], 900), 0.0, "rss").flat is flat
     assert least([], 900) == [] and not growth(least(held[:80], 900), 0.0, "rss").judged
