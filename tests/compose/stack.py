@@ -225,7 +225,8 @@ class Stack:
             for entry in json.loads(found or "[]"):
                 name = entry["Names"][0] if kind == "container" else entry.get("Name") or entry["name"]
                 if name.startswith(PROJECT):
-                    self.engine.podman(kind, "rm", "--force", name, check=False)
+                    with_volumes = ["--volumes"] if kind == "container" else []  # those without a name as well
+                    self.engine.podman(kind, "rm", "--force", *with_volumes, name, check=False)
 
 
 def container(service: str) -> str:

@@ -9,6 +9,7 @@ import json
 import subprocess
 import urllib.request
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -261,10 +262,28 @@ def assert_nothing_is_lost(stack: Stack) -> None:
         found = rows(lake(stack))
         return {name: left for name, of in wanted.items() if (left := len(_keys(of) - _keys(found[name])))}
 
-    wait(lambda: not missing(), "every event is in the lake", 240, lambda: str(missing()))
+    def when() -> str:
+        found = {name: _keys(of) for name, of in rows(lake(stack)).items()}
+        lost = [row for name, of in wanted.items() for row in of if not _keys([row]) <= found[name]]
+        gaps = stack.execute("airflow-scheduler", "firehose", "coverage", "--each")
+        return f"{missing()}, seen at {_spans([row['time_us'] for row in lost])}\n{gaps}"
+
+    wait(lambda: not missing(), "every event is in the lake", 240, when)
     found = {name: _between(of, first, _newest(sent)) for name, of in rows(lake(stack)).items()}
     assert {name: len(of) for name, of in found.items()} == {name: len(of) for name, of in wanted.items()}
     stack.execute("airflow-scheduler", "firehose", "verify")
+
+
+def _spans(times_us: list[int]) -> str:
+    """Spans of these times, less than ten seconds apart."""
+    spans: list[list[int]] = []
+    for time_us in sorted(times_us):
+        if spans and time_us - spans[-1][1] < 10_000_000:
+            spans[-1][1] = time_us
+        else:
+            spans.append([time_us, time_us])
+    clock = [[f"{datetime.fromtimestamp(each / 1e6, UTC):%H:%M:%S}" for each in span] for span in spans]
+    return ", ".join(f"{first} to {last}" for first, last in clock)
 
 
 def _newest(sent: list[bytes]) -> int:
