@@ -65,7 +65,9 @@ def test_concatenated_frames_are_one_zstd_file(frame_events: int) -> None:
 
 
 def test_the_scripts_write_the_names_that_the_contract_gives() -> None:
-    names = [value for name, value in vars(wire).items() if name.startswith("META_")]
+    # What an ingester says that waits is outside of the fence, so that no script writes it.
+    without = {wire.META_WAITING_MS}
+    names = [value for name, value in vars(wire).items() if name.startswith("META_") and value not in without]
     assert len(names) > 10
     for name in names:
         assert f"'{name}'" in scripts.CLAIM + scripts.WRITE or f"{{{name} =" in scripts.WRITE, name

@@ -38,6 +38,13 @@ for minute, state in ((0, "success"), (15, "failed")):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _usual_interval(warm_airflow: Warm) -> None:
+    """The DAG of the settings is in Airflow's database: another test may have run one with other minutes."""
+    done = warm_airflow.airflow("dags", "reserialize")
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
 @pytest.fixture
 def batches(warm_airflow: Warm, api_server: WebServer) -> Path:
     """The folder of an Airflow whose web interface answers, and which has these two runs."""
