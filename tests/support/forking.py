@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+#: A command that takes longer is ended by SIGALRM: one that waits for ever would take all later tests with it.
+_LONGEST_S: Final = 600
 _SERVE: Final = "from tests.support.forking import serve; serve()"
 
 
@@ -111,6 +113,7 @@ def _run(execute: Any, request: dict[str, Any]) -> None:
     code: object = 1
     # As Airflow's supervisor does with the process of a task: what was registered before the fork is dropped.
     atexit._clear()
+    signal.alarm(_LONGEST_S)
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for stream, name in ((1, "out"), (2, "err")):

@@ -26,7 +26,7 @@ from tests.support.waiting import until
 ROOT = Path(__file__).parents[3]
 AWAY = "127.0.0.1:1"
 #: They serve until they are told to end.
-SERVE = {"demo", "simulate", "clickhouse", "metrics serve"}
+SERVE = {"demo", "simulate", "clickhouse", "metrics serve", "ui"}
 #: Arguments without which a command is not complete.
 ARGUMENTS = {
     "query": ["SELECT 1"],
