@@ -34,7 +34,7 @@ from jetstream_simulator.generate import Generator
 from jetstream_simulator.identifiers import tid
 from tests.integration.warehouse import answers
 from tests.integration.warehouse.gaps import gap, write
-from tests.integration.warehouse.lakes import LakeBuilder
+from tests.integration.warehouse.lakes import LakeBuilder, forget
 
 #: Seconds between events, and how many: two slow days and a busy one. Of few hours, since each is loaded by
 #: queries of its own, which take longer than its events.
@@ -65,7 +65,7 @@ def home(engine: Settings) -> Settings:
         quarantine.add_undecodable("posts", [Undecodable("no event", b"x")])
     client = connect(settings)
     migrate(client, settings)
-    client.command("TRUNCATE TABLE ops.batches")
+    forget(client)  # the tables of events keep what other tests have loaded
     refresh(settings)
     client.close()
     return settings
