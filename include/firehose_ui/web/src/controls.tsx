@@ -2,7 +2,7 @@
 import { change, type State } from "./address";
 import { moment, ownZone, seconds } from "./format";
 import { Choice, Select } from "./parts";
-import { allowed, NAMED, STEPS, type Span } from "./span";
+import { allowed, NAMED, STEPS, usual, type Span } from "./span";
 import { words } from "./words";
 
 /** Older data are said to be: a batch has five minutes, and as much again to arrive. */
@@ -35,7 +35,7 @@ export function Controls({ span, state, first, last }: Props) {
     <section class="controls" aria-label={texts.label}>
       <Choice
         label={texts.label}
-        value={fixed ? "" : (state.span ?? "day")}
+        value={fixed ? "" : (state.span ?? usual(first, last))}
         options={spans}
         choose={(name) => change({ span: name, since: "", until: "" })}
       />

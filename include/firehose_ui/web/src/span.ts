@@ -36,13 +36,18 @@ export const NAMED: Record<string, number> = {
   year: 365 * DAY,
 };
 
+/** The name of the span of a state that names none: a day, or less where the data are younger than that. */
+export function usual(first: number, last: number): string {
+  return ["hour", "hours6"].find((name) => last - first <= NAMED[name]!) ?? "day";
+}
+
 /** The span that a view's state names: two moments, or the last hours until the newest data. */
 export function spanOf(state: State, first: number, last: number): Span {
   const zone = state.zone || ownZone;
   const given = [Number(state.since), Number(state.until)] as const;
   const fixed = state.since && state.until && given[0] >= 0 && given[1] > given[0] && given[1] < 4e9;
   const until = fixed ? given[1] : last;
-  const length = state.span === "all" ? last - first : (NAMED[state.span ?? "day"] ?? DAY);
+  const length = state.span === "all" ? last - first : (NAMED[state.span ?? usual(first, last)] ?? DAY);
   const since = fixed ? given[0] : Math.max(0, until - Math.max(length, 60));
   const step = stepOf(state.step, until - since);
   const shift = { day: DAY, week: 7 * DAY, span: until - since }[state.compare ?? ""] ?? 0;
