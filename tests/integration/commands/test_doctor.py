@@ -117,6 +117,11 @@ def test_a_machine_with_an_ingester_alone_is_asked_what_belongs_to_it(
     code, found, _ = doctor(home, "--only", "ingester", "--only", "lake.room", **where)
     assert (code, set(found)) == (1, {"ingester.flushes", "lake.room"}), "what is named is checked"
     assert found["ingester.flushes"]["state"] == State.FAILURE
+    with server.client() as client:
+        client.hset(wire.METADATA_KEY, wire.META_WAITING_MS, client.time()[0] * 1000)
+    code, found, _ = doctor(home, "--only", "ingester", **where)
+    assert (code, found["ingester.flushes"]["state"]) == (0, State.WARNING)
+    assert "it waits for a connection" in found["ingester.flushes"]["said"]
 
 
 def test_nothing_is_there_and_one_cause_is_one_failure(tmp_path: Path) -> None:
