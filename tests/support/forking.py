@@ -6,6 +6,7 @@ Lives here: that process, and asking it. Must not: know what a command does.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -23,6 +24,7 @@ from typing import Any, Final, Self
 
 #: A command that takes longer is ended by SIGALRM: one that waits for ever would take all later tests with it.
 _LONGEST_S: Final = 600
+_PR_SET_PDEATHSIG: Final = 1
 _SERVE: Final = "from tests.support.forking import serve; serve()"
 
 
@@ -50,7 +52,7 @@ class Forking:
         self.end()
 
     def end(self) -> None:
-        """End the process. Commands that still run are not stopped."""
+        """End the process, and the command that it runs."""
         with self._process as process:
             process.kill()
 
@@ -113,6 +115,8 @@ def _run(execute: Any, request: dict[str, Any]) -> None:
     code: object = 1
     # As Airflow's supervisor does with the process of a task: what was registered before the fork is dropped.
     atexit._clear()
+    # It ends with the process that has forked it, which a test run kills at its end, and it ends by itself.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
     signal.alarm(_LONGEST_S)
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
