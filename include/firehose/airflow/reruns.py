@@ -68,16 +68,14 @@ class Reruns:
         begin = max(since, datetime.fromisoformat(began)) if began else since
         # Airflow takes both ends, by the starts of intervals.
         last = until - timedelta(seconds=1)
-        return (
-            {}
-            if begin > last
-            else {
-                "dag_id": DAG,
-                "from_date": begin.isoformat(),
-                "to_date": last.isoformat(),
-                "reprocess_behavior": str(which),
-            }
-        )
+        if begin > last:
+            return {}
+        return {
+            "dag_id": DAG,
+            "from_date": begin.isoformat(),
+            "to_date": last.isoformat(),
+            "reprocess_behavior": str(which),
+        }
 
     def _ask(self, path: str, body: dict[str, Any] | None = None, *, or_none: bool = False) -> dict[str, Any]:
         if not self._token:

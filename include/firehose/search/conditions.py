@@ -13,7 +13,8 @@ from firehose.search.tree import Clause, Filter, Query, Term, Text
 
 _INSTANT: Final = "DateTime64(6, 'UTC')"
 _TOKENIZER: Final = "'icu', 'en'"
-_FLAGS: Final = {
+#: The column of each value of ``has:``.
+FLAGS: Final = {
     "alt": "has_alt",
     "image": "has_images",
     "video": "has_video",
@@ -99,7 +100,7 @@ _FILTERS: Final[dict[str, Callable[[str, Parameters], str]]] = {
     "tag": lambda value, parameters: f"has(tags, in_one_spelling({parameters.bind(value)}))",
     "domain": lambda value, parameters: f"has(domains, {parameters.bind(value)})",
     "lang": _language,
-    "has": lambda value, _: _FLAGS[value],
+    "has": lambda value, _: FLAGS[value],
     "alt": lambda value, parameters: text_condition(value, parameters, "alt_words"),
 }
 

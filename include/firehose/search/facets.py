@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.search.conditions import Holders, Parameters, conditions
+from firehose.search.conditions import FLAGS, Holders, Parameters, conditions
 from firehose.search.matching import Statement, liked
 from firehose.search.tree import Query
 from firehose.warehouse.spelling import FUNCTIONS
@@ -23,15 +23,6 @@ _STARTS: Final = {
     "day": "toStartOfDay(at, {zone})",
     "week": "toDateTime(toMonday(at, {zone}), {zone})",
     "month": "toDateTime(toStartOfMonth(at, {zone}), {zone})",
-}
-_HAS: Final = {
-    "image": "has_images",
-    "video": "has_video",
-    "gif": "has_gif",
-    "link": "has_link",
-    "quote": "has_quote",
-    "reply": "is_reply",
-    "alt": "has_alt",
 }
 
 
@@ -53,12 +44,12 @@ def facets(query: Query, holders: Holders) -> Statement:
     ``all`` says how many posts were counted.
     """
     parameters = Parameters()
-    columns = f"at, did, languages, domains, {', '.join(_HAS.values())}"
+    columns = f"at, did, languages, domains, {', '.join(FLAGS.values())}"
     newest = (
         f"SELECT {columns} FROM firehose.post_texts\nWHERE {_matching(query, parameters, holders)}\n"
         f"ORDER BY hour DESC, at DESC, did DESC LIMIT {COUNTED}"
     )
-    has = ", ".join(f"if({column}, '{name}', '')" for name, column in _HAS.items())
+    has = ", ".join(f"if({column}, '{name}', '')" for name, column in FLAGS.items())
     return Statement(
         f"WITH\n{FUNCTIONS}\nSELECT value.1 AS facet, value.2 AS name, count() AS posts\nFROM\n(\n"
         "    SELECT arrayJoin(arrayConcat([('all', ''), ('from', did)],\n"

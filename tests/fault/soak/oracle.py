@@ -97,7 +97,7 @@ def _conserved(lake: Path, tape: Tape, delivered: list[int], missing: set[int]) 
     good_or_bad = Counter(rows) + _kinds(tape, set(bad))
     assert sent == good_or_bad, _difference(sent, good_or_bad)
     kept = Counter(name for name, _ in rows) + _types(tape, bad)
-    dropped, came = _dropped(lake), _types(tape, delivered)
+    dropped, came = dropped_copies(lake), _types(tape, delivered)
     assert came == kept + dropped, _difference(came, kept + dropped)
     sync, frames = len(tape.only_v2 & set(delivered)), sum(line.startswith(b'{"$type"') for line in raw)
     of_all = (tape.count, len(missing), len(delivered), len(rows), len(set(bad)), dropped.total())
@@ -141,7 +141,7 @@ def _quarantined(lake: Path) -> list[dict[str, Any]]:
     return [row for path in paths for row in pq.ParquetFile(path).read(["raw"]).to_pylist()]
 
 
-def _dropped(lake: Path) -> Counter[str]:
+def dropped_copies(lake: Path) -> Counter[str]:
     """Copies of events that are there, by type: dropped at once, or later for the copy of an earlier batch."""
     dropped: Counter[str] = Counter()
     for entry in read_ledger(LocalLake(lake)):

@@ -21,10 +21,9 @@ from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import open_gaps
 from firehose.batch.raw import read_chunks
 from firehose.lake import layout
-from firehose.lake.footers import displaced
-from firehose.lake.ledger import read_ledger
 from firehose.lake.verify import verify
 from firehose.store import LocalLake
+from tests.fault.soak.oracle import dropped_copies
 from tests.fault.soak_hour.record import Events, Kinds, digest
 from tests.support.lake_view import original
 from tests.support.oracle import kind_of
@@ -77,7 +76,7 @@ def account(lake: Path, sent: Events, kinds: Kinds, rubbish: Sequence[bytes]) ->
     problems += _difference(
         "events of a type and operation, in raw files and as rows or in quarantine", came, rows + bad
     )
-    dropped = _dropped(lake)
+    dropped = dropped_copies(lake)
     all_of_type = _types_of(sent, known, first, delivered, kinds)
     strange_types = Counter({schema.OTHER: int(np.sum(np.isin(delivered, list(strange))))})
     kept = _by_type(rows) + of_type + dropped
@@ -158,17 +157,6 @@ def _quarantined(lake: Path) -> tuple[Counter[tuple[str, str]], Counter[str]]:
             seen.add(row["raw"])
             types[row["type"]] += 1
     return Counter(map(kind_of, seen)), types
-
-
-def _dropped(lake: Path) -> Counter[str]:
-    """Copies of events that are there, by type: dropped at once, or later for the copy of an earlier batch."""
-    dropped: Counter[str] = Counter()
-    for entry in read_ledger(LocalLake(lake)):
-        dropped.update({name: counts.duplicates for name, counts in entry.counts.items()})
-    for name in schema.TYPES:
-        for path in layout.hour_files(LocalLake(lake), name):
-            dropped[name] += sum(displaced(LocalLake(path)).values())
-    return dropped
 
 
 def _difference(what: str, left: Counter[T], right: Counter[T]) -> Iterable[str]:
