@@ -107,7 +107,7 @@ def _asked(page: Page, handler: Handler) -> Callable[[Request], Awaitable[Respon
 async def _query(page: Page, request: Request, _: str) -> Response:
     query = page.queries.get(request.path_params["name"])
     if query is None:
-        raise BadValue(f"there is no query {request.path_params['name']!r}")
+        raise BadValue(f"the query {request.path_params['name']!r} does not exist")
     values = query.values(dict(request.query_params))
     ask = partial(whole, page.clickhouse, query.sql, values, "JSONCompact")
     question = (query.name, *sorted(values.items()))
@@ -216,7 +216,7 @@ async def _static(page: Page, request: Request) -> Response:
     """Names of scripts and styles have their hash in them."""
     path = page.files.get(request.path_params["name"])
     if path is None:
-        return as_json({"error": {"kind": "value", "code": 0, "text": "there is no such file"}}, 404)
+        return as_json({"error": {"kind": "value", "code": 0, "text": "this file does not exist"}}, 404)
     return FileResponse(path, headers={"Cache-Control": _SAME})
 
 

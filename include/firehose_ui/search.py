@@ -26,7 +26,7 @@ from firehose.syntax import DID
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose_ui.named import BadValue, NamedQuery
 
-#: Posts that come at once. Of a ranking there is no more than that.
+#: Posts that come at once, and the most that a ranking has.
 PAGE: Final = 50
 _AFTER: Final = re.compile(r"(\d{1,17})/(\S+)")
 _ORDERS: Final = ("newest", "ranked")
@@ -52,7 +52,7 @@ def answer(settings: Settings, checks: NamedQuery, name: str, given: Mapping[str
         FirehoseError: ClickHouse's.
     """
     if name not in NEEDS:
-        raise BadValue(f"there is no question {name!r} of a search; there are {', '.join(NEEDS)}")
+        raise BadValue(f"a search has no question {name!r}; it has {', '.join(NEEDS)}")
     if set(given) != set(NEEDS[name]):
         raise BadValue(f"{name} needs the values {', '.join(NEEDS[name])}")
     checked = checks.values({each: given.get(each, usual) for each, usual in _CHECKED.items()})

@@ -21,7 +21,7 @@ _HOUR: Final = timedelta(hours=1)
 _UPSTREAM: Final = ("redis_away", "redis_cannot_write", "ingester_down", "no_data")
 #: Why no DAG runs.
 _AIRFLOW: Final = ("airflow_away", "scheduler_down", "monitor_silent")
-#: An outage that comes this often is no longer single ones.
+#: From this number on, outages are told as one that goes on.
 _OFTEN: Final = 3
 
 
@@ -344,7 +344,7 @@ SLOWLY: Final = Alert(
         *("freshness_burns", "coverage_burns", "queries_burn", "batch_late", "clickhouse_away"),
         *(*_UPSTREAM, *_AIRFLOW, *_stops("firehose_batch")),
     ),
-    # The short one of its windows: an outage that was told by itself is no longer in it when this is told.
+    # The short one of its windows: an outage that was told by itself has left it when this is told.
     wait=6 * _HOUR,
     hold=_HOUR,
     recurs=_OFTEN,

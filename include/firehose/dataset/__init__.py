@@ -33,7 +33,7 @@ class Dataset:
         """Select rows of a type, or of ``events``: all types; see :meth:`Selection.where`. Reads nothing.
 
         Raises:
-            FirehoseError: there is no such type, or a value makes no sense.
+            FirehoseError: an unknown type, or a value that makes no sense.
         """
         return Selection(self._source, of_type(record_type).narrowed(narrowing))
 

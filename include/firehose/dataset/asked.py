@@ -85,7 +85,7 @@ def of_type(record_type: str) -> Asked:
     """All rows of a type.
 
     Raises:
-        FirehoseError: there is no such type.
+        FirehoseError: an unknown type.
     """
     if record_type not in TYPES:
         raise FirehoseError(f"{record_type!r} is not a record type: write one of {', '.join(TYPES)}")

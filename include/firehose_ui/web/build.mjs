@@ -63,7 +63,7 @@ for (const each of readdirSync(target).sort()) {
   const bytes = readFileSync(join(target, each));
   files[each] = { sha256: sha256(bytes), bytes: bytes.length, gzipped: gzipSync(bytes, { level: 9 }).length };
 }
-// Over names and contents, so that a change of the sources without a build is noticed where there is no npm.
+// Over names and contents, so that a change of the sources without a build is noticed where npm is missing.
 const sources = createHash("sha256");
 const named = readdirSync("src", { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())

@@ -14,7 +14,7 @@ WEB = bundle.FOLDER.parent / "web"
 PACKAGES = WEB / "node_modules"
 
 
-@pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm on PATH")
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not on PATH")
 @pytest.mark.skipif(not PACKAGES.is_dir(), reason="the npm packages are not installed here: `make ui` does that")
 def test_a_build_gives_the_same_bytes(tmp_path: Path) -> None:
     installed = subprocess.run(["npm", "ls", "--all"], cwd=WEB, capture_output=True, text=True, check=False)

@@ -179,7 +179,7 @@ def test_a_statement_by_keyboard(site: Site, tab: Page) -> None:
     assert state(tab)["q"] == "SELECT number AS n FROM numbers(2000)"
     tab.do("Input.insertText", text=" WHERE n = nowhere")
     key(tab, "Enter", ctrl=True)
-    assert shown(tab, "document.querySelector('.result .problem')?.textContent") == "There is no such column."
+    assert shown(tab, "document.querySelector('.result .problem')?.textContent") == "The column does not exist."
     python = "[...document.querySelectorAll('button')].find(b => b.textContent == 'As Python')"
     tab.run(f"{python}.click()")
     assert "from firehose.client import query" in shown(tab, "document.querySelector('.tools pre')?.textContent")
