@@ -48,7 +48,7 @@ def test_a_session_and_all_sessions_have_a_limit(running: EndpointProcess) -> No
     assert "Dropped, since this statement went over that: b." in over.text
     assert len(over.text.splitlines()) == 1
     assert ask(running, "SHOW TEMPORARY TABLES", ANALYST, session_id="one").text == "a\n"
-    # With what is there it is too much, and by itself well within what one query may have, which is ONE_MIB as well.
+    # Too much with what is there, and by itself well within what one query may have, which is ONE_MIB as well.
     more = f"INSERT INTO a SELECT number FROM numbers({(ONE_MIB // 2 + 8) * MIB // 8})"
     over = ask(running, more, ANALYST, session_id="one")
     assert code(over) == OVER and "went over that: a." in over.text, over.text  # and not the engine's own limit
