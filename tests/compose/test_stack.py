@@ -23,7 +23,7 @@ from tests.support.pipeline import Rows, expected_rows, rows
 
 _LONG_RUNNING = (
     *("redis", "postgres", "clickhouse", "ingester"),
-    *("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-clean"),
+    *("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-clean", "ui"),
 )
 
 
