@@ -1,8 +1,8 @@
 """Reads a SQLite queue of the old Jetstream connector: whole events, a hundred to a row.
 
-The old system kept its queues in WAL mode. A database that has a log beside it is copied to a temporary folder with
-it, and read there: opening it where it lies would make or change files beside it, and ignoring the log would lose the
-rows in it. Must not: write beside the database, judge an event beyond its envelope.
+The old system kept its queues in WAL mode. A database that has a log beside it is copied to a temporary folder
+with it, and read there: opening it where it lies would make or change files beside it, and ignoring the log would
+lose the rows in it. Must not: write beside the database, judge an event beyond its envelope.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -139,7 +139,7 @@ def _row(found: Found, row: Any, payload: Any) -> Iterator[OldRecord | Refused]:
         yield Refused(path=found.path, place=str(row), reason="its payload is not a text")
         return
     try:
-        items: list[_Item] | list[msgspec.Raw] = _items(payload)
+        items: Sequence[_Item | msgspec.Raw] = _items(payload)
     except UNDECODABLE:
         try:
             items = _raw_items(payload)
@@ -149,7 +149,7 @@ def _row(found: Found, row: Any, payload: Any) -> Iterator[OldRecord | Refused]:
     for at, item in enumerate(items):
         place = f"{row}/{at}"
         try:
-            yield _event(found, place, item if isinstance(item, _Item) else _item(item))
+            yield _event(found, place, _item(item) if isinstance(item, msgspec.Raw) else item)
         except Broken as error:
             yield Refused(path=found.path, place=place, reason=str(error))
         except UNDECODABLE as error:

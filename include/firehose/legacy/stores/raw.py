@@ -1,4 +1,4 @@
-"""What the old system's PDS backfill (``raw_sync``) kept: parts of records as JSON in texts, lists joined by commas.
+"""What the old system's PDS backfill (``raw_sync``) kept: parts of records as JSON in texts, and joined lists.
 
 Lives here: each of these parts. Must not: open a file; its ``synctimestamp``, which was made up, as a time.
 """
@@ -13,7 +13,6 @@ from firehose.legacy.stores.texts import Broken
 
 #: Later versions of the backfill put this in the place of what they dropped.
 _REMOVED: Final = "<removed>"
-_KINDS: Final = ("images", "external", "record", "video")
 
 
 def _decoded(column: str, text: str | None, kind: type) -> Any:
@@ -55,7 +54,7 @@ def embed_fields(text: str | None) -> dict[str, Any]:
     """The fields that follow from a post's embed.
 
     Raises:
-        Broken: it is of no kind that posts can have.
+        Broken: it says no kind, or is not what its kind looks like.
     """
     embed = _decoded("embed", text, dict)
     if embed is None:
@@ -63,15 +62,16 @@ def embed_fields(text: str | None) -> dict[str, Any]:
     fields: dict[str, Any] = {"embeds": []}
     if _type(embed) == "app.bsky.embed.recordWithMedia":
         _add_embed(fields, _part("embed", embed, "media"))
-        embed = _part("embed", embed, "record")
-    _add_embed(fields, embed)
+        _add_embed(fields, {"$type": "app.bsky.embed.record", **(_part("embed", embed, "record") or {})})
+    else:
+        _add_embed(fields, embed)
     return fields
 
 
 def _add_embed(fields: dict[str, Any], embed: Any) -> None:
     kind = _type(embed).removeprefix("app.bsky.embed.") if isinstance(embed, dict) else ""
-    if kind not in _KINDS:
-        raise Broken(f"embed: {kind[:60]!r} is not a kind of embed")
+    if not kind:
+        raise Broken("embed: it says no kind")
     fields["embeds"].append(kind)
     if kind == "images":
         images = _part("embed", embed, "images")

@@ -1,8 +1,8 @@
 """Reads a Parquet file of the old system's lake, in batches of rows.
 
 Lives here: the columns of each kind of file, and a row's record. ``synctimestamp`` and ``partition_date`` are no
-times of receipt in any of them: exports wrote the time of the export over it, the PDS backfill made it up. Must not:
-walk folders.
+times of receipt in any of them: exports wrote the time of the export over it, the PDS backfill made it up. Must
+not: walk folders.
 """
 
 from __future__ import annotations
