@@ -22,8 +22,8 @@ FOLLOW_FILE: Final = f"study_user_activity/create/follow/followee/follower_did={
 
 
 def post(**changed: Any) -> dict[str, Any]:
-    nulls = ("indexed_at", "author_handle", "author_avatar", "author_display_name", "embed", "entities", "facets")
-    nulls += ("labels", "langs", "reply_parent", "reply_root", "tags", "like_count", "reply_count", "repost_count")
+    nulls = ["indexed_at", "author_handle", "author_avatar", "author_display_name", "embed", "entities", "facets"]
+    nulls += ["labels", "langs", "reply_parent", "reply_root", "tags", "like_count", "reply_count", "repost_count"]
     kept = {"uri": POST_URI, "cid": CID, "author_did": DID, "created_at": "2024-10-05T14:03:07.512Z", "text": "hi"}
     return (
         dict.fromkeys(nulls)

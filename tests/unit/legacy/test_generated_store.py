@@ -16,10 +16,7 @@ from jetstream_simulator import SimulatorError, generate
 from jetstream_simulator.old_store import Plan, make
 from tests.unit.legacy.old_files import digest
 
-PLAN = Plan(
-    **{"records": 6_000, "days": 6, "seed": 3, "gaps": 0.05, "cleared": 0.05, "altered": 0.05},
-    **{"only_old": 6, "faults": 2, "wal": True},
-)
+PLAN = Plan(records=6_000, days=6, seed=3, gaps=0.05, cleared=0.05, altered=0.05, only_old=6, faults=2, wal=True)
 Place = tuple[str, str]
 
 

@@ -70,7 +70,7 @@ _follow: Final = msgspec.json.Decoder(_Follow).decode
 def read_file(root: str, found: Found) -> OldRecord | Refused:
     """The record of a file below ``root``."""
     try:
-        return _READERS[found.shape](found, _content(f"{root}/{found.path}"))
+        return _READERS[found.shape](found, _content(f"{root}/{found.path}", found.size))
     except OSError as error:
         return Refused(path=found.path, reason=f"cannot be read: {error.strerror}")
     except Broken as error:
@@ -112,10 +112,13 @@ def named(uri: str, collection: str, author: str) -> Address:
     return parts
 
 
-def _content(path: str) -> bytes:
+def _content(path: str, size: int) -> bytes:
+    """The whole file. It was ``size`` bytes when it was listed: to ask for many more costs more than all else."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        content = os.read(descriptor, LARGEST + 1)
+        content = os.read(descriptor, min(size, LARGEST) + 1)
+        if len(content) > size:
+            content += os.read(descriptor, LARGEST)
         if len(content) > LARGEST:
             raise Broken(f"larger than any record: over {LARGEST} bytes")
         return content

@@ -78,10 +78,9 @@ def folder(parts: tuple[str, ...]) -> Folder:
         return _most_liked(parts)
     rest = parts[at:]
     above = parts[at - 1] if at else ""
-    for pattern, shape in _CACHED.items():
-        if len(rest) == len(pattern) and all(p in ("*", name) for p, name in zip(pattern, rest, strict=True)):
-            role = "/".join(name for p, name in zip(pattern, rest, strict=True) if p != "*")
-            return Folder(GENERATIONS.get(above), shape, role, True)
+    for role in (rest, rest[:-1]):
+        if shape := _CACHED.get(role if role is rest else (*role, "*")):
+            return Folder(GENERATIONS.get(above), shape, "/".join(role), True)
     return _rows(rest) or Folder(None, None, "", True)
 
 

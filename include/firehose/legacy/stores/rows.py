@@ -124,7 +124,7 @@ def read_rows(root: str, found: Found) -> Iterator[OldRecord | Refused]:
     """The records of a file in the order of its rows; ``place`` is the row's number, from 0."""
     kind = _KINDS[found.shape]
     try:
-        with pq.ParquetFile(f"{root}/{found.path}") as file:
+        with pa.OSFile(f"{root}/{found.path}") as source, pq.ParquetFile(source) as file:
             if wrong := _wrong(file.schema_arrow, kind):
                 yield Refused(path=found.path, reason=wrong, unknown=True)
                 return
@@ -158,20 +158,23 @@ def _records(found: Found, kind: _Kind, file: pq.ParquetFile) -> Iterator[OldRec
     columns = [name for name in file.schema_arrow.names if name in kind.needed | kind.more]
     at = 0
     for batch in file.iter_batches(_BATCH, columns=columns):
-        try:
-            rows: list[Row | None] = list(batch.to_pylist())
-        except UnicodeError:
-            rows = [_row(batch, i) for i in range(len(batch))]
+        rows = _rows(batch)
         for row in rows:
             yield _record(found, kind, row, str(at))
             at += 1
 
 
-def _row(batch: pa.RecordBatch, i: int) -> Row | None:
+def _rows(batch: pa.RecordBatch) -> list[Row | None]:
+    """The rows of a batch; None for one with a text that is not UTF-8."""
     try:
-        return batch.slice(i, 1).to_pylist()[0]  # type: ignore[no-any-return]
+        names = batch.schema.names
+        # Column by column: a third of the time that rows take.
+        columns = [column.to_pylist() for column in batch.columns]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     except UnicodeError:
-        return None
+        if len(batch) == 1:
+            return [None]
+        return [row for i in range(len(batch)) for row in _rows(batch.slice(i, 1))]
 
 
 def _record(found: Found, kind: _Kind, row: Row | None, place: str) -> OldRecord | Refused:

@@ -60,7 +60,7 @@ def printable(path: str) -> str:
 def _folder(root: Path, at: str, kind: Folder, folders: list[str]) -> Iterator[Listed]:
     """The files of one folder; its folders are put into ``folders``."""
     try:
-        with os.scandir(root / at) as scanned:
+        with os.scandir(f"{root}/{at}") as scanned:
             entries = sorted(scanned, key=lambda entry: entry.name)
     except OSError as error:
         yield Refused(path=printable(at), reason=f"cannot be listed: {error.strerror}", unknown=True)
