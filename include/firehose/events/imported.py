@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from firehose.events.envelope import Undecodable, revive
-from firehose.records.imported import IMPORTED
 from firehose.records.rules import EARLIEST_US, LATEST_US
 
 

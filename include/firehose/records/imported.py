@@ -11,11 +11,11 @@ from typing import Final
 
 from firehose.legacy.record import Store
 from firehose.records.base import RecordType
-from firehose.records.columns import INSTANT, STRING, STRINGS, Column, Packing
+from firehose.records.columns import INTEGER, STRING, STRINGS, Column, Packing, ViewColumn
 from firehose.records.kept import KEY_CLOCK
 from firehose.records.rules import EVENT, Rule
 from firehose.records.shared_columns import COMMIT, WITNESSED
-from firehose.syntax import NSID, RECORD_CID, RECORD_KEY, TID, Syntax
+from firehose.syntax import NSID, RECORD_KEY, Syntax
 
 #: Its queue: lines of an import, which never come through Redis.
 QUEUE: Final = "imported"
@@ -85,7 +85,10 @@ IMPORTED: Final = RecordType(
         _text("rev", "Revision of the repository; only the queue kept it", Packing.PREFIXED),
         _text("cid", "Content identifier of the record"),
         Column(
-            "received_at", INSTANT, "When the old system took it in, to the second; NULL: it did not keep that"
+            "received_us",
+            INTEGER,
+            "When the old system took it in, microseconds since 1970, to the second; NULL: it did not keep that",
+            Packing.RISING,
         ),
         *(_COMMIT[name] for name in ("tid_us", "created_at", "created_at_raw")),
         *_KEPT,
@@ -102,7 +105,13 @@ IMPORTED: Final = RecordType(
         Rule(column="operation", required=True, among=("create", "update", "delete", *_OF_ACCOUNTS)),
         Rule(column="collection", required=True, exempt=_OF_ACCOUNTS, syntax=NSID),
         Rule(column="rkey", required=True, syntax=_KEY),
-        Rule(column="rev", syntax=TID),
-        Rule(column="cid", syntax=RECORD_CID),
+    ),
+    view=(
+        ViewColumn(
+            "received_at",
+            "Nullable(DateTime64(6, 'UTC'))",
+            "received_us as an instant",
+            "fromUnixTimestamp64Micro(received_us, 'UTC')",
+        ),
     ),
 )
