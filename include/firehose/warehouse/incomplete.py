@@ -28,7 +28,8 @@ FROM
 (
     SELECT start, max(end) OVER (ORDER BY start, end ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM ops.batches FINAL
-    WHERE empty(hours) OR arrayExists(h -> h + 7200 > start AND h < end + 3600, hours)
+    WHERE (empty(hours) OR arrayExists(h -> h + 7200 > start AND h < end + 3600, hours))
+        AND NOT has(counts.type, 'imported')
 )
 WHERE before > 0 AND start > before AND NOT arrayExists(gap -> gap.1 <= before AND gap.2 >= start, filled)
 """
