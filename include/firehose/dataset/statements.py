@@ -19,7 +19,7 @@ _HOUR_US: Final = 3_600_000_000
 ACCOUNTS: Final = "asked_accounts"
 #: Rows of a request: each ends well within the time and memory that a query may take.
 PART_ROWS: Final = 500_000
-#: A batch is live if it wrote into an hour next to its interval, or into none, and is no import; see completeness.sql.
+#: A batch is live if it wrote into an hour next to its interval, or none, and is no import; see completeness.sql.
 _LIVE: Final = (
     "(empty(hours) OR arrayExists(h -> h + 7200 > start AND h < end + 3600, hours))"
     " AND NOT has(counts.type, 'imported')"

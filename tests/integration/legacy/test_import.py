@@ -1,4 +1,4 @@
-"""An import of old stores: every record accounted for, once, however often it is repeated or where it is killed."""
+"""An import of old stores: every record accounted for once, however often it is repeated or killed."""
 
 from __future__ import annotations
 

@@ -57,9 +57,9 @@ def _scan(lake: LakePath, root: Path) -> Scanned:
     waiting = iter(tracked(files, "reading the old system's files", "files", total=new))
     done = records = 0
     refused: list[tuple[str, str, str]] = []
-    while part := _part(lake, root, waiting, f"part-{count:06}"):
-        count, done, records = count + 1, done + len(part.files), records + part.records
-        refused += part.refused
+    while made := _part(lake, root, waiting, f"part-{count:06}"):
+        count, done, records = count + 1, done + len(made.files), records + made.records
+        refused += made.refused
     return Scanned(files=done, records=records, refused=refused)
 
 
