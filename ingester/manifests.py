@@ -17,7 +17,7 @@ from ingester.contract.counting import count
 from ingester.contract.gap import Gap, Reason
 from ingester.contract.logs import get_logger
 from ingester.contract.losses import LossPath
-from ingester.contract.wire import LAKE_COVERAGE, LAKE_RAW
+from ingester.contract.wire import IMPORT, LAKE_COVERAGE, LAKE_RAW
 from ingester.errors import LakeOutdated
 from ingester.position.position import LIVE, AtTime, Position
 
@@ -43,6 +43,7 @@ class _Manifest(msgspec.Struct):
     time_us: int
     queues: dict[str, _Queue]
     first_start_ms: int = 0
+    protocol: str = ""
 
     @property
     def drained_us(self) -> int:
@@ -102,6 +103,8 @@ def _since(raw: Path, since: datetime) -> Iterable[_Found]:
         for folder in sorted(day.glob("batch=*"), reverse=True):
             if (batch := _read(folder / "manifest.json")) is None:
                 continue
+            if batch.manifest is not None and batch.manifest.protocol == IMPORT:
+                continue  # a day that an import has brought says nothing of what was heard
             found.append(batch)
             if batch.manifest is not None and batch.manifest.end <= since:
                 return reversed(found)

@@ -43,6 +43,7 @@ class Area(StrEnum):
     AUDIT = "_audit"  # what maintenance has removed, and why
     ALERTS = "_alerts"  # which alerts are firing, and since when
     ICEBERG = "_iceberg"  # tables over closed hours for tools that read Iceberg
+    IMPORTS = "_imports"  # what imports have read of an earlier system, until its day is a batch, and which files
     REBUILD = "_rebuild"  # scratch space of a rebuild that runs
     LOCKS = ".locks"  # the same in all versions, so that each notices the other at work
 

@@ -26,6 +26,7 @@ from firehose_cli.demo import demo
 from firehose_cli.doctor.command import doctor
 from firehose_cli.ending import one_line
 from firehose_cli.explain import explain
+from firehose_cli.legacy import app as legacy
 from firehose_cli.maintenance import maintenance
 from firehose_cli.mcp import mcp
 from firehose_cli.migrate import migrate
@@ -121,6 +122,7 @@ app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Check and repa
 app.add_typer(alerts.app, name="alerts", rich_help_panel="Operate")
 app.add_typer(metrics.app, name="metrics", rich_help_panel="Operate")
 app.add_typer(service.app, name="service", rich_help_panel="Operate")
+app.add_typer(legacy, name="legacy", rich_help_panel="Operate")
 app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
 
 

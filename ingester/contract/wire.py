@@ -44,6 +44,8 @@ COVERAGE_KEY: Final = "firehose:coverage"
 #: The areas of the lake that the ingester reads: the raw batches, and the records of gaps.
 LAKE_RAW: Final = "_raw"
 LAKE_COVERAGE: Final = "_coverage"
+#: ``protocol`` in the manifest of a raw batch that was not drained, but imported from an earlier system.
+IMPORT: Final = "import"
 
 META_CURSOR: Final = "cursor"  # of the last event in Redis: its time_us on v1, its sequence number on v2
 META_HOST: Final = "host"  # where the cursor comes from: it is not valid for another host or protocol

@@ -23,7 +23,7 @@ from firehose.batch.buffer import Connect, redis_ms
 from firehose.batch.copying import copy_queue
 from firehose.batch.foreign import Tell
 from firehose.batch.frame import frame_of
-from firehose.batch.interval import Batch
+from firehose.batch.interval import Batch, is_import
 from firehose.batch.late import LateFrames
 from firehose.batch.lock import exclusive_per_batch
 from firehose.batch.manifest import Manifest
@@ -196,6 +196,7 @@ def _refuse_silence(client: redis.Redis, first_start_ms: int, batch: Batch, lake
 
 def _ran_before(lake: LakePath, batch: Batch) -> bool:
     """Tell whether the lake knows of an earlier interval, as a batch or as a gap."""
-    batches = (path.parent.name for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"))
+    drained = (path.parent.name for path in Area.RAW.of(lake).find(f"date=*/batch=*/{manifests.NAME}"))
+    batches = (name for name in drained if not is_import(name.removeprefix("batch=")))
     gaps = (path.stem for path in Area.COVERAGE.of(lake).find("date=*/batch=*.json"))
     return any(name < f"batch={batch.id}" for name in chain(batches, gaps))

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from firehose.areas import Area, F
 
 _ID_FORMAT = "%Y%m%dT%H%M%SZ"
+
+#: Of a day that an import has brought: a second after midnight at which no interval of Redis' clock begins.
+_IMPORT: Final = re.compile(r"\d{8}T0000(?:0[1-9]|[1-5]\d)Z")
+
+
+def is_import(batch_id: str) -> bool:
+    """Whether a batch is a day of what an earlier system kept, and so nothing that was listened to live."""
+    return _IMPORT.fullmatch(batch_id) is not None
 
 
 class Batch(msgspec.Struct, frozen=True):

@@ -31,7 +31,7 @@ from firehose.areas import Area
 from firehose.batch import buffer, coverage
 from firehose.batch import manifest as manifests
 from firehose.batch.gaps import Span, merged
-from firehose.batch.interval import Batch
+from firehose.batch.interval import Batch, is_import
 from firehose.batch.lock import lock_path, locks_folder
 from firehose.errors import CorruptLake, LockTaken
 from firehose.settings import Settings
@@ -104,7 +104,7 @@ class LateFrames:
                     known[path.stem] = DrainedInterval(gap.from_us // 1000, gap.to_us // 1000, batch)
         folders = [day.folders("batch=*") for day in _days(Area.RAW.of(self._lake), first, last)]
         for folder in chain.from_iterable(folders):
-            if manifest := manifests.read(folder):
+            if not is_import(folder.name.removeprefix("batch=")) and (manifest := manifests.read(folder)):
                 start, end = (int(moment.timestamp()) * 1000 for moment in (manifest.start, manifest.end))
                 known[folder.name] = DrainedInterval(start, end, manifest.batch, folder)
         return [interval for name, interval in known.items() if name < f"batch={self._batch.id}"]

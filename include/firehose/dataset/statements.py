@@ -19,8 +19,11 @@ _HOUR_US: Final = 3_600_000_000
 ACCOUNTS: Final = "asked_accounts"
 #: Rows of a request: each ends well within the time and memory that a query may take.
 PART_ROWS: Final = 500_000
-#: A batch is live if it wrote into an hour next to its interval, or into none; see completeness.sql.
-_LIVE: Final = "empty(hours) OR arrayExists(h -> h + 7200 > start AND h < end + 3600, hours)"
+#: A batch is live if it wrote into an hour next to its interval, or none, and is no import; see completeness.sql.
+_LIVE: Final = (
+    "(empty(hours) OR arrayExists(h -> h + 7200 > start AND h < end + 3600, hours))"
+    " AND NOT has(counts.type, 'imported')"
+)
 #: When the first live batch begins, and the last one ends, in seconds since 1970; 0: there is none.
 BOUNDS: Final = f"""
 SELECT toUnixTimestamp(min(start)), toUnixTimestamp(max(end)) FROM ops.batches FINAL WHERE {_LIVE}"""
@@ -30,7 +33,8 @@ WITH
     (SELECT toStartOfHour(min(start)) FROM ops.batches FINAL WHERE {_LIVE}) AS first,
     (SELECT toStartOfHour(max(end) + 3599) FROM ops.batches FINAL WHERE {_LIVE}) AS last
 SELECT DISTINCT arrayJoin(hours) AS hour FROM ops.batches FINAL WHERE hour < first OR hour >= last ORDER BY hour"""
-#: Batches that follow each other as one span, in milliseconds since 1970: as many spans as outages.
+#: Batches that follow each other as one span, in milliseconds since 1970: as many spans as outages. A day of an
+#: import is but the second that names it: live batches of that day may not be there yet.
 RUNS: Final = """
 SELECT toUnixTimestamp64Milli(min(batch)), toUnixTimestamp(max(end)) * 1000
 FROM
@@ -40,7 +44,10 @@ FROM
     (
         SELECT batch, end, start > max(end) OVER (
             ORDER BY batch ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS apart
-        FROM ops.batches FINAL
+        FROM
+        (
+            SELECT batch, start, if(has(counts.type, 'imported'), start + 1, end) AS end FROM ops.batches FINAL
+        )
     )
 )
 GROUP BY run ORDER BY run"""
@@ -55,7 +62,7 @@ class Part(NamedTuple):
 
 def types_of(asked: Asked) -> list[str]:
     """The record types that are read."""
-    return [*schema.TYPES] if asked.record_type == ALL_EVENTS else [asked.record_type]
+    return [*schema.EVENT_TYPES] if asked.record_type == ALL_EVENTS else [asked.record_type]
 
 
 def hours(asked: Asked) -> str:

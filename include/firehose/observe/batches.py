@@ -15,7 +15,7 @@ import msgspec
 from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.gaps import Span, merged
-from firehose.batch.interval import Batch
+from firehose.batch.interval import Batch, is_import
 from firehose.batch.late import skipped_until_ms
 from firehose.batch.manifest import Manifest
 from firehose.lake.ledger import LedgerEntry
@@ -158,12 +158,13 @@ def _events_a_frame(manifest: Manifest | None) -> dict[str, float]:
 
 
 def _drained(settings: Settings, since: datetime, now: datetime) -> set[str]:
-    """The batches of these days that have a manifest."""
+    """The live batches of these days that have a manifest."""
     area, days = Area.RAW.of(settings.lake_path), (now.date() - since.date()).days
     folders = (area / f"date={since.date() + timedelta(days=number)}" for number in range(days + 1))
     found = (path.parent.name for folder in folders for path in folder.find(f"batch=*/{manifests.NAME}"))
     earliest = f"{since:%Y%m%dT%H%M%SZ}"
-    return {name for each in found if (name := each.removeprefix("batch=")) >= earliest}
+    names = (each.removeprefix("batch=") for each in found)
+    return {name for name in names if name >= earliest and not is_import(name)}
 
 
 def _running(settings: Settings, names: Iterable[str], now: datetime) -> Iterable[Running]:

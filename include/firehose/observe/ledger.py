@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from firehose.batch.interval import is_import
 from firehose.lake.ledger import LedgerEntry, ledger_days, listed_day, listed_entry
 from firehose.store import LakePath, Listed
 
@@ -25,13 +26,13 @@ class RecentLedger:
         self._read: dict[Listed, LedgerEntry] = {}
 
     def listed(self, since: datetime, now: datetime) -> dict[str, Listed]:
-        """The batches that end in [since, now], in order, by their names alone: nothing is read."""
+        """The live batches that end in [since, now], in order, by their names alone: nothing is read."""
         first, days = (since - LONGEST).date(), (now.date() - (since - LONGEST).date()).days
         found: dict[str, Listed] = {}
         for number in range(days + 1):
             found |= listed_day(self.lake, first + timedelta(days=number))
         earliest = f"{since - LONGEST:%Y%m%dT%H%M%SZ}"
-        return {name: each for name, each in sorted(found.items()) if name >= earliest}
+        return {name: each for name, each in sorted(found.items()) if name >= earliest and not is_import(name)}
 
     def entries(self, since: datetime, now: datetime) -> list[LedgerEntry]:
         """Those batches, in order.
@@ -58,7 +59,7 @@ class RecentLedger:
             return recent[-1]
         days: list[date] = ledger_days(self.lake)
         for day in reversed(days):
-            for each in sorted(listed_day(self.lake, day).values(), reverse=True):
-                if entry := listed_entry(self.lake, each):
+            for name, each in sorted(listed_day(self.lake, day).items(), reverse=True):
+                if not is_import(name) and (entry := listed_entry(self.lake, each)):
                     return entry
         return None

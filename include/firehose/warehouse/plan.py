@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import LIKES, POSTS, TYPES
+from firehose.schema import EVENT_TYPES, LIKES, POSTS
 from firehose.store import Listed
 
 
@@ -23,8 +23,8 @@ class Summary(NamedTuple):
 
 
 SUMMARIES: Final = (
-    Summary("firehose.events_by_minute", frozenset(TYPES)),
-    Summary("ops.account_states_by_hour", frozenset(TYPES)),
+    Summary("firehose.events_by_minute", frozenset(EVENT_TYPES)),
+    Summary("ops.account_states_by_hour", frozenset(EVENT_TYPES)),
     Summary("firehose.languages_by_hour", frozenset({POSTS})),
     Summary("firehose.hashtags_by_hour", frozenset({POSTS})),
     Summary("firehose.link_domains_by_hour", frozenset({POSTS})),
@@ -32,6 +32,9 @@ SUMMARIES: Final = (
     Summary("firehose.links_by_hour", frozenset({POSTS})),
     Summary("firehose.most_liked_posts_by_hour", frozenset({LIKES})),
 )
+
+
+_EVENTS: Final = frozenset(EVENT_TYPES)
 
 
 class Loaded(NamedTuple):
@@ -64,8 +67,9 @@ def pending(ledger: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[Le
 
 
 def hours_of(entry: LedgerEntry) -> dict[datetime, frozenset[str]]:
-    """The hours that a batch wrote to, and the types written in each."""
-    return {_start(name): frozenset(types) for name, types in entry.hours.items()}
+    """The hours that a batch wrote events to, and the types written in each."""
+    of_events = {name: frozenset(types) & _EVENTS for name, types in entry.hours.items()}
+    return {_start(name): types for name, types in of_events.items() if types}
 
 
 def _start(hour_name: str) -> datetime:
@@ -82,7 +86,7 @@ def touched(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> dict[d
         for hour, types in hours_of(entry).items():
             found.setdefault(hour, set()).update(types)
         for hour in loaded[entry.batch].hours if entry.batch in loaded else ():
-            found.setdefault(hour, set()).update(TYPES)
+            found.setdefault(hour, set()).update(EVENT_TYPES)
     return found
 
 

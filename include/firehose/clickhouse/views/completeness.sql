@@ -14,7 +14,7 @@ AS WITH
     live AS
     (
         SELECT start, end FROM ops.batches FINAL
-        WHERE empty(hours) OR arrayExists(h -> h + 7200 > start AND h < end + 3600, hours)
+        WHERE (empty(hours) OR arrayExists(h -> h + 7200 > start AND h < end + 3600, hours)) AND NOT has(counts.type, 'imported')
     ),
     (SELECT [toStartOfHour(min(start)), toStartOfHour(max(end) + 3599)] FROM live) AS live_hours,
     -- Batches that follow each other as one span: there are as many spans as outages, and not as many as batches.
