@@ -20,7 +20,9 @@ NORMALISED: Final = (
     *("external_uri", "external_title", "external_description", "reply_root", "reply_parent"),
 )
 #: Never compared: the old system made them itself, or made them up.
-NEVER: Final = ("synctimestamp", "partition_date", "url", "indexed_at", "like_count", "reply_count", "repost_count")
+NEVER: Final = (
+    *("synctimestamp", "partition_date", "url", "indexed_at", "like_count", "reply_count", "repost_count"),
+)
 #: These are sets: the old system kept neither their order nor how often each is there, or wrote them by ``;``.
 _SETS: Final = frozenset({"langs", "tags", "labels", "facets", "embeds", "alts"})
 #: What separates the values of a list in the old system's files; it may also be a part of one, as in a URL.

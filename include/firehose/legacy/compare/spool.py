@@ -1,4 +1,4 @@
-"""Values on disk by bucket, appended in any order and read bucket by bucket: what keeps a comparison's memory bounded.
+"""Values on disk by bucket, appended in any order and read bucket by bucket: this bounds a comparison's memory.
 
 Must not: know what the values are.
 """
