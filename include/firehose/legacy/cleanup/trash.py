@@ -6,7 +6,6 @@ the last one. Until then a repetition puts everything back. Must not: decide wha
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -120,7 +119,7 @@ def _write(folder: Path, trash: Trash) -> None:
 
 def _rename(source: Path, target: Path) -> None:
     with files.explained(target):
-        os.rename(source, target)
+        source.rename(target)
 
 
 def _sync(paths: Iterable[Path]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from firehose.lake.identity import Fingerprints, fingerprints
 from firehose.legacy.record import OldRecord
@@ -14,7 +14,8 @@ from firehose.records.clocks import claimed_instants, tid_us
 
 DAY_US: Final = 86_400_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SEPARATOR: Final = "\x1f"
+#: Joins the parts of a key.
+SEPARATOR: Final = "\x1f"
 
 
 def day_of(moment_us: int) -> date:
@@ -48,7 +49,7 @@ class Prints:
 
     def add(self, *parts: str) -> None:
         """Add a key."""
-        self._waiting.append(_SEPARATOR.join(parts))
+        self._waiting.append(SEPARATOR.join(parts))
         if len(self._waiting) == self._CHUNK:
             self._hash()
 
@@ -65,16 +66,9 @@ class Prints:
 
 def prints_of(*columns: pa.ChunkedArray | str) -> Fingerprints:
     """The hashes of keys whose parts are columns, or the same in every row."""
-    import pyarrow.compute as pc
-
     parts = [pa.scalar(each) if isinstance(each, str) else each for each in columns]
-    joined = pc.binary_join_element_wise(*parts, _SEPARATOR)
+    joined = pc.binary_join_element_wise(*parts, SEPARATOR)
     return fingerprints(joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined)
-
-
-def none() -> Fingerprints:
-    """No hashes."""
-    return Fingerprints(np.empty(0, np.uint64), np.empty(0, np.uint64))
 
 
 def filed_us(old: OldRecord) -> tuple[int, bool]:

@@ -9,10 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-import pyarrow as pa
-
-from firehose.lake.identity import EventIndex
-from firehose.legacy.compare.filing import day_of, moment_at, prints_of
+from firehose.legacy.compare.filing import day_of, moment_at
+from firehose.legacy.compare.imports import Imports
 from firehose.legacy.compare.new_side import NewSide, Row
 from firehose.legacy.compare.old_side import OldSide, Spooled
 from firehose.legacy.compare.outcome import COMPARED, Counts, Example, Found
@@ -26,10 +24,11 @@ _LONGEST = 300
 class Matching:
     """The counts by day and type. ``unimported`` has the numbers of the files with a record that no import has."""
 
-    def __init__(self, reasons: Reasons, imported: EventIndex, days: set[date]) -> None:
+    def __init__(self, reasons: Reasons, imports: Imports, days: set[date]) -> None:
         self.counts: dict[date, dict[str, Counts]] = {day: defaultdict(Counts) for day in days}
         self.unimported: set[int] = set()
-        self._reasons, self._imported = reasons, imported
+        self.imports: dict[date, set[str]] = defaultdict(set)
+        self._reasons, self._imports = reasons, imports
 
     def match(self, old: OldSide, new: NewSide) -> None:
         """Match every part."""
@@ -48,14 +47,14 @@ class Matching:
 
     def _missing(self, records: Sequence[Spooled]) -> set[int]:
         """The ids (of the objects) of records that no import has; their files are noted."""
-        if not records:
-            return set()
-        keys = [import_key(each.old) for each in records]
-        columns = [pa.chunked_array([pa.array(part, pa.string())]) for part in zip(*keys, strict=True)]
-        found = self._imported.find(prints_of(*columns))
-        missing = [each for each, at in zip(records, found.tolist(), strict=True) if at < 0]
-        self.unimported.update(each.file for each in missing)
-        return {id(each) for each in missing}
+        missing = set()
+        for each, key in zip(records, self._imports.find([each.old for each in records]), strict=True):
+            if key is None:
+                self.unimported.add(each.file)
+                missing.add(id(each))
+            else:
+                self.imports[day_of(each.filed_us)].add(key)
+        return missing
 
     def _of_old(self, copies: list[Spooled], rows: Sequence[Row], missing: set[int]) -> None:
         copies.sort(key=lambda each: (each.filed_us, each.old.path, each.old.place))
@@ -93,11 +92,6 @@ class Matching:
         else:
             uri, at = row.key.split(" ", 1)[1], moment_at(row.time_us)
             counts.count(Example(uri=uri, found=Found.ONLY_NEW, at=at))
-
-
-def import_key(old: OldRecord) -> tuple[str, ...]:
-    """What identifies a record among those that imports have brought."""
-    return old.did, old.collection, old.rkey, old.operation, old.cid or "", old.store
 
 
 def _nearest(old: Fields, rows: Iterable[Row]) -> dict[str, tuple[object, object]]:

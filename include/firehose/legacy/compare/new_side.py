@@ -29,14 +29,12 @@ from firehose.legacy.normalise import Fields, of_record
 from firehose.progress import tracked
 from firehose.store import LakePath
 
-#: The lake's record type of imported records; its rows are not the lake's own.
-IMPORTED: Final = "imported"
 _FOUND: Final = ["did", "rkey", "operation", "time_us", "batch"]
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """A row of the lake. ``fields`` only where the old side has the URI; ``again``: the old side has another follow
-    of the same two accounts."""
+    """A row of the lake. ``fields`` only where the old side has the URI; ``wanted``: it is in the scope; ``again``:
+    the old side has a follow of the same two accounts."""
 
     key: str
     record_type: str
@@ -54,7 +52,6 @@ class NewSide:
     def __init__(self, lake: LakePath, scratch: Path, begin: int, end: int) -> None:
         self._lake, self._begin, self._end = lake, begin, end
         self.rows: Spool[Row] = Spool(scratch / "new", Row)
-        self.imports: dict[str, list[str]] = {}
 
     def read(self, old: OldSide, types: frozenset[str]) -> None:
         """Read the hours of these types."""
@@ -64,28 +61,14 @@ class NewSide:
             for path in tracked(list(self._files(record_type)), f"reading {record_type} of the lake", "files"):
                 self._read(path, record_type, old, uris, pairs)
 
-    def imported(self) -> EventIndex:
-        """The records that imports have brought, as :func:`firehose.legacy.compare.match.import_key` names them."""
-        found = []
-        names = ["did", "collection", "rkey", "operation", "cid", "store"]
-        for path in self._files(IMPORTED) if IMPORTED in schema.TYPES else ():
-            day = str(layout.file_of(path).day)
-            self.imports.setdefault(day, []).append(path.key_in(self._lake))
-            for _, table in _groups(path, IMPORTED, names):
-                columns = [pc.fill_null(pc.cast(table[name], pa.string()), "") for name in names]
-                found.append(prints_of(*columns))
-        return EventIndex(found)
-
     def _files(self, record_type: str) -> Iterator[LakePath]:
         for path in layout.hour_files(self._lake, record_type):
             if self._begin <= layout.hour_of_file(path) < self._end:
                 yield path
 
-    def _read(
-        self, path: LakePath, record_type: str, old: OldSide, uris: EventIndex, pairs: EventIndex
-    ) -> None:
+    def _read(self, path: LakePath, record_type: str, old: OldSide, uris: EventIndex, pairs: EventIndex) -> None:
         about = ABOUT[record_type]
-        for number, slim in _groups(path, record_type, [*_FOUND, "resync", *about]):
+        for number, slim in groups(path, record_type, [*_FOUND, "resync", *about]):
             known = uris.find(prints_of(slim["operation"], slim["did"], slim["rkey"])) >= 0
             wanted = old.accounts.holds(record_type, slim).to_numpy(zero_copy_only=False)
             own = pc.equal(pc.second(slim["batch"]), 0).to_numpy(zero_copy_only=False)
@@ -110,7 +93,7 @@ class NewSide:
         """What is compared of these rows of a row group, by their places in it."""
         found: dict[int, Fields] = {}
         begin = 0
-        for _, table in _groups(path, record_type, None, [number]) if len(rows) else ():
+        for _, table in groups(path, record_type, None, [number]) if len(rows) else ():
             inside = rows[(rows >= begin) & (rows < begin + len(table))]
             for at, row in zip(inside.tolist(), table.take(pa.array(inside - begin)).to_pylist(), strict=True):
                 deleted = row["operation"] == "delete"
@@ -128,10 +111,10 @@ class NewSide:
         }
 
 
-def _groups(
+def groups(
     path: LakePath, record_type: str, names: list[str] | None, numbers: list[int] | None = None
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Row groups with their numbers; those of closed hours as a whole where few columns are read."""
+    """Row groups of an hour file with their numbers; those of closed hours as a whole where few columns are read."""
     try:
         with parquet.opened(path) as source:
             for number in range(source.num_row_groups) if numbers is None else numbers:

@@ -1,7 +1,7 @@
 """The old system's records, read once: spooled by URI, with what the other side has to be asked for.
 
-Lives here: the one pass over the stores, and what is learnt of each file in it. Must not: read the lake, decide what
-a record on one side means.
+Lives here: the one pass over the stores, and what is learnt of each file in it. Must not: read the lake, decide
+what a record on one side means.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Spooled(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Registered(msgspec.Struct, frozen=True, array_like=True):
-    """A file as it was while it was read. ``days`` are those of its records, ``refused`` counts the broken ones."""
+    """A file as it was while it was read. ``days``: of its records; ``refused`` counts the broken ones."""
 
     number: int
     path: str
@@ -93,9 +93,7 @@ class OldSide:
             days.add(self._take(number, each, types))
         if now := file.unchanged(self.root):
             named = [str(day) for day in sorted(days)]
-            registered = Registered(
-                number, file.path, file.size, file.mtime_ns, now, named, records, refused
-            )
+            registered = Registered(number, file.path, file.size, file.mtime_ns, now, named, records, refused)
             for day in days:
                 if self._within(day):
                     self.files.add(str(day), registered)
@@ -148,5 +146,3 @@ class OldSide:
 def bucket(key: str) -> str:
     """The part that a key is in."""
     return f"{zlib.crc32(key.encode(errors='surrogatepass')) % PARTS:03}"
-
-

@@ -42,8 +42,8 @@ def _day(result: DayResult) -> str:
     problems = "".join(f'<li class="bad">{escape(said)}</li>' for said in result.problems)
     return (
         f"<h2>{result.day}: {verdict}</h2><p>Old store <code>{escape(result.root)}</code>, compared at "
-        f"{result.compared_at:%Y-%m-%d %H:%M} UTC. <em>Only new</em> is about the accounts that the old store has: "
-        f"{scope.study:,} of the study, {scope.network:,} of its network, {scope.others:,} others. "
+        f"{result.compared_at:%Y-%m-%d %H:%M} UTC. <em>Only new</em> is about the accounts that the old store "
+        f"has: {scope.study:,} of the study, {scope.network:,} of its network, {scope.others:,} others. "
         f"{result.others:,} old records are of types that are not compared.</p><ul>{problems}</ul>"
         '<div class="wide"><table><thead><tr><th>type</th>'
         + "".join(f'<th class="n">{name}</th>' for name in ("both", "only old", "only new", "differ", "copies"))
@@ -76,6 +76,4 @@ def _example(example: Example) -> str:
         for field, (old, new) in example.fields.items()
     )
     where = f"<br>{escape(example.path)}" if example.path else ""
-    return (
-        f"<tr><td><code>{escape(example.uri)}</code>{where}</td><td>{example.at:%H:%M:%S}</td><td>{fields}</td></tr>"
-    )
+    return f"<tr><td><code>{escape(example.uri)}</code>{where}</td><td>{example.at:%H:%M:%S}</td><td>{fields}</td></tr>"

@@ -14,6 +14,7 @@ from typing import Final
 from firehose.batch.lock import locks_folder
 from firehose.legacy.compare import kept
 from firehose.legacy.compare.filing import us
+from firehose.legacy.compare.imports import Imports
 from firehose.legacy.compare.kept import ComparedFile
 from firehose.legacy.compare.match import Matching
 from firehose.legacy.compare.new_side import NewSide
@@ -63,7 +64,7 @@ def compare(
         new = NewSide(lake, Path(scratch), *hours)
         new.read(old, types)
         reasons = Reasons(lake_time(lake, types), new.expired_hours(types), old.receipts(), quiet_s)
-        matching = Matching(reasons, new.imported(), days)
+        matching = Matching(reasons, Imports(lake), days)
         matching.match(old, new)
         made = [
             DayResult(
@@ -74,7 +75,7 @@ def compare(
                 scope=old.accounts.counts,
                 types={name: _settled(matching.counts[day].get(name, Counts())) for name in sorted(types)},
                 others=old.others.get(day, 0),
-                imports=new.imports.get(str(day), []),
+                imports=sorted(matching.imports[day]),
                 whole=types == _ALL,
             )
             for day in sorted(days)

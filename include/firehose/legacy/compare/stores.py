@@ -12,9 +12,7 @@ import msgspec
 
 from firehose import files as disk
 from firehose.legacy.record import OldRecord, Refused
-from firehose.legacy.stores.found import Found, Outside
-from firehose.legacy.stores.read import read
-from firehose.legacy.stores.walk import walk
+from firehose.legacy.stores import Found, Outside, read, walk
 
 
 class OldFile(msgspec.Struct, frozen=True):
@@ -44,6 +42,6 @@ def files(root: Path) -> Iterator[tuple[OldFile | None, Iterator[OldRecord | Ref
         if isinstance(listed, Refused):
             yield None, iter([listed])
         elif isinstance(listed, Found):
-            yield OldFile(listed.path, listed.size, listed.mtime_ns), read(root, listed)
+            yield OldFile(listed.path, listed.size, listed.mtime_ns), read(root, [listed])
         else:
             assert isinstance(listed, Outside)  # noqa: S101 - the walk gives nothing else
