@@ -29,8 +29,8 @@ class OldRecord(msgspec.Struct, frozen=True, kw_only=True):
     the client's text, untouched. ``event`` is the whole event as a line of Jetstream's v1, where the store is the
     queue: then nothing else than the names and times is filled in. ``langs``, ``tags``, ``alts``: lists, in their
     order. ``facets``: ``kind:value`` each (``tag:``, ``link:``, ``mention:``), without their places in the text.
-    ``embeds`` names the kinds of embed (``images``, ``record``, ``external``, and of raw_sync ``video``). ``entities``:
-    the values of a facet's forerunner. ``role`` is the folder that says why the study kept it
+    ``embeds`` names the kinds of embed (``images``, ``record``, ``external``; ``video`` in raw_sync).
+    ``entities``: the values of a forerunner of facets. ``role`` is the folder that says why the study kept it
     (``study_user_activity/create/follow/followee``, ``raw_sync/create/like``, …).
 
     ``rkey`` is empty where none was kept: the follows of ``scraped_user_social_network`` are two accounts each

@@ -9,9 +9,11 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from firehose.legacy.record import OldRecord, Refused
+from firehose.legacy.record import OldRecord, Refused, Store
 from firehose.legacy.stores.cache import read_file
 from firehose.legacy.stores.found import Found
+from firehose.legacy.stores.queues import read_queue
+from firehose.legacy.stores.rows import read_rows
 
 
 def read(root: Path, files: Iterable[Found]) -> Iterator[OldRecord | Refused]:
@@ -22,4 +24,9 @@ def read(root: Path, files: Iterable[Found]) -> Iterator[OldRecord | Refused]:
     """
     base = os.fspath(root)
     for found in files:
-        yield read_file(base, found)
+        if found.store is Store.QUEUE:
+            yield from read_queue(base, found)
+        elif found.store is Store.PARQUET:
+            yield from read_rows(base, found)
+        else:
+            yield read_file(base, found)
