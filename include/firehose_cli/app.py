@@ -26,6 +26,7 @@ from firehose_cli.demo import demo
 from firehose_cli.doctor.command import doctor
 from firehose_cli.ending import one_line
 from firehose_cli.explain import explain
+from firehose_cli.legacy.group import app as legacy
 from firehose_cli.maintenance import maintenance
 from firehose_cli.mcp import mcp
 from firehose_cli.migrate import migrate
@@ -118,6 +119,7 @@ batches.app.command()(rerun)
 app.add_typer(batches.app, name="batches", rich_help_panel="Watch")
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Check and repair")
 app.add_typer(alerts.app, name="alerts", rich_help_panel="Operate")
+app.add_typer(legacy, name="legacy", rich_help_panel="Operate")
 app.add_typer(metrics.app, name="metrics", rich_help_panel="Operate")
 app.add_typer(service.app, name="service", rich_help_panel="Operate")
 app.add_typer(bench.app, name="bench", rich_help_panel="Develop")
