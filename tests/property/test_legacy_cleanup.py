@@ -70,7 +70,7 @@ def test_it_never_removes_what_is_not_covered(states: list[File], days: list[boo
             write(root, path, path)
         register = {
             path: compared(
-                root, path, [DAYS[n] for n in sorted(file.days)], refused=file.refused, imported=file.imported
+                root, path, [DAYS[n] for n in sorted(file.days)], refused=int(file.refused), imported=file.imported
             )
             for path, file in files.items()
             if file.known

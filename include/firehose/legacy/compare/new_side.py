@@ -33,7 +33,7 @@ _FOUND: Final = ["did", "rkey", "operation", "time_us", "batch"]
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """A row of the lake. ``fields`` only where the old side has the URI; ``wanted``: it is in the scope; ``again``:
+    """A row of the lake. ``fields`` where the old side has the URI; ``wanted``: it is in the scope; ``again``:
     the old side has a follow of the same two accounts."""
 
     key: str
@@ -114,7 +114,7 @@ class NewSide:
 def groups(
     path: LakePath, record_type: str, names: list[str] | None, numbers: list[int] | None = None
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Row groups of an hour file with their numbers; those of closed hours as a whole where few columns are read."""
+    """Row groups of an hour file with their numbers: whole ones where few columns are read."""
     try:
         with parquet.opened(path) as source:
             for number in range(source.num_row_groups) if numbers is None else numbers:

@@ -76,4 +76,5 @@ def _example(example: Example) -> str:
         for field, (old, new) in example.fields.items()
     )
     where = f"<br>{escape(example.path)}" if example.path else ""
-    return f"<tr><td><code>{escape(example.uri)}</code>{where}</td><td>{example.at:%H:%M:%S}</td><td>{fields}</td></tr>"
+    uri = f"<td><code>{escape(example.uri)}</code>{where}</td>"
+    return f"<tr>{uri}<td>{example.at:%H:%M:%S}</td><td>{fields}</td></tr>"
