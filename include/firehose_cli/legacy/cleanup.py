@@ -1,4 +1,4 @@
-"""``firehose legacy cleanup`` and ``restore``: run :mod:`firehose.legacy.cleanup`, print what goes and what stays."""
+"""``firehose legacy cleanup`` and ``restore``: run :mod:`firehose.legacy.cleanup`, print what goes and stays."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ _Root = Annotated[Path, typer.Argument(metavar="PATH", help="The folder that was
 
 def cleanup(
     root: _Root,
-    do: Annotated[
-        bool, typer.Option("--do", help="Do it. Without this it says what would go, and no more.")
-    ] = False,
+    do: Annotated[bool, typer.Option("--do", help="Do it. Without this it says what would go.")] = False,
     purge: Annotated[
         bool, typer.Option("--purge", help="Remove for good what has been in the trash for its time.")
     ] = False,

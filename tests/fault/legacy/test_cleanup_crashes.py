@@ -1,4 +1,7 @@
-"""A comparison, a cleanup, a restore and a purge that are killed anywhere end, repeated, as if they had not been."""
+"""A cleanup, a restore and a purge that are killed anywhere end, repeated, as if they had not been.
+
+A comparison is killed in tests/integration/legacy/test_compare.py.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from firehose.legacy.cleanup import trash
-from firehose.legacy.compare import kept
 from firehose.store import LocalLake
 from ingester.contract import crash
 from ingester.contract.crash import Point
