@@ -3,9 +3,9 @@
 Once a day while both systems run, if `FIREHOSE_LEGACY` names the old one's folder; otherwise there is no schedule,
 and a run by hand is skipped.
 
-**compare** reads the old stores and the lake's hours of the day before the run's end, matches by URI, and keeps the
-result with its page in `_quality/legacy/`. A record that only the old system has, or that differs, is an alert,
-and no failure: the lake goes on. What one of the two could not have is explained by kind
+**compare** reads the old stores and the lake's hours of the day before the run's end, matches by URI, and keeps
+the result with its page in `_quality/legacy/`. A record that only the old system has, or that differs, is an
+alert, and no failure: the lake goes on. What one of the two could not have is explained by kind
 (docs/operations.md, "The old system beside this one"). Clearing or triggering a run is always safe.
 """
 

@@ -17,7 +17,7 @@ _Root = Annotated[Path, typer.Argument(metavar="PATH", help="The folder that was
 
 def cleanup(
     root: _Root,
-    do: Annotated[bool, typer.Option("--do", help="Do it. Without this it says what would go.")] = False,
+    do: Annotated[bool, typer.Option("--do", help="Do it, not only say what would go.")] = False,
     purge: Annotated[
         bool, typer.Option("--purge", help="Remove for good what has been in the trash for its time.")
     ] = False,

@@ -194,7 +194,7 @@ def test_duckdb_says_the_same_of_the_same_files(world: World, report: Comparison
     engine.execute(f"""
         CREATE VIEW posts AS SELECT 'at://' || did || '/{POST}/' || rkey AS uri, * FROM '{hour}';
         CREATE VIEW old_posts AS SELECT * FROM read_json('{old}/study_user_activity/create/post/*.json',
-            columns={{uri: 'VARCHAR', author_did: 'VARCHAR', text: 'VARCHAR'}});
+            columns={{uri: 'VARCHAR', author_did: 'VARCHAR', text: 'VARCHAR', synctimestamp: 'VARCHAR'}});
         CREATE VIEW old_likes AS SELECT * FROM read_json('{old}/study_user_activity/create/like/*/*.json',
             columns={{uri: 'VARCHAR', author: 'VARCHAR'}});
         CREATE VIEW study AS SELECT author_did AS did FROM old_posts UNION SELECT author FROM old_likes;
@@ -219,8 +219,12 @@ def test_duckdb_says_the_same_of_the_same_files(world: World, report: Comparison
     assert posts.differs == ask(differ)
     low, high = DOWN
     unmatched = "FROM wanted WHERE operation = 'create' AND NOT resync AND uri NOT IN (SELECT uri FROM old_posts)"
+    received = "epoch(strptime(synctimestamp, '%Y-%m-%d-%H:%M:%S'))"
+    last = ask(f"SELECT max({received}) FROM old_posts WHERE {received} * 1e6 < {low}")
+    following = ask(f"SELECT min({received}) FROM old_posts WHERE {received} * 1e6 >= {high} - 1e6")
+    up = f"time_us // 1000000 <= {last} OR time_us // 1000000 > {following}"
     once = f"(SELECT uri, min(time_us) AS time_us {unmatched} GROUP BY uri)"
-    assert posts.only_new == ask(f"SELECT count(*) FROM {once} WHERE time_us < {low} OR time_us >= {high}")
+    assert posts.only_new == ask(f"SELECT count(*) FROM {once} WHERE {up}")
     assert posts.explained[Explained.DOWN] == ask(f"SELECT count(DISTINCT uri) {unmatched}") - posts.only_new
     deleted = ask("SELECT count(DISTINCT uri) FROM wanted WHERE operation = 'delete'")
     assert posts.explained.get(Explained.DELETE, 0) == deleted
