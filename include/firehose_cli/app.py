@@ -39,6 +39,7 @@ from firehose_cli.restore import restore
 from firehose_cli.search import search
 from firehose_cli.settings import settings
 from firehose_cli.simulate import simulate
+from firehose_cli.simulate_old import simulate_old
 from firehose_cli.status import status
 from firehose_cli.summaries import summaries
 from firehose_cli.tap import tap
@@ -60,7 +61,7 @@ app = typer.Typer(
 )
 #: The commands by what someone wants to do, in the order in which the help shows them.
 _PANELS: Final[dict[str, dict[str, Callable[..., None]]]] = {
-    "Try it": {"demo": demo, "once": once, "simulate": simulate},
+    "Try it": {"demo": demo, "once": once, "simulate": simulate, "simulate-old": simulate_old},
     "Ask questions": {"ui": ui, "query": query, "search": search, "coverage": coverage, "mcp": mcp},
     "Watch": {"status": status, "top": top, "tap": tap},
     "Operate": {

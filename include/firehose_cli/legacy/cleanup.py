@@ -26,8 +26,8 @@ def cleanup(
 ) -> None:
     """Move old files aside whose days were compared and passed, whose records were imported and are backed up.
 
-    They go into .firehose-trash in the same folder, from where `firehose legacy restore` puts them back. The lake's
-    _audit/ says what went, why and by whom. What was not compared, or has changed since, stays.
+    They go into .firehose-trash in the same folder, from where `firehose legacy restore` puts them back. The
+    lake's _audit/ says what went, why and by whom. What was not compared, or has changed since, stays.
     """
     import msgspec
 
