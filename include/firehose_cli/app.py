@@ -26,7 +26,7 @@ from firehose_cli.demo import demo
 from firehose_cli.doctor.command import doctor
 from firehose_cli.ending import one_line
 from firehose_cli.explain import explain
-from firehose_cli.legacy.group import app as legacy
+from firehose_cli.legacy import app as legacy
 from firehose_cli.maintenance import maintenance
 from firehose_cli.mcp import mcp
 from firehose_cli.migrate import migrate
