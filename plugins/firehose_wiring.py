@@ -41,6 +41,8 @@ MONITOR_AT: Final = "* * * * *"
 WATCHED: Final = tuple(f"firehose_{name}" for name in ("batch", "summaries", "maintenance", "lake", "backup"))
 #: When a backup is made each day, before the lake is checked.
 BACKUP_AT: Final = "40 2 * * *"
+#: When the old system's data of the day before is compared with the lake's, while both run.
+COMPARE_AT: Final = "10 6 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
 #: One day of batches of five minutes. After an outage a run for each missed interval is made at once, so that the
@@ -95,6 +97,25 @@ def backup_timetable() -> CronDataIntervalTimetable | None:
         SettingsError: a wrong setting.
     """
     return CronDataIntervalTimetable(BACKUP_AT, timezone="UTC") if _settings().backup else None
+
+
+def legacy_timetable() -> CronDataIntervalTimetable | None:
+    """Once a day, if there is an old system.
+
+    Raises:
+        SettingsError: a wrong setting.
+    """
+    return CronDataIntervalTimetable(COMPARE_AT, timezone="UTC") if _settings().legacy else None
+
+
+def require_legacy(settings: Settings) -> None:
+    """See that there is an old system.
+
+    Raises:
+        AirflowSkipException: there is none.
+    """
+    if not settings.legacy:
+        raise AirflowSkipException("FIREHOSE_LEGACY is not set: there is no old system to compare with")
 
 
 def require_backup(settings: Settings) -> None:

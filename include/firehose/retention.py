@@ -99,6 +99,13 @@ class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=366, description="The daily check reads every hour file in full once in this many days"),
     ] = 30
+    legacy: Annotated[
+        str,
+        Meta(
+            description="Folder of the old system's data, compared daily while both run; empty: there is none",
+            extra=must(checks.optional(checks.folder)),
+        ),
+    ] = ""
     backup: Annotated[
         str,
         Meta(

@@ -95,6 +95,13 @@ class Point(StrEnum):
     ICEBERG_RENAMED = "maintenance.iceberg_renamed"  # or an hour file has its second name
     ICEBERG_SWEPT = "maintenance.iceberg_swept"  # some of what no reader needs is gone
 
+    # The old system's data: compared, and removed once that is safe.
+    COMPARED = "legacy.compared"  # a day's register of files is new, its result is the one before
+    TRASH_BEGUN = "legacy.trash_begun"  # log and trash say what goes, and all of it is in its place
+    TRASH_MOVED = "legacy.trash_moved"  # some files are in the trash
+    TRASH_BACK = "legacy.trash_back"  # some are in their places again
+    PURGED_SOME = "legacy.purged_some"  # some are gone for good
+
     # Upgrade: from the folder names of an earlier version to today's.
     AREA_RENAMED = "upgrade.area_renamed"  # some areas have today's names, others may have earlier ones
 

@@ -20,6 +20,7 @@ START = "2026-01-01T00:00:00Z"
 _OF_SETTINGS = {
     "firehose_batch": "; the cron expression of `FIREHOSE_BATCH_MINUTES`",
     "firehose_backup": "; none where `FIREHOSE_BACKUP` is empty",
+    "firehose_legacy_compare": "; none where `FIREHOSE_LEGACY` is empty",
 }
 HEAVY = (
     "pandas",

@@ -25,6 +25,7 @@ __all__ = [
     "found",
     "report_foreign",
     "report_kept",
+    "report_legacy",
     "report_quality",
     "send",
     "task_failed",
@@ -150,6 +151,16 @@ def report_kept(settings: Settings, kept: Sequence[str], send_mail: SendMail) ->
         log.warning("kept although its time is over", kept=line)
     details = {f"item {n}": line for n, line in enumerate(kept[:_LISTED], 1)}
     send(settings, catalogue.KEPT, details, send_mail, count=len(kept), said=kept[0])
+    return True
+
+
+def report_legacy(settings: Settings, day: str, problems: Sequence[str], send_mail: SendMail) -> bool:
+    """Alert on what a day's comparison with the old system found; or say that a later day passed."""
+    if not problems:
+        Alerting(settings, send_mail).lower(catalogue.LEGACY_DIFFERS)
+        return False
+    details = {f"item {n}": line for n, line in enumerate(problems[:_LISTED], 1)}
+    send(settings, catalogue.LEGACY_DIFFERS, details, send_mail, day=day, said="; ".join(problems[:3]))
     return True
 
 

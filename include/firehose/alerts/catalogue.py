@@ -177,6 +177,14 @@ BAD_DATA: Final = Alert(
     lasts=30 * _MINUTE,
     setting="max_error_rate",
 )
+LEGACY_DIFFERS: Final = Alert(
+    "legacy_differs",
+    Severity.WARNING,
+    "the old system has what the lake has not, or otherwise: {day}",
+    "{said}. Compare the day again with examples: `firehose legacy compare PATH --from {day}`.",
+    "the-old-system-and-the-lake-differ",
+    causes=("a loss that no gap explains", "records are in quarantine", "the old store was changed by hand"),
+)
 
 # What becomes of them.
 CLICKHOUSE_AWAY: Final = Alert(

@@ -183,7 +183,7 @@ _PLACES: Final = (
         ("task_failed", "batch_late", "batch_slow", "batches_missing"),
         _batches,
     ),
-    _Place("quality", ("quality",), ("bad_data",), _quality),
+    _Place("quality", ("quality",), ("bad_data", "legacy_differs"), _quality),
     _Place("coverage", ("coverage",), ("gap", "retention_near", "archive_quota"), _coverage),
     _Place("lake", ("disks", "storage"), ("disk_fills_up", "unverified", "kept_although_over"), _lake),
     _Place("clickhouse", ("summaries",), ("clickhouse_away", "summaries_behind"), _clickhouse),

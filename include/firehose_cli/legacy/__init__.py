@@ -1,8 +1,14 @@
-"""``firehose legacy``: the old system's data. Registered here alone: one module a subcommand."""
+"""`firehose legacy`: the data of an earlier system, from import to cleanup. A module a command or two."""
 
 import typer
 
+from firehose_cli.legacy.cleanup import cleanup, restore
+from firehose_cli.legacy.compare import compare
 from firehose_cli.legacy.importing import import_
 
-app = typer.Typer(no_args_is_help=True, help="Bring over what an earlier system kept.")
+app = typer.Typer(
+    no_args_is_help=True, help="What an earlier system kept: bring it over, compare it, remove it once that is safe."
+)
 app.command("import")(import_)
+for command in (compare, cleanup, restore):
+    app.command()(command)

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from devstack.embedded.redis import RedisServer
-from firehose.alerts import report_foreign, report_kept, report_quality
+from firehose.alerts import report_foreign, report_kept, report_legacy, report_quality
 from firehose.alerts.smtp import mailer
 from firehose.backup.run import backup
 from firehose.batch.buffer import BACKFILL_BYTES_KEY
@@ -189,6 +189,15 @@ def test_kept_although_over(world: World, redis_client: redis.Redis, batches: li
     told = [f"{body['state']} {body['key']}" for body in world.webhook.bodies]
     assert told == ["firing kept_although_over", "cleared kept_although_over"]
     assert "likes is not what its record says" in world.webhook.bodies[0]["reason"]
+
+
+def test_legacy_differs(world: World) -> None:
+    mail = mailer(world.settings)
+    assert report_legacy(world.settings, "2026-11-23", ["2026-11-23 posts: 1 only old, at most 0 allowed"], mail)
+    assert not report_legacy(world.settings, "2026-11-24", [], mail)
+    told = [f"{body['state']} {body['key']}" for body in world.webhook.bodies]
+    assert told == ["firing legacy_differs", "cleared legacy_differs"]
+    assert "1 only old" in world.webhook.bodies[0]["reason"]
 
 
 def test_bad_data(world: World) -> None:

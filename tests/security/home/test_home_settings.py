@@ -80,6 +80,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "disk_warn_percent": (*WHOLE, "0", "101"),
     "disk_reserve_mib": WHOLE,
     "lake_check_days": (*WHOLE, "0", "367"),
+    "legacy": ("a\nb",),
     "backup": ("s3://", "ftp://h/b", "a\nb", "~nobody-of-this-name/x"),
     "backup_key": TEXT,
     "backup_key_file": ("a\nb", "~nobody-of-this-name/x"),

@@ -55,6 +55,7 @@ PROOFS = {
     "batch_slow": _both(f"{_LOOKS}test_batch_slow", "FirehoseBatchSlow"),
     "batches_missing": _both(f"{_LOOKS}test_batches_missing", "FirehoseBatchesMissing"),
     "bad_data": Proof(_FLOOD, f"{_LOOKS}test_bad_data", "FirehoseBadData"),
+    "legacy_differs": _both(f"{_LOOKS}test_legacy_differs"),
     "clickhouse_away": _both(f"{_LOOKS}test_clickhouse_away", "FirehoseClickHouseDown"),
     "summaries_behind": _both(f"{_LOOKS}test_summaries_behind", "FirehoseSummariesBehind"),
     "disk_fills_up": _both(f"{_LOOKS}test_disk_fills_up", "FirehoseDiskFillsUp"),
