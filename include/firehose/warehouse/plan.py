@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import LIKES, POSTS, TYPES
+from firehose.schema import BLOCKS, FOLLOWS, LIKES, POSTS, REPOSTS, TYPES
 from firehose.store import Listed
 
 
@@ -22,6 +22,8 @@ class Summary(NamedTuple):
     types: frozenset[str]
 
 
+#: The type of the old system's records.
+IMPORTED: Final = "imported"
 SUMMARIES: Final = (
     Summary("firehose.events_by_minute", frozenset(TYPES)),
     Summary("ops.account_states_by_hour", frozenset(TYPES)),
@@ -32,6 +34,9 @@ SUMMARIES: Final = (
     Summary("firehose.links_by_hour", frozenset({POSTS})),
     Summary("firehose.most_liked_posts_by_hour", frozenset({LIKES})),
 )
+#: Which records both systems have: made as the others, and after them; see matches.py.
+KEYS: Final = Summary("ops.imported_keys", frozenset({IMPORTED}))
+SEEN: Final = Summary("ops.imported_seen", frozenset({POSTS, LIKES, FOLLOWS, REPOSTS, BLOCKS}))
 
 
 class Loaded(NamedTuple):

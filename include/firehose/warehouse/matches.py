@@ -1,0 +1,48 @@
+"""Which hours to look through again for records that both systems have.
+
+``ops.imported_keys`` is made of the hours that an import has written to.
+``ops.imported_seen`` is made of the hours that a batch has written to, as a summary is, and of those in which the
+firehose brought a record that an import has now added. Must not: make rows (summaries.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from firehose.lake.ledger import LedgerEntry
+from firehose.warehouse.columns import OF_BOTH_SYSTEMS
+from firehose.warehouse.plan import KEYS, SEEN, Loaded, Rebuild, Summary, touched
+
+_ADDED: Final = "SELECT account, record FROM ops.imported_keys WHERE hour IN {hours:Array(DateTime('UTC'))}"
+#: By account first, which is how the table is sorted.
+_BROUGHT: Final = f"""
+SELECT DISTINCT hour FROM ops.events
+WHERE type IN {{types:Array(String)}} AND operation IN ('create', 'update')
+    AND account IN (SELECT account FROM ({_ADDED})) AND (account, record) IN ({_ADDED})"""
+
+
+def rebuilds(client: Client, entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> Iterator[Rebuild]:
+    """The hours of the two tables that these entries change. What is given has to be made before the next one.
+
+    Where nothing was imported there are none.
+    """
+    hours = touched(entries, loaded)
+    added = {hour for hour, types in hours.items() if types & KEYS.types}
+    yield from _by_day(KEYS, added)
+    if not client.command("SELECT count() FROM ops.imported_keys"):
+        return
+    wanted = {hour for hour, types in hours.items() if types & SEEN.types}
+    if added:
+        asked = {"hours": sorted(added), "types": list(OF_BOTH_SYSTEMS)}
+        wanted |= {hour for (hour,) in client.query(_BROUGHT, parameters=asked, tz_mode="aware").result_rows}
+    yield from _by_day(SEEN, wanted)
+
+
+def _by_day(table: Summary, hours: set[datetime]) -> Iterator[Rebuild]:
+    for day, group in groupby(sorted(hours), key=datetime.date):
+        yield Rebuild(day, table.table, tuple(group))

@@ -1,0 +1,253 @@
+"""FIREHOSE_READERS on the real engine: what the views show of the firehose and of the old system, each record once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from firehose.settings import Settings
+from firehose.store import LocalLake
+from firehose.warehouse import mixed
+from firehose.warehouse.columns import OF_BOTH_SYSTEMS
+from firehose.warehouse.migrate import migrate
+from firehose.warehouse.summaries import load
+from jetstream_simulator.identifiers import tid
+from tests.integration.warehouse.lakes import LakeBuilder, at, forget, row
+from tests.integration.warehouse.test_views import files_opened
+
+POST, LIKE = "app.bsky.feed.post", "app.bsky.feed.like"
+TEXTS = ("did", "collection", "rkey", "operation", "store", "path", "cid", "created_at", "text", "embed_uri")
+MORE = ("external_uri", "reply_root", "reply_parent", "subject_uri", "subject_cid", "subject_did")
+LISTS = ("langs", "tags", "labels", "facets", "embeds", "alts")
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in (*TEXTS, *MORE)),
+        *((name, pa.list_(pa.string())) for name in LISTS),
+        ("received_us", pa.int64()),
+        ("batch", pa.timestamp("ms", tz="UTC")),
+    ]
+)
+Ask = Callable[..., list[dict[str, Any]]]
+
+
+def old(hour: int, account: str, rkey: str, store: str = "cache-1", **columns: Any) -> dict[str, Any]:
+    """A record as the old system kept it, filed in an hour."""
+    made = {
+        "did": f"did:plc:{account}",
+        "collection": POST,
+        "rkey": rkey,
+        "operation": "create",
+        "cid": f"c-{rkey}",
+    }
+    return made | {"store": store, "batch": at(hour).replace(second=1), "hour": hour} | columns
+
+
+def write_old(lake: LakeBuilder, rows: list[dict[str, Any]]) -> None:
+    """Hour files of the old system's records."""
+    for hour in {each["hour"] for each in rows}:
+        lake.folder(at(hour)).mkdir(parents=True, exist_ok=True)
+        kept = [{k: v for k, v in each.items() if k != "hour"} for each in rows if each["hour"] == hour]
+        pq.write_table(pa.Table.from_pylist(kept, schema=SCHEMA), lake.folder(at(hour)) / "imported.parquet")
+
+
+def imported_view(root: object) -> str:
+    """The view ``imported``, of the columns that these tests are about."""
+    kinds = ", ".join(f"{n} Nullable(String)" if n not in TEXTS[:6] else f"{n} String" for n in (*TEXTS, *MORE))
+    lists = ", ".join(f"{name} Array(String)" for name in LISTS)
+    clocks = "received_us Nullable(Int64), batch DateTime64(3, \\'UTC\\')"
+    hive = "year UInt16, month UInt8, day UInt8, hour UInt8"
+    return (
+        "CREATE OR REPLACE VIEW firehose.imported AS SELECT *, makeDate(year, month, day) AS date,"
+        " toDateTime(makeDate(year, month, day), 'UTC') + toIntervalHour(hour) AS hour_start,"
+        " reinterpretAsUInt32(reverse(substring(MD5(did), 1, 4))) / 4294967296 AS sample"
+        f" FROM file('{root}/year=*/month=*/day=*/hour=*/imported.parquet', 'Parquet',"
+        f" '{kinds}, {lists}, {clocks}, {hive}')"
+    )
+
+
+@pytest.fixture
+def both(client: Client, settings: Settings, lake: LakeBuilder) -> Iterator[Ask]:
+    """A lake that both systems have put records in; asks with a setting of FIREHOSE_READERS."""
+    lake.write(
+        "posts",
+        [
+            row("posts", at(5, 10), "ann", rkey="p1", cid="c-p1", text="both have it"),
+            row("posts", at(5, 11), "bob", rkey="p2", cid="c-p2", text="only the firehose"),
+            row("posts", at(6, 12), "cyd", rkey="p3", cid="c-p3b", text="edited", operation="update"),
+            row("posts", at(7, 13), "dan", rkey="q1", cid="c-q1", text="of the queue", batch=at(7, 0, 1)),
+            row("posts", at(8, 1), "eve", rkey="p5", operation="delete", cid=None),
+        ],
+    )
+    lake.write("likes", [row("likes", at(5, 9), "ann", rkey="l1", cid="c-l1", subject_uri="at://did:plc:x/a/b")])
+    write_old(
+        lake,
+        [
+            # Filed a day later than the firehose saw it, and by two stores.
+            old(30, "ann", "p1", text="both have it"),
+            old(30, "ann", "p1", "parquet", text="both have it"),
+            old(
+                6,
+                "cyd",
+                "p3",
+                text="before the edit",
+                langs=["en", "pt-BR"],
+                facets=["tag:Tea", "link:https://a.b/"],
+            ),
+            old(6, "dan", "p4", "cache-2", text="lost", received_us=int(at(6, 30).timestamp()) * 1_000_000),
+            old(6, "dan", "p4", "parquet", text="lost", created_at="2026-11-23T06:29:58.000Z"),
+            old(7, "dan", "q1", "queue", batch=at(7, 0, 1)),
+            old(8, "eve", "p5", text="deleted since"),
+            old(9, "ann", tid(int(at(9).timestamp()) * 1_000_000, 3), text="not received", cid=None),
+            old(5, "ann", "l1", collection=LIKE, cid=None, subject_uri="at://did:plc:x/a/b"),
+            old(5, "bob", "l2", collection=LIKE, subject_uri="at://did:plc:x/a/c"),
+        ],
+    )
+    client.command(imported_view(lake.root))
+    lake.publish(at(20, 55), {at(h): ["posts", "likes"] for h in (5, 6, 7, 8)})
+    lake.publish(at(21, 55), {at(h): ["imported"] for h in (5, 6, 7, 8, 9, 30)})
+    load(client, LocalLake(lake.root))
+
+    def ask(readers: str, query: str) -> list[dict[str, Any]]:
+        migrate(client, msgspec.structs.replace(settings, readers=readers))
+        return list(client.query(query).named_results())
+
+    yield ask
+    migrate(client, settings)
+    forget(client)
+
+
+POSTS = "SELECT did, rkey, cid, rev, text, provenance, witnessed_at FROM firehose.posts ORDER BY rkey, cid, did"
+
+
+def provenances(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """By CID, or by record key where there is none."""
+    found = {each["cid"] or each["rkey"]: sorted(each["provenance"]) for each in rows}
+    assert len(found) == len(rows), "a record has more than one row"
+    return found
+
+
+def test_both_show_each_record_once_and_who_has_it(both: Ask) -> None:
+    rows = both("both", POSTS)
+    found = provenances(rows)
+    without = next(key for key in found if key.startswith("3"))
+    assert found == {
+        "c-p1": ["cache-1", "firehose", "parquet"],
+        "c-p2": ["firehose"],
+        "c-p3": ["cache-1"],
+        "c-p3b": ["firehose"],
+        "c-p4": ["cache-2", "parquet"],
+        "c-p5": ["cache-1"],
+        "c-q1": ["queue"],
+        "p5": ["firehose"],
+        without: ["cache-1"],
+    }
+    by_cid = {each["cid"]: each for each in rows}
+    assert by_cid["c-p4"]["rev"] is None
+    assert by_cid["c-p4"]["witnessed_at"] == at(6, 30)
+    assert by_cid["c-p3"]["witnessed_at"] is None
+    likes = both("both", "SELECT rkey, cid, provenance FROM firehose.likes ORDER BY rkey")
+    assert [(each["rkey"], sorted(each["provenance"])) for each in likes] == [
+        ("l1", ["cache-1", "firehose"]),
+        ("l2", ["cache-1"]),
+    ]
+
+
+def test_new_is_the_firehose_and_legacy_the_old_system(both: Ask) -> None:
+    assert provenances(both("new", POSTS)) == {
+        "c-p1": ["firehose"],
+        "c-p2": ["firehose"],
+        "c-p3b": ["firehose"],
+        "c-q1": ["queue"],
+        "p5": ["firehose"],
+    }
+    kept = provenances(both("legacy", POSTS))
+    assert {key for key in kept if key.startswith("c-")} == {"c-p1", "c-p3", "c-p4", "c-p5", "c-q1"}
+    assert "firehose" not in {name for names in kept.values() for name in names}
+    assert provenances(both("both", POSTS.replace(".posts", ".seen_posts"))) == provenances(both("new", POSTS))
+
+
+def test_by_day_and_by_share(both: Ask) -> None:
+    until = both("legacy<2026-11-24,new", POSTS)
+    assert {each["cid"] for each in until} >= {"c-p3", "c-p4", "c-p5", "c-q1"}
+    assert not {"c-p2", "c-p3b"} & {each["cid"] for each in until}
+    sample = {each["did"]: each["sample"] for each in both("new", "SELECT did, sample FROM firehose.imported")}
+    part = both("both:40%,new", POSTS)
+    shown = {each["did"] for each in part if "firehose" not in each["provenance"] and each["cid"] != "c-q1"}
+    assert shown == {did for did, number in sample.items() if number < 0.4} - {"did:plc:bob"}
+
+
+def test_what_was_not_kept_is_null(both: Ask) -> None:
+    (post,) = both("both", "SELECT * FROM firehose.posts WHERE cid = 'c-p3'")
+    nulls = {"rev", "time_us", "witnessed_at", "extra", "has_video", "embed", "facets", "embed_type", "created_at"}
+    assert {name for name in nulls if post[name] is not None} == set()
+    assert post["languages"] == ["en", "pt-BR"]
+    assert (post["tags"], post["links"], post["link_hosts"]) == (["tea"], ["https://a.b/"], ["a.b"])
+    assert post["resync"] is False
+    keyed = both("both", "SELECT tid_at, uri FROM firehose.posts WHERE text = 'not received'")
+    assert keyed[0]["tid_at"] == at(9)
+
+
+def test_what_exists_follows_the_setting(both: Ask) -> None:
+    now = "SELECT rkey, text, rev, first_seen FROM firehose.current_posts ORDER BY rkey"
+    assert [each["rkey"] for each in both("new", now)] == ["p1", "p2", "p3", "q1"]
+    rows = both("both", now)
+    texts = {each["rkey"]: each["text"] for each in rows}
+    assert texts.pop(next(key for key in texts if key.startswith("3"))) == "not received"
+    assert texts == {
+        "p1": "both have it",
+        "p2": "only the firehose",
+        "p3": "edited",
+        "p4": "lost",
+        "q1": "of the queue",
+    }
+    assert {each["rkey"]: each["rev"] for each in rows}["p4"] is None
+    assert both("both", "SELECT count() AS n FROM firehose.current_likes") == [{"n": 2}]
+    assert both("both", "SELECT count() AS n FROM firehose.edges WHERE kind = 'like'") == [{"n": 2}]
+
+
+@pytest.mark.parametrize("name", [f"{prefix}{kind}" for kind in OF_BOTH_SYSTEMS for prefix in ("", "current_")])
+def test_columns_are_as_declared_in_every_mode(both: Ask, client: Client, name: str) -> None:
+    both("new", f"SELECT * FROM firehose.{name}")
+    declared = client.query(f"DESCRIBE firehose.{name}").result_rows
+    both("both", f"SELECT * FROM firehose.{name}")
+    mixed_in = client.query(f"DESCRIBE firehose.{name}").result_rows
+    assert [each[0] for each in mixed_in] == [each[0] for each in declared]
+    differ = {new[0] for new, other in zip(declared, mixed_in, strict=True) if new[1] != other[1]}
+    assert differ <= {*mixed.NULLABLE, "since", "first_seen"}
+
+
+def test_conditions_on_time_open_only_their_files(both: Ask, client: Client) -> None:
+    both("both", "SELECT 1")
+    assert files_opened(client, "SELECT text FROM firehose.posts WHERE hour_start = '2026-11-23 06:00:00'") == 2
+    both("legacy<2026-11-24,new", "SELECT 1")
+    assert files_opened(client, "SELECT text FROM firehose.posts WHERE date = '2026-11-24'") == 1
+
+
+def test_an_import_that_comes_first_or_later_matches_alike(
+    client: Client, settings: Settings, lake: LakeBuilder
+) -> None:
+    key = tid(int((at(5) - timedelta(days=9)).timestamp()) * 1_000_000, 3)
+    lake.write("posts", [row("posts", at(5, 10), "ann", rkey=key, cid="c-x")])
+    write_old(lake, [old(30, "ann", key, cid="c-x")])
+    client.command(imported_view(lake.root))
+    seen = lake.publish(at(20, 55), {at(5): ["posts"]})
+    found = []
+    for order in ((0, 1), (1, 0)):
+        forget(client)
+        for which in order:
+            for path in (lake.root / "_ledger").rglob("*.json"):
+                path.unlink()
+            if which == 0 or order[0] == 0:
+                lake.publish(at(20, 55), {at(5): ["posts"]})
+            if which == 1 or order[0] == 1:
+                lake.publish(at(21, 55), {at(30): ["imported"]})
+            load(client, LocalLake(lake.root))
+        found.append(client.query("SELECT hour, count() FROM ops.imported_seen GROUP BY hour").result_rows)
+    assert found[0] == found[1] == [(at(5), 1)], seen
