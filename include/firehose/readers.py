@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 _RULE: Final = re.compile(r"(new|both|legacy)(?::(\d{1,3}(?:\.\d+)?)%)?(?:<(\d{4}-\d{2}-\d{2}))?")
 _SAID: Final = (
-    "must be new, both or legacy, or several of them separated by commas, each with a share of the accounts or a day"
-    " that it ends before: legacy<2024-12-01,both:20%,new"
+    "must be new, both or legacy, or several of them separated by commas, each with a share of the accounts or a"
+    " day that it ends before: legacy<2024-12-01,both:20%,new"
 )
 
 

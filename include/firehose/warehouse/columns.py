@@ -28,8 +28,8 @@ SAMPLE: Final = Column(
 PROVENANCE: Final = Column(
     "provenance",
     "Array(String)",
-    "What has it: firehose, or the old system's queue where its commit came from there. With FIREHOSE_READERS other"
-    " than new also the old system's stores that have it: cache-1, cache-2, queue, parquet",
+    "What has it: firehose, or the old system's queue where its commit came from there. With FIREHOSE_READERS"
+    " other than new also the old system's stores that have it: cache-1, cache-2, queue, parquet",
     "if(toSecond(batch) = 0, ['firehose'], ['queue'])",
 )
 #: The hive columns of an hour file's path.

@@ -13,7 +13,6 @@ from typing import Final
 
 from firehose import schema
 from firehose.readers import Mode, Rule
-from firehose.records import tid_sql
 from firehose.records.columns import ViewColumn as Column
 from firehose.warehouse.columns import OF_BOTH_SYSTEMS, PROVENANCE, file_columns, view_columns
 from firehose.warehouse.selects import quoted, select_list, type_select
@@ -21,11 +20,7 @@ from firehose.warehouse.selects import quoted, select_list, type_select
 #: Columns that no row of the old system has, or not each: NULL there, so declared as such.
 NULLABLE: Final = frozenset({"rev", "time_us", "witnessed_at", "extra", "has_video"})
 _KEPT: Final = {
-    "time_us": "old.received_us",
-    "created_at": "parseDateTime64BestEffortOrNull(ifNull(old.created_at, ''), 6, 'UTC')",
-    "created_at_raw": "old.created_at",
-    "tid_us": f"if({tid_sql.is_tid('old.rkey')},"
-    f" toInt64(bitShiftRight({tid_sql.value_of('old.rkey')}, 10)), NULL)",
+    "time_us": "toUnixTimestamp64Micro(old.received_at)",
     "resync": "false",
     "reply_parent_uri": "old.reply_parent",
     "reply_root_uri": "old.reply_root",
@@ -37,7 +32,10 @@ _KEPT: Final = {
     "mentions": "{mention}",
 }
 _AS_IT_IS: Final = frozenset(
-    {"batch", "did", "operation", "rkey", "cid", "text", "langs", "subject_uri", "subject_cid"}
+    {
+        *("batch", "did", "operation", "rkey", "cid", "tid_us", "created_at", "created_at_raw"),
+        *("text", "langs", "subject_uri", "subject_cid"),
+    }
 )
 _FACET: Final = "arrayMap(f -> substring(f, {0}), arrayFilter(f -> startsWith(f, '{1}:'), old.facets))"
 _PATH: Final = ("year", "month", "day", "hour")
@@ -55,6 +53,12 @@ STORES: Final = ("cache-1", "cache-2", QUEUE, "parquet")
 _KEYS: Final = "ops.imported_keys"
 
 
+#: As ops.imported_keys has it.
+_OLD_KEY: Final = (
+    "cityHash64(old.did, old.collection, old.rkey, ifNull(if(old.rkey = '', old.subject_did, old.cid), ''))"
+)
+
+
 def columns(record_type: str) -> list[Column]:
     """The columns of the type's view."""
     return [
@@ -65,19 +69,18 @@ def columns(record_type: str) -> list[Column]:
 
 def select(record_type: str, lake_root: str, rules: Sequence[Rule], cluster: str = "") -> str:
     """A SELECT with a row for each event of a type, and for each record that only the old system has."""
-    collection = schema.COLLECTIONS[record_type]
-    keys = _keys(quoted(collection), "stored.")
+    keys = _keys(record_type, "stored.")
     of_view = [
         c._replace(expression=_provenance(c.expression, keys)) if c.name == PROVENANCE.name else c
         for c in view_columns(record_type)
     ]
     seen = type_select(record_type, lake_root, of_view, cluster=cluster)
     shown = _where(rules, Mode.NEW, Mode.BOTH)
-    kept = _any(f"{key} IN ({_of_store(QUEUE)})" for key in _keys(quoted(collection), ""))
+    kept = _any(f"{key} IN ({_of_store(QUEUE)})" for key in _keys(record_type, ""))
     if shown != "true":
         in_queue = f"(toSecond(batch) != 0 OR {kept})"
         seen = f"SELECT * FROM\n(\n{seen}\n) WHERE {shown} OR ({_where(rules, Mode.LEGACY)} AND {in_queue})"
-    return f"{seen}\nUNION ALL\n{_imported(record_type, collection, rules)}"
+    return f"{seen}\nUNION ALL\n{_imported(record_type, rules)}"
 
 
 def over_view(name: str, body: str) -> str:
@@ -101,11 +104,14 @@ def over_view(name: str, body: str) -> str:
     return columns + mark + query
 
 
-def _imported(record_type: str, collection: str, rules: Sequence[Rule]) -> str:
-    (key, _) = _keys(quoted(collection), "old.")
-    first = f"SELECT key, one.1, one.2 FROM (SELECT key, min((toString(store), hour)) AS one FROM {_KEYS} WHERE store != {quoted(QUEUE)} GROUP BY key)"
+def _imported(record_type: str, rules: Sequence[Rule]) -> str:
+    key = _OLD_KEY
+    first = (
+        f"SELECT key, one.1, one.2 FROM (SELECT key, min((toString(store), hour)) AS one FROM {_KEYS}"
+        f" WHERE store != {quoted(QUEUE)} GROUP BY key)"
+    )
     conditions = [
-        f"old.collection = {quoted(collection)}",
+        f"old.collection = {quoted(schema.COLLECTIONS[record_type])}",
         f"old.store != {quoted(QUEUE)}",
         f"({key}, toString(old.store), old.hour_start) IN ({first})",
         _where(rules, Mode.LEGACY, Mode.BOTH, table="old."),
@@ -132,7 +138,7 @@ def _imported(record_type: str, collection: str, rules: Sequence[Rule]) -> str:
 def _kept(name: str, kind: str) -> str:
     if name in _KEPT:
         facets = {of: _FACET.format(len(of) + 2, of) for of in ("tag", "link", "mention")}
-        return re.sub(r"\{(\w+)\}", lambda match: facets[match[1]], _KEPT[name])
+        return re.sub(r"\{([a-z]+)\}", lambda match: facets[match[1]], _KEPT[name])
     if name in _AS_IT_IS or not kind:
         return f"old.{name}"
     return f"CAST({'[]' if kind.startswith('Array') else 'NULL'}, {quoted(_nullable(kind))})"
@@ -142,10 +148,14 @@ def _nullable(kind: str) -> str:
     return kind if kind.startswith(("Array", "Nullable")) else f"Nullable({kind})"
 
 
-def _keys(collection: str, table: str) -> tuple[str, str]:
-    """The key of a row's record, and the one by which it is known to a store that kept no CID."""
-    begun = f"cityHash64({table}did, {collection}, {table}rkey"
-    return f"{begun}, ifNull({table}cid, ''))", f"{begun}, '')"
+def _keys(record_type: str, table: str) -> list[str]:
+    """The keys of a row: its record's, and those by which stores know it that kept no CID, or no record key."""
+    collection = quoted(schema.COLLECTIONS[record_type])
+    begun = f"cityHash64({table}did, {collection}, "
+    keys = [f"{begun}{table}rkey, ifNull({table}cid, ''))", f"{begun}{table}rkey, '')"]
+    if record_type in (schema.FOLLOWS, schema.BLOCKS):
+        keys.append(f"{begun}'', {table}subject_did)")
+    return keys
 
 
 def _of_store(store: str) -> str:
@@ -165,7 +175,8 @@ def _provenance(seen: str, keys: Sequence[str]) -> str:
 
 def _where(rules: Sequence[Rule], *modes: Mode, table: str = "") -> str:
     """Which rows the setting shows in one of these modes, by day and account."""
-    found, before = [], []
+    found: list[str] = []
+    before: list[str] = []
     for rule in (*rules, Rule(Mode.NEW)):
         limits = []
         if rule.before is not None:

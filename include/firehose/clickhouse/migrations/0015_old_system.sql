@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS ops.imported_keys
 (
     day     Date                   COMMENT 'UTC day, the partition',
     hour    DateTime('UTC')        COMMENT 'Start of the hour in which the record is filed',
-    key     UInt64                 COMMENT 'cityHash64 of account, collection, record key and CID (empty: none was kept)',
+    key     UInt64                 COMMENT 'cityHash64 of account, collection, record key and CID (empty: none was kept; without a record key the account that it is about)',
     store   LowCardinality(String) COMMENT 'Kind of store: cache-1, cache-2, queue or parquet',
     account UInt64                 COMMENT 'As in ops.events',
     record  UInt64                 COMMENT 'As in ops.events'
