@@ -99,7 +99,7 @@ class Settings(AlertSettings, frozen=True, kw_only=True):
         Meta(
             description="Whose records the views of posts, likes, follows, reposts and blocks show: new (the "
             "firehose's), both (also what only the old system kept) or legacy (what the old system kept); by day "
-            "and by share of the accounts as in legacy<2024-12-01,both:20%,new, where the first that holds counts. "
+            "and by share of the accounts as in legacy<2024-12-01,both:20%,new: the first that holds counts; "
             "`firehose migrate` makes the views follow",
             extra=must(readers.valid),
         ),

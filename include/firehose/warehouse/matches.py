@@ -19,11 +19,12 @@ from firehose.warehouse.columns import OF_BOTH_SYSTEMS
 from firehose.warehouse.plan import KEYS, SEEN, Loaded, Rebuild, Summary, touched
 
 _ADDED: Final = "SELECT account, record FROM ops.imported_keys WHERE hour IN {hours:Array(DateTime('UTC'))}"
-#: By account first, which is how the table is sorted.
+#: By account first, which is how the table is sorted. Record 0: a list of follows, which had no record keys.
 _BROUGHT: Final = f"""
 SELECT DISTINCT hour FROM ops.events
 WHERE type IN {{types:Array(String)}} AND operation IN ('create', 'update')
-    AND account IN (SELECT account FROM ({_ADDED})) AND (account, record) IN ({_ADDED})"""
+    AND account IN (SELECT account FROM ({_ADDED}))
+    AND ((account, record) IN ({_ADDED}) OR account IN (SELECT account FROM ({_ADDED}) WHERE record = 0))"""
 
 
 def rebuilds(client: Client, entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> Iterator[Rebuild]:

@@ -57,6 +57,17 @@ _QUARANTINE: Final = (
     ),
 )
 
+_COHORTS: Final = (
+    Column("cohort", "String", "Name of the study or group: did IN (SELECT did FROM cohorts WHERE cohort = …)"),
+    Column("did", "String", "The account"),
+    Column("named", "String", "What the list said: a DID, or a handle"),
+    Column(
+        "at",
+        "Nullable(DateTime64(6, 'UTC'))",
+        "The moment at which the handle was the account's; NULL: the list said a DID",
+    ),
+)
+
 
 class View(NamedTuple):
     """A view's name in the database ``firehose`` and the statement that creates or replaces it."""
@@ -89,7 +100,7 @@ def views(lake_root: str, cluster: str = "", readers: str = Mode.NEW) -> list[Vi
         about = f"One row an event: {name} of the firehose, of the old system or of both, as FIREHOSE_READERS says"
         made.append(_declared(name, about, mixed.columns(name), select))
     made.append(_view("events", list(EVENTS), events_select(lake_root, cluster)))
-    made += [_quarantine(lake_root, cluster), _gif_hosts()]
+    made += [_quarantine(lake_root, cluster), _cohorts(lake_root, cluster), _gif_hosts()]
     return [*made, *(_over_views(path, mixed_in=bool(both)) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
 
 
@@ -124,6 +135,14 @@ def _quarantine(lake_root: str, cluster: str) -> View:
     files = table_function(lake_root, f"{Area.QUARANTINE}/date=*/batch=*/quarantine.parquet", stored, cluster)
     select = f"SELECT {select_list(columns)} FROM {files} AS stored"
     return _declared("quarantine", "Events set aside, each with the reason", columns, select)
+
+
+def _cohorts(lake_root: str, cluster: str) -> View:
+    stored = "cohort String, did String, named String, at Nullable(DateTime64(6, 'UTC'))"
+    files = table_function(lake_root, f"{Area.COHORTS}/*.parquet", stored, cluster)
+    return _declared(
+        "cohorts", "Accounts by cohort", list(_COHORTS), f"SELECT {select_list(list(_COHORTS))} FROM {files}"
+    )
 
 
 def _gif_hosts() -> View:

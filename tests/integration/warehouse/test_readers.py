@@ -75,9 +75,9 @@ def imported_view(root: object) -> str:
     )
 
 
-def entry(lake: LakeBuilder, hour: datetime, kind: str) -> LedgerEntry:
-    """What the ledger says of a batch that wrote rows of one type into an hour."""
-    made = lake.publish(hour, {hour: [kind]})
+def entry(lake: LakeBuilder, hour: datetime, *kinds: str) -> LedgerEntry:
+    """What the ledger says of a batch that wrote rows of these types into an hour."""
+    made = lake.publish(hour, {hour: [*kinds]})
     shutil.rmtree(lake.root / "_ledger")
     return made
 
@@ -142,7 +142,7 @@ def both(client: Client, settings: Settings, lake: LakeBuilder) -> Iterator[Ask]
     )
     client.command(imported_view(lake.root))
     for hour in (5, 6, 7, 8):
-        bring(client, lake, entry(lake, at(hour), "posts"))
+        bring(client, lake, entry(lake, at(hour), "posts", "likes", "follows"))
     for hour in (5, 6, 7, 8, 9, 30):
         bring(client, lake, entry(lake, at(hour), "imported"))
 

@@ -67,7 +67,7 @@ def test_quoting() -> None:
 def test_the_mark_of_a_view_changes_with_its_definition_only() -> None:
     here, again, there = (views(root) for root in ("/a", "/a", "/b"))
     of_types = [each for name in schema.TYPES for each in (name, *SEEN.get(name, ()))]
-    over_files = [*of_types, "events", "quarantine"]
+    over_files = [*of_types, "events", "quarantine", "cohorts"]
     assert [v.name for v in here][: len(over_files)] == over_files
     assert here == again
     differ = {a.name for a, b in zip(here, there, strict=True) if a.comment != b.comment}
