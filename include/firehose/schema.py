@@ -13,12 +13,14 @@ from firehose.records.columns import SYNC
 from firehose.records.registry import REGISTRY
 from ingester.contract import wire
 
-__all__ = ["COLLECTIONS", "COMMIT_TYPES", "IDENTITY", "SCHEMAS", "SYNC", "TYPES"]
+__all__ = ["COLLECTIONS", "COMMIT_TYPES", "EVENT_TYPES", "IDENTITY", "SCHEMAS", "SYNC", "TYPES"]
 
 POSTS, LIKES, FOLLOWS, REPOSTS, BLOCKS = wire.POSTS, wire.LIKES, wire.FOLLOWS, wire.REPOSTS, wire.BLOCKS
 IDENTITIES, ACCOUNTS, OTHER = wire.IDENTITIES, wire.ACCOUNTS, wire.OTHER
 #: Record types: one hour file each.
 TYPES: Final = tuple(REGISTRY)
+#: Types whose rows are events: all but what an import has brought of an earlier system.
+EVENT_TYPES: Final = tuple(name for name, of in REGISTRY.items() if of.is_event)
 #: Types whose rows are operations on records (create, update, delete).
 COMMIT_TYPES: Final = tuple(name for name, of in REGISTRY.items() if of.is_commit)
 #: The collection of each type that has exactly one; ``other`` keeps it in a column.

@@ -22,7 +22,7 @@ Moment = str | date | datetime
 By = Literal["account", "record"]
 ALL_EVENTS: Final = "events"
 #: What can be read: the record types, and all of them in one.
-TYPES: Final = (*schema.TYPES, ALL_EVENTS)
+TYPES: Final = (*schema.EVENT_TYPES, ALL_EVENTS)
 _DID: Final = re.compile(r"did:[a-z]+:[^\s\\]+")
 _WITHOUT_RECORDS: Final = frozenset(name for name, of in REGISTRY.items() if not of.is_commit) | {ALL_EVENTS}
 

@@ -85,7 +85,7 @@ def _lost(hours: Sequence[Sequence[Any]]) -> str:
     if not lost:
         return ""
     first, end = (datetime.fromtimestamp(moment, UTC) for moment in (min(starts), max(starts) + 3600))
-    of = "all types" if len(lost) == len(schema.TYPES) else ", ".join(sorted(lost))
+    of = "all types" if len(lost) == len(schema.EVENT_TYPES) else ", ".join(sorted(lost))
     return (
         f"events are missing in what was read: up to {length(max(lost.values()))} of {of}, in hours from"
         f" {minute(first)} to {minute(end)} UTC"

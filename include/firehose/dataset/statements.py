@@ -55,7 +55,7 @@ class Part(NamedTuple):
 
 def types_of(asked: Asked) -> list[str]:
     """The record types that are read."""
-    return [*schema.TYPES] if asked.record_type == ALL_EVENTS else [asked.record_type]
+    return [*schema.EVENT_TYPES] if asked.record_type == ALL_EVENTS else [asked.record_type]
 
 
 def hours(asked: Asked) -> str:

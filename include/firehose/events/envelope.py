@@ -88,7 +88,7 @@ def decode_event(line: bytes) -> JetstreamEvent:
     try:
         event = _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if _MARK in line and (letter := _revive(line)):
+        if _MARK in line and (letter := revive(line)):
             raise letter from None
         reason = _TOO_DEEP if isinstance(error, RecursionError) else error
         raise Undecodable(f"envelope: {reason}", line) from None
@@ -108,7 +108,7 @@ PARTS: Final = ("identity", "account", "sync")
 _ALL_PARTS: Final = ("commit", *PARTS)
 
 
-def _revive(line: bytes) -> Undecodable | None:
+def revive(line: bytes) -> Undecodable | None:
     """The message that the ingester could not read, as it came; None where the line is not a dead letter."""
     try:
         letter = _decode_dead_letter(line)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from firehose.events import plain
+from firehose.events import imported, plain
 from firehose.events.envelope import JetstreamCommit, JetstreamEvent, Undecodable, decode_event
 from firehose.records.base import RecordType
 from firehose.records.clocks import claimed_instants
@@ -43,7 +43,7 @@ def decode_rows(
     failed: list[Undecodable] = []
     for line in left:
         try:
-            rows.append(make(decode_event(line), line))
+            rows.append(make(line))
             kept.append(line)
         except Undecodable as error:
             failed.append(error)
@@ -189,7 +189,14 @@ def _rest(part: dict[str, Any]) -> str | None:
     return msgspec.json.encode(part, order="sorted").decode() if part else None
 
 
-def _maker(of: RecordType) -> Callable[[JetstreamEvent, bytes], Row]:
+def _maker(of: RecordType) -> Callable[[bytes], Row]:
+    if not of.is_event:
+        return imported.row
+    make = _event_maker(of)
+    return lambda line: make(decode_event(line), line)
+
+
+def _event_maker(of: RecordType) -> Callable[[JetstreamEvent, bytes], Row]:
     if not of.is_commit:
         return partial(_about_account, of)
     return partial(_record, of) if of.collections else _any

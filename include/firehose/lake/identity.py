@@ -1,10 +1,10 @@
 """The identity of an event, and which of many rows are an event's first: at 25 bytes a row.
 
 An operation on a record is known by account, revision, collection, record key and operation; an identity or
-account event by account, its own time and what it says. Each relay has numbers of its own, which may be 0 or begin
-again: it counts only where there is no time. Compared are keyed hashes of 128 bits, whose keys each
-process draws for itself: no sender can make two events that look alike. Must not: read files, know what becomes of
-a row.
+account event by account, its own time and what it says; what an earlier system kept by all that its type names.
+Each relay has numbers of its own, which may be 0 or begin again: it counts only where there is no time. Compared
+are keyed hashes of 128 bits, whose keys each process draws for itself: no sender can make two events that look
+alike. Must not: read files, know what becomes of a row.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def identities(record_type: str, table: pa.Table) -> pa.Array:
         pc.cast(table[name], pa.string()).combine_chunks() if name in of.identity else pa.scalar(of.collection)
         for name in names
     ]
-    if not of.is_commit:  # in all others rules have seen to it that no part is null
+    if not of.is_event:
+        parts = [pc.fill_null(part, _NULL) for part in parts]
+    elif not of.is_commit:  # in commits rules have seen to it that no part is null
         did, time, seq, *said = parts
         has_time = pc.fill_null(pc.not_equal(time, ""), False)
         number = pc.if_else(has_time, "", seq)
@@ -56,7 +58,8 @@ def identities(record_type: str, table: pa.Table) -> pa.Array:
 
 def mark(record_type: str) -> str:
     """The one column of an identity that alone tells nearly all events apart. It is never null."""
-    return "rev" if REGISTRY[record_type].is_commit else "did"
+    of = REGISTRY[record_type]
+    return "rev" if of.is_commit else "did" if of.is_event else "rkey"
 
 
 def marks(record_type: str, keys: pa.Array) -> pa.Array:

@@ -29,8 +29,13 @@ class OldRecord(msgspec.Struct, frozen=True, kw_only=True):
     the client's text, untouched. ``event`` is the whole event as a line of Jetstream's v1, where the store is the
     queue: then nothing else than the names and times is filled in. ``langs``, ``tags``, ``alts``: lists, in their
     order. ``facets``: ``kind:value`` each (``tag:``, ``link:``, ``mention:``), without their places in the text.
-    ``embeds`` names the kinds of embed (``images``, ``record``, ``external``). ``role`` is the folder that says
-    why the study kept it (``study_user_activity/create/follow/followee``, ``raw_sync/create/like``, …).
+    ``embeds`` names the kinds of embed (``images``, ``record``, ``external``; ``video`` in raw_sync).
+    ``entities``: the values of a forerunner of facets. ``role`` is the folder that says why the study kept it
+    (``study_user_activity/create/follow/followee``, ``raw_sync/create/like``, …).
+
+    ``rkey`` is empty where none was kept: the follows of ``scraped_user_social_network`` are two accounts each
+    (``did`` and ``subject_did``). An identity or account event of the queue has neither collection nor key, and
+    its ``operation`` is the event's kind.
     """
 
     store: Store
@@ -50,6 +55,7 @@ class OldRecord(msgspec.Struct, frozen=True, kw_only=True):
     tags: list[str] | None = None
     labels: list[str] | None = None
     facets: list[str] | None = None
+    entities: list[str] | None = None
     embeds: list[str] | None = None
     alts: list[str] | None = None
     embed_uri: str | None = None

@@ -24,7 +24,8 @@ class RecordType:
     """One record type: an hour file each, a view each.
 
     ``queue`` is the ingester's queue that its events come through; several types may share one. ``kind`` is the
-    kind of its events. ``collections`` are those of its records; empty: those that no other type of its queue has.
+    kind of its events; ``imported``: its rows are no events, but what an earlier system
+    kept. ``collections`` are those of its records; empty: those that no other type of its queue has.
     ``fields`` and ``derivation`` say which columns hold which part of a record; ``extra`` holds the rest.
     ``sort`` is the column by whose values an hour's rows are sorted. ``fast`` decodes records of the plain shape.
     ``view`` are columns that only the view has. ``kept`` are those that files of closed hours keep in another way,
@@ -34,7 +35,7 @@ class RecordType:
 
     name: str
     queue: str
-    kind: Literal["commit", "identity", "account"] = "commit"
+    kind: Literal["commit", "identity", "account", "imported"] = "commit"
     collections: tuple[str, ...] = ()
     columns: tuple[Column, ...]
     identity: tuple[str, ...]
@@ -52,6 +53,11 @@ class RecordType:
     def is_commit(self) -> bool:
         """Whether rows are operations on records (create, update, delete)."""
         return self.kind == "commit"
+
+    @property
+    def is_event(self) -> bool:
+        """Whether rows are events that a host has sent."""
+        return self.kind != "imported"
 
     @property
     def collection(self) -> str:

@@ -39,7 +39,8 @@ class Column(NamedTuple):
     """A column of a type's files.
 
     ``nullable`` is what ClickHouse is told. ``shown`` is the view's expression over ``stored.<name>`` (empty: as
-    it is). ``made_of`` names the column that this one is computed from, by ``make``, for a whole array at once.
+    it is), ``view_name`` its name there (empty: the same). ``made_of`` names the column that this one is computed
+    from, by ``make``, for a whole array at once.
     ``closed`` is the packing in files of closed hours (None: the same), whose rows are in the order of time, and
     ``level`` the level of zstd there: an hour is closed once, and read for years.
     """
@@ -54,6 +55,7 @@ class Column(NamedTuple):
     make: Callable[[pa.Array], pa.Array] | None = None
     closed: Packing | None = None
     level: int = 17
+    view_name: str = ""
 
 
 class ViewColumn(NamedTuple):

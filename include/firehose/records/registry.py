@@ -13,6 +13,7 @@ from firehose.records.accounts import ACCOUNTS
 from firehose.records.base import RecordType
 from firehose.records.graph import BLOCKS, FOLLOWS
 from firehose.records.identities import IDENTITIES
+from firehose.records.imported import IMPORTED
 from firehose.records.interactions import LIKES, REPOSTS
 from firehose.records.listitems import LISTITEMS
 from firehose.records.lists import LISTS
@@ -24,12 +25,14 @@ from ingester.contract import wire
 
 _TYPES: Final = (
     *(POSTS, LIKES, FOLLOWS, REPOSTS, BLOCKS, PROFILES, LISTS, LISTITEMS, STARTERPACKS),
-    *(IDENTITIES, ACCOUNTS, OTHER),
+    *(IDENTITIES, ACCOUNTS, OTHER, IMPORTED),
 )
 #: By name. A catch-all comes after the types that share its queue.
 REGISTRY: Final[dict[str, RecordType]] = {of.name: of for of in _TYPES}
-#: The types of each queue.
-BY_QUEUE: Final = {queue: tuple(of for of in _TYPES if of.queue == queue) for queue in wire.QUEUES}
+#: The types of each queue of a raw batch: the ingester's, and that of imports.
+BY_QUEUE: Final = {
+    queue: tuple(of for of in _TYPES if of.queue == queue) for queue in (*wire.QUEUES, IMPORTED.queue)
+}
 #: The type of each collection that has one of its own.
 BY_COLLECTION: Final = {collection: of.name for of in _TYPES for collection in of.collections}
 #: What a version knew that does not say what it knew: one type a queue, of the queue's name.

@@ -14,6 +14,7 @@ import zstandard
 from firehose.batch import buffer
 from firehose.batch.frame import Entry, frame_of
 from firehose.records.registry import REGISTRY
+from firehose.schema import EVENT_TYPES
 from firehose.settings import Settings
 from firehose.tap.events import Seen, Unreadable, read_line
 from firehose.tap.wanted import Wanted
@@ -32,7 +33,7 @@ def messages(settings: Settings, wanted: Wanted, sleep: Callable[[float], None] 
     Raises:
         ServiceUnavailable: Redis does not answer, or refuses.
     """
-    types = wanted.types or tuple(REGISTRY)
+    types = wanted.types or EVENT_TYPES
     queues = [queue for queue in wire.QUEUES if queue in {REGISTRY[name].queue for name in types}]
     with buffer.connected(settings) as client:
         after = dict.fromkeys(queues, b"%d-0" % buffer.redis_ms(client))

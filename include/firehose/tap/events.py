@@ -15,7 +15,9 @@ from ingester.contract import wire
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_BY_KIND: Final[dict[str, str]] = {of.kind: of.name for of in REGISTRY.values() if not of.is_commit}
+_BY_KIND: Final[dict[str, str]] = {
+    of.kind: of.name for of in REGISTRY.values() if of.is_event and not of.is_commit
+}
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _instant: Final = msgspec.json.Decoder(datetime).decode

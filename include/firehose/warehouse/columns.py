@@ -9,9 +9,11 @@ from typing import Final
 
 import pyarrow as pa
 
+from firehose.records.columns import Column as Stored
 from firehose.records.columns import ViewColumn as Column
 from firehose.records.registry import REGISTRY
 from firehose.records.shared_columns import COMMIT, EXTRA, WITNESSED
+from firehose.schema import EVENT_TYPES
 from ingester.contract import wire
 
 #: The types that the old system had as well.
@@ -62,6 +64,12 @@ _TID_AT: Final = Column(
     "tid_us as an instant",
     "fromUnixTimestamp64Micro(tid_us, 'UTC')",
 )
+_KEPT_URI: Final = Column(
+    "uri",
+    "String",
+    "at:// address of the record; empty where the old system kept no record key, and for events of accounts",
+    "if(collection = '' OR rkey = '', '', concat('at://', did, '/', collection, '/', rkey))",
+)
 
 
 def clickhouse_type(name: str, arrow: pa.DataType, *, nullable: bool = True) -> str:
@@ -101,10 +109,13 @@ def view_columns(record_type: str) -> list[Column]:
     """The columns of a record type's view: those of the files, of their path, and the derived ones."""
     of = REGISTRY[record_type]
     of_file = [
-        Column(one.name, _shown_type(stored), one.comment, one.shown) if one.shown else stored
+        stored._replace(name=one.view_name or one.name, type=_shown_type(stored), expression=_shown(one))
         for one, stored in zip(of.columns, file_columns(record_type), strict=True)
     ]
-    columns = [*of_file, *PARTITION, _DATE, _HOUR_START, _WITNESSED_AT, SAMPLE, *of.view]
+    witnessed = [_WITNESSED_AT] if of.is_event else []
+    columns = [*of_file, *PARTITION, _DATE, _HOUR_START, *witnessed, SAMPLE, *of.view]
+    if not of.is_event:
+        columns.append(_KEPT_URI)
     if of.is_commit:
         collection = f"'/{of.collection}/'" if of.collection else "'/', collection, '/'"
         uri = f"concat('at://', did, {collection}, rkey)"
@@ -117,6 +128,10 @@ def view_columns(record_type: str) -> list[Column]:
     return columns
 
 
+def _shown(one: Stored) -> str:
+    return one.shown or (f"stored.{one.name}" if one.view_name else "")
+
+
 def _shown_type(stored: Column) -> str:
     # The rest of a record is shown as an object, which may be empty.
     return "String" if stored.name == EXTRA.name else stored.type
@@ -125,7 +140,7 @@ def _shown_type(stored: Column) -> str:
 #: What the view of all events is made of: a type that lacks one of them has the expression instead. Names of types
 #: and collections are few, and grouped by as such.
 OF_ALL: Final = (
-    Column("type", _NAME, f"{', '.join([*REGISTRY][:-1])} or {[*REGISTRY][-1]}"),
+    Column("type", _NAME, f"{', '.join(EVENT_TYPES[:-1])} or {EVENT_TYPES[-1]}"),
     Column("stored_as", _NAME, "The type whose hour files hold it: other, where they are older than its own type"),
     Column("batch", "DateTime64(3, 'UTC')", _SHARED["batch"].comment),
     Column("time_us", "Int64", _SHARED["time_us"].comment),

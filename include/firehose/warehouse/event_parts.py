@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Final, NamedTuple, TypeVar
 
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import TYPES
+from firehose.schema import EVENT_TYPES
 from firehose.warehouse.plan import Loaded, hours_of, touched
 
 _Each = TypeVar("_Each")
@@ -31,7 +31,7 @@ class Part(NamedTuple):
     day: date
     hours: tuple[datetime, ...]
     batches: tuple[datetime, ...] = ()
-    types: tuple[str, ...] = TYPES
+    types: tuple[str, ...] = EVENT_TYPES
     rows: int | None = None
 
 
@@ -87,7 +87,7 @@ def _some(each: Iterable[_Each], rows_of: Callable[[_Each], int]) -> list[tuple[
 
 
 def _stored(entry: LedgerEntry) -> int:
-    return sum(counts.stored for counts in entry.counts.values())
+    return sum(entry.counts[name].stored for name in EVENT_TYPES if name in entry.counts)
 
 
 def _part(day: date, entries: Sequence[LedgerEntry]) -> Part:

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 
 from firehose import crash
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import ACCOUNTS, IDENTITIES, POSTS, TYPES
+from firehose.schema import ACCOUNTS, EVENT_TYPES, IDENTITIES, POSTS
 from firehose.warehouse import event_rows
 from firehose.warehouse.event_parts import ANY, Part, is_new, parts, rows_by_hour, whole_hours
 from firehose.warehouse.plan import Loaded, touched
@@ -35,7 +35,7 @@ _OF_LAKE: Final = {
 }
 #: The record types whose events a table has.
 TYPES_OF: Final = {
-    **{f"ops.{name}": frozenset(TYPES) for name in ("events", *_OF_EVENTS)},
+    **{f"ops.{name}": frozenset(EVENT_TYPES) for name in ("events", *_OF_EVENTS)},
     **{f"ops.{name}": types for name, types in _OF_LAKE.items()},
 }
 #: All of them. What numbers stand for is never wrong, so names are only added to.

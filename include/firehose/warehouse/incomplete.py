@@ -88,7 +88,7 @@ def _said(client: Client, found: list[Read]) -> str:
     ((first, last, types, seconds),) = client.query(_LOST.format(where=where), tz_mode="aware").result_rows
     if not types:
         return ""
-    of = "all types" if len(types) == len(schema.TYPES) else ", ".join(sorted(types))
+    of = "all types" if len(types) == len(schema.EVENT_TYPES) else ", ".join(sorted(types))
     span = f"from {minute(first)} to {minute(last)} UTC"
     of_all = "" if all(map(_has_span, found)) else ", counted over all hours where the query names no span"
     return f"warning: events are missing in this answer: up to {length(seconds)} of {of}, {span}{of_all}; {_SEE}"

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 
 from firehose.lake.ledger import LedgerEntry
 from firehose.warehouse.columns import OF_BOTH_SYSTEMS
-from firehose.warehouse.plan import KEYS, SEEN, Loaded, Rebuild, Summary, touched
+from firehose.warehouse.plan import IMPORTED, KEYS, SEEN, Loaded, Rebuild, Summary, start_of, touched
 
 _ADDED: Final = "SELECT account, record FROM ops.imported_keys WHERE hour IN {hours:Array(DateTime('UTC'))}"
 #: By account first, which is how the table is sorted. Record 0: a list of follows, which had no record keys.
@@ -32,16 +32,26 @@ def rebuilds(client: Client, entries: Iterable[LedgerEntry], loaded: dict[str, L
 
     Where nothing was imported there are none.
     """
-    hours = touched(entries, loaded)
-    added = {hour for hour, types in hours.items() if types & KEYS.types}
+    entries = list(entries)
+    added = {hour for entry in entries for hour in _imported(client, entry)}
     yield from _by_day(KEYS, added)
     if not client.command("SELECT count() FROM ops.imported_keys"):
         return
-    wanted = {hour for hour, types in hours.items() if types & SEEN.types}
+    wanted = {hour for hour, types in touched(entries, loaded).items() if types & SEEN.types}
     if added:
         asked = {"hours": sorted(added), "types": list(OF_BOTH_SYSTEMS)}
         wanted |= {hour for (hour,) in client.query(_BROUGHT, parameters=asked, tz_mode="aware").result_rows}
     yield from _by_day(SEEN, wanted)
+
+
+def _imported(client: Client, entry: LedgerEntry) -> set[datetime]:
+    """The hours of an import, and those of its day that an earlier edition of it may have written to."""
+    names = [name for name, types in entry.hours.items() if IMPORTED in types]
+    if not names:
+        return set()
+    query = "SELECT DISTINCT hour FROM ops.imported_keys WHERE day = {day:Date}"
+    of_day = client.query(query, parameters={"day": entry.start.date()}, tz_mode="aware").result_rows
+    return {hour for (hour,) in of_day} | {start_of(name) for name in names}
 
 
 def _by_day(table: Summary, hours: set[datetime]) -> Iterator[Rebuild]:

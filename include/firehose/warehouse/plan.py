@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import BLOCKS, FOLLOWS, LIKES, POSTS, REPOSTS, TYPES
+from firehose.schema import BLOCKS, EVENT_TYPES, FOLLOWS, LIKES, POSTS, REPOSTS
 from firehose.store import Listed
 
 
@@ -22,11 +22,10 @@ class Summary(NamedTuple):
     types: frozenset[str]
 
 
-#: The type of the old system's records.
 IMPORTED: Final = "imported"
 SUMMARIES: Final = (
-    Summary("firehose.events_by_minute", frozenset(TYPES)),
-    Summary("ops.account_states_by_hour", frozenset(TYPES)),
+    Summary("firehose.events_by_minute", frozenset(EVENT_TYPES)),
+    Summary("ops.account_states_by_hour", frozenset(EVENT_TYPES)),
     Summary("firehose.languages_by_hour", frozenset({POSTS})),
     Summary("firehose.hashtags_by_hour", frozenset({POSTS})),
     Summary("firehose.link_domains_by_hour", frozenset({POSTS})),
@@ -37,6 +36,7 @@ SUMMARIES: Final = (
 #: Which records both systems have: made as the others, and after them; see matches.py.
 KEYS: Final = Summary("ops.imported_keys", frozenset({IMPORTED}))
 SEEN: Final = Summary("ops.imported_seen", frozenset({POSTS, LIKES, FOLLOWS, REPOSTS, BLOCKS}))
+_EVENTS: Final = frozenset(EVENT_TYPES)
 
 
 class Loaded(NamedTuple):
@@ -69,11 +69,13 @@ def pending(ledger: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[Le
 
 
 def hours_of(entry: LedgerEntry) -> dict[datetime, frozenset[str]]:
-    """The hours that a batch wrote to, and the types written in each."""
-    return {_start(name): frozenset(types) for name, types in entry.hours.items()}
+    """The hours that a batch wrote events to, and the types written in each."""
+    of_events = {name: frozenset(types) & _EVENTS for name, types in entry.hours.items()}
+    return {start_of(name): types for name, types in of_events.items() if types}
 
 
-def _start(hour_name: str) -> datetime:
+def start_of(hour_name: str) -> datetime:
+    """The start of an hour, by its name in the ledger."""
     return datetime.fromtimestamp(layout.parse_hour(hour_name) * 3600, UTC)
 
 
@@ -87,7 +89,7 @@ def touched(entries: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> dict[d
         for hour, types in hours_of(entry).items():
             found.setdefault(hour, set()).update(types)
         for hour in loaded[entry.batch].hours if entry.batch in loaded else ():
-            found.setdefault(hour, set()).update(TYPES)
+            found.setdefault(hour, set()).update(EVENT_TYPES)
     return found
 
 

@@ -18,7 +18,7 @@ from firehose.warehouse.plan import SUMMARIES
 from firehose.warehouse.query_tree import Node, parsed
 from firehose.warehouse.sql import SQL_FOLDER
 
-_ALL: Final = frozenset(schema.TYPES)
+_ALL: Final = frozenset(schema.EVENT_TYPES)
 _VIEWS: Final = SQL_FOLDER / "views"
 #: Views of the database ``firehose`` without events of the stream.
 _WITHOUT: Final = frozenset({"firehose.completeness", "firehose.gif_hosts", "firehose.quarantine"})

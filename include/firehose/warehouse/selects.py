@@ -115,7 +115,7 @@ def events_select(lake_root: str, cluster: str = "") -> str:
     """
     of_types = (
         type_select(name, lake_root, _events_columns(name), and_older=False, cluster=cluster)
-        for name in schema.TYPES
+        for name in schema.EVENT_TYPES
     )
     union = "\nUNION ALL\n".join(of_types)
     return f"SELECT {select_list([*EVENTS])} FROM\n(\n{union}\n) AS stored"

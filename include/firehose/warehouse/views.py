@@ -107,6 +107,8 @@ def views(lake_root: str, cluster: str = "", readers: str = Mode.NEW) -> list[Vi
 def _view(name: str, columns: list[Column], select: str) -> View:
     what = "all events" if name == "events" else name
     about = f"One row an event: {what} in the Parquet files of the lake{_scope(name)}"
+    if name in REGISTRY and not REGISTRY[name].is_event:
+        about = "One row a record, or event, and kind of store: what an earlier system kept, as far as it kept it"
     return _declared(name, about, columns, select)
 
 
@@ -165,7 +167,7 @@ def _over_views(path: Path, *, mixed_in: bool) -> View:
     the record types as the registry has them. ``mixed_in``: what it reads has rows of the old system as well.
     """
     about, _, body = path.read_text(encoding="utf-8").partition("\n")
-    types = f"[{', '.join(map(quoted, schema.TYPES))}]"
+    types = f"[{', '.join(map(quoted, schema.EVENT_TYPES))}]"
     body = body.strip().replace("{types_by_queue}", _types_by_queue()).replace("{types}", types)
     for mark, functions in _FUNCTIONS.items():
         body = body.replace(mark, functions)
@@ -176,7 +178,9 @@ def _over_views(path: Path, *, mixed_in: bool) -> View:
 def _types_by_queue() -> str:
     """Each queue with its record types, as an array of tuples: what a queue lacks, all its types lack."""
     rows = (
-        f"({quoted(queue)}, [{', '.join(quoted(of.name) for of in types)}])" for queue, types in BY_QUEUE.items()
+        f"({quoted(queue)}, [{', '.join(quoted(of.name) for of in types)}])"
+        for queue, types in BY_QUEUE.items()
+        if types[-1].is_event
     )
     return f"[{', '.join(rows)}]"
 

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
 
@@ -19,28 +17,16 @@ from firehose.warehouse import event_tables, matches, mixed, summaries
 from firehose.warehouse.columns import OF_BOTH_SYSTEMS
 from firehose.warehouse.migrate import migrate
 from jetstream_simulator.identifiers import tid
-from tests.integration.warehouse.lakes import LakeBuilder, at, forget, row
+from tests.integration.warehouse.lakes import LakeBuilder, Row, at, forget, row
 from tests.integration.warehouse.test_views import files_opened
 
 POST, LIKE, FOLLOW = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.graph.follow"
-TEXTS = ("did", "collection", "rkey", "operation", "store", "path", "cid", "created_at_raw", "text", "embed_uri")
-MORE = ("external_uri", "reply_root", "reply_parent", "subject_uri", "subject_cid", "subject_did")
-LISTS = ("langs", "tags", "labels", "facets", "embeds", "alts")
-SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in (*TEXTS, *MORE)),
-        *((name, pa.list_(pa.string())) for name in LISTS),
-        ("tid_us", pa.int64()),
-        ("received_at", pa.timestamp("us", tz="UTC")),
-        ("created_at", pa.timestamp("us", tz="UTC")),
-        ("batch", pa.timestamp("ms", tz="UTC")),
-    ]
-)
 Ask = Callable[..., list[dict[str, Any]]]
 
 
-def old(hour: int, account: str, rkey: str, store: str = "cache-1", **columns: Any) -> dict[str, Any]:
+def old(hour: int, account: str, rkey: str, store: str = "cache-1", **columns: Any) -> Row:
     """A record as the old system kept it, filed in an hour."""
+    filed = {"time_us": int(at(hour).timestamp()) * 1_000_000, "filed_by": "key", "batch": at(hour, 0, 1)}
     made = {
         "did": f"did:plc:{account}",
         "collection": POST,
@@ -48,31 +34,7 @@ def old(hour: int, account: str, rkey: str, store: str = "cache-1", **columns: A
         "operation": "create",
         "cid": f"c-{rkey}",
     }
-    return made | {"store": store, "batch": at(hour).replace(second=1), "hour": hour} | columns
-
-
-def write_old(lake: LakeBuilder, rows: list[dict[str, Any]]) -> None:
-    """Hour files of the old system's records."""
-    for hour in {each["hour"] for each in rows}:
-        lake.folder(at(hour)).mkdir(parents=True, exist_ok=True)
-        kept = [{k: v for k, v in each.items() if k != "hour"} for each in rows if each["hour"] == hour]
-        pq.write_table(pa.Table.from_pylist(kept, schema=SCHEMA), lake.folder(at(hour)) / "imported.parquet")
-
-
-def imported_view(root: object) -> str:
-    """The view ``imported``, of the columns that these tests are about."""
-    kinds = ", ".join(f"{n} Nullable(String)" if n not in TEXTS[:6] else f"{n} String" for n in (*TEXTS, *MORE))
-    lists = ", ".join(f"{name} Array(String)" for name in LISTS)
-    clocks = ", ".join(f"{name} Nullable(DateTime64(6, \\'UTC\\'))" for name in ("received_at", "created_at"))
-    clocks += ", tid_us Nullable(Int64), batch DateTime64(3, \\'UTC\\')"
-    hive = "year UInt16, month UInt8, day UInt8, hour UInt8"
-    return (
-        "CREATE OR REPLACE VIEW firehose.imported AS SELECT *, makeDate(year, month, day) AS date,"
-        " toDateTime(makeDate(year, month, day), 'UTC') + toIntervalHour(hour) AS hour_start,"
-        " reinterpretAsUInt32(reverse(substring(MD5(did), 1, 4))) / 4294967296 AS sample"
-        f" FROM file('{root}/year=*/month=*/day=*/hour=*/imported.parquet', 'Parquet',"
-        f" '{kinds}, {lists}, {clocks}, {hive}')"
-    )
+    return made | filed | {"store": store, "path": f"{rkey}.json", "place": "", "role": ""} | columns
 
 
 def entry(lake: LakeBuilder, hour: datetime, *kinds: str) -> LedgerEntry:
@@ -105,8 +67,8 @@ def both(client: Client, settings: Settings, lake: LakeBuilder) -> Iterator[Ask]
     )
     lake.write("likes", [row("likes", at(5, 9), "ann", rkey="l1", cid="c-l1", subject_uri="at://did:plc:x/a/b")])
     lake.write("follows", [row("follows", at(8, 9), "fan", rkey="f1", subject_did="did:plc:x")])
-    write_old(
-        lake,
+    lake.write(
+        "imported",
         [
             # Filed a day later than the firehose saw it, and by two stores.
             old(30, "ann", "p1", text="both have it"),
@@ -140,7 +102,6 @@ def both(client: Client, settings: Settings, lake: LakeBuilder) -> Iterator[Ask]
             old(5, "bob", "l2", collection=LIKE, subject_uri="at://did:plc:x/a/c"),
         ],
     )
-    client.command(imported_view(lake.root))
     for hour in (5, 6, 7, 8):
         bring(client, lake, entry(lake, at(hour), "posts", "likes", "follows"))
     for hour in (5, 6, 7, 8, 9, 30):
@@ -276,8 +237,7 @@ def test_conditions_on_time_open_only_their_files(both: Ask, client: Client) -> 
 def test_an_import_that_comes_first_or_later_matches_alike(client: Client, lake: LakeBuilder) -> None:
     key = tid(int((at(5) - timedelta(days=9)).timestamp()) * 1_000_000, 3)
     lake.write("posts", [row("posts", at(5, 10), "ann", rkey=key, cid="c-x")])
-    write_old(lake, [old(30, "ann", key, cid="c-x")])
-    client.command(imported_view(lake.root))
+    lake.write("imported", [old(30, "ann", key, cid="c-x")])
     first, later = (entry(lake, at(hour), kind) for hour, kind in ((5, "posts"), (30, "imported")))
     found = []
     for order in ([first, later], [later, first]):

@@ -15,12 +15,14 @@ from firehose.events.sorting import by_type
 from firehose.quality.rules import split
 from firehose.records.base import RecordType
 from firehose.records.registry import BY_COLLECTION, BY_QUEUE, REGISTRY, catch_all, shares_queue
+from firehose.schema import EVENT_TYPES
 from ingester.contract import wire
 from ingester.jetstream.envelope import classify
 from tests.support.events import first_synthetic
 
 BATCH = datetime(2026, 6, 1, tzinfo=UTC)
 TYPES = pytest.mark.parametrize("of", REGISTRY.values(), ids=lambda of: of.name)
+OF_EVENTS = pytest.mark.parametrize("of", [REGISTRY[name] for name in EVENT_TYPES], ids=lambda of: of.name)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def lines() -> dict[str, list[bytes]]:
     return {name: [*of_type] for queue, of in queues.items() for name, of_type in by_type(queue, of).items()}
 
 
-@TYPES
+@OF_EVENTS
 def test_a_type_gives_its_records_back_by_their_cid(of: RecordType, lines: dict[str, list[bytes]]) -> None:
     rows, kept, failed = decode_rows(of.name, lines[of.name])
     table = to_table(of.name, rows, BATCH)
@@ -50,7 +52,8 @@ def test_a_type_is_declared_whole(of: RecordType) -> None:
     assert len(names) == len(set(names))
     assert all(column.comment for column in of.columns)
     assert all(column.comment and column.expression for column in of.view)
-    assert {"batch", "time_us", "did", "extra"} <= set(names)
+    assert {"batch", "time_us", "did"} <= set(names)
+    assert ("extra" in names) == of.is_event
     assert of.rules and {rule.column for rule in of.rules} <= set(names)
     assert of.sort in names and set(of.identity) <= set(names)
     assert "time_us" not in of.identity, "hosts stamp the same event differently"
@@ -59,7 +62,7 @@ def test_a_type_is_declared_whole(of: RecordType) -> None:
     assert set(held) <= set(names)
 
 
-@TYPES
+@OF_EVENTS
 def test_a_type_comes_through_the_queue_that_the_ingester_chooses(of: RecordType) -> None:
     assert of.queue in wire.QUEUES
     for collection in of.collections:
@@ -70,7 +73,7 @@ def test_a_type_comes_through_the_queue_that_the_ingester_chooses(of: RecordType
 
 
 def test_every_queue_has_a_type_for_whatever_comes_through_it() -> None:
-    assert {of.queue for of in REGISTRY.values()} == set(wire.QUEUES)
+    assert {of.queue for of in REGISTRY.values()} == {*wire.QUEUES, "imported"}
     for queue, types in BY_QUEUE.items():
         *others, last = types
         assert all(of.collections and of.identity for of in others)

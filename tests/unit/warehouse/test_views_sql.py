@@ -11,7 +11,6 @@ from firehose.warehouse.columns import OF_BOTH_SYSTEMS, clickhouse_type, file_co
 from firehose.warehouse.selects import FLAT, quoted, source
 from firehose.warehouse.views import views
 
-
 SEEN = {name: (f"seen_{name}",) for name in OF_BOTH_SYSTEMS}
 
 
