@@ -99,7 +99,8 @@ def test_the_activity_of_a_cohort_is_that_of_the_files(client: Client, lake: Lak
         WITH m AS (SELECT did FROM read_parquet('{lake.root}/_cohorts/study.parquet')),
         p AS (SELECT *, {uri.format("feed.post")} AS uri, coalesce(reply_parent_uri, '') AS parent,
             {author.format("reply_parent_uri")} AS whom FROM {files["posts"]}),
-        l AS (SELECT *, {uri.format("feed.like")} AS uri, {author.format("subject_uri")} AS whom FROM {files["likes"]}),
+        l AS (SELECT *, {uri.format("feed.like")} AS uri, {author.format("subject_uri")} AS whom
+            FROM {files["likes"]}),
         f AS (SELECT *, {uri.format("graph.follow")} AS uri FROM {files["follows"]})
         SELECT if(parent = '', 'post', 'reply'), did, uri, did, whom, parent FROM p WHERE did IN (FROM m)
         UNION ALL SELECT 'reply_received', did, uri, whom, whom, parent FROM p WHERE whom IN (FROM m)
