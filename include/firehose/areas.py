@@ -42,6 +42,7 @@ class Area(StrEnum):
     ASIDE = "_aside"  # hour files that a rebuild replaced
     AUDIT = "_audit"  # what maintenance has removed, and why
     ALERTS = "_alerts"  # which alerts are firing, and since when
+    COHORTS = "_cohorts"  # accounts of studies, by name
     ICEBERG = "_iceberg"  # tables over closed hours for tools that read Iceberg
     IMPORTS = "_imports"  # what imports have read of an earlier system, until its day is a batch, and which files
     REBUILD = "_rebuild"  # scratch space of a rebuild that runs

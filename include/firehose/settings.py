@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from firehose import readers
 from firehose.alert_settings import AlertSettings
 from firehose.store import BadPlace, LakePath, LocalLake, ObjectLake, Place
 from ingester.contract import checks
@@ -93,6 +94,16 @@ class Settings(AlertSettings, frozen=True, kw_only=True):
             extra=must(checks.optional(checks.identifier)),
         ),
     ] = ""
+    readers: Annotated[
+        str,
+        Meta(
+            description="Whose records the views of posts, likes, follows, reposts and blocks show: new (the "
+            "firehose's), both (also what only the old system kept) or legacy (what the old system kept); by day "
+            "and by share of the accounts as in legacy<2024-12-01,both:20%,new: the first that holds counts; "
+            "`firehose migrate` makes the views follow",
+            extra=must(readers.valid),
+        ),
+    ] = "new"
     airflow_port: Annotated[int, Meta(ge=1, le=65535, description="Port of the demo's Airflow")] = 8080
     airflow_connections: Annotated[
         str,

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from firehose.errors import FirehoseError
-from firehose_cli import alerts, batches, bench, logs, metrics, progress, quarantine, service
+from firehose_cli import alerts, batches, bench, cohort, logs, metrics, progress, quarantine, service
 from firehose_cli.adopt import adopt
 from firehose_cli.backfill import backfill, heal
 from firehose_cli.backup import backup
@@ -118,6 +118,7 @@ for panel, commands in _PANELS.items():
 app.command(hidden=True)(heal)  # the former name
 batches.app.command()(rerun)
 app.add_typer(batches.app, name="batches", rich_help_panel="Watch")
+app.add_typer(cohort.app, name="cohort", rich_help_panel="Ask questions")
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Check and repair")
 app.add_typer(alerts.app, name="alerts", rich_help_panel="Operate")
 app.add_typer(legacy, name="legacy", rich_help_panel="Operate")

@@ -26,8 +26,12 @@ Made by `make docs` from the database; do not edit. All times are UTC.
 
 `firehose` has views over the Parquet files of the lake, one for each record type and one, `events`, for all, with
 one row an event: what happened. The views `current_…` have what exists, `edges` what is asked for often,
-`quarantine` the events that were set aside. `account_events`, `about`, `engagement`, `thread`, `top_records`,
-`records`, `followers` and `who_had` are asked with parameters, and answer from the tables of events in
+`quarantine` the events that were set aside, `cohorts` named lists of accounts. The views `seen_…` are as those
+without it, of the firehose alone: `posts`, `likes`, `follows`, `reposts` and `blocks`, and the views `current_…`
+over them, follow `FIREHOSE_READERS`. With another value than `new` their columns `rev`, `time_us`, `witnessed_at`,
+`extra`, `has_video`, `since` and `first_seen` are `Nullable` ([migration.md](migration.md)). `account_events`,
+`about`, `engagement`, `thread`, `top_records`, `records`, `followers`, `cohort_activity` and `who_had` are asked
+with parameters, and answer from the tables of events in
 milliseconds; so does `state`, of all accounts at a moment, in seconds. `account_history`, `handles` and
 `account_marks` have who accounts were and are. Summary tables
 follow the lake's batch ledger. `ops` has that ledger, the tables of events and the migrations. What the data

@@ -24,12 +24,19 @@ from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse import event_tables
 from firehose.warehouse.migrate import migrate
-from firehose.warehouse.plan import SUMMARIES
+from firehose.warehouse.plan import KEYS, SEEN, SUMMARIES
 from firehose.warehouse.sql import SQL_FOLDER
 
 PART: Final = "clickhouse"
 _LOADED: Final = "ops.batches"
-TABLES: Final = (_LOADED, *(summary.table for summary in SUMMARIES), *event_tables.TABLES, "ops.gaps", "ops.hours")
+TABLES: Final = (
+    _LOADED,
+    *(summary.table for summary in (*SUMMARIES, KEYS, SEEN)),
+    *event_tables.TABLES,
+    "ops.gaps",
+    "ops.hours",
+    "firehose.cohorts",
+)
 _MIGRATIONS: Final = SQL_FOLDER / "migrations"
 _READ_BYTES: Final = 1024 * 1024
 _PARTITIONS: Final = """

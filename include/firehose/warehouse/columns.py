@@ -14,7 +14,10 @@ from firehose.records.columns import ViewColumn as Column
 from firehose.records.registry import REGISTRY
 from firehose.records.shared_columns import COMMIT, EXTRA, WITNESSED
 from firehose.schema import EVENT_TYPES
+from ingester.contract import wire
 
+#: The types that the old system had as well.
+OF_BOTH_SYSTEMS: Final = (wire.POSTS, wire.LIKES, wire.FOLLOWS, wire.REPOSTS, wire.BLOCKS)
 _SHARED: Final = {column.name: column for column in (*WITNESSED, *COMMIT)}
 SAMPLE: Final = Column(
     "sample",
@@ -22,6 +25,14 @@ SAMPLE: Final = Column(
     "A number in [0, 1) that is the account's own: sample < 0.01 takes one account in a hundred with all that it"
     " did. It is the first 32 bits of MD5(did), divided by 2^32",
     "reinterpretAsUInt32(reverse(substring(MD5(did), 1, 4))) / 4294967296",
+)
+#: Of the types that the old system had as well. Imports are the only batches that begin within a minute.
+PROVENANCE: Final = Column(
+    "provenance",
+    "Array(String)",
+    "What has it: firehose, or the old system's queue where its commit came from there. With FIREHOSE_READERS"
+    " other than new also the old system's stores that have it: cache-1, cache-2, queue, parquet",
+    "if(toSecond(batch) = 0, ['firehose'], ['queue'])",
 )
 #: The hive columns of an hour file's path.
 PARTITION: Final = (
@@ -112,6 +123,8 @@ def view_columns(record_type: str) -> list[Column]:
         if not of.collection:
             uri, comment = f"if(collection = '', '', {uri})", f"{comment}; empty for a sync event"
         columns += [_TID_AT, Column("uri", "String", comment, uri)]
+    if of.name in OF_BOTH_SYSTEMS:
+        columns.append(PROVENANCE)
     return columns
 
 

@@ -15,6 +15,7 @@ from firehose.records import tid_sql
 from firehose.records.base import RecordType
 from firehose.records.columns import Edge
 from firehose.records.registry import REGISTRY
+from firehose.warehouse.columns import OF_BOTH_SYSTEMS
 from firehose.warehouse.selects import quoted
 
 #: The rows of these hours; of these batches only, if any are named.
@@ -41,8 +42,13 @@ def read(record_type: str) -> str:
     return (
         f"SELECT batch, date, hour_start, witnessed_at, did, {quoted(of.name)},"
         f" {columns.format(collection=collection)}, {edges}\n"
-        f"FROM (SELECT *, {_about(of)} AS about FROM firehose.{of.name} WHERE {WANTED})"
+        f"FROM (SELECT *, {_about(of)} AS about FROM firehose.{_view(of)} WHERE {WANTED})"
     )
+
+
+def _view(of: RecordType) -> str:
+    """The view that shows the firehose's rows alone."""
+    return f"seen_{of.name}" if of.name in OF_BOTH_SYSTEMS else of.name
 
 
 def numbered(source: str) -> str:

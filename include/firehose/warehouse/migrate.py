@@ -154,7 +154,7 @@ def _recorded(migration: Migration) -> str:
 
 def _todo(client: Client, settings: Settings, folder: Path) -> tuple[list[Migration], list[View]]:
     """The migrations that are missing, and the views that are not as they should be."""
-    wanted = views(settings.clickhouse_lake_root, settings.clickhouse_cluster)
+    wanted = views(settings.clickhouse_lake_root, settings.clickhouse_cluster, settings.readers)
     return pending(read_migrations(folder), _applied(client)), _outdated(client, wanted)
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from firehose.lake import layout
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import EVENT_TYPES, LIKES, POSTS
+from firehose.schema import BLOCKS, EVENT_TYPES, FOLLOWS, LIKES, POSTS, REPOSTS
 from firehose.store import Listed
 
 
@@ -22,6 +22,7 @@ class Summary(NamedTuple):
     types: frozenset[str]
 
 
+IMPORTED: Final = "imported"
 SUMMARIES: Final = (
     Summary("firehose.events_by_minute", frozenset(EVENT_TYPES)),
     Summary("ops.account_states_by_hour", frozenset(EVENT_TYPES)),
@@ -32,8 +33,9 @@ SUMMARIES: Final = (
     Summary("firehose.links_by_hour", frozenset({POSTS})),
     Summary("firehose.most_liked_posts_by_hour", frozenset({LIKES})),
 )
-
-
+#: Which records both systems have: made as the others, and after them; see matches.py.
+KEYS: Final = Summary("ops.imported_keys", frozenset({IMPORTED}))
+SEEN: Final = Summary("ops.imported_seen", frozenset({POSTS, LIKES, FOLLOWS, REPOSTS, BLOCKS}))
 _EVENTS: Final = frozenset(EVENT_TYPES)
 
 
@@ -69,10 +71,11 @@ def pending(ledger: Iterable[LedgerEntry], loaded: dict[str, Loaded]) -> list[Le
 def hours_of(entry: LedgerEntry) -> dict[datetime, frozenset[str]]:
     """The hours that a batch wrote events to, and the types written in each."""
     of_events = {name: frozenset(types) & _EVENTS for name, types in entry.hours.items()}
-    return {_start(name): types for name, types in of_events.items() if types}
+    return {start_of(name): types for name, types in of_events.items() if types}
 
 
-def _start(hour_name: str) -> datetime:
+def start_of(hour_name: str) -> datetime:
+    """The start of an hour, by its name in the ledger."""
     return datetime.fromtimestamp(layout.parse_hour(hour_name) * 3600, UTC)
 
 

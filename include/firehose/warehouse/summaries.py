@@ -24,7 +24,7 @@ from firehose.lake.watch import Difference, changed
 from firehose.progress import tracked
 from firehose.settings import Settings
 from firehose.store import LakePath
-from firehose.warehouse import event_tables
+from firehose.warehouse import event_tables, matches
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
 from firehose.warehouse.hours import expired_hours, load_hours, wrong_hours
@@ -103,6 +103,9 @@ def load(client: Client, lake: LakePath) -> RefreshResult:
     for rebuild in tracked(plan, "loading summaries", "days of tables"):
         _rebuild(client, rebuild)
     event_tables.load(client, todo, loaded, expired)
+    for rebuild in matches.rebuilds(client, todo, loaded):
+        if (each := _left_alone(client, rebuild, expired_hours(lake, rebuild.hours))).hours:
+            _rebuild(client, each)
     crash.reached(crash.Point.REBUILT)
     load_hours(client, lake, {hour.date() for hour in touched(todo, loaded)})
     _record(client, [(entry, stamp) for entry, stamp in read if entry.batch not in waiting])

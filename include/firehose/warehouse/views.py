@@ -13,10 +13,12 @@ from typing import Final, NamedTuple
 from firehose import schema
 from firehose.areas import Area
 from firehose.errors import FirehoseError
+from firehose.readers import Mode, only_new, rules
 from firehose.records.columns import ViewColumn as Column
 from firehose.records.links import GIF_HOSTS, site
 from firehose.records.registry import BY_QUEUE, REGISTRY, catch_all, shares_queue
-from firehose.warehouse.columns import EVENTS, view_columns
+from firehose.warehouse import mixed
+from firehose.warehouse.columns import EVENTS, OF_BOTH_SYSTEMS, view_columns
 from firehose.warehouse.selects import events_select, quoted, select_list, table_function, type_select
 from firehose.warehouse.spelling import FUNCTIONS
 from firehose.warehouse.sql import SQL_FOLDER
@@ -55,6 +57,17 @@ _QUARANTINE: Final = (
     ),
 )
 
+_COHORTS: Final = (
+    Column("cohort", "String", "Name of the study or group: did IN (SELECT did FROM cohorts WHERE cohort = …)"),
+    Column("did", "String", "The account"),
+    Column("named", "String", "What the list said: a DID, or a handle"),
+    Column(
+        "at",
+        "Nullable(DateTime64(6, 'UTC'))",
+        "The moment at which the handle was the account's; NULL: the list said a DID",
+    ),
+)
+
 
 class View(NamedTuple):
     """A view's name in the database ``firehose`` and the statement that creates or replaces it."""
@@ -64,10 +77,11 @@ class View(NamedTuple):
     comment: str
 
 
-def views(lake_root: str, cluster: str = "") -> list[View]:
+def views(lake_root: str, cluster: str = "", readers: str = Mode.NEW) -> list[View]:
     """All views over the lake at ``lake_root`` (a path, or ``s3://…``, as ClickHouse sees it), in order.
 
-    ``cluster``: the one whose servers divide the files of a bucket among them.
+    ``cluster``: the one whose servers divide the files of a bucket among them. ``readers``: which system's records
+    the views of what both systems have show. The views ``seen_…`` show the firehose's at all times.
 
     Raises:
         FirehoseError: the root contains characters that ClickHouse would read as a pattern.
@@ -75,12 +89,19 @@ def views(lake_root: str, cluster: str = "") -> list[View]:
     if wrong := checks.lake_root(lake_root):
         raise FirehoseError(f"the lake's root {lake_root!r} {wrong}")
     made = []
+    both = () if only_new(readers) else OF_BOTH_SYSTEMS
     for name in schema.TYPES:
         columns = view_columns(name)
-        made.append(_view(name, columns, type_select(name, lake_root, columns, cluster=cluster)))
+        select = type_select(name, lake_root, columns, cluster=cluster)
+        made += [] if name in both else [_view(name, columns, select)]
+        made += [_seen(name, columns, select)] if name in OF_BOTH_SYSTEMS else []
+    for name in both:
+        select = mixed.select(name, lake_root, rules(readers), cluster)
+        about = f"One row an event: {name} of the firehose, of the old system or of both, as FIREHOSE_READERS says"
+        made.append(_declared(name, about, mixed.columns(name), select))
     made.append(_view("events", list(EVENTS), events_select(lake_root, cluster)))
-    made += [_quarantine(lake_root, cluster), _gif_hosts()]
-    return [*made, *(_over_views(path) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
+    made += [_quarantine(lake_root, cluster), _cohorts(lake_root, cluster), _gif_hosts()]
+    return [*made, *(_over_views(path, mixed_in=bool(both)) for path in sorted(_OVER_VIEWS.glob("*.sql")))]
 
 
 def _view(name: str, columns: list[Column], select: str) -> View:
@@ -89,6 +110,11 @@ def _view(name: str, columns: list[Column], select: str) -> View:
     if name in REGISTRY and not REGISTRY[name].is_event:
         about = "One row a record, or event, and kind of store: what an earlier system kept, as far as it kept it"
     return _declared(name, about, columns, select)
+
+
+def _seen(name: str, columns: list[Column], select: str) -> View:
+    about = f"As {name}, of the firehose alone, whatever FIREHOSE_READERS says"
+    return _declared(f"seen_{name}", about, columns, select)
 
 
 def _scope(name: str) -> str:
@@ -113,6 +139,14 @@ def _quarantine(lake_root: str, cluster: str) -> View:
     return _declared("quarantine", "Events set aside, each with the reason", columns, select)
 
 
+def _cohorts(lake_root: str, cluster: str) -> View:
+    stored = "cohort String, did String, named String, at Nullable(DateTime64(6, 'UTC'))"
+    files = table_function(lake_root, f"{Area.COHORTS}/*.parquet", stored, cluster)
+    return _declared(
+        "cohorts", "Accounts by cohort", list(_COHORTS), f"SELECT {select_list(list(_COHORTS))} FROM {files}"
+    )
+
+
 def _gif_hosts() -> View:
     columns = [
         Column("host", "String", "Host whose links are GIFs"),
@@ -126,17 +160,18 @@ def _gif_hosts() -> View:
     )
 
 
-def _over_views(path: Path) -> View:
+def _over_views(path: Path, *, mixed_in: bool) -> View:
     """A view from a file, which has a line of comment, the columns, and ``AS SELECT …`` or ``AS WITH …``.
 
     One with a parameter may have no columns: the engine keeps none. ``{types}`` and ``{types_by_queue}`` stand for
-    the record types as the registry has them.
+    the record types as the registry has them. ``mixed_in``: what it reads has rows of the old system as well.
     """
     about, _, body = path.read_text(encoding="utf-8").partition("\n")
     types = f"[{', '.join(map(quoted, schema.EVENT_TYPES))}]"
     body = body.strip().replace("{types_by_queue}", _types_by_queue()).replace("{types}", types)
     for mark, functions in _FUNCTIONS.items():
         body = body.replace(mark, functions)
+    body = mixed.over_view(path.stem, body) if mixed_in else body
     return _statement(path.stem, about.removeprefix("-- "), f"\n{body}" if body.startswith("AS ") else body)
 
 

@@ -37,6 +37,8 @@ TABLES = (
     "firehose.link_hosts_by_hour",
     "firehose.links_by_hour",
     "firehose.most_liked_posts_by_hour",
+    "ops.imported_keys",
+    "ops.imported_seen",
 )
 
 

@@ -14,7 +14,7 @@ from firehose.settings import Settings
 from firehose.warehouse import event_tables
 from firehose.warehouse.columns import EVENTS, view_columns
 from firehose.warehouse.migrate import Migrated, migrate, read_migrations
-from firehose.warehouse.plan import SUMMARIES
+from firehose.warehouse.plan import KEYS, SEEN, SUMMARIES
 from firehose.warehouse.sql import SQL_FOLDER
 from firehose.warehouse.views import views
 from tests.integration.warehouse.dying import DyingClient
@@ -67,10 +67,10 @@ def test_every_summary_has_a_table_partitioned_by_day(client: Client) -> None:
         " AND concat(database, '.', name) NOT IN {events:Array(String)} ORDER BY 1",
         parameters={"events": list(event_tables.TABLES)},
     ).result_rows
-    assert rows == sorted((s.table, "day") for s in SUMMARIES)
-    assert {s.table for s in SUMMARIES} == set(TABLES)
+    assert rows == sorted((s.table, "day") for s in (*SUMMARIES, KEYS, SEEN))
+    assert {s.table for s in (*SUMMARIES, KEYS, SEEN)} == set(TABLES)
     queries = {path.stem for path in (SQL_FOLDER / "summaries").glob("*.sql")}
-    assert queries == {s.table.split(".")[1] for s in SUMMARIES}
+    assert queries == {s.table.split(".")[1] for s in (*SUMMARIES, KEYS, SEEN)}
 
 
 def test_an_edited_migration_is_refused(empty: Client, settings: Settings, tmp_path: Path) -> None:

@@ -152,6 +152,7 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "clickhouse_analyst_password": TEXT,
     "clickhouse_lake": ("s3://bucket/*", "/a?", "a\nb"),
     "clickhouse_cluster": ("two words", "a-b", "1st", "a\nb", "a'b"),
+    "readers": ("", "old", "new,", "both:0%", "both:101%", "both:x%", "legacy<2024-13-01", "both<", "a\nb"),
     "airflow_port": PORTS,
     "airflow_connections": ("vault", "Settings", "settings\n"),
     "airflow_user": ("", "a\nb"),

@@ -7,9 +7,11 @@ import pytest
 
 from firehose import schema
 from firehose.errors import FirehoseError
-from firehose.warehouse.columns import clickhouse_type, file_columns
+from firehose.warehouse.columns import OF_BOTH_SYSTEMS, clickhouse_type, file_columns
 from firehose.warehouse.selects import FLAT, quoted, source
 from firehose.warehouse.views import views
+
+SEEN = {name: (f"seen_{name}",) for name in OF_BOTH_SYSTEMS}
 
 
 @pytest.mark.parametrize("record_type", schema.TYPES)
@@ -63,7 +65,8 @@ def test_quoting() -> None:
 
 def test_the_mark_of_a_view_changes_with_its_definition_only() -> None:
     here, again, there = (views(root) for root in ("/a", "/a", "/b"))
-    over_files = [*schema.TYPES, "events", "quarantine"]
+    of_types = [each for name in schema.TYPES for each in (name, *SEEN.get(name, ()))]
+    over_files = [*of_types, "events", "quarantine", "cohorts"]
     assert [v.name for v in here][: len(over_files)] == over_files
     assert here == again
     differ = {a.name for a, b in zip(here, there, strict=True) if a.comment != b.comment}

@@ -2,7 +2,7 @@ SELECT toDate(hour_start), hour_start, lang, count(), countIf(lang = spoken[1])
 FROM
 (
     SELECT hour_start, arrayDistinct(arrayMap(l -> splitByChar('-', l)[1], if(empty(languages), [''], languages))) AS spoken
-    FROM firehose.posts
+    FROM firehose.seen_posts
     WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create' AND NOT resync
 )
 ARRAY JOIN spoken AS lang

@@ -2,7 +2,7 @@
 SELECT toDate(hour_start), hour_start, url,
     max(if(length(link_hosts) = 1, link_hosts[1], arrayFirst(h -> position(lower(url), h) > 0, link_hosts))),
     count(), uniqExact(did)
-FROM firehose.posts
+FROM firehose.seen_posts
 ARRAY JOIN arrayDistinct(links) AS url
 WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create' AND NOT resync
 GROUP BY hour_start, url

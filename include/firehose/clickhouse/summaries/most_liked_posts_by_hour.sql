@@ -2,7 +2,7 @@ SELECT toDate({hour:DateTime('UTC')}), {hour:DateTime('UTC')}, post, uniqExact(d
 FROM
 (
     SELECT did, argMax(ifNull(subject_uri, ''), rev) AS post
-    FROM firehose.likes
+    FROM firehose.seen_likes
     WHERE hour_start = {hour:DateTime('UTC')} AND NOT resync
     GROUP BY did, rkey
     HAVING argMax(operation, rev) != 'delete' AND post != ''

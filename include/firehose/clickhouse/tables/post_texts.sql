@@ -20,6 +20,6 @@ SELECT date AS day, hour_start AS hour, witnessed_at AS at, did, rkey, rev, oper
     arrayDistinct(arrayConcat(emoji_of(ifNull(text, '')),
         emoji_of(replaceRegexpAll(ifNull(text, ''), '[\\x{1F3FB}-\\x{1F3FF}]', '')))) AS emoji,
     languages, parent_did, is_reply, has_images, notEmpty(alt_texts) AS has_alt, has_video, has_gif, has_link, has_quote
-FROM firehose.posts
+FROM firehose.seen_posts
 WHERE hour_start IN {hours:Array(DateTime('UTC'))} AND operation IN ('create', 'update') AND NOT resync
     AND (empty({batches:Array(DateTime64(3, 'UTC'))}) OR batch IN {batches:Array(DateTime64(3, 'UTC'))})
