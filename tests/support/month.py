@@ -65,7 +65,8 @@ def _manifest(batch: Batch) -> Manifest:
     )  # fmt: skip
     return Manifest(
         batch=batch.id, start=batch.start, end=batch.end, created_at=batch.end + timedelta(seconds=10),
-        cursor=end_us, host="one", protocol="v2", time_us=end_us, minutes_heard=5, queues=dict.fromkeys(_QUEUES, queue),
+        cursor=end_us, host="one", protocol="v2", time_us=end_us, minutes_heard=5,
+        queues=dict.fromkeys(_QUEUES, queue),
     )  # fmt: skip
 
 

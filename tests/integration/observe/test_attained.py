@@ -47,7 +47,7 @@ def test_a_quiet_month_is_met_and_has_its_budget(month_settings: Settings) -> No
 
 
 def test_a_late_batch_misses_and_is_named(month_settings: Settings) -> None:
-    """Published 20 minutes after its end: data was 25 minutes old, and 10 may be."""
+    """Published 20 minutes after its end, as the three after it."""
     late = TODAY + timedelta(hours=3)
     name = f"{late:%Y%m%dT%H%M%SZ}"
     silent = [late + number * month.LENGTH for number in range(1, 4)]
@@ -56,8 +56,8 @@ def test_a_late_batch_misses_and_is_named(month_settings: Settings) -> None:
     month.published(month_settings, late, NOW, late=delays)
     found = kept(month_settings)
     fresh, batches = found["freshness"].days[-1], found["batches"].days[-1]
-    # The batch before ends at 03:00, so data is too old from 03:10 until 03:25; then three more of that age.
-    assert fresh.of.bad == pytest.approx((15 + 3 * 5) * 60)
+    # The batch before ends at 03:00, so data is too old from 03:10 on; the batch of 03:20 is there at 03:25:20.
+    assert fresh.of.bad == pytest.approx(15 * 60 + 20)
     assert fresh.missed[0].batch == name and not fresh.of.met
     assert [miss.batch for miss in batches.missed] == sorted(delays)
     assert (batches.of.bad, batches.of.total) == (4, 144)
