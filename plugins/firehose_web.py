@@ -54,7 +54,7 @@ def _make() -> FastAPI:
 
 
 def _run_of(start: datetime) -> str | None:
-    """The id of the latest run whose interval begins then: scheduled, by hand or by a backfill, as Airflow has it."""
+    """The id of the latest run whose interval begins then: scheduled, by hand, or by a backfill."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import select

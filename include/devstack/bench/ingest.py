@@ -1,7 +1,7 @@
 """`firehose bench ingest`: the real ingester into a real Redis with fsync always, against a bare receive loop.
 
-Simulator, ingester and Redis are processes of their own, as in operation. Runs alternate, medians are reported. Each
-is done twice, the second time with metrics that are asked for each second: what they cost is one of the notes.
+Simulator, ingester and Redis are processes of their own, as in operation. Runs alternate, medians are reported.
+Each is done twice, the second time with metrics that are asked for each second: what they cost is one of the notes.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _scraping(address: str) -> Iterator[None]:
 
     def scrape() -> None:
         while not stop.wait(_SCRAPE_S):
-            with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:  # noqa: S310 - our own
+            with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
                 answer.read()
 
     with ThreadPoolExecutor(1) as pool:
