@@ -1,7 +1,7 @@
 """`firehose bench ingest`: the real ingester into a real Redis with fsync always, against a bare receive loop.
 
 Simulator, ingester and Redis are processes of their own, as in operation. Runs alternate, medians are reported.
-Each is done twice, the second time with metrics that are asked for each second: what they cost is one of the notes.
+Each is done twice, the second time with metrics that are asked for each second: a note says what they cost.
 """
 
 from __future__ import annotations
