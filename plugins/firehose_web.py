@@ -14,6 +14,7 @@ from airflow.sdk.configuration import conf
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
+    from datetime import datetime
 
     from fastapi import FastAPI
 
@@ -49,7 +50,19 @@ def _make() -> FastAPI:
 
     from firehose_page.app import create_app
 
-    return create_app(_settings, requires_access_dag("GET", param_dag_id=_DAG), _LOGIN)
+    return create_app(_settings, requires_access_dag("GET", param_dag_id=_DAG), _LOGIN, _run_of)
+
+
+def _run_of(start: datetime) -> str | None:
+    """The id of the latest run whose interval begins then: scheduled, by hand, or by a backfill."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    found = select(DagRun.run_id).where(DagRun.dag_id == _DAG, DagRun.data_interval_start == start)
+    with create_session(scoped=False) as session:
+        run_id: str | None = session.scalar(found.order_by(DagRun.id.desc()).limit(1))
+    return run_id
 
 
 def _settings() -> Any:

@@ -71,6 +71,9 @@ QUALITY: Final = _gauge("quality_score", "share", "Events of the last day that w
 # Coverage.
 COVERED: Final = _gauge("covered_ratio", "share", "Time of the last hours in which nothing is missing", _HOURS)
 MISSING_TIME: Final = _gauge("missing_seconds", "seconds", "Time of the last hours that gaps leave open", _HOURS)
+GAP_WAITED: Final = _gauge(
+    "gap_waited_seconds", "seconds", "Since the oldest open gap was noted that hosts may still fill; 0: none"
+)
 OPEN_GAP_TIME: Final = _gauge("open_gap_seconds", "seconds", "Open gaps of the last 30 days", ("reason",))
 
 # Storage and queries.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
@@ -33,11 +34,17 @@ _STATIC: Final = {
 _LATEST: Final = 12
 
 
-def create_app(load: Callable[[], Settings], authorize: Callable[..., Any], login: str) -> FastAPI:
+def create_app(
+    load: Callable[[], Settings],
+    authorize: Callable[..., Any],
+    login: str,
+    find_run: Callable[[datetime], str | None],
+) -> FastAPI:
     """The page as an application to be mounted.
 
     ``authorize`` is a dependency of every route, which raises an HTTPException 401 or 403. ``login`` is where a
-    reader without a session is sent, below the outer application.
+    reader without a session is sent, below the outer application. ``find_run`` gives the id of the run whose
+    interval begins then; None: there is none.
     """
     app = FastAPI(
         title="Firehose", dependencies=[Depends(authorize)], docs_url=None, redoc_url=None, openapi_url=None
@@ -48,6 +55,7 @@ def create_app(load: Callable[[], Settings], authorize: Callable[..., Any], logi
         app.add_exception_handler(error, responses.failure(pages))
     _figures(app, watch, pages)
     _files(app, watch, pages)
+    _runs(app, find_run)
     return app
 
 
@@ -75,6 +83,12 @@ def _figures(app: FastAPI, watch: Watch, pages: Pages) -> None:
         if first < today - MONTHS_BACK:
             raise HTTPException(404, "Months of more than a year ago are not shown here; see: firehose coverage")
         return responses.page(pages.coverage(request, look, first, _gaps(watch, look, first), watch.begins))
+
+    @app.get("/objectives")
+    def objectives(request: Request) -> Response:
+        if (look := watch.look()) is None or (found := watch.objectives()) is None:
+            return responses.reading(pages, request)
+        return responses.page(pages.objectives(request, look, found))
 
     @app.get("/storage")
     def storage(request: Request) -> Response:
@@ -131,6 +145,26 @@ def _files(app: FastAPI, watch: Watch, pages: Pages) -> None:
             content,
             media_type=media,
             headers=responses.headers(responses.POLICY) | {"Cache-Control": "private, max-age=300"},
+        )
+
+
+def _runs(app: FastAPI, find_run: Callable[[datetime], str | None]) -> None:
+    @app.get("/runs/{batch_id}")
+    def run(request: Request, batch_id: str) -> Response:
+        """On to Airflow's page of the run: only Airflow knows its id."""
+        try:
+            start = datetime.strptime(batch_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            raise HTTPException(404, "There is no such batch.") from None
+        if (run_id := find_run(start)) is None:
+            raise HTTPException(
+                404,
+                "Airflow has no run of this batch: none was made, or it is older than FIREHOSE_KEEP_LOGS_DAYS.",
+            )
+        airflow = responses.root(request).removesuffix("/firehose")
+        return RedirectResponse(
+            f"{airflow}/dags/firehose_batch/runs/{quote(run_id, safe='')}",
+            headers=responses.headers(responses.POLICY),
         )
 
 

@@ -18,10 +18,22 @@ from firehose_page.watch import Look
 
 if TYPE_CHECKING:
     from firehose.batch.gaps import GapLine
+    from firehose.observe.attained import Day, Objective
     from firehose.observe.history import BatchPast
     from firehose_page.documents import BatchFile
 
 _PACKAGE: Final = "firehose_page"
+#: By an objective: its name for readers, what is measured, and the unit of what was bad.
+_MEANS: Final = {
+    "freshness": ("Fresh", "of the time the newest data was at most {} old", "time"),
+    "coverage": ("Covered", "of the time nothing of any type is missing", "time"),
+    "batches": (
+        "Batches in time",
+        "of the batches could be read within {} of the end of their interval",
+        "batches",
+    ),
+    "queries": ("Queries in time", "of the monitor's questions were answered within {}", "answers"),
+}
 
 
 class Pages:
@@ -72,6 +84,15 @@ class Pages:
 
         made = month.month(first, gaps, begins, look.snapshot.at)
         return self._fill(request, "coverage.html", look=look, month=made)
+
+    def objectives(self, request: Request, look: Look, found: Sequence[Objective]) -> str:
+        """How each objective was kept, over 30 days and by day, the latest first."""
+        by_day: dict[date, dict[str, Day]] = {}
+        for one in found:
+            for day in one.days:
+                by_day.setdefault(day.date, {})[one.name] = day
+        days = sorted(by_day.items(), reverse=True)
+        return self._fill(request, "objectives.html", look=look, objectives=found, days=days, means=_MEANS)
 
     def storage(self, request: Request, look: Look) -> str:
         """What the lake takes by type, the disks, retention and backup."""

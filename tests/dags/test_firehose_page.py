@@ -73,8 +73,9 @@ def routes(site: Site) -> list[str]:
     from firehose_page.app import create_app
 
     known = {"batch_id": site.batch.id, "key": "index.html", "name": "page.css"}
-    app = create_app(Settings, lambda: None, "")
+    app = create_app(Settings, lambda: None, "", lambda start: None)
     paths = [str(route.path) for route in app.routes]  # type: ignore[attr-defined]  # all are of one path
+    paths.remove("/runs/{batch_id}")  # no run was made: tests/dags/test_reruns.py has some
     assert len(paths) >= 10
     return [re.sub(r"{(\w+)(:path)?}", lambda found: known[found[1]], path) for path in paths]
 
@@ -149,6 +150,15 @@ def test_data_docs_are_served_and_nothing_in_them_runs(site: Site) -> None:
         assert told["quality"]["quarantined"] > 0
 
 
+def test_objectives_are_shown_of_what_the_pipeline_has_stored(site: Site) -> None:
+    with site.web.client() as client:
+        until(lambda: "Objectives, 30 days" in client.get("/firehose/objectives").text, what="they are read")
+        text = client.get("/firehose/objectives").text
+    for name in ("Fresh", "Covered", "Batches in time"):
+        assert f'data-name="objective">{name}<' in text
+    assert "99.90 %" in text and f"/firehose/batches?day={site.batch.start:%Y-%m-%d}" in text
+
+
 def test_airflows_menu_has_it(site: Site) -> None:
     with site.web.client() as client:
         plugins = client.get("/api/v2/plugins").json()["plugins"]
@@ -217,7 +227,7 @@ needs_browser = pytest.mark.skipif(browser.EXECUTABLE is None, reason="there is 
 def test_a_browser_asks_nobody_else_and_complains_of_nothing(site: Site) -> None:
     with site.web.client() as client:
         pages = client.get(f"/firehose/batches/{site.batch.id}.json").json()["pages"]
-    own = ["", "batches", "coverage", "storage", "runbook", f"batches/{site.batch.id}"]
+    own = ["", "batches", "coverage", "objectives", "storage", "runbook", f"batches/{site.batch.id}"]
     with browser.browser({"_token": site.web.token}, site.web.url) as page:
         for width in (390, 1024, 1600):
             page.look(width, 900)

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import subprocess
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -136,3 +137,17 @@ def test_an_airflow_that_is_away_is_said_in_one_line(batches: Path, free_port: i
     assert done.returncode == 75, "trying again may help"
     assert f"Airflow at http://127.0.0.1:{free_port} does not answer" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_firehose_page_leads_to_the_run_whatever_its_id_is(batches: Path, api_server: WebServer) -> None:
+    done = rerun(batches, api_server.url, "--missing", *SPAN, "--do")
+    assert done.returncode == 0, done.stderr
+    with api_server.client() as client:
+        for minute, run_id in ((0, "scheduled__20261123T200000Z"), (5, "backfill__2026-11-23T20:10:00+00:00")):
+            answer = client.get(f"/firehose/runs/20261123T20{minute:02}00Z")
+            assert answer.status_code == 307, answer.text
+            assert unquote(answer.headers["location"]) == f"/dags/firehose_batch/runs/{run_id}"
+            path = f"/api/v2/dags/firehose_batch/dagRuns/{quote(run_id, safe='')}"
+            assert client.get(path).json()["dag_run_id"] == run_id, "Airflow knows it by that"
+        for batch_id in ("20261123T203500Z", "x"):
+            assert client.get(f"/firehose/runs/{batch_id}").status_code == 404

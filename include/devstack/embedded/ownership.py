@@ -37,7 +37,7 @@ def own_home(home: Path, what: str) -> Ownership:
         raise FirehoseError(f"{run} belongs to another user: remove it, or set FIREHOSE_HOME to another folder")
     run.chmod(0o700)
     if what != RESTORE and (home / RESTORING).exists():
-        raise FirehoseError(f"{home} holds an unfinished restore: repeat firehose restore --into {home}")
+        raise FirehoseError(f"{home} holds an unfinished restore: repeat that firehose restore, with its options")
     try:
         return own(run / "home.lock", what)
     except OSError as error:

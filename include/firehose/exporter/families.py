@@ -107,6 +107,7 @@ def _coverage(seen: CoverageState) -> Families:
     yield metrics.OPEN_GAPS, {(): seen.open_records}
     yield observed.COVERED, {(str(hours),): share for hours, share in seen.covered.items()}
     yield observed.MISSING_TIME, {(str(hours),): seconds for hours, seconds in seen.missing_s.items()}
+    yield observed.GAP_WAITED, {(): seen.waited_s}
     reasons: Counter[str] = Counter()
     for line in seen.open:
         reasons[line.reason] += (line.to_us - line.from_us) / 1e6  # type: ignore[assignment]  # fractions

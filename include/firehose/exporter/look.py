@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-import msgspec
 import redis
 
 from firehose import metrics, observed
@@ -26,7 +25,8 @@ from firehose.exporter import families
 from firehose.exporter.host import Host
 from firehose.exporter.probe import Probe
 from firehose.exporter.sums import Sums
-from firehose.observe import Observer, Snapshot, quick_client
+from firehose.observe import quick_client
+from firehose.observe.paced import PacedObserver
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from ingester.contract.logs import get_logger
@@ -37,8 +37,6 @@ from ingester.contract.scrape import Values
 log = get_logger(__name__)
 
 LOOK_S: Final = 15.0
-_SLOW_S: Final = 300.0
-_SLOW: Final = frozenset({"storage", "retention", "backup", "trend"})
 #: The sums of a lake that was never read take this long (seconds) of each look until they are whole.
 _SUMS_S: Final = 10.0
 #: What is computed from a snapshot although a step counts it too: the newer one of the two.
@@ -65,12 +63,10 @@ class Looker:
     def __init__(self, settings: Settings, *, keep: bool = True) -> None:
         self._settings = settings
         connect = partial(quick_client, role=MONITORING)
-        self._fast = Observer(settings, connect=connect, without=_SLOW)
-        self._slow = Observer(settings, connect=connect)
+        self._observer = PacedObserver(settings, connect=connect)
         self._sums = Sums(settings.lake_path, folder(settings) / "sums.json", keep=keep)
         self._host, self._probe = Host(), Probe(settings)
-        self._last: Snapshot | None = None
-        self._slow_at = self._probe_at = float("-inf")
+        self._probe_at = float("-inf")
         self._seen: tuple[tuple[Metric, Values], ...] = ()
 
     def seen(self) -> Iterable[tuple[Metric, Values]]:
@@ -80,7 +76,7 @@ class Looker:
     def look(self, sums_s: float = _SUMS_S) -> None:
         """Look once; ``sums_s``: how long to read what was never summed. Never raises for a service or a file."""
         begun, now = time.monotonic(), datetime.now(UTC)
-        snapshot = self._snapshot(begun, now)
+        snapshot = self._observer.look(now)
         asks = self._settings.exporter_probe_s and self._settings.alert_query_seconds
         if asks and begun - self._probe_at >= self._settings.exporter_probe_s:
             self._probe_at = begun
@@ -104,16 +100,6 @@ class Looker:
             except Exception:  # a page that is never new again would be worse
                 log.exception("look failed")
             stop.wait(LOOK_S)
-
-    def _snapshot(self, clock: float, now: datetime) -> Snapshot:
-        """A whole snapshot now and then; between two of them its slow parts stay as they were."""
-        if self._last is None or clock - self._slow_at >= _SLOW_S:
-            self._slow_at, self._last = clock, self._slow.look(now)
-            return self._last
-        old = {name: getattr(self._last, name) for name in _SLOW}
-        fresh = self._fast.look(now)
-        unknown = fresh.unknown | {name: why for name, why in self._last.unknown.items() if name in _SLOW}
-        return msgspec.structs.replace(fresh, unknown=unknown, **old)
 
     def _counts(self) -> Iterator[tuple[Metric, Values]]:
         """What steps have counted in Redis; from 0 on, so that a rate sees the first of them."""

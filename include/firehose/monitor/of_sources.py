@@ -12,6 +12,7 @@ from firehose.alerts.state import Finding
 from firehose.alerts.wording import length
 from firehose.batch.gaps import GapLine
 from firehose.observe import Snapshot
+from firehose.observe.coverage import fillable
 from firehose.observe.ingester import IngesterState
 from firehose.settings import Settings
 from ingester.contract.gap import Reason
@@ -120,9 +121,7 @@ def archive_quota(settings: Settings, seen: Snapshot) -> Iterator[Finding]:
 
 
 def _recent(settings: Settings, seen: Snapshot) -> list[GapLine]:
-    """Open gaps of which the source may still have something."""
-    oldest = seen.at - timedelta(seconds=Limits.of(settings).source_seconds)
-    return [line for line in (seen.coverage.open if seen.coverage else ()) if _time(line.to_us) > oldest]
+    return fillable(settings, seen.coverage.open, seen.at) if seen.coverage else []
 
 
 def _of(state: IngesterState) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 import msgspec
@@ -34,11 +34,17 @@ _EACH_S: Final = 60
 #: Answers are counted by spans of this many seconds, which is the shortest window.
 _SPAN_S: Final = min(FAST)
 _KEPT_S: Final = max(SLOW)
+#: After that they are added up by the day, and kept for the month of the Firehose page.
+_DAY_S: Final = 86_400
+_DAYS_KEPT: Final = 31
 _NAME: Final = "answers.json"
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
-    """Questions that were asked within five minutes from ``begin_s`` on, and how many had no answer in time."""
+    """Questions that were asked from ``begin_s`` on, and how many had no answer in time.
+
+    Within five minutes; where that is older than the longest window, within the day that begins then.
+    """
 
     begin_s: int
     asked: int
@@ -90,11 +96,25 @@ def queries(settings: Settings, now: datetime) -> QueryState | None:
 
 
 def added(spans: list[Span], now: datetime, asked: int, bad: int) -> list[Span]:
-    """Those with these questions, and without what is older than the longest window."""
+    """Those with these questions; what is older than the longest window is added up by its day."""
     begin = int(now.timestamp()) // _SPAN_S * _SPAN_S
-    known = {span.begin_s: span for span in spans if span.begin_s > begin - _KEPT_S}
-    last = known.get(begin, Span(begin, 0, 0))
-    return [*(known | {begin: Span(begin, last.asked + asked, last.bad + bad)}).values()]
+    found: dict[int, Span] = {}
+    for span in [*spans, Span(begin, asked, bad)]:
+        at = span.begin_s if span.begin_s > begin - _KEPT_S else span.begin_s // _DAY_S * _DAY_S
+        if at > begin - _DAYS_KEPT * _DAY_S:
+            known = found.get(at, Span(at, 0, 0))
+            found[at] = Span(at, known.asked + span.asked, known.bad + span.bad)
+    return [found[at] for at in sorted(found)]
+
+
+def by_day(spans: list[Span]) -> dict[date, tuple[int, int]]:
+    """How many questions were asked on a day, and how many had no answer in time."""
+    found: dict[date, tuple[int, int]] = {}
+    for span in spans:
+        day = datetime.fromtimestamp(span.begin_s, UTC).date()
+        asked, bad = found.get(day, (0, 0))
+        found[day] = (asked + span.asked, bad + span.bad)
+    return found
 
 
 def read(lake: LakePath) -> list[Span]:

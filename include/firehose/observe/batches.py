@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
+from typing import Protocol
 
 import msgspec
 
@@ -96,7 +97,7 @@ def batches(
     published = {entry.batch for entry in entries}
     manifest = manifests.read(manifests.folder_of(lake, Batch.of(newest.start, newest.end))) if newest else None
     expected = _floor(now, length) - length
-    begin = _begin(settings, entries, skipped_until_ms(lake), since, now)
+    begin = begin_of(settings, entries, skipped_until_ms(lake), since, now)
     delays = [(entry.published_at - entry.end).total_seconds() for entry in entries]
     return BatchState(
         span_s=span.total_seconds(),
@@ -112,7 +113,7 @@ def batches(
         delay_median_s=median(delays) if delays else None,
         delay_max_s=max(delays, default=None),
         running=list(_running(settings, sorted(drained - published), now)),
-        missing=_missing(begin, now, length, entries, drained, gaps),
+        missing=missing(begin, now, length, entries, drained, gaps),
         events_a_frame=_events_a_frame(manifest),
     )
 
@@ -175,8 +176,17 @@ def _running(settings: Settings, names: Iterable[str], now: datetime) -> Iterabl
             yield Running(batch=name, since=manifest.created_at, age_s=age)
 
 
-def _begin(
-    settings: Settings, entries: list[LedgerEntry], skipped_ms: int, since: datetime, now: datetime
+class Interval(Protocol):
+    """What was published, by its interval."""
+
+    @property
+    def start(self) -> datetime: ...
+    @property
+    def end(self) -> datetime: ...
+
+
+def begin_of(
+    settings: Settings, entries: Sequence[Interval], skipped_ms: int, since: datetime, now: datetime
 ) -> datetime:
     """From when on there have to be batches: nothing is missing of the time before the first start."""
     begins = [since, datetime.fromtimestamp(skipped_ms / 1000, UTC)]
@@ -187,14 +197,15 @@ def _begin(
     return max(begins)
 
 
-def _missing(
+def missing(
     begin: datetime,
     now: datetime,
     length: timedelta,
-    entries: list[LedgerEntry],
+    entries: Sequence[Interval],
     drained: set[str],
     gaps: Sequence[Gap],
 ) -> list[Missing]:
+    """Intervals of [begin, now) that were not published, nor ``drained``, nor are within a recorded gap."""
     there = [(_s(entry.start), _s(entry.end)) for entry in entries]
     there += [(start, start + _s(length)) for start in (_s(Batch.parse(name, 1).start) for name in drained)]
     silence = (gap for gap in gaps if gap.reason is Reason.NOT_LISTENING)

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from firehose.alerts.limits import Limits
 from firehose.batch import buffer
 from firehose.batch.buffer import Connect
 from firehose.batch.coverage import known_gaps, recent_gaps
@@ -30,7 +31,8 @@ class CoverageState(msgspec.Struct, frozen=True, kw_only=True):
     """Gaps of the last 30 days. ``open``: those that nothing has filled; ``all``: the filled ones as well.
 
     ``covered``: by a span's hours, the share of it in which nothing of any type is missing; of the time since the
-    first interval. ``redis``: empty, or why records that no drain has taken to the lake are not among them.
+    first interval. ``waited_s``: how long ago the oldest of those open gaps was noted that hosts may still fill;
+    0: there is none. ``redis``: empty, or why records that no drain has taken to the lake are not among them.
     """
 
     open: list[GapLine]
@@ -39,6 +41,7 @@ class CoverageState(msgspec.Struct, frozen=True, kw_only=True):
     filled_records: int
     missing_s: dict[int, float]
     covered: dict[int, float]
+    waited_s: float
     redis: str
 
 
@@ -66,15 +69,24 @@ def coverage(
     missing = {_hours(span): missing_s(found, now, span) for span in spans}
     whole = {_hours(span): _covered(settings, found, now, span) for span in spans}
     still_open = open_gaps(found)
+    open_lines = lines(still_open)
+    noted = [line.noted_us for line in fillable(settings, open_lines, now)]
     return CoverageState(
-        open=lines(still_open),
+        open=open_lines,
         all=lines(found),
         open_records=len(still_open),
         filled_records=len(found) - len(still_open),
         missing_s=missing,
         covered=whole,
+        waited_s=max(0.0, (_us(now) - min(noted)) / 1e6) if noted else 0.0,
         redis=redis,
     )
+
+
+def fillable(settings: Settings, gaps: Sequence[GapLine], now: datetime) -> list[GapLine]:
+    """Those of these open gaps of which hosts may still have something: what is older stays in the ledger."""
+    oldest_us = _us(now) - Limits.of(settings).source_seconds * 1e6
+    return [line for line in gaps if line.to_us > oldest_us]
 
 
 def missing_s(found: Sequence[Gap], now: datetime, span: timedelta) -> float:

@@ -5,9 +5,9 @@ Lives here: shares of windows, from the ledger's times and the records of gaps. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -21,6 +21,17 @@ from ingester.contract.gap import Gap
 #: Short and long windows of alerts by burn rate, in seconds: of fast ones, and of slow ones, which read more.
 FAST: Final = (300, 1800, 3600, 21_600)
 SLOW: Final = (21_600, 259_200)
+
+
+class Published(Protocol):
+    """Of an entry of the ledger, what says when its data could be read."""
+
+    @property
+    def batch(self) -> str: ...
+    @property
+    def end(self) -> datetime: ...
+    @property
+    def published_at(self) -> datetime: ...
 
 
 class ObjectiveState(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +69,30 @@ def _stale(
     """
     if begin is None and not entries:
         return 0.0  # nothing was to be published
-    low = now - window
-    newest = begin or entries[0].start
-    stale, at = timedelta(), low
+    spans = stale_spans(entries, now - window, now, limit, begin or entries[0].start)
+    return sum((span.end - span.start for span in spans), timedelta()) / window
+
+
+class Stale(NamedTuple):
+    """A span in which data was too old. ``ended_by``: the batch whose publication ended it; empty: it lasts."""
+
+    start: datetime
+    end: datetime
+    ended_by: str
+
+
+def stale_spans(
+    entries: Iterable[Published], low: datetime, high: datetime, limit: timedelta, newest: datetime
+) -> Iterator[Stale]:
+    """The spans of [low, high) in which the newest published data was older than ``limit``; ``newest``: at first.
+
+    A batch ends one also where its own data is too old by then: the next span begins there.
+    """
+    at = low
     for entry in sorted(entries, key=lambda entry: entry.published_at):
-        moment = min(max(entry.published_at, low), now)
-        stale += max(timedelta(), moment - max(at, newest + limit))
+        moment = min(max(entry.published_at, low), high)
+        if (since := max(at, newest + limit)) < moment:
+            yield Stale(since, moment, entry.batch)
         at, newest = moment, max(newest, entry.end)
-    stale += max(timedelta(), now - max(at, newest + limit))
-    return stale / window
+    if (since := max(at, newest + limit)) < high:
+        yield Stale(since, high, "")

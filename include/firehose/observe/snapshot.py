@@ -102,10 +102,14 @@ class Observer:
         """The entries read so far, for whoever computes more of them."""
         return self._ledger
 
-    def look(self, now: datetime | None = None) -> Snapshot:
-        """A snapshot as of ``now``. Never raises for a service or a file: the parts say what is not known."""
+    def look(self, now: datetime | None = None, *, without: frozenset[str] = frozenset()) -> Snapshot:
+        """A snapshot as of ``now``. Never raises for a service or a file: the parts say what is not known.
+
+        ``without``: further parts that are not looked at this time.
+        """
+        self._ledger.look_again()
         return _Look(self._settings, self._ledger, self._connect, self._paused, now or datetime.now(UTC)).take(
-            self._without
+            self._without | without
         )
 
 

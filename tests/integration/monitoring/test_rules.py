@@ -55,7 +55,7 @@ CASES: dict[str, Case] = {
     "FirehoseBatchesMissing": ({"firehose_missing_batches": ("1", "0")}, 40, 5),
     "FirehoseBatchesUnpublished": ({"firehose_unpublished_oldest_seconds": ("601", "599")}, 30, 5),
     "FirehoseBadData": ({"firehose_error_ratio": ("0.011", "0.009")}, 10, 5),
-    "FirehoseGapOpen": ({'firehose_missing_seconds{hours="24"}': ("60", "0")}, 40, 5),
+    "FirehoseGapOpen": ({"firehose_gap_waited_seconds": ("1801", "0")}, 10, 5),
     "FirehoseRowsLost": ({'firehose_lost_rows_total{type="likes"}': ("+1", "+0")}, 10, 70),
     "FirehoseForeignData": ({"firehose_foreign_keys_total": ("+1", "+0")}, 10, 70),
     "FirehoseEventsUnwritten": (
@@ -191,10 +191,11 @@ def test_data_that_is_ten_minutes_old_is_stale(tmp_path: Path) -> None:
 
 def test_rules_follow_a_setting_that_is_changed(tmp_path: Path) -> None:
     """One value a limit, between the default and another one, that fires with one of them only."""
-    later = Settings(alert_lag_minutes=20, alert_buffer_percent=90, slo_percent=99.0)
+    later = Settings(alert_lag_minutes=20, alert_buffer_percent=90, alert_gap_minutes=60, slo_percent=99.0)
     between: dict[str, Case] = {
         "FirehoseIngesterLags": ({"firehose_ingester_lag_seconds": ("900", "1")}, 10, 5),
         "FirehoseBufferFillsUp": ({"firehose_redis_used_ratio": ("0.85", "0.1")}, 10, 5),
+        "FirehoseGapOpen": ({"firehose_gap_waited_seconds": ("2700", "0")}, 10, 5),
         "FirehoseObjectiveBurns": CASES["FirehoseObjectiveBurns"],
     }
     run([case(alert, given) for alert, given in between.items()], tmp_path)

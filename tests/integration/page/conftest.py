@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 
@@ -18,6 +19,8 @@ from firehose_page.app import create_app
 from tests.support.waiting import until
 
 Open = Callable[..., httpx.Client]
+#: What Airflow would answer: its run by the begin of an interval.
+RUNS: dict[datetime, str] = {}
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def opened() -> Iterator[Open]:
 @contextmanager
 def _served(load: Callable[[], Settings], root: str, authorize: Callable[..., None]) -> Iterator[httpx.Client]:
     outer = FastAPI(root_path=root)
-    outer.mount("/firehose", create_app(load, authorize, "/login"))
+    outer.mount("/firehose", create_app(load, authorize, "/login", RUNS.get))
     server = uvicorn.Server(uvicorn.Config(outer, port=(port := free_port()), log_config=None, lifespan="off"))
     thread = Thread(target=server.run)
     thread.start()
