@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 import pytest
 
+from devstack.embedded.browser import Page
 from devstack.embedded.redis import free_port
+from devstack.embedded.ui import served
 from tests.integration.ui.conftest import GAP, HOSTILE, START, UNKNOWN, Site
-from tests.support.browser import Page
-from tests.support.ui_server import served
 from tests.support.waiting import until
 
 AXE = Path(__file__).resolve().parents[3] / "include/firehose_ui/web/node_modules/axe-core/axe.min.js"
