@@ -47,7 +47,12 @@ def openings(view: str, subjects: Subjects, draw: random.Random) -> Iterator[Que
             yield Question(view, name, f"/api/{name}", texts)
         else:
             path = f"/api/{name}" if name in ("coverage", "post", "cookbook") else f"/api/query/{name}"
-            yield Question(view, name, f"{path}?{urlencode(texts)}" if texts else path, again=name == "top_posts")
+            yield Question(
+                view,
+                name,
+                f"{path}?{urlencode(texts)}" if texts else path,
+                again=name in ("top_posts", "active_accounts"),
+            )
 
 
 def addresses(subjects: Subjects) -> dict[str, str]:
@@ -90,6 +95,7 @@ def _overview(subjects: Subjects, draw: random.Random) -> Asked:
     for name in ("hashtags", "domains"):
         yield name, before | {"order": draw.choice(_ORDERS), "scale": 1.0}
     yield "languages", {**before}
+    yield "active_accounts", {"since": first - draw.randrange(_HOUR), "until": last}
     # A second of its own, so that the answer of an earlier opening is not given again.
     own = draw.randrange(_HOUR)
     yield "top_posts", {"kind": draw.choice(_KINDS), "since": first - own, "until": last}
