@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from firehose_cli import logs
 if TYPE_CHECKING:
     from devstack.bench.concurrency import ConcurrencyReport
     from devstack.bench.cookbook import CookbookReport
+    from devstack.bench.page import PageReport
     from devstack.bench.query import QueryReport
     from devstack.bench.report import BenchReport
     from devstack.bench.search import SearchReport
@@ -192,6 +194,36 @@ def concurrency(
 
 
 @app.command()
+def page(
+    events: Annotated[int, typer.Option(min=24_000, help="How many events the day has.")] = 1_000_000,
+    readers: Annotated[int, typer.Option(min=1, max=48, help="How many open views at a time.")] = 25,
+    seconds: Annotated[int, typer.Option(min=1, help="How long they do, without and with loads.")] = 60,
+    rounds: Rounds = 20,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds that they look at a view, on average.")] = 2.0,
+    day: Annotated[
+        Path | None, typer.Option(help="A folder to make the day in, and to find it there the next time.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The page for readers: each question of each view, a browser's first paint, readers beside loads.
+
+    The baseline is the same readers with nothing loaded. 10 million events take half an hour to make. Exits with 1
+    if a question failed, or the browser complained or asked another host.
+    """
+    from devstack.bench.page import bench_page
+    from firehose.errors import FirehoseError
+
+    logs.progress()
+    report = bench_page(events, readers, seconds, rounds, pause, day)
+    _print(report, as_json)
+    if report.errors or report.complaints:
+        raise FirehoseError(
+            f"bench page: {report.errors} questions failed, {report.complaints} complaints of the browser:"
+            f" {report.first_fault}"
+        )
+
+
+@app.command()
 def hostile(
     seconds: Annotated[int, typer.Option(min=1, help="How long to attack.")] = 60,
     events: Events = 300_000,
@@ -224,7 +256,13 @@ def listing(
 
 
 def _print(
-    report: BenchReport | ConcurrencyReport | CookbookReport | QueryReport | SearchReport | StorageReport,
+    report: BenchReport
+    | ConcurrencyReport
+    | CookbookReport
+    | PageReport
+    | QueryReport
+    | SearchReport
+    | StorageReport,
     as_json: bool,
 ) -> None:
     import msgspec

@@ -38,7 +38,7 @@ def install(
         typer.Option(
             "--with",
             metavar="PARTS",
-            help="Also install redis, clickhouse, airflow, metrics; comma-separated. Default: what is installed.",
+            help="Also install redis, clickhouse, airflow, metrics, ui; with commas. Default: what is installed.",
         ),
     ] = None,
     now: Annotated[bool, typer.Option("--now", help="Start the services; restart them after an upgrade.")] = False,

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
-from devstack.embedded import airflow, clickhouse
+from devstack.embedded import airflow, browser, clickhouse
+from devstack.embedded.browser import Page
 from devstack.embedded.redis import RedisServer, free_port
+from devstack.embedded.ui import served
 from firehose.batch.interval import Batch
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.settings import Settings
@@ -29,9 +31,6 @@ from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 from ingester.contract import logs
 from scripts.screenshots import day
-from tests.support import browser
-from tests.support.browser import Page
-from tests.support.ui_server import served
 from tests.support.waiting import until
 from tests.support.web_server import WebServer, web_server
 

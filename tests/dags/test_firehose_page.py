@@ -15,7 +15,7 @@ import httpx
 import jwt
 import pytest
 
-from devstack.embedded import airflow
+from devstack.embedded import airflow, browser
 from devstack.embedded.redis import RedisServer, free_port
 from firehose.batch.drain import drain
 from firehose.batch.interval import Batch
@@ -24,7 +24,6 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from jetstream_simulator.generate import events
 from tests.dags.conftest import begin_with
-from tests.support import browser
 from tests.support.frames import fill, minutes
 from tests.support.waiting import until
 from tests.support.warm import Warm

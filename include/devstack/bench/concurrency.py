@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -86,17 +86,17 @@ def bench_concurrency(events: int, count: int, seconds: float, rounds: int) -> C
         settings = of_own(Path(name, "home"), str(Path(name, "lake")))
         batches = _make(settings, events)
         there, quiet, _ = _BATCHES
-        with clickhouse.start(settings) as running, _own_process() as pool:
+        with clickhouse.start(settings) as running, own_process() as pool:
             with clickhouse_errors(), closing(connect(settings)) as client:
                 migrate(client, settings)
-            _load(settings, batches[:there])
+            load_batches(settings, batches[:there])
             target = Target(running.url, settings.clickhouse_analyst, settings.clickhouse_analyst_password)
             queries = analysts.mix(_day().date(), *_often(settings))
             alone = pool.submit(analysts.ask_alone, target, queries, rounds).result()
             log.info("asked alone", questions=len(alone))
-            loads_alone = [_load(settings, [batch]) for batch in batches[there : there + quiet]]
+            loads_alone = [load_batches(settings, [batch]) for batch in batches[there : there + quiet]]
             asking = pool.submit(analysts.ask_together, target, queries, count, seconds)
-            beside = [*_loads(settings, batches[there + quiet :], asking)]
+            beside = [*loads_beside(settings, batches[there + quiet :], asking)]
             together = asking.result()
             final = _values(analysts.ask_alone(target, CHECKS, 1))
             peak = round(peak_mib(running.pid), 1)
@@ -104,7 +104,8 @@ def bench_concurrency(events: int, count: int, seconds: float, rounds: int) -> C
     return _report(events, count, alone, together, final, {"alone": loads_alone, "beside": beside}, peak)
 
 
-def _own_process() -> ProcessPoolExecutor:
+def own_process() -> ProcessPoolExecutor:
+    """A process for those who ask, which ends with this one."""
     return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=analysts.end_with_parent)
 
 
@@ -117,24 +118,29 @@ def _make(settings: Settings, events: int) -> list[Batch]:
     """Drained and validated batches, each with the events of an hour of its own."""
     number = sum(_BATCHES)
     end = int(time.time()) // _WINDOW_S * _WINDOW_S
-    batches = []
-    each = events // number
+    hours = {}
+    for hour in range(number):
+        first = end - (number - hour) * _WINDOW_S
+        batch = Batch.of(*(datetime.fromtimestamp(at, UTC) for at in (first, first + _WINDOW_S)))
+        hours[batch] = _day() + timedelta(seconds=hour * _HOUR_S + 60)
+    return staged(settings, hours, events // number, _HOUR_S - 120)
+
+
+def staged(settings: Settings, starts: dict[Batch, datetime], each: int, seconds: int) -> list[Batch]:
+    """Batches that are drained and validated: ``each`` events, within ``seconds`` from the start that is given."""
     with RedisServer(settings.home_path, maxmemory="8gb") as server:
         with_redis = msgspec.structs.replace(settings, redis_url=server.url)
-        for hour in range(number):
-            first = end - (number - hour) * _WINDOW_S
-            batch = Batch.of(*(datetime.fromtimestamp(at, UTC) for at in (first, first + _WINDOW_S)))
-            start_us = int(_day().timestamp() + hour * _HOUR_S + 60) * 1_000_000
-            seed = hour * (each // PART_EVENTS + 1)
+        for number, (batch, start) in enumerate(starts.items()):
+            seed = number * (each // PART_EVENTS + 1)
             with server.client(PIPELINE) as client:
-                fill(client, batch, each, start_us, each / (_HOUR_S - 120), first_seed=seed)
+                start_us = int(start.timestamp()) * 1_000_000
+                fill(client, batch, each, start_us, each / seconds, first_seed=seed)
             drain(with_redis, batch)
             validate(with_redis, batch)
-            batches.append(batch)
-    return batches
+    return [*starts]
 
 
-def _load(settings: Settings, batches: Iterable[Batch]) -> float:
+def load_batches(settings: Settings, batches: Iterable[Batch]) -> float:
     """Publish batches and load them, as the DAGs do; returns the seconds."""
     began = time.monotonic()
     for batch in batches:
@@ -143,11 +149,11 @@ def _load(settings: Settings, batches: Iterable[Batch]) -> float:
     return time.monotonic() - began
 
 
-def _loads(settings: Settings, batches: list[Batch], asking: Future[list[Sample]]) -> Iterator[float]:
-    """Load batch after batch, and then the last ones again, for as long as the analysts ask; at least all once."""
+def loads_beside(settings: Settings, batches: list[Batch], asking: Future[Any]) -> Iterator[float]:
+    """Load batch after batch, and then the last ones again, for as long as somebody asks; at least all once."""
     number = 0
     while number < len(batches) or not asking.done():
-        yield _load(settings, [batches[number % len(batches)]])
+        yield load_batches(settings, [batches[number % len(batches)]])
         number += 1
         log.info("loaded", batch=number)
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from devstack.checkout import checkout
 from devstack.embedded.redis import executable
-from devstack.service.units import AIRFLOW, CLICKHOUSE, REDIS, Places
+from devstack.service.units import AIRFLOW, CLICKHOUSE, REDIS, UI, Places
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from ingester.contract import env_file
@@ -103,6 +103,11 @@ def refuse(root: Path, found: Settings, parts: tuple[str, ...]) -> None:
     if AIRFLOW in parts and CLICKHOUSE not in parts and not found.clickhouse_loader_password:
         raise FirehoseError(
             f"/{CLICKHOUSE_ENV}: there is no FIREHOSE_CLICKHOUSE_LOADER_PASSWORD: write it there (mode 0600), or "
+            "add clickhouse to --with"
+        )
+    if UI in parts and CLICKHOUSE not in parts and not found.clickhouse_analyst_password:
+        raise FirehoseError(
+            f"/{CLICKHOUSE_ENV}: there is no FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD: write it there (mode 0600), or "
             "add clickhouse to --with"
         )
     if AIRFLOW in parts and not found.start_date:

@@ -24,9 +24,10 @@ INGESTER: Final = "bluesky-firehose-ingester.service"
 SPARE: Final = "bluesky-firehose-spare@"
 _REDIS: Final = "bluesky-firehose-redis.service"
 _METRICS: Final = "bluesky-firehose-metrics.service"
+_UI: Final = "bluesky-firehose-ui.service"
 _CLICKHOUSE: Final = "bluesky-firehose-clickhouse.service"
 #: The parts that a machine may have beside an ingester, in the order in which they start.
-REDIS, CLICKHOUSE, AIRFLOW, METRICS = PARTS = ("redis", "clickhouse", "airflow", "metrics")
+REDIS, CLICKHOUSE, AIRFLOW, METRICS, UI = PARTS = ("redis", "clickhouse", "airflow", "metrics", "ui")
 
 #: Of each part the files by their name in /etc/systemd/system: the names of those that they are made of.
 _INGESTER: Final = {
@@ -55,6 +56,7 @@ _OF_PART: Final = {
         TIMER: TIMER,
     },
     METRICS: {f"{_METRICS}.d/pipeline.conf": "pipeline.conf", _METRICS: _METRICS},
+    UI: {_UI: _UI},
 }
 _ELSEWHERE: Final = {
     "sysusers.conf": Path("/etc/sysusers.d/bluesky-firehose.conf"),

@@ -1,12 +1,18 @@
 -- The latest quotes of a post: author, address, text, whether taken back, and why its account is not active
-WITH found AS
-(
-    SELECT did, rkey, min(witnessed_at) AS first, max(undone) AS gone FROM firehose.about(uri = {uri:String})
-    WHERE kind = 'quote' AND rkey != ''
-    GROUP BY did, rkey
-    ORDER BY first DESC, did, rkey
-    LIMIT 50
-)
+WITH
+    -- Once: a CTE is computed again wherever it is named
+    (
+        SELECT groupArray((did, rkey, first, gone))
+        FROM
+        (
+            SELECT did, rkey, min(witnessed_at) AS first, max(undone) AS gone FROM firehose.about(uri = {uri:String})
+            WHERE kind = 'quote' AND rkey != ''
+            GROUP BY did, rkey
+            ORDER BY first DESC, did, rkey
+            LIMIT 50
+        )
+    ) AS latest,
+    found AS (SELECT one.1 AS did, one.2 AS rkey, one.3 AS first, one.4 AS gone FROM (SELECT arrayJoin(latest) AS one))
 SELECT 1 AS depth, f.did, concat('at://', f.did, '/app.bsky.feed.post/', f.rkey) AS uri,
     toFloat64(toUnixTimestamp64Micro(f.first)) / 1e6 AS at, f.gone AS deleted, written.text, ifNull(m.account_status, '') AS status
 FROM found AS f

@@ -1,14 +1,32 @@
 -- The thread that a post began, in its order: depth, author, text, whether deleted, and why its account is not active
-WITH tree AS (SELECT depth, did, uri, witnessed_at, deleted, row_number() OVER () AS place FROM firehose.thread(uri = {uri:String}) LIMIT 500)
-SELECT t.depth, t.did, t.uri, toFloat64(toUnixTimestamp64Micro(t.witnessed_at)) / 1e6 AS at, t.deleted, written.text,
-    ifNull(m.account_status, '') AS status
+-- An answer that an edit took out of the thread is in it, and not deleted
+WITH
+    -- Once: a CTE is computed again wherever it is named
+    (
+        SELECT groupArray((depth, did, uri, witnessed_at, deleted))
+        FROM (SELECT depth, did, uri, witnessed_at, deleted FROM firehose.thread(uri = {uri:String}) LIMIT 500)
+    ) AS found,
+    tree AS
+    (
+        SELECT place, one.1 AS depth, one.2 AS did, one.3 AS uri, one.4 AS seen, one.5 AS out, splitByChar('/', one.3)[5] AS rkey
+        FROM (SELECT arrayJoin(arrayEnumerate(found)) AS place, found[place] AS one)
+    )
+SELECT t.depth, t.did, t.uri, toFloat64(toUnixTimestamp64Micro(t.seen)) / 1e6 AS at,
+    t.out AND (cityHash64(t.did), t.rkey) IN
+    (
+        SELECT account, rkey FROM ops.events
+        WHERE account IN (SELECT cityHash64(did) FROM tree WHERE out) AND collection = 'app.bsky.feed.post'
+        GROUP BY account, rkey
+        HAVING argMax(operation, at) = 'delete'
+    ) AS deleted,
+    written.text, ifNull(m.account_status, '') AS status
 FROM tree AS t
 LEFT JOIN
 (
     SELECT did, rkey, argMax(tuple(text), rev).1 AS text FROM firehose.post_texts
-    WHERE hour IN (SELECT toStartOfHour(witnessed_at) FROM tree) AND did IN (SELECT did FROM tree)
+    WHERE hour IN (SELECT toStartOfHour(seen) FROM tree) AND did IN (SELECT did FROM tree)
     GROUP BY did, rkey
-) AS written ON written.did = t.did AND written.rkey = splitByChar('/', t.uri)[5]
+) AS written ON written.did = t.did AND written.rkey = t.rkey
 LEFT JOIN firehose.account_marks AS m ON m.did = t.did
 ORDER BY t.place
 SETTINGS join_use_nulls = 1

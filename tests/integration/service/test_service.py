@@ -11,7 +11,7 @@ import pytest
 from devstack.service import credentials, inside, install, machine, record, status, units
 from devstack.service.record import Generation, Installed
 from devstack.service.systemd import Host
-from devstack.service.units import AIRFLOW, CLICKHOUSE, REDIS, SYSTEM, Places
+from devstack.service.units import AIRFLOW, CLICKHOUSE, REDIS, SYSTEM, UI, Places
 from firehose.errors import FirehoseError
 from firehose.settings import SettingsError
 from tests.support.command import firehose
@@ -79,6 +79,8 @@ def test_parts_that_the_settings_contradict_are_refused(root: Path) -> None:
     assert "names another Redis" in refusal(root, (REDIS,), "FIREHOSE_REDIS_URL=redis://a:b@localhost/0\n")
     bucket = "FIREHOSE_LAKE=s3://bucket/lake?region=eu-central-1\n"
     assert "leave clickhouse out" in refusal(root, (REDIS, CLICKHOUSE), bucket)
+    assert "FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD" in refusal(root, (REDIS, UI))
+    assert refusal(root, (REDIS, CLICKHOUSE, UI)) == "", "it is made"
 
 
 def test_what_the_sandbox_hides_is_refused(root: Path) -> None:

@@ -15,8 +15,10 @@ import httpx
 import msgspec
 import pytest
 
-from devstack.embedded import clickhouse
+from devstack.embedded import browser, clickhouse
+from devstack.embedded.browser import Page
 from devstack.embedded.redis import free_port
+from devstack.embedded.ui import served
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
@@ -26,9 +28,6 @@ from jetstream_simulator.identifiers import tid
 from tests.integration.ui.strangers import strangers
 from tests.integration.warehouse.gaps import gap, write
 from tests.integration.warehouse.lakes import LakeBuilder
-from tests.support import browser
-from tests.support.browser import Page
-from tests.support.ui_server import served
 
 START: Final = datetime(2026, 5, 28, 10, tzinfo=UTC)
 YESTERDAY: Final = START - timedelta(days=1)

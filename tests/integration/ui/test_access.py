@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from devstack.embedded.redis import free_port
+from devstack.embedded.ui import served
 from firehose.settings import Settings
 from firehose_ui.app import create_app
 from firehose_ui.place import place
 from firehose_ui.sessions import line
 from tests.integration.ui.conftest import Site
-from tests.support.ui_server import served
 from tests.support.waiting import until
 
 

@@ -12,14 +12,16 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 import pytest
 
+from devstack.embedded.browser import Page
 from devstack.embedded.redis import free_port
+from devstack.embedded.ui import served
 from tests.integration.ui.conftest import GAP, HOSTILE, START, UNKNOWN, Site
-from tests.support.browser import Page
-from tests.support.ui_server import served
+from tests.integration.ui.strangers import EDITED, GONE, HANDLE
 from tests.support.waiting import until
 
 AXE = Path(__file__).resolve().parents[3] / "include/firehose_ui/web/node_modules/axe-core/axe.min.js"
 VIEWS = ("overview", "search", "post", "account", "collections", "sql")
+BUSIEST = "document.querySelector('[data-card=busiest]')"
 NOTHING = "\u2013"  # where nothing is known
 SINCE, UNTIL = int(START.timestamp()), int(START.timestamp()) + 12_600
 
@@ -69,6 +71,13 @@ def test_it_asks_nobody_else_and_fits(site: Site, tab: Page) -> None:
 def test_text_of_strangers_is_never_markup(site: Site, tab: Page) -> None:
     opened(tab, f"{site.url}/overview")
     assert HOSTILE in shown(tab, card("posts", ".text") + ".textContent")
+    assert "#uri=at%3A%2F%2Fdid" in tab.run(card("posts", "a[href^='/post']") + ".getAttribute('href')")
+    # Accounts that were taken down are hidden in the list of the busiest, until they are wanted.
+    gone = GONE.rpartition(":")[2]  # addresses in links are escaped
+    assert gone not in tab.run(f"{BUSIEST}.innerHTML")
+    assert "Hidden: the account is taken down." in tab.run(f"{BUSIEST}.textContent")
+    tab.run(f"{BUSIEST}.querySelector('input').click()")
+    shown(tab, f"{BUSIEST}.innerHTML.includes({json.dumps(gone)})")
     tab.run("[...document.querySelectorAll('[data-card=hashtags] button')].at(1).click()")
     shown(tab, "document.body.textContent.includes('#<img src=x')")
     longest = "SELECT text, 1 AS one FROM firehose.post_texts WHERE text LIKE '%onerror%'"
@@ -105,6 +114,8 @@ def test_a_gap_is_shaded_and_never_a_dip(site: Site, tab: Page) -> None:
         assert inside and all(likes[at] == (NOTHING, "0%") for at in inside)
     assert sum(share == "100%" for _, share in likes.values()) == len(likes) - 5
     assert shown(tab, card("activity", ".coverage") + ".textContent").startswith("88.1% of this span")
+    # Of accounts, which are of whole hours, the same share of the same span is said.
+    assert shown(tab, card("accounts", ".coverage") + ".textContent").startswith("88.1% of this span")
     # In longer steps the covered part is scaled: no hour looks as if less had happened than its own rate says.
     tab.run(f"location.hash = '{fragment(since=str(SINCE), until=str(UNTIL), step='hour', zone='UTC')}'")
     table = card("activity", ".values")
@@ -210,18 +221,27 @@ def test_everything_is_reached_by_tab(site: Site, tab: Page) -> None:
 @pytest.mark.skipif(not AXE.exists(), reason="there is no axe-core here: `make ui` brings it")
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_serious(site: Site, tab: Page, dark: bool) -> None:
-    for view, then in (
-        ("overview", card("activity", "summary")),
-        ("sql", "document.querySelector('button.main')"),
+    span = {"since": str(SINCE), "until": str(UNTIL), "inactive": "show"}
+    for path, then in (
+        (f"overview#{fragment(**span)}", card("activity", "summary") + ".click()"),
+        (f"search#{fragment(q='onerror', **span)}", ""),
+        (f"post#{fragment(uri=EDITED, inactive='show')}", card("forms", "summary") + ".click()"),
+        (f"account#{fragment(handle=HANDLE)}", card("calendar", "summary") + ".click()"),
+        (f"collections#{fragment(collection='com.example.hostile', **span)}", ""),
+        ("sql", "document.querySelector('button.main').click(); !!document.querySelector('.wait')"),
     ):
-        tab.look(390 if dark else 1024, 900, dark=dark)
-        opened(tab, f"{site.url}/{view}")
-        tab.run(f"{then}.click()")
-        shown(tab, "!!document.querySelector('table')")
+        tab.look(1024, 900, dark=dark)
+        opened(tab, f"{site.url}/{path}")
+        if then:
+            tab.run(then)
+            shown(tab, "!!document.querySelector('table, pre.own')")
         tab.run(AXE.read_text() + ";0")
         told = "[v.impact, v.id, v.nodes.map(n => n.html.slice(0, 150))]"
-        found = tab.run(f"axe.run(document).then(r => r.violations.map(v => {told}))")
-        assert [each for each in found if each[0] in ("serious", "critical")] == [], view
+        for width in (390, 1024, 1600):
+            tab.look(width, 900, dark=dark)
+            found = tab.run(f"axe.run(document).then(r => r.violations.map(v => {told}))")
+            assert [each for each in found if each[0] in ("serious", "critical")] == [], (path, width)
+            assert tab.run("document.documentElement.scrollWidth") <= width, (path, width)
 
 
 def test_states_that_are_not_the_usual_one(site: Site, tab: Page) -> None:

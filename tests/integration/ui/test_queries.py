@@ -17,6 +17,7 @@ import pytest
 
 from firehose.warehouse.client import connect
 from tests.integration.ui.conftest import END, START, YESTERDAY, Site
+from tests.integration.ui.strangers import GONE
 from tests.integration.warehouse.lakes import type_of
 
 DAY = 86_400
@@ -94,6 +95,15 @@ def test_accounts_each_once_an_hour(site: Site, client: httpx.Client) -> None:
     everyone = {event["did"] for event in within(site)}
     ((_, estimate, _, _),) = asked(client, "accounts", **HOURS, step="day", zone="UTC")
     assert estimate == pytest.approx(len(everyone), rel=0.01)
+
+
+def test_the_most_active_accounts(site: Site, client: httpx.Client) -> None:
+    counts = Counter(event["did"] for event in within(site, SINCE, HOURS["until"]))
+    rows = asked(client, "active_accounts", **HOURS)
+    assert len(rows) == 20
+    assert [events for _, events, _, _ in rows] == sorted(counts.values(), reverse=True)[:20]
+    assert all(counts[did] == events for did, events, _, _ in rows)
+    assert {status for did, _, _, status in rows if did == GONE} <= {"takendown"}
 
 
 def test_languages_are_those_declared_first(site: Site, client: httpx.Client) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from devstack.embedded.browser import Page
 from tests.integration.ui.conftest import END, HOSTILE, YESTERDAY, Site
 from tests.integration.ui.test_page import fragment, opened, shown, state, tab
-from tests.support.browser import Page
 from tests.support.waiting import until
 
 __all__ = ["tab"]

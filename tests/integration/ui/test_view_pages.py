@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
+from devstack.embedded.browser import Page
 from tests.integration.ui.conftest import HOSTILE, START, Site
 from tests.integration.ui.strangers import DELETED, EDITED, EDITOR, GONE, HANDLE, SECRET
 from tests.integration.ui.test_page import card, fragment, opened, shown, state, tab
-from tests.support.browser import Page
 
 __all__ = ["tab"]
 SHOWN = "document.querySelector('main').textContent"

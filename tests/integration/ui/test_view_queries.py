@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -125,9 +127,9 @@ def test_thread_and_quotes(site: Site, client: httpx.Client, lives: dict[Key, li
     for (did, collection, rkey), events in lives.items():
         replies = [event["commit"].get("record", {}).get("reply") for event in events]
         if collection == POST and any(replies):
-            # An edit that takes the answer to another thread, or back, counts as its deletion from this one.
+            # An edit that takes the answer to another thread does not delete it.
             reply = next(filter(None, replies))
-            gone = replies[-1] is None or replies[-1]["root"]["uri"] != reply["root"]["uri"]
+            gone = events[-1]["commit"]["operation"] == "delete"
             parents[f"at://{did}/{POST}/{rkey}"] = (reply["parent"]["uri"], reply["root"]["uri"], gone)
     roots = Counter(root for _, root, _ in parents.values())
     for root in [uri for uri, _ in roots.most_common(3)] + [EDITED]:
@@ -180,11 +182,34 @@ def test_what_an_account_does(site: Site, client: httpx.Client, lives: dict[Key,
                         times[uri.removeprefix("at://").split("/")[0]] += found == kind
             ranked = sorted(((-n, name) for name, n in times.items() if n))[:20]
             assert asked(client, "account_likes", did=did, kind=kind) == [[name, -n] for n, name in ranked]
+    linked: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for event in site.events:
+        if type_of(event) == "posts" and event["commit"]["operation"] != "delete":
+            for url in links(event["commit"]["record"]):
+                linked[event["did"]][re.sub(r"^www\.", "", urlsplit(url).hostname or "")].add(
+                    event["commit"]["rkey"]
+                )
+    did = max(linked, key=lambda did: len(linked[did]))
+    found = dict(asked(client, "account_links", did=did))
+    assert found and len(found) <= 20
+    assert {name: found[name] for name in found if name in linked[did]} == {
+        name: len(posts) for name, posts in linked[did].items() if name in found
+    }
+    assert any(name in linked[did] for name in found)
     rows = asked(client, "account_posts", did=EDITOR)
     assert [(row[2], row[4], row[5]) for row in rows] == [
         (DELETED, True, "soon deleted"),
         (EDITED, False, f"edited {HOSTILE}"),
     ]
+
+
+def links(record: dict[str, Any]) -> Iterator[str]:
+    """The addresses that a post links to."""
+    for facet in record.get("facets") or []:
+        yield from (feature["uri"] for feature in facet["features"] if "uri" in feature)
+    external = (record.get("embed") or {}).get("external")
+    if external:
+        yield external["uri"]
 
 
 def test_collections(site: Site, client: httpx.Client) -> None:

@@ -27,6 +27,8 @@ interface Props {
   /** Undefined: what was covered is not known, and the steps are moments. */
   lacks: Lack[] | undefined;
   zoom?: (since: number, until: number) => void;
+  /** The span that was asked for, where the steps reach beyond it: what was covered is said of it. */
+  asked?: { since: number; until: number };
 }
 
 /** Below this share a step has too little to say anything. */
@@ -99,7 +101,8 @@ export function Chart(props: Props) {
 
   const toggle = (name: string) =>
     hide((before) => (before.includes(name) ? before.filter((one) => one !== name) : [...before, name]));
-  const whole = props.lacks ? covered(props.lacks, since, until) : 1;
+  const said = props.asked ?? props;
+  const whole = props.lacks ? covered(props.lacks, said.since, said.until) : 1;
   return (
     <div class="chart">
       <div class="legend">

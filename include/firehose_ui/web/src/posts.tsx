@@ -1,6 +1,8 @@
 // The posts that were given most in a span, with their texts and authors: as text, whatever they say.
+import { address, follow, type State } from "./address";
 import { useQuery, type Row } from "./api";
 import { compact, count } from "./format";
+import { AccountLink, kept } from "./marked";
 import { Shown } from "./parts";
 import { words } from "./words";
 
@@ -8,16 +10,17 @@ interface Props {
   kind: "like" | "repost";
   since: number;
   until: number;
+  state: State;
 }
 
-export function Posts({ kind, since, until }: Props) {
+export function Posts({ kind, since, until, state }: Props) {
   const answer = useQuery("top_posts", { kind, since, until });
   return (
     <Shown answer={answer} empty={(rows) => rows.data.length === 0}>
       {(rows) => (
         <ol class="posts">
           {rows.data.map((row) => (
-            <Post key={String(row[0])} row={row} />
+            <Post key={String(row[0])} row={row} state={state} />
           ))}
         </ol>
       )}
@@ -26,7 +29,7 @@ export function Posts({ kind, since, until }: Props) {
 }
 
 /** A record: its address, how many gave it something, its text and its author's handle, where these are known. */
-function Post({ row }: { row: Row }) {
+function Post({ row, state }: { row: Row; state: State }) {
   const [uri, given, text, handle] = row as [string, number, string | null, string | null];
   return (
     <li>
@@ -36,7 +39,10 @@ function Post({ row }: { row: Row }) {
           {text === null ? <span class="quiet">{words.overview.textUnknown}</span> : text}
         </p>
         <p class="quiet break">
-          {words.overview.by} <bdi>{handle ? `@${handle}` : uri.split("/")[2]}</bdi> · <code>{uri}</code>
+          {words.overview.by} <AccountLink did={uri.split("/")[2]!} state={state} text={handle ? `@${handle}` : undefined} /> ·{" "}
+          <a href={address("post", { uri, ...kept(state) })} onClick={follow}>
+            <code>{uri}</code>
+          </a>
         </p>
       </div>
     </li>

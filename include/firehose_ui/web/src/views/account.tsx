@@ -3,6 +3,7 @@ import { useMemo } from "preact/hooks";
 import { change, go, type State } from "../address";
 import { useQuery } from "../api";
 import { Chart } from "../chart";
+import { covered, type Lack } from "../coverage";
 import { moment, count, ownZone } from "../format";
 import { counted, useSpanLacks } from "../lines";
 import { AccountLink, Find, HideInactive, kept, PostList } from "../marked";
@@ -144,9 +145,34 @@ function Calendar({ did, zone }: { did: string; zone: string }) {
   return (
     <Card name="calendar" title={texts.calendar} about={texts.calendarAbout}>
       <Shown answer={answer} empty={(value) => value.data.length === 0}>
-        {() => <Chart name="calendar" title={texts.calendar} edges={days} {...{ since, until, zone, lines, lacks }} />}
+        {() => (
+          <>
+            <Days at={days} values={lines[0]?.values ?? []} zone={zone} lacks={lacks} />
+            <Chart name="calendar" title={texts.calendar} edges={days} {...{ since, until, zone, lines, lacks }} />
+          </>
+        )}
       </Shown>
     </Card>
+  );
+}
+
+/** A square for each day, a column for each week from Monday on. The chart's table has the numbers for those who do not see it. */
+function Days({ at, values, zone, lacks }: { at: number[]; values: (number | null)[]; zone: string; lacks: Lack[] }) {
+  const { account, gap } = words;
+  const most = Math.max(1, ...values.map(Number));
+  const first = (new Date(`${moment(at[0]!, zone).slice(0, 10)}T00:00Z`).getUTCDay() + 6) % 7;
+  return (
+    <div class="wide" tabIndex={0} role="img" aria-label={account.months}>
+      <div class="days">
+        {values.map((value, number) => {
+          const [low, high] = [at[number]!, at[number + 1]!];
+          const none = covered(lacks, low, high) === 0;
+          const level = value ? Math.ceil((Number(value) / most) * 4) : 0;
+          const title = account.day(moment(low, zone).slice(0, 10), count(Number(value)));
+          return <span key={low} title={none ? `${title}, ${gap.legend}` : title} class={`level-${none ? "gap" : level} ${number ? "" : `from-${first}`}`} />;
+        })}
+      </div>
+    </div>
   );
 }
 

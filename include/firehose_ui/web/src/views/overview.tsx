@@ -7,6 +7,8 @@ import { of, missing, type Lack } from "../coverage";
 import { Bars, Card, Choice, Shown, Waiting, type Bar } from "../parts";
 import { edges, wholeHours, type Span } from "../span";
 import { Controls } from "../controls";
+import { HideInactive, hides, AccountLink } from "../marked";
+import { compact, count } from "../format";
 import { Posts } from "../posts";
 import { useFresh } from "../fresh";
 import { words } from "../words";
@@ -52,6 +54,7 @@ function Cards({ span, state }: { span: Span; state: State }) {
       <Names name="domains" {...{ span, state, compared }} prefix="" />
       <Languages span={span} compared={compared} />
       <TopPosts span={span} state={state} />
+      <Busiest span={span} state={state} />
     </div>
     </>
   );
@@ -118,7 +121,7 @@ function Accounts({ span, lacks }: ChartProps) {
       lacks: NONE,
       values: line.values.map((value, number) => (whole(number) ? value : null)),
     }));
-    return { edges: at, since, until, zone, lines, lacks: found };
+    return { edges: at, since, until, zone, lines, lacks: found, asked: span };
   });
   const { overview, steps } = words;
   return (
@@ -248,6 +251,40 @@ function language(tag: string): string {
   }
 }
 
+/** Accounts by what they did. Those that are not active are hidden unless the reader wants them. */
+function Busiest({ span, state }: { span: Span; state: State }) {
+  const { overview, post } = words;
+  const { since, until } = wholeHours(span);
+  const answer = useQuery("active_accounts", { since, until });
+  return (
+    <Card name="busiest" title={overview.busiest} about={overview.busiestAbout} tools={<HideInactive state={state} />}>
+      <Shown answer={answer} empty={(rows) => rows.data.length === 0}>
+        {(rows) => (
+          <ol class="ranked">
+            {(rows.data as [string, number, string, string][]).map(([did, events, handle, status]) => (
+              <li key={did}>
+                <span class="break">
+                  {status && hides(state) ? (
+                    <span class="quiet mark">{post.hidden(status)}</span>
+                  ) : (
+                    <>
+                      <AccountLink did={did} state={state} text={handle ? `@${handle}` : undefined} />
+                      {status && <span class="mark"> {post.marked(status)}</span>}
+                    </>
+                  )}
+                </span>
+                <span class="n" title={count(Number(events))}>
+                  {compact(Number(events))}
+                </span>
+              </li>
+            ))}
+          </ol>
+        )}
+      </Shown>
+    </Card>
+  );
+}
+
 function TopPosts({ span, state }: { span: Span; state: State }) {
   const { overview } = words;
   const kind = state.kind === "repost" ? "repost" : "like";
@@ -263,7 +300,7 @@ function TopPosts({ span, state }: { span: Span; state: State }) {
       about={overview.postsAbout}
       tools={<Choice label={overview.order} value={kind} options={options} choose={(value) => change({ kind: value })} />}
     >
-      <Posts kind={kind} since={since} until={until} />
+      <Posts {...{ kind, since, until, state }} />
     </Card>
   );
 }

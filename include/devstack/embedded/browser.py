@@ -1,6 +1,6 @@
 """A headless Chromium, driven by its own DevTools protocol: nothing has to be installed but the browser.
 
-Lives here: the browser. Must not: know the pages.
+For tests of pages, pictures and benchmarks. Lives here: the browser. Must not: know the pages.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,10 @@ from typing import Any, Final
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.waiting import until
+from devstack.embedded.leash import ending_with_us
+from firehose.errors import FirehoseError, ServiceUnavailable
 
+_START_S: Final = 60.0
 #: The browser on PATH; None: there is none.
 EXECUTABLE: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -43,7 +46,8 @@ class Page:
         while True:
             answer = self._next()
             if answer.get("id") == self._number:
-                assert "error" not in answer, f"{method}: {answer['error']}"
+                if "error" in answer:
+                    raise FirehoseError(f"the browser refuses {method}: {answer['error']}")
                 return dict(answer["result"])
 
     def go(self, url: str) -> None:
@@ -57,7 +61,8 @@ class Page:
     def run(self, script: str) -> Any:
         """What an expression gives; a promise is waited for."""
         found = self.do("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        if "exceptionDetails" in found:
+            raise FirehoseError(f"a script failed in the browser: {found['exceptionDetails']}")
         return found["result"].get("value")
 
     def look(self, width: int, height: int, *, dark: bool = False) -> None:
@@ -87,8 +92,13 @@ class Page:
 
 @contextmanager
 def browser(cookies: dict[str, str], url: str) -> Iterator[Page]:
-    """A page of a browser of its own, with these cookies for ``url``."""
-    assert EXECUTABLE is not None
+    """A page of a browser of its own, with these cookies for ``url``.
+
+    Raises:
+        ServiceUnavailable: there is none on PATH, or it does not start.
+    """
+    if EXECUTABLE is None:
+        raise ServiceUnavailable("there is no chromium on PATH; on Debian: apt-get install chromium")
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as folder:
         options = [
             "--headless=new",
@@ -98,11 +108,10 @@ def browser(cookies: dict[str, str], url: str) -> Iterator[Page]:
             "--hide-scrollbars",
         ]
         options += ["--no-first-run", "--remote-debugging-port=0", f"--user-data-dir={folder}"]
-        process = subprocess.Popen(
-            [EXECUTABLE, *options, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        command = ending_with_us([EXECUTABLE, *options, "about:blank"])
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            port = until(lambda: _port(Path(folder)), 60, what="chromium listens")
+            port = _port(Path(folder), process)
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
                 target = next(one for one in json.load(answer) if one["type"] == "page")
             with connect(target["webSocketDebuggerUrl"], max_size=None) as connection:
@@ -115,8 +124,12 @@ def browser(cookies: dict[str, str], url: str) -> Iterator[Page]:
             process.wait(30)
 
 
-def _port(folder: Path) -> int | None:
-    try:
-        return int((folder / "DevToolsActivePort").read_text().split()[0])
-    except (OSError, ValueError, IndexError):
-        return None
+def _port(folder: Path, process: subprocess.Popen[bytes]) -> int:
+    """Where it listens, once it does."""
+    deadline = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            return int((folder / "DevToolsActivePort").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            time.sleep(0.01)
+    raise ServiceUnavailable(f"{EXECUTABLE} does not start: it has ended, or does not listen")
