@@ -7,7 +7,8 @@ from firehose_cli.legacy.compare import compare
 from firehose_cli.legacy.importing import import_
 
 app = typer.Typer(
-    no_args_is_help=True, help="What an earlier system kept: bring it over, compare it, remove it once that is safe."
+    no_args_is_help=True,
+    help="What an earlier system kept: bring it over, compare it, remove it once that is safe.",
 )
 app.command("import")(import_)
 for command in (compare, cleanup, restore):
