@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from firehose.legacy.record import Store
 from firehose.records.base import RecordType
 from firehose.records.columns import INTEGER, STRING, STRINGS, Column, Packing, ViewColumn
 from firehose.records.kept import KEY_CLOCK
@@ -19,6 +18,8 @@ from firehose.syntax import NSID, RECORD_KEY, Syntax
 
 #: Its queue: lines of an import, which never come through Redis.
 QUEUE: Final = "imported"
+#: Kinds of the old system's stores, as firehose.legacy.record names them.
+STORES: Final = ("cache-1", "cache-2", "queue", "parquet")
 #: By which a row was filed: the event's own time, the record key's clock, the receipt, the claim; or nothing.
 FILED_BY: Final = ("event", "key", "receipt", "claim", "nothing")
 #: Operations on no record: the old queue kept these events too, and the catch-all's of Jetstream.
@@ -68,7 +69,7 @@ IMPORTED: Final = RecordType(
     columns=(
         *(_BATCH, _FILED, _DID),
         _text("filed_by", f"What it is filed by: {', '.join(FILED_BY)}", Packing.FEW, nullable=False),
-        _text("store", f"Kind of store: {', '.join(Store)}", Packing.FEW, nullable=False),
+        _text("store", f"Kind of store: {', '.join(STORES)}", Packing.FEW, nullable=False),
         _text("path", "The old system's file, below its root", Packing.PREFIXED, nullable=False),
         _text("place", "Number or id in that file; empty: the file is the record", nullable=False),
         _text("role", "The folder that says why the study kept it", Packing.FEW, nullable=False),
@@ -100,7 +101,7 @@ IMPORTED: Final = RecordType(
     rules=(
         *EVENT,
         Rule(column="filed_by", required=True, among=FILED_BY),
-        Rule(column="store", required=True, among=tuple(Store)),
+        Rule(column="store", required=True, among=STORES),
         Rule(column="path", required=True),
         Rule(column="operation", required=True, among=("create", "update", "delete", *_OF_ACCOUNTS)),
         Rule(column="collection", required=True, exempt=_OF_ACCOUNTS, syntax=NSID),
