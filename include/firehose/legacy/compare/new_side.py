@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from firehose import parquet, schema
+from firehose.areas import Area
 from firehose.events.rebuild import record_of
 from firehose.lake import layout, records
 from firehose.lake.identity import EventIndex
@@ -103,12 +104,18 @@ class NewSide:
 
     def expired_hours(self, types: frozenset[str]) -> set[tuple[str, int]]:
         """The hours of these types whose files were removed because their time was over."""
-        return {
-            (record_type, hour)
-            for record_type in types
-            for hour in range(self._begin, self._end)
-            if (now := records.read(layout.hour_file(self._lake, record_type, hour)).now) and now.is_gone
-        }
+        found = set()
+        for record_type in types:
+            for path in Area.HOURS.of(self._lake).find(f"date=*/hour=*/{record_type}.json"):
+                name = f"{path.parents[1].name[5:]}T{path.parent.name[5:]}"
+                hour = layout.parse_hour(name)
+                file = layout.hour_file(self._lake, record_type, hour)
+                if not self._begin <= hour < self._end or file.exists():
+                    continue
+                now = records.read(file).now
+                if now and now.is_gone:
+                    found.add((record_type, hour))
+        return found
 
 
 def groups(
