@@ -190,7 +190,7 @@ def test_what_an_account_does(site: Site, client: httpx.Client, lives: dict[Key,
                     event["commit"]["rkey"]
                 )
     did = max(linked, key=lambda did: len(linked[did]))
-    found = dict(asked(client, "account_links", did=did))
+    found: dict[str, int] = {name: posts for name, posts in asked(client, "account_links", did=did)}  # noqa: C416 - types
     assert found and len(found) <= 20
     assert {name: found[name] for name in found if name in linked[did]} == {
         name: len(posts) for name, posts in linked[did].items() if name in found
