@@ -190,12 +190,12 @@ def test_what_an_account_does(site: Site, client: httpx.Client, lives: dict[Key,
                     event["commit"]["rkey"]
                 )
     did = max(linked, key=lambda did: len(linked[did]))
-    found = dict(asked(client, "account_links", did=did))
-    assert found and len(found) <= 20
-    assert {name: found[name] for name in found if name in linked[did]} == {
-        name: len(posts) for name, posts in linked[did].items() if name in found
+    hosts = dict(asked(client, "account_links", did=did))
+    assert hosts and len(hosts) <= 20
+    assert {name: hosts[name] for name in hosts if name in linked[did]} == {
+        name: len(posts) for name, posts in linked[did].items() if name in hosts
     }
-    assert any(name in linked[did] for name in found)
+    assert any(name in linked[did] for name in hosts)
     rows = asked(client, "account_posts", did=EDITOR)
     assert [(row[2], row[4], row[5]) for row in rows] == [
         (DELETED, True, "soon deleted"),
