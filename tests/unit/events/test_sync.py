@@ -91,6 +91,6 @@ def test_an_empty_collection_is_for_sync_events_only() -> None:
 
 def test_a_sync_event_in_another_queue_is_refused() -> None:
     line = msgspec.json.encode({"did": DID, "time_us": TIME_US, "kind": "sync", "sync": SYNC})
-    for record_type in set(schema.TYPES) - {schema.OTHER}:
+    for record_type in set(schema.EVENT_TYPES) - {schema.OTHER}:
         _, _, [failed] = decode_rows(record_type, [line])
         assert "sync" in failed.reason

@@ -52,7 +52,10 @@ PLACES: dict[str, Place] = {
     "ingester/service::Service.stop": ("abandon", L.UNWRITTEN),
     "ingester/manifests::_read": ("except*2", L.MANIFEST_UNREADABLE),
     "ingester/manifests::_hole": ("except", "a record that cannot be read counts as a hole: more is read again"),
-    "ingester/manifests::_since": ("continue", "a batch that is being drained: its events are still in Redis"),
+    "ingester/manifests::_since": (
+        "continue*2",
+        "a batch that is being drained: its events are still in Redis; an import has nothing of a stream",
+    ),
     "ingester/manifests::_before_first_hole": ("break*2 continue", "the search ends earlier: more is read again"),
     "ingester/manifests::last_drained": ("except", "there is no lake, so it goes on as it was told"),
     "ingester/lease::acquire": ("continue except", _WAITS),
@@ -93,7 +96,7 @@ PLACES: dict[str, Place] = {
     # Decoding and validation.
     "firehose/events/rows::decode_rows": ("except", L.QUARANTINED),
     "firehose/events/plain::divide": ("continue except", "the slow path decodes the line"),
-    "firehose/events/envelope::_revive": ("except", L.QUARANTINED),
+    "firehose/events/envelope::revive": ("except", L.QUARANTINED),
     "firehose/events/sorting::_collection": ("except", L.QUARANTINED),
     "firehose/quality/slices::_TypePart.add": ("add_rows add_undecodable filter", L.QUARANTINED),
     "firehose/quality/validate::_result": ("quarantined=", L.QUARANTINED),

@@ -34,7 +34,9 @@ def test_every_rule_that_a_row_breaks_is_named(record_type: str) -> None:
     assert reasons[0].split("; ") == named
 
 
-@pytest.mark.parametrize("record_type", [name for name in schema.TYPES if any(r.exempt for r in RULES[name])])
+@pytest.mark.parametrize(
+    "record_type", [name for name in schema.TYPES if any("delete" in r.exempt for r in RULES[name])]
+)
 def test_what_writes_no_record_needs_none(record_type: str) -> None:
     exempt = {rule.column: None for rule in RULES[record_type] if "delete" in rule.exempt}
     assert exempt
