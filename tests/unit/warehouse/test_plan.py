@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from firehose.lake.ledger import LedgerEntry
-from firehose.schema import TYPES
+from firehose.schema import EVENT_TYPES
 from firehose.store import Listed
 from firehose.warehouse.plan import SUMMARIES, Loaded, pending, rebuilds, unread
 
@@ -53,7 +53,7 @@ def test_entries_are_read_once_and_again_when_a_listing_shows_another_file() -> 
     assert unread({"b1": first._replace(stamp="another")}, known) == [first._replace(stamp="another")]
 
 
-@pytest.mark.parametrize("record_type", TYPES)
+@pytest.mark.parametrize("record_type", EVENT_TYPES)
 def test_a_touched_type_rebuilds_the_tables_made_of_it(record_type: str) -> None:
     tables = {r.table for r in rebuilds([entry(h20=[record_type])], {})}
     assert tables == {s.table for s in SUMMARIES if record_type in s.types}
