@@ -47,7 +47,7 @@ def compare() -> dict[str, Any]:
     start_date=start_date(),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(hours=3)},
+    default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(hours=1)},
     tags=["firehose", "legacy"],
 )
 def firehose_legacy_compare() -> None:

@@ -45,6 +45,13 @@ def note(interval: str, results: Mapping[str, Mapping[str, Any]], said: Mapping[
     """The note of one run: ``interval`` in words, what tasks have returned and ``said``, each by task."""
     lines = [interval] if interval else []
     lines += [f"{task}: {line}" for task, line in said.items()]
+    if scanned := results.get("scan"):
+        days = scanned["days"]
+        span = f" of {len(days):,} days, {days[0]} to {days[-1]}" if days else ""
+        lines.append(
+            f"{scanned['records']:,} records{span} in {scanned['files']:,} new files, "
+            f"{scanned['refused']:,} refused"
+        )
     validated, published = results.get("validate", {}), results.get("publish", {})
     if drained := results.get("drain"):
         gaps = drained.get("open_gaps", 0)
@@ -90,6 +97,8 @@ def _write(run: DagRun, *, ended: bool) -> None:
     if run.data_interval_start and run.data_interval_end and run.dag_id == "firehose_batch":
         start, end = run.data_interval_start, run.data_interval_end
         interval = f"Batch {start:%Y%m%dT%H%M%SZ}: {start:%Y-%m-%d %H:%M} to {end:%H:%M} UTC"
+    if run.logical_date and run.dag_id == "firehose_backfill":
+        interval = f"Old data of {run.logical_date:%Y-%m-%d}"
     text = note(interval, results, said)
     if not text:
         return

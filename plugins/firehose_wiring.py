@@ -7,7 +7,7 @@ parse of a DAG file runs this.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import (
@@ -37,12 +37,17 @@ CHECK_AT: Final = "20 4 * * *"
 MAINTAIN_AT: Final = "50 * * * *"
 #: When the monitor looks: each minute.
 MONITOR_AT: Final = "* * * * *"
-#: The DAGs that must not stay paused. The monitor's own is watched from outside; without backups theirs may be.
-WATCHED: Final = tuple(f"firehose_{name}" for name in ("batch", "summaries", "maintenance", "lake", "backup"))
+#: The DAGs that must not stay paused. The monitor's own is watched from outside; those without a schedule may be.
+WATCHED: Final = tuple(
+    f"firehose_{name}"
+    for name in ("batch", "summaries", "maintenance", "lake", "backup", "legacy_compare", "backfill")
+)
 #: When a backup is made each day, before the lake is checked.
 BACKUP_AT: Final = "40 2 * * *"
 #: When the old system's data of the day before is compared with the lake's, while both run.
 COMPARE_AT: Final = "10 6 * * *"
+#: The intervals of the backfill: a day of the old data each.
+DAYS: Final = "0 0 * * *"
 #: Tasks that hold a whole batch in memory take a slot of ``include/firehose/airflow/pools.json``.
 MEMORY_POOL: Final = "firehose_memory"
 #: One day of batches of five minutes. After an outage a run for each missed interval is made at once, so that the
@@ -115,7 +120,43 @@ def require_legacy(settings: Settings) -> None:
         AirflowSkipException: there is none.
     """
     if not settings.legacy:
-        raise AirflowSkipException("FIREHOSE_LEGACY is not set: there is no old system to compare with")
+        raise AirflowSkipException("FIREHOSE_LEGACY is not set: there is no old system")
+
+
+def backfill_timetable() -> CronDataIntervalTimetable | None:
+    """Each day of the old data, if the settings say what the first one is.
+
+    Raises:
+        SettingsError: a wrong setting.
+    """
+    settings = _settings()
+    return CronDataIntervalTimetable(DAYS, timezone="UTC") if settings.legacy and settings.legacy_from else None
+
+
+def backfill_span() -> tuple[datetime | None, datetime | None]:
+    """The first day of the old data and the last one; None: there is no limit.
+
+    Raises:
+        SettingsError: a wrong setting.
+    """
+    settings = _settings()
+    first, last = (
+        datetime.fromisoformat(day).replace(tzinfo=UTC) if day else None
+        for day in (settings.legacy_from, settings.legacy_until)
+    )
+    return first, last
+
+
+def current_day() -> date:
+    """The day of the old data that the run is for: its logical date, however it was made.
+
+    Raises:
+        RefusedRun: it has none.
+    """
+    run = get_current_context()["dag_run"]
+    if run.logical_date is None:
+        raise RefusedRun(f"run {run.run_id} has no logical date: trigger it with the day that is to be imported")
+    return run.logical_date.astimezone(UTC).date()
 
 
 def require_backup(settings: Settings) -> None:
@@ -167,8 +208,12 @@ def monitor_task_context() -> tuple[Settings, Callable[[], list[str]]]:
     get_dag = get_current_context()["ti"].get_dag
 
     def paused() -> list[str]:
-        watched = (name for name in WATCHED if settings.backup or name != "firehose_backup")
-        return [name for name in watched if get_dag(name).is_paused]
+        idle = {
+            "firehose_backup": not settings.backup,
+            "firehose_legacy_compare": not settings.legacy,
+            "firehose_backfill": not (settings.legacy and settings.legacy_from),
+        }
+        return [name for name in WATCHED if not idle.get(name) and get_dag(name).is_paused]
 
     return (msgspec.structs.replace(settings, airflow_url=here) if here else settings), paused
 

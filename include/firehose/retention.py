@@ -106,6 +106,21 @@ class RetentionSettings(IngesterSettings, frozen=True, kw_only=True):
             extra=must(checks.optional(checks.folder)),
         ),
     ] = ""
+    legacy_from: Annotated[
+        str,
+        Meta(
+            description="First day of the old system's data that the backfill DAG brings over, such as "
+            "2024-09-29, and then each day up to now; empty: it has no schedule",
+            extra=must(checks.optional(checks.day)),
+        ),
+    ] = ""
+    legacy_until: Annotated[
+        str,
+        Meta(
+            description="Last day of it; empty: the backfill goes on day by day, while both systems run",
+            extra=must(checks.optional(checks.day)),
+        ),
+    ] = ""
     backup: Annotated[
         str,
         Meta(

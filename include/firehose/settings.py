@@ -188,6 +188,11 @@ class Settings(AlertSettings, frozen=True, kw_only=True):
             return "FIREHOSE_LAKE is empty: only an ingester can do without a lake; see docs/settings.md"
         if wrong := self._wrong_lake():
             return checks.complaint("lake", self.lake, wrong)
+        if "" < self.legacy_until < self.legacy_from:
+            return (
+                f"FIREHOSE_LEGACY_UNTIL={self.legacy_until!r} is before FIREHOSE_LEGACY_FROM="
+                f"{self.legacy_from!r}; swap them, or leave the first one empty"
+            )
         if self.clickhouse_loader == self.clickhouse_analyst:
             return (
                 f"FIREHOSE_CLICKHOUSE_LOADER and FIREHOSE_CLICKHOUSE_ANALYST are both {self.clickhouse_loader!r}; "

@@ -143,6 +143,15 @@ def instant(value: str) -> str:
     return "" if zoned else "must be a date and time with a zone, such as 2026-11-23T20:40:00Z"
 
 
+def day(value: str) -> str:
+    """Accept a day."""
+    try:
+        whole = f"{datetime.strptime(value, '%Y-%m-%d'):%Y-%m-%d}" == value
+    except ValueError:
+        whole = False
+    return "" if whole else "must be a day such as 2024-09-29"
+
+
 def divides_an_hour(value: str) -> str:
     """Accept minutes that divide an hour: a cron expression has no other equal intervals."""
     return "" if 60 % int(value) == 0 else "must divide 60, such as 1, 5, 10 or 60"

@@ -20,6 +20,7 @@ START = "2026-01-01T00:00:00Z"
 _OF_SETTINGS = {
     "firehose_batch": "; the cron expression of `FIREHOSE_BATCH_MINUTES`",
     "firehose_backup": "; none where `FIREHOSE_BACKUP` is empty",
+    "firehose_backfill": "; none where `FIREHOSE_LEGACY` or `FIREHOSE_LEGACY_FROM` is empty",
     "firehose_legacy_compare": "; none where `FIREHOSE_LEGACY` is empty",
 }
 HEAVY = (
@@ -128,6 +129,8 @@ def _stand_alone(home: str) -> None:
         "FIREHOSE_HOME": home,
         "FIREHOSE_START_DATE": START,
         "FIREHOSE_BACKUP": str(Path(home) / "backup"),
+        "FIREHOSE_LEGACY": str(Path(home) / "old"),
+        "FIREHOSE_LEGACY_FROM": "2024-09-29",
     }
 
 

@@ -39,7 +39,7 @@ _LISTED: Final = 20
 #: The services whose absence explains a failure because of an absent service.
 _SERVICES: Final = ("redis_away", "redis_cannot_write", "clickhouse_away")
 #: Each of its runs is an interval of its own: one over another interval that succeeds mends nothing.
-_BY_INTERVAL: Final = "firehose_batch"
+_BY_INTERVAL: Final = ("firehose_batch", "firehose_backfill")
 
 
 class Quality(Protocol):
@@ -112,7 +112,7 @@ def task_succeeded(context: Mapping[str, Any], send_mail: SendMail) -> None:
     """Lower what :func:`task_failed` has raised: for this interval, or for all where any run will do."""
     ti = context["ti"]
     if settings := _settings(ti):
-        item = _item(context) if ti.dag_id == _BY_INTERVAL else ""
+        item = _item(context) if ti.dag_id in _BY_INTERVAL else ""
         Alerting(settings, send_mail).lower(catalogue.TASK_FAILED, f"{ti.dag_id}.{ti.task_id}", item)
 
 

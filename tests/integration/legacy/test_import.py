@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -19,12 +18,9 @@ from firehose.observe.ledger import RecentLedger
 from firehose.settings import Settings
 from ingester.contract import crash
 from ingester.manifests import last_drained
-from jetstream_simulator.identifiers import tid
+from tests.support.old_posts import key, post_path, write_post
 
 EXAMPLE = Path(__file__).parents[4] / "shared" / "legacy-example"
-DAY_US = 86_400_000_000
-BEGIN_US = 1_728_129_600_000_000  # 2024-10-05T12:00:00Z
-CID = "bafyreid2mdxzxlnlbkxi4hqqvgvcvbahjhrqnlwf3l3dmi6vlaml5u7x6e"
 
 
 @pytest.fixture
@@ -42,27 +38,6 @@ def source(tmp_path: Path) -> Path:
     broken = post_path(root / "cache", 99)
     broken.write_bytes(b"{")
     return root
-
-
-def post_path(cache: Path, number: int) -> Path:
-    name = f"author_did=did:plc:old_post_uri_suffix={key(number)}.json"
-    return cache / "study_user_activity" / "create" / "post" / name
-
-
-def key(number: int) -> str:
-    return tid(BEGIN_US + number % 2 * DAY_US + number, 0)
-
-
-def write_post(cache: Path, number: int) -> None:
-    names = "uri cid indexed_at author_did author_handle author_avatar author_display_name created_at text embed"
-    names += " entities facets labels langs reply_parent reply_root tags synctimestamp url source"
-    post: dict[str, Any] = dict.fromkeys([*names.split(), "like_count", "reply_count", "repost_count"])
-    post |= {"uri": f"at://did:plc:old/app.bsky.feed.post/{key(number)}", "author_did": "did:plc:old"}
-    post |= {"cid": CID, "text": f"post {number}", "langs": "en;ja", "source": "firehose", "url": ""}
-    post |= {"created_at": "2024-10-05T12:00:00.000Z", "synctimestamp": "2024-10-05-12:00:01"}
-    path = post_path(cache, number)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(post))
 
 
 def rows(settings: Settings) -> list[dict[str, Any]]:

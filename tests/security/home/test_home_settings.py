@@ -81,6 +81,8 @@ RUBBISH: dict[str, tuple[str, ...]] = {
     "disk_reserve_mib": WHOLE,
     "lake_check_days": (*WHOLE, "0", "367"),
     "legacy": ("a\nb",),
+    "legacy_from": ("2024-13-01", "20241001", "2024-10-01T00:00:00Z", "a\nb"),
+    "legacy_until": ("2024-13-01", "20241001", "2024-10-01T00:00:00Z", "a\nb"),
     "backup": ("s3://", "ftp://h/b", "a\nb", "~nobody-of-this-name/x"),
     "backup_key": TEXT,
     "backup_key_file": ("a\nb", "~nobody-of-this-name/x"),

@@ -9,11 +9,14 @@ import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
+import msgspec
+
+from firehose.areas import Area
 from firehose.batch import manifest as manifests
 from firehose.batch.interval import Batch
 from firehose.batch.lock import exclusive_per_batch
 from firehose.batch.manifest import Manifest, QueueFile
-from firehose.errors import FirehoseError
+from firehose.errors import CorruptLake, FirehoseError
 from firehose.legacy.imports import parts
 from firehose.legacy.imports.parts import Part, Spot
 from firehose.records.registry import BY_QUEUE
@@ -51,10 +54,34 @@ def collect(settings: Settings, day: date) -> list[Batch]:
     return made
 
 
+@exclusive_per_batch
+def write_again(settings: Settings, batch: Batch) -> None:
+    """Write the raw files of a batch that have expired: the parts have the same bytes. Else nothing is done.
+
+    Where a part is gone, the manifest goes on to say that they have expired.
+
+    Raises:
+        CorruptLake: the parts do not have these bytes any more.
+    """
+    lake = settings.lake_path
+    folder = manifests.folder_of(lake, batch)
+    manifest, names = manifests.read(folder), _parts_of(lake, batch)
+    of = [part for part in parts.parts(lake) if part.name in names]
+    if manifest is None or manifest.expired is None or len(of) < len(names):
+        return
+    queues = {queue: _queue(lake, folder, queue, _spots(batch, queue, of)) for queue in manifest.queues}
+    for queue, made in queues.items():
+        if made.sha256 != manifest.queues[queue].sha256:
+            (folder / made.name).discard()
+            raise CorruptLake(
+                f"{folder / made.name}: the parts in {Area.IMPORTS.of(lake)} do not give what the manifest says; "
+                "restore them from a backup"
+            )
+    manifests.write(folder, msgspec.structs.replace(manifest, queues=queues, expired=None))
+
+
 def lock_of(lake: LakePath) -> LakePath:
     """The lock of whoever makes batches of parts."""
-    from firehose.areas import Area
-
     return Area.LOCKS.of(lake) / "imports-collect.lock"
 
 
@@ -72,11 +99,9 @@ def _parts_of(lake: LakePath, batch: Batch) -> set[str]:
 @exclusive_per_batch
 def _write(settings: Settings, batch: Batch, of: list[Part]) -> None:
     folder = manifests.folder_of(settings.lake_path, batch)
-    day = f"{batch.start:%Y-%m-%d}"
     queues = {}
     for queue in BY_QUEUE:
-        spots = [(part, spot) for part in of for spot in part.spots if (spot.day, spot.queue) == (day, queue)]
-        if spots:
+        if spots := _spots(batch, queue, of):
             queues[queue] = _queue(settings.lake_path, folder, queue, spots)
     manifests.write(
         folder,
@@ -94,6 +119,11 @@ def _write(settings: Settings, batch: Batch, of: list[Part]) -> None:
             first_start_ms=manifests.first_start_ms(settings.lake_path),
         ),
     )
+
+
+def _spots(batch: Batch, queue: str, of: list[Part]) -> list[tuple[Part, Spot]]:
+    day = f"{batch.start:%Y-%m-%d}"
+    return [(part, spot) for part in of for spot in part.spots if (spot.day, spot.queue) == (day, queue)]
 
 
 def _queue(lake: LakePath, folder: LakePath, queue: str, spots: list[tuple[Part, Spot]]) -> QueueFile:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +28,11 @@ _RECORDS: Final = 250_000
 
 
 class Scanned(msgspec.Struct, frozen=True, kw_only=True):
-    """What a scan read: new or changed files, their records, and what it refused (path, place, why)."""
+    """What a scan read: new or changed files, their records and days, and what it refused (path, place, why)."""
 
     files: int
     records: int
+    days: list[date]
     refused: list[tuple[str, str, str]]
 
 
@@ -56,11 +58,15 @@ def _scan(lake: LakePath, root: Path) -> Scanned:
     files = (found for found in _files(root) if known.get(found.path) != (found.size, found.mtime_ns))
     waiting = iter(tracked(files, "reading the old system's files", "files", total=new))
     done = records = 0
+    days: set[str] = set()
     refused: list[tuple[str, str, str]] = []
     while made := _part(lake, root, waiting, f"part-{count:06}"):
         count, done, records = count + 1, done + len(made.files), records + made.records
+        days |= {spot.day for spot in made.spots}
         refused += made.refused
-    return Scanned(files=done, records=records, refused=refused)
+    return Scanned(
+        files=done, records=records, days=sorted(date.fromisoformat(day) for day in days), refused=refused
+    )
 
 
 def _files(root: Path) -> Iterator[Found]:
