@@ -1,4 +1,5 @@
-"""``firehose cohort add|list|show|remove``: options, and what is printed. The work is in firehose.cohorts."""
+"""``firehose cohort add|list|show|remove|export``: options, and what is printed. The work is in
+firehose.cohorts and firehose.dataset.cohort_export."""
 
 from __future__ import annotations
 
@@ -78,3 +79,47 @@ def remove(name: _Name) -> None:
     from firehose_cli.lake import existing_lake
 
     typer.echo(f"cohort {name} removed: it had {cohorts.remove(existing_lake(), name)} accounts")
+
+
+@app.command()
+def export(
+    name: _Name,
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Where the files go, in place of those of an earlier export.", show_default=False),
+    ],
+    what: Annotated[
+        str,
+        typer.Option(help="Kinds of activity, separated by commas, as post,reply,like_received; default: all."),
+    ] = "",
+    output_format: Annotated[
+        str, typer.Option("--format", help="parquet, csv, or edges: who, whom, how, when.")
+    ] = ("parquet"),
+    begin: Annotated[str, typer.Option("--from", help="First day (UTC) or moment.")] = "",
+    end: Annotated[str, typer.Option("--to", help="The day or moment after the last one.")] = "",
+) -> None:
+    """Write what a cohort's accounts did, as `cohort_activity` gives it, and completeness.json beside it.
+
+    A line on standard error says so if events are missing in the span.
+    """
+    from contextlib import closing
+
+    from firehose import cohorts
+    from firehose.dataset.asked import of_type
+    from firehose.dataset.cohort_export import Form, checked_what
+    from firehose.dataset.cohort_export import export as run
+    from firehose.errors import FirehoseError
+    from firehose.settings import load
+    from firehose.warehouse.client import connect
+    from firehose_cli.lake import existing_lake
+
+    kinds = checked_what(what)
+    if output_format not in [*Form]:
+        raise FirehoseError(f"--format {output_format}: write one of {', '.join(Form)}")
+    span = of_type("events").narrowed({"since": begin or None, "until": end or None})
+    cohorts.read(existing_lake(), name)
+    with closing(connect(load(), "analyst")) as client:
+        made, known = run(client, name, kinds, Form(output_format), folder, span)
+    typer.echo(f"{folder / made.file}: {made.rows} rows")
+    if known.missing:
+        typer.echo(f"warning: {known.missing}; completeness.json has the hours and gaps", err=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from clickhouse_connect.driver.client import Client
+from typer.testing import CliRunner
 
 from firehose import cohorts
 from firehose.errors import FirehoseError
+from firehose.settings import Settings
 from firehose.store import LocalLake
 from firehose.warehouse.summaries import load
+from firehose_cli.cohort import app
 from jetstream_simulator.identifiers import tid
 from tests.integration.warehouse.lakes import LakeBuilder, at, row
 
@@ -114,6 +120,81 @@ def test_the_activity_of_a_cohort_is_that_of_the_files(client: Client, lake: Lak
     ).fetchall()
     assert sorted(map(tuple, shown)) == sorted(wanted)
     assert {what for what, *_ in shown} >= {"post", "reply", "reply_received", "like_received", "network_post"}
+
+
+@pytest.mark.usefixtures("events_only")
+def test_exports_have_the_rows_of_the_view_and_each_edge_once(
+    client: Client, lake: LakeBuilder, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files are read back by DuckDB. The batches leave most of the day out, which has to be said."""
+    for name in ("home", "lake", "clickhouse_url", "clickhouse_analyst_password"):
+        monkeypatch.setenv(f"FIREHOSE_{name.upper()}", str(msgspec.structs.asdict(settings)[name]))
+    keys = [tid(int(at(6, n).timestamp()) * 1_000_000, 1) for n in range(9)]
+    post = f"at://did:plc:ann/app.bsky.feed.post/{keys[0]}"
+    lake.write(
+        "posts",
+        [row("posts", at(6, n), who, rkey=keys[n]) for n, who in enumerate(("ann", "bob", "far"))]
+        + [row("posts", at(6, 3), "far", rkey=keys[3], reply_parent_uri=post)],
+    )
+    lake.write(
+        "likes",
+        [row("likes", at(6, n), who, rkey=keys[n], subject_uri=post) for n, who in ((4, "bob"), (5, "far"))],
+    )
+    lake.write("follows", [row("follows", at(6, 6), "ann", rkey=keys[6], subject_did="did:plc:bob")])
+    lake.publish(at(6, 0), {at(6): ["posts", "likes", "follows"]})
+    lake.publish(at(9, 0), {})
+    load(client, LocalLake(lake.root))
+    members = [cohorts.Member(f"did:plc:{who}", "") for who in ("ann", "bob")]
+    cohorts.write(LocalLake(lake.root), "study", members)
+
+    def run(*options: str) -> str:
+        answer = CliRunner().invoke(
+            app, ["export", "study", str(tmp_path / "out"), *options], catch_exceptions=False
+        )
+        assert answer.exit_code == 0
+        return answer.stderr
+
+    assert "warning: events are missing in what was read" in run()
+    columns = "date, hour_start, witnessed_at, what, member_did, did, uri, target_did, target_uri"
+    view = f"SELECT {columns} FROM firehose.cohort_activity(cohort = 'study')"
+    wanted = client.query(view, tz_mode="aware").result_rows
+    assert len(wanted) == 9
+    duckdb.execute("SET TimeZone = 'UTC'")
+    read = duckdb.execute(f"SELECT {columns} FROM '{tmp_path}/out/activity.parquet'").fetchall()
+    assert len(read) == len(wanted)
+    assert {tuple(map(_plain, each)) for each in read} == {tuple(map(_plain, each)) for each in wanted}
+    said = json.loads((tmp_path / "out/completeness.json").read_bytes())
+    digest = hashlib.sha256((tmp_path / "out/activity.parquet").read_bytes()).hexdigest()
+    assert (said["rows"], said["sha256"]) == (9, digest)
+    assert {each["type"] for each in said["completeness"]["hours"]} == {"posts", "likes", "reposts", "follows"}
+
+    run("--format", "csv", "--what", "post,like_received", "--from", f"{at(6, 1):%Y-%m-%dT%H:%M:%SZ}")
+    read = duckdb.execute(f"SELECT what, uri FROM '{tmp_path}/out/activity.csv'").fetchall()
+    likes = [
+        ("like_received", f"at://did:plc:{who}/app.bsky.feed.like/{keys[n]}")
+        for n, who in ((4, "bob"), (5, "far"))
+    ]
+    assert sorted(read) == [*likes, ("post", f"at://did:plc:bob/app.bsky.feed.post/{keys[1]}")]
+
+    run("--format", "edges")
+    read = duckdb.execute(f"SELECT who, whom, how, \"when\" FROM '{tmp_path}/out/edges.csv' ORDER BY 4").fetchall()
+    assert [(who[-3:], whom[-3:], how, _plain(when)) for who, whom, how, when in read] == [
+        ("far", "ann", "reply", _plain(at(6, 3))),
+        ("bob", "ann", "like", _plain(at(6, 4))),
+        ("far", "ann", "like", _plain(at(6, 5))),
+        ("ann", "bob", "follow", _plain(at(6, 6))),
+    ]
+    for options, why in (
+        (["--what", "sneeze"], "nothing that a cohort did"),
+        (["--format", "xls"], "write one of"),
+    ):
+        with pytest.raises(FirehoseError, match=why):
+            run(*options)
+
+
+def _plain(value: object) -> str:
+    """DuckDB's times and ClickHouse's in one form."""
+    return str(value).replace("+00:00", "")
 
 
 @pytest.mark.parametrize(
