@@ -140,6 +140,19 @@ def catchup(events: Events = 20_000_000, as_json: Json = False) -> None:
 
 
 @app.command()
+def legacy(
+    records: Annotated[int, typer.Option(min=1, help="How many events the old store has.")] = 1_000_000,
+    days: Annotated[int, typer.Option(min=1, help="Over how many days they are spread.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """A made store of the old system: import, import again, compare; beside reading its files plainly."""
+    from devstack.bench.legacy import bench_legacy
+
+    logs.progress()
+    _print(bench_legacy(records, days), as_json)
+
+
+@app.command()
 def restore(events: Events = 1_000_000, as_json: Json = False) -> None:
     """Back up a day of events, lose everything, and restore it, killed at random moments and repeated."""
     from devstack.bench.restore import bench_restore

@@ -6,6 +6,8 @@ hour file, whatever store they come from, and however often they are read. Must 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -70,10 +72,11 @@ def refused_line(refused: Refused) -> Line:
 
 
 def _filed(old: OldRecord, now_us: int) -> tuple[int, str]:
-    clocks = ((_key_us(old.rkey), "key"), (old.received_us, "receipt"), (_claimed_us(old.created_at), "claim"))
-    return next(
-        ((us, by) for us, by in clocks if us is not None and EARLIEST_US <= us <= now_us), (EARLIEST_US, "nothing")
-    )
+    for clock, by in _CLOCKS:  # one after the other: to read a claim costs more than all else of a record
+        us = clock(old)
+        if us is not None and EARLIEST_US <= us <= now_us:
+            return us, by
+    return EARLIEST_US, "nothing"
 
 
 def _key_us(rkey: str) -> int | None:
@@ -90,11 +93,19 @@ def _claimed_us(claim: str | None) -> int | None:
     return None if instant is None else instant.cast(pa.int64()).as_py()
 
 
+_CLOCKS: Final[tuple[tuple[Callable[[OldRecord], int | None], str], ...]] = (
+    (lambda old: _key_us(old.rkey), "key"),
+    (lambda old: old.received_us, "receipt"),
+    (lambda old: _claimed_us(old.created_at), "claim"),
+)
+
+
 def _row(old: OldRecord, filed_us: int, by: str, rev: str | None) -> bytes:
-    kept = {name: getattr(old, name) for name in _SAME}
-    return _encode(ImportedLine(time_us=filed_us, filed_by=by, store=str(old.store), rev=rev, **kept))
+    kept = dict(zip(_SAME, _kept(old), strict=True))
+    return _encode(ImportedLine(time_us=filed_us, filed_by=by, store=old.store.value, rev=rev, **kept))
 
 
 _encode = msgspec.json.Encoder().encode
 _OWN: Final = {"time_us", "filed_by", "store", "rev"}
 _SAME: Final = tuple(name for name in ImportedLine.__struct_fields__ if name not in _OWN)
+_kept: Final = attrgetter(*_SAME)

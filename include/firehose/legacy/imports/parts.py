@@ -7,7 +7,7 @@ killed import had begun is read again. Must not: read a store, know batches.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from typing import BinaryIO, Final
 
 import msgspec
@@ -23,6 +23,8 @@ _DESCRIBED: Final = "part-*.json"
 #: Bytes of lines that are held before they become frames.
 _HELD: Final = 48 * 1024 * 1024
 _LINES_A_FRAME: Final = 5000
+_DAY_US: Final = 86_400_000_000
+_FIRST_DAY: Final = date(1970, 1, 1)
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -71,21 +73,21 @@ class PartWriter:
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
-        self._lines: dict[tuple[str, str], list[Line]] = {}
+        self._lines: dict[tuple[int, str], list[Line]] = {}  # by the number of the day since 1970, and the queue
         self._held = self._at = 0
         self.spots: list[Spot] = []
 
     def add(self, line: Line) -> None:
         """Take a line."""
-        day = f"{datetime.fromtimestamp(line.time_us // 1_000_000, UTC):%Y-%m-%d}"
-        self._lines.setdefault((day, line.queue), []).append(line)
+        self._lines.setdefault((line.time_us // _DAY_US, line.queue), []).append(line)
         self._held += len(line.line)
         if self._held > _HELD:
             self.flush()
 
     def flush(self) -> None:
         """Write all that is held."""
-        for (day, queue), lines in sorted(self._lines.items()):
+        for (number, queue), lines in sorted(self._lines.items()):
+            day = str(_FIRST_DAY + timedelta(days=number))
             for start in range(0, len(lines), _LINES_A_FRAME):
                 self._frame(day, queue, lines[start : start + _LINES_A_FRAME])
         self._lines, self._held = {}, 0

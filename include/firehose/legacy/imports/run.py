@@ -5,8 +5,12 @@ Must not: have steps of its own (scan.py, collect.py, the pipeline's validate an
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -20,12 +24,15 @@ from firehose.quality.validate import validate
 from firehose.records.imported import QUEUE
 from firehose.settings import Settings
 
+T = TypeVar("T")
+
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """What an import did, and what the lake has of all imports: records = rows + duplicates + quarantined.
 
     ``files`` and ``records`` are of this run, ``batches`` those that it published; the others are sums over every
-    batch of imports, by the ledger. ``refused`` are (path, place, reason), of this run.
+    batch of imports, by the ledger. ``refused`` are (path, place, reason), and ``seconds`` those of each step,
+    of this run.
     """
 
     files: int
@@ -38,6 +45,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     quarantined: int
     refused: list[tuple[str, str, str]]
+    seconds: dict[str, float]
 
 
 def run_import(settings: Settings, root: Path) -> ImportReport:
@@ -46,12 +54,13 @@ def run_import(settings: Settings, root: Path) -> ImportReport:
     Raises:
         FirehoseError: an unknown shape; a step's errors.
     """
-    scanned = scan(settings.lake_path, root)
+    clock = _Clock()
+    scanned = clock.timed("scan", partial(scan, settings.lake_path, root))
     wanted = days(settings.lake_path)
     done = received = rows = duplicates = quarantined = 0
     for day in tracked(wanted, "importing", "days", total=len(wanted)):
-        for batch in collect(settings, day):
-            done += _published(settings, batch)
+        for batch in clock.timed("collect", partial(collect, settings, day)):
+            done += _published(settings, batch, clock)
             entry = read_entry(entry_path(settings.lake_path, batch))
             if entry and (counts := entry.counts.get(QUEUE)):
                 received, rows = received + counts.received, rows + counts.stored
@@ -67,13 +76,27 @@ def run_import(settings: Settings, root: Path) -> ImportReport:
         duplicates=duplicates,
         quarantined=quarantined,
         refused=scanned.refused,
+        seconds=dict(clock.seconds),
     )
 
 
-def _published(settings: Settings, batch: Batch) -> bool:
+class _Clock:
+    """The seconds of each step, summed up."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def timed(self, step: str, work: Callable[[], T]) -> T:
+        began = time.monotonic()
+        done = work()
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - began
+        return done
+
+
+def _published(settings: Settings, batch: Batch, clock: _Clock) -> bool:
     """Publish a batch, unless it is; tells whether it was not."""
     if read_entry(entry_path(settings.lake_path, batch)) is not None:
         return False
-    validate(settings, batch)
-    publish(settings, batch)
+    clock.timed("validate", partial(validate, settings, batch))
+    clock.timed("publish", partial(publish, settings, batch))
     return True
