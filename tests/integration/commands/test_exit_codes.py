@@ -47,6 +47,12 @@ ARGUMENTS = {
     "service rollback": ["--dry-run"],
     "service uninstall": ["--dry-run"],
     "service exec": ["settings"],
+    "cohort add": ["study", "/nowhere.txt"],
+    "cohort show": ["study"],
+    "cohort remove": ["study"],
+    "cohort export": ["study", "/nowhere"],
+    **{f"legacy {name}": ["/nowhere"] for name in ("import", "compare", "cleanup", "restore")},
+    "simulate-old": ["/dev/null/nowhere"],
 }
 #: Whose arguments are another command's.
 TAKE_ANY = {"service exec"}
