@@ -35,7 +35,6 @@ TABLES: Final = (
     *event_tables.TABLES,
     "ops.gaps",
     "ops.hours",
-    "firehose.cohorts",
 )
 _MIGRATIONS: Final = SQL_FOLDER / "migrations"
 _READ_BYTES: Final = 1024 * 1024
