@@ -98,6 +98,8 @@ class World:
         whole = (self.batches[0][0], self.batches[-1][1])
         found: dict[tuple[datetime, str], tuple[float, int, int, bool]] = {}
         for queue, types in BY_QUEUE.items():
+            if not types[-1].is_event:
+                continue
             of = [each for each in self.gaps if each[0] in ("", queue)]
             shown = seconds(known)
             lost = shown & seconds(*(span for _, filled, span in of if not filled))
