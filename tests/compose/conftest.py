@@ -18,7 +18,7 @@ from tests.compose.stack import Stack, now
 _HOME = Path(os.environ.get("COMPOSE_TEST_HOME", "/var/tmp/bluesky-firehose-compose"))
 #: The version that an upgrade begins with: the last tag, or, while there is none, the commit at which the latest
 #: migration of those that it has was last edited: what was applied before that cannot be upgraded.
-_BEFORE_TAGS = "880f139"
+_BEFORE_TAGS = "efc17c6"
 
 
 @pytest.fixture(scope="session")
