@@ -46,6 +46,7 @@ def settings() -> dict[str, str]:
         "REDIS_MAXMEMORY": "512mb",
         "AIRFLOW_PORT": _free_port(),
         "CLICKHOUSE_PORT": _free_port(),
+        "UI_PORT": _free_port(),
     }
 
 

@@ -101,7 +101,7 @@ def test_query_of_the_first_hour_of_a_day() -> None:
 @pytest.mark.timeout(900)  # GX validates six batches, which is slow where the processors have other work
 def test_concurrency() -> None:
     report = msgspec.json.decode(
-        printed("concurrency", 12 * EVENTS, "--analysts=3", "--seconds=2", "--rounds=1"), type=ConcurrencyReport
+        printed("concurrency", 12 * EVENTS, "--analysts=3", "--seconds=2", "--rounds=2"), type=ConcurrencyReport
     )
     assert (report.events, report.analysts, report.errors, report.torn) == (12 * EVENTS, 3, 0, 0)
     assert report.alone_ms.keys() >= {"all", "account", "join of the lake", *CHECKS}
@@ -123,8 +123,8 @@ def test_an_answer_with_a_part_of_a_batch_is_torn() -> None:
 
 
 def test_cookbook() -> None:
-    report = msgspec.json.decode(printed("cookbook", 48_000, "--hours=1", "--rounds=1"), type=CookbookReport)
-    assert report.events == 2_000
+    report = msgspec.json.decode(printed("cookbook", 240_000, "--hours=1", "--rounds=1"), type=CookbookReport)
+    assert report.events == 10_000
     assert {*report.on_the_lake} < {*report.recipes} == {recipe.name for recipe in recipes()}
     figures = [*report.recipes.values(), *report.on_the_lake.values()]
     assert not [each.error for each in figures if each.error]

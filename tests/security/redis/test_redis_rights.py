@@ -33,8 +33,11 @@ from firehose.lake.publish import publish
 from firehose.quality.validate import validate
 from firehose.settings import Settings
 from ingester import errors
+from ingester.buffer.buffers import Buffer
+from ingester.buffer.exchange import Claim, Flush
+from ingester.buffer.sink import Sink
 from ingester.contract import wire
-from ingester.contract.redis_access import INGESTER, MONITORING, PIPELINE, ROLES
+from ingester.contract.redis_access import INGESTER, MONITORING, PIPELINE, ROLES, RedisAccess
 from jetstream_simulator import process as simulator
 from tests.security.redis.redis_servers import binaries, fields, hear, last_minute
 from tests.support.command import FIREHOSE
@@ -123,6 +126,38 @@ def test_nobody_is_let_in_without_a_name(server: RedisServer) -> None:
     server.process.wait(20)
     with server.start(), server.client() as admin:
         assert admin.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+
+def test_what_a_script_wrote_is_there_after_a_restart(server: RedisServer) -> None:
+    """Redis 7.0 reads its append-only file as the user `default`, and drops what that user may not repeat."""
+
+    def everything() -> dict[str, Any]:
+        with server.client() as admin:
+            return {
+                wire.METADATA_KEY: admin.hgetall(wire.METADATA_KEY),
+                wire.HEARTBEATS_KEY: admin.zrange(wire.HEARTBEATS_KEY, 0, -1),
+                **{queue: admin.xrange(wire.stream_key(queue)) for queue in wire.QUEUES},
+            }
+
+    sink = Sink(RedisAccess(server.url, INGESTER, server.access / INGESTER), "a", "host")
+    assert isinstance(sink.claim(60_000), Claim)
+    for first in (0, 8):
+        added = Buffer()
+        for number in range(first, first + 8):
+            (added.add if added.placed else added.begin)(event(number, 10))
+        sink.write(Flush(added.pack(2), added.last_us, True, 60_000))
+    sink.close()
+    before = everything()
+    assert all(before[name] for name in (wire.METADATA_KEY, wire.HEARTBEATS_KEY, *wire.QUEUES))
+    server.kill()
+    with server.start():
+        assert everything() == before
+        with server.client() as admin:
+            default = admin.acl_getuser("default")
+    # Also seen where the only Redis is one that does not do so.
+    assert {"+@write", "+select"} <= {*default["categories"], *default["commands"]}
+    assert str(default["keys"]) in ("['~*']", "[b'*']")  # as Redis 7 and as Redis 6 say it
+    assert default["enabled"] is False and "nopass" not in default["flags"] and default["passwords"] == []
 
 
 @pytest.mark.parametrize("role", ROLES)
