@@ -21,7 +21,9 @@ from firehose.warehouse.sql import SQL_FOLDER
 _ALL: Final = frozenset(schema.EVENT_TYPES)
 _VIEWS: Final = SQL_FOLDER / "views"
 #: Views of the database ``firehose`` without events of the stream.
-_WITHOUT: Final = frozenset({"firehose.completeness", "firehose.gif_hosts", "firehose.quarantine"})
+_WITHOUT: Final = frozenset(
+    f"firehose.{name}" for name in ("cohorts", "completeness", "gif_hosts", "imported", "quarantine")
+)
 
 
 class Read(NamedTuple):
@@ -54,13 +56,13 @@ def types_of(table: str) -> frozenset[str]:
     database, _, name = table.partition(".")
     if database != "firehose" or table in _WITHOUT:
         return frozenset()
-    if name in schema.TYPES:
-        return frozenset({name})
+    if (of := name.removeprefix("seen_")) in schema.EVENT_TYPES:
+        return frozenset({of})
     path = _VIEWS / f"{name}.sql"
     # The first line says how the view is asked, by its own name.
     statement = path.read_text(encoding="utf-8").partition("\n")[2] if path.exists() else ""
     below = re.findall(r"\b(?:firehose|ops)\.\w+", statement)
-    return frozenset(of for each in below for of in types_of(each)) or _ALL
+    return frozenset(kind for each in below for kind in types_of(each)) or _ALL
 
 
 def _reads(query: Node) -> Iterator[Read]:

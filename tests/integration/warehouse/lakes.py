@@ -19,7 +19,7 @@ from firehose.batch.interval import Batch
 from firehose.events.rows import decode_rows, to_table
 from firehose.lake import closing, layout, ledger, records
 from firehose.records.registry import BY_COLLECTION
-from firehose.schema import COMMIT_TYPES, SCHEMAS
+from firehose.schema import COMMIT_TYPES, EVENT_TYPES, SCHEMAS
 from firehose.store import LocalLake
 from firehose.warehouse import event_tables
 from ingester.contract import wire
@@ -240,4 +240,4 @@ def small(lake: LakeBuilder) -> None:
     lake.write("accounts", [row("accounts", at(21, 3), active=False, status="deactivated", time="t")])
     lake.write("other", [row("other", at(21, 3), rkey="self", extra="{}")])
     lake.publish(at(20, 55), {at(20): ["posts", "likes"]})
-    lake.publish(at(21, 55), {at(21): list(SCHEMAS)})
+    lake.publish(at(21, 55), {at(21): list(EVENT_TYPES)})
