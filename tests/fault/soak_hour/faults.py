@@ -121,7 +121,7 @@ def _garbage(plant: Plant, told: Until) -> str:
 
 
 def _redis_full(plant: Plant, told: Until) -> str:
-    """Full also after a drain: batches of a minute free what a monitor sees that looks once a minute, after them."""
+    """Full also after a drain: batches of a minute free what a monitor would see that looks right after them."""
     with plant.redis() as client:
         before = client.config_get("maxmemory")["maxmemory"]
         waiting = sum(client.memory_usage(key, samples=0) or 0 for key in map(wire.stream_key, wire.QUEUES))
