@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from firehose import schema
 from firehose.lake import layout
 from firehose.lake.identity import fingerprints
 from firehose.legacy.compare.filing import SEPARATOR
@@ -33,7 +32,7 @@ class Imports:
     def __init__(self, lake: LakePath) -> None:
         self._keys: list[str] = []
         high, low, files = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
-        paths = layout.hour_files(lake, IMPORTED) if IMPORTED in schema.TYPES else []
+        paths = layout.hour_files(lake, IMPORTED)
         for number, path in enumerate(tracked(paths, "reading imports", "files")):
             self._keys.append(path.key_in(lake))
             for _, table in groups(path, IMPORTED, _NAMES):
