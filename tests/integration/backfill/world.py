@@ -25,7 +25,7 @@ from firehose.settings import Settings
 from ingester.contract import wire
 from ingester.contract.gap import Gap, Reason
 from jetstream_simulator import generate, process
-from tests.support.command import FIREHOSE
+from tests.support.command import FIREHOSE, run
 
 SEALED, UNSEALED = 3000, 30
 LINES = list(generate.events(SEALED + UNSEALED, seed=41))
@@ -159,5 +159,5 @@ def command(settings: Settings, *arguments: str) -> tuple[list[str], dict[str, s
 
 def firehose(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """``firehose …`` with these settings."""
-    line, environment = command(settings, *arguments)
-    return subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
+    (_, *given), environment = command(settings, *arguments)
+    return run(given, environment)
