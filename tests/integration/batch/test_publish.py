@@ -38,7 +38,13 @@ from jetstream_simulator import generate
 Fill = Callable[[Iterable[bytes], Batch], None]
 # Two hours meet in these events.
 START_US = 1_780_002_000_000_000 - 300 * 1_000_000
-EVENTS = list(generate.events(1500, seed=5, start_us=START_US, rate=2.5))
+ALL_TYPES = list(generate.events(1500, seed=5, start_us=START_US, rate=2.5))
+#: Of three types: Great Expectations takes a fifth of a second for each type of a batch, however few its rows.
+EVENTS = [
+    line
+    for line in generate.events(2400, seed=5, start_us=START_US, rate=4)
+    if b"app.bsky.feed.like" in line or b"app.bsky.feed.post" in line or b'"kind":"identity"' in line
+][:1500]
 
 
 def lake_rows(settings: Settings) -> dict[str, list[dict[str, Any]]]:
@@ -57,10 +63,10 @@ def run(settings: Settings, batch: Batch) -> None:
 
 
 def test_every_event_is_in_its_hour_once(settings: Settings, batches: list[Batch], fill: Fill) -> None:
-    fill(EVENTS, batches[0])
+    fill(ALL_TYPES, batches[0])
     run(settings, batches[0])
     rows = lake_rows(settings)
-    assert sum(map(len, rows.values())) == len(EVENTS)
+    assert sum(map(len, rows.values())) == len(ALL_TYPES)
     hours = {path.parent.name for path in settings.local_lake.glob("year=*/**/*.parquet")}
     assert len(hours) == 2
     assert verify(settings.local_lake).ok
