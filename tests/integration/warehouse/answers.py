@@ -39,7 +39,7 @@ def connected(lake: Path) -> duckdb.DuckDBPyConnection:
     duck = duckdb.connect()
     duck.execute(f"SET VARIABLE lake = '{lake}'")
     parts = []
-    for name in schema.TYPES:
+    for name in schema.EVENT_TYPES:
         files = f"{lake}/year=*/month=*/day=*/hour=*/{name}.parquet"
         is_commit = name in schema.COMMIT_TYPES
         fixed = schema.COLLECTIONS.get(name)

@@ -70,7 +70,7 @@ def shared(engine: Settings) -> Iterator[Shared]:
 def views(shared: Shared) -> dict[str, tuple[int, int]]:
     """By type: rows of the hours that are closed, and the sum of their times."""
     found = {}
-    for record_type in schema.TYPES:
+    for record_type in schema.EVENT_TYPES:
         ask = f"SELECT count(), sum(time_us) FROM firehose.{record_type} WHERE time_us < {OPEN_US}"
         found[record_type] = tuple(shared.client.query(ask).result_rows[0])
     return {record_type: counted for record_type, counted in found.items() if counted[0]}
