@@ -81,7 +81,7 @@ def both(client: Client, settings: Settings, lake: LakeBuilder) -> Iterator[Ask]
                 langs=["en", "pt-BR"],
                 facets=["tag:Tea", "link:https://a.b/"],
             ),
-            old(6, "dan", "p4", "cache-2", text="lost", received_at=at(6, 30)),
+            old(6, "dan", "p4", "cache-2", text="lost", received_us=int(at(6, 30).timestamp() * 1e6)),
             old(6, "dan", "p4", "parquet", text="lost", created_at=at(6, 29, 58)),
             old(7, "dan", "q1", "queue", batch=at(7, 0, 1)),
             old(8, "eve", "p5", text="deleted since"),

@@ -142,7 +142,7 @@ def test_a_rerun_gives_equal_bytes(client: Client, settings: Settings, lake: Lak
     publish_all(lake)
     refresh(settings)
     before = contents(client)
-    assert all(before.values())
+    assert all(kept for table, kept in before.items() if not table.startswith("ops.imported_"))
     for name, made in rows.items():
         lake.write(name, random.Random(3).sample(made, len(made)))
     publish_all(lake, edition=1)
