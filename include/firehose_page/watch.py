@@ -170,7 +170,7 @@ class Watch:
                 settings,
                 PacedObserver(settings, without=_NOT_SHOWN),
                 History(lake),
-                RecentLedger(lake, keeps=timedelta(days=1)),
+                RecentLedger(lake, keeps=1),
                 MonthLedger(lake),
             )
         if self.begins is None:  # it does not change, and a listing of years takes a while

@@ -23,6 +23,7 @@ from firehose.monitor.asking import ask
 from firehose.monitor.conditions import judge
 from firehose.observe import PARTS, Observer, Snapshot, quick_client
 from firehose.settings import Settings
+from firehose.store import LocalLake
 
 #: What no alert is about.
 _NOT_ASKED: Final = frozenset({"storage", "quality"})
@@ -95,8 +96,9 @@ def _look(
     now: datetime,
     parts: frozenset[str],
 ) -> Snapshot:
-    without = frozenset(PARTS) - parts
-    return Observer(settings, connect=connect, paused=paused, without=without).look(now)
+    """Each look is a process of its own, so what it has read of the ledger is kept in a file for the next one."""
+    without, file = frozenset(PARTS) - parts, LocalLake(settings.home_path / "monitor" / "ledger.msgpack")
+    return Observer(settings, connect=connect, paused=paused, without=without, file=file).look(now)
 
 
 def _parts(ran: datetime | None, now: datetime) -> frozenset[str]:

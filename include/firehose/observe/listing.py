@@ -59,7 +59,7 @@ def listed(settings: Settings, since: datetime, until: datetime) -> list[BatchRo
         CorruptLake, CorruptBatch: an entry, a manifest or a record of gaps cannot be read.
     """
     length = timedelta(minutes=settings.batch_minutes)
-    ledger = RecentLedger(settings.lake_path, keeps=until - since + timedelta(days=2))
+    ledger = RecentLedger(settings.lake_path)
     gaps = [gap for gap in read_gaps(settings.lake_path) if gap.reason is Reason.NOT_LISTENING]
     state = batches(settings, ledger, gaps, until, until - since)
     rows = {entry.batch: _published(settings, entry) for entry in ledger.entries(since, until)}

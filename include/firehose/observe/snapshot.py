@@ -27,6 +27,7 @@ from firehose.observe.objectives import SLOW, ObjectiveState, objectives
 from firehose.observe.services import AirflowState, Certificate, SummaryState
 from firehose.observe.storage import DiskState, RetentionState, StorageState
 from firehose.settings import Settings
+from firehose.store import LocalLake
 from ingester.contract.gap import Gap
 from ingester.contract.redis_access import PIPELINE
 
@@ -80,7 +81,7 @@ def quick_client(settings: Settings, role: str = PIPELINE) -> redis.Redis:
 
 
 class Observer:
-    """Takes snapshots. Keep it between two of them: it remembers the entries of the ledger that it has read.
+    """Takes snapshots. Keep it between two of them, or ``file``: the entries of the ledger are read once each.
 
     ``connect``: see :data:`firehose.batch.buffer.Connect`. ``paused``: tells which DAGs are paused, for whoever
     may ask Airflow. ``without``: parts that are not looked at.
@@ -93,9 +94,10 @@ class Observer:
         connect: Connect = quick_client,
         paused: Callable[[], list[str]] | None = None,
         without: frozenset[str] = frozenset(),
+        file: LocalLake | None = None,
     ) -> None:
         self._settings, self._connect, self._paused, self._without = settings, connect, paused, without
-        self._ledger = RecentLedger(settings.lake_path)
+        self._ledger = RecentLedger(settings.lake_path, file=file)
 
     @property
     def ledger(self) -> RecentLedger:
@@ -108,9 +110,10 @@ class Observer:
         ``without``: further parts that are not looked at this time.
         """
         self._ledger.look_again()
-        return _Look(self._settings, self._ledger, self._connect, self._paused, now or datetime.now(UTC)).take(
-            self._without | without
-        )
+        now = now or datetime.now(UTC)
+        seen = _Look(self._settings, self._ledger, self._connect, self._paused, now).take(self._without | without)
+        self._ledger.keep()
+        return seen
 
 
 class _Look:

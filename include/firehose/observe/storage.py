@@ -158,7 +158,7 @@ def retention(settings: Settings, ledger: RecentLedger, now: datetime) -> Retent
         return RetentionState(soon_s=SOON.total_seconds(), batches=0, unverified=[], expires=None)
     keep = timedelta(hours=settings.keep_raw_hours)
     low, high = now - keep - SOON, now - keep + SOON
-    entries = [entry for entry in ledger.entries(low, now) if low <= entry.end <= high]
+    entries = [entry for entry in ledger.entries(low, high) if low <= entry.end <= high]
     proven: dict[HourFile, bool] = {}
     for file in {file for entry in entries for file in entry.files}:
         path = file.path(settings.lake_path)

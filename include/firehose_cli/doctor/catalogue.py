@@ -20,6 +20,7 @@ from firehose_cli.doctor import (
     lake,
     ports,
     redis,
+    redis_users,
     sinks,
     versions,
 )
@@ -31,6 +32,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *configuration.CHECKS,
     *files.CHECKS,
     *ports.CHECKS,
+    *redis_users.CHECKS,
     *redis.CHECKS,
     *ingester.CHECKS,
     *lake.CHECKS,

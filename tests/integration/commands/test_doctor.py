@@ -18,7 +18,7 @@ from devstack.embedded.redis import RedisServer, free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from firehose_cli.doctor import catalogue, lake, sinks
+from firehose_cli.doctor import catalogue, lake, redis_users, sinks
 from firehose_cli.doctor import redis as redis_checks
 from firehose_cli.doctor.check import Check, Finding, State, failure
 from firehose_cli.doctor.running import run
@@ -85,6 +85,7 @@ def test_a_pipeline_that_is_well_has_no_failure(
             "redis.persistence",
             "redis.fsync",
             "redis.rights",
+            "redis.reads-back",
         ),
         *("clickhouse.loader", "clickhouse.analyst", "clickhouse.rights", "clickhouse.migrations"),
         *("lake.writable", "lake.one-disk", "lake.room", "clock.redis", "jetstream.message", "files.passwords"),
@@ -177,7 +178,7 @@ def test_a_role_that_lacks_a_right(server: RedisServer) -> None:
     settings = settings_of(server)
     with server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "pipeline", "-xdel")
-    finding = redis_checks.rights(settings)
+    finding = redis_users.rights(settings)
     assert (finding.state, finding.said) == (State.FAILURE, "pipeline lacks +xdel")
 
 
@@ -187,14 +188,14 @@ def test_a_redis_that_lets_everybody_in_and_one_without_administrator(server: Re
     assert redis_checks.fsync(settings).state is State.NOT_CHECKED
     with server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "default", "on", "nopass", "+@all", "~*")
-        assert redis_checks.strangers(settings).state is State.WARNING
+        assert redis_users.strangers(settings).state is State.WARNING
         entries: Any = admin.acl_log()
         assert entries == [], "a check was refused something, which an operator would take for an attack"
 
 
 def test_a_password_that_redis_does_not_have(server: RedisServer) -> None:
     (server.access / "monitoring").write_text("another one\n")
-    finding = redis_checks.reachable(settings_of(server))
+    finding = redis_users.reachable(settings_of(server))
     assert finding.state is State.FAILURE
     assert "monitoring" in finding.said
     assert "another one" not in str(finding)

@@ -97,7 +97,7 @@ def test_an_import_is_nothing_that_was_listened_to(settings: Settings, source: P
 
     run_import(settings, source)
     now = datetime(2024, 10, 6, 18, tzinfo=UTC)
-    assert RecentLedger(settings.lake_path, keeps=timedelta(days=9)).entries(now - timedelta(days=2), now) == []
+    assert RecentLedger(settings.lake_path).entries(now - timedelta(days=2), now) == []
     assert last_drained(Path(settings.lake), now).time_us == 0, "a hole of that day is still one"
 
 

@@ -276,7 +276,7 @@ def test_disk_fills_up(world: World) -> None:
 
 
 def test_unverified(world: World, redis_client: redis.Redis, batches: list[Batch]) -> None:
-    world.change(alert_fresh_minutes=10_000)
+    world.change(alert_fresh_minutes=20_000, keep_raw_hours=240)  # longer than all else looks back
     published(world.settings, redis_client, {batches[0]: LIKES[:50]})
     refresh(world.settings)
     world.now = batches[0].end + timedelta(hours=world.settings.keep_raw_hours - 2)

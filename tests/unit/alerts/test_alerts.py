@@ -16,7 +16,7 @@ from firehose import alerts
 from firehose.alerts import delivery
 from firehose.alerts.alert import Kind, Notice
 from firehose.alerts.sinks import SendMail
-from firehose.errors import NotListening
+from firehose.errors import CorruptLake, NotListening
 from firehose.settings import Settings, load
 
 Sent = list[Notice]
@@ -109,6 +109,18 @@ def test_any_later_run_will_do_where_runs_are_not_intervals(sent: Sent) -> None:
     alerts.task_failed(context(dag_id="firehose_summaries"), no_mail)
     alerts.task_succeeded(context(dag_id="firehose_summaries", run_id="another"), no_mail)
     assert [notice.kind for notice in sent] == [Kind.FIRING, Kind.CLEARED]
+
+
+def test_a_check_that_fails_each_hour_is_one_mail_until_it_succeeds(sent: Sent) -> None:
+    for minute in (1, 2, 3):
+        unsound = context(
+            dag_id="firehose_maintenance", minute=minute, exception=CorruptLake("an hour is not sound")
+        )
+        alerts.task_failed(unsound, no_mail)
+    assert [notice.kind for notice in sent] == [Kind.FIRING]
+    alerts.task_succeeded(context(dag_id="firehose_maintenance", minute=4), no_mail)
+    assert [notice.kind for notice in sent] == [Kind.FIRING, Kind.CLEARED]
+    assert sent[1].thread == sent[0].thread
 
 
 def test_that_nothing_listened_is_not_the_tasks_failure(sent: Sent) -> None:
