@@ -92,6 +92,15 @@ def test_a_mutated_event_is_kept_exactly_or_refused_with_its_bytes(record_type: 
     assert (rebuilt, record_cid(rebuilt)) == (record, cid)
 
 
+@pytest.mark.parametrize("record_type", [name for name in schema.COMMIT_TYPES if name in schema.COLLECTIONS])
+@pytest.mark.parametrize("collection", ["", "app.bsky.feed.generator"])
+def test_a_record_of_another_collection_is_refused_with_its_bytes(record_type: str, collection: str) -> None:
+    """The type's rows have no collection: it would come back as one of theirs."""
+    line = GOOD[record_type][0].replace(schema.COLLECTIONS[record_type].encode(), collection.encode())
+    stored, bad = through(record_type, [line])
+    assert [] == stored and [raw for _, raw in bad] == [line]
+
+
 @pytest.mark.parametrize("operation", ["create", "update"])
 @pytest.mark.parametrize("record_type", schema.COMMIT_TYPES)
 def test_a_write_that_comes_without_its_record_is_refused(record_type: str, operation: str) -> None:

@@ -25,7 +25,7 @@ def divide(record_type: str, lines: Iterable[bytes]) -> tuple[list[PlainEvent], 
     way = _FAST.get(record_type)
     if way is None:
         return plain, taken, list(lines)
-    decode = way.decode
+    decode, collection = way.decode, REGISTRY[record_type].collection
     for line in lines:
         try:
             event = decode(line)
@@ -33,7 +33,8 @@ def divide(record_type: str, lines: Iterable[bytes]) -> tuple[list[PlainEvent], 
             left.append(line)
             continue
         commit = event.commit
-        if commit.record.type == commit.collection and commit.operation != "delete" and not _may_be_deep(line):
+        is_of_type = commit.record.type == commit.collection == collection
+        if is_of_type and commit.operation != "delete" and not _may_be_deep(line):
             plain.append(event)
             taken.append(line)
         else:

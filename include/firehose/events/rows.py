@@ -126,8 +126,11 @@ def _leftover(record: dict[str, Any], commit: JetstreamCommit, held: set[str]) -
 
 
 def _record(of: RecordType, event: JetstreamEvent, line: bytes) -> Row:
-    """A record of the one collection of its type."""
+    """A record of the one collection of its type: no column says which, so another's would come back as this."""
     commit, record = _commit(event, line)
+    if commit.collection not in of.collections:
+        reason = f"envelope: a record of {commit.collection[:64]!r} among {of.name}"
+        raise Undecodable(reason, line, event.time_us)
     held = {"$type", "createdAt"} if isinstance(record.get("createdAt"), str) else {"$type"}
     values: list[Any] = []
     for field in of.fields:
