@@ -98,7 +98,7 @@ def test_a_record_of_another_collection_is_refused_with_its_bytes(record_type: s
     """The type's rows have no collection: it would come back as one of theirs."""
     line = GOOD[record_type][0].replace(schema.COLLECTIONS[record_type].encode(), collection.encode())
     stored, bad = through(record_type, [line])
-    assert [] == stored and [raw for _, raw in bad] == [line]
+    assert stored == [] and [raw for _, raw in bad] == [line]
 
 
 @pytest.mark.parametrize("operation", ["create", "update"])
