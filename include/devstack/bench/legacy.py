@@ -1,7 +1,7 @@
 """``firehose bench legacy``: an old store of all shapes is imported, imported again, and compared.
 
 Each is the operator's own command in a process of its own, so that its memory is its own. The baseline reads
-the same files and decodes their JSON, in one process and without any check. Must not: need Redis, Airflow or ClickHouse.
+the same files and decodes their JSON, in one process and without any check. Must not: need any service.
 """
 
 from __future__ import annotations
