@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar, cast
 
 from firehose import progress
-from firehose.errors import WorkerLost
+from firehose.errors import FirehoseError, WorkerLost
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
@@ -132,6 +132,8 @@ def _work(function: Callable[[Any], Any], connection: Connection, others: list[C
         try:
             with progress.unshown():  # the caller shows how many tasks are done
                 answer: tuple[Any, Exception | None] = (_collected(function, task), None)
+        except FirehoseError as error:  # it says what is wrong by itself
+            answer = (None, error)
         except Exception as error:
             log.exception("a worker failed")
             answer = (None, error)

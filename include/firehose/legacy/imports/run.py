@@ -70,7 +70,7 @@ def run_import(settings: Settings, root: Path) -> ImportReport:
     """Import what is new below ``root``. Safe to repeat, and to kill at any point.
 
     Raises:
-        FirehoseError: an unknown shape; a step's errors.
+        FirehoseError: a step's, UnknownShape among them.
         WorkerLost: a process died. Repeating goes on from there.
     """
     clock = _Clock()

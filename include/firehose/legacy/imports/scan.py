@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from firehose.areas import Area
-from firehose.errors import FirehoseError
+from firehose.errors import UnknownShape
 from firehose.legacy.filing import lines_of, refused_line
 from firehose.legacy.imports import parts
 from firehose.legacy.imports.parts import Part, PartWriter
@@ -56,7 +56,7 @@ def scan(lake: LakePath, root: Path) -> Scanned:
     """Read what is new below ``root``.
 
     Raises:
-        FirehoseError: something is of a shape that the old system never wrote; nothing is imported.
+        UnknownShape: something is of a shape that the old system never wrote; nothing is imported.
         WorkerLost: a process died. Repeating goes on from there.
     """
     with (Area.LOCKS.of(lake) / "imports.lock").lock():
@@ -140,9 +140,9 @@ def _part(lake: LakePath, root: Path, task: _Task) -> Scanned:
     )
 
 
-def _unknown(refused: Refused) -> FirehoseError:
+def _unknown(refused: Refused) -> UnknownShape:
     where = f"{refused.path}#{refused.place}" if refused.place else refused.path
-    return FirehoseError(
+    return UnknownShape(
         f"{where}: {refused.reason}. The old system never wrote this shape, so nothing is imported: move it "
         "away, or tell the maintainers what it is"
     )
