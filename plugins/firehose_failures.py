@@ -28,7 +28,8 @@ class PipelineRetries(RetryPolicy):
         from firehose.settings import SettingsError
 
         hopeless = errors.CorruptBatch | errors.CorruptLake | errors.LakeOutdated | errors.PoisonFlood
-        if isinstance(exception, hopeless | errors.CorruptBackup | errors.RestoreUnfinished | SettingsError):
+        hopeless |= errors.CorruptBackup | errors.RestoreUnfinished | errors.UnknownShape
+        if isinstance(exception, hopeless | SettingsError):
             return RetryDecision.fail("the same input fails again: an operator has to act")
         if isinstance(exception, errors.NotListening):
             # Once the ingester is back, the next try records the gap and skips the run: so an outage of a quarter

@@ -94,6 +94,10 @@ class CorruptBackup(FirehoseError):
     """Something in a backup is missing, or is not what was written there."""
 
 
+class UnknownShape(FirehoseError):
+    """An old system's file is of a shape that it never wrote: nothing of it is imported."""
+
+
 class CorruptArchive(FirehoseError):
     """What an archive sent is damaged, or is not what the archive said that it would send."""
 

@@ -41,6 +41,16 @@ def shown_on(display: Display) -> Iterator[None]:
         _display.reset(token)
 
 
+@contextmanager
+def unshown() -> Iterator[None]:
+    """Show nothing of the work within the block."""
+    token = _display.set(None)
+    try:
+        yield
+    finally:
+        _display.reset(token)
+
+
 def tracked(
     items: Iterable[T],
     what: str,

@@ -29,7 +29,7 @@ def test_days_are_imported_as_by_the_command_and_again_after_their_raw_files_exp
     by_command = LocalLake(tmp_path / "by-command")
     run_import(Settings(home=str(tmp_path), lake=str(by_command)), old)
     lake = LocalLake(tmp_path / "lake")
-    wanted = days(by_command)
+    wanted = [*days(by_command)]
     assert len(wanted) == 2
 
     def run(day: object) -> str:

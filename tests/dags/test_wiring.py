@@ -84,6 +84,7 @@ DECISIONS = {
     "RestoreUnfinished": "fail",
     "NoBackup": "default",
     "CorruptBackup": "fail",
+    "UnknownShape": "fail",  # of an old system's file
     "CorruptArchive": "default",  # no task reads an archive
     "BudgetSpent": "default",  # the same
     "BufferFull": "default",

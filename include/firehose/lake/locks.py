@@ -16,7 +16,8 @@ def locked(lake: LakePath, hours: Iterable[tuple[int, str]]) -> Iterator[None]:
 
     In the order of time, and of types within an hour, or two writers wait for each other.
     """
+    folder = locks_folder(lake)
     with ExitStack() as held:
         for hour, record_type in sorted(set(hours)):
-            held.enter_context((locks_folder(lake) / f"{record_type}-{layout.hour_name(hour)}.lock").lock())
+            held.enter_context((folder / f"{record_type}-{layout.hour_name(hour)}.lock").lock())
         yield

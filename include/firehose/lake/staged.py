@@ -45,13 +45,16 @@ class HourRows(NamedTuple):
     def read(self, columns: Sequence[str] | None = None, /) -> Iterator[pa.Table]:
         """The rows of the file, a row group at a time; see :class:`firehose.lake.hourfile.Rows`.
 
-        Of a row group that has none of them, only times and accounts are read.
+        Row groups without a row of the hour, by their statistics, are not read: a batch of many hours is staged so
+        that each row group is of one. Of one that has none of the user's, only times and accounts are.
         """
+        first = self.hour * layout.HOUR_US
+        bounds = {"time_us": (first, first + layout.HOUR_US - 1)}
         deciding = ["time_us", "did"] if self.user else ["time_us"]
         wanted = None if columns is None else [*dict.fromkeys([*columns, *deciding])]
         for part in self.parts:
             with parquet.opened(part.path) as staged:
-                for group in range(staged.num_row_groups):
+                for group in parquet.groups_within(staged.metadata, bounds):
                     if self.user and not pc.any(self._mine(staged.read_row_group(group, deciding))).as_py():
                         continue
                     rows = staged.read_row_group(group, wanted)

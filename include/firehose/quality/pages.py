@@ -47,6 +47,11 @@ def front_page(lake: F) -> F:
 
 def write_front_page(lake: LakePath) -> None:
     """Write the page from the stored results, and remove the Data Docs of batches that it no longer shows."""
+    with (docs_folder(lake) / ".lock").lock():  # of two batches that end at once, each would write the same file
+        _write_front_page(lake)
+
+
+def _write_front_page(lake: LakePath) -> None:
     latest = latest_results(lake, SHOWN)
     pages = _pages(lake)
     rows = "".join(_row(path, pages) for path in latest)

@@ -7,8 +7,9 @@ Must not: know of other slices.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -34,6 +35,8 @@ from firehose.store import LakePath
 SLICE_BYTES: Final = 96 * 1024 * 1024
 #: Events decoded at a time.
 CHUNK_EVENTS: Final = 25_000
+# A batch of the stream is of two hours at most, but for late events; one of an import is of a day.
+_FEW_HOURS: Final = 2
 # Reasons that a result names: those of a flood are few, and those of a fuzzer without number.
 _REASONS: Final = 5
 
@@ -107,11 +110,13 @@ class _TypePart:
         quarantine.add_undecodable(self._type, failed)
         quarantine.add_rows(self._type, table, kept, reasons)
         published = table.filter(mask) if reasons else table
-        self._writer.write_table(published)
+        hours = _hours(published)
+        for part in _by_hour(published, hours):
+            self._writer.write_table(part)
         self._raw, self._good = self._raw + len(lines), self._good + len(published)
         self._quarantined += len(failed) + len(reasons)
         self.new_kinds += sum(line.new_kind for line in failed)
-        self._hours.update(_hours(published))
+        self._hours.update(hours)
         self.ruled.add(table.select(columns_of(self._type)))
 
     def staged(self) -> StagedRows:
@@ -129,7 +134,18 @@ def _writer(path: LakePath, record_type: str) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, of.schema, compression="zstd", compression_level=1, use_dictionary=few)
 
 
+def _by_hour(table: pa.Table, hours: Mapping[int, int]) -> Iterable[pa.Table]:
+    """Rows as they are staged: those of many hours hour by hour, so that each hour's are read alone."""
+    if len(hours) <= _FEW_HOURS:
+        return [table]
+    # Stable: of two copies of an event the first one stays.
+    ordered = table.take(np.argsort(table["time_us"].to_numpy() // HOUR_US, kind="stable"))
+    starts = accumulate(hours.values(), initial=0)
+    return (ordered.slice(start, count) for start, count in zip(starts, hours.values(), strict=False))
+
+
 def _hours(table: pa.Table) -> dict[int, int]:
+    """The hours of some rows, in order, and how many are of each."""
     hours, counts = np.unique(table["time_us"].to_numpy() // HOUR_US, return_counts=True)
     return dict(zip(hours.tolist(), counts.tolist(), strict=True))
 

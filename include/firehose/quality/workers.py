@@ -9,14 +9,15 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from itertools import takewhile
 from math import inf
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar, cast
 
-from firehose.errors import WorkerLost
+from firehose import progress
+from firehose.errors import FirehoseError, WorkerLost
 from ingester.contract.logs import get_logger
 
 log = get_logger(__name__)
@@ -25,11 +26,13 @@ R = TypeVar("R")
 
 
 def map_unordered(
-    function: Callable[[T], R], tasks: Sequence[T], processes: int, seconds: float = inf
+    function: Callable[[T], R], tasks: Iterable[T], processes: int, seconds: float = inf
 ) -> Iterator[R]:
     """Yield ``function``'s results as they come, in any order. With one process, in this one.
 
-    No task is begun once so many ``seconds`` are over.
+    In a worker of another call all is done in that one: its siblings have the other cores.
+
+    No task is begun once so many ``seconds`` are over. The next task is asked for when a process is free for it.
 
     The caller's death ends the processes once each has ended the task at hand; leaving the iterator ends them
     at once.
@@ -40,14 +43,18 @@ def map_unordered(
     """
     until = time.monotonic() + seconds
     waiting = takewhile(lambda _: time.monotonic() < until, tasks)
-    if min(processes, len(tasks)) <= 1:
+    if multiprocessing.current_process().daemon:
+        yield from (_collected(function, task) for task in waiting)
+        return
+    count = min(processes, len(tasks)) if isinstance(tasks, Sized) else processes
+    if count <= 1:
         gc.freeze()
         try:
             yield from (_collected(function, task) for task in waiting)
         finally:
             gc.unfreeze()
         return
-    with _started(function, min(processes, len(tasks))) as workers:
+    with _started(function, count) as workers:
         for connection in list(workers):
             _next(connection, waiting, workers)
         while workers:
@@ -123,7 +130,10 @@ def _work(function: Callable[[Any], Any], connection: Connection, others: list[C
         except EOFError:
             return
         try:
-            answer: tuple[Any, Exception | None] = (_collected(function, task), None)
+            with progress.unshown():  # the caller shows how many tasks are done
+                answer: tuple[Any, Exception | None] = (_collected(function, task), None)
+        except FirehoseError as error:  # it says what is wrong by itself
+            answer = (None, error)
         except Exception as error:
             log.exception("a worker failed")
             answer = (None, error)

@@ -134,6 +134,11 @@ _ADVICE: Final[dict[type[Exception], _Advice]] = {
         "`firehose backup --whole` writes again what is missing; then `firehose backup --verify`",
         "backup-and-restore",
     ),
+    errors.UnknownShape: _Advice(
+        ("another program has put a file into a folder of the old system", "a version of it that is not known"),
+        "move the file away, or tell the maintainers what it is; then run the import again",
+        "the-old-system-beside-this-one",
+    ),
     errors.CorruptArchive: _Advice(
         ("a download was damaged on its way", "the archive itself is damaged"),
         "run the backfill again; if it stays, name another archive",

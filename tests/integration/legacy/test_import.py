@@ -9,12 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from firehose.errors import WorkerLost
+from firehose.lake.publish import publish
 from firehose.lake.verify import verify
+from firehose.legacy.imports import parts, run, scan
+from firehose.legacy.imports.collect import collect, days
 from firehose.legacy.imports.run import run_import
 from firehose.observe.ledger import RecentLedger
+from firehose.quality.result import HOUR_US, staged_path
+from firehose.quality.validate import validate
 from firehose.settings import Settings
 from ingester.contract import crash
 from ingester.manifests import last_drained
@@ -90,6 +97,56 @@ def test_a_killed_import_is_finished_by_the_next(
     report = run_import(settings, source)
     assert (report.received, report.rows, report.quarantined) == (22, 21, 1)
     assert len(rows(settings)) == 21 and verify(settings.lake_path).ok
+
+
+def test_days_at_work_at_once_give_the_same_also_if_one_of_them_dies(
+    settings: Settings, source: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "_FORK_BYTES", 0)
+    monkeypatch.setattr(scan, "_FORK_BYTES", 0)
+    monkeypatch.setattr(scan, "_BYTES", 8 * scan._LEAST)
+    crash.arm({crash.AT: "publish.hour_renamed", crash.PROOF: str(tmp_path / "proof")})
+    try:
+        with pytest.raises(WorkerLost):
+            run_import(settings, source)
+    finally:
+        crash.arm({})
+    report = run_import(settings, source)
+    assert (report.received, report.rows, report.quarantined) == (22, 21, 1)
+    assert [part.name for part in parts.parts(settings.lake_path)] == ["part-000000", "part-000001", "part-000002"]
+    assert len(rows(settings)) == 21 and verify(settings.lake_path).ok
+
+
+def test_what_a_killed_scan_had_begun_is_removed_and_no_part_is_written_over(
+    settings: Settings, source: Path
+) -> None:
+    scan.scan(settings.lake_path, source)
+    (part,) = parts.parts(settings.lake_path)
+    lake = settings.lake_path
+    parts.write(lake, msgspec.structs.replace(part, name="part-000007", files=[], spots=[]))
+    left = parts.frames_path(lake, "part-000005")
+    left.write(b"frames of a part that nothing describes")
+    write_post(source / "cache", 50)
+    assert scan.scan(lake, source).files == 1
+    assert [one.name for one in parts.parts(lake)] == ["part-000000", "part-000007", "part-000008"]
+    assert not left.exists() and parts.frames_path(lake, part.name).exists()
+
+
+def test_the_rows_of_a_day_wait_hour_by_hour(settings: Settings, tmp_path: Path) -> None:
+    for hour in (3, 0, 2, 1):
+        for number in (0, 2):
+            write_post(tmp_path / "old" / "cache", hour * HOUR_US + number)
+    lake = settings.lake_path
+    scan.scan(lake, tmp_path / "old")
+    (day,) = days(lake)
+    (batch,) = collect(settings, day)
+    validate(settings, batch)
+    with pq.ParquetFile(staged_path(lake, batch, "imported")) as staged:
+        groups = [staged.read_row_group(number)["time_us"].to_pylist() for number in range(staged.num_row_groups)]
+    assert [len(times) for times in groups] == [2] * 4
+    assert [{time // HOUR_US - times[0] // HOUR_US for time in times} for times in groups] == [{0}] * 4
+    publish(settings, batch)
+    assert len(rows(settings)) == 8 and verify(lake).ok
 
 
 def test_an_import_is_nothing_that_was_listened_to(settings: Settings, source: Path) -> None:

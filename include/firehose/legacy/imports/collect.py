@@ -6,6 +6,7 @@ Safe to repeat: a manifest names the parts that its batch took. Must not: read a
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -27,9 +28,13 @@ from ingester.contract import wire
 _MOST = 59
 
 
-def days(lake: LakePath) -> list[date]:
-    """The days that parts have lines of, in order."""
-    return sorted({date.fromisoformat(spot.day) for part in parts.parts(lake) for spot in part.spots})
+def days(lake: LakePath) -> dict[date, int]:
+    """The days that parts have lines of, in order, and the bytes of these."""
+    sizes: Counter[str] = Counter()
+    for part in parts.parts(lake):
+        for spot in part.spots:
+            sizes[spot.day] += spot.size
+    return {date.fromisoformat(day): sizes[day] for day in sorted(sizes)}
 
 
 def batches(lake: LakePath, day: date) -> list[Batch]:

@@ -20,6 +20,7 @@ from firehose.store import LakePath
 from ingester.contract import wire
 
 _DESCRIBED: Final = "part-*.json"
+_FRAMES: Final = "part-*.jsonl.zst"
 #: Bytes of lines that are held before they become frames.
 _HELD: Final = 48 * 1024 * 1024
 _LINES_A_FRAME: Final = 5000
@@ -61,6 +62,21 @@ def parts(lake: LakePath) -> Iterator[Part]:
             yield msgspec.json.decode(path.read_bytes(), type=Part)
         except msgspec.MsgspecError as error:
             raise CorruptLake(f"{path}: not a part of an import ({error}); restore it from a backup") from error
+
+
+def begin(lake: LakePath) -> int:
+    """The number of the next part. What a killed import has begun is removed: the caller excludes other ones."""
+    folder = Area.IMPORTS.of(lake)
+    described = {path.stem for path in folder.find(_DESCRIBED)}
+    for path in folder.find(_FRAMES):
+        if path.name.partition(".")[0] not in described:
+            path.discard()
+    return max((int(name.partition("-")[2]) for name in described), default=-1) + 1
+
+
+def name_of(number: int) -> str:
+    """The name of a part: parts are in the order of their numbers, which need not be without gaps."""
+    return f"part-{number:06}"
 
 
 def frames_path(lake: LakePath, name: str) -> LakePath:

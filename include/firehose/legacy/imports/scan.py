@@ -1,30 +1,39 @@
 """Reads the files of the old system that no part has yet, or that have changed since. Safe to repeat.
 
-Must not: know batches, change anything of the source.
+Some files at a time are a part, and several parts are read at once, each by a process of its own. Must not: know
+batches, change anything of the source.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from firehose.areas import Area
-from firehose.errors import FirehoseError
+from firehose.errors import UnknownShape
 from firehose.legacy.filing import lines_of, refused_line
 from firehose.legacy.imports import parts
 from firehose.legacy.imports.parts import Part, PartWriter
 from firehose.legacy.record import Refused
 from firehose.legacy.stores import Found, read, walk
 from firehose.progress import tracked
+from firehose.quality import workers
 from firehose.store import LakePath
 
-#: Records of a part, about: what a killed import reads again.
-_RECORDS: Final = 250_000
+#: Bytes of the files of a part, about: what a killed import reads again. A small file counts as ``_LEAST``.
+_BYTES: Final = 32 * 1024 * 1024
+_LEAST: Final = 1024
+#: Less than this is read sooner than processes are forked.
+_FORK_BYTES: Final = 8 * 1024 * 1024
+#: Processes at most: each holds the lines that become frames.
+_PROCESSES: Final = 4
 
 
 class Scanned(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +45,19 @@ class Scanned(msgspec.Struct, frozen=True, kw_only=True):
     refused: list[tuple[str, str, str]]
 
 
+class _Task(msgspec.Struct, frozen=True):
+    """Files that become the part of a name."""
+
+    name: str
+    files: list[Found]
+
+
 def scan(lake: LakePath, root: Path) -> Scanned:
     """Read what is new below ``root``.
 
     Raises:
-        FirehoseError: something is of a shape that the old system never wrote; nothing is imported.
+        UnknownShape: something is of a shape that the old system never wrote; nothing is imported.
+        WorkerLost: a process died. Repeating goes on from there.
     """
     with (Area.LOCKS.of(lake) / "imports.lock").lock():
         return _scan(lake, root)
@@ -48,43 +65,59 @@ def scan(lake: LakePath, root: Path) -> Scanned:
 
 def _scan(lake: LakePath, root: Path) -> Scanned:
     known: dict[str, tuple[int, int]] = {}
-    count = 0
     for part in parts.parts(lake):
         known |= {path: (size, changed) for path, size, changed in part.files}
-        count += 1
-    new = 0
-    for found in _files(root):  # all names are looked at before any file is read
-        new += known.get(found.path) != (found.size, found.mtime_ns)
-    files = (found for found in _files(root) if known.get(found.path) != (found.size, found.mtime_ns))
-    waiting = iter(tracked(files, "reading the old system's files", "files", total=new))
-    done = records = 0
-    days: set[str] = set()
-    refused: list[tuple[str, str, str]] = []
-    while made := _part(lake, root, waiting, f"part-{count:06}"):
-        count, done, records = count + 1, done + len(made.files), records + made.records
-        days |= {spot.day for spot in made.spots}
-        refused += made.refused
-    return Scanned(
-        files=done, records=records, days=sorted(date.fromisoformat(day) for day in days), refused=refused
-    )
+    new = size = 0
+    for found in _new(root, known):  # all names are looked at before any file is read
+        new, size = new + 1, size + _weight(found)
+    processes = min(_PROCESSES, os.cpu_count() or 1) if size >= _FORK_BYTES else 1
+    tasks = _tasks(_new(root, known), parts.begin(lake))
+    made = workers.map_unordered(partial(_part, lake, root), tasks, processes)
+    whole = Scanned(files=0, records=0, days=[], refused=[])
+    for done in tracked(made, "reading the old system's files", "files", total=new, size=lambda part: part.files):
+        whole = Scanned(
+            files=whole.files + done.files,
+            records=whole.records + done.records,
+            days=sorted({*whole.days, *done.days}),
+            refused=sorted([*whole.refused, *done.refused]),
+        )
+    return whole
 
 
-def _files(root: Path) -> Iterator[Found]:
+def _new(root: Path, known: dict[str, tuple[int, int]]) -> Iterator[Found]:
     for listed in walk(root):
         if isinstance(listed, Refused):
             raise _unknown(listed)
-        if isinstance(listed, Found):
+        if isinstance(listed, Found) and known.get(listed.path) != (listed.size, listed.mtime_ns):
             yield listed
 
 
-def _part(lake: LakePath, root: Path, waiting: Iterator[Found], name: str) -> Part | None:
-    """Read some files as one part; None: there are no more."""
+def _weight(found: Found) -> int:
+    return max(found.size, _LEAST)
+
+
+def _tasks(files: Iterable[Found], number: int) -> Iterator[_Task]:
+    """The files, some at a time, in their order; the first part has this number."""
+    waiting: list[Found] = []
+    size = 0
+    for found in files:
+        waiting.append(found)
+        size += _weight(found)
+        if size >= _BYTES:
+            yield _Task(parts.name_of(number), waiting)
+            number, waiting, size = number + 1, [], 0
+    if waiting:
+        yield _Task(parts.name_of(number), waiting)
+
+
+def _part(lake: LakePath, root: Path, task: _Task) -> Scanned:
+    """Read some files as one part."""
     read_files: list[tuple[str, int, int]] = []
     refused: list[tuple[str, str, str]] = []
     records, now_us = 0, time.time_ns() // 1000
-    with parts.frames_path(lake, name).replacing() as draft, draft.open("wb") as out:
+    with parts.frames_path(lake, task.name).replacing() as draft, draft.open("wb") as out:
         writer = PartWriter(out)
-        for found in waiting:
+        for found in task.files:
             for each in read(root, [found]):
                 records += 1
                 if not isinstance(each, Refused):
@@ -96,20 +129,20 @@ def _part(lake: LakePath, root: Path, waiting: Iterator[Found], name: str) -> Pa
                 refused.append((each.path, each.place, each.reason))
                 writer.add(refused_line(each))
             read_files.append((found.path, found.size, found.mtime_ns))
-            if records >= _RECORDS:
-                break
         writer.flush()
-    if not read_files:
-        parts.frames_path(lake, name).discard()
-        return None
-    part = Part(name=name, files=read_files, records=records, spots=writer.spots, refused=refused)
+    part = Part(name=task.name, files=read_files, records=records, spots=writer.spots, refused=refused)
     parts.write(lake, part)
-    return part
+    return Scanned(
+        files=len(read_files),
+        records=records,
+        days=sorted({date.fromisoformat(spot.day) for spot in writer.spots}),
+        refused=refused,
+    )
 
 
-def _unknown(refused: Refused) -> FirehoseError:
+def _unknown(refused: Refused) -> UnknownShape:
     where = f"{refused.path}#{refused.place}" if refused.place else refused.path
-    return FirehoseError(
+    return UnknownShape(
         f"{where}: {refused.reason}. The old system never wrote this shape, so nothing is imported: move it "
         "away, or tell the maintainers what it is"
     )
