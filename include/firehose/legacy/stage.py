@@ -29,7 +29,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     passed: list[str]
 
 
-ORDER: Final = (*Stage,)
+ORDER: Final[tuple[Stage, ...]] = (*Stage,)
 
 
 def changes(lake: LakePath) -> list[Change]:

@@ -100,7 +100,7 @@ def test_every_stage_and_back(
     run("compare", str(root))
     run("stage", "set", "both")
 
-    now = datetime.now(UTC)
+    now = datetime.now(UTC).replace(microsecond=0)
     batch = Batch.of(now - timedelta(minutes=5), now)
     since = int(batch.start.timestamp()) * 1_000_000
     gap = Gap(id="a", reason=Reason.LATE, from_us=since, to_us=since + 1_000_000, noted_us=since)
