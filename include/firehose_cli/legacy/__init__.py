@@ -2,6 +2,7 @@
 
 import typer
 
+from firehose_cli.legacy import stage
 from firehose_cli.legacy.cleanup import cleanup, restore
 from firehose_cli.legacy.compare import compare
 from firehose_cli.legacy.importing import import_
@@ -11,5 +12,6 @@ app = typer.Typer(
     help="What an earlier system kept: bring it over, compare it, remove it once that is safe.",
 )
 app.command("import")(import_)
+app.add_typer(stage.app, name="stage")
 for command in (compare, cleanup, restore):
     app.command()(command)
