@@ -24,6 +24,7 @@ from firehose.settings import Settings, load
 from firehose.warehouse.migrate import migrate
 from firehose_cli.legacy import app
 from ingester.contract.gap import Gap, Reason, encoded_list
+from ingester.contract.settings import DEFAULT_REDIS_PASSWORDS
 
 POST = {
     "uri": "at://did:plc:ann/app.bsky.feed.post/3l5gq2xqhmk2a",
@@ -66,6 +67,7 @@ def test_every_stage_and_back(
         "redis_url",
     ):
         monkeypatch.setenv(f"FIREHOSE_{name.upper()}", str(of[name]))
+    monkeypatch.setenv("FIREHOSE_REDIS_PASSWORDS", str(tmp_path / DEFAULT_REDIS_PASSWORDS))
     lake, root = settings.local_lake, tmp_path / "old"
     lake.mkdir(exist_ok=True)
     name = (
