@@ -6,6 +6,7 @@ Must not: change anything, know which stage is on record (stage.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,7 @@ from firehose.batch.coverage import known_gaps
 from firehose.batch.gaps import lines, open_gaps
 from firehose.legacy.cleanup import trash
 from firehose.legacy.compare import kept
-from firehose.legacy.imports.collect import unpublished
+from firehose.legacy.imports.collect import batches, days, unpublished
 from firehose.readers import Mode, in_force
 from firehose.settings import Settings
 from firehose.store import LakePath
@@ -74,11 +75,8 @@ def _readers(settings: Settings, wanted: Stage) -> str:
 
 def _views(settings: Settings, wanted: Stage) -> str:
     del wanted
-    client = connect(settings)
-    try:
+    with closing(connect(settings)) as client:
         left = migrate(client, settings, dry_run=True)
-    finally:
-        client.close()
     outdated = [*left.migrations, *left.views]
     return (
         f"{len(outdated)} are not as the settings want them ({outdated[0]}): firehose migrate" if outdated else ""
@@ -87,14 +85,24 @@ def _views(settings: Settings, wanted: Stage) -> str:
 
 def _imported(settings: Settings, wanted: Stage) -> str:
     del wanted
-    days, left = unpublished(settings.lake_path)
-    if not days:
+    found, left = unpublished(settings.lake_path)
+    if not found:
         return "nothing was imported: firehose legacy import PATH"
     return (
         f"{len(left)} days are read and not published ({left[0]} first): repeat firehose legacy import"
         if left
         else ""
     )
+
+
+def _loaded(settings: Settings, wanted: Stage) -> str:
+    del wanted
+    lake = settings.lake_path
+    made = {batch.id for day in days(lake) for batch in batches(lake, day)}
+    with closing(connect(settings)) as client:
+        loaded = {name for (name,) in client.query("SELECT DISTINCT id FROM ops.batches").result_rows}
+    left = sorted(made - loaded)
+    return f"{len(left)} batches of imports are not loaded ({left[0]} first): firehose summaries" if left else ""
 
 
 def _compared(settings: Settings, wanted: Stage) -> str:
@@ -148,18 +156,20 @@ _CHECKS: Final[dict[str, Callable[[Settings, Stage], str]]] = {
     "readers": _readers,
     "views": _views,
     "import": _imported,
+    "loading": _loaded,
     "comparison": _compared,
     "gaps": _gaps,
     "cleanup": _cleaned,
     "restore": _restored,
 }
 _SHOWN: Final = ("readers", "views")
+_WHOLE: Final = (*_SHOWN, "import", "loading")
 _FORWARD: Final[dict[Stage, tuple[str, ...]]] = {
     Stage.OLD: (),
-    Stage.PARALLEL: (*_SHOWN, "import"),
-    Stage.BOTH: (*_SHOWN, "import", "comparison"),
-    Stage.NEW: (*_SHOWN, "import", "comparison", "gaps"),
-    Stage.REMOVED: (*_SHOWN, "import", "comparison", "cleanup"),
+    Stage.PARALLEL: _WHOLE,
+    Stage.BOTH: (*_WHOLE, "comparison"),
+    Stage.NEW: (*_WHOLE, "comparison", "gaps"),
+    Stage.REMOVED: (*_WHOLE, "comparison", "cleanup"),
 }
 #: On the way back nothing need be proven but that what is read then is there.
 _BACK: Final[dict[Stage, tuple[str, ...]]] = {
