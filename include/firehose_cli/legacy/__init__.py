@@ -6,6 +6,7 @@ from firehose_cli.legacy import stage
 from firehose_cli.legacy.cleanup import cleanup, restore
 from firehose_cli.legacy.compare import compare
 from firehose_cli.legacy.importing import import_
+from firehose_cli.legacy.rehearse import rehearse
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,5 +14,5 @@ app = typer.Typer(
 )
 app.command("import")(import_)
 app.add_typer(stage.app, name="stage")
-for command in (compare, cleanup, restore):
+for command in (compare, cleanup, restore, rehearse):
     app.command()(command)
