@@ -3,10 +3,11 @@
 Once a day while both systems run, if `FIREHOSE_LEGACY` names the old one's folder; otherwise there is no schedule,
 and a run by hand is skipped.
 
-**compare** reads the old stores and the lake's hours of the day before the run's end, matches by URI, and keeps
-the result with its page in `_quality/legacy/`. A record that only the old system has, or that differs, is an
-alert, and no failure: the lake goes on. What one of the two could not have is explained by kind
-(docs/operations.md, "The old system beside this one"). Clearing or triggering a run is always safe.
+**compare** reads the old stores and the lake's hours of the run's day, matches by URI, and keeps the result with
+its page in `_quality/legacy/`. A scheduled run is about the day before, a run by hand about its logical date's.
+A record that only the old system has, or that differs, is an alert, and no failure: the lake goes on. So is a day
+on which the lake did not listen. What one of the two could not have is explained by kind (docs/operations.md, "The
+old system beside this one"). Clearing or triggering a run is always safe.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from firehose_wiring import DEFAULT_ARGS, MEMORY_POOL, legacy_timetable, require
 
 @step(pool=MEMORY_POOL)
 def compare() -> dict[str, Any]:
-    """The day before. Holds a part of its records at a time."""
+    """A day. Holds a part of its records at a time."""
     from pathlib import Path
 
     import msgspec
@@ -33,9 +34,11 @@ def compare() -> dict[str, Any]:
 
     settings = load()
     require_legacy(settings)
-    until = get_current_context()["dag_run"].run_after.date()
-    day = until - timedelta(days=1)
-    found = compare(settings, Path(settings.legacy), begin=day, end=until)
+    run = get_current_context()["dag_run"]
+    day = run.run_after.date() - timedelta(days=1)  # today is not over
+    if run.logical_date:  # the begin of a schedule's interval, or what a run by hand names
+        day = min(day, run.logical_date.date())
+    found = compare(settings, Path(settings.legacy), begin=day, end=day + timedelta(days=1))
     report_legacy(settings, str(day), found.problems, send_mail)
     return dict(msgspec.to_builtins(found))
 

@@ -56,6 +56,17 @@ def only_new(text: str) -> bool:
     return all(rule.mode is Mode.NEW for rule in rules(text))
 
 
+def in_force(text: str, day: date) -> set[Mode]:
+    """Every mode that a row of a day may be shown by."""
+    found = set()
+    for rule in rules(text):
+        if rule.before is None or day < rule.before:
+            found.add(rule.mode)
+            if rule.share in (None, 1):
+                return found
+    return found | {Mode.NEW}
+
+
 def _rule(text: str) -> Rule:
     match = _RULE.fullmatch(text)
     if not match:

@@ -94,5 +94,13 @@ def test_it_never_removes_what_is_not_covered(states: list[File], days: list[boo
         assert content(root) == before
 
 
+def test_a_day_of_which_no_import_has_brought_a_record_stays(tmp_path: Path) -> None:
+    root, lake = tmp_path / "old", LocalLake(tmp_path / "lake")
+    write(root, PATHS[0], "a record")
+    keep(lake, root, {PATHS[0]: compared(root, PATHS[0], DAYS[:1])}, {DAYS[0]: True}, imported=False)
+    done = Cleanup(Settings(lake=str(lake)), root, "a test", AllHeld()).do()
+    assert (done.files, done.stays) == (0, {"no import has brought a record of 2024-10-01": 1})
+
+
 def content(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}

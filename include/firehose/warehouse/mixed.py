@@ -8,7 +8,8 @@ record key and CID. Must not: the views' SQL while the setting is ``new`` (selec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from typing import Final
 
 from firehose import schema
@@ -51,6 +52,7 @@ _SHOWN: Final = {
 QUEUE: Final = "queue"
 STORES: Final = ("cache-1", "cache-2", QUEUE, "parquet")
 _KEYS: Final = "ops.imported_keys"
+_SEEN: Final = "SELECT key FROM ops.imported_seen"
 
 
 #: As ops.imported_keys has it.
@@ -114,8 +116,10 @@ def _imported(record_type: str, rules: Sequence[Rule]) -> str:
         f"old.collection = {quoted(schema.COLLECTIONS[record_type])}",
         f"old.store != {quoted(QUEUE)}",
         f"({key}, toString(old.store), old.hour_start) IN ({first})",
-        _where(rules, Mode.LEGACY, Mode.BOTH, table="old."),
-        f"NOT ({_where(rules, Mode.BOTH, table='old.')} AND {key} IN (SELECT key FROM ops.imported_seen))",
+        # Where the firehose brought it too, the day of that row decides: else the two could lie on both sides of a
+        # rule's day, and both be shown, or neither.
+        f"(({key} NOT IN ({_SEEN}) AND {_where(rules, Mode.LEGACY, Mode.BOTH, table='old.')})"
+        f" OR ({key} IN ({_SEEN}) AND {_where(rules, Mode.LEGACY, table='old.', day=_seen_before)}))",
         f"NOT ({_where(rules, Mode.LEGACY, table='old.')} AND {key} IN ({_of_store(QUEUE)}))",
     ]
     names = [*(c.name for c in file_columns(record_type)), *_PATH, *(("embeds", "alts", "labels"))]
@@ -173,14 +177,27 @@ def _provenance(seen: str, keys: Sequence[str]) -> str:
     return f"arrayDistinct(arrayConcat({seen}, {_stores(keys)}))"
 
 
-def _where(rules: Sequence[Rule], *modes: Mode, table: str = "") -> str:
+def _filed_before(table: str, day: date) -> str:
+    return f"{table}date < toDate('{day}')"
+
+
+def _seen_before(_: str, day: date) -> str:
+    return f"{_OLD_KEY} IN ({_SEEN} WHERE day < toDate('{day}'))"
+
+
+def _where(
+    rules: Sequence[Rule],
+    *modes: Mode,
+    table: str = "",
+    day: Callable[[str, date], str] = _filed_before,
+) -> str:
     """Which rows the setting shows in one of these modes, by day and account."""
     found: list[str] = []
     before: list[str] = []
     for rule in (*rules, Rule(Mode.NEW)):
         limits = []
         if rule.before is not None:
-            limits.append(f"{table}date < toDate('{rule.before}')")
+            limits.append(day(table, rule.before))
         if rule.share is not None:
             limits.append(f"{table}sample < {rule.share!r}")
         if rule.mode in modes:

@@ -24,6 +24,11 @@ def compare(
     max_only_old: Annotated[int, typer.Option(help=_MOST.format(what="only the old system has"))] = 0,
     max_differs: Annotated[int, typer.Option(help=_MOST.format(what="both have, and that differ"))] = 0,
     max_only_new: Annotated[int, typer.Option(help=_MOST.format(what="only the lake has"))] = -1,
+    max_undated: Annotated[int, typer.Option(help=_MOST.format(what="only the old system has, by a claim"))] = 0,
+    unheard: Annotated[
+        bool,
+        typer.Option("--unheard", help="Let days pass on which the lake did not listen, once all is imported."),
+    ] = False,
     quiet_minutes: Annotated[
         int, typer.Option(min=1, help="The old system was down if it received nothing for so long.")
     ] = 15,
@@ -50,7 +55,13 @@ def compare(
     known = frozenset(COMPARED.values())
     if wrong := sorted(set(types or ()) - known):
         raise FirehoseError(f"--type {wrong[0]}: is not compared; there are {', '.join(sorted(known))}")
-    limits = Thresholds(only_old=_most(max_only_old), differs=_most(max_differs), only_new=_most(max_only_new))
+    limits = Thresholds(
+        only_old=_most(max_only_old),
+        differs=_most(max_differs),
+        only_new=_most(max_only_new),
+        undated=_most(max_undated),
+        unheard=unheard,
+    )
     report = run(
         settings,
         root,
@@ -71,7 +82,7 @@ def compare(
         typer.echo(f"not read: {report.refusals[0]}{more}", err=True)
     if problems := report.problems:
         more = "" if len(problems) == 1 else f" (and {len(problems) - 1} more)"
-        raise FirehoseError(f"the old system and the lake differ: {problems[0]}{more}")
+        raise FirehoseError(f"not every day passed: {problems[0]}{more}")
 
 
 def _most(given: int) -> int | None:
@@ -93,11 +104,11 @@ def _print(report: Comparison) -> None:
     from firehose.legacy.compare.outcome import SAID, Explained
     from firehose_cli.console import stdout
 
-    columns = ("day", "type", "both", "only old", "only new", "differ", "not imported", "explained")
+    columns = ("day", "heard", "type", "both", "only old", "only new", "differ", "not imported", "explained")
     table = Table(*columns, title=f"{report.root}: {report.files} files")
     for day in report.days:
         for name, counts in day.types.items():
             numbers = (counts.both, counts.only_old, counts.only_new, counts.differs, counts.unimported)
             why = "\n".join(f"{count} {SAID[Explained(kind)]}" for kind, count in counts.explained.items())
-            table.add_row(str(day.day), name, *map(str, numbers), why)
+            table.add_row(str(day.day), day.heard, name, *map(str, numbers), why)
     stdout().print(table)

@@ -270,3 +270,12 @@ def test_types_can_be_chosen_and_such_a_result_is_no_verdict(world: World) -> No
     assert set(found.types) == {"likes"}
     assert found.problems == []
     assert not found.passed
+
+
+def test_a_day_on_which_the_lake_did_not_listen_is_not_comparable(world: World, report: Comparison) -> None:
+    heard = report.days[0].heard_us
+    assert heard == pytest.approx(3_600_000_000 - (GAP[1] - GAP[0]), abs=121_000_000)
+    missed = compare(world.settings, world.root, begin=DAY - timedelta(days=1), end=DAY)
+    assert missed.problems == [
+        f"{DAY - timedelta(days=1)}: not comparable, since the lake did not listen on that day"
+    ]

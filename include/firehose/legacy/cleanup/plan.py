@@ -68,6 +68,8 @@ def _against(lake: LakePath, root: Path, day: date, backup: Holds | None) -> str
         return f"the comparison of {day} did not pass"
     if backup is None:
         return "there is no verified backup"
+    if not result.imports:
+        return f"no import has brought a record of {day}"
     for key in result.imports:
         record = records.read(lake / key).now
         if record is None or record.is_gone:

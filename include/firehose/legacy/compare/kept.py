@@ -82,7 +82,11 @@ def read(lake: LakePath, root: Path, day: date) -> DayResult | None:
     Raises:
         CorruptLake: it cannot be read.
     """
-    path = folder(lake, root) / f"date={day}" / "result.json"
+    return _read(folder(lake, root) / f"date={day}")
+
+
+def _read(place: LakePath) -> DayResult | None:
+    path = place / "result.json"
     try:
         kept = msgspec.json.decode(path.read_bytes(), type=Kept)
         return kept.result if kept.register == path.with_name("files.parquet").sha256() else None
@@ -90,6 +94,18 @@ def read(lake: LakePath, root: Path, day: date) -> DayResult | None:
         return None
     except msgspec.MsgspecError as error:
         raise CorruptLake(f"{path}: not a comparison ({error}); compare the day again") from error
+
+
+def newest(lake: LakePath) -> list[DayResult]:
+    """The newest result of each old store that was compared.
+
+    Raises:
+        CorruptLake: one cannot be read.
+    """
+    made = (Area.QUALITY.of(lake) / "legacy").folders("*")
+    of_days = (sorted(place.folders("date=*"), key=lambda path: path.name, reverse=True) for place in made)
+    found = (next(filter(None, map(_read, places)), None) for places in of_days)
+    return [result for result in found if result]
 
 
 def days(lake: LakePath, root: Path) -> list[date]:

@@ -5,7 +5,6 @@ Lives here: the values and their sums. Pure. Must not: read either side, know wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -19,6 +18,8 @@ COMPARED: Final = {
     schema.COLLECTIONS[name]: name
     for name in (schema.POSTS, schema.LIKES, schema.FOLLOWS, schema.REPOSTS, schema.BLOCKS)
 }
+#: What has a limit, in the order in which problems are named.
+LIMITED: Final = ("only_old", "differs", "only_new", "undated")
 #: Examples of a kind that a day keeps for each type.
 EXAMPLES: Final = 10
 
@@ -68,11 +69,17 @@ SAID: Final = {
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """The most of each that a day may have and pass; None: any number."""
+    """The most of each that a day may have and pass; None: any number.
+
+    ``undated``: that only the old system has, and of which a claim alone says that the lake listened then.
+    ``unheard``: a day passes although the lake did not listen on it, if imports have all of its records.
+    """
 
     only_old: int | None = 0
     differs: int | None = 0
     only_new: int | None = None
+    undated: int | None = 0
+    unheard: bool = False
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -100,6 +107,11 @@ class Counts(msgspec.Struct, kw_only=True):
     fields: dict[str, int] = {}
     explained: dict[str, int] = {}
     examples: list[Example] = []
+
+    @property
+    def undated(self) -> int:
+        """Those that only the old system has, and that nothing but a claim dates."""
+        return self.explained.get(Explained.UNDATED, 0)
 
     def explain(self, why: Explained) -> None:
         """Count one that is on one side only for this reason."""
@@ -133,7 +145,8 @@ class DayResult(msgspec.Struct, frozen=True, kw_only=True):
     """A day's comparison. ``others``: old records of types that are not compared; ``refused``: broken ones.
 
     ``whole``: every type was compared, so the day has a verdict. ``problems`` say why it did not pass.
-    ``imports``: the lake's files that hold the day's imported records, by key.
+    ``imports``: the lake's files that hold the day's imported records, by key. ``heard_us``: how long of the day
+    the lake listened to all types.
     """
 
     day: date
@@ -145,16 +158,32 @@ class DayResult(msgspec.Struct, frozen=True, kw_only=True):
     others: int
     imports: list[str]
     whole: bool
+    heard_us: int
+
+    @property
+    def heard(self) -> str:
+        """How long of the day the lake listened, in hours."""
+        return f"{self.heard_us / 3.6e9:.1f} h"
 
     @property
     def problems(self) -> list[str]:
-        """A line for each limit that the day is beyond."""
-        limits: Mapping[str, int | None] = msgspec.structs.asdict(self.thresholds)
+        """A line for each reason why the day does not pass."""
+        if self.heard_us <= 0:
+            return self._unheard()
         return [
             f"{self.day} {name}: {getattr(counts, kind):,} {kind.replace('_', ' ')}, at most {most:,} allowed"
             for name, counts in self.types.items()
-            for kind, most in limits.items()
-            if most is not None and getattr(counts, kind) > most
+            for kind in LIMITED
+            if (most := getattr(self.thresholds, kind)) is not None and getattr(counts, kind) > most
+        ]
+
+    def _unheard(self) -> list[str]:
+        if not self.thresholds.unheard:
+            return [f"{self.day}: not comparable, since the lake did not listen on that day"]
+        return [
+            f"{self.day} {name}: {counts.unimported:,} are in no import, and the lake did not listen on that day"
+            for name, counts in self.types.items()
+            if counts.unimported
         ]
 
     @property

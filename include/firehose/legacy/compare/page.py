@@ -42,7 +42,8 @@ def _day(result: DayResult) -> str:
     problems = "".join(f'<li class="bad">{escape(said)}</li>' for said in result.problems)
     return (
         f"<h2>{result.day}: {verdict}</h2><p>Old store <code>{escape(result.root)}</code>, compared at "
-        f"{result.compared_at:%Y-%m-%d %H:%M} UTC. <em>Only new</em> is about the accounts that the old store "
+        f"{result.compared_at:%Y-%m-%d %H:%M} UTC. The lake listened for "
+        f"{result.heard} of the day. <em>Only new</em> is about the accounts that the old store "
         f"has: {scope.study:,} of the study, {scope.network:,} of its network, {scope.others:,} others. "
         f"{result.others:,} old records are of types that are not compared.</p><ul>{problems}</ul>"
         '<div class="wide"><table><thead><tr><th>type</th>'

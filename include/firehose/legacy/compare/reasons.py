@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from firehose import schema
+from firehose.batch import manifest as manifests
 from firehose.batch.coverage import read_gaps
 from firehose.batch.gaps import Span, merged, open_gaps
-from firehose.lake.ledger import entry_paths, read_entry
+from firehose.batch.interval import Batch
+from firehose.lake.ledger import LedgerEntry, entry_paths, read_entry
+from firehose.legacy.compare.filing import DAY_US, us
 from firehose.legacy.compare.new_side import Row
 from firehose.legacy.compare.old_side import Spooled
 from firehose.legacy.compare.outcome import Explained
@@ -29,11 +33,17 @@ _TAKEN: Final = (schema.POSTS, schema.LIKES, schema.FOLLOWS)
 
 
 class LakeTime(NamedTuple):
-    """When the lake listened: its first and last live batch, and the open gaps by type."""
+    """When the lake listened: from its first event to the end of its last live batch, less open gaps by type."""
 
     begin_us: int
     end_us: int
     gaps: dict[str, list[Span]]
+
+    def listened_us(self, day: date) -> int:
+        """How long of a UTC day it listened to every type."""
+        low, high = max(self.begin_us, us(day)), min(self.end_us, us(day) + DAY_US)
+        missing = merged((max(low, a), min(high, b)) for spans in self.gaps.values() for a, b in spans)
+        return max(0, high - low) - sum(b - a for a, b in missing)
 
 
 def lake_time(lake: LakePath, types: frozenset[str]) -> LakeTime:
@@ -53,8 +63,15 @@ def lake_time(lake: LakePath, types: frozenset[str]) -> LakeTime:
         )
         for name in types
     }
-    begin = int(first.start.timestamp() * 1e6) if first else 0
-    return LakeTime(begin, int(last.end.timestamp() * 1e6) if last else 0, gaps)
+    end = int(last.end.timestamp() * 1e6) if last else 0
+    return LakeTime(_begin_us(lake, first) if first else 0, end, gaps)
+
+
+def _begin_us(lake: LakePath, first: LedgerEntry) -> int:
+    """The begin of the first batch, or its first event where a cursor led further back."""
+    manifest = manifests.read(manifests.folder_of(lake, Batch.of(first.start, first.end)))
+    events = [queue.first_us for queue in manifest.queues.values() if queue.events] if manifest else []
+    return min(int(first.start.timestamp() * 1e6), *events, 2**62)
 
 
 class Reasons:

@@ -63,7 +63,8 @@ def compare(
         hours = _hours(days)
         new = NewSide(lake, Path(scratch), *hours)
         new.read(old, types)
-        reasons = Reasons(lake_time(lake, types), new.expired_hours(types), old.receipts(), quiet_s)
+        heard = lake_time(lake, types)
+        reasons = Reasons(heard, new.expired_hours(types), old.receipts(), quiet_s)
         matching = Matching(reasons, Imports(lake), days)
         matching.match(old, new)
         made = [
@@ -77,6 +78,7 @@ def compare(
                 others=old.others.get(day, 0),
                 imports=sorted(matching.imports[day]),
                 whole=types == _ALL,
+                heard_us=heard.listened_us(day),
             )
             for day in sorted(days)
         ]

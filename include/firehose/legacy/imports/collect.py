@@ -18,6 +18,7 @@ from firehose.batch.interval import Batch
 from firehose.batch.lock import exclusive_per_batch
 from firehose.batch.manifest import Manifest, QueueFile
 from firehose.errors import CorruptLake, FirehoseError
+from firehose.lake.ledger import entry_path, read_entry
 from firehose.legacy.imports import parts
 from firehose.legacy.imports.parts import Part, Spot
 from firehose.records.registry import BY_QUEUE
@@ -40,6 +41,19 @@ def days(lake: LakePath) -> dict[date, int]:
 def batches(lake: LakePath, day: date) -> list[Batch]:
     """The batches of imports of a day, in order."""
     return [batch for batch in _names(day) if manifests.read(manifests.folder_of(lake, batch)) is not None]
+
+
+def unpublished(lake: LakePath) -> tuple[list[date], list[date]]:
+    """The days that parts have lines of, and those of them of which something is not published yet."""
+    read = [(part.name, spot.day) for part in parts.parts(lake) for spot in part.spots]
+    found, left = days(lake), []
+    for day in found:
+        made = batches(lake, day)
+        taken = {name for batch in made for name in _parts_of(lake, batch)}
+        whole = all(name in taken for name, of_day in read if of_day == str(day))
+        if not whole or any(read_entry(entry_path(lake, batch)) is None for batch in made):
+            left.append(day)
+    return found, left
 
 
 def collect(settings: Settings, day: date) -> list[Batch]:
