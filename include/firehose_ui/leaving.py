@@ -57,7 +57,7 @@ class Connections:
         class SecurePool(HTTPSConnectionPool):
             ConnectionCls = Secure
 
-        pool = get_pool_manager()
+        pool: PoolManager = get_pool_manager()
         all_managers.pop(pool, None)  # it lives as long as one question
         pool.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
         return pool
