@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import urllib.parse
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,31 +25,28 @@ from tests.support.waiting import until
 
 __all__ = ["tab"]
 LONG = "SELECT count() FROM numbers(100000000000) WHERE cityHash64(number) = 1"
-LATE = "SELECT number, throwIf(number = 900000, 'too late') FROM numbers(2000000) SETTINGS max_block_size = 1000"
+#: More rows than a row group of Parquet has, so that a part of the file is sent before it fails.
+LATE = "SELECT number, throwIf(number = 1500000, 'too late') FROM numbers(2000000)"
 SEARCH = {"q": "onerror", "since": str(int(YESTERDAY.timestamp())), "until": str(int(END.timestamp()))}
+#: Nothing here waits longer: clients give up as well, so that no thread is left that a test would wait for.
+PATIENCE_S = 60
 
 
 def test_a_closed_connection_ends_the_query_and_lets_no_other_begin(site: Site) -> None:
     connections = Connections()
-    ended: list[FirehoseError] = []
 
     def ask() -> None:
-        with closing(connect(site.settings, "analyst", pool=connections.pool())) as client:
-            try:
-                with clickhouse_errors():
-                    client.query(LONG)
-            except FirehoseError as error:
-                ended.append(error)
+        with clickhouse_errors(), closing(connect(site.settings, "analyst", pool=connections.pool())) as client:
+            client.query(LONG)
 
-    log = Path(site.settings.home) / "logs" / "clickhouse.log"
-    before = cancelled(log)
-    asking = threading.Thread(target=ask)
-    asking.start()
-    until(lambda: endpoint(site).cpu_percent(0.2) > 20, what="the query runs")
-    connections.close()
-    asking.join(30)
-    assert not asking.is_alive() and ended
-    until(lambda: cancelled(log) > before, what="the endpoint has cancelled it")
+    before = cancelled(site)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(ask)
+        until(lambda: asked.done() or running(site), PATIENCE_S, what="the query runs")
+        connections.close()
+        with pytest.raises(FirehoseError):
+            asked.result(PATIENCE_S)
+    until(lambda: cancelled(site) > before, PATIENCE_S, what="the endpoint has cancelled it")
 
 
 def test_a_search_that_its_reader_left_is_closed_at_clickhouse(site: Site) -> None:
@@ -57,26 +54,23 @@ def test_a_search_that_its_reader_left_is_closed_at_clickhouse(site: Site) -> No
         with site.client() as client, pytest.raises(httpx.ReadTimeout):
             client.post("/api/search/facets", json=SEARCH, timeout=1)
         # The client has closed its connection; the page's to ClickHouse, which has not answered, is closed too.
-        until(lambda: not asking(port), what="the search is cancelled")
+        until(lambda: not waiting(port), PATIENCE_S, what="the search is cancelled")
     with site.client() as client:
         assert client.post("/api/search/facets", json=SEARCH).json()["counted"] > 0, "the next search runs"
 
 
 @pytest.mark.parametrize("output", ["csv", "parquet", "json"])
 def test_a_download_that_fails_midway_is_cut_off_and_told(site: Site, output: str) -> None:
-    told: list[dict[str, Any]] = []
-
-    def ask() -> None:
+    def ask() -> dict[str, Any]:
         with site.client() as other:
-            told.append(other.post("/api/download/end", json={"id": output}).json())
+            return dict(other.post("/api/download/end", json={"id": output}).json())
 
-    asking = threading.Thread(target=ask)
-    asking.start()
     form = {"sql": LATE, "format": output, "id": output}
-    with site.client() as client, pytest.raises(httpx.RemoteProtocolError):
-        client.post("/api/download", data=form)
-    asking.join(30)
-    assert "too late" in told[0]["error"]["text"], told
+    with ThreadPoolExecutor() as pool, site.client() as client:
+        told = pool.submit(ask)
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.post("/api/download", data=form)
+    assert "too late" in told.result(PATIENCE_S)["error"]["text"]
 
 
 def test_a_whole_download_is_told_and_a_wrong_statement_leaves_the_page(site: Site) -> None:
@@ -109,11 +103,24 @@ def port_of(site: Site) -> int:
     return urllib.parse.urlsplit(site.settings.clickhouse_url).port or 0
 
 
-def asking(port: int) -> list[Any]:
+def waiting(port: int) -> list[Any]:
     """Connections of other processes than the tests' to ClickHouse, which these have not closed."""
     theirs = [one for one in psutil.net_connections("tcp") if one.pid != os.getpid()]
     found = [one for one in theirs if one.status in ("ESTABLISHED", "CLOSE_WAIT")]
     return [one for one in found if one.raddr and one.raddr.port == port]
+
+
+def running(site: Site) -> bool:
+    """Whether ClickHouse is at the query that is long."""
+    with closing(connect(site.settings, timeout_s=PATIENCE_S)) as client:
+        where = "query LIKE '%cityHash64(number)%' AND query NOT LIKE '%system.processes%'"
+        return bool(client.query(f"SELECT count() FROM system.processes WHERE {where}").result_rows[0][0])
+
+
+def cancelled(site: Site) -> int:
+    """How many queries of the analyst the endpoint has cancelled, by its log."""
+    log = Path(site.settings.home) / "logs" / "clickhouse.log"
+    return log.read_text().count(" of analyst: code 394 ")
 
 
 def endpoint(site: Site) -> psutil.Process:
@@ -122,11 +129,6 @@ def endpoint(site: Site) -> psutil.Process:
         if any(one.laddr.port == port and one.status == "LISTEN" for one in process.net_connections("tcp")):
             return process
     raise AssertionError("the endpoint is not a child of the tests")
-
-
-def cancelled(log: Path) -> int:
-    text = log.read_text()
-    return text.count("394") + text.count("cancel")
 
 
 @contextmanager
