@@ -22,11 +22,7 @@ FROM found AS f
 LEFT JOIN
 (
     SELECT rkey, argMax(tuple(text), rev).1 AS text FROM firehose.post_texts
-    WHERE (day, hour, at, did) IN
-    (
-        SELECT toDate(seen), toStartOfHour(seen), seen, {did:String}
-        FROM (SELECT arrayJoin([first_seen, ifNull(changed, first_seen)]) AS seen FROM found)
-    )
+    WHERE hour IN (SELECT toStartOfHour(arrayJoin([first_seen, ifNull(changed, first_seen)])) FROM found) AND did = {did:String}
     GROUP BY rkey
 ) AS written ON written.rkey = f.rkey
 ORDER BY f.first_seen DESC, f.uri

@@ -15,8 +15,7 @@ WITH
     ) AS found,
     best AS
     (
-        SELECT one.1 AS uri, one.2 AS given, splitByChar('/', uri)[3] AS author, splitByChar('/', uri)[5] AS rkey,
-            cityHash64(author) AS number
+        SELECT one.1 AS uri, one.2 AS given, splitByChar('/', uri)[3] AS author, splitByChar('/', uri)[5] AS rkey
         FROM (SELECT arrayJoin(found) AS one)
     )
 SELECT best.uri, best.given, written.text, if(named.handle = '', NULL, named.handle) AS handle
@@ -24,18 +23,7 @@ FROM best
 LEFT JOIN
 (
     SELECT did, rkey, argMax(tuple(text), rev).1 AS text, true AS is_known FROM ops.post_texts
-    WHERE (day, hour, at, did) IN
-    (
-        -- A key that is not a TID is empty in the table of events
-        SELECT e.day, e.hour, e.at, b.author
-        FROM
-        (
-            SELECT day, hour, at, account, rkey FROM ops.events
-            WHERE day > toDate({until:DateTime('UTC')}) - 9 AND account IN (SELECT number FROM best) AND type = 'posts'
-                AND operation IN ('create', 'update') AND rkey IN (SELECT arrayJoin(['', rkey]) FROM best)
-        ) AS e
-        INNER JOIN best AS b ON b.number = e.account
-    )
+    WHERE day > toDate({until:DateTime('UTC')}) - 9 AND did IN (SELECT author FROM best) AND rkey IN (SELECT rkey FROM best)
     GROUP BY did, rkey
 ) AS written ON written.did = best.author AND written.rkey = best.rkey
 LEFT JOIN
