@@ -22,11 +22,12 @@ from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.cookbook import recipes
 from firehose_ui import bundle, named, post, search, sql
-from firehose_ui.answers import as_json, failure, whole
+from firehose_ui.answers import as_json, failure, told, whole
 from firehose_ui.clickhouse import ClickHouse
 from firehose_ui.coverage import Row, lacks
 from firehose_ui.guard import Guard
 from firehose_ui.kept import Kept
+from firehose_ui.leaving import Connections, while_there
 from firehose_ui.named import BadValue
 from firehose_ui.place import Place
 from firehose_ui.rates import Buckets
@@ -55,6 +56,7 @@ class Page:
         self.readers = Readers(settings)
         self.kept = Kept()
         self.running = sql.Running()
+        self.downloads = sql.Downloads()
         self.questions = Buckets(settings.ui_requests_a_minute, _BURST)
         self.logins = Buckets(_LOGINS_A_MINUTE, _LOGINS_A_MINUTE)
 
@@ -75,6 +77,7 @@ def create_app(settings: Settings, place: Place) -> ASGIApp:
         Route("/api/sql", _asked(page, _sql), methods=["POST"]),
         Route("/api/sql/cancel", _asked(page, _cancel), methods=["POST"]),
         Route("/api/download", _asked(page, _download), methods=["POST"]),
+        Route("/api/download/end", _asked(page, _download_end), methods=["POST"]),
     ]
     open_to_all = [
         Route("/", lambda _: RedirectResponse("/overview", 307)),
@@ -127,7 +130,13 @@ async def _coverage(page: Page, request: Request, _: str) -> Response:
 async def _search(page: Page, request: Request, _: str) -> Response:
     """In the body, so that no proxy's log has what a reader looks for."""
     name, given = request.path_params["name"], await _body(request)
-    return as_json(await run_in_threadpool(search.answer, page.settings, page.queries["activity"], name, given))
+    connections = Connections()
+    checks = page.queries["activity"]
+    found = run_in_threadpool(search.answer, page.settings, checks, name, given, connections)
+    try:
+        return as_json(await while_there(request, found))
+    finally:
+        connections.close()
 
 
 async def _post(page: Page, request: Request, _: str) -> Response:
@@ -152,18 +161,34 @@ async def _cancel(page: Page, request: Request, reader: str) -> Response:
     return as_json({"cancelled": page.running.cancel(reader, given.get("id", ""))})
 
 
-async def _download(page: Page, request: Request, _: str) -> Response:
-    """A form's answer, so that the browser writes it to a file while it comes."""
+async def _download(page: Page, request: Request, reader: str) -> Response:
+    """A form's answer, so that the browser writes it to a file while it comes.
+
+    How it ended is told to :func:`_download_end`, if the page gave it an id: then an answer without content leaves
+    the page as it is where the statement fails at once.
+    """
     async with request.form(max_files=0, max_fields=4, max_part_size=_BODY_BYTES) as form:
-        wanted, statement = str(form.get("format", "")), str(form.get("sql", ""))
+        wanted, statement, query = (str(form.get(name, "")) for name in ("format", "sql", "id"))
+    tell = partial(page.downloads.tell, reader, query)
     if wanted not in sql.FORMATS:
         raise BadValue(f"format must be one of {', '.join(sql.FORMATS)}")
     output_format, media_type = sql.FORMATS[wanted]
-    head, body = await sql.download(page.clickhouse, statement, output_format)
+    try:
+        head, body = await sql.download(page.clickhouse, statement, output_format)
+    except FirehoseError as error:
+        if not query:
+            raise
+        tell(told(error))
+        return Response(status_code=204)
     if head.headers.get("x-clickhouse-format", output_format) != output_format:
         wanted, media_type = "txt", "text/plain; charset=utf-8"  # the statement has a FORMAT of its own
     headers = {"Content-Disposition": f'attachment; filename="firehose-{secrets.token_hex(3)}.{wanted}"'}
-    return StreamingResponse(body, media_type=media_type, headers=headers)
+    return StreamingResponse(sql.told_at_its_end(body, tell), media_type=media_type, headers=headers)
+
+
+async def _download_end(page: Page, request: Request, reader: str) -> Response:
+    given = await _body(request)
+    return as_json(await while_there(request, page.downloads.end(reader, given.get("id", ""))))
 
 
 async def _login(page: Page, request: Request) -> Response:

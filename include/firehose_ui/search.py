@@ -24,6 +24,7 @@ from firehose.search.tree import Query
 from firehose.settings import Settings
 from firehose.syntax import DID
 from firehose.warehouse.client import clickhouse_errors, connect
+from firehose_ui.leaving import Connections
 from firehose_ui.named import BadValue, NamedQuery
 
 #: Posts that come at once, and the most that a ranking has.
@@ -43,8 +44,12 @@ _HANDLES: Final = (
 )
 
 
-def answer(settings: Settings, checks: NamedQuery, name: str, given: Mapping[str, str]) -> dict[str, Any]:
+def answer(
+    settings: Settings, checks: NamedQuery, name: str, given: Mapping[str, str], connections: Connections
+) -> dict[str, Any]:
     """The answer to one of ``NEEDS``; ``checks`` is the named query whose times, step and zone are checked alike.
+
+    Whoever closes ``connections`` meanwhile ends the search.
 
     Raises:
         BadValue: a value is missing, unknown or wrong.
@@ -63,7 +68,7 @@ def answer(settings: Settings, checks: NamedQuery, name: str, given: Mapping[str
     if name == "span":
         return {"since": since.timestamp(), "until": until.timestamp(), "ranked": bool(query.wanted)}
     query = query._replace(since=since, until=until)
-    with closing(connect(settings, "analyst")) as client:
+    with closing(connect(settings, "analyst", pool=connections.pool())) as client:
         known = run.holders(client, query)
         if name == "posts":
             return _posts(client, query, known, given["order"], given["after"])

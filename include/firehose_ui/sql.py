@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -17,6 +17,10 @@ from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose_ui.answers import told
 from firehose_ui.clickhouse import ClickHouse, Head, Part, Progress, Refused, refusal
 
+#: Ends of downloads that are kept for pages that ask for them.
+_MOST_ENDS: Final = 256
+#: How much of a download's end is searched for an error.
+_TAIL_BYTES: Final = 1 << 16
 #: What the page shows of an answer; a download has all of it.
 MOST_ROWS: Final = 1_000
 MOST_BYTES: Final = 4 << 20
@@ -27,12 +31,42 @@ FORMATS: Final = {
     "parquet": ("Parquet", "application/vnd.apache.parquet"),
     "json": ("JSONEachRow", "application/x-ndjson"),
 }
+#: An error may not stand in the answer as if it was the last of its rows.
+_DOWNLOAD_SETTINGS: Final = {
+    "output_format_json_validate_utf8": "1",
+    "http_write_exception_in_output_format": "0",
+    "cancel_http_readonly_queries_on_client_close": "1",
+}
 _SETTINGS: Final = {
     "send_progress_in_http_headers": "1",
     "cancel_http_readonly_queries_on_client_close": "1",
     "output_format_json_quote_64bit_integers": "1",
     "output_format_json_validate_utf8": "1",
 }
+
+
+class Downloads:
+    """How downloads ended, by reader and the id that the page gave them: a browser does not tell its page."""
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[str, str], asyncio.Future[dict[str, Any]]] = {}
+
+    async def end(self, reader: str, query: str) -> dict[str, Any]:
+        """How a download ended, as soon as it did."""
+        try:
+            return await asyncio.shield(self._end(reader, query))
+        finally:
+            self._ends.pop((reader, query), None)
+
+    def tell(self, reader: str, query: str, how: dict[str, Any]) -> None:
+        """Its page has asked, or asks soon."""
+        if query and not (end := self._end(reader, query)).done():
+            end.set_result(how)
+
+    def _end(self, reader: str, query: str) -> asyncio.Future[dict[str, Any]]:
+        while len(self._ends) >= _MOST_ENDS and (reader, query) not in self._ends:
+            self._ends.pop(next(iter(self._ends))).cancel()
+        return self._ends.setdefault((reader, query), asyncio.get_running_loop().create_future())
 
 
 class Running:
@@ -136,7 +170,7 @@ async def download(clickhouse: ClickHouse, sql: str, output_format: str) -> tupl
         Refused: ClickHouse's error, as long as nothing was sent.
         ServiceUnavailable: it does not answer.
     """
-    parts = clickhouse.ask(sql, output_format, None, {"output_format_json_validate_utf8": "1"})
+    parts = clickhouse.ask(sql, output_format, None, _DOWNLOAD_SETTINGS)
     async for part in parts:
         if isinstance(part, Head):
             return part, _bytes(parts)
@@ -144,7 +178,29 @@ async def download(clickhouse: ClickHouse, sql: str, output_format: str) -> tupl
 
 
 async def _bytes(parts: AsyncGenerator[Part]) -> AsyncGenerator[bytes]:
+    tail = b""
     async with aclosing(parts) as open_parts:
-        async for part in open_parts:
-            if isinstance(part, bytes):
+        try:
+            async for part in open_parts:
+                if isinstance(part, bytes):
+                    tail = (tail + part)[-_TAIL_BYTES:]
+                    yield part
+        except ServiceUnavailable as error:
+            raise (refusal(tail[at:]) if (at := tail.rfind(b"Code: ")) >= 0 else error) from None
+
+
+async def told_at_its_end(
+    body: AsyncGenerator[bytes], tell: Callable[[dict[str, Any]], None]
+) -> AsyncGenerator[bytes]:
+    """``body``, and ``tell`` how it ended."""
+    how: dict[str, Any] = {"end": "stopped"}
+    try:
+        async with aclosing(body) as parts:
+            async for part in parts:
                 yield part
+        how = {"end": "whole"}
+    except FirehoseError as error:
+        how = told(error)
+        raise
+    finally:
+        tell(how)

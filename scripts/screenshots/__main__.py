@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
+from devstack.bench.subjects import subjects_of
+from devstack.bench.views import addresses
 from devstack.embedded import airflow, browser, clickhouse
 from devstack.embedded.browser import Page
 from devstack.embedded.redis import RedisServer, free_port
@@ -73,33 +75,31 @@ def main() -> None:
                 page.go(f"{web.url}/firehose/{path}")
                 picture = page.picture(whole=name == "overview")
                 (IMAGES / f"{name}-{width}-{theme}.png").write_bytes(picture)
+            views = _views(settings)
             with served(settings) as url:
                 for width, theme in itertools.product(_WIDTHS, _THEMES):
-                    _for_readers(page, url, width, theme)
+                    _for_readers(page, url, views, width, theme)
 
 
-#: Views of the page for readers: the name of the picture, the address, and what is done there.
-_VIEWS: Final = (
-    ("ui-overview", "overview#zone=UTC&compare=span", ""),
-    (
-        "ui-sql",
-        f"sql#{urlencode({'q': _FIRST_QUERY, 'as': 'chart'})}",
-        "document.querySelector('button.main').click()",
-    ),
-)
+def _views(settings: Settings) -> dict[str, str]:
+    """Paths of the page for readers, of each view: of what was liked most and of whom was busiest."""
+    with closing(connect(settings, "analyst")) as client:
+        found = addresses(subjects_of(client, 0, 0))
+    of_sql = urlencode({"q": _FIRST_QUERY, "as": "chart"})
+    return found | {"overview": "/overview#zone=UTC&compare=span", "sql": f"/sql#{of_sql}"}
 
 
-def _for_readers(page: Page, url: str, width: int, theme: str) -> None:
-    for name, path, then in _VIEWS:
+def _for_readers(page: Page, url: str, views: dict[str, str], width: int, theme: str) -> None:
+    for name, path in views.items():
         page.look(width, 1000, dark=theme == "dark")
         page.go("about:blank")
-        page.go(f"{url}/{path}")
+        page.go(f"{url}{path}")
         loading = "document.querySelector('.wait, [aria-busy=true]')"
         until(lambda: page.run(f"!!document.querySelector('h1') && !{loading}"), what=name, pause_s=0.2)  # noqa: B023 - it is called at once
-        if then:
-            page.run(then)
+        if name == "sql":
+            page.run("document.querySelector('button.main').click()")
             until(lambda: page.run("!!document.querySelector('.result .plot canvas')"), what=name, pause_s=0.2)
-        (IMAGES / f"{name}-{width}-{theme}.png").write_bytes(page.picture(whole=True))
+        (IMAGES / f"ui-{name}-{width}-{theme}.png").write_bytes(page.picture(whole=True))
 
 
 def _inside_airflow(page: Page, web: WebServer, width: int, theme: str) -> None:

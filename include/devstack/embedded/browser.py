@@ -23,6 +23,8 @@ from devstack.embedded.leash import ending_with_us
 from firehose.errors import FirehoseError, ServiceUnavailable
 
 _START_S: Final = 60.0
+#: The longest that a page waits for an answer of the browser, or for a page to be loaded.
+_ANSWER_S: Final = 60.0
 #: The browser on PATH; None: there is none.
 EXECUTABLE: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -43,8 +45,9 @@ class Page:
         """A command of the protocol, and its answer."""
         self._number += 1
         self._connection.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        until = time.monotonic() + _ANSWER_S
         while True:
-            answer = self._next()
+            answer = self._next(until)
             if answer.get("id") == self._number:
                 if "error" in answer:
                     raise FirehoseError(f"the browser refuses {method}: {answer['error']}")
@@ -55,8 +58,9 @@ class Page:
         self._events.clear()
         if "loaderId" not in self.do("Page.navigate", url=url):
             return  # only the section is another one
+        until = time.monotonic() + _ANSWER_S
         while "Page.loadEventFired" not in self._events:
-            self._next()
+            self._next(until)
 
     def run(self, script: str) -> Any:
         """What an expression gives; a promise is waited for."""
@@ -77,8 +81,8 @@ class Page:
         """A PNG of what is seen; ``whole``: of the page down to its end."""
         return base64.b64decode(self.do("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
 
-    def _next(self) -> dict[str, Any]:
-        message: dict[str, Any] = json.loads(self._connection.recv(timeout=60))
+    def _next(self, until: float) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self._connection.recv(timeout=max(0.0, until - time.monotonic())))
         self._events.append(name := message.get("method", ""))
         if name == "Network.responseReceived":
             self.answered.append(message["params"]["response"]["url"])
@@ -112,7 +116,7 @@ def browser(cookies: dict[str, str], url: str) -> Iterator[Page]:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             port = _port(Path(folder), process)
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=_START_S) as answer:
                 target = next(one for one in json.load(answer) if one["type"] == "page")
             with connect(target["webSocketDebuggerUrl"], max_size=None) as connection:
                 page = Page(connection)

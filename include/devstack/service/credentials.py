@@ -1,7 +1,7 @@
 """Settings, passwords and secrets in /etc/bluesky-firehose: made once, and kept.
 
 systemd hands each service those that it needs (LoadCredential=); none is in a unit or in an environment. Must not:
-change what is there.
+change what is there, but what follows from other files.
 """
 
 from __future__ import annotations
@@ -14,9 +14,18 @@ from typing import Final
 
 from devstack.embedded import airflow
 from devstack.embedded.redis_config import ACL, USERS, write_access
-from devstack.service.machine import CLICKHOUSE_ENV, ETC, HOME, REDIS_PASSWORDS, SECRETS_ENV, SETTINGS
-from devstack.service.units import AIRFLOW, CLICKHOUSE, REDIS
+from devstack.service.machine import (
+    ANALYST_ENV,
+    CLICKHOUSE_ENV,
+    ETC,
+    HOME,
+    REDIS_PASSWORDS,
+    SECRETS_ENV,
+    SETTINGS,
+)
+from devstack.service.units import AIRFLOW, CLICKHOUSE, REDIS, UI
 from firehose import files
+from firehose.settings import Settings
 from ingester.contract import env_file
 
 _SETTINGS: Final = """\
@@ -56,6 +65,15 @@ _AIRFLOW_SECRETS: Final = {"fernet-key": 32, "api-secret": 64, "jwt-secret": 64}
 def missing(root: Path, parts: tuple[str, ...]) -> dict[Path, str]:
     """Those of :func:`texts` that are not there."""
     return {path: text for path, text in texts(parts).items() if not (root / path).exists()}
+
+
+def of_analyst(root: Path, settings: Settings, parts: tuple[str, ...]) -> dict[Path, str]:
+    """The page's file, if it has to be written: the analyst's password of ``settings``, without the loader's."""
+    if UI not in parts:
+        return {}
+    text = env_file.line("CLICKHOUSE_ANALYST_PASSWORD", settings.clickhouse_analyst_password)
+    path = root / ANALYST_ENV
+    return {} if path.is_file() and path.read_text() == text else {ANALYST_ENV: text}
 
 
 def of_redis(root: Path, parts: tuple[str, ...]) -> list[Path]:

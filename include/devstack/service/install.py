@@ -28,7 +28,10 @@ LEFT: Final = ("/etc/bluesky-firehose", "/var/lib/bluesky-firehose", "/var/lib/p
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is going to be done. Paths are those of the machine; ``secrets`` are made where they are missing."""
+    """What is going to be done. Paths are those of the machine.
+
+    ``secrets`` are files that are missing, or follow from others that have changed.
+    """
 
     host: Host
     new: Installed
@@ -54,6 +57,7 @@ def plan_install(host: Host, parts: tuple[str, ...] | None, *, now: bool) -> Pla
     secrets = credentials.missing(root, parts)
     settings = machine.settings(root, _assumed(secrets))
     machine.refuse(root, settings, parts)
+    secrets |= credentials.of_analyst(root, settings, parts)
     return _plan(host, installed, _generation(root, settings, parts), secrets, now=now)
 
 

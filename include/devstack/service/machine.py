@@ -28,6 +28,8 @@ ETC: Final = Path("etc/bluesky-firehose")
 HOME: Final = "/var/lib/bluesky-firehose"
 SETTINGS: Final = ETC / "firehose.env"
 CLICKHOUSE_ENV: Final = ETC / "clickhouse.env"
+#: The analyst's password alone, for the page for readers.
+ANALYST_ENV: Final = ETC / "analyst.env"
 SECRETS_ENV: Final = ETC / "secrets.env"
 REDIS_PASSWORDS: Final = ETC / "redis"
 #: Each unit has its own.

@@ -13,6 +13,7 @@ from typing import Final, Literal, cast
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3 import PoolManager
 
 from firehose.errors import FirehoseError, ServiceUnavailable
 from firehose.settings import Settings, redacted
@@ -21,6 +22,8 @@ from firehose.warehouse.cluster import OnCluster
 
 Role = Literal["loader", "analyst"]
 
+#: A query that nobody waits for any more is cancelled.
+_ENDS_WITH_ITS_READER: Final = {"cancel_http_readonly_queries_on_client_close": 1}
 #: Seconds that one statement of a load may take.
 _LOAD_SECONDS: Final = 900
 # UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
@@ -30,10 +33,13 @@ _SERVER_TEXT = re.compile(r"Code:\s*(\d+)\.\s*(?:DB::Exception:\s*)*(.*)", re.DO
 _TRAILER = re.compile(r"\s*\(version [^()]*(?:\([^()]*\))?\)|\s*\(for url [^()]*\)$")
 
 
-def connect(settings: Settings, role: Role = "loader", timeout_s: int | None = None) -> Client:
+def connect(
+    settings: Settings, role: Role = "loader", timeout_s: int | None = None, pool: PoolManager | None = None
+) -> Client:
     """Connect to the server at ``settings.clickhouse_url``; ``loader`` may write, ``analyst`` may only read.
 
-    ``timeout_s``: for whoever must not wait as long as a statement of the role may take.
+    ``timeout_s``: for whoever must not wait as long as a statement of the role may take. ``pool``: for whoever
+    ends connections while a query runs, which cancels it.
 
     Raises:
         ServiceUnavailable: nothing answers there.
@@ -52,7 +58,8 @@ def connect(settings: Settings, role: Role = "loader", timeout_s: int | None = N
             client_name="firehose",
             tz_mode="aware",
             # A rebuild of a large day outlasts what an analyst may ask for.
-            settings=_loader_settings(settings) if loads else {},
+            settings=_loader_settings(settings) if loads else _ENDS_WITH_ITS_READER,
+            pool_mgr=pool,
             # Just over the server's own limit, so that the server reports what took too long.
             send_receive_timeout=timeout_s or (_LOAD_SECONDS if loads else settings.query_max_seconds) + 30,
         )

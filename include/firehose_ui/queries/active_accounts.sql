@@ -24,6 +24,6 @@ LEFT JOIN
     WHERE since < {until:DateTime('UTC')} AND did IN (SELECT name FROM named)
     GROUP BY did
 ) AS h ON h.did = n.name
-LEFT JOIN firehose.account_marks AS m ON m.did = n.name
+LEFT JOIN (SELECT did, account_status FROM firehose.account_marks WHERE did IN (SELECT name FROM named)) AS m ON m.did = n.name
 ORDER BY b.events DESC, did
 SETTINGS join_use_nulls = 1

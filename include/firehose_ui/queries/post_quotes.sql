@@ -19,9 +19,14 @@ FROM found AS f
 LEFT JOIN
 (
     SELECT did, rkey, argMax(tuple(text), rev).1 AS text FROM firehose.post_texts
-    WHERE hour IN (SELECT toStartOfHour(first) FROM found) AND did IN (SELECT did FROM found)
+    WHERE (day, hour, at, did) IN
+    (
+        SELECT toDate(first), toStartOfHour(first), first, did FROM found
+        UNION ALL
+        SELECT day, hour, at, did FROM ops.post_changes WHERE (rkey, did) IN (SELECT rkey, did FROM found) AND operation = 'update'
+    )
     GROUP BY did, rkey
 ) AS written ON written.did = f.did AND written.rkey = f.rkey
-LEFT JOIN firehose.account_marks AS m ON m.did = f.did
+LEFT JOIN (SELECT did, account_status FROM firehose.account_marks WHERE did IN (SELECT did FROM found)) AS m ON m.did = f.did
 ORDER BY f.first DESC, f.did, f.rkey
 SETTINGS join_use_nulls = 1

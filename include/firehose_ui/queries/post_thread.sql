@@ -15,7 +15,7 @@ SELECT t.depth, t.did, t.uri, toFloat64(toUnixTimestamp64Micro(t.seen)) / 1e6 AS
     t.out AND (cityHash64(t.did), t.rkey) IN
     (
         SELECT account, rkey FROM ops.events
-        WHERE account IN (SELECT cityHash64(did) FROM tree WHERE out) AND collection = 'app.bsky.feed.post'
+        WHERE account IN (SELECT cityHash64(did) FROM tree WHERE out) AND type = 'posts'
         GROUP BY account, rkey
         HAVING argMax(operation, at) = 'delete'
     ) AS deleted,
@@ -24,9 +24,14 @@ FROM tree AS t
 LEFT JOIN
 (
     SELECT did, rkey, argMax(tuple(text), rev).1 AS text FROM firehose.post_texts
-    WHERE hour IN (SELECT toStartOfHour(seen) FROM tree) AND did IN (SELECT did FROM tree)
+    WHERE (day, hour, at, did) IN
+    (
+        SELECT toDate(seen), toStartOfHour(seen), seen, did FROM tree
+        UNION ALL
+        SELECT day, hour, at, did FROM ops.post_changes WHERE (rkey, did) IN (SELECT rkey, did FROM tree) AND operation = 'update'
+    )
     GROUP BY did, rkey
 ) AS written ON written.did = t.did AND written.rkey = t.rkey
-LEFT JOIN firehose.account_marks AS m ON m.did = t.did
+LEFT JOIN (SELECT did, account_status FROM firehose.account_marks WHERE did IN (SELECT did FROM tree)) AS m ON m.did = t.did
 ORDER BY t.place
 SETTINGS join_use_nulls = 1

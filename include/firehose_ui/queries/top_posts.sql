@@ -29,7 +29,7 @@ LEFT JOIN
 LEFT JOIN
 (
     SELECT did, argMax(handle, since) AS handle FROM firehose.handles
-    WHERE since < {until:DateTime('UTC')}
+    WHERE since < {until:DateTime('UTC')} AND did IN (SELECT author FROM best)
     GROUP BY did
 ) AS named ON named.did = best.author
 ORDER BY given DESC, uri

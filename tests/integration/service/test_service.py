@@ -121,6 +121,25 @@ def test_secrets_are_made_once_for_their_owner_only(root: Path) -> None:
     assert {path: path.read_bytes() for path in made} == before
 
 
+def test_the_page_has_the_analysts_password_and_not_the_loaders(root: Path) -> None:
+    def made(parts: tuple[str, ...]) -> dict[Path, str]:
+        return credentials.of_analyst(root, machine.settings(root, {}), parts)
+
+    loader = "FIREHOSE_CLICKHOUSE_LOADER_PASSWORD=loads\n"
+    write(root, machine.CLICKHOUSE_ENV, loader + "FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD=reads\n")
+    assert made((REDIS,)) == {}, "there is no page"
+    assert made((UI,)) == {machine.ANALYST_ENV: "FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD=reads\n"}
+    credentials.make(root, made((UI,)), (UI,))
+    assert (root / machine.ANALYST_ENV).stat().st_mode & 0o077 == 0
+    assert made((UI,)) == {}, "it is there"
+    write(root, machine.CLICKHOUSE_ENV, loader + "FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD='reads on'\n")
+    assert made((UI,)) == {machine.ANALYST_ENV: "FIREHOSE_CLICKHOUSE_ANALYST_PASSWORD='reads on'\n"}
+    unit = generation("/opt/v1/python", (UI,)).files[str(SYSTEM / "bluesky-firehose-ui.service")]
+    assert [line for line in unit.splitlines() if line.startswith("LoadCredential=")] == [
+        f"LoadCredential=analyst.env:/{machine.ANALYST_ENV}"
+    ]
+
+
 def generation(python: str, parts: tuple[str, ...] = (REDIS,)) -> Generation:
     """A set of units."""
     texts = units.texts(parts, HERE._replace(bin=Path(python).parent))

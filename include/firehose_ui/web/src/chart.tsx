@@ -1,7 +1,7 @@
 // A chart over time. What was not covered is shaded, and a step that was covered in part is drawn at the rate of that
 // part: a gap never looks like a dip. The same values are in a table below, for readers who do not see the chart.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import uPlot from "uplot";
+import uPlot from "./packages/uplot";
 import { covered, type Lack } from "./coverage";
 import { compact, count, moment, share } from "./format";
 import { words } from "./words";

@@ -1,12 +1,25 @@
 // The editor of statements: ClickHouse's keywords, and the tables and columns that an analyst may read.
-import { autocompletion, closeBrackets, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
-import { sql, StandardSQL, SQLDialect } from "@codemirror/lang-sql";
-import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { Compartment, EditorState } from "@codemirror/state";
-import { EditorView, keymap, lineNumbers } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "preact/hooks";
+import {
+  autocompletion,
+  bracketMatching,
+  closeBrackets,
+  Compartment,
+  completionKeymap,
+  defaultKeymap,
+  EditorState,
+  EditorView,
+  HighlightStyle,
+  history,
+  historyKeymap,
+  keymap,
+  lineNumbers,
+  sql,
+  SQLDialect,
+  StandardSQL,
+  syntaxHighlighting,
+  tags,
+} from "./packages/codemirror";
 import { words } from "./words";
 
 const WORDS =

@@ -198,6 +198,7 @@ export const words = {
     text: "Text",
     noChart: "A chart needs a time or a number in the first column and numbers in others.",
     download: "Download all:",
+    undone: "The download failed. If your browser kept a part of the file, delete it: rows are missing.",
     python: "As Python",
     share: "Copy link",
     shared: "Link copied",

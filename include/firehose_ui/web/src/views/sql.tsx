@@ -1,7 +1,7 @@
 // A statement, its answer as table or chart, and ways to take it along.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { change, type State } from "../address";
-import { useAsked, useQuery, type Row } from "../api";
+import { Failed, post, useAsked, useQuery, type Failure, type Row } from "../api";
 import { Chart } from "../chart";
 import { Editor } from "../editor";
 import { count, seconds, size, ownZone } from "../format";
@@ -213,6 +213,19 @@ function Take({ sql }: { sql: string }) {
   const texts = words.sql;
   const [said, say] = useState("");
   const [python, show] = useState(false);
+  const [ended, end] = useState<Failure>();
+  // The browser writes the file and tells the page nothing, so the page asks its server.
+  const taking = async (event: SubmitEvent) => {
+    const id = crypto.randomUUID?.() ?? String(Math.random());
+    (event.currentTarget as HTMLFormElement).querySelector<HTMLInputElement>("[name=id]")!.value = id;
+    end(undefined);
+    try {
+      const how = (await (await post("/api/download/end", { id })).json()) as { error?: Failure };
+      end(how.error);
+    } catch (error) {
+      if (error instanceof Failed) end(error.failure);
+    }
+  };
   const link = () => {
     change({ q: sql }, true);
     navigator.clipboard.writeText(location.href).then(
@@ -222,7 +235,8 @@ function Take({ sql }: { sql: string }) {
   };
   return (
     <>
-      <form method="post" action="/api/download" class="take">
+      <form method="post" action="/api/download" class="take" onSubmit={taking}>
+        <input type="hidden" name="id" />
         <input type="hidden" name="sql" value={sql} />
         <span>{texts.download}</span>
         {["csv", "parquet", "json"].map((format) => (
@@ -236,6 +250,12 @@ function Take({ sql }: { sql: string }) {
       </button>
       <button onClick={link}>{texts.share}</button>
       <span role="status">{said}</span>
+      {ended && (
+        <div role="alert" class="undone">
+          <p class="problem">{texts.undone}</p>
+          <p class="break quiet">{ended.text}</p>
+        </div>
+      )}
       {python && (
         <pre class="own" tabIndex={0} aria-label={texts.python}>
           {asPython(sql)}

@@ -1,0 +1,1 @@
+import{a}from"./chunk-JWU4FO47.js";export{a as default};
