@@ -46,7 +46,7 @@ def batches(lake: LakePath, day: date) -> list[Batch]:
 def unpublished(lake: LakePath) -> tuple[list[date], list[date]]:
     """The days that parts have lines of, and those of them of which something is not published yet."""
     read = [(part.name, spot.day) for part in parts.parts(lake) for spot in part.spots]
-    found, left = days(lake), []
+    found, left = list(days(lake)), []
     for day in found:
         made = batches(lake, day)
         taken = {name for batch in made for name in _parts_of(lake, batch)}
