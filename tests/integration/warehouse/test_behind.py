@@ -16,7 +16,7 @@ ONLY = frozenset(PARTS) - {"summaries"}
 
 
 def behind(settings: Settings) -> SummaryState:
-    found = Observer(settings, without=ONLY).look(at(21, 30))
+    found = Observer(settings, without=ONLY).look(at(22, 30))
     assert found.summaries, found.unknown
     return found.summaries
 
@@ -33,4 +33,4 @@ def test_tables_are_behind_until_they_are_loaded_and_again_when_a_batch_is_publi
     assert now.loaded_at is not None
     small_lake.publish(at(20, 55), {at(20): ["posts"]}, edition=1)
     assert behind(settings).behind == 1, "another edition is not the one that is loaded"
-    assert Observer(settings, without=ONLY).look(at(21, 30) + timedelta(days=9)).unknown == {}
+    assert Observer(settings, without=ONLY).look(at(22, 30) + timedelta(days=9)).unknown == {}
