@@ -119,7 +119,7 @@ def read(lake: LakePath, cohort: str) -> list[Member]:
     """The members of a cohort.
 
     Raises:
-        FirehoseError: there is no cohort of this name.
+        FirehoseError: no cohort has this name.
     """
     file = _file(lake, cohort)
     if not file.exists():
@@ -138,7 +138,7 @@ def remove(lake: LakePath, cohort: str) -> int:
     """Forget a cohort; how many members it had. Nothing of what they did is removed.
 
     Raises:
-        FirehoseError: there is no cohort of this name.
+        FirehoseError: no cohort has this name.
     """
     count = len(read(lake, cohort))
     _file(lake, cohort).remove()

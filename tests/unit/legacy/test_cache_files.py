@@ -29,7 +29,7 @@ from tests.unit.legacy.old_files import (
     put,
 )
 
-EXAMPLE = Path("/work/shared/legacy-example")
+EXAMPLE = Path(__file__).parents[4] / "shared" / "legacy-example"
 
 
 def _one(root: Path, path: str, content: object) -> OldRecord | Refused:

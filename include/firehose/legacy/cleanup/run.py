@@ -64,7 +64,7 @@ class Cleanup:
         until = self._clock() + timedelta(days=keep_days)
         with self._alone():
             for folder in trash.folders(self._root):
-                if not trash.read(folder).done:  # a killed cleanup: what may go is decided anew
+                if not trash.read(folder).done:  # a killed cleanup: what may go is decided again
                     trash.restore(self._root, folder)
             units = sorted(plan(self._lake, self._root, self._backup), key=lambda unit: (unit.day, unit.name))
             for day, group in groupby((unit for unit in units if not unit.why), key=lambda unit: unit.day):
