@@ -17,7 +17,7 @@ from typing import Any
 
 from airflow.sdk import dag, get_current_context
 from firehose_steps import step
-from firehose_wiring import DEFAULT_ARGS, MEMORY_POOL, legacy_timetable, require_legacy, start_date
+from firehose_wiring import DEFAULT_ARGS, MEMORY_POOL, backfill_span, legacy_timetable, require_legacy
 
 
 @step(pool=MEMORY_POOL)
@@ -47,7 +47,7 @@ def compare() -> dict[str, Any]:
     dag_id="firehose_legacy_compare",
     doc_md=__doc__,
     schedule=legacy_timetable(),
-    start_date=start_date(),
+    start_date=backfill_span()[0],  # Airflow leaves out the tasks of a run for a day before it
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGS | {"execution_timeout": timedelta(hours=1)},

@@ -35,7 +35,8 @@ def write_post(cache: Path, number: int) -> None:
     post: dict[str, Any] = dict.fromkeys([*names.split(), "like_count", "reply_count", "repost_count"])
     post |= {"uri": f"at://did:plc:old/app.bsky.feed.post/{key(number)}", "author_did": "did:plc:old"}
     post |= {"cid": _CID, "text": f"post {number}", "langs": "en;ja", "source": "firehose", "url": ""}
-    post |= {"created_at": "2024-10-05T12:00:00.000Z", "synctimestamp": "2024-10-05-12:00:01"}
+    day = f"2024-10-{5 + number % 2:02}"
+    post |= {"created_at": f"{day}T12:00:00.000Z", "synctimestamp": f"{day}-12:00:01"}
     path = post_path(cache, number)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.encode(post))

@@ -98,11 +98,14 @@ def test_every_stage_and_back(
 
     readers("legacy<2024-12-01,both:20%,legacy")
     refused("comparison: nothing was compared", "stage", "set", "both")
-    run("compare", str(root))
+    with pytest.raises(FirehoseError, match="did not listen"):
+        run("compare", str(root))
+    refused("comparison: .* not comparable", "stage", "set", "both")
+    run("compare", str(root), "--unheard")
     (result,) = kept.newest(settings.lake_path)
     kept.write(settings.lake_path, root, msgspec.structs.replace(result, whole=False), [], "")
     refused("comparison: .* only some types were compared", "stage", "set", "both")
-    run("compare", str(root))
+    run("compare", str(root), "--unheard")
     run("stage", "set", "both")
 
     now = datetime.now(UTC).replace(microsecond=0)
