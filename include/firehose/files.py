@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from firehose import crash
+from firehose import crash, folders
 from firehose.errors import DiskFailed, NoSecondNames
+from firehose.folders import Folder
 
 #: No glob of a query ends in it. ClickHouse's globs match dot-files, so a prefix alone would not do.
 PART_SUFFIX = ".part"
@@ -151,13 +152,18 @@ def sync_names(path: Path) -> None:
     A folder that is there may be no more than a moment old: another process made it, or one that died before it
     had synced the folder above. Those above one that we cannot write to are not ours to make.
     """
-    for folder in path.absolute().parents:
+    found: dict[Path, Folder] = {}
+    for place in path.absolute().parents:
         try:
-            sync_folder(folder)
+            folder = Folder(place)
+            folder.sync()
         except PermissionError:
-            return
-        if folder.is_mount() or not os.access(folder, os.W_OK):
-            return
+            break
+        known = folders.is_known(place)
+        found[place] = folder
+        if known or place.is_mount() or not os.access(place, os.W_OK):
+            break
+    folders.remember(found)
 
 
 @contextmanager

@@ -34,6 +34,8 @@ HOUR = 494_452
 EDGE = HOUR * layout.HOUR_US
 START = datetime(2026, 6, 1, tzinfo=UTC)
 BATCHES = [Batch.of(START + timedelta(minutes=5 * n), START + timedelta(minutes=5 * n + 5)) for n in range(5)]
+#: Imports of that day. Their copies come after those of all batches.
+IMPORTS = [Batch.of(START + timedelta(seconds=n), START + timedelta(days=1)) for n in (1, 2)]
 SECOND = 1_000_000
 
 
@@ -115,7 +117,7 @@ def stage(lake: Path, batch: Batch, copies: Sequence[Copy], record_type: str = s
 def stored(lake: Path, record_type: str = schema.LIKES) -> dict[int, list[tuple[int, Batch, int]]]:
     """What the files of each hour hold: event, batch and time of every row."""
     found: dict[int, list[tuple[int, Batch, int]]] = {}
-    starts = {batch.start: batch for batch in BATCHES}
+    starts = {batch.start: batch for batch in (*BATCHES, *IMPORTS)}
     column = "seq" if record_type == schema.ACCOUNTS else "rkey"
     for path in layout.hour_files(LocalLake(lake), record_type):
         rows = pq.ParquetFile(path).read([column, "batch", "time_us"]).to_pylist()
@@ -126,9 +128,12 @@ def stored(lake: Path, record_type: str = schema.LIKES) -> dict[int, list[tuple[
 
 
 def wanted(batches: dict[Batch, list[Copy]]) -> dict[int, list[tuple[int, Batch, int]]]:
-    """What the hour files should hold: of each event the earliest batch's copy, of these the earlier hour's."""
+    """What the hour files should hold: of each event the earliest batch's copy, of these the earlier hour's.
+
+    Imports come after the others.
+    """
     first: dict[int, tuple[Batch, Copy]] = {}
-    for batch in sorted(batches, key=lambda one: one.start):
+    for batch in sorted(batches, key=lambda one: (one in IMPORTS, one.start)):
         for copy in sorted(batches[batch], key=lambda one: one.hour):
             first.setdefault(copy.event, (batch, copy))
     found: dict[int, list[tuple[int, Batch, int]]] = {}

@@ -87,7 +87,7 @@ class Place:
             ) as source,
             buffer.client(self.settings, MONITORING) as client,
         ):
-            start = redis_ms(client) // 1000
+            start = redis_ms(client) // 60_000 * 60  # as batches begin: other seconds are those of imports
             # The ingester knows no lake: it begins where the source does.
             of_ingester = msgspec.structs.replace(self.settings, jetstream_url=source.url, lake="")
             with ingester_process(of_ingester) as process:

@@ -13,6 +13,7 @@ from firehose.areas import Area, F
 _ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
 #: Of a day that an import has brought: a second after midnight at which no interval of Redis' clock begins.
+IMPORT_SECONDS: Final = range(1, 60)
 _IMPORT: Final = re.compile(r"\d{8}T0000(?:0[1-9]|[1-5]\d)Z")
 
 

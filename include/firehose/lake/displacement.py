@@ -13,6 +13,7 @@ from firehose.lake import footers, records
 from firehose.lake.adopt import watched
 from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, stored_rows
+from firehose.lake.precedence import in_order
 from firehose.lake.remake import Remade
 from firehose.lake.rowgroups import rows_by_batch
 from firehose.lake.wanted import RebuildTarget
@@ -25,9 +26,9 @@ def displaced(
     """Of files without a record: the rows that each batch has lost there to copies of earlier batches."""
     found: dict[HourFile, dict[str, int]] = {target.file: {} for target in wanted if target.record is None}
     entries = {entry.batch: entry for target in wanted for entry in target.entries}
-    for batch, entry in sorted(entries.items()) if found else ():
+    for batch in sorted(entries, key=in_order) if found else ():
         try:
-            short = _short(lake, entry, wanted, made)
+            short = _short(lake, entries[batch], wanted, made)
         except CorruptLake:
             continue  # another file of the batch is wrong as well: nothing can be computed from it
         for file, of_file in found.items():

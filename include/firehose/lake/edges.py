@@ -9,22 +9,21 @@ follows from the account. Must not: take locks, write (:mod:`firehose.lake.hourf
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from firehose import schema
-from firehose.lake import footers, users
+from firehose.lake import footers, precedence, users
 from firehose.lake.hourfile import Rows, drop_later
 from firehose.lake.identity import identities, mark
 from firehose.lake.layout import FLAT, OTHERS, HourFile
-from firehose.lake.sides import Batches, Side, rows_of, span, wanted_of, within
+from firehose.lake.precedence import Batches
+from firehose.lake.sides import Side, rows_of, span, wanted_of, within
 from firehose.records.registry import REGISTRY, catch_all
 from firehose.store import LakePath
-
-_SECOND = timedelta(seconds=1)  # batches begin at whole seconds
 
 
 class Edge(NamedTuple):
@@ -108,7 +107,7 @@ def copies_that_stay(edge: Edge, new: Rows, batch: datetime) -> pa.Array:
         return none
     keys = identities(own.record_type, near)
     before = neighbour.record_type == own.record_type and neighbour.file.hour < own.file.hour
-    upto = Batches(last=batch if before else batch - _SECOND)
+    upto = precedence.up_to(batch, itself=before)
     found = []
     for rows in rows_of(neighbour, upto, near[mark(own.record_type)]):
         theirs = identities(neighbour.record_type, rows)
@@ -118,7 +117,7 @@ def copies_that_stay(edge: Edge, new: Rows, batch: datetime) -> pa.Array:
 
 def displaced_copies(edge: Edge, batch: datetime) -> pa.Array:
     """Identities of the other side's copies, by later batches, of what this batch has stored on this side."""
-    return _copies(edge, Batches(batch, batch), Batches(first=batch + _SECOND))
+    return _copies(edge, precedence.only(batch), precedence.after(batch))
 
 
 def displace(edge: Edge, batch: datetime, copies: pa.Array, source: str) -> None:

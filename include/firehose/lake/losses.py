@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from firehose import parquet, schema
-from firehose.lake import footers
+from firehose.lake import footers, precedence
 from firehose.lake.identity import EventIndex, fingerprints, identities, mark
 
 #: Rows whose marks are compared at a time. Each time a table of the new marks is built.
@@ -62,7 +62,7 @@ def of_rows(search: Search, rows: pa.Table) -> Loss:
     left = np.flatnonzero(~goes)
     others = rows.filter(pa.array(~goes)) if goes.any() else rows
     at = search.events.find(fingerprints(identities(search.record_type, others)))
-    later = pc.greater(others["batch"], mine).to_numpy()
+    later = precedence.after(search.batch).of(others["batch"])
     displaced = (at >= 0) & later
     search.events.drop(at[(at >= 0) & ~later])
     goes[left[displaced]] = True

@@ -6,7 +6,6 @@ Reads only what lies near, and of that first one column: a copy elsewhere is rar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -18,18 +17,12 @@ from firehose.lake import layout
 from firehose.lake.identity import mark
 from firehose.lake.layout import HourFile
 from firehose.lake.plain import plain_groups
+from firehose.lake.precedence import Batches
 from firehose.lake.rowgroups import corrupt
 from firehose.store import LakePath
 
 #: How far apart the stamps of two copies may lie for them to be found across an hour's edge, in microseconds.
 EDGE_US: Final = 15 * 60 * 1_000_000
-
-
-class Batches(NamedTuple):
-    """Batches by their start, both ends included."""
-
-    first: datetime = datetime(1970, 1, 1, tzinfo=UTC)
-    last: datetime = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class TimeSpan(NamedTuple):
@@ -71,7 +64,7 @@ def rows_of(side: Side, batches: Batches, marks: pa.ChunkedArray | None = None) 
     """
     if not side.path.exists():
         return
-    bounds = {"time_us": (side.near.since, side.near.until - 1), "batch": batches}
+    bounds = {"time_us": (side.near.since, side.near.until - 1), "batch": batches.bounds}
     try:
         with parquet.opened(side.path) as source:
             for group in parquet.groups_within(source.metadata, bounds):
@@ -89,7 +82,7 @@ def _rows_of_group(
     named = [mark(side.record_type), "time_us", "batch", *(["collection"] if side.collections else [])]
     found: list[pa.ChunkedArray] = []
     for rows in plain_groups(source, side.record_type, named, [group]):
-        wanted = pc.and_(wanted_of(rows, side), _by(rows["batch"], batches))
+        wanted = pc.and_(wanted_of(rows, side), pa.array(batches.of(rows["batch"])))
         if marks is not None:
             found.append(pc.and_(wanted, pc.is_in(rows[mark(side.record_type)], value_set=marks)))
         elif pc.any(wanted).as_py():
@@ -116,8 +109,3 @@ def wanted_of(rows: pa.Table, side: Side) -> pa.ChunkedArray:
 def within(times: pa.ChunkedArray, near: TimeSpan) -> pa.ChunkedArray:
     """Which of these times lie in a span."""
     return pc.and_(pc.greater_equal(times, near.since), pc.less(times, near.until))
-
-
-def _by(column: pa.ChunkedArray, batches: Batches) -> pa.ChunkedArray:
-    first, last = (pa.scalar(bound, column.type) for bound in batches)
-    return pc.and_(pc.greater_equal(column, first), pc.less_equal(column, last))

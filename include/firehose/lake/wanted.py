@@ -15,6 +15,7 @@ from firehose.errors import CorruptBatch, CorruptLake
 from firehose.lake import raws, records, users
 from firehose.lake.layout import HourFile
 from firehose.lake.ledger import LedgerEntry, read_ledger
+from firehose.lake.precedence import in_order
 from firehose.lake.raws import RawBatch
 from firehose.lake.records import HourRecord
 from firehose.lake.watch import behind
@@ -87,7 +88,7 @@ def sources_of(lake: LakePath, wanted: Sequence[RebuildTarget], *, partial: bool
         CorruptBatch: one is gone or damaged.
     """
     found, gone = [], []
-    for batch in sorted({batch for target in wanted for batch in target.batches}):
+    for batch in sorted({batch for target in wanted for batch in target.batches}, key=in_order):
         try:
             found.append(raws.find(lake, batch, wanted[0].file.record_type, _types(wanted, batch)))
         except CorruptBatch as error:

@@ -53,11 +53,12 @@ QUEUE: Final = "queue"
 STORES: Final = ("cache-1", "cache-2", QUEUE, "parquet")
 _KEYS: Final = "ops.imported_keys"
 _SEEN: Final = "SELECT key FROM ops.imported_seen"
-
-
-#: As ops.imported_keys has it.
+#: As ops.imported_keys has them: of the record, and as stores know it that kept no CID.
 _OLD_KEY: Final = (
     "cityHash64(old.did, old.collection, old.rkey, ifNull(if(old.rkey = '', old.subject_did, old.cid), ''))"
+)
+_BARE_KEY: Final = (
+    "cityHash64(old.did, old.collection, old.rkey, if(old.rkey = '', ifNull(old.subject_did, ''), ''))"
 )
 
 
@@ -107,20 +108,29 @@ def over_view(name: str, body: str) -> str:
 
 
 def _imported(record_type: str, rules: Sequence[Rule]) -> str:
-    key = _OLD_KEY
+    key, bare = _OLD_KEY, _BARE_KEY
     first = (
         f"SELECT key, one.1, one.2 FROM (SELECT key, min((toString(store), hour)) AS one FROM {_KEYS}"
         f" WHERE store != {quoted(QUEUE)} GROUP BY key)"
+    )
+    with_cid = f"SELECT bare FROM {_KEYS} WHERE key != bare AND store != {quoted(QUEUE)}"
+    in_queue = _any(
+        (
+            *(f"{each} IN ({_of_store(QUEUE)})" for each in (key, bare)),
+            f"({key} = {bare} AND {key} IN ({_of_store(QUEUE, 'bare')}))",
+        )
     )
     conditions = [
         f"old.collection = {quoted(schema.COLLECTIONS[record_type])}",
         f"old.store != {quoted(QUEUE)}",
         f"({key}, toString(old.store), old.hour_start) IN ({first})",
+        # A store that kept no CID has nothing more to say than one that did.
+        f"NOT ({key} = {bare} AND {key} IN ({with_cid}))",
         # Where the firehose brought it too, the day of that row decides: else the two could lie on both sides of a
         # rule's day, and both be shown, or neither.
         f"(({key} NOT IN ({_SEEN}) AND {_where(rules, Mode.LEGACY, Mode.BOTH, table='old.')})"
         f" OR ({key} IN ({_SEEN}) AND {_where(rules, Mode.LEGACY, table='old.', day=_seen_before)}))",
-        f"NOT ({_where(rules, Mode.LEGACY, table='old.')} AND {key} IN ({_of_store(QUEUE)}))",
+        f"NOT ({_where(rules, Mode.LEGACY, table='old.')} AND {in_queue})",
     ]
     names = [*(c.name for c in file_columns(record_type)), *_PATH, *(("embeds", "alts", "labels"))]
     types = {c.name: c.type for c in file_columns(record_type)}
@@ -129,13 +139,14 @@ def _imported(record_type: str, rules: Sequence[Rule]) -> str:
         column._replace(
             expression=_SHOWN.get(column.name, column.expression)
             if column.name != PROVENANCE.name
-            else f"{_stores([f'stored.{PROVENANCE.name}_key'])}"
+            else _stores([f"stored.{PROVENANCE.name}_{of}" for of in ("key", "bare")])
         )
         for column in view_columns(record_type)
     ]
     return (
-        f"SELECT {select_list(outer)} FROM\n(\nSELECT {inner}, {key} AS {PROVENANCE.name}_key"
-        f" FROM firehose.imported AS old\nWHERE {' AND '.join(conditions)}\n) AS stored"
+        f"SELECT {select_list(outer)} FROM\n(\nSELECT {inner}, {key} AS {PROVENANCE.name}_key,"
+        f" {bare} AS {PROVENANCE.name}_bare FROM firehose.imported AS old\n"
+        f"WHERE {' AND '.join(conditions)}\n) AS stored"
     )
 
 
@@ -162,8 +173,8 @@ def _keys(record_type: str, table: str) -> list[str]:
     return keys
 
 
-def _of_store(store: str) -> str:
-    return f"SELECT key FROM {_KEYS} WHERE store = {quoted(store)}"
+def _of_store(store: str, key: str = "key") -> str:
+    return f"SELECT {key} FROM {_KEYS} WHERE store = {quoted(store)}"
 
 
 def _stores(keys: Sequence[str]) -> str:

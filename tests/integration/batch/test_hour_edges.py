@@ -30,6 +30,7 @@ from tests.support.copies import (
     BATCHES,
     EDGE,
     HOUR,
+    IMPORTS,
     SECOND,
     Boundaries,
     Copy,
@@ -69,6 +70,21 @@ def test_an_event_stamped_on_both_sides_lies_in_the_lake_once(
     assert (two.stored, two.duplicates, one.displaced) == ((1, 6, 0) if order == (0, 1) else (7, 0, 6))
     # The hour that lost rows is one to be summed up again.
     assert order == (0, 1) or hours_of(lake, BATCHES[0]) == {HOUR - 1, HOUR}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["the import later", "the import first"])
+@pytest.mark.parametrize("batch", [BATCHES[0], BATCHES[4]], ids=["named before it", "named after it"])
+def test_of_an_event_that_an_import_brought_too_the_copy_that_was_listened_to_stays(
+    lake: Path, batch: Batch, order: tuple[int, int]
+) -> None:
+    given = {batch: [before(1), before(2), after(3)], IMPORTS[0]: [before(1), after(2), after(4)]}
+    for number in order:
+        of = [batch, IMPORTS[0]][number]
+        stage(lake, of, given[of])
+        run(lake, of)
+    assert stored(lake) == wanted(given)
+    assert {of for rows in stored(lake).values() for event, of, _ in rows if event != 4} == {batch}
+    assert_sound(lake)
 
 
 def test_copies_farther_apart_than_the_bound_are_two_events(lake: Path) -> None:
@@ -162,12 +178,12 @@ def test_a_batch_settles_only_its_own_copies(lake: Path, monkeypatch: pytest.Mon
     assert_sound(lake)
 
 
-def random_batches(chance: random.Random) -> dict[Batch, list[Copy]]:
+def random_batches(chance: random.Random, among: list[Batch]) -> dict[Batch, list[Copy]]:
     """Events near two edges, each in one or more batches, with a time of its own in each."""
-    given: dict[Batch, list[Copy]] = {batch: [] for batch in BATCHES}
+    given: dict[Batch, list[Copy]] = {batch: [] for batch in among}
     for event in range(24):
         edge = EDGE + chance.choice((0, layout.HOUR_US))
-        for batch in chance.choices(BATCHES, k=chance.randint(1, 5)):
+        for batch in chance.choices(among, k=chance.randint(1, 5)):
             given[batch].append(Copy(event, edge + chance.randrange(-EDGE_US, EDGE_US)))
     return {batch: copies for batch, copies in given.items() if copies}
 
@@ -188,7 +204,7 @@ def test_batches_in_any_order_with_deaths_and_reruns_give_the_same_rows(
     chance, boundaries = random.Random(seed), Boundaries(monkeypatch)
     if seed >= 100:
         lay_out(lake, chance)
-    given = random_batches(chance)
+    given = random_batches(chance, [*BATCHES[:3], *IMPORTS] if seed % 2 else BATCHES)
     todo = [*given, *chance.choices(list(given), k=2)]
     chance.shuffle(todo)
     changed: dict[Batch, set[int]] = {batch: set() for batch in given}
@@ -266,7 +282,7 @@ def test_a_kill_between_the_two_hours_loses_and_repeats_nothing(lake: Path, at: 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_writers_of_neighbouring_hours_at_the_same_time(lake: Path, seed: int) -> None:
-    given = random_batches(random.Random(1000 + seed))
+    given = random_batches(random.Random(1000 + seed), BATCHES)
     for batch, copies in given.items():
         stage(lake, batch, copies)
     with ThreadPoolExecutor(len(given)) as pool:

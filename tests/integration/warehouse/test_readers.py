@@ -258,3 +258,39 @@ def test_an_import_that_comes_first_or_later_matches_alike(client: Client, lake:
         found.append(client.query("SELECT hour, key FROM ops.imported_seen").result_rows)
     assert found[0] == found[1]
     assert [hour for hour, _ in found[0]] == [at(5)]
+
+
+def test_a_record_that_some_stores_kept_without_its_cid_is_shown_once(
+    client: Client, settings: Settings, lake: LakeBuilder
+) -> None:
+    """One store of each pair kept the CID; the queue may be one, whose events are rows themselves."""
+    lake.write(
+        "posts",
+        [
+            row("posts", at(5), "ann", rkey="r3", cid="c-r3", batch=at(5, 0, 1)),
+            row("posts", at(5, 1), "ann", rkey="r4", cid="c-r4", batch=at(5, 0, 1)),
+        ],
+    )
+    lake.write(
+        "imported",
+        [
+            old(5, "ann", "r1", "cache-1", cid=None),
+            old(5, "ann", "r1", "parquet"),
+            old(5, "ann", "r2", "cache-1"),
+            old(5, "ann", "r2", "parquet", cid=None),
+            old(5, "ann", "r3", "queue", cid=None, batch=at(5, 0, 1)),
+            old(5, "ann", "r3", "parquet"),
+            old(5, "ann", "r4", "queue", batch=at(5, 0, 1)),
+            old(5, "ann", "r4", "parquet", cid=None),
+        ],
+    )
+    for kind in ("posts", "imported"):
+        bring(client, lake, entry(lake, at(5), kind))
+    for readers in ("both", "legacy"):
+        migrate(client, msgspec.structs.replace(settings, readers=readers))
+        found = provenances(list(client.query(POSTS).named_results()))
+        stores = {"c-r1": ["cache-1", "parquet"], "c-r2": ["cache-1", "parquet"]}
+        stores |= {"c-r3": ["parquet", "queue"], "c-r4": ["parquet", "queue"]}
+        assert found == stores, readers
+    migrate(client, settings)
+    forget(client)

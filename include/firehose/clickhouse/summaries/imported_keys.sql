@@ -1,4 +1,5 @@
-SELECT DISTINCT toDate(hour_start), hour_start, cityHash64(did, collection, rkey, ifNull(if(rkey = '', subject_did, cid), '')), store, cityHash64(did),
+SELECT DISTINCT toDate(hour_start), hour_start, cityHash64(did, collection, rkey, ifNull(if(rkey = '', subject_did, cid), '')),
+    cityHash64(did, collection, rkey, if(rkey = '', ifNull(subject_did, ''), '')), store, cityHash64(did),
     multiIf(rkey = '', 0, match(rkey, '^[2-7a-j][2-7a-z]{12}$'), byteSwap(reinterpretAsUInt64(substring(
         tryBase32Decode(concat('AAA', translate(rkey, '234567abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'))), 3))),
         bitOr(cityHash64(rkey), 0x8000000000000000))
