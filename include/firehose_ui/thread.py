@@ -15,7 +15,7 @@ Post = tuple[int, int]
 
 
 def as_tree(answer: bytes) -> bytes:
-    """An answer of ``post_thread`` in JSONCompact, by time, as rows that begin with a depth instead of two posts."""
+    """An answer of ``post_thread``, by time, as rows that begin with a depth instead of two posts."""
     rows = msgspec.json.decode(answer)["data"]
     posts = {_post(row[0]) for row in rows}
     below: defaultdict[Post | None, list[list[Any]]] = defaultdict(list)

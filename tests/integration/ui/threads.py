@@ -1,4 +1,4 @@
-"""Two threads, a deep one and a wide one, with answers and quotes that were edited, deleted, or answer and quote no more."""
+"""A deep thread and a wide one, with answers and quotes that were edited, deleted, or are none any more."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _us(number: float) -> int:
 
 
 def address(number: int, of: int) -> str:
-    """Post ``number`` of a thread, 0: its first; a thread is ``of`` some people."""
-    return f"at://did:plc:thread{of}{number % 7:017d}/{POST}/{tid(_us(number), of)}"
+    """Post ``number`` of a thread, 0: its first; each is of an account of its own, in thread ``of``."""
+    return f"at://did:plc:thread{of}{number:017d}/{POST}/{tid(_us(number), of)}"
 
 
 DEEP: Final = address(0, 1)

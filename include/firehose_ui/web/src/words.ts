@@ -249,7 +249,7 @@ export const words = {
     engagement: "Engagement",
     engagementAbout: (step: string) => `What it was given, each ${step}`,
     thread: "Thread",
-    threadAbout: "From the post that began it, at most 500 posts",
+    threadAbout: "From the post that began it, its first 500 answers",
     quotes: "Quotes",
     quotesAbout: "The latest 50",
     nothing: "Nothing was seen.",
