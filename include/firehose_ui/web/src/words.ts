@@ -17,7 +17,7 @@ export const words = {
   states: {
     loading: "Loading…",
     slow: "Still loading. The span is long, or the machine is busy.",
-    empty: "Nothing here in this span.",
+    empty: "Nothing here.",
     noData: "No events have been loaded yet. They appear here a few minutes after the first batch.",
     failed: "This could not be loaded.",
     away: "ClickHouse does not answer.",
@@ -292,6 +292,7 @@ export const words = {
     deleted: "deleted",
     hours: "Events and accounts by hour",
     samples: "Samples",
+    inColumns: "All of this record is in columns of its type's table, which SQL reads.",
     samplesAbout: "The newest creates of the span's last hour that has any. Accounts that are not active are left out.",
     choose: "Choose a collection.",
   },
