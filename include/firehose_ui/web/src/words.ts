@@ -188,7 +188,7 @@ export const words = {
     example: "SELECT type, sum(events) AS total\nFROM events_by_minute\nGROUP BY type\nORDER BY total DESC",
     running: "Running…",
     read: (rows: string, size: string) => `${rows} rows read, ${size}`,
-    rows: (count: string, seconds: string) => `${count} rows in ${seconds}`,
+    rows: (count: string, seconds: string) => `${count} ${count === "1" ? "row" : "rows"} in ${seconds}`,
     cut: (count: string) => `The page shows the first ${count} rows. A download has all of them.`,
     stopped: "Stopped. What had come until then is shown.",
     empty: "The statement has run. It returned no rows.",
