@@ -141,7 +141,7 @@ function Calendar({ did, zone }: { did: string; zone: string }) {
   const until = Number(rows?.data.at(-1)?.[0] ?? -DAY) + DAY;
   const lacks = useSpanLacks(since, until);
   const days = useMemo(() => edges(since, until, "day", zone), [since, until, zone]);
-  const lines = useMemo(() => (rows ? counted(rows, days, DONE) : []), [rows, days]);
+  const lines = useMemo(() => (rows ? counted(rows, days, DONE, lacks) : []), [rows, days, lacks]);
   return (
     <Card name="calendar" title={texts.calendar} about={texts.calendarAbout}>
       <Shown answer={answer} empty={(value) => value.data.length === 0}>

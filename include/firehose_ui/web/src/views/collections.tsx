@@ -101,7 +101,7 @@ function Hours({ span, collection }: { span: Span; collection: string }) {
   const lacks = useSpanLacks(since, until);
   const at = useMemo(() => edges(since, until, "hour", zone), [since, until, zone]);
   const rows = answer.value;
-  const lines = useMemo(() => (rows ? counted(rows, at, ["events", "accounts"]) : []), [rows, at]);
+  const lines = useMemo(() => (rows ? counted(rows, at, ["events", "accounts"], lacks) : []), [rows, at, lacks]);
   return (
     <Card name="hours" title={words.collections.hours} about={collection}>
       <Shown answer={answer} empty={(value) => value.data.length === 0}>
