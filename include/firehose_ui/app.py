@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
 from firehose.warehouse.cookbook import recipes
-from firehose_ui import bundle, named, post, search, sql
+from firehose_ui import bundle, named, post, search, sql, thread
 from firehose_ui.answers import as_json, failure, told, whole
 from firehose_ui.clickhouse import ClickHouse
 from firehose_ui.coverage import Row, lacks
@@ -115,6 +115,8 @@ async def _query(page: Page, request: Request, _: str) -> Response:
     ask = partial(whole, page.clickhouse, query.sql, values, "JSONCompact")
     question = (query.name, *sorted(values.items()))
     body = await page.kept.answer(question, query.kept_s, ask) if query.kept_s else await ask()
+    if query.name == "post_thread":
+        body = thread.as_tree(body)
     return Response(body, media_type="application/json")
 
 

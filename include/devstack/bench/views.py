@@ -99,6 +99,7 @@ def _overview(subjects: Subjects, draw: random.Random) -> Asked:
     # A second of its own, so that the answer of an earlier opening is not given again.
     own = draw.randrange(_HOUR)
     yield "top_posts", {"kind": draw.choice(_KINDS), "since": first - own, "until": last}
+    yield "texts_of", {"uris": " ".join(subjects.posts[:10]), "until": last}
 
 
 def _search(subjects: Subjects, draw: random.Random) -> Asked:

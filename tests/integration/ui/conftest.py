@@ -26,6 +26,7 @@ from firehose.warehouse.summaries import refresh
 from jetstream_simulator.generate import Generator
 from jetstream_simulator.identifiers import tid
 from tests.integration.ui.strangers import strangers
+from tests.integration.ui.threads import threads
 from tests.integration.warehouse.gaps import gap, write
 from tests.integration.warehouse.lakes import LakeBuilder
 
@@ -36,6 +37,8 @@ END: Final = START + timedelta(hours=3, minutes=30)
 GAP: Final = (START + timedelta(minutes=80), START + timedelta(minutes=95))
 UNKNOWN: Final = (START + timedelta(minutes=160), START + timedelta(minutes=170))
 HOSTILE: Final = '<img src=x onerror="document.title=\'hostile\'"><script>document.title="hostile"</script>'
+#: Answers to the first post of the wide thread: more than the page shows.
+WIDTH: Final = 520
 _DID: Final = "did:plc:hostilehostilehostile234"
 
 
@@ -61,7 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         clickhouse_analyst_password="reads",
     )
     lake = LakeBuilder(settings.local_lake)
-    events = [*simulated(), *hostile(), *strangers(HOSTILE)]
+    events = [*simulated(), *hostile(), *strangers(HOSTILE), *threads(WIDTH)]
     fill(lake, events)
     with clickhouse.start(settings):
         with closing(connect(settings)) as loader:

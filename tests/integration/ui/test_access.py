@@ -74,6 +74,7 @@ ASKED = (
     ("POST", "/api/sql"),
     ("POST", "/api/sql/cancel"),
     ("POST", "/api/download"),
+    ("POST", "/api/download/end"),
 )
 
 

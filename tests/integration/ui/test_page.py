@@ -248,7 +248,7 @@ def test_states_that_are_not_the_usual_one(site: Site, tab: Page) -> None:
     opened(tab, f"{site.url}/overview")
     assert "days old" in tab.run("document.querySelector('.stale').textContent")
     opened(tab, f"{site.url}/overview#{fragment(since=str(SINCE - 864000), until=str(SINCE - 860000))}")
-    assert shown(tab, card("activity", ".empty") + "?.textContent") == "Nothing here in this span."
+    assert shown(tab, card("activity", ".empty") + "?.textContent") == "Nothing here."
 
 
 def test_a_clickhouse_that_is_away_is_said_and_asked_again(site: Site, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""Post, Account and Collections in a browser: marks, what is hidden, and texts that stay texts."""
+"""Post, Account and Collections in a browser: marks, what is hidden or not known, and texts that stay texts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 from devstack.embedded.browser import Page
 from tests.integration.ui.conftest import HOSTILE, START, Site
-from tests.integration.ui.strangers import DELETED, EDITED, EDITOR, GONE, HANDLE, SECRET
-from tests.integration.ui.test_page import card, fragment, opened, shown, state, tab
+from tests.integration.ui.strangers import DELETED, EDITED, EDITOR, GONE, HANDLE, POST, SECRET
+from tests.integration.ui.test_page import NOTHING, card, fragment, opened, shown, state, tab
 
 __all__ = ["tab"]
 SHOWN = "document.querySelector('main').textContent"
@@ -68,3 +68,15 @@ def test_collections_that_nobody_expected(site: Site, tab: Page) -> None:
     assert EDITOR in tab.run("document.querySelector('[data-card=samples]').textContent")
     assert state(tab)["collection"] == "com.example.hostile"
     is_text(tab)
+
+
+def test_of_an_hour_that_was_not_covered_nothing_is_known(site: Site, tab: Page) -> None:
+    since = int(START.timestamp()) - 7200
+    shows = fragment(since=str(since), until=str(since + 14_400), collection=POST, zone="UTC")
+    opened(tab, f"{site.url}/collections#{shows}")
+    tab.run(card("hours", "summary") + ".click()")
+    cells = (
+        "[...document.querySelectorAll('[data-card=hours] .values tbody tr')].map(row => row.cells[1].textContent)"
+    )
+    shown(tab, f"{cells}.length == 4 && {cells}[3] != '{NOTHING}'")
+    assert [cell == NOTHING for cell in tab.run(cells)] == [True, True, False, False]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.integration.ui import strangers
+from tests.integration.ui import strangers, threads
 from tests.integration.ui.conftest import END, HOSTILE, START, Site
 from tests.integration.ui.strangers import (
     ANSWER,
@@ -123,21 +123,24 @@ def test_engagement_by_hour(site: Site, client: httpx.Client, lives: dict[Key, l
 
 
 def test_thread_and_quotes(site: Site, client: httpx.Client, lives: dict[Key, list[dict[str, Any]]]) -> None:
-    parents: dict[str, tuple[str, str, bool]] = {}
+    # By thread and answer: the post that it answers, and whether it was deleted. One that an edit took out of the
+    # thread is not; one that was made again in another thread was deleted in this one.
+    threaded: dict[str, dict[str, tuple[str, bool]]] = defaultdict(dict)
     for (did, collection, rkey), events in lives.items():
-        replies = [event["commit"].get("record", {}).get("reply") for event in events]
-        if collection == POST and any(replies):
-            # An edit that takes the answer to another thread does not delete it.
-            reply = next(filter(None, replies))
-            gone = events[-1]["commit"]["operation"] == "delete"
-            parents[f"at://{did}/{POST}/{rkey}"] = (reply["parent"]["uri"], reply["root"]["uri"], gone)
-    roots = Counter(root for _, root, _ in parents.values())
-    for root in [uri for uri, _ in roots.most_common(3)] + [EDITED]:
+        uri, root = f"at://{did}/{collection}/{rkey}", ""
+        for commit in (event["commit"] for event in events if collection == POST):
+            if commit["operation"] == "create" and (reply := commit["record"].get("reply")):
+                root = reply["root"]["uri"]
+                threaded[root][uri] = (reply["parent"]["uri"], False)
+            elif commit["operation"] == "delete" and root:
+                threaded[root][uri] = (threaded[root][uri][0], True)
+    largest = sorted((root for root in threaded if root != threads.WIDE), key=lambda root: -len(threaded[root]))
+    for root in [*largest[:3], EDITED]:
         wanted = set()
         level = {root}
         for depth in range(1, 500):
-            below = {uri for uri, (parent, first, _) in parents.items() if first == root and parent in level}
-            wanted |= {(depth, uri, parents[uri][2]) for uri in below}
+            below = {uri for uri, (parent, _) in threaded[root].items() if parent in level}
+            wanted |= {(depth, uri, threaded[root][uri][1]) for uri in below}
             if not (level := below):
                 break
         rows = asked(client, "post_thread", uri=root)
@@ -146,6 +149,24 @@ def test_thread_and_quotes(site: Site, client: httpx.Client, lives: dict[Key, li
     assert (did, uri, deleted, text, status) == (GONE, ANSWER, False, f"{strangers.SECRET} (answer)", "takendown")
     ((_, did, uri, _, deleted, text, status),) = asked(client, "post_quotes", uri=EDITED)
     assert (did, uri, deleted, text, status) == (GONE, QUOTE, False, f"{strangers.SECRET} (quote)", "takendown")
+
+
+def test_deep_and_wide_threads_and_quotes(client: httpx.Client) -> None:
+    deep = asked(client, "post_thread", uri=threads.DEEP)
+    levels = range(1, threads.LEVELS + 1)
+    assert [(depth, uri) for depth, _, uri, *_ in deep] == [(level, threads.address(level, 1)) for level in levels]
+    texts = {level: f"answer {level}" for level in levels} | {50: "edited answer 50", 150: "now on its own"}
+    assert [text for *_, text, _ in deep] == list(texts.values())
+    assert [uri for _, _, uri, _, deleted, *_ in deep if deleted] == [threads.DELETED]
+    wide = asked(client, "post_thread", uri=threads.WIDE)
+    assert [(depth, uri) for depth, _, uri, *_ in wide] == [
+        (1, threads.address(each, 2)) for each in range(1, 501)
+    ]
+    quotes = {
+        uri: (deleted, text) for _, _, uri, _, deleted, text, _ in asked(client, "post_quotes", uri=threads.DEEP)
+    }
+    wanted = [(False, "edited quote"), (True, "quote 2"), (False, "no quote now"), (False, "quoted again")]
+    assert quotes == dict(zip(threads.QUOTES, wanted, strict=True))
 
 
 def test_who_an_account_was(client: httpx.Client) -> None:

@@ -95,36 +95,8 @@ AS WITH
             ORDER BY net DESC, account, record
             LIMIT {top:UInt32}
         )
-    ) AS best,
-    found AS
-    (
-        SELECT one.1 AS account, one.2 AS of, one.3 AS record, one.4 AS made, one.5 AS undone, one.6 AS net, one.7 AS a_day
-        FROM (SELECT arrayJoin(best) AS one)
-    ),
-    standing AS
-    (
-        SELECT target, collection, target_record, uniqExact(account) AS accounts
-        FROM
-        (
-            SELECT target, collection, target_record, account FROM ops.edges
-            WHERE kind = {kind:String} AND day BETWEEN toDate({since:DateTime('UTC')}) AND toDate({until:DateTime('UTC')})
-                AND hour >= {since:DateTime('UTC')} AND hour < {until:DateTime('UTC')}
-                AND (target, target_record) IN (SELECT account, record FROM found)
-            GROUP BY target, collection, target_record, account, record
-            HAVING argMax(change, at) = 1
-        )
-        GROUP BY target, collection, target_record
-    ),
-    named AS
-    (
-        SELECT DISTINCT number, name FROM ops.names
-        WHERE (day, number) IN (SELECT a_day, arrayJoin([account, record]) FROM found)
-    )
-SELECT concat('at://', a.name, '/', of, '/', if(bitTest(found.record, 63), k.name, translate(substring(base32Encode(concat(unhex('0000'),
-    reinterpretAsFixedString(byteSwap(found.record)))), 4), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', '234567abcdefghijklmnopqrstuvwxyz'))) AS uri,
-    made, undone, net, s.accounts AS accounts
-FROM found
-LEFT JOIN standing AS s ON s.target = found.account AND s.collection = found.of AND s.target_record = found.record
-LEFT JOIN named AS a ON a.number = found.account
-LEFT JOIN named AS k ON k.number = found.record
+    ) AS best
+-- A view of its own is given them as a value: what names the subquery again would have it planned again.
+SELECT uri, made, undone, net, accounts
+FROM firehose.records_given(kind = {kind:String}, since = {since:DateTime('UTC')}, until = {until:DateTime('UTC')}, records = best)
 ORDER BY net DESC, uri

@@ -13,9 +13,11 @@ interface Props {
   state: State;
   first: number;
   last: number;
+  /** Whether the view compares. */
+  compares?: boolean;
 }
 
-export function Controls({ span, state, first, last }: Props) {
+export function Controls({ span, state, first, last, compares }: Props) {
   const { since, until, zone } = span;
   const length = until - since;
   const fixed = Boolean(state.since && state.until);
@@ -51,7 +53,7 @@ export function Controls({ span, state, first, last }: Props) {
         {fixed && <button onClick={() => change({ since: "", until: "" })}>{texts.latest}</button>}
       </div>
       <Select label={texts.step} value={state.step ?? ""} options={[["", texts.auto], ...steps]} choose={(step) => change({ step })} />
-      <Select label={texts.compare} value={state.compare ?? ""} options={compare} choose={(value) => change({ compare: value })} />
+      {compares && <Select label={texts.compare} value={state.compare ?? ""} options={compare} choose={(value) => change({ compare: value })} />}
       <Select label={texts.zone} value={zone} options={zones} choose={(name) => change({ zone: name })} />
       <p class="quiet">
         {moment(since, zone)} – {moment(until, zone)}. {words.fresh.until(moment(last, zone))}. {texts.brush}

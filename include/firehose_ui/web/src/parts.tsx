@@ -1,5 +1,6 @@
 // Parts that all views use: states of an answer, fields, bars. They show text of strangers as text.
 import type { ComponentChildren } from "preact";
+import { follow } from "./address";
 import type { Answer, Failure } from "./api";
 import { compact, count, share } from "./format";
 import { words } from "./words";
@@ -89,6 +90,8 @@ export interface Bar {
   value: number;
   /** What it would be at the rate of the span before; undefined: not compared. */
   before: number | undefined;
+  /** A view about it. */
+  href?: string;
 }
 
 /** A list of names with bars, and how they have changed. */
@@ -99,7 +102,13 @@ export function Bars({ bars, of }: { bars: Bar[]; of?: number }) {
       {bars.map((bar) => (
         <li key={bar.key}>
           <span class="name" dir="auto" title={bar.label}>
-            {bar.label}
+            {bar.href ? (
+              <a href={bar.href} onClick={follow}>
+                {bar.label}
+              </a>
+            ) : (
+              bar.label
+            )}
           </span>
           <meter min={0} max={most} value={bar.value} aria-label={bar.label} aria-valuetext={count(bar.value)} />
           <span class="n" title={count(bar.value)}>

@@ -15,14 +15,21 @@ interface Props {
 
 export function Posts({ kind, since, until, state }: Props) {
   const answer = useQuery("top_posts", { kind, since, until });
+  const uris = (answer.value?.data ?? []).map((row) => String(row[0]));
+  const told = useQuery("texts_of", uris.length ? { uris: uris.join(" "), until } : undefined);
+  const texts = new Map((told.value?.data ?? []).map((row) => [row[0], row]));
   return (
     <Shown answer={answer} empty={(rows) => rows.data.length === 0}>
       {(rows) => (
-        <ol class="posts">
-          {rows.data.map((row) => (
-            <Post key={String(row[0])} row={row} state={state} />
-          ))}
-        </ol>
+        <Shown answer={told} empty={() => false}>
+          {() => (
+            <ol class="posts">
+              {rows.data.map((row) => (
+                <Post key={String(row[0])} row={[...row, ...(texts.get(row[0])?.slice(1) ?? [null, null])]} state={state} />
+              ))}
+            </ol>
+          )}
+        </Shown>
       )}
     </Shown>
   );

@@ -1,6 +1,6 @@
 // One account: who it was over time, when it did how much, what it posts, likes and links to.
 import { useMemo } from "preact/hooks";
-import { change, go, type State } from "../address";
+import { address, change, go, type State } from "../address";
 import { useQuery } from "../api";
 import { Chart } from "../chart";
 import { covered, type Lack } from "../coverage";
@@ -116,8 +116,8 @@ function History({ did, zone }: { did: string; zone: string }) {
               <tbody>
                 {rows.data.map((row) => (
                   <tr key={String(row[0])}>
-                    <td>{at(row[0], zone, texts.before)}</td>
-                    <td>{at(row[1], zone, texts.now)}</td>
+                    <td class="at">{at(row[0], zone, texts.before)}</td>
+                    <td class="at">{at(row[1], zone, texts.now)}</td>
                     <td class="break" dir="auto">
                       {String(row[2] ?? texts.unknown)}
                     </td>
@@ -141,7 +141,7 @@ function Calendar({ did, zone }: { did: string; zone: string }) {
   const until = Number(rows?.data.at(-1)?.[0] ?? -DAY) + DAY;
   const lacks = useSpanLacks(since, until);
   const days = useMemo(() => edges(since, until, "day", zone), [since, until, zone]);
-  const lines = useMemo(() => (rows ? counted(rows, days, DONE) : []), [rows, days]);
+  const lines = useMemo(() => (rows ? counted(rows, days, DONE, lacks) : []), [rows, days, lacks]);
   return (
     <Card name="calendar" title={texts.calendar} about={texts.calendarAbout}>
       <Shown answer={answer} empty={(value) => value.data.length === 0}>
@@ -193,16 +193,25 @@ function Targets({ did, state }: { did: string; state: State }) {
   const choice = <Choice label={targets} value={kind} options={Object.entries(kinds)} choose={(value) => change({ kind: value })} />;
   return (
     <Card name="targets" title={targets} about={targetsAbout} tools={choice}>
-      <Ranked name="account_likes" values={{ did, kind }} />
+      <div class="accounts">
+        <Ranked name="account_likes" values={{ did, kind }} to={(name) => address("account", { ...kept(state), did: name })} />
+      </div>
     </Card>
   );
 }
 
-function Ranked({ name, values }: { name: string; values: Record<string, string> }) {
+function Ranked({ name, values, to }: { name: string; values: Record<string, string>; to?: (name: string) => string }) {
   const answer = useQuery(name, values);
   return (
     <Shown answer={answer} empty={(rows) => rows.data.length === 0}>
-      {(rows) => <Bars bars={rows.data.map((row) => ({ key: String(row[0]), label: String(row[0]), value: Number(row[1]), before: undefined }))} />}
+      {(rows) => (
+        <Bars
+          bars={rows.data.map((row) => {
+            const label = String(row[0]);
+            return { key: label, label, value: Number(row[1]), before: undefined, ...(to && { href: to(label) }) };
+          })}
+        />
+      )}
     </Shown>
   );
 }

@@ -25,7 +25,7 @@ export default function Collections({ state }: { state: State }) {
               <div class="cards charts">
                 <List span={fresh.span} state={state} />
                 {state.collection ? (
-                  <div>
+                  <div class="stacked">
                     <Hours span={fresh.span} collection={state.collection} />
                     <Samples span={fresh.span} collection={state.collection} state={state} />
                   </div>
@@ -68,7 +68,7 @@ function List({ span, state }: { span: Span; state: State }) {
                   const name = String(row[0]);
                   return (
                     <tr key={name}>
-                      <td class="break">
+                      <td class="collection">
                         <a
                           href={address("collections", { ...state, collection: name })}
                           onClick={follow}
@@ -101,7 +101,7 @@ function Hours({ span, collection }: { span: Span; collection: string }) {
   const lacks = useSpanLacks(since, until);
   const at = useMemo(() => edges(since, until, "hour", zone), [since, until, zone]);
   const rows = answer.value;
-  const lines = useMemo(() => (rows ? counted(rows, at, ["events", "accounts"]) : []), [rows, at]);
+  const lines = useMemo(() => (rows ? counted(rows, at, ["events", "accounts"], lacks) : []), [rows, at, lacks]);
   return (
     <Card name="hours" title={words.collections.hours} about={collection}>
       <Shown answer={answer} empty={(value) => value.data.length === 0}>
@@ -124,7 +124,9 @@ function Samples({ span, collection, state }: { span: Span; collection: string; 
                 <p class="quiet break">
                   {moment(Number(row[1]), span.zone)} · <AccountLink did={String(row[2])} state={state} /> · <code>{String(row[0])}</code>
                 </p>
-                <p class="text" dir="auto">{String(row[3])}</p>
+                <p class="text" dir="auto">
+                  {row[3] === "{}" ? <span class="quiet">{words.collections.inColumns}</span> : String(row[3])}
+                </p>
               </li>
             ))}
           </ol>

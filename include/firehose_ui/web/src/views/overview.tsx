@@ -27,7 +27,7 @@ export default function Overview({ state }: { state: State }) {
         {() =>
           fresh.span ? (
             <>
-              <Controls span={fresh.span} state={state} first={fresh.first} last={fresh.last} />
+              <Controls span={fresh.span} state={state} first={fresh.first} last={fresh.last} compares />
               <Cards span={fresh.span} state={state} />
             </>
           ) : (
@@ -49,7 +49,7 @@ function Cards({ span, state }: { span: Span; state: State }) {
       <Activity span={span} lacks={lacks} before={before} />
       <Accounts span={span} lacks={lacks} />
     </div>
-    <div class="cards">
+    <div class="cards lists">
       <Names name="hashtags" {...{ span, state, compared }} prefix="#" />
       <Names name="domains" {...{ span, state, compared }} prefix="" />
       <Languages span={span} compared={compared} />

@@ -137,7 +137,7 @@ function Engagement({ uri, zone }: { uri: string; zone: string }) {
   const step = until - since > 14 * 86_400 ? "day" : "hour";
   const lacks = useSpanLacks(since, until);
   const at = useMemo(() => edges(since, until, step, zone), [since, until, step, zone]);
-  const lines = useMemo(() => (rows ? counted(rows, at, GIVEN) : []), [rows, at]);
+  const lines = useMemo(() => (rows ? counted(rows, at, GIVEN, lacks) : []), [rows, at, lacks]);
   return (
     <Card name="engagement" title={texts.engagement} about={texts.engagementAbout(words.steps[step] ?? step)}>
       <Shown answer={answer} empty={(value) => value.data.length === 0}>
