@@ -102,8 +102,8 @@ class SuiteRunner:
 class _Held(threading.local):
     """What Great Expectations takes rows by: made once, since making it takes about as long as a suite.
 
-    Each thread has its own, since the engine behind it holds the rows that are being looked at. The context that it
-    belongs to is in memory, and stores neither suites nor results.
+    Each thread has its own, since the engine behind it holds the rows that are being looked at. The context that
+    it belongs to is in memory, and stores neither suites nor results.
     """
 
     def __init__(self) -> None:
