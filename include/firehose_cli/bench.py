@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -96,6 +96,10 @@ def cookbook(
     events: Annotated[int, typer.Option(min=24_000, help="How many events the day has.")] = 1_000_000,
     hours: Annotated[int, typer.Option(min=1, max=24, help="How many of its hours to simulate.")] = 24,
     rounds: Rounds = 3,
+    recipe: Annotated[
+        Optional[list[str]],  # noqa: UP045 - typer reads it at run time
+        typer.Option(help="Measure this recipe only, say 01_what_is_there; may be given again."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Each recipe of the cookbook on a simulated day, beside the lake. 10 million events take an hour.
@@ -104,7 +108,7 @@ def cookbook(
     """
     from devstack.bench.cookbook import bench_cookbook
 
-    _print(bench_cookbook(events, hours, rounds), as_json)
+    _print(bench_cookbook(events, hours, rounds, recipe or ()), as_json)
 
 
 @app.command()

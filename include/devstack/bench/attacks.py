@@ -1,4 +1,4 @@
-"""Attacks on the embedded endpoint, as fast as they go, for `firehose bench hostile`.
+"""Attacks on the embedded endpoint, as fast as they go or with pauses, for `firehose bench hostile`.
 
 Each attack is a function that does one round. A process runs them in threads until it is stopped, and counts
 rounds. Must not: measure.
@@ -39,12 +39,15 @@ _GREEDY: Final = "SELECT length(groupArray(number)) FROM numbers(1000000000)"
 
 
 class Target(NamedTuple):
-    """Where to, and as whom: the analyst. An attacker waits at most ``patience_s`` for an answer."""
+    """Where to, and as whom: the analyst. An attacker waits at most ``patience_s`` for an answer, and ``pause_s``
+    between two rounds.
+    """
 
     url: str
     user: str
     password: str
     patience_s: float
+    pause_s: float
 
 
 @contextmanager
@@ -73,16 +76,19 @@ def _run(target: Target, bomb_mib: int, threads: dict[str, int], rounds: dict[st
     attacks = _attacks(target, bomb_mib)
     for name in rounds:
         for _ in range(threads[name]):
-            threading.Thread(target=_repeat, args=(attacks[name], rounds[name]), daemon=True).start()
+            threading.Thread(
+                target=_repeat, args=(attacks[name], rounds[name], target.pause_s), daemon=True
+            ).start()
     threading.Event().wait()
 
 
-def _repeat(attack: Callable[[], None], rounds: Synchronized[int]) -> None:
+def _repeat(attack: Callable[[], None], rounds: Synchronized[int], pause_s: float) -> None:
     while True:
         with contextlib.suppress(OSError, http.client.HTTPException):  # cut off, as it should be
             attack()
         with rounds.get_lock():
             rounds.value += 1
+        time.sleep(pause_s)
 
 
 def _attacks(target: Target, bomb_mib: int) -> dict[str, Callable[[], None]]:

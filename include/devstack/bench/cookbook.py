@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -29,7 +30,7 @@ from firehose.lake import ledger
 from firehose.settings import Settings
 from firehose.store import LocalLake
 from firehose.warehouse.client import clickhouse_errors, connect
-from firehose.warehouse.cookbook import recipes
+from firehose.warehouse.cookbook import Recipe, recipes
 from firehose.warehouse.migrate import migrate
 from firehose.warehouse.summaries import refresh
 
@@ -70,8 +71,15 @@ class CookbookReport(msgspec.Struct, frozen=True, kw_only=True):
     on_the_lake: dict[str, Figures]
 
 
-def bench_cookbook(events: int, hours: int, rounds: int) -> CookbookReport:
-    """Measure on the first ``hours`` of a day of ``events`` events; each is asked ``rounds`` times when hot."""
+def bench_cookbook(events: int, hours: int, rounds: int, names: Sequence[str] = ()) -> CookbookReport:
+    """Measure on the first ``hours`` of a day of ``events`` events; each is asked ``rounds`` times when hot.
+
+    ``names``: the recipes to measure; all of them if empty.
+
+    Raises:
+        FirehoseError: no recipe has such a name.
+    """
+    wanted = _wanted(names)
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         settings = of_own(Path(name, "home"), str(Path(name, "lake")))
         began = time.monotonic()
@@ -80,9 +88,16 @@ def bench_cookbook(events: int, hours: int, rounds: int) -> CookbookReport:
         with clickhouse.start(settings):
             load(settings)
             loaded = time.monotonic()
-            asked, on_the_lake = measure(settings, rounds)
+            asked, on_the_lake = measure(settings, wanted, rounds)
     seconds = {"make the day": round(made - began, 1), "load it": round(loaded - made, 1)}
     return CookbookReport(name="cookbook", events=total, seconds=seconds, recipes=asked, on_the_lake=on_the_lake)
+
+
+def _wanted(names: Sequence[str]) -> list[Recipe]:
+    there = {recipe.name: recipe for recipe in recipes()}
+    if unknown := [name for name in names if name not in there]:
+        raise FirehoseError(f"no recipe is named {', '.join(unknown)}; there are {', '.join(there)}")
+    return [there[name] for name in names or there]
 
 
 def make_day(lake: LocalLake, events: int, hours: int) -> int:
@@ -105,11 +120,14 @@ def load(settings: Settings) -> None:
             client.command(f"OPTIMIZE TABLE {table} FINAL")
 
 
-def measure(settings: Settings, rounds: int) -> tuple[dict[str, Figures], dict[str, Figures]]:
-    """The figures of each recipe, and of each baseline."""
-    baselines = {path.stem: path.read_text(encoding="utf-8") for path in sorted(ON_THE_LAKE.glob("*.sql"))}
+def measure(
+    settings: Settings, wanted: Sequence[Recipe], rounds: int
+) -> tuple[dict[str, Figures], dict[str, Figures]]:
+    """The figures of each of these recipes, and of its baseline."""
+    paths = [ON_THE_LAKE / f"{recipe.name}.sql" for recipe in wanted]
+    baselines = {path.stem: path.read_text(encoding="utf-8") for path in paths if path.exists()}
     with closing(connect(settings)) as client:
-        asked = {recipe.name: _measured(client, settings, recipe.sql, rounds) for recipe in recipes()}
+        asked = {recipe.name: _measured(client, settings, recipe.sql, rounds) for recipe in wanted}
         on_the_lake = {name: _measured(client, settings, sql, rounds) for name, sql in baselines.items()}
     return asked, on_the_lake
 

@@ -48,12 +48,13 @@ _WINDOW_S: Final = 300
 
 class Scale(NamedTuple):
     """How hard the attack is. ``bomb_mib``: what a bomb decompresses to; ``patience_s``: how long an attacker
-    waits for an answer; ``timeout_s``: how long the endpoint waits for a client; ``loads_alone``: loads before it;
-    ``threads``: how many attackers of each kind.
+    waits for an answer; ``pause_s``: how long between two of its rounds; ``timeout_s``: how long the endpoint
+    waits for a client; ``loads_alone``: loads before it; ``threads``: how many attackers of each kind.
     """
 
     bomb_mib: int = 1024
     patience_s: float = 30.0
+    pause_s: float = 0.0
     timeout_s: float = 10.0
     loads_alone: int = 3
     threads: Mapping[str, int] = THREADS
@@ -93,7 +94,7 @@ def bench_hostile(seconds: int, events: int, scale: Scale = FULL) -> BenchReport
             log.info("loaded without an attack", seconds=round(median(alone), 1))
             watch = Watch(running.pid, running.url)
             user, password = settings.clickhouse_analyst, settings.clickhouse_analyst_password
-            target = Target(running.url, user, password, scale.patience_s)
+            target = Target(running.url, user, password, scale.patience_s, scale.pause_s)
             with under_attack(target, scale.bomb_mib, scale.threads) as rounds, watch.watching():
                 loads = _Loads(alone, _loads(settings, events, seconds, rounds))
                 done = rounds()

@@ -1,71 +1,53 @@
-"""How our Data Docs are built: a page that fails is an error, files are whole, and no event's text is markup.
+"""How our Data Docs are written: a page that fails is an error, files are whole, and no event's text is markup.
 
 Pages have our own frame and style (templates/), since those of Great Expectations load both from nine hosts.
 
-Great Expectations' own builder logs what a page fails with and goes on without it. The site's configuration
-(suites.py) names these classes, and Great Expectations makes the objects. Must not: know batches.
+Great Expectations' own builder of sites logs what a page fails with and goes on without it, copies fonts and
+scripts that our pages do not use, and needs a context that stores what it shows. So only its renderers are used.
+Must not: know batches.
 """
 
 from __future__ import annotations
 
-import tempfile
 from functools import cache
 from html import escape
 from importlib import resources
 from typing import Any, Final
 
 from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
-from great_expectations.data_context.store.html_site_store import SiteSectionIdentifier
-from great_expectations.data_context.store.tuple_store_backend import TupleFilesystemStoreBackend
-from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
-from great_expectations.render.renderer.site_builder import DefaultSiteSectionBuilder
+from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResultSchema
+from great_expectations.core.run_identifier import RunIdentifier
+from great_expectations.render.renderer import ExpectationSuitePageRenderer, ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
 from firehose.store import LakePath
 
 #: Characters of a sampled value on a page; an event may hold one of megabytes.
 LONGEST: Final = 2000
+_SCHEMA: Final = ExpectationSuiteValidationResultSchema()
 
 
-#: The sites' folders by their names, which are all that a configuration of Great Expectations can hold.
-TARGETS: Final[dict[str, LakePath]] = {}
+def write_pages(docs: LakePath, suite: ExpectationSuite, described: dict[str, Any], run: RunIdentifier) -> None:
+    """Write the page of a suite, and that of its result, ``described`` as JSON has it. Raises what one fails with.
+
+    Raises:
+        OSError: a page cannot be written.
+    """
+    result: ExpectationSuiteValidationResult = _SCHEMA.load(described)
+    _disarm(result)
+    of_suite = "/".join(suite.name.split("."))
+    time = f"{run.run_time:%Y%m%dT%H%M%S.%fZ}"
+    _write(docs / "expectations" / f"{of_suite}.html", ExpectationSuitePageRenderer().render(suite))  # type: ignore[no-untyped-call]  # not ours
+    page = docs / "validations" / of_suite / run.run_name / time / f"batch-{suite.name}.html"
+    _write(page, ValidationResultsPageRenderer().render(result))
 
 
-class Section(DefaultSiteSectionBuilder):
-    """One kind of pages. Raises what a page fails with."""
-
-    def build(self, resource_identifiers: object = None) -> None:
-        """Write a page for each suite or result that the context holds; ``resource_identifiers`` must be None."""
-        for key in self.source_store.list_keys():
-            resource = self.source_store.get(key)
-            if isinstance(key, ExpectationSuiteIdentifier):
-                resource = ExpectationSuite(**resource)
-            elif isinstance(resource, ExpectationSuiteValidationResult):
-                _disarm(resource)
-            page = _view().render(  # type: ignore[no-untyped-call]  # not ours
-                self.renderer_class.render(resource),
-                data_context_id=self.data_context_id,
-                show_how_to_buttons=self.show_how_to_buttons,
-            )
-            self.target_store.set(SiteSectionIdentifier(self.name, key), page)
-
-
-class Folder(TupleFilesystemStoreBackend):
-    """A folder of the site: each file is the old one or the new one, as everywhere in the lake."""
-
-    def __init__(self, base_directory: str, **options: Any) -> None:
-        super().__init__(base_directory=tempfile.gettempdir(), **options)  # any folder: nothing is written to it
-        self._site = TARGETS[base_directory]
-
-    def _set(self, key: tuple[str, ...], value: str | bytes, **_: Any) -> None:
-        if key[0] == "static":  # fonts, pictures and scripts, of which our pages use none
-            return
-        named: str = self._convert_key_to_filepath(key)  # type: ignore[no-untyped-call]  # not ours
-        path = self._site / named
-        content = value.encode() if isinstance(value, str) else value
-        # A suite's page comes again with each build.
-        if not path.exists() or path.read_bytes() != content:
-            path.write(content)
+def _write(path: LakePath, document: Any) -> None:
+    """The file is the old one or the new one, as everywhere in the lake."""
+    content = _view().render(document).encode()  # type: ignore[no-untyped-call]  # not ours
+    # A suite's page comes again with each batch.
+    if not path.exists() or path.read_bytes() != content:
+        path.write(content)
 
 
 def _disarm(result: ExpectationSuiteValidationResult) -> None:

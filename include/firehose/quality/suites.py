@@ -6,6 +6,8 @@ The one module that imports Great Expectations: that costs seconds, so it is imp
 
 from __future__ import annotations
 
+import threading
+from functools import cache
 from typing import Any
 
 import great_expectations as gx
@@ -14,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.datasource.fluent.interfaces import Batch
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.row_conditions import Column
 
@@ -23,7 +26,6 @@ from firehose.quality.rules import RULES, columns_of
 from firehose.records.rules import Rule
 from firehose.store import LakePath
 
-_SITE = "firehose"
 #: Name of the suite over the batch's accounting: one row a type, and one for all.
 ACCOUNTING = "accounting"
 #: Its row for all types together.
@@ -31,17 +33,13 @@ WHOLE_BATCH = "all"
 
 
 class SuiteRunner:
-    """Runs suites of one batch in a Great Expectations context of its own, held in memory."""
+    """Runs suites of one batch."""
 
     def __init__(self, batch_id: str, docs: LakePath, max_error_rate: float) -> None:
         self._max_error_rate = max_error_rate
         self._docs = docs
         self._run_id = gx.RunIdentifier(run_name=batch_id)
-        self._context = gx.get_context(mode="ephemeral")
-        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self._context.variables.analytics_enabled = False
-        self._context.variables.data_docs_sites = {_SITE: _site(docs)}  # in the place of its own
-        self._source = self._context.data_sources.add_pandas("batch")
+        self._tested: list[tuple[gx.ExpectationSuite, dict[str, Any]]] = []
         self.results: list[dict[str, Any]] = []
 
     def check_rows(self, record_type: str, name: str, rows: pa.Table) -> None:
@@ -72,17 +70,15 @@ class SuiteRunner:
         )
 
     def build_docs(self) -> None:
-        """Build the Data Docs pages of all that was run.
-
-        Without Great Expectations' index, which would remove the pages that this context does not know of.
+        """Write the Data Docs pages of all that was run.
 
         Raises:
             PagesNotWritten: no room, no right, a file where a folder should be. Repeating writes what is missing.
         """
         try:
-            # All batches and slices share the site's folder, and its static files.
-            with (self._docs / ".lock").lock():
-                self._context.build_data_docs(site_names=[_SITE], build_index=False)
+            with (self._docs / ".lock").lock():  # all batches and slices share the pages of suites
+                for suite, result in self._tested:
+                    site.write_pages(self._docs, suite, result, self._run_id)
         except OSError as error:
             raise PagesNotWritten(
                 f"batch {self._run_id.run_name}: quality pages cannot be written to {self._docs} ({error}); "
@@ -90,17 +86,44 @@ class SuiteRunner:
             ) from error
 
     def _run(self, name: str, expectations: list[Expectation], rows: pa.Table) -> None:
-        suite = self._context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
-        definition = self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
-        validation = self._context.validation_definitions.add(
-            gx.ValidationDefinition(name=name, data=definition, suite=suite)
-        )
-        result = validation.run(
-            batch_parameters={"dataframe": rows.to_pandas(types_mapper=_pandas_type)},
-            run_id=self._run_id,
-            result_format="BASIC",
-        )
+        suite = gx.ExpectationSuite(name=name, expectations=expectations)
+        frame = rows.to_pandas(types_mapper=_pandas_type)
+        batch = _held().rows.get_batch(batch_parameters={"dataframe": frame})
+        try:
+            validated = batch.validate(suite, result_format="BASIC")
+        finally:
+            _forget(batch)
+        validated.meta |= {"run_id": self._run_id, "validation_time": self._run_id.run_time}
+        result = validated.to_json_dict()  # type: ignore[no-untyped-call]  # not ours
+        self._tested.append((suite, result))
         self.results.append({"suite": name, **_summary(result)})
+
+
+class _Held(threading.local):
+    """What Great Expectations takes rows by: made once, since making it takes about as long as a suite.
+
+    Each thread has its own, since the engine behind it holds the rows that are being looked at. The context that
+    it belongs to is in memory, and stores neither suites nor results.
+    """
+
+    def __init__(self) -> None:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        context.variables.analytics_enabled = False
+        asset = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
+        self.rows = asset.add_batch_definition_whole_dataframe("rows")
+
+
+@cache
+def _held() -> _Held:
+    return _Held()
+
+
+def _forget(batch: Batch) -> None:
+    """The engine of a context keeps the rows of the last batch: memory is for those of the next."""
+    held = batch.data.execution_engine.batch_manager
+    held.reset_batch_cache()
+    held.batch_data_cache.clear()
 
 
 def _pandas_type(kind: pa.DataType) -> pd.ArrowDtype | None:
@@ -108,8 +131,7 @@ def _pandas_type(kind: pa.DataType) -> pd.ArrowDtype | None:
     return None if pa.types.is_integer(kind) else pd.ArrowDtype(kind)
 
 
-def _summary(result: Any) -> dict[str, Any]:
-    described = result.to_json_dict()
+def _summary(described: dict[str, Any]) -> dict[str, Any]:
     return {
         "success": described["success"],
         "statistics": described["statistics"],
@@ -160,19 +182,3 @@ def _expectations(rule: Rule, mostly: float) -> list[Expectation]:
         low, high = rule.between
         made.append(gxe.ExpectColumnValuesToBeBetween(min_value=low, max_value=high, **common))
     return made
-
-
-def _site(docs: LakePath) -> Any:
-    site.TARGETS[str(docs)] = docs
-    section = {"module_name": "firehose.quality.site", "class_name": "Section"}
-    return {
-        "class_name": "SiteBuilder",
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
-        "site_section_builders": {"expectations": section, "validations": section, "profiling": "none"},
-        "store_backend": {
-            "module_name": "firehose.quality.site",
-            "class_name": "Folder",
-            # Great Expectations would put a variable of the environment in the place of "$name" in a path.
-            "base_directory": str(docs).replace("$", r"\$"),
-        },
-    }

@@ -23,7 +23,7 @@ from devstack.bench import batch, into, recovery
 from devstack.bench.analysts import CHECKS, Sample
 from devstack.bench.attacks import THREADS
 from devstack.bench.concurrency import ConcurrencyReport, parts_of_batches
-from devstack.bench.cookbook import CookbookReport
+from devstack.bench.cookbook import ON_THE_LAKE, CookbookReport
 from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
@@ -38,7 +38,7 @@ from firehose.lake import layout
 from firehose.warehouse.cookbook import recipes
 from ingester.contract import wire
 from jetstream_simulator import process as simulator
-from tests.support.command import FIREHOSE
+from tests.support.command import FIREHOSE, firehose
 from tests.support.object_store import ObjectStore
 from tests.support.processes import runs
 from tests.support.waiting import until
@@ -46,7 +46,8 @@ from tests.support.waiting import until
 EVENTS = 1000
 #: One attacker of each kind, but none whose queries take all processors for as long as they are allowed to.
 ATTACKERS = {name: 1 for name in THREADS if name not in ("greedy queries", "held results")}
-SMALL = Scale(bomb_mib=1, patience_s=1.0, timeout_s=1.0, loads_alone=1, threads=ATTACKERS)
+#: With pauses, since attackers without any take all processors from the load, which is then what takes long.
+SMALL = Scale(bomb_mib=1, patience_s=1.0, pause_s=2.0, timeout_s=1.0, loads_alone=1, threads=ATTACKERS)
 
 
 def reported(name: str, events: int, *arguments: str) -> BenchReport:
@@ -101,7 +102,7 @@ def test_query_of_the_first_hour_of_a_day() -> None:
 @pytest.mark.timeout(900)  # GX validates six batches, which is slow where the processors have other work
 def test_concurrency() -> None:
     report = msgspec.json.decode(
-        printed("concurrency", 12 * EVENTS, "--analysts=3", "--seconds=2", "--rounds=2"), type=ConcurrencyReport
+        printed("concurrency", 12 * EVENTS, "--analysts=3", "--seconds=2", "--rounds=1"), type=ConcurrencyReport
     )
     assert (report.events, report.analysts, report.errors, report.torn) == (12 * EVENTS, 3, 0, 0)
     assert report.alone_ms.keys() >= {"all", "account", "join of the lake", *CHECKS}
@@ -123,13 +124,26 @@ def test_an_answer_with_a_part_of_a_batch_is_torn() -> None:
 
 
 def test_cookbook() -> None:
-    report = msgspec.json.decode(printed("cookbook", 240_000, "--hours=1", "--rounds=1"), type=CookbookReport)
+    """Some of the recipes: all of them are asked by the tests of their answers."""
+    asked = ["01_what_is_there", "02_events_by_minute"]  # the other one needs no baseline
+    options = ["--hours=1", "--rounds=1", *(f"--recipe={name}" for name in asked)]
+    report = msgspec.json.decode(printed("cookbook", 240_000, *options), type=CookbookReport)
     assert report.events == 10_000
-    assert {*report.on_the_lake} < {*report.recipes} == {recipe.name for recipe in recipes()}
+    assert ([*report.recipes], [*report.on_the_lake]) == (asked, asked[:1])
     figures = [*report.recipes.values(), *report.on_the_lake.values()]
     assert not [each.error for each in figures if each.error]
     assert all(each.first_s > 0 and each.hot_s > 0 for each in figures)
     assert report.recipes["01_what_is_there"].rows < report.on_the_lake["01_what_is_there"].rows
+
+
+def test_a_recipe_of_another_name_is_refused() -> None:
+    done = firehose("bench", "cookbook", "--recipe=01_whatever", home="/nonexistent")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no recipe is named 01_whatever" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_each_baseline_is_that_of_a_recipe() -> None:
+    assert {path.stem for path in ON_THE_LAKE.glob("*")} < {recipe.name for recipe in recipes()}
 
 
 def test_layout() -> None:

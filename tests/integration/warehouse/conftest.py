@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
-import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
@@ -16,7 +13,7 @@ from firehose.settings import Settings
 from firehose.warehouse import plan
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from tests.integration.warehouse.lakes import LakeBuilder, drop_databases, forget, small
+from tests.integration.warehouse.lakes import LakeBuilder, drop_databases, emptied, forget, small
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +32,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 @pytest.fixture
 def settings(engine: Settings) -> Settings:
-    """As ``engine``, with an empty lake, below the one folder that the endpoint's sandbox lets it read.
-
-    It has one place for all tests: for a lake elsewhere all views would be made again, which takes a second.
-    """
-    lake = Path(engine.lake) / "lake"
-    shutil.rmtree(lake, ignore_errors=True)
-    return msgspec.structs.replace(engine, lake=str(lake))
+    """As ``engine``, with an empty lake."""
+    return emptied(engine)
 
 
 @pytest.fixture

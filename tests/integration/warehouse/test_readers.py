@@ -2,59 +2,57 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from contextlib import closing
 from typing import Any
 
 import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from firehose.lake.ledger import LedgerEntry
 from firehose.settings import Settings
-from firehose.warehouse import event_tables, matches, mixed, summaries
+from firehose.warehouse import mixed
+from firehose.warehouse.client import connect
 from firehose.warehouse.columns import OF_BOTH_SYSTEMS
 from firehose.warehouse.migrate import migrate
 from jetstream_simulator.identifiers import tid
-from tests.integration.warehouse.lakes import LakeBuilder, Row, at, forget, row
+from tests.integration.warehouse.lakes import LakeBuilder, at, emptied, forget, in_lake, row
+from tests.integration.warehouse.old_records import FOLLOW, LIKE, bring, entry, old
 from tests.integration.warehouse.test_views import files_opened
 
-POST, LIKE, FOLLOW = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.graph.follow"
 Ask = Callable[..., list[dict[str, Any]]]
 
 
-def old(hour: int, account: str, rkey: str, store: str = "cache-1", **columns: Any) -> Row:
-    """A record as the old system kept it, filed in an hour."""
-    filed = {"time_us": int(at(hour).timestamp()) * 1_000_000, "filed_by": "key", "batch": at(hour, 0, 1)}
-    made = {
-        "did": f"did:plc:{account}",
-        "collection": POST,
-        "rkey": rkey,
-        "operation": "create",
-        "cid": f"c-{rkey}",
-    }
-    return made | filed | {"store": store, "path": f"{rkey}.json", "place": "", "role": ""} | columns
+@pytest.fixture(scope="module")
+def loaded(engine: Settings) -> Iterator[Client]:
+    """A loader's client of a lake that both systems have put records in: for all tests here, which only ask."""
+    settings = emptied(engine)
+    with closing(connect(settings)) as client:
+        migrate(client, settings)
+        forget(client)
+        _fill(client, LakeBuilder(settings.local_lake))
+        yield client
+        migrate(client, settings)
+        forget(client)
 
 
-def entry(lake: LakeBuilder, hour: datetime, *kinds: str) -> LedgerEntry:
-    """What the ledger says of a batch that wrote rows of these types into an hour."""
-    made = lake.publish(hour, {hour: [*kinds]})
-    shutil.rmtree(lake.root / "_ledger")
-    return made
+@pytest.fixture(scope="module")
+def both(engine: Settings, loaded: Client) -> Ask:
+    """Asks with a setting of FIREHOSE_READERS."""
+    settings = in_lake(engine)
+    shown = settings.readers
+
+    def ask(readers: str, query: str) -> list[dict[str, Any]]:
+        nonlocal shown
+        if readers != shown:
+            migrate(loaded, msgspec.structs.replace(settings, readers=readers))
+            shown = readers
+        return list(loaded.query(query).named_results())
+
+    return ask
 
 
-def bring(client: Client, lake: LakeBuilder, batch: LedgerEntry) -> None:
-    """Load the tables of events and of matches, as a refresh does."""
-    if "imported" not in batch.counts:
-        event_tables.load(client, [batch], {}, set())
-    for rebuild in matches.rebuilds(client, [batch], {}):
-        summaries._rebuild(client, rebuild)
-
-
-@pytest.fixture
-def both(client: Client, settings: Settings, lake: LakeBuilder) -> Iterator[Ask]:
-    """A lake that both systems have put records in; asks with a setting of FIREHOSE_READERS."""
+def _fill(client: Client, lake: LakeBuilder) -> None:
     lake.write(
         "posts",
         [
@@ -106,14 +104,6 @@ def both(client: Client, settings: Settings, lake: LakeBuilder) -> Iterator[Ask]
         bring(client, lake, entry(lake, at(hour), "posts", "likes", "follows"))
     for hour in (5, 6, 7, 8, 9, 30):
         bring(client, lake, entry(lake, at(hour), "imported"))
-
-    def ask(readers: str, query: str) -> list[dict[str, Any]]:
-        migrate(client, msgspec.structs.replace(settings, readers=readers))
-        return list(client.query(query).named_results())
-
-    yield ask
-    migrate(client, settings)
-    forget(client)
 
 
 POSTS = "SELECT did, rkey, cid, rev, text, provenance, witnessed_at FROM firehose.posts ORDER BY rkey, cid, did"
@@ -224,73 +214,22 @@ def test_what_exists_follows_the_setting(both: Ask) -> None:
     assert both("both", "SELECT count() AS n FROM firehose.edges WHERE kind = 'like'") == [{"n": 2}]
 
 
-def test_columns_are_as_declared_in_every_mode(both: Ask, client: Client) -> None:
+def test_columns_are_as_declared_in_every_mode(both: Ask, loaded: Client) -> None:
     names = [f"{prefix}{kind}" for kind in OF_BOTH_SYSTEMS for prefix in ("", "current_")] + ["edges"]
     both("new", "SELECT 1")
-    declared = [client.query(f"DESCRIBE firehose.{name}").result_rows for name in names]
+    declared = [loaded.query(f"DESCRIBE firehose.{name}").result_rows for name in names]
     both("both", "SELECT 1")
     for name, of_new in zip(names, declared, strict=True):
-        client.query(f"SELECT * FROM firehose.{name}")
-        shown = client.query(f"DESCRIBE firehose.{name}").result_rows
+        loaded.query(f"SELECT * FROM firehose.{name}")
+        shown = loaded.query(f"DESCRIBE firehose.{name}").result_rows
         assert [each[0] for each in shown] == [each[0] for each in of_new]
         differ = {new[0] for new, other in zip(of_new, shown, strict=True) if new[1] != other[1]}
         assert differ <= {*mixed.NULLABLE, "since", "first_seen"}
 
 
-def test_conditions_on_time_open_only_their_files(both: Ask, client: Client) -> None:
+def test_conditions_on_time_open_only_their_files(both: Ask, loaded: Client) -> None:
     both("both", "SELECT 1")
-    assert files_opened(client, "SELECT text FROM firehose.posts WHERE hour_start = '2026-11-23 06:00:00'") == 2
+    assert files_opened(loaded, "SELECT text FROM firehose.posts WHERE hour_start = '2026-11-23 06:00:00'") == 2
     both("legacy<2026-11-24,new", "SELECT 1")
     # Of the old system: what is filed on that day may have been seen before.
-    assert files_opened(client, "SELECT text FROM firehose.posts WHERE date = '2026-11-24'") == 1
-
-
-def test_an_import_that_comes_first_or_later_matches_alike(client: Client, lake: LakeBuilder) -> None:
-    key = tid(int((at(5) - timedelta(days=9)).timestamp()) * 1_000_000, 3)
-    lake.write("posts", [row("posts", at(5, 10), "ann", rkey=key, cid="c-x")])
-    lake.write("imported", [old(30, "ann", key, cid="c-x")])
-    first, later = (entry(lake, at(hour), kind) for hour, kind in ((5, "posts"), (30, "imported")))
-    found = []
-    for order in ([first, later], [later, first]):
-        forget(client)
-        for each in order:
-            bring(client, lake, each)
-        found.append(client.query("SELECT hour, key FROM ops.imported_seen").result_rows)
-    assert found[0] == found[1]
-    assert [hour for hour, _ in found[0]] == [at(5)]
-
-
-def test_a_record_that_some_stores_kept_without_its_cid_is_shown_once(
-    client: Client, settings: Settings, lake: LakeBuilder
-) -> None:
-    """One store of each pair kept the CID; the queue may be one, whose events are rows themselves."""
-    lake.write(
-        "posts",
-        [
-            row("posts", at(5), "ann", rkey="r3", cid="c-r3", batch=at(5, 0, 1)),
-            row("posts", at(5, 1), "ann", rkey="r4", cid="c-r4", batch=at(5, 0, 1)),
-        ],
-    )
-    lake.write(
-        "imported",
-        [
-            old(5, "ann", "r1", "cache-1", cid=None),
-            old(5, "ann", "r1", "parquet"),
-            old(5, "ann", "r2", "cache-1"),
-            old(5, "ann", "r2", "parquet", cid=None),
-            old(5, "ann", "r3", "queue", cid=None, batch=at(5, 0, 1)),
-            old(5, "ann", "r3", "parquet"),
-            old(5, "ann", "r4", "queue", batch=at(5, 0, 1)),
-            old(5, "ann", "r4", "parquet", cid=None),
-        ],
-    )
-    for kind in ("posts", "imported"):
-        bring(client, lake, entry(lake, at(5), kind))
-    for readers in ("both", "legacy"):
-        migrate(client, msgspec.structs.replace(settings, readers=readers))
-        found = provenances(list(client.query(POSTS).named_results()))
-        stores = {"c-r1": ["cache-1", "parquet"], "c-r2": ["cache-1", "parquet"]}
-        stores |= {"c-r3": ["parquet", "queue"], "c-r4": ["parquet", "queue"]}
-        assert found == stores, readers
-    migrate(client, settings)
-    forget(client)
+    assert files_opened(loaded, "SELECT text FROM firehose.posts WHERE date = '2026-11-24'") == 1

@@ -31,7 +31,7 @@ def subclasses(kind: type[Exception]) -> set[type[Exception]]:
 
 
 def test_every_error_that_reaches_a_user_is_explained() -> None:
-    import_all("firehose", "firehose_cli", "clickhouse_http", "jetstream_simulator", "ingester")
+    import_all("firehose", "firehose_cli", "firehose_ui", "clickhouse_http", "jetstream_simulator", "ingester")
     reach = set().union(*map(subclasses, (FirehoseError, SettingsError, EndpointError, SimulatorError)))
     ours = {kind for kind in reach if not kind.__module__.startswith(("tests.", "devstack.bench"))}
     names = {entry.name for entry in entries() if entry.kind is Kind.ERROR}
