@@ -1,4 +1,4 @@
-"""Which records both systems have, or several stores of the old one: the same in whatever order they are loaded."""
+"""Which records both systems have, or several stores of the old one: the same in whatever order they come."""
 
 from __future__ import annotations
 
