@@ -57,6 +57,22 @@ def _has_expired(lake: LakePath, record_type: str, hour: int) -> bool:
     return any((there := records.read(file.path(lake)).now) and there.expired for file in files)
 
 
+def rows_in(lake: LakePath, hours: Iterable[datetime]) -> dict[datetime, int]:
+    """The rows of all types in the files of these hours, as their records say; empty where a lake has no records.
+
+    Raises:
+        CorruptLake: a record cannot be read.
+    """
+    if watched(lake) is None:
+        return {}
+    return {hour: sum(_rows(lake, name, int(hour.timestamp()) // 3600) for name in TYPES) for hour in set(hours)}
+
+
+def _rows(lake: LakePath, record_type: str, hour: int) -> int:
+    files = users.files_of(lake, record_type, hour)
+    return sum(there.rows for file in files if (there := records.read(file.path(lake)).now))
+
+
 def load_hours(client: Client, lake: LakePath, days: set[date]) -> None:
     """Load the records of these days into ``ops.hours``; those of all days if it is empty."""
     if not client.command("SELECT count() FROM ops.hours"):

@@ -5,7 +5,7 @@ Lives here: pure functions. Must not: I/O, SQL.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
@@ -37,6 +37,8 @@ SUMMARIES: Final = (
 KEYS: Final = Summary("ops.imported_keys", frozenset({IMPORTED}))
 SEEN: Final = Summary("ops.imported_seen", frozenset({POSTS, LIKES, FOLLOWS, REPOSTS, BLOCKS}))
 _EVENTS: Final = frozenset(EVENT_TYPES)
+#: So many rows of several hours are summed up at a time.
+_FEW_ROWS: Final = 1_000_000
 
 
 class Loaded(NamedTuple):
@@ -56,6 +58,21 @@ class Rebuild(NamedTuple):
     day: date
     table: str
     hours: tuple[datetime, ...]
+
+
+def together(hours: Iterable[datetime], rows: Mapping[datetime, int]) -> Iterator[list[datetime]]:
+    """These hours, as many at a time as have few rows together; one of which nothing is known comes alone.
+
+    A statement costs as much as some hundred thousand rows, and the old system's days are of hours with few.
+    """
+    waiting: list[datetime] = []
+    for hour in hours:
+        if waiting and sum(rows.get(one, _FEW_ROWS) for one in (*waiting, hour)) > _FEW_ROWS:
+            yield waiting
+            waiting = []
+        waiting.append(hour)
+    if waiting:
+        yield waiting
 
 
 def unread(ledger: dict[str, Listed], loaded: dict[str, Loaded]) -> list[Listed]:

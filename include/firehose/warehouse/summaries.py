@@ -7,7 +7,7 @@ Must not: decide what to rebuild (plan.py), contain summary queries (include/fir
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Annotated, Final, NamedTuple
@@ -27,8 +27,8 @@ from firehose.store import LakePath
 from firehose.warehouse import event_tables, matches
 from firehose.warehouse.client import clickhouse_errors, connect
 from firehose.warehouse.coverage import load_gaps
-from firehose.warehouse.hours import expired_hours, load_hours, wrong_hours
-from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds, sound, touched, unread
+from firehose.warehouse.hours import expired_hours, load_hours, rows_in, wrong_hours
+from firehose.warehouse.plan import Loaded, Rebuild, hours_of, pending, rebuilds, sound, together, touched, unread
 from firehose.warehouse.sql import SQL_FOLDER
 from ingester.contract.logs import get_logger
 
@@ -100,12 +100,13 @@ def load(client: Client, lake: LakePath) -> RefreshResult:
     waiting = {entry.batch for entry in wanted} - {entry.batch for entry in todo}
     expired = expired_hours(lake, touched(todo, loaded))
     plan = [each for rebuild in rebuilds(todo, loaded) if (each := _left_alone(client, rebuild, expired)).hours]
+    rows = rows_in(lake, (hour for rebuild in plan for hour in rebuild.hours))
     for rebuild in tracked(plan, "loading summaries", "days of tables"):
-        _rebuild(client, rebuild)
+        _rebuild(client, rebuild, rows)
     event_tables.load(client, todo, loaded, expired)
     for rebuild in matches.rebuilds(client, todo, loaded):
         if (each := _left_alone(client, rebuild, expired_hours(lake, rebuild.hours))).hours:
-            _rebuild(client, each)
+            _rebuild(client, each, rows | rows_in(lake, {*each.hours} - rows.keys()))
     crash.reached(crash.Point.REBUILT)
     load_hours(client, lake, {hour.date() for hour in touched(todo, loaded)})
     _record(client, [(entry, stamp) for entry, stamp in read if entry.batch not in waiting])
@@ -167,8 +168,8 @@ def _clock(table: str) -> str:
     return "toStartOfHour(minute)" if table == "firehose.events_by_minute" else "hour"
 
 
-def _rebuild(client: Client, rebuild: Rebuild) -> None:
-    """Rebuild the partition in a staging table, then swap it in, in one step."""
+def _rebuild(client: Client, rebuild: Rebuild, rows: Mapping[datetime, int]) -> None:
+    """Rebuild the partition in a staging table, then swap it in, in one step. ``rows``: see :func:`together`."""
     table = rebuild.table
     name = table.split(".")[1]
     staging = f"ops.staging_{name}"
@@ -181,10 +182,10 @@ def _rebuild(client: Client, rebuild: Rebuild) -> None:
         f"WHERE day = {{day:Date}} AND {_clock(table)} NOT IN {{hours:Array(DateTime('UTC'))}}",
         parameters=of_day,
     )
-    # One hour at a time, so that memory depends on the events of an hour, not on the length of the backlog.
+    # A large hour at a time, so that memory depends on its events, not on the length of the backlog.
     select = (SQL_FOLDER / "summaries" / f"{name}.sql").read_text(encoding="utf-8")
-    for hour in rebuild.hours:
-        client.command(f"INSERT INTO {staging}\n{select}", parameters={"hour": hour})
+    for hours in together(rebuild.hours, rows):
+        client.command(f"INSERT INTO {staging}\n{select}", parameters={"hours": hours})
     crash.reached(crash.Point.STAGING_FILLED)
     # The engine refuses to replace a partition by an empty one.
     swap = "REPLACE" if client.command(f"SELECT count() FROM {staging}") else "DROP"

@@ -43,4 +43,4 @@ def bring(client: Client, lake: LakeBuilder, batch: LedgerEntry) -> None:
     if "imported" not in batch.counts:
         event_tables.load(client, [batch], {}, set())
     for rebuild in matches.rebuilds(client, [batch], {}):
-        summaries._rebuild(client, rebuild)
+        summaries._rebuild(client, rebuild, {})

@@ -24,6 +24,7 @@ from firehose.warehouse import event_tables, summaries
 from firehose.warehouse.summaries import load, refresh
 from tests.integration.warehouse.dying import DyingClient
 from tests.integration.warehouse.lakes import DAY, TABLES, LakeBuilder, Row, at, row, small
+from tests.integration.warehouse.test_views import files_opened
 
 
 def contents(client: Client) -> dict[str, bytes]:
@@ -149,6 +150,22 @@ def test_a_rerun_gives_equal_bytes(client: Client, settings: Settings, lake: Lak
     assert len(refresh(settings).batches) == 3
     assert contents(client) == before
     assert refresh(settings).batches == ()
+
+
+def test_hours_with_few_rows_are_read_together_and_give_the_same(
+    client: Client, settings: Settings, lake: LakeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, made in many_rows(4).items():
+        lake.write(name, made)
+    publish_all(lake)
+    refresh(settings)
+    before = contents(client)
+    monkeypatch.setattr(summaries, "rows_in", lambda _, hours: dict.fromkeys(hours, 1))
+    publish_all(lake, edition=1)
+    assert len(refresh(settings).batches) == 3
+    assert contents(client) == before
+    two = f"SELECT count() FROM firehose.seen_posts WHERE hour_start IN ['{at(22):%F %T}', '{at(24):%F %T}']"
+    assert files_opened(client, two) == 2
 
 
 def test_only_the_touched_hours_are_read_again(client: Client, settings: Settings, lake: LakeBuilder) -> None:

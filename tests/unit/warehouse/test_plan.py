@@ -9,7 +9,7 @@ import pytest
 from firehose.lake.ledger import LedgerEntry
 from firehose.schema import EVENT_TYPES
 from firehose.store import Listed
-from firehose.warehouse.plan import SUMMARIES, Loaded, pending, rebuilds, unread
+from firehose.warehouse.plan import SUMMARIES, Loaded, pending, rebuilds, together, unread
 
 START = datetime(2026, 11, 23, 20, 40, tzinfo=UTC)
 
@@ -81,3 +81,13 @@ def test_hours_that_an_earlier_edition_wrote_into_are_rebuilt_in_every_table() -
 def test_nothing_to_do_is_no_plan() -> None:
     assert rebuilds([], {}) == []
     assert rebuilds([entry()], {}) == []
+
+
+def test_hours_come_together_while_they_have_few_rows() -> None:
+    hours = [hour(of_day) for of_day in range(6)]
+    rows = dict(zip(hours, (400_000, 600_000, 1, 5_000_000, 0, 7), strict=True))
+    assert list(together(hours, rows)) == [hours[:2], hours[2:3], hours[3:4], hours[4:]]
+    del rows[hours[4]]  # nothing is known of it
+    assert list(together(hours, rows))[2:] == [hours[3:4], hours[4:5], hours[5:]]
+    assert list(together(hours, {})) == [[one] for one in hours]
+    assert list(together([], rows)) == []

@@ -4,4 +4,4 @@ SELECT DISTINCT toDate(hour_start), hour_start, cityHash64(did, collection, rkey
         tryBase32Decode(concat('AAA', translate(rkey, '234567abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'))), 3))),
         bitOr(cityHash64(rkey), 0x8000000000000000))
 FROM firehose.imported
-WHERE hour_start = {hour:DateTime('UTC')}
+WHERE hour_start IN {hours:Array(DateTime('UTC'))}

@@ -4,5 +4,5 @@ SELECT toDate(hour_start), hour_start, url,
     count(), uniqExact(did)
 FROM firehose.seen_posts
 ARRAY JOIN arrayDistinct(links) AS url
-WHERE hour_start = {hour:DateTime('UTC')} AND operation = 'create' AND NOT resync
+WHERE hour_start IN {hours:Array(DateTime('UTC'))} AND operation = 'create' AND NOT resync
 GROUP BY hour_start, url
