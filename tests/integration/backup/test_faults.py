@@ -77,7 +77,7 @@ def test_a_restore_killed_anywhere_is_completed_with_the_same_end(world: World, 
     settings, home = world.with_backup(tmp_path / "kept"), tmp_path / "new"
     made = backup(settings, skip=["clickhouse"])
     for nth in (3, *random.Random(12).sample(range(10, made.files), 2)):
-        assert dies(files, "sync_file", nth, lambda: restore_into(settings, home, None, ["clickhouse"]))
+        assert dies(os, "fsync", nth, lambda: restore_into(settings, home, None, ["clickhouse"]))
         with pytest.raises(FirehoseError, match="unfinished restore: repeat that firehose restore"):
             own_home(home, "firehose demo")
     backup(settings, skip=["clickhouse"])  # a later set changes nothing: the one that was begun is completed
