@@ -166,8 +166,11 @@ def _nullable(kind: str) -> str:
 def _keys(record_type: str, table: str) -> list[str]:
     """The keys of a row: its record's, and those by which stores know it that kept no CID, or no record key."""
     collection = quoted(schema.COLLECTIONS[record_type])
-    begun = f"cityHash64({table}did, {collection}, "
-    keys = [f"{begun}{table}rkey, ifNull({table}cid, ''))", f"{begun}{table}rkey, '')"]
+    begun, other = (
+        f"cityHash64({table}did, {collection}, ",
+        f"if({table}operation = 'create', '', {table}operation)",
+    )
+    keys = [f"{begun}{table}rkey, ifNull({table}cid, {other}))", f"{begun}{table}rkey, {other})"]
     if record_type in (schema.FOLLOWS, schema.BLOCKS):
         keys.append(f"{begun}'', {table}subject_did)")
     return keys

@@ -64,3 +64,38 @@ def test_a_record_that_some_stores_kept_without_its_cid_is_shown_once(
         assert (found, len(rows)) == (stores, 4), readers
     migrate(client, settings)
     forget(client)
+
+
+def test_a_deletion_is_not_taken_for_its_record(client: Client, settings: Settings, lake: LakeBuilder) -> None:
+    """The old queue heard deletions of records that it had missed, or that a store without CIDs kept."""
+    deleted = {"operation": "delete", "cid": None}
+    lake.write(
+        "posts",
+        [row("posts", at(5), "ann", rkey=key, cid=f"c-{key}") for key in ("missed", "kept")]
+        + [row("posts", at(5, 1), "ann", rkey=key, **deleted) for key in ("missed", "kept", "unheard")],
+    )
+    lake.write(
+        "imported",
+        [old(5, "ann", key, "queue", **deleted) for key in ("missed", "kept")]
+        + [old(5, "ann", key, "parquet", cid=None) for key in ("kept", "unheard")],
+    )
+    for kind in ("posts", "imported"):
+        bring(client, lake, entry(lake, at(5), kind))
+    found = {}
+    for readers in ("legacy", "both"):
+        migrate(client, msgspec.structs.replace(settings, readers=readers))
+        rows = client.query("SELECT rkey, operation, provenance FROM firehose.posts ORDER BY ALL").result_rows
+        found[readers] = [(rkey, operation, sorted(stores)) for rkey, operation, stores in rows]
+    deletions = [(key, "delete", ["firehose", "queue"]) for key in ("kept", "missed")]
+    assert found["legacy"] == sorted([*deletions, *((key, "create", ["parquet"]) for key in ("kept", "unheard"))])
+    assert found["both"] == sorted(
+        [
+            *deletions,
+            ("unheard", "delete", ["firehose"]),
+            ("unheard", "create", ["parquet"]),
+            ("kept", "create", ["firehose", "parquet"]),
+            ("missed", "create", ["firehose"]),
+        ]
+    )
+    migrate(client, settings)
+    forget(client)
