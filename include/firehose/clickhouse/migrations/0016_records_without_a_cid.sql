@@ -2,4 +2,4 @@
 -- imports, which alone begin within a minute, are loaded again.
 ALTER TABLE ops.imported_keys ADD COLUMN IF NOT EXISTS bare UInt64 COMMENT 'The key that the record has in stores that kept no CID; equal to key in these' AFTER key;
 
-DELETE FROM ops.batches WHERE id NOT LIKE '%00Z' SETTINGS lightweight_deletes_sync = 2;
+ALTER TABLE ops.batches DELETE WHERE id NOT LIKE '%00Z' SETTINGS mutations_sync = 2;
