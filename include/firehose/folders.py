@@ -56,3 +56,8 @@ def remember(found: dict[Path, Folder]) -> None:
         _known.folders[path] = folder
     while len(_known.folders) > _MOST:
         del _known.folders[next(iter(_known.folders))]
+
+
+def forget() -> None:
+    """Let all of them go: a disk can be unmounted once nobody holds a folder of it."""
+    _known.folders.clear()

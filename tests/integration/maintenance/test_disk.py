@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from firehose import schema
+from firehose import folders, schema
 from firehose.batch import budget
 from firehose.batch.drain import drain
 from firehose.errors import DiskLow
@@ -33,6 +33,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("this user may not mount a file system")
     yield folder
+    folders.forget()  # those of the disk are held open
     subprocess.run(["umount", str(folder)], check=True)
 
 
