@@ -40,9 +40,9 @@ def airflow_home(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> di
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FIREHOSE_")}
     clean |= {"FIREHOSE_HOME": str(home / "firehose"), "FIREHOSE_LAKE": str(home / "lake")}
     clean |= {"FIREHOSE_START_DATE": "2026-01-01T00:00:00Z", "FIREHOSE_REDIS_PASSWORDS": PASSWORDS}
+    prepared = prepare_airflow_home(home / "airflow", ROOT / "dags", ROOT / "plugins", clean)
     # A test may have run the DAGs with other settings a moment ago; Airflow would leave those for 30 s.
-    clean["AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL"] = "0"
-    return prepare_airflow_home(home / "airflow", ROOT / "dags", ROOT / "plugins", clean)
+    return prepared | {"AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0"}
 
 
 def begin_with(migrated: Path, home: Path) -> None:
