@@ -77,6 +77,13 @@ def compare(
         typer.echo(msgspec.json.encode(report))
     else:
         _print(report)
+    _require_passed(report)
+
+
+def _require_passed(report: Comparison) -> None:
+    """Say what was not read, and end with a failure unless every day has passed."""
+    from firehose.errors import FirehoseError
+
     if report.refused:
         more = "" if report.refused == 1 else f" (and {report.refused - 1} more)"
         typer.echo(f"not read: {report.refusals[0]}{more}", err=True)
