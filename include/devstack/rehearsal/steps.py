@@ -21,6 +21,7 @@ from firehose.errors import FirehoseError
 from firehose.lake import audit
 from firehose.legacy.cleanup import trash
 from firehose.legacy.cleanup.run import Cleaned, Cleanup
+from firehose.legacy.compare.outcome import Thresholds
 from firehose.legacy.compare.run import compare
 from firehose.legacy.demands import Stage
 from firehose.legacy.imports.run import run_import
@@ -47,10 +48,14 @@ class Steps:
         self._before: _Files = {}
         self._planned: Cleaned | None = None
 
+    @property
+    def _first(self) -> date:
+        """The first day on which both systems listen."""
+        return datetime.fromtimestamp(self._place.plan.start_us / 1e6, UTC).date()
+
     def __iter__(self) -> Iterator[Step]:
         """In order."""
-        middle = datetime.fromtimestamp(self._place.plan.start_us / 1e6, UTC).date()
-        middle += timedelta(days=self._place.plan.days // 2)
+        middle = self._first + timedelta(days=self._place.plan.days // 2)
         legacy, both, new = (self._reading(mode) for mode in (Mode.LEGACY, Mode.BOTH, Mode.NEW))
         yield Step("the old system's store", self._make)
         yield Step("the firehose beside it", self._listen)
@@ -66,6 +71,7 @@ class Steps:
         yield Step("back to parallel", self._stage(Stage.PARALLEL, legacy))
         yield Step("both once more", self._stage(Stage.BOTH, both))
         yield Step("new once more", self._stage(Stage.NEW, new))
+        yield Step("compare what is from before", self._compare_before)
         yield Step("backup", self._backup)
         yield Step("cleanup, dry run", self._plan)
         yield Step("cleanup", self._clean)
@@ -138,12 +144,19 @@ class Steps:
         return f"{readers}: {self._read_by(readers, mode_of)}"
 
     def _compare(self) -> str:
-        done = compare(self._place.settings, self._place.old)
+        done = compare(self._place.settings, self._place.old, begin=self._first)
         _require(not done.problems, "; ".join(done.problems[:1]))
         _require(not done.refused, "; ".join(done.refusals[:1]))
         counts = [counts for day in done.days for counts in day.types.values()]
         both, new = sum(each.both for each in counts), sum(each.only_new for each in counts)
         return f"{len(done.days)} days passed: {both:,} records in both, 0 only old, 0 differ, {new:,} only new"
+
+    def _compare_before(self) -> str:
+        """Days on which nobody listened, among them that of records without any time: imports have all of them."""
+        only_imported = Thresholds(unheard=True)
+        done = compare(self._place.settings, self._place.old, end=self._first, thresholds=only_imported)
+        _require(not done.problems, "; ".join(done.problems[:1]))
+        return f"{len(done.days)} days from before, with every record in an import"
 
     def _backup(self) -> str:
         made = backup(self._place.settings, skip=PARTS)
