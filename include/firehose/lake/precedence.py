@@ -1,4 +1,4 @@
-"""Which of two copies of an event stays: that of the earlier batch, and of an import only where there is no other.
+"""Which of two copies of an event stays: that of the earlier batch, where an import counts as the latest of all.
 
 An import's batch is named by a day of the old data, which is earlier than that of whoever listened that day: the
 lake would forget that it had heard the event itself. Must not: look for copies.
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from firehose.batch.interval import IMPORT_SECONDS, Batch, is_import
+from firehose.batch.interval import IMPORT_SECONDS, is_import
+from firehose.lake.footers import batch_id
 
 _DAY_S: Final = 86_400
 _SECOND: Final = timedelta(seconds=1)  # batches begin at whole seconds
@@ -67,14 +68,14 @@ def after(batch: datetime) -> Batches:
     return _of_kind(batch, Span(first=batch + _SECOND), _NONE, _ALL)
 
 
-def in_order(batch_id: str) -> tuple[bool, str]:
-    """What batches are sorted by, so that each comes after those whose copies stay beside its own."""
-    return is_import(batch_id), batch_id
+def in_order(name: str) -> tuple[bool, str]:
+    """What ids of batches are sorted by, so that each comes after those whose copies stay beside its own."""
+    return is_import(name), name
 
 
 def _of_kind(batch: datetime, same: Span, listened: Span, imports: Span) -> Batches:
     """``same`` of the batch's own kind; else ``listened`` or ``imports``."""
-    if is_import(Batch(batch, batch).id):
+    if is_import(batch_id(batch)):
         return Batches(listened, same)
     return Batches(same, imports)
 
