@@ -67,7 +67,7 @@ export const words = {
     activity: "Activity",
     activityAbout: (step: string) => `Events by type, each ${step}`,
     accounts: "Active accounts",
-    accountsAbout: (step: string) => `Accounts with an event, each once a ${step}; more than an hour within 1%`,
+    accountsAbout: (step: string) => `Accounts with an event, each counted once per ${step}; more than an hour within 1%`,
     languages: "Languages",
     languagesAbout: "Posts by the language that they declare first",
     hashtags: "Hashtags",
