@@ -79,7 +79,7 @@ def bench_cookbook(events: int, hours: int, rounds: int, names: Sequence[str] = 
     Raises:
         FirehoseError: no recipe has such a name.
     """
-    wanted = _wanted(names)
+    wanted = chosen(names)
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         settings = of_own(Path(name, "home"), str(Path(name, "lake")))
         began = time.monotonic()
@@ -93,7 +93,12 @@ def bench_cookbook(events: int, hours: int, rounds: int, names: Sequence[str] = 
     return CookbookReport(name="cookbook", events=total, seconds=seconds, recipes=asked, on_the_lake=on_the_lake)
 
 
-def _wanted(names: Sequence[str]) -> list[Recipe]:
+def chosen(names: Sequence[str]) -> list[Recipe]:
+    """The recipes of these names; all of them if there are no names.
+
+    Raises:
+        FirehoseError: no recipe has such a name.
+    """
     there = {recipe.name: recipe for recipe in recipes()}
     if unknown := [name for name in names if name not in there]:
         raise FirehoseError(f"no recipe is named {', '.join(unknown)}; there are {', '.join(there)}")

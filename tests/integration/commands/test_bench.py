@@ -23,7 +23,7 @@ from devstack.bench import batch, into, recovery
 from devstack.bench.analysts import CHECKS, Sample
 from devstack.bench.attacks import THREADS
 from devstack.bench.concurrency import ConcurrencyReport, parts_of_batches
-from devstack.bench.cookbook import ON_THE_LAKE, CookbookReport
+from devstack.bench.cookbook import ON_THE_LAKE, CookbookReport, chosen
 from devstack.bench.hostile import Broken, Scale, bench_hostile
 from devstack.bench.ingest import write_recording
 from devstack.bench.pipeline import Pipeline
@@ -140,6 +140,10 @@ def test_a_recipe_of_another_name_is_refused() -> None:
     done = firehose("bench", "cookbook", "--recipe=01_whatever", home="/nonexistent")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no recipe is named 01_whatever" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_without_names_all_recipes_are_measured() -> None:
+    assert chosen(()) == recipes()
 
 
 def test_each_baseline_is_that_of_a_recipe() -> None:
