@@ -35,15 +35,31 @@ def footer(path: LakePath) -> pq.FileMetaData:
 
 def groups_within(metadata: pq.FileMetaData, bounds: Mapping[str, tuple[Any, Any]]) -> Iterator[int]:
     """The row groups that may hold a row whose columns all lie within these bounds, by their statistics."""
-    columns = {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
+    columns = [_number(metadata, name) for name in bounds]
     for group in range(metadata.num_row_groups):
-        of_group = metadata.row_group(group)
-        said = (of_group.column(columns[name]).statistics for name in bounds)
+        said = (_ends(metadata, group, column) for column in columns)
         if all(
-            one is None or not one.has_min_max or (one.min <= greatest and one.max >= least)
-            for one, (least, greatest) in zip(said, bounds.values(), strict=True)
+            ends is None or (ends[0] <= greatest and ends[1] >= least)
+            for ends, (least, greatest) in zip(said, bounds.values(), strict=True)
         ):
             yield group
+
+
+def ends(metadata: pq.FileMetaData, group: int, column: str) -> tuple[Any, Any] | None:
+    """The least and the greatest value of a column in a row group, by its statistics; None where they do not say.
+
+    Those of numbers and times are exact.
+    """
+    return _ends(metadata, group, _number(metadata, column))
+
+
+def _ends(metadata: pq.FileMetaData, group: int, column: int) -> tuple[Any, Any] | None:
+    said = metadata.row_group(group).column(column).statistics
+    return (said.min, said.max) if said is not None and said.has_min_max else None
+
+
+def _number(metadata: pq.FileMetaData, name: str) -> int:
+    return next(number for number in range(metadata.num_columns) if metadata.schema.column(number).path == name)
 
 
 def footer_digest(stream: BufferedReader) -> tuple[int, str]:

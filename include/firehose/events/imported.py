@@ -14,7 +14,7 @@ from firehose.events.envelope import Undecodable, revive
 from firehose.records.rules import EARLIEST_US, LATEST_US
 
 
-class ImportedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+class ImportedLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A line: the columns of the type's rows, in their order, but for those that are computed.
 
     ``created_at`` is the client's text.

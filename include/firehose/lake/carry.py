@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -66,6 +67,7 @@ def _copyable(path: LakePath, record_type: str) -> list[Group] | None:
     return metadata.groups_of(path, there)
 
 
+@cache
 def _todays_form(record_type: str) -> metadata.Form:
     sink = pa.BufferOutputStream()
     with RowGroupWriter(sink, record_type):

@@ -5,6 +5,7 @@ Takes the locks of the files. Must not: write the ledger.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from firehose.batch.interval import Batch
 from firehose.errors import LakeChanged
 from firehose.lake import edges, users
 from firehose.lake.edges import Edge
-from firehose.lake.footers import Merged, commits_done, displaced_rows, mentions
+from firehose.lake.footers import DisplacedRows, Merged, commits_done, displaced_rows, mentions
 from firehose.lake.hourfile import HourCommit, merge
 from firehose.lake.layout import HourFile
 from firehose.lake.locks import locked
@@ -53,19 +54,23 @@ class Outcome(NamedTuple):
 
 def plan(record_type: str, rows: HourRows, source: str) -> HourPlan:
     """Plan what is to be done to an hour file. Reads the rows' times."""
-    times = (read["time_us"] for read in rows.read(["time_us"]))
-    return HourPlan(record_type, rows, source, edges.beside(record_type, rows.hour, times))
+    return HourPlan(record_type, rows, source, edges.beside(record_type, rows.hour, rows.times()))
 
 
-def check(lake: LakePath, work: HourPlan, known: Known) -> None:
-    """See that the files are what their records say: the rows' own in full, the others quickly.
+def check(lake: LakePath, planned: Iterable[HourPlan], known: Known) -> None:
+    """See that the files are what their records say: those that rows go into in full, the others quickly.
 
     Raises:
         LakeChanged: one is not.
     """
-    for file in sorted(_files(work, work.edges(lake))):
+    own: set[HourFile] = set()
+    others: set[HourFile] = set()
+    for work in planned:
+        own.add(work.own)
+        others |= _files(work, work.edges(lake))
+    for file in sorted(own | others):
         with locked(lake, [file.of]):
-            require(lake, file, known, full=file == work.own)
+            require(lake, file, known, full=file in own)
 
 
 def commit(lake: LakePath, batch: Batch, work: HourPlan, known: Known) -> Outcome:
@@ -86,18 +91,16 @@ def commit(lake: LakePath, batch: Batch, work: HourPlan, known: Known) -> Outcom
         if not work.rows.parts and not mentions(path, batch.start):
             return Outcome(Merged(0, 0, 0), set())
         done = _merge(path, batch, work, beside)
+        lost: dict[HourFile, DisplacedRows] = {}
         for edge in beside:
             neighbour = edge.neighbour
             if len(copies := edges.displaced_copies(edge, batch.start)):
                 require(lake, neighbour.file, known, full=True)
                 edges.displace(edge, batch.start, copies, work.source)
-            elif displaced_rows(neighbour.path, edge.taker(batch.start)):
-                neighbour.path.settle()  # what an earlier run did, perhaps as its last act
-        lost = {
-            edge.neighbour.file: rows
-            for edge in beside
-            if (rows := displaced_rows(edge.neighbour.path, edge.taker(batch.start)))
-        }
+            if taken := displaced_rows(neighbour.path, edge.taker(batch.start)):
+                lost[neighbour.file] = taken
+                if not len(copies):
+                    neighbour.path.settle()  # what an earlier run did, perhaps as its last act
     # What an earlier run took is not this run's count, but its hour has changed.
     done.append(
         Merged(0, 0, sum(displaced.rows for displaced in lost.values() if displaced.source == work.source))
@@ -133,11 +136,12 @@ def _merge(path: LakePath, batch: Batch, work: HourPlan, beside: list[Edge]) -> 
     if not todo:
         path.settle()  # the ledger is to rely on what an earlier run did, perhaps its last act
     for rows in todo:
-        elsewhere = [edges.copies_that_stay(edge, rows.read, batch.start) for edge in beside]
+        read = rows.reading()
+        elsewhere = [edges.copies_that_stay(edge, read, batch.start) for edge in beside]
         new = HourCommit(
             work.record_type,
             batch.start,
-            rows.read,
+            read,
             source=work.source,
             number=len(done),
             elsewhere=pa.concat_arrays([pa.array([], pa.string()), *elsewhere]),

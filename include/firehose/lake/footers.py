@@ -6,13 +6,13 @@ Reads footers only; :mod:`firehose.lake.hourfile` writes them with the rows. Mus
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 import pyarrow as pa
 
 from firehose import parquet
-from firehose.lake import closed_form
 from firehose.lake.rowgroups import corrupt, rows_by_batch
 from firehose.store import LakePath
 
@@ -74,21 +74,16 @@ def read(path: LakePath) -> Footer:
     Raises:
         CorruptLake: the file cannot be read.
     """
-    said = notes(path)
+    return of_notes(notes(path))
+
+
+def of_notes(said: Mapping[bytes, bytes]) -> Footer:
+    """The same of a file whose notes were read."""
     return Footer(
         msgspec.json.decode(said.get(_DISPLACED, b"{}"), type=dict[str, int]),
         msgspec.json.decode(said.get(_COMMITS, b"{}"), type=dict[str, BatchCommits]),
         msgspec.json.decode(said.get(_TAKEN, b"{}"), type=dict[str, DisplacedRows]),
     )
-
-
-def form(path: LakePath) -> str:
-    """The form of a file (:mod:`firehose.lake.closed_form`); empty: open.
-
-    Raises:
-        CorruptLake: the file cannot be read.
-    """
-    return closed_form.form_of(notes(path))
 
 
 def notes(path: LakePath) -> dict[bytes, bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from firehose.areas import F
@@ -15,6 +16,8 @@ from firehose.quality.result import HOUR_US as HOUR_US
 from firehose.records.registry import REGISTRY
 from firehose.store import L, LakePath
 
+#: So many folders of hours are kept by name: those of a year.
+HOURS_KEPT: Final = 9000
 _HOUR_FORMAT = "%Y-%m-%dT%H"
 #: The ``user`` of the one file of an hour that is flat, and of the file of all other accounts in one that is not.
 FLAT: Final = ""
@@ -90,12 +93,18 @@ def file_of(path: LakePath) -> HourFile:
     """
     user = user_of_folder(path)
     folders = path.parts[-7:-3] if user else path.parts[-5:-1]
-    parts = dict(part.split("=", 1) for part in folders if "=" in part)
     try:
-        start = datetime(*(int(parts[key]) for key in ("year", "month", "day", "hour")), tzinfo=UTC)  # type: ignore[arg-type, misc]  # four ints
+        return HourFile(_hour_of(tuple(folders)), path.stem, user)
     except KeyError as error:
         raise ValueError(f"{path}: no {error} folder") from None
-    return HourFile(int(start.timestamp()) // 3600, path.stem, user)
+
+
+@lru_cache(HOURS_KEPT)
+def _hour_of(folders: tuple[str, ...]) -> int:
+    """The hour that folders of these names are of, the inverse of :func:`_folder`."""
+    parts = dict(part.split("=", 1) for part in folders if "=" in part)
+    year, month, day, hour = (int(parts[key]) for key in ("year", "month", "day", "hour"))
+    return int(datetime(year, month, day, hour, tzinfo=UTC).timestamp()) // 3600
 
 
 def hour_of_file(path: LakePath) -> int:
@@ -117,6 +126,7 @@ def hour_files(lake: L, record_type: str, hour: int | None = None) -> list[L]:
     return sorted(found, key=file_of)
 
 
+@lru_cache(HOURS_KEPT)
 def _folder(hour: int) -> str:
     return f"{datetime.fromtimestamp(hour * 3600, UTC):year=%Y/month=%m/day=%d/hour=%H}"
 

@@ -69,8 +69,7 @@ def publish(settings: Settings, batch: Batch) -> PublishResult:
     rule = Rule(settings.user_files_events, settings.user_files_most)
     known = known_since(lake)
     work = _work(lake, batch, validated, earlier, partial(users.settled, rule=rule, known=known))
-    for hour_plan in chain.from_iterable(work.values()):
-        check(lake, hour_plan, known)
+    check(lake, chain.from_iterable(work.values()), known)
     touched: set[HourFile] = set()
     counts: dict[str, LedgerCounts] = {}
     for record_type, planned in work.items():

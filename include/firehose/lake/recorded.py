@@ -7,6 +7,7 @@ not: read a record.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final
 
 from firehose.areas import Area
@@ -27,7 +28,12 @@ def record_path(hour_file: L) -> L:
 
 def folder_of(lake: L, hour: int) -> L:
     """Where the records of an hour lie."""
-    return Area.HOURS.of(lake) / f"{datetime.fromtimestamp(hour * 3600, UTC):date=%Y-%m-%d/hour=%H}"
+    return Area.HOURS.of(lake) / _folder(hour)
+
+
+@lru_cache(layout.HOURS_KEPT)
+def _folder(hour: int) -> str:
+    return f"{datetime.fromtimestamp(hour * 3600, UTC):date=%Y-%m-%d/hour=%H}"
 
 
 def hour_file_of(record: L) -> L:

@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
+import pyarrow as pa
 
 from firehose import crash, parquet
 from firehose.errors import CorruptLake
-from firehose.lake import footers
+from firehose.lake import closed_form, footers
 from firehose.lake.expiry import Expiry
 from firehose.lake.footers import Footer
 from firehose.lake.recorded import next_path, record_path
-from firehose.lake.rowgroups import row_count
+from firehose.lake.rowgroups import corrupt
 from firehose.store import LakePath, LocalLake
 
 
@@ -95,15 +96,20 @@ def describe(hour_file: LakePath, by: str) -> HourRecord:
     """
     if (seen := see(hour_file)) is None:
         raise CorruptLake(f"{hour_file}: is not there")
+    try:
+        footer = parquet.footer(hour_file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise corrupt(hour_file, error) from error
+    notes = footer.metadata or {}
     return HourRecord(
-        rows=row_count(hour_file),
+        rows=footer.num_rows,
         bytes=seen.bytes,
         sha256=hour_file.sha256(),
         footer_sha256=seen.footer_sha256,
         by=by,
         recorded_at=datetime.now(UTC),
-        footer=footers.read(hour_file),
-        form=footers.form(hour_file),
+        footer=footers.of_notes(notes),
+        form=closed_form.form_of(notes),
     )
 
 

@@ -77,18 +77,18 @@ def _merge(
     made: Collection[HourFile],
     sound: Collection[HourFile],
 ) -> Merged:
-    near = edges.neighbours(file.hour, (read["time_us"] for read in rows.read(["time_us"])))
+    near, read = edges.neighbours(file.hour, rows.times()), rows.reading()
     beside = {there for hour in near for there in edges.meeting(lake, file, file.record_type, hour)} | {
         there for there in sound if there.hour in (file.hour, *near)
     }
     elsewhere = [pa.array([], pa.string())]
     for there in sorted(beside):
         edge = edges.edge_between(lake, file, there, scratch if there in made else lake)
-        elsewhere.append(edges.copies_that_stay(edge, rows.read, raw.batch.start))
+        elsewhere.append(edges.copies_that_stay(edge, read, raw.batch.start))
     new = HourCommit(
         file.record_type,
         raw.batch.start,
-        rows.read,
+        read,
         elsewhere=pa.concat_arrays(elsewhere),
         types=raw.types if shares_queue(file.record_type) else (),
     )

@@ -15,6 +15,7 @@ from firehose import parquet
 from firehose.batch.interval import Batch
 from firehose.lake import layout
 from firehose.lake.footers import Merged
+from firehose.lake.hourfile import Rows
 from firehose.lake.users import Layout
 from firehose.quality.outcome import SliceResult
 from firehose.quality.result import staged_path
@@ -25,6 +26,8 @@ from firehose.store import LakePath
 COMMIT_ROWS = 4_000_000
 #: At most this many slices, where rows are large: a slice holds 96 MiB of raw JSON.
 COMMIT_SLICES = 32
+#: So many rows are read once: a slice has no more than 96 MiB of JSON of them, however large they are.
+_HELD_ROWS = 16_384
 
 
 class Part(NamedTuple):
@@ -48,18 +51,40 @@ class HourRows(NamedTuple):
         Row groups without a row of the hour, by their statistics, are not read: a batch of many hours is staged so
         that each row group is of one. Of one that has none of the user's, only times and accounts are.
         """
-        first = self.hour * layout.HOUR_US
-        bounds = {"time_us": (first, first + layout.HOUR_US - 1)}
         deciding = ["time_us", "did"] if self.user else ["time_us"]
         wanted = None if columns is None else [*dict.fromkeys([*columns, *deciding])]
         for part in self.parts:
             with parquet.opened(part.path) as staged:
-                for group in parquet.groups_within(staged.metadata, bounds):
+                for group in parquet.groups_within(staged.metadata, {"time_us": self._ends}):
                     if self.user and not pc.any(self._mine(staged.read_row_group(group, deciding))).as_py():
                         continue
                     rows = staged.read_row_group(group, wanted)
                     mine = self._mine(rows)
                     yield rows if pc.all(mine).as_py() else rows.filter(mine)
+
+    def reading(self) -> Rows:
+        """As :meth:`read`. Few rows of one slice are held: each look at them would open the file otherwise."""
+        if len(self.parts) != 1 or self.parts[0].rows > _HELD_ROWS:
+            return self.read
+        held = list(self.read())
+
+        def again(columns: Sequence[str] | None = None, /) -> Iterator[pa.Table]:
+            yield from (rows if columns is None else rows.select(columns) for rows in held)
+
+        return again
+
+    def times(self) -> Iterator[pa.ChunkedArray]:
+        """Witnessed times: of a row group that is the file's as a whole only the first and the last, unread."""
+        first, last = self._ends
+        for part in self.parts:
+            with parquet.opened(part.path) as staged:
+                for group in parquet.groups_within(staged.metadata, {"time_us": self._ends}):
+                    ends = parquet.ends(staged.metadata, group, "time_us")
+                    if ends and first <= ends[0] and ends[1] <= last and not self.user:
+                        yield pa.chunked_array([pa.array(ends, pa.int64())])
+                        continue
+                    rows = staged.read_row_group(group, ["time_us", "did"] if self.user else ["time_us"])
+                    yield rows["time_us"].filter(self._mine(rows))
 
     def divided(self) -> list[HourRows]:
         """The same by the files of the hour, also those that none go into. Reads times and accounts."""
@@ -72,6 +97,11 @@ class HourRows(NamedTuple):
                 if count := pc.sum(_of(rows["did"], name, self.by)).as_py():
                     of_part.append(Part(part.path, count))
         return [self._replace(parts=of_file, user=name) for name, of_file in parts.items()]
+
+    @property
+    def _ends(self) -> tuple[int, int]:
+        """The first and the last microsecond of the hour."""
+        return self.hour * layout.HOUR_US, (self.hour + 1) * layout.HOUR_US - 1
 
     def _mine(self, rows: pa.Table) -> pa.Array:
         inside = pa.array(rows["time_us"].to_numpy() // layout.HOUR_US == self.hour)

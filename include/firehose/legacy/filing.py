@@ -101,11 +101,13 @@ _CLOCKS: Final[tuple[tuple[Callable[[OldRecord], int | None], str], ...]] = (
 
 
 def _row(old: OldRecord, filed_us: int, by: str, rev: str | None) -> bytes:
-    kept = dict(zip(_SAME, _kept(old), strict=True))
-    return _encode(ImportedLine(time_us=filed_us, filed_by=by, store=old.store.value, rev=rev, **kept))
+    values = (filed_us, old.did, by, old.store.value, *_to_rev(old), rev, *_from_rev(old))
+    return _encode(ImportedLine(*values))
 
 
 _encode = msgspec.json.Encoder().encode
-_OWN: Final = {"time_us", "filed_by", "store", "rev"}
-_SAME: Final = tuple(name for name in ImportedLine.__struct_fields__ if name not in _OWN)
-_kept: Final = attrgetter(*_SAME)
+# By position: by name a row takes three times as long, and what the old system kept has the same names.
+_NAMES: Final = ImportedLine.__struct_fields__
+_REV: Final = _NAMES.index("rev")
+_to_rev: Final = attrgetter(*_NAMES[_NAMES.index("store") + 1 : _REV])
+_from_rev: Final = attrgetter(*_NAMES[_REV + 1 :])

@@ -37,6 +37,8 @@ SLICE_BYTES: Final = 96 * 1024 * 1024
 CHUNK_EVENTS: Final = 25_000
 # A batch of the stream is of two hours at most, but for late events; one of an import is of a day.
 _FEW_HOURS: Final = 2
+# Rows of many hours that wait to be written, decoded: a part of what a slice holds for its suites.
+_HELD_BYTES: Final = 32 * 1024 * 1024
 # Reasons that a result names: those of a flood are few, and those of a fuzzer without number.
 _REASONS: Final = 5
 
@@ -71,6 +73,8 @@ def validate_slice(task: Slice) -> SliceResult:
                 if record_type not in parts:
                     parts[record_type] = _TypePart(task, record_type, runner, staged)
                 parts[record_type].add(of_type, quarantine)
+        for part in parts.values():
+            part.write()
     for part in parts.values():
         part.ruled.check()
     runner.build_docs()
@@ -98,6 +102,7 @@ class _TypePart:
         self._type, self._start = record_type, task.batch.start
         self._raw = self._good = self._quarantined = 0
         self._hours: Counter[int] = Counter()
+        self._waiting: list[pa.Table] = []
         self._path = staged_path(task.lake, task.batch, record_type, task.number)
         part = opened.enter_context(self._path.replacing())
         self._writer = opened.enter_context(_writer(part, record_type))
@@ -111,13 +116,22 @@ class _TypePart:
         quarantine.add_rows(self._type, table, kept, reasons)
         published = table.filter(mask) if reasons else table
         hours = _hours(published)
-        for part in _by_hour(published, hours):
-            self._writer.write_table(part)
+        self._waiting.append(published)
+        if len(hours) <= _FEW_HOURS or sum(rows.nbytes for rows in self._waiting) > _HELD_BYTES:
+            self.write()
         self._raw, self._good = self._raw + len(lines), self._good + len(published)
         self._quarantined += len(failed) + len(reasons)
         self.new_kinds += sum(line.new_kind for line in failed)
         self._hours.update(hours)
         self.ruled.add(table.select(columns_of(self._type)))
+
+    def write(self) -> None:
+        """Write what waits: rows of many hours wait for more of each, since a row group costs its reader."""
+        if self._waiting:
+            rows = pa.concat_tables(self._waiting)
+            for part in _by_hour(rows, _hours(rows)):
+                self._writer.write_table(part)
+            self._waiting = []
 
     def staged(self) -> StagedRows:
         """The description of the staged file, which is in place."""

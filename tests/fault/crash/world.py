@@ -74,6 +74,7 @@ class World(LakeView):
         #: What the lake is after a step without a death, by name.
         self.ends: dict[str, dict[str, object]] = {}
         self._redis: dict[str, dict[bytes, bytes]] = {"": {}}
+        self._has_loaded = False
         self._driver = subprocess.Popen(
             [sys.executable, "-m", "tests.fault.crash.driver"],
             stdin=subprocess.PIPE,
@@ -101,6 +102,7 @@ class World(LakeView):
     def _ask(self, steps: Sequence[Step], environ: Mapping[str, str]) -> int:
         assert self._driver.stdin is not None
         assert self._driver.stdout is not None
+        self._has_loaded |= any(name == "refresh" for name, _ in steps)
         # Not the driver's own type: importing it would import Great Expectations here as well.
         request = {"settings": self.settings, "steps": steps, "environ": environ}
         self._driver.stdin.write(msgspec.json.encode(request) + b"\n")
@@ -170,9 +172,11 @@ class World(LakeView):
             shutil.rmtree(below) if below.is_dir() else below.unlink()
         if stage and (kept := self.home / "stages" / stage).exists():
             shutil.copytree(kept, self.lake, dirs_exist_ok=True)
-        summaries = (*(summary.table for summary in SUMMARIES), *event_tables.TABLES)
-        for table in (*summaries, "ops.batches", "ops.gaps", "ops.hours", "ops.adding"):
-            self.clickhouse.command(f"TRUNCATE TABLE {table}")
+        if self._has_loaded:
+            summaries = (*(summary.table for summary in SUMMARIES), *event_tables.TABLES)
+            for table in (*summaries, "ops.batches", "ops.gaps", "ops.hours", "ops.adding"):
+                self.clickhouse.command(f"TRUNCATE TABLE {table}")
+            self._has_loaded = False
 
     def steps_from(self, stage: str) -> list[Step]:
         """Every step that leads from a stage to the end."""

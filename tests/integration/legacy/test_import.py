@@ -25,6 +25,7 @@ from firehose.quality.validate import validate
 from firehose.settings import Settings
 from ingester.contract import crash
 from ingester.manifests import last_drained
+from tests.support import arrow_reads
 from tests.support.old_posts import key, post_path, write_post
 
 EXAMPLE = Path(__file__).parents[4] / "shared" / "legacy-example"
@@ -75,6 +76,17 @@ def test_a_second_import_reads_only_what_is_new_and_adds_only_that(settings: Set
     more = run_import(settings, source)
     assert (more.files, more.rows, more.duplicates) == (2, 22, 1)
     assert [row for row in rows(settings) if row["rkey"] != key(50)] == before
+
+
+def test_an_import_opens_few_files_an_hour(
+    settings: Settings, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = arrow_reads.noted(monkeypatch)
+    run_import(settings, source)
+    hours = list(settings.local_lake.glob("year=*/*/*/*/imported.parquet"))
+    assert len(hours) == 2
+    # Of each: its staged rows as they are planned and as they are taken, and what was written as it is described.
+    assert len(opened) <= 4 * len(hours), opened
 
 
 @pytest.mark.parametrize(

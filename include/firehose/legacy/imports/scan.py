@@ -21,15 +21,17 @@ from firehose.errors import UnknownShape
 from firehose.legacy.filing import lines_of, refused_line
 from firehose.legacy.imports import parts
 from firehose.legacy.imports.parts import Part, PartWriter
-from firehose.legacy.record import Refused
+from firehose.legacy.record import Refused, Store
 from firehose.legacy.stores import Found, read, walk
 from firehose.progress import tracked
 from firehose.quality import workers
 from firehose.store import LakePath
 
-#: Bytes of the files of a part, about: what a killed import reads again. A small file counts as ``_LEAST``.
-_BYTES: Final = 32 * 1024 * 1024
+#: Bytes of the files of a part, about: what a killed import reads again, and what one process reads while another
+#: one may have nothing left. A small file counts as ``_LEAST``, and Parquet as what it is once decoded, about.
+_BYTES: Final = 16 * 1024 * 1024
 _LEAST: Final = 1024
+_DECODED: Final = 8
 #: Less than this is read sooner than processes are forked.
 _FORK_BYTES: Final = 8 * 1024 * 1024
 #: Processes at most: each holds the lines that become frames.
@@ -93,7 +95,7 @@ def _new(root: Path, known: dict[str, tuple[int, int]]) -> Iterator[Found]:
 
 
 def _weight(found: Found) -> int:
-    return max(found.size, _LEAST)
+    return max(found.size * (_DECODED if found.store is Store.PARQUET else 1), _LEAST)
 
 
 def _tasks(files: Iterable[Found], number: int) -> Iterator[_Task]:
