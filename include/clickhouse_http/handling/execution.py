@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Final, TypeVar
 
@@ -47,6 +48,7 @@ class Execution:
         self._answer = answer
         self._gone = gone
         self._head = head
+        self._taken = ExitStack()
 
     async def run(self, received: body.Request, memory_mib: int) -> None:
         """Run the statement, and send all but the end of its result. Afterwards the session is free.
@@ -55,23 +57,26 @@ class Execution:
             QueryError: it is refused, or fails.
             ClientDisconnect: the client has gone.
         """
-        work, sessions, wish = self._endpoint.work, self._endpoint.sessions, self._asked.session
-        connection = await work(partial(sessions.acquire, self._user, wish, memory_mib))
+        # Each step in a thread costs more than most of what is done there: what can be one step is one.
+        connection = await self._endpoint.work(partial(self._take, self._settings(memory_mib), memory_mib))
         try:
-            settings = self._settings(memory_mib)
-            prepared = applied(connection, self._database(), settings, keep=wish is not None)
-            await work(prepared.__enter__)
-            try:
+            if brought := self._asked.external:
+                self._taken.callback(loading.drop_external, connection)
                 parser = self._endpoint.engine.parser
-                await self._watched(
-                    connection, partial(loading.load_external, parser, connection, self._asked.external)
-                )
-                await self._send_result(connection, received)
-            finally:
-                await work(partial(loading.drop_external, connection))
-                await work(partial(prepared.__exit__, None, None, None))
+                await self._watched(connection, partial(loading.load_external, parser, connection, brought))
+            await self._send_result(connection, received)
         finally:
-            await work(partial(sessions.release, self._user, wish, connection))
+            await self._endpoint.work(self._taken.close)
+
+    def _take(self, settings: Mapping[str, str], memory_mib: int) -> Connection:
+        """A connection as this request wants it. ``_taken`` gives it back, after all else that is put there."""
+        sessions, wish = self._endpoint.sessions, self._asked.session
+        connection = sessions.acquire(self._user, wish, memory_mib)
+        with ExitStack() as taken:
+            taken.callback(sessions.release, self._user, wish, connection)
+            taken.enter_context(applied(connection, self._database(), settings, keep=wish is not None))
+            self._taken = taken.pop_all()
+        return connection
 
     def _database(self) -> str:
         """Many clients send ``default`` where their user named no database. The analyst has no rights there: it
@@ -95,17 +100,15 @@ class Execution:
             result = await self._watched(connection, starting)
         finally:
             telling.cancel()
-        try:
-            held = endpoint.spool.file(self._user.role) if self._asked.wait_end else None
-            answer.begin(result.output_format, result.summary, held)
+        # Before the connection is closed: the engine crashes on the reverse order.
+        self._taken.callback(result.pieces.close)
+        held = endpoint.spool.file(self._user.role) if self._asked.wait_end else None
+        answer.begin(result.output_format, result.summary, held)
+        check_connected(self._gone)
+        following = partial(steps.following, result, answer)
+        while (packed := await self._watched(connection, following)) is not None:
+            await answer.send(packed)
             check_connected(self._gone)
-            following = partial(steps.following, result, answer)
-            while (packed := await self._watched(connection, following)) is not None:
-                await answer.send(packed)
-                check_connected(self._gone)
-        finally:
-            # Before the connection is closed: the engine crashes on the reverse order.
-            await endpoint.work(result.pieces.close)
 
     async def _watched(self, connection: Connection, call: Callable[[], T]) -> T:
         """Run ``call`` in a worker; when the client goes away meanwhile, cancel what the engine does for it."""

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Final
 
@@ -69,14 +70,18 @@ class QueryResponse(Response):
             raise
         finally:
             self._endpoint.counts.ended(role, outcome, time.monotonic() - started)
-            self._endpoint.workers.submit(answer.close)
-            self._endpoint.workers.submit(self._form.close)
+            self._endpoint.workers.submit(self._forget, answer)
         if who != "-":  # failed logins are counted in bursts: they must not fill the log
             log.info(
                 "query %s of %s: %s in %.0f ms%s",
                 answer.query_id, who, answer.outcome, (time.monotonic() - started) * 1000,
                 "".join(f", {name} lowered to {value}" for name, value in answer.clamped.items()),
             )  # fmt: skip
+
+    def _forget(self, answer: ResultResponse) -> None:
+        """Drop what is kept of the answer and the form. Blocks."""
+        with closing(answer), closing(self._form):
+            pass
 
     async def _user(self) -> tuple[User, Mapping[str, str]]:
         """The user, and the parameters of the URL."""
@@ -126,7 +131,7 @@ class QueryResponse(Response):
             async with self._endpoint.admission.memory(user.role, wish, with_tables=brings) as memory_mib:
                 await Execution(self._endpoint, user, asked, answer, gone, head).run(received, memory_mib)
             # Only now: a client that has read the end may use the session again at once.
-            while packed := await self._endpoint.work(answer.pack_held):
+            while answer.holds and (packed := await self._endpoint.work(answer.pack_held)):
                 await answer.send(packed)
                 check_connected(gone)
             await answer.end()

@@ -51,10 +51,18 @@ class Receiving:
         return self._incoming.headers.get("content-encoding", "")
 
     async def _whole(self, user: User, receiving: body.Body | forms.FormBody, finish: Callable[[], T]) -> T:
+        def last(chunk: bytes) -> T:
+            if chunk:
+                receiving.feed(chunk)
+            return finish()
+
+        waiting = b""  # the last chunk is read together with the end: most bodies have one
         try:
             async for chunk in self._incoming.chunks():
-                await self._endpoint.take_in(user.role, partial(receiving.feed, chunk))
-            return await self._endpoint.take_in(user.role, finish)
+                if waiting:
+                    await self._endpoint.take_in(user.role, partial(receiving.feed, waiting))
+                waiting = chunk
+            return await self._endpoint.take_in(user.role, partial(last, waiting))
         except BaseException:
             self._endpoint.intake[user.role].submit(receiving.close)
             raise

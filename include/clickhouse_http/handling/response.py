@@ -87,6 +87,11 @@ class ResultResponse:
         self._held.write(piece)
         return b""
 
+    @property
+    def holds(self) -> bool:
+        """Whether the result is held back until its end."""
+        return self._held is not None
+
     def pack_held(self) -> bytes:
         """After the last piece: the next part of a result that was held back; nothing at its end."""
         if self._held is None:
