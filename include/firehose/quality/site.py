@@ -14,6 +14,7 @@ from html import escape
 from importlib import resources
 from typing import Any, Final
 
+import msgspec
 from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResultSchema
 from great_expectations.core.run_identifier import RunIdentifier
@@ -25,6 +26,9 @@ from firehose.store import LakePath
 #: Characters of a sampled value on a page; an event may hold one of megabytes.
 LONGEST: Final = 2000
 _SCHEMA: Final = ExpectationSuiteValidationResultSchema()
+#: Pages of suites that are kept: some tens of kilobytes each.
+_MOST_DRAWN: Final = 100
+_drawn: Final[dict[bytes, bytes]] = {}
 
 
 def write_pages(docs: LakePath, suite: ExpectationSuite, described: dict[str, Any], run: RunIdentifier) -> None:
@@ -37,15 +41,28 @@ def write_pages(docs: LakePath, suite: ExpectationSuite, described: dict[str, An
     _disarm(result)
     of_suite = "/".join(suite.name.split("."))
     time = f"{run.run_time:%Y%m%dT%H%M%S.%fZ}"
-    _write(docs / "expectations" / f"{of_suite}.html", ExpectationSuitePageRenderer().render(suite))  # type: ignore[no-untyped-call]  # not ours
+    _write(docs / "expectations" / f"{of_suite}.html", _suite_page(suite, described))
     page = docs / "validations" / of_suite / run.run_name / time / f"batch-{suite.name}.html"
-    _write(page, ValidationResultsPageRenderer().render(result))
+    _write(page, _rendered(ValidationResultsPageRenderer().render(result)))
 
 
-def _write(path: LakePath, document: Any) -> None:
+def _suite_page(suite: ExpectationSuite, described: dict[str, Any]) -> bytes:
+    """The page of a suite. It comes again with each batch: this process keeps those that it has drawn."""
+    shown = [suite.name, *(expectation["expectation_config"] for expectation in described["results"])]
+    key = msgspec.json.encode(shown)
+    if key not in _drawn:
+        if len(_drawn) >= _MOST_DRAWN:
+            _drawn.clear()
+        _drawn[key] = _rendered(ExpectationSuitePageRenderer().render(suite))  # type: ignore[no-untyped-call]  # not ours
+    return _drawn[key]
+
+
+def _rendered(document: Any) -> bytes:
+    return bytes(_view().render(document).encode())  # type: ignore[no-untyped-call]  # not ours
+
+
+def _write(path: LakePath, content: bytes) -> None:
     """The file is the old one or the new one, as everywhere in the lake."""
-    content = _view().render(document).encode()  # type: ignore[no-untyped-call]  # not ours
-    # A suite's page comes again with each batch.
     if not path.exists() or path.read_bytes() != content:
         path.write(content)
 
