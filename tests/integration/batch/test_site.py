@@ -96,10 +96,23 @@ def test_a_page_that_cannot_be_drawn_is_an_error(tmp_path: Path, monkeypatch: py
     def fails(*_: object, **__: object) -> str:
         raise KeyError("a mistake in a template")
 
+    monkeypatch.setattr(site, "_drawn", {})
     monkeypatch.setattr(type(site._view()), "render", fails)
     with pytest.raises(KeyError, match="a mistake"):
         checked(tmp_path, ["x"]).build_docs()
     assert not pages_of(tmp_path)
+
+
+def test_the_page_of_a_suite_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from firehose.quality import site
+
+    monkeypatch.setattr(site, "_drawn", {})
+    checked(tmp_path / "one", ["x"]).build_docs()
+    (kept,) = site._drawn.values()
+    checked(tmp_path / "two", ["y"]).build_docs()
+    assert [*site._drawn.values()] == [kept]
+    one, two = ([*(tmp_path / name / "expectations").iterdir()] for name in ("one", "two"))
+    assert [path.read_bytes() for path in (*one, *two)] == [kept, kept]
 
 
 def test_a_page_needs_no_script_and_no_other_host(tmp_path: Path) -> None:
