@@ -303,7 +303,9 @@ BLIND: Final = Alert(
     wait=5 * _MINUTE,
 )
 
-# Objectives. Each waits for as long as its short window remembers a single outage.
+# Objectives. Each waits for as long as its short window remembers a single outage. Answers are counted by five
+# minutes, and a window has the whole count that it begins in.
+_COUNTED: Final = 5 * _MINUTE
 FRESHNESS: Final = Alert(
     "freshness_burns",
     Severity.ERROR,
@@ -337,7 +339,7 @@ QUERIES: Final = Alert(
     "an-objective-is-missed",
     causes=("analysts' queries take the machine", "the lake's disk or store is slow"),
     explained_by=("clickhouse_away",),
-    wait=30 * _MINUTE,
+    wait=30 * _MINUTE + _COUNTED,
     recurs=_OFTEN,
     setting="alert_query_seconds",
 )
@@ -353,7 +355,7 @@ SLOWLY: Final = Alert(
         *(*_UPSTREAM, *_AIRFLOW, *_stops("firehose_batch")),
     ),
     # The short one of its windows: an outage that was told by itself has left it when this is told.
-    wait=6 * _HOUR,
+    wait=6 * _HOUR + _COUNTED,
     hold=_HOUR,
     recurs=_OFTEN,
     setting="slo_percent",

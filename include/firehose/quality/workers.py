@@ -26,13 +26,18 @@ R = TypeVar("R")
 
 
 def map_unordered(
-    function: Callable[[T], R], tasks: Iterable[T], processes: int, seconds: float = inf
+    function: Callable[[T], R],
+    tasks: Iterable[T],
+    processes: int,
+    seconds: float = inf,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Iterator[R]:
     """Yield ``function``'s results as they come, in any order. With one process, in this one.
 
     In a worker of another call all is done in that one: its siblings have the other cores.
 
     No task is begun once so many ``seconds`` are over. The next task is asked for when a process is free for it.
+    ``meanwhile`` is what this process does once all of several are at work.
 
     The caller's death ends the processes once each has ended the task at hand; leaving the iterator ends them
     at once.
@@ -57,6 +62,8 @@ def map_unordered(
     with _started(function, count) as workers:
         for connection in list(workers):
             _next(connection, waiting, workers)
+        if meanwhile:
+            meanwhile()
         while workers:
             for ready in wait(list(workers)):
                 connection = cast(Connection, ready)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from firehose.alerts.state import Phase
 from firehose.monitor.asking import ask
 from firehose.monitor.conditions import judge
 from firehose.observe import PARTS, Observer, answers
@@ -73,7 +74,7 @@ def test_burns_slowly_for_freshness(world: World) -> None:
         if hour >= 0:
             world.now = end + 50 * MINUTE
             told += [f"{hour} {line}" for line in world.look()]
-    assert told == ["6 firing burns_slowly/freshness", "13 cleared burns_slowly/freshness"]
+    assert told == ["7 firing burns_slowly/freshness", "13 cleared burns_slowly/freshness"]
 
 
 def test_burns_slowly_for_coverage(world: World) -> None:
@@ -86,7 +87,7 @@ def test_burns_slowly_for_coverage(world: World) -> None:
     world.flush()
     world.gap("b", 40 * MINUTE, 2 * MINUTE)
     assert world.look() == []
-    assert world.look_after(61) == ["firing burns_slowly/coverage"]
+    assert world.look_after(66) == ["firing burns_slowly/coverage"]
     assert world.webhook.bodies[-1]["title"] == "the objective coverage is missed a little, for days"
     assert world.look_after(6 * 60) == ["cleared burns_slowly/coverage"]
 
@@ -104,7 +105,7 @@ def test_burns_slowly_for_queries(world: World) -> None:
     world.flush()
     counted(world, bad=1)
     assert world.look() == []
-    world.now += 6 * HOUR
+    world.now += 6 * HOUR + 5 * MINUTE
     counted(world, bad=1)
     assert world.look() == ["firing burns_slowly/queries"]
     world.now += 2 * HOUR
@@ -117,7 +118,7 @@ def test_queries_burn(world: World) -> None:
     world.change(alert_query_seconds=300)
     assert world.look() == []
     world.change(alert_query_seconds=1e-6)
-    assert world.look() == world.look_after(29) == []
+    assert world.look() == world.look_after(34) == []
     assert world.look() == ["firing queries_burn"]
     asked, bad = 2 * 60, 2 * 3
     assert f"{bad / asked:.1%} of the questions of the last 1 h 0 min" in world.webhook.bodies[-1]["reason"]
@@ -132,6 +133,22 @@ def test_without_a_clickhouse_the_questions_have_no_answer_and_it_is_the_cause(w
     assert world.look(4) == ["firing clickhouse_away"]
     assert world.look_after(40) == []
     assert world.book.states["queries_burn"].explained == "clickhouse_away"
+
+
+def test_an_outage_that_was_told_and_is_over_is_not_told_again_as_late_answers(world: World) -> None:
+    """Answers are counted by five minutes: an outage that ends as a count begins is remembered longest."""
+    world.change(alert_query_seconds=300)
+    there, second = world.settings.clickhouse_url, world.now.replace(minute=0, second=0)
+    world.now = second + 55 * MINUTE
+    assert world.look() == []
+    world.change(clickhouse_url="http://127.0.0.1:1")
+    assert world.look(4) == ["firing clickhouse_away"]
+    assert world.now == second + 60 * MINUTE
+    world.change(clickhouse_url=there)
+    assert world.look(5) == ["cleared clickhouse_away"]
+    assert world.book.states["queries_burn"].phase is Phase.PENDING
+    assert world.look(35) == []
+    assert "queries_burn" not in world.book.states
 
 
 def test_answers_are_counted_by_five_minutes_for_a_month(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import timedelta
 from pathlib import Path
 from string import Formatter
 
@@ -13,7 +14,10 @@ from firehose import alerts
 from firehose.alerts import catalogue
 from firehose.alerts.alert import Alert, Severity
 from firehose.alerts.catalogue import ALERTS
+from firehose.monitor import of_objectives
 from firehose.monitor.conditions import CONDITIONS
+from firehose.monitor.of_objectives import Burn
+from firehose.observe import answers
 from firehose.settings import Settings
 from scripts.pages import alerts as alerts_page
 
@@ -74,3 +78,20 @@ def test_the_list_is_closed() -> None:
     sources = [path for folder in ("include", "dags", "plugins") for path in (ROOT / folder).rglob("*.py")]
     made = {path.name for path in sources if re.search(r"= Alert\(\n", path.read_text())}
     assert made == {"catalogue.py"}, "and nothing else is an alert"
+
+
+@pytest.mark.parametrize(
+    ("alert", "burns", "counted_by_s"),
+    [
+        (catalogue.FRESHNESS, of_objectives.FAST, 0),
+        (catalogue.COVERAGE, of_objectives.FAST, 0),
+        (catalogue.QUERIES, of_objectives.FAST, answers._SPAN_S),
+        (catalogue.SLOWLY, of_objectives.SLOW, answers._SPAN_S),
+    ],
+)
+def test_an_objective_waits_until_its_short_windows_have_forgotten_an_outage(
+    alert: Alert, burns: tuple[Burn, ...], counted_by_s: int
+) -> None:
+    """A window has the whole count that it begins in. What was told by itself is not told by its objective."""
+    remembered = timedelta(seconds=max(burn.short for burn in burns) + counted_by_s)
+    assert alert.wait >= remembered

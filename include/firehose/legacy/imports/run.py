@@ -21,11 +21,10 @@ import msgspec
 from firehose.batch.interval import Batch
 from firehose.lake.ledger import entry_path, read_entry
 from firehose.lake.publish import publish
-from firehose.legacy.imports.collect import collect, days
+from firehose.legacy.imports.collect import collect, days, unpublished
 from firehose.legacy.imports.scan import scan
 from firehose.progress import tracked
 from firehose.quality import workers
-from firehose.quality.validate import validate
 from firehose.records.imported import QUEUE
 from firehose.settings import Settings
 
@@ -74,9 +73,11 @@ def run_import(settings: Settings, root: Path) -> ImportReport:
         WorkerLost: a process died. Repeating goes on from there.
     """
     clock = _Clock()
-    scanned = clock.timed("scan", partial(scan, settings.lake_path, root))
+    scanned = clock.timed("scan", partial(scan, settings.lake_path, root, _import_validation))
     sizes = days(settings.lake_path)
     processes = min(_PROCESSES, os.cpu_count() or 1) if sum(sizes.values()) >= _FORK_BYTES else 1
+    if unpublished(settings.lake_path)[1]:
+        _import_validation()  # once, before processes are forked
     done = 0
     counts: Counter[str] = Counter()
     each = workers.map_unordered(partial(_day, settings), [*sizes], processes)
@@ -98,6 +99,11 @@ def run_import(settings: Settings, root: Path) -> ImportReport:
         seconds=clock.seconds,
         cpu_seconds=clock.cpu_seconds,
     )
+
+
+def _import_validation() -> None:
+    """Great Expectations takes seconds to import: while others read; and not at all where nothing is new."""
+    import firehose.quality.validate  # noqa: F401
 
 
 class _Clock:
@@ -144,6 +150,8 @@ def _published(settings: Settings, batch: Batch, clock: _Clock) -> bool:
     """Publish a batch, unless it is; tells whether it was not."""
     if read_entry(entry_path(settings.lake_path, batch)) is not None:
         return False
+    from firehose.quality.validate import validate  # see _import_validation
+
     clock.timed("validate", partial(validate, settings, batch))
     clock.timed("publish", partial(publish, settings, batch))
     return True

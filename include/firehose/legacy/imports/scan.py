@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -54,18 +54,18 @@ class _Task(msgspec.Struct, frozen=True):
     files: list[Found]
 
 
-def scan(lake: LakePath, root: Path) -> Scanned:
-    """Read what is new below ``root``.
+def scan(lake: LakePath, root: Path, meanwhile: Callable[[], object] | None = None) -> Scanned:
+    """Read what is new below ``root``. ``meanwhile`` is what this process does while several others read.
 
     Raises:
         UnknownShape: something is of a shape that the old system never wrote; nothing is imported.
         WorkerLost: a process died. Repeating goes on from there.
     """
     with (Area.LOCKS.of(lake) / "imports.lock").lock():
-        return _scan(lake, root)
+        return _scan(lake, root, meanwhile)
 
 
-def _scan(lake: LakePath, root: Path) -> Scanned:
+def _scan(lake: LakePath, root: Path, meanwhile: Callable[[], object] | None) -> Scanned:
     known: dict[str, tuple[int, int]] = {}
     for part in parts.parts(lake):
         known |= {path: (size, changed) for path, size, changed in part.files}
@@ -74,7 +74,7 @@ def _scan(lake: LakePath, root: Path) -> Scanned:
         new, size = new + 1, size + _weight(found)
     processes = min(_PROCESSES, os.cpu_count() or 1) if size >= _FORK_BYTES else 1
     tasks = _tasks(_new(root, known), parts.begin(lake))
-    made = workers.map_unordered(partial(_part, lake, root), tasks, processes)
+    made = workers.map_unordered(partial(_part, lake, root), tasks, processes, meanwhile=meanwhile)
     whole = Scanned(files=0, records=0, days=[], refused=[])
     for done in tracked(made, "reading the old system's files", "files", total=new, size=lambda part: part.files):
         whole = Scanned(
