@@ -6,9 +6,10 @@ USER root
 RUN install -d -o airflow -g 0 -m 0755 /lake /opt/airflow/auth /opt/airflow/exporter
 
 USER airflow
-COPY --chown=airflow:0 docker/airflow-requirements.txt /tmp/
 # The lock decides every version, hashes included. It has no embedded ClickHouse or Redis: both are services of their own here.
-RUN pip install --no-cache-dir --no-deps -r /tmp/airflow-requirements.txt
+# It stays in the image, where `firehose doctor` compares what is installed with it.
+COPY --chown=airflow:0 docker/airflow-requirements.txt /opt/airflow/requirements.txt
+RUN pip install --no-cache-dir --no-deps -r /opt/airflow/requirements.txt
 
 COPY --chown=airflow:0 ingester /opt/airflow/ingester
 COPY --chown=airflow:0 include /opt/airflow/include

@@ -52,6 +52,13 @@ def test_the_operators_commands_are_there(stack: Stack) -> None:
     backup = ("env", "FIREHOSE_BACKUP=/tmp/backup", "firehose", "backup")
     assert "Airflow's database is not in the set" not in stack.execute("airflow-scheduler", *backup)
     assert list(stack.volume("airflow-logs").rglob("*.log"))
+    # The source of these tests is where the ingester alone can reach it: not all is well, and doctor ends with 1.
+    said = stack.execute("airflow-scheduler", "firehose", "doctor", "--json", check=False)
+    findings = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    found = {each["check"]: each["state"] for each in findings}
+    of_the_image = ("versions.python", "versions.packages", "versions.engine", "files.home")
+    assert {name: found[name] for name in of_the_image} == dict.fromkeys(of_the_image, "ok"), said
+    assert {name for name, state in found.items() if state == "failure"} <= {"jetstream.names"}, said
 
 
 def test_prometheus_asks_everybody_and_its_rules_work(stack: Stack) -> None:

@@ -6,6 +6,7 @@ Must not: know what is looked at, or what is too much.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -97,6 +98,8 @@ def _look(
     parts: frozenset[str],
 ) -> Snapshot:
     """Each look is a process of its own, so what it has read of the ledger is kept in a file for the next one."""
+    with suppress(OSError):  # what is kept there spares reading; a look without it is as good
+        settings.make_home()
     without, file = frozenset(PARTS) - parts, LocalLake(settings.home_path / "monitor" / "ledger.msgpack")
     return Observer(settings, connect=connect, paused=paused, without=without, file=file).look(now)
 

@@ -8,6 +8,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from firehose.errors import FirehoseError
 from firehose.settings import Settings
@@ -15,6 +16,7 @@ from firehose_cli.doctor.check import Check, Finding, failure, not_checked, ok, 
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 _SHOWN: Final = 5
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1", "")
 #: What every command imports; without one of them this code would not run, unless the install is damaged.
 _PYTHON: Final = (3, 11)
 
@@ -42,11 +44,14 @@ def packages(_: Settings) -> Finding:
     return ok(f"{len(pinned)} packages are as {lock.name} has them")
 
 
-def engine(_: Settings) -> Finding:
-    """The embedded engine is installed. (Whether a server answers is a check of ClickHouse.)"""
+def engine(settings: Settings) -> Finding:
+    """The embedded engine is installed, or none is needed. (Whether a server answers is a check of ClickHouse.)"""
     try:
         return ok(f"chDB {metadata.version('chdb')}")
     except metadata.PackageNotFoundError:
+        host = urlsplit(settings.clickhouse_url).hostname or ""
+        if host not in _THIS_MACHINE:
+            return ok(f"no chDB, and none is needed: ClickHouse is at {host}")
         return warning(
             "chDB is not installed: only a ClickHouse server can be used",
             "install it, or set FIREHOSE_CLICKHOUSE_URL to a server",
@@ -73,5 +78,5 @@ def _lock() -> Path | None:
 CHECKS: Final = (
     Check("versions.python", python, needs_settings=False),
     Check("versions.packages", packages, needs_settings=False),
-    Check("versions.engine", engine, needs_settings=False),
+    Check("versions.engine", engine),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -18,7 +19,7 @@ from devstack.embedded.redis import RedisServer, free_port
 from firehose.settings import Settings
 from firehose.warehouse.client import connect
 from firehose.warehouse.migrate import migrate
-from firehose_cli.doctor import catalogue, lake, redis_users, sinks
+from firehose_cli.doctor import catalogue, lake, redis_users, sinks, versions
 from firehose_cli.doctor import redis as redis_checks
 from firehose_cli.doctor.check import Check, Finding, State, failure
 from firehose_cli.doctor.running import run
@@ -208,6 +209,19 @@ def test_files_that_others_can_read(server: RedisServer) -> None:
     _, found, _ = doctor(server.folder.parent, "--only", "files")
     assert found["files.passwords"]["state"] == found["files.env"]["state"] == State.FAILURE
     assert "chmod 600" in found["files.passwords"]["remedy"]
+
+
+def test_without_chdb_a_server_is_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As in a container, which has no embedded services."""
+
+    def absent(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    settings = Settings(home=str(tmp_path))
+    assert versions.engine(settings).state is State.WARNING
+    elsewhere = msgspec.structs.replace(settings, clickhouse_url="http://clickhouse:8123")
+    assert versions.engine(elsewhere).state is State.OK
 
 
 def test_a_lake_of_two_owners_and_a_full_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,13 @@ def test_a_look_at_a_month_of_batches_reads_what_is_new(world: World, caplog: py
     month.published(world.settings, until, until + month.LENGTH)
     assert _looks(world).opened["_ledger"] == 1
     assert _looks(world).opened.get("_ledger", 0) == 0
+
+
+def test_a_home_that_a_look_makes_is_for_its_owner(world: World, tmp_path: Path) -> None:
+    home = tmp_path / "none" / "yet"
+    passwords = world.settings.home_path / world.settings.redis_passwords
+    world.change(home=str(home), redis_passwords=str(passwords))
+    month.published(world.settings, world.now - timedelta(days=1), world.now)
+    world.look()
+    assert (home / "monitor" / "ledger.msgpack").exists()
+    assert home.stat().st_mode & 0o777 == 0o700
