@@ -56,9 +56,10 @@ def test_the_operators_commands_are_there(stack: Stack) -> None:
     said = stack.execute("airflow-scheduler", "firehose", "doctor", "--json", check=False)
     findings = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     found = {each["check"]: each["state"] for each in findings}
-    of_the_image = ("versions.python", "versions.packages", "versions.engine", "files.home")
+    of_the_image = ("versions.python", "versions.packages", "versions.engine")
     assert {name: found[name] for name in of_the_image} == dict.fromkeys(of_the_image, "ok"), said
     assert {name for name, state in found.items() if state == "failure"} <= {"jetstream.names"}, said
+    assert found["files.home"] in ("ok", "not checked"), "there is none before the monitor's first look"
 
 
 def test_prometheus_asks_everybody_and_its_rules_work(stack: Stack) -> None:
