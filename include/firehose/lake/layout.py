@@ -71,7 +71,7 @@ def parse_hour(name: str) -> int:
 
 def hour_file(lake: F, record_type: str, hour: int, user: str = FLAT) -> F:
     """The file of one type and hour; ``user``: of an hour that is by user."""
-    return lake / _folder(hour) / f"{within_hour(record_type, user)}.parquet"
+    return lake / f"{_folder(hour)}/{within_hour(record_type, user)}.parquet"
 
 
 def within_hour(record_type: str, user: str) -> str:

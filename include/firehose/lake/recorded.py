@@ -22,13 +22,13 @@ PROOF_SUFFIX: Final = ".verified.json"
 def record_path(hour_file: L) -> L:
     """Where the record of an hour file lies."""
     file = layout.file_of(hour_file)
-    folder = folder_of(layout.lake_of(hour_file), file.hour)
-    return folder / f"{layout.within_hour(file.record_type, file.user)}.json"
+    within = layout.within_hour(file.record_type, file.user)
+    return layout.lake_of(hour_file) / f"{Area.HOURS}/{_folder(file.hour)}/{within}.json"
 
 
 def folder_of(lake: L, hour: int) -> L:
     """Where the records of an hour lie."""
-    return Area.HOURS.of(lake) / _folder(hour)
+    return lake / f"{Area.HOURS}/{_folder(hour)}"
 
 
 @lru_cache(layout.HOURS_KEPT)

@@ -82,9 +82,9 @@ class HourRows(NamedTuple):
                     ends = parquet.ends(staged.metadata, group, "time_us")
                     if ends and first <= ends[0] and ends[1] <= last and not self.user:
                         yield pa.chunked_array([pa.array(ends, pa.int64())])
-                        continue
-                    rows = staged.read_row_group(group, ["time_us", "did"] if self.user else ["time_us"])
-                    yield rows["time_us"].filter(self._mine(rows))
+                    else:
+                        rows = staged.read_row_group(group, ["time_us", "did"] if self.user else ["time_us"])
+                        yield rows["time_us"].filter(self._mine(rows))
 
     def divided(self) -> list[HourRows]:
         """The same by the files of the hour, also those that none go into. Reads times and accounts."""

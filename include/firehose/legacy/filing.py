@@ -21,7 +21,7 @@ from firehose.records.rules import EARLIEST_US
 from firehose.syntax import TID
 from ingester.contract import wire
 
-_DIGITS: Final = {letter: value for value, letter in enumerate("234567abcdefghijklmnopqrstuvwxyz")}
+_DIGITS: Final = str.maketrans("234567abcdefghijklmnopqrstuvwxyz", "0123456789abcdefghijklmnopqrstuv")
 _CLOCK_BITS: Final = 10
 
 
@@ -82,10 +82,7 @@ def _filed(old: OldRecord, now_us: int) -> tuple[int, str]:
 def _key_us(rkey: str) -> int | None:
     if not TID.matches(rkey):
         return None
-    value = 0
-    for letter in rkey:
-        value = value << 5 | _DIGITS[letter]
-    return value >> _CLOCK_BITS
+    return int(rkey.translate(_DIGITS), 32) >> _CLOCK_BITS
 
 
 def _claimed_us(claim: str | None) -> int | None:

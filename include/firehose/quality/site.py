@@ -9,6 +9,7 @@ Must not: know batches.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from html import escape
 from importlib import resources
@@ -31,19 +32,17 @@ _MOST_DRAWN: Final = 100
 _drawn: Final[dict[bytes, bytes]] = {}
 
 
-def write_pages(docs: LakePath, suite: ExpectationSuite, described: dict[str, Any], run: RunIdentifier) -> None:
-    """Write the page of a suite, and that of its result, ``described`` as JSON has it. Raises what one fails with.
-
-    Raises:
-        OSError: a page cannot be written.
-    """
+def drawn(
+    docs: LakePath, suite: ExpectationSuite, described: dict[str, Any], run: RunIdentifier
+) -> Iterator[tuple[LakePath, bytes]]:
+    """The page of a suite, and that of its result, ``described`` as JSON has it. Raises what one fails with."""
     result: ExpectationSuiteValidationResult = _SCHEMA.load(described)
     _disarm(result)
     of_suite = "/".join(suite.name.split("."))
     time = f"{run.run_time:%Y%m%dT%H%M%S.%fZ}"
-    _write(docs / "expectations" / f"{of_suite}.html", _suite_page(suite, described))
+    yield docs / "expectations" / f"{of_suite}.html", _suite_page(suite, described)
     page = docs / "validations" / of_suite / run.run_name / time / f"batch-{suite.name}.html"
-    _write(page, _rendered(ValidationResultsPageRenderer().render(result)))
+    yield page, _rendered(ValidationResultsPageRenderer().render(result))
 
 
 def _suite_page(suite: ExpectationSuite, described: dict[str, Any]) -> bytes:
@@ -61,8 +60,12 @@ def _rendered(document: Any) -> bytes:
     return bytes(_view().render(document).encode())  # type: ignore[no-untyped-call]  # not ours
 
 
-def _write(path: LakePath, content: bytes) -> None:
-    """The file is the old one or the new one, as everywhere in the lake."""
+def write(path: LakePath, content: bytes) -> None:
+    """Write a page, unless it is there. The file is the old one or the new one, as everywhere in the lake.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     if not path.exists() or path.read_bytes() != content:
         path.write(content)
 

@@ -75,10 +75,13 @@ class SuiteRunner:
         Raises:
             PagesNotWritten: no room, no right, a file where a folder should be. Repeating writes what is missing.
         """
+        drawn = [
+            page for suite, result in self._tested for page in site.drawn(self._docs, suite, result, self._run_id)
+        ]
         try:
             with (self._docs / ".lock").lock():  # all batches and slices share the pages of suites
-                for suite, result in self._tested:
-                    site.write_pages(self._docs, suite, result, self._run_id)
+                for path, content in drawn:
+                    site.write(path, content)
         except OSError as error:
             raise PagesNotWritten(
                 f"batch {self._run_id.run_name}: quality pages cannot be written to {self._docs} ({error}); "

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path, PosixPath
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from filelock import FileLock, Timeout
 
@@ -18,6 +18,10 @@ from firehose.errors import LockTaken
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+#: How often a lock that another one holds is looked at again: most are held for some milliseconds.
+_POLL_S: Final = 0.01
 
 
 class Disk(NamedTuple):
@@ -159,7 +163,7 @@ class LocalLake(PosixPath):
         self.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self, is_singleton=reentrant)
         try:
-            lock.acquire(timeout=-1 if wait_s is None else wait_s)
+            lock.acquire(timeout=-1 if wait_s is None else wait_s, poll_interval=_POLL_S)
         except Timeout:
             raise LockTaken(f"{self} is locked: another step or command is at work; try again later") from None
         try:

@@ -133,6 +133,7 @@ PLACES: dict[str, Place] = {
     "firehose/lake/closed_file::_in_order": ("filter", "each row comes with the span of time that it lies in"),
     "firehose/lake/closing::_form": ("except", _NOT_EVENTS),
     "firehose/lake/staged::HourRows.read": ("continue filter", "rows of another hour, or account's file"),
+    "firehose/lake/staged::HourRows.times": ("filter", "times of rows of another hour, or account's file"),
     "firehose/lake/users::_counts": ("continue", _COLUMNS),
     "firehose/lake/users::_large": ("filter", _COLUMNS),
     "firehose/lake/users::_read": ("except", _NOT_EVENTS),

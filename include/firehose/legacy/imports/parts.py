@@ -6,6 +6,7 @@ killed import had begun is read again. Must not: read a store, know batches.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import BinaryIO, Final
@@ -89,13 +90,14 @@ class PartWriter:
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
-        self._lines: dict[tuple[int, str], list[Line]] = {}  # by the number of the day since 1970, and the queue
+        # By the number of the day since 1970, and the queue.
+        self._lines: defaultdict[tuple[int, str], list[Line]] = defaultdict(list)
         self._held = self._at = 0
         self.spots: list[Spot] = []
 
     def add(self, line: Line) -> None:
         """Take a line."""
-        self._lines.setdefault((line.time_us // _DAY_US, line.queue), []).append(line)
+        self._lines[line.time_us // _DAY_US, line.queue].append(line)
         self._held += len(line.line)
         if self._held > _HELD:
             self.flush()
@@ -106,7 +108,8 @@ class PartWriter:
             day = str(_FIRST_DAY + timedelta(days=number))
             for start in range(0, len(lines), _LINES_A_FRAME):
                 self._frame(day, queue, lines[start : start + _LINES_A_FRAME])
-        self._lines, self._held = {}, 0
+        self._lines.clear()
+        self._held = 0
 
     def _frame(self, day: str, queue: str, lines: list[Line]) -> None:
         joined = wire.join_lines([line.line for line in lines])
