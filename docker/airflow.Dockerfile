@@ -18,7 +18,7 @@ COPY --chown=airflow:0 dags /opt/airflow/dags
 COPY --chown=airflow:0 docker/airflow-init.sh docker/airflow-clean.sh /opt/airflow/docker/
 COPY --chown=airflow:0 docker/firehose /opt/airflow/bin/firehose
 # The checkout may have been made by somebody who lets nobody else read files (umask 077).
-RUN chmod -R a+rX /opt/airflow/ingester /opt/airflow/include /opt/airflow/plugins /opt/airflow/dags /opt/airflow/docker \
+RUN chmod -R a+rX /opt/airflow/ingester /opt/airflow/include /opt/airflow/plugins /opt/airflow/dags /opt/airflow/docker /opt/airflow/requirements.txt \
     && chmod 0755 /opt/airflow/bin /opt/airflow/bin/firehose
 # The plugins too: Airflow imports its secrets backend before it knows of its plugins.
 ENV PYTHONPATH=/opt/airflow:/opt/airflow/include:/opt/airflow/plugins \

@@ -117,6 +117,7 @@ def test_days_at_work_at_once_give_the_same_also_if_one_of_them_dies(
     monkeypatch.setattr(run, "_FORK_BYTES", 0)
     monkeypatch.setattr(scan, "_FORK_BYTES", 0)
     monkeypatch.setattr(scan, "_BYTES", 8 * scan._LEAST)
+    monkeypatch.setattr(scan, "_HELD", 3)  # more files than are held are listed again
     crash.arm({crash.AT: "publish.hour_renamed", crash.PROOF: str(tmp_path / "proof")})
     try:
         with pytest.raises(WorkerLost):

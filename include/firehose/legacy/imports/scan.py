@@ -32,6 +32,8 @@ from firehose.store import LakePath
 _BYTES: Final = 16 * 1024 * 1024
 _LEAST: Final = 1024
 _DECODED: Final = 8
+#: So many files are held from when they are listed until they are read, some 100 MB; more are listed again.
+_HELD: Final = 250_000
 #: Less than this is read sooner than processes are forked.
 _FORK_BYTES: Final = 8 * 1024 * 1024
 #: Processes at most: each holds the lines that become frames.
@@ -69,11 +71,14 @@ def _scan(lake: LakePath, root: Path, meanwhile: Callable[[], object] | None) ->
     known: dict[str, tuple[int, int]] = {}
     for part in parts.parts(lake):
         known |= {path: (size, changed) for path, size, changed in part.files}
+    held: list[Found] = []
     new = size = 0
     for found in _new(root, known):  # all names are looked at before any file is read
         new, size = new + 1, size + _weight(found)
+        if new <= _HELD:
+            held.append(found)
     processes = min(_PROCESSES, os.cpu_count() or 1) if size >= _FORK_BYTES else 1
-    tasks = _tasks(_new(root, known), parts.begin(lake))
+    tasks = _tasks(held if new <= _HELD else _new(root, known), parts.begin(lake))
     made = workers.map_unordered(partial(_part, lake, root), tasks, processes, meanwhile=meanwhile)
     whole = Scanned(files=0, records=0, days=[], refused=[])
     for done in tracked(made, "reading the old system's files", "files", total=new, size=lambda part: part.files):
