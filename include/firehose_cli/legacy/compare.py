@@ -87,6 +87,11 @@ def _require_passed(report: Comparison) -> None:
     if report.refused:
         more = "" if report.refused == 1 else f" (and {report.refused - 1} more)"
         typer.echo(f"not read: {report.refusals[0]}{more}", err=True)
+    if not report.days:
+        raise FirehoseError(
+            f"{report.root} has no record of these days, so nothing was compared: name days that it has, or "
+            "neither --from nor --to"
+        )
     if problems := report.problems:
         more = "" if len(problems) == 1 else f" (and {len(problems) - 1} more)"
         raise FirehoseError(f"not every day passed: {problems[0]}{more}")

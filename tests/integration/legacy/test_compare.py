@@ -36,7 +36,9 @@ from ingester.contract import crash, wire
 from ingester.contract.crash import Point
 from ingester.contract.gap import Gap, Reason, encoded_list
 from jetstream_simulator import generate
+from tests.support.command import firehose
 from tests.support.frames import queue_of
+from tests.support.old_posts import write_post
 
 HOUR = 494_452
 START_US = HOUR * layout.HOUR_US
@@ -279,3 +281,12 @@ def test_a_day_on_which_the_lake_did_not_listen_is_not_comparable(world: World, 
     assert missed.problems == [
         f"{DAY - timedelta(days=1)}: not comparable, since the lake did not listen on that day"
     ]
+
+
+def test_days_of_which_the_store_has_nothing_are_not_called_compared(tmp_path: Path) -> None:
+    write_post(tmp_path / "old" / "cache", 0)
+    (tmp_path / "lake").mkdir()
+    command = ("legacy", "compare", str(tmp_path / "old"), "--from", "2030-01-01")
+    done = firehose(*command, home=tmp_path, lake=str(tmp_path / "lake"))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "nothing was compared" in done.stderr, done.stderr
