@@ -175,15 +175,6 @@ class Settings(AlertSettings, frozen=True, kw_only=True):
         """``home`` as an absolute path."""
         return Path(self.home).expanduser().absolute()
 
-    def make_home(self) -> Path:
-        """The home; where it is not there, it is made for its owner only.
-
-        Raises:
-            OSError: it cannot be made.
-        """
-        self.home_path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return self.home_path
-
     @property
     def clickhouse_lake_root(self) -> str:
         """The lake's root as ClickHouse sees it."""

@@ -94,7 +94,7 @@ def bench_cookbook(events: int, hours: int, rounds: int, names: Sequence[str] = 
 
 
 def chosen(names: Sequence[str]) -> list[Recipe]:
-    """The recipes of these names; all of them if there are no names.
+    """The recipes of these names; all of them where none is named.
 
     Raises:
         FirehoseError: no recipe has such a name.

@@ -55,7 +55,7 @@ class HourRows(NamedTuple):
         wanted = None if columns is None else [*dict.fromkeys([*columns, *deciding])]
         for part in self.parts:
             with parquet.opened(part.path) as staged:
-                for group in parquet.groups_within(staged.metadata, {"time_us": self._ends}):
+                for group in parquet.groups_within(staged.metadata, {"time_us": self._span}):
                     if self.user and not pc.any(self._mine(staged.read_row_group(group, deciding))).as_py():
                         continue
                     rows = staged.read_row_group(group, wanted)
@@ -75,10 +75,10 @@ class HourRows(NamedTuple):
 
     def times(self) -> Iterator[pa.ChunkedArray]:
         """Witnessed times: of a row group that is the file's as a whole only the first and the last, unread."""
-        first, last = self._ends
+        first, last = self._span
         for part in self.parts:
             with parquet.opened(part.path) as staged:
-                for group in parquet.groups_within(staged.metadata, {"time_us": self._ends}):
+                for group in parquet.groups_within(staged.metadata, {"time_us": self._span}):
                     ends = parquet.ends(staged.metadata, group, "time_us")
                     if ends and first <= ends[0] and ends[1] <= last and not self.user:
                         yield pa.chunked_array([pa.array(ends, pa.int64())])
@@ -99,7 +99,7 @@ class HourRows(NamedTuple):
         return [self._replace(parts=of_file, user=name) for name, of_file in parts.items()]
 
     @property
-    def _ends(self) -> tuple[int, int]:
+    def _span(self) -> tuple[int, int]:
         """The first and the last microsecond of the hour."""
         return self.hour * layout.HOUR_US, (self.hour + 1) * layout.HOUR_US - 1
 

@@ -98,8 +98,8 @@ def _look(
     parts: frozenset[str],
 ) -> Snapshot:
     """Each look is a process of its own, so what it has read of the ledger is kept in a file for the next one."""
-    with suppress(OSError):  # what is kept there spares reading; a look without it is as good
-        settings.make_home()
+    with suppress(OSError):  # then nothing can be kept there, and the look itself says so
+        settings.home_path.mkdir(parents=True, exist_ok=True, mode=0o700)
     without, file = frozenset(PARTS) - parts, LocalLake(settings.home_path / "monitor" / "ledger.msgpack")
     return Observer(settings, connect=connect, paused=paused, without=without, file=file).look(now)
 

@@ -20,6 +20,7 @@ from firehose.legacy.imports import parts, run, scan
 from firehose.legacy.imports.collect import collect, days
 from firehose.legacy.imports.run import run_import
 from firehose.observe.ledger import RecentLedger
+from firehose.quality import slices
 from firehose.quality.result import HOUR_US, staged_path
 from firehose.quality.validate import validate
 from firehose.settings import Settings
@@ -145,7 +146,13 @@ def test_what_a_killed_scan_had_begun_is_removed_and_no_part_is_written_over(
     assert not left.exists() and parts.frames_path(lake, part.name).exists()
 
 
-def test_the_rows_of_a_day_wait_hour_by_hour(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", [1 << 25, 0])
+def test_the_rows_of_a_day_wait_hour_by_hour(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    """However few events are decoded at a time: their rows are staged together, unless they are too large."""
+    monkeypatch.setattr(slices, "CHUNK_EVENTS", 5)
+    monkeypatch.setattr(slices, "_HELD_BYTES", held)
     for hour in (3, 0, 2, 1):
         for number in (0, 2):
             write_post(tmp_path / "old" / "cache", hour * HOUR_US + number)
@@ -156,8 +163,10 @@ def test_the_rows_of_a_day_wait_hour_by_hour(settings: Settings, tmp_path: Path)
     validate(settings, batch)
     with pq.ParquetFile(staged_path(lake, batch, "imported")) as staged:
         groups = [staged.read_row_group(number)["time_us"].to_pylist() for number in range(staged.num_row_groups)]
-    assert [len(times) for times in groups] == [2] * 4
-    assert [{time // HOUR_US - times[0] // HOUR_US for time in times} for times in groups] == [{0}] * 4
+    together = [len(times) for times in groups] == [2] * 4
+    assert together is bool(held) and sum(map(len, groups)) == 8
+    if together:
+        assert [{time // HOUR_US - times[0] // HOUR_US for time in times} for times in groups] == [{0}] * 4
     publish(settings, batch)
     assert len(rows(settings)) == 8 and verify(lake).ok
 
